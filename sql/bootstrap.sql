@@ -1,0 +1,13 @@
+-- Once per cluster, as a role that may create roles. Passwords are set by whoever runs this.
+-- systemscale_etl owns the database and writes; systemscale_api can do nothing but read.
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'systemscale_etl') then
+        create role systemscale_etl login;
+    end if;
+    if not exists (select from pg_roles where rolname = 'systemscale_api') then
+        create role systemscale_api login;
+    end if;
+end
+$$;
+alter role systemscale_api set default_transaction_read_only = on;

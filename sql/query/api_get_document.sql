@@ -1,0 +1,3 @@
+select "etag", "body"
+from "catalog".:"table"
+where "id" = $1

@@ -1,0 +1,3 @@
+select "collection", "generation", "run_id", "documents", "published_at"
+from "catalog"."version"
+order by "collection"

@@ -1,0 +1,1 @@
+copy "catalog".:"table" ("id", "etag", "body") from stdin (format binary)

@@ -1,0 +1,1 @@
+alter table "catalog".:"table" add constraint :"constraint" primary key ("id") include ("etag")

@@ -1,0 +1,2 @@
+delete from "catalog"."page_anchor"
+where "collection" = $1 and "generation" <> all ($2::bigint[])

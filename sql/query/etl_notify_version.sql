@@ -1,0 +1,1 @@
+select pg_notify('systemscale_version', $1)

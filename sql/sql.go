@@ -1,0 +1,96 @@
+// Package sql is the contract between etl and api: the schema's migrations, every
+// statement that either program sends, and the names of the tables that a run creates.
+//
+// The statements are files under query/, named <program>_<what it does>.sql and embedded.
+// Names that are only known at run time stand in them as :"name", which is how psql
+// writes a quoted identifier, so each file can be tried in psql with \set name value.
+// Values are always parameters.
+package sql
+
+import (
+	"embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Roles that bootstrap.sql creates.
+const (
+	RoleETL = "systemscale_etl" // owns the schema and writes
+	RoleAPI = "systemscale_api" // may only read
+)
+
+// AnchorEvery is how many documents lie between two page anchors; it is also the largest page
+// that the API serves. A page reads at most this many rows before its first.
+const AnchorEvery = 100
+
+// MaxNameLength is the longest name of a collection or of a document, in bytes. Two of them and a
+// generation number of 19 digits stay within Postgres's 63 bytes for an identifier.
+const MaxNameLength = 20
+
+// VersionChannel is where a flip is announced with NOTIFY. It is a hint: the pointer row is the truth.
+const VersionChannel = "systemscale_version"
+
+// Bootstrap creates the two roles where they are missing. It needs the right to create roles.
+//
+//go:embed bootstrap.sql
+var Bootstrap string
+
+// Migrations holds the schema's migrations under "migrations".
+//
+//go:embed migrations/*.sql
+var Migrations embed.FS
+
+//go:embed query/*.sql
+var queries embed.FS
+
+// Query returns the statement query/<name>.sql. It panics when there is none, which a test rules out.
+func Query(name string) string {
+	text, err := queries.ReadFile("query/" + name + ".sql")
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// QueryFor returns the statement query/<name>.sql with each :"key" replaced by the quoted identifier
+// that follows the key in pairs.
+func QueryFor(name string, pairs ...string) string {
+	text := Query(name)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		text = strings.ReplaceAll(text, `:"`+pairs[i]+`"`, pgx.Identifier{pairs[i+1]}.Sanitize())
+	}
+	return text
+}
+
+// DocumentTable returns the unqualified name of the table, in the schema catalog, that holds one
+// document of one generation.
+func DocumentTable(collection, document string, generation int64) string {
+	return fmt.Sprintf("%s_%s_g%d", collection, document, generation)
+}
+
+// DocumentTablePattern returns a regular expression, in Postgres's dialect, for the tables of every
+// document and generation of a collection. The collection's name needs no quoting in it: a shape
+// admits only lower-case letters, digits and underscores.
+func DocumentTablePattern(collection string) string {
+	return "^" + collection + "_[a-z0-9_]+_g[0-9]+$"
+}
+
+// Generation returns the generation that the name of a document table ends in.
+func Generation(table string) (int64, bool) {
+	at := strings.LastIndex(table, "_g")
+	if at < 0 {
+		return 0, false
+	}
+	generation, err := strconv.ParseInt(table[at+2:], 10, 64)
+	return generation, err == nil
+}
+
+// Document is one element of the pointer row's documents column: a document that is live.
+type Document struct {
+	Name string `json:"name"`           // as in the shape file and in the table's name
+	Path string `json:"path"`           // what follows /{collection}/{id}/ in the URL; empty for /{collection}/{id}
+	List bool   `json:"list,omitempty"` // served in pages at /{collection}, and Path means nothing
+}
