@@ -1,0 +1,258 @@
+package csvscan
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// record is what a test expects of one record: its fields, written with the damage in front.
+type record struct {
+	line, offset int64
+	fields       string
+}
+
+func show(s *Scanner) record {
+	marks := map[Damage]string{Unclosed: "unclosed:", TextAfterQuote: "after:", BareQuote: "bare:"}
+	var fields []string
+	for _, field := range s.Fields() {
+		text := marks[field.Damage] + string(field.Text)
+		if field.Quoted {
+			text = "'" + text + "'"
+		}
+		fields = append(fields, text)
+	}
+	return record{s.Line(), s.Offset(), strings.Join(fields, "|")}
+}
+
+func TestScan(t *testing.T) {
+	trim := Dialect{TrimSpaces: true}
+	cases := []struct {
+		name    string
+		dialect Dialect
+		in      string
+		want    []record
+	}{
+		{"nothing", Dialect{}, "", nil},
+		{"only line ends", Dialect{}, "\n\r\n\n", nil},
+		{"one line without an end", Dialect{}, "1,2", []record{{1, 0, "1|2"}}},
+		{"line feeds", Dialect{}, "1,2\n3,4\n", []record{{1, 0, "1|2"}, {2, 4, "3|4"}}},
+		{"carriage returns", Dialect{}, "1,2\r\n3,4\r\n", []record{{1, 0, "1|2"}, {2, 5, "3|4"}}},
+		{"byte order mark", Dialect{}, "\xef\xbb\xbf1\n2\n", []record{{1, 0, "1"}, {2, 5, "2"}}},
+		{"byte order mark before a quote", Dialect{}, "\xef\xbb\xbf\"1\"\n", []record{{1, 0, "'1'"}}},
+		{"an empty line is no record", Dialect{}, "1\n\n2", []record{{1, 0, "1"}, {3, 3, "2"}}},
+		{"empty fields", Dialect{}, ",\n\"\",", []record{{1, 0, "|"}, {2, 2, "''|"}}},
+		{"quotes", Dialect{}, `1,"a,b",2`, []record{{1, 0, "1|'a,b'|2"}}},
+		{"doubled quotes", Dialect{}, `"say ""yes""","""",2`, []record{{1, 0, `'say "yes"'|'"'|2`}}},
+		{"null bare and quoted", Dialect{}, `null,"null"`, []record{{1, 0, `null|'null'`}}},
+		{"another delimiter", Dialect{Delimiter: ';'}, `1;"a;b";c,d`, []record{{1, 0, `1|'a;b'|c,d`}}},
+
+		{"spaces kept", Dialect{}, "a , b", []record{{1, 0, "a | b"}}},
+		{"spaces trimmed", trim, "a , \t140, \"b \" , ", []record{{1, 0, "a|140|'b '|"}}},
+
+		{"no closing quote", Dialect{}, "1,\"a,b\n2,\"c\"\n", []record{{1, 0, "1|'unclosed:a,b'"}, {2, 7, "2|'c'"}}},
+		{"no closing quote after a doubled one", Dialect{}, `1,"a""b`, []record{{1, 0, `1|'unclosed:a"b'`}}},
+		{"a doubled quote at the end", Dialect{}, `1,"a""`, []record{{1, 0, `1|'unclosed:a"'`}}},
+		{"only an opening quote", Dialect{}, `1,"`, []record{{1, 0, `1|'unclosed:'`}}},
+		{"text after the closing quote", trim, `1,"price": 49,2`, []record{{1, 0, `1|'after:"price": 49'|2`}}},
+		{"text after the last closing quote", Dialect{}, `1,"price": 49`, []record{{1, 0, `1|'after:"price": 49'`}}},
+		{"a quote in a bare field", Dialect{}, `1,5" pipe,2`, []record{{1, 0, `1|bare:5" pipe|2`}}},
+		{"a space before a quote is text", Dialect{}, `1, "a"`, []record{{1, 0, `1|bare: "a"`}}},
+	}
+	readers := map[string]func(io.Reader) io.Reader{
+		"whole":     func(r io.Reader) io.Reader { return r },
+		"bytewise":  iotest.OneByteReader,
+		"with EOF":  iotest.DataErrReader,
+		"hesitates": func(r io.Reader) io.Reader { return &hesitant{reader: r} },
+	}
+	for _, c := range cases {
+		for how, reader := range readers {
+			t.Run(c.name+"/"+how, func(t *testing.T) {
+				scanner := New(reader(strings.NewReader(c.in)), c.dialect)
+				var got []record
+				for scanner.Scan() {
+					got = append(got, show(scanner))
+				}
+				if scanner.Err() != nil {
+					t.Fatalf("Err() = %v", scanner.Err())
+				}
+				if len(got) != len(c.want) {
+					t.Fatalf("%q: %d records %v, want %v", c.in, len(got), got, c.want)
+				}
+				for i := range got {
+					if got[i] != c.want[i] {
+						t.Errorf("%q: record %d is %v, want %v", c.in, i, got[i], c.want[i])
+					}
+				}
+				if scanner.BytesRead() != int64(len(c.in)) {
+					t.Errorf("%q: BytesRead() = %d, want %d", c.in, scanner.BytesRead(), len(c.in))
+				}
+			})
+		}
+	}
+}
+
+// hesitant returns nothing at every second read, which io.Reader allows.
+type hesitant struct {
+	reader io.Reader
+	calls  int
+}
+
+func (h *hesitant) Read(p []byte) (int, error) {
+	if h.calls++; h.calls%2 == 1 {
+		return 0, nil
+	}
+	return h.reader.Read(p)
+}
+
+func TestScanReportsTheReadersError(t *testing.T) {
+	broken := errors.New("disk on fire")
+	scanner := New(io.MultiReader(strings.NewReader("1\n2\n3"), iotest.ErrReader(broken)), Dialect{})
+	var got []string
+	for scanner.Scan() {
+		got = append(got, string(scanner.Raw()))
+	}
+	// The third line may be a part of a line: nobody knows, so nobody may see it.
+	if strings.Join(got, " ") != "1 2" || !errors.Is(scanner.Err(), broken) {
+		t.Errorf("scanned %q, Err() = %v; want 1 and 2, and the reader's error", got, scanner.Err())
+	}
+	stuck := New(readerFunc(func([]byte) (int, error) { return 0, nil }), Dialect{})
+	if stuck.Scan() || !errors.Is(stuck.Err(), io.ErrNoProgress) {
+		t.Errorf("a reader that never returns anything: Err() = %v, want io.ErrNoProgress", stuck.Err())
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestScanSaysWhetherTheLastLineEnded(t *testing.T) {
+	for in, want := range map[string]bool{"1\n2\n": true, "1\n2": false} {
+		scanner := New(strings.NewReader(in), Dialect{})
+		for scanner.Scan() {
+		}
+		if scanner.Ended() != want {
+			t.Errorf("%q: Ended() = %v at the last record, want %v", in, scanner.Ended(), want)
+		}
+	}
+}
+
+func TestScanLongLines(t *testing.T) {
+	for _, size := range []int{readSize - 1, readSize, readSize + 1, MaxLine - 1, MaxLine, MaxLine + 1, MaxLine + 2, MaxLine + 3, 5 * MaxLine} {
+		for _, end := range []string{"\n", "\r\n", ""} {
+			long := strings.Repeat("x", size) + end
+			in := "1,2\n" + long
+			if end != "" {
+				in += "3,4\n"
+			}
+			scanner := New(strings.NewReader(in), Dialect{})
+			scanner.Scan()
+			if !scanner.Scan() {
+				t.Fatalf("a line of %d bytes: no record, %v", size, scanner.Err())
+			}
+			if scanner.TooLong() != (size > MaxLine) || scanner.Line() != 2 || scanner.Offset() != 4 || len(scanner.Raw()) != min(size, MaxLine) {
+				t.Errorf("a line of %d bytes with end %q: too long %v, line %d, offset %d, %d bytes of it", size, end,
+					scanner.TooLong(), scanner.Line(), scanner.Offset(), len(scanner.Raw()))
+			}
+			if end != "" && (!scanner.Scan() || show(scanner) != record{3, int64(4 + len(long)), "3|4"} || scanner.TooLong()) {
+				t.Errorf("behind a line of %d bytes with end %q stands %v", size, end, show(scanner))
+			}
+			if scanner.Scan() || scanner.Err() != nil {
+				t.Errorf("a line of %d bytes with end %q: more records than lines, or %v", size, end, scanner.Err())
+			}
+			if len(scanner.buffer) > 4*MaxLine {
+				t.Errorf("a line of %d bytes took a buffer of %d", size, len(scanner.buffer))
+			}
+		}
+	}
+}
+
+func TestScanAllocatesNothingPerRecord(t *testing.T) {
+	in := []byte(strings.Repeat("1,1,\"XS\",8\n2,1,\"a \"\"b\"\"\",null\n", 50_000))
+	reader := bytes.NewReader(in)
+	scanner := New(reader, Dialect{TrimSpaces: true})
+	scanner.Scan()
+	if n := testing.AllocsPerRun(90_000, func() { scanner.Scan() }); n != 0 {
+		t.Errorf("%v allocations per record, want 0", n)
+	}
+}
+
+// FuzzAgainstEncodingCSV holds the scanner to encoding/csv wherever the dialects agree: where no field
+// spans lines. What encoding/csv rejects must come out damaged.
+func FuzzAgainstEncodingCSV(f *testing.F) {
+	for _, seed := range []string{
+		"", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "1,\"open\n2,\"x\"\n", "1,\"a\" b\n", "5\" pipe,2", "\r", "a\r\rb\n", "\"\"\"\"", "\xef\xbb\xbfa",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if bytes.HasPrefix(in, byteOrderMark) {
+			return // encoding/csv keeps it
+		}
+		reader := csv.NewReader(bytes.NewReader(in))
+		reader.FieldsPerRecord = -1
+		want, wantErr := reader.ReadAll()
+		for _, fields := range want {
+			if strings.Contains(strings.Join(fields, ""), "\n") {
+				return // a field that spans lines, which this dialect does not have
+			}
+		}
+
+		scanner := New(bytes.NewReader(in), Dialect{})
+		damaged := false
+		var got [][]string
+		for scanner.Scan() {
+			var fields []string
+			for _, field := range scanner.Fields() {
+				fields = append(fields, string(field.Text))
+				damaged = damaged || field.Damage != Sound
+			}
+			got = append(got, fields)
+		}
+		if scanner.Err() != nil {
+			t.Fatalf("Err() = %v", scanner.Err())
+		}
+		if wantErr != nil {
+			if !damaged {
+				t.Fatalf("no damage in %q, where encoding/csv says %v", in, wantErr)
+			}
+			return
+		}
+		if damaged || len(got) != len(want) {
+			t.Fatalf("%q: records %q (damaged %v), want %q", in, got, damaged, want)
+		}
+		for i := range want {
+			if strings.Join(got[i], "\x00") != strings.Join(want[i], "\x00") || len(got[i]) != len(want[i]) {
+				t.Fatalf("%q: record %d is %q, want %q", in, i, got[i], want[i])
+			}
+		}
+	})
+}
+
+func BenchmarkScan(b *testing.B) {
+	inputs := map[string]string{
+		"skus":   "1,1,\"XS\",8\n",
+		"photos": "1,1,\"https://images.example.com/photo-1501088430049-71c79fa3283e?ixlib=rb-1.2.1&w=668&q=80\",\"https://images.example.com/photo-1501088430049-71c79fa3283e?w=300&q=80\"\n",
+	}
+	for name, line := range inputs {
+		b.Run(name, func(b *testing.B) {
+			in := []byte(strings.Repeat(line, 16<<20/len(line)))
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			for b.Loop() {
+				scanner := New(bytes.NewReader(in), Dialect{TrimSpaces: true})
+				records := 0
+				for scanner.Scan() {
+					records++
+				}
+				if records != len(in)/len(line) {
+					b.Fatalf("%d records, want %d", records, len(in)/len(line))
+				}
+			}
+		})
+	}
+}
