@@ -10,7 +10,6 @@ package sql
 import (
 	"embed"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -69,23 +68,6 @@ func QueryFor(name string, pairs ...string) string {
 // document of one generation.
 func DocumentTable(collection, document string, generation int64) string {
 	return fmt.Sprintf("%s_%s_g%d", collection, document, generation)
-}
-
-// DocumentTablePattern returns a regular expression, in Postgres's dialect, for the tables of every
-// document and generation of a collection. The collection's name needs no quoting in it: a shape
-// admits only lower-case letters, digits and underscores.
-func DocumentTablePattern(collection string) string {
-	return "^" + collection + "_[a-z0-9_]+_g[0-9]+$"
-}
-
-// Generation returns the generation that the name of a document table ends in.
-func Generation(table string) (int64, bool) {
-	at := strings.LastIndex(table, "_g")
-	if at < 0 {
-		return 0, false
-	}
-	generation, err := strconv.ParseInt(table[at+2:], 10, 64)
-	return generation, err == nil
 }
 
 // Document is one element of the pointer row's documents column: a document that is live.

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/source"
+)
+
+// Exit codes, for whatever decides whether somebody is woken.
+const (
+	exitOK          = 0
+	exitUnexpected  = 1
+	exitUsage       = 2
+	exitFiles       = 3
+	exitDatabase    = 4
+	exitHeld        = 5
+	exitInterrupted = 130 // 128 + SIGINT, as shells say it
+)
+
+var errInterrupted = errors.New("interrupted: nothing new is published")
+
+// databaseError marks an error as the database's where its type does not say so.
+type databaseError struct{ error }
+
+func (e *databaseError) Unwrap() error { return e.error }
+
+// exitCode is the one table from an error to the exit code.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case is[*shape.Error](err):
+		return exitUsage
+	case is[*source.FileError](err), is[*fs.PathError](err):
+		return exitFiles
+	case is[*publish.HeldError](err):
+		return exitHeld
+	case errors.Is(err, publish.ErrNotMigrated), is[*databaseError](err), is[*pgconn.PgError](err), is[*pgconn.ConnectError](err):
+		return exitDatabase
+	}
+	return exitUnexpected
+}
+
+func is[E error](err error) bool {
+	var target E
+	return errors.As(err, &target)
+}

@@ -1,0 +1,61 @@
+package document
+
+import "encoding/binary"
+
+const hexDigits = "0123456789abcdef"
+
+// AppendString appends text as a JSON string. The text must be valid UTF-8 without a NUL byte, which Postgres cannot
+// hold. Only what RFC 8259 demands is escaped: the quote, the backslash and the control characters.
+func AppendString(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	for {
+		n := plainPrefix(text)
+		dst = append(dst, text[:n]...)
+		if n == len(text) {
+			return append(dst, '"')
+		}
+		dst = appendEscaped(dst, text[n])
+		text = text[n+1:]
+	}
+}
+
+func appendEscaped(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+}
+
+// plainPrefix returns how many bytes stand before the first that must be escaped. It tests eight at a time, with the
+// zero-byte and less-than tests of Sean Anderson's "Bit Twiddling Hacks": a find is always real, and which byte it is
+// the loop behind then tells.
+func plainPrefix(text []byte) int {
+	const (
+		ones        = 0x0101010101010101
+		highs       = 0x8080808080808080
+		quotes      = '"' * ones
+		backslashes = '\\' * ones
+		spaces      = ' ' * ones
+	)
+	n := 0
+	for len(text)-n >= 8 {
+		word := binary.LittleEndian.Uint64(text[n:])
+		quote, backslash := word^quotes, word^backslashes
+		found := ((quote - ones) &^ quote) | ((backslash - ones) &^ backslash) | ((word - spaces) &^ word)
+		if found&highs != 0 {
+			break
+		}
+		n += 8
+	}
+	for n < len(text) && text[n] >= ' ' && text[n] != '"' && text[n] != '\\' {
+		n++
+	}
+	return n
+}

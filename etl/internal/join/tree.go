@@ -1,0 +1,100 @@
+package join
+
+import (
+	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/source"
+)
+
+// None stands for no row.
+const None int32 = -1
+
+// Tree is one row of the root source with all its descendants. Sources are named by their index in the shape,
+// rows by their index within the source and the tree; the root row is row 0 of source 0. Children of a row are a
+// list in file order: First, then Next until None.
+//
+// A Tree is valid until the joiner's next call to Next, and may be read by several goroutines until then.
+type Tree struct {
+	levels []level
+	text   []byte // the bytes of all text values; values that were made before it grew keep the older array alive
+}
+
+// level holds the rows of one source in the tree.
+type level struct {
+	width  int // columns
+	values []source.Value
+	keys   []int64
+	next   []int32   // of each row, the following one with the same parent
+	first  [][]int32 // by child source, as in children: of each row, its first child row
+	last   [][]int32 // likewise, its last
+}
+
+func newTree(sources []shape.Source) Tree {
+	tree := Tree{levels: make([]level, len(sources))}
+	for i := range sources {
+		l := &tree.levels[i]
+		l.width = len(sources[i].Columns)
+		l.first = make([][]int32, len(sources[i].Children))
+		l.last = make([][]int32, len(sources[i].Children))
+	}
+	return tree
+}
+
+// Key returns the root row's key.
+func (t *Tree) Key() int64 { return t.levels[0].keys[0] }
+
+// RowKey returns the key of a row.
+func (t *Tree) RowKey(source int, row int32) int64 { return t.levels[source].keys[row] }
+
+// Value returns one column of a row.
+func (t *Tree) Value(source int, row int32, column int) *source.Value {
+	l := &t.levels[source]
+	return &l.values[int(row)*l.width+column]
+}
+
+// First returns the first child of a row in the child source that stands at slot in the source's Children, or None.
+func (t *Tree) First(source int, row int32, slot int) int32 { return t.levels[source].first[slot][row] }
+
+// Next returns the row behind a row with the same parent, or None.
+func (t *Tree) Next(source int, row int32) int32 { return t.levels[source].next[row] }
+
+func (t *Tree) reset() {
+	t.text = t.text[:0]
+	for i := range t.levels {
+		l := &t.levels[i]
+		l.values, l.keys, l.next = l.values[:0], l.keys[:0], l.next[:0]
+		for slot := range l.first {
+			l.first[slot], l.last[slot] = l.first[slot][:0], l.last[slot][:0]
+		}
+	}
+}
+
+// add copies a row into the tree and returns its index. It has no parent yet.
+func (t *Tree) add(of int, row *source.Row) int32 {
+	l := &t.levels[of]
+	for _, value := range row.Values {
+		if len(value.Text) > 0 {
+			from := len(t.text)
+			t.text = append(t.text, value.Text...)
+			value.Text = t.text[from:len(t.text):len(t.text)]
+		}
+		l.values = append(l.values, value)
+	}
+	l.keys = append(l.keys, row.Key)
+	l.next = append(l.next, None)
+	for slot := range l.first {
+		l.first[slot] = append(l.first[slot], None)
+		l.last[slot] = append(l.last[slot], None)
+	}
+	return int32(len(l.keys) - 1)
+}
+
+// attach puts a child row behind the other children of its parent.
+func (t *Tree) attach(parent int, parentRow int32, slot int, child int, childRow int32) {
+	p := &t.levels[parent]
+	if before := p.last[slot][parentRow]; before == None {
+		p.first[slot][parentRow] = childRow
+	} else {
+		t.levels[child].next[before] = childRow
+	}
+	p.last[slot][parentRow] = childRow
+}

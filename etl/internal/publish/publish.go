@@ -1,0 +1,209 @@
+// Package publish writes a collection's documents to Postgres and makes them what is live.
+//
+// A Session holds a collection: one at a time, until it is closed or its process dies. A Load
+// writes a whole new generation of document tables beside the live one, over several binary
+// COPY streams, and its Publish flips the pointer row in one transaction. Whatever ends a run
+// before that commit, an error, an interrupt or kill -9, leaves the published documents as they
+// were; the tables of a run that did not publish are dropped by it, or by the next Session.
+//
+// No table that a reader uses is ever altered, renamed or locked. The generation before the
+// live one is kept until the next run, so a reader that has not yet followed the pointer still
+// finds its tables.
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"slices"
+	"time"
+
+	"github.com/goccy/go-json"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"systemscale/sql"
+)
+
+// ErrNotMigrated means that the database has no catalog schema.
+var ErrNotMigrated = errors.New("the database has no catalog schema, or an old one: run etl migrate")
+
+// HeldError means that another run holds the collection.
+type HeldError struct {
+	Collection string
+	Run        int64
+	Holder     string
+	Since      time.Time
+}
+
+func (e *HeldError) Error() string {
+	if e.Run == 0 {
+		return fmt.Sprintf("another run holds the collection %s: wait for it to end", e.Collection)
+	}
+	return fmt.Sprintf("run %d holds the collection %s: %s, since %s. Wait for it to end, or end that process",
+		e.Run, e.Collection, e.Holder, e.Since.Format(time.RFC3339))
+}
+
+// cleanUpTime limits what is done after a run was interrupted.
+const cleanUpTime = 30 * time.Second
+
+// Session is a hold on one collection, over a connection of its own. It is used by one goroutine.
+type Session struct {
+	config     *pgx.ConnConfig
+	conn       *pgx.Conn
+	collection string
+	live       version
+}
+
+// version is what the pointer row says; all zero when nothing is published.
+type version struct {
+	Generation int64
+	Run        int64
+}
+
+// Open connects, takes hold of the collection and clears away what killed runs left. The error is a *HeldError
+// when another run holds it, and wraps ErrNotMigrated when the schema is not there.
+func Open(ctx context.Context, databaseURL, collection string) (*Session, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		// The parser's message repeats the URL, less its password; who said it knows it.
+		return nil, errors.New("the database URL cannot be understood: write it as postgres://user:password@host:5432/name")
+	}
+	config.RuntimeParams["application_name"] = "systemscale-etl"
+	// A killed ETL must not leave a long statement running behind it.
+	config.RuntimeParams["client_connection_check_interval"] = "2s"
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 10 * time.Second
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	s := &Session{config: config, conn: conn, collection: collection}
+	if err := s.hold(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close lets go of the collection.
+func (s *Session) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
+	defer cancel()
+	_ = s.conn.Close(ctx) // the server lets go of the lock when the connection ends, however it ends
+}
+
+// cleanUpConn returns the session's connection, or a new one in its place when an interrupted statement took it along.
+func (s *Session) cleanUpConn(ctx context.Context) (*pgx.Conn, error) {
+	if s.conn.IsClosed() {
+		conn, err := pgx.ConnectConfig(ctx, s.config)
+		if err != nil {
+			return nil, fmt.Errorf("connect to clean up: %w", err)
+		}
+		s.conn = conn
+	}
+	return s.conn, nil
+}
+
+func (s *Session) hold(ctx context.Context) error {
+	var held bool
+	if err := s.conn.QueryRow(ctx, sql.Query("etl_lock_collection"), s.collection).Scan(&held); err != nil {
+		return fmt.Errorf("lock the collection %s: %w", s.collection, err)
+	}
+	if !held {
+		return s.holder(ctx)
+	}
+	if _, err := s.conn.Exec(ctx, sql.Query("etl_fail_dead_runs"), s.collection); err != nil {
+		return migrationMissing(fmt.Errorf("look for killed runs: %w", err))
+	}
+	err := s.conn.QueryRow(ctx, sql.Query("etl_select_version"), s.collection).Scan(&s.live.Generation, &s.live.Run)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return migrationMissing(fmt.Errorf("read the live version: %w", err))
+	}
+	return s.dropGenerations(ctx)
+}
+
+func (s *Session) holder(ctx context.Context) error {
+	held := &HeldError{Collection: s.collection}
+	err := s.conn.QueryRow(ctx, sql.Query("etl_select_holder"), s.collection).Scan(&held.Run, &held.Holder, &held.Since)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return migrationMissing(fmt.Errorf("ask who holds the collection %s: %w", s.collection, err))
+	}
+	return held
+}
+
+func migrationMissing(err error) error {
+	var refused *pgconn.PgError
+	const undefinedTable, undefinedColumn, invalidSchema = "42P01", "42703", "3F000"
+	if errors.As(err, &refused) && slices.Contains([]string{undefinedTable, undefinedColumn, invalidSchema}, refused.Code) {
+		return fmt.Errorf("%w (%w)", ErrNotMigrated, err)
+	}
+	return err
+}
+
+// table is a document table that exists.
+type table struct {
+	Name       string
+	Generation int64
+}
+
+// dropGenerations drops the document tables of every generation but the live one and the one before it.
+func (s *Session) dropGenerations(ctx context.Context) error {
+	rows, err := s.conn.Query(ctx, sql.Query("etl_select_document_tables"), s.collection)
+	if err != nil {
+		return fmt.Errorf("list the document tables: %w", err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[table])
+	if err != nil {
+		return fmt.Errorf("list the document tables: %w", err)
+	}
+	keep := []int64{s.live.Generation}
+	for _, t := range slices.Backward(tables) {
+		// Only the runs that published may stay. A generation above the live one never did.
+		if t.Generation < s.live.Generation {
+			keep = append(keep, t.Generation)
+			break
+		}
+	}
+	for _, t := range tables {
+		if slices.Contains(keep, t.Generation) {
+			continue
+		}
+		if _, err := s.conn.Exec(ctx, sql.QueryFor("etl_drop_table", "table", t.Name)); err != nil {
+			return fmt.Errorf("drop the old table %s: %w", t.Name, err)
+		}
+	}
+	if _, err := s.conn.Exec(ctx, sql.Query("etl_delete_page_anchors"), s.collection, keep); err != nil {
+		return fmt.Errorf("delete old page anchors: %w", err)
+	}
+	return nil
+}
+
+// begin registers a run and returns its id.
+func (s *Session) begin(ctx context.Context, mode string) (int64, error) {
+	var run int64
+	if err := s.conn.QueryRow(ctx, sql.Query("etl_insert_run"), s.collection, mode, holderName()).Scan(&run); err != nil {
+		return 0, migrationMissing(fmt.Errorf("register the run: %w", err))
+	}
+	return run, nil
+}
+
+func holderName() string {
+	who, where := "somebody", "somewhere"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		where = host
+	}
+	return fmt.Sprintf("%s@%s, process %d", who, where, os.Getpid())
+}
+
+// encode returns v as the text of a jsonb parameter.
+func encode(v any) (string, error) {
+	text, err := json.Marshal(v)
+	return string(text), err
+}

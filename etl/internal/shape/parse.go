@@ -1,0 +1,275 @@
+package shape
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+
+	"systemscale/sql"
+)
+
+// Parse reads a shape file. name is what messages call it. The error is an *Error.
+func Parse(name string, text []byte) (shape *Shape, err error) {
+	r := &reader{file: name}
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			mistake, ok := thrown.(*Error)
+			if !ok {
+				panic(thrown)
+			}
+			shape, err = nil, mistake
+		}
+	}()
+
+	top := r.parse(text)
+	shape = &Shape{Name: name, Dialect: Dialect{Delimiter: ','}}
+	var sources, documents ast.Node
+	for _, e := range r.mapping(top, "a shape file", "collection", "dialect", "sources", "documents") {
+		switch e.key {
+		case "collection":
+			shape.Collection = r.text(e.value, "the collection's name")
+			r.checkName(position(e.value), "a collection", shape.Collection)
+		case "dialect":
+			r.dialect(e.value, &shape.Dialect)
+		case "sources":
+			sources = e.value
+		case "documents":
+			documents = e.value
+		}
+	}
+	switch {
+	case shape.Collection == "":
+		r.fail(nil, "collection is missing: the first segment of the URLs, such as collection: products")
+	case sources == nil:
+		r.fail(nil, "sources is missing: the CSVs that the documents are made of")
+	case documents == nil:
+		r.fail(nil, "documents is missing: what the API is to answer")
+	}
+	shape.Sources = r.sources(sources)
+	shape.Documents = r.documents(documents, shape.Sources)
+	return shape, nil
+}
+
+func (r *reader) checkName(at *token.Position, what, name string) {
+	if !nameForm.MatchString(name) || len(name) > sql.MaxNameLength {
+		r.fail(at, "%q cannot name %s: tables are named after it, so take up to %d lower-case letters, digits and underscores, a letter first",
+			name, what, sql.MaxNameLength)
+	}
+}
+
+func (r *reader) dialect(n ast.Node, dialect *Dialect) {
+	for _, e := range r.mapping(n, "dialect", "delimiter", "null", "trim_spaces", "close_quotes") {
+		switch e.key {
+		case "delimiter":
+			text := r.text(e.value, "delimiter")
+			if len(text) != 1 || strings.ContainsAny(text, "\"\r\n") {
+				r.fail(position(e.value), "delimiter must be one byte, and no quote or line end: %q", text)
+			}
+			dialect.Delimiter = text[0]
+		case "null":
+			dialect.Null = r.text(e.value, "null")
+		case "trim_spaces":
+			dialect.TrimSpaces = r.boolean(e.value, "trim_spaces")
+		case "close_quotes":
+			dialect.CloseQuotes = r.boolean(e.value, "close_quotes")
+		}
+	}
+}
+
+// link is what a source says of its parent, before every source is known.
+type link struct {
+	parent   string
+	parentAt *token.Position
+	at       *token.Position
+}
+
+func (r *reader) sources(n ast.Node) []Source {
+	var sources []Source
+	var links []link
+	for _, e := range r.mapping(n, "sources") {
+		source, parent := r.source(e)
+		sources = append(sources, source)
+		links = append(links, parent)
+	}
+	return r.tree(sources, links)
+}
+
+func (r *reader) source(e entry) (Source, link) {
+	source := Source{Name: e.key, Key: -1, Parent: -1, On: -1}
+	parent := link{at: e.at}
+	entries := r.mapping(e.value, "source "+e.key, "file", "key", "parent", "on", "columns", "repairs", "filters")
+	// Columns first: everything else names them.
+	for _, setting := range entries {
+		if setting.key == "columns" {
+			source.Columns = r.columns(setting.value, e.key)
+		}
+	}
+	if len(source.Columns) == 0 {
+		r.fail(e.at, "source %s has no columns: list the ones to read, such as columns: {id: int, name: text}", e.key)
+	}
+	for _, setting := range entries {
+		switch setting.key {
+		case "file":
+			source.File = r.text(setting.value, "file")
+			if strings.ContainsAny(source.File, `/\`) {
+				r.fail(position(setting.value), "file %q must be a plain name: the directory is said when the ETL is run", source.File)
+			}
+		case "key":
+			source.Key = r.keyColumn(setting.value, source)
+		case "on":
+			source.On = r.keyColumn(setting.value, source)
+		case "parent":
+			parent.parent = r.text(setting.value, "parent")
+			parent.parentAt = position(setting.value)
+		case "repairs":
+			source.Repairs = r.repairs(setting.value, source)
+		case "filters":
+			source.Filters = r.filters(setting.value, source)
+		}
+	}
+	switch {
+	case source.File == "":
+		r.fail(e.at, "source %s has no file: name its CSV, such as file: %s.csv", e.key, e.key)
+	case source.Key < 0:
+		r.fail(e.at, "source %s has no key: name the column that identifies a row, such as key: id", e.key)
+	case parent.parent != "" && source.On < 0:
+		r.fail(e.at, "source %s has a parent and no on: name its column that holds the key of %s", e.key, parent.parent)
+	case parent.parent == "" && source.On >= 0:
+		r.fail(e.at, "source %s has on and no parent: name the source whose key it holds", e.key)
+	}
+	return source, parent
+}
+
+func (r *reader) columns(n ast.Node, source string) []Column {
+	var columns []Column
+	for _, e := range r.mapping(n, "columns of "+source) {
+		text := r.text(e.value, "the type of "+e.key)
+		name, nullable := strings.CutSuffix(text, "?")
+		kind, ok := typeNames[name]
+		if !ok {
+			r.fail(position(e.value), "column %s of %s has no type %q; the types are int, money, text and flag, with a ? where null is admitted", e.key, source, text)
+		}
+		columns = append(columns, Column{Name: e.key, Type: kind, Nullable: nullable})
+	}
+	return columns
+}
+
+// column returns the index of the column that n names.
+func (r *reader) column(n ast.Node, source Source) int {
+	name := r.text(n, "a column")
+	at := slices.IndexFunc(source.Columns, func(c Column) bool { return c.Name == name })
+	if at < 0 {
+		r.fail(position(n), "%s has no column %q; it has %s", source.Name, name, columnNames(source))
+	}
+	return at
+}
+
+func (r *reader) keyColumn(n ast.Node, source Source) int {
+	at := r.column(n, source)
+	if c := source.Columns[at]; c.Type != Int || c.Nullable {
+		r.fail(position(n), "column %s of %s is a key, so its type must be int", c.Name, source.Name)
+	}
+	return at
+}
+
+func columnNames(source Source) string {
+	names := make([]string, len(source.Columns))
+	for i, c := range source.Columns {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func (r *reader) repairs(n ast.Node, source Source) []Repair {
+	var repairs []Repair
+	for _, e := range r.mapping(n, "repairs of "+source.Name) {
+		repair := Repair{Name: e.key, Column: -1}
+		for _, setting := range r.mapping(e.value, "repair "+e.key, "column", "prefix", "with") {
+			switch setting.key {
+			case "column":
+				repair.Column = r.column(setting.value, source)
+				if c := source.Columns[repair.Column]; c.Type != Text {
+					r.fail(position(setting.value), "repair %s: only text can be repaired, and %s is not", e.key, c.Name)
+				}
+			case "prefix":
+				repair.Prefix = r.text(setting.value, "prefix")
+			case "with":
+				repair.With = r.text(setting.value, "with")
+			}
+		}
+		if repair.Column < 0 || repair.Prefix == "" {
+			r.fail(e.at, `repair %s needs a column, a prefix and what to put in its place, such as {column: url, prefix: "htp:", with: "http:"}`, e.key)
+		}
+		repairs = append(repairs, repair)
+	}
+	return repairs
+}
+
+func (r *reader) filters(n ast.Node, source Source) []Filter {
+	var filters []Filter
+	for _, e := range r.mapping(n, "filters of "+source.Name) {
+		filter := Filter{Name: e.key, Column: -1}
+		dropSaid := false
+		for _, setting := range r.mapping(e.value, "filter "+e.key, "column", "drop") {
+			switch setting.key {
+			case "column":
+				filter.Column = r.column(setting.value, source)
+			case "drop":
+				filter.Drop, dropSaid = r.text(setting.value, "drop"), true
+			}
+		}
+		if filter.Column < 0 || !dropSaid {
+			r.fail(e.at, `filter %s needs a column and the value to drop, such as {column: product_id, drop: "0"}`, e.key)
+		}
+		filters = append(filters, filter)
+	}
+	return filters
+}
+
+// tree puts the sources in an order in which parents come first, and ties children to parents.
+func (r *reader) tree(sources []Source, links []link) []Source {
+	if len(sources) == 0 {
+		r.fail(nil, "sources is empty: name at least the CSV whose rows are the collection's items")
+	}
+	named := func(name string) int {
+		return slices.IndexFunc(sources, func(s Source) bool { return s.Name == name })
+	}
+	root := -1
+	for i, l := range links {
+		switch {
+		case l.parent == "" && root >= 0:
+			r.fail(l.at, "sources %s and %s both have no parent; only the one whose rows are the collection's items may", sources[root].Name, sources[i].Name)
+		case l.parent == "":
+			root = i
+		case named(l.parent) < 0:
+			r.fail(l.parentAt, "source %s has a parent %q that is no source", sources[i].Name, l.parent)
+		}
+	}
+	if root < 0 {
+		r.fail(links[0].at, "every source has a parent: the one whose rows are the collection's items must have none")
+	}
+	ordered := make([]Source, 0, len(sources))
+	newIndex := map[string]int{}
+	for len(ordered) < len(sources) {
+		before := len(ordered)
+		for i, source := range sources {
+			parent, parentKnown := newIndex[links[i].parent]
+			if _, done := newIndex[source.Name]; done || (i != root && !parentKnown) {
+				continue
+			}
+			if i != root {
+				source.Parent = parent
+				ordered[parent].Children = append(ordered[parent].Children, len(ordered))
+			}
+			newIndex[source.Name] = len(ordered)
+			ordered = append(ordered, source)
+		}
+		if len(ordered) == before {
+			at := slices.IndexFunc(sources, func(s Source) bool { _, done := newIndex[s.Name]; return !done })
+			r.fail(links[at].at, "source %s is its own ancestor: follow its parents to see the circle", sources[at].Name)
+		}
+	}
+	return ordered
+}

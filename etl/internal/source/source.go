@@ -1,0 +1,341 @@
+// Package source reads one CSV as its shape declares it: header mapped to columns, values typed,
+// declared repairs made and declared filters applied.
+//
+// Every row that the file holds has exactly one of three fates, and Counts has them all: it is
+// handed out by Next, it is filtered, or it is rejected with a reason. A row is rejected whole;
+// nothing of it reaches a document. Reasons are the Reason constants.
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"systemscale/etl/internal/csvscan"
+	"systemscale/etl/internal/shape"
+)
+
+// Reason says why a row was rejected. Its text is what reports and files of rejects show.
+type Reason string
+
+// The reasons for which a row is rejected.
+const (
+	FieldCount     Reason = "field count"      // more or fewer fields than the header has
+	UnclosedQuote  Reason = "unclosed quote"   // and the shape does not say to close it, or it swallowed other fields
+	TextAfterQuote Reason = "text after quote" // something stands between a closing quote and the comma
+	BareQuote      Reason = "bare quote"       // a quote inside a field that does not begin with one
+	LineTooLong    Reason = "line too long"    // longer than csvscan.MaxLine
+	Truncated      Reason = "truncated"        // the file ends inside a quoted field
+	NotUTF8        Reason = "not UTF-8"
+	NULByte        Reason = "NUL byte" // which neither JSON in Postgres nor text can hold
+	NotInt         Reason = "not an int"
+	NotMoney       Reason = "not money"
+	NotFlag        Reason = "not a flag"
+	NullValue      Reason = "null" // in a column that does not admit it
+	DuplicateKey   Reason = "duplicate key"
+	KeyNotPositive Reason = "key not positive" // of the root, whose keys are the ids in URLs
+	Orphan         Reason = "orphan"           // its parent does not exist, or was itself rejected or filtered
+)
+
+// Value is one typed value of a row. Which field holds it follows from the column's type.
+type Value struct {
+	Text []byte // of text
+	Int  int64  // of int; of money in hundredths; of flag 0 or 1
+	Null bool
+}
+
+// Row is one good row. It and what it points to are valid until the next call to Next.
+type Row struct {
+	Key    int64
+	On     int64 // the parent's key; 0 for the root
+	Values []Value
+}
+
+// Counts is what became of the rows of one file. Used is for the reader's user to count.
+type Counts struct {
+	File     string           `json:"file"`
+	Bytes    int64            `json:"bytes"`
+	Read     int64            `json:"read"`
+	Used     int64            `json:"used"`
+	Filtered map[string]int64 `json:"filtered,omitempty"` // by the filter's name
+	Rejected map[Reason]int64 `json:"rejected,omitempty"`
+	Repaired map[string]int64 `json:"repaired,omitempty"` // by the repair's name; these rows are used, filtered or rejected too
+}
+
+// RepairedQuote is the name under which closed quotes are counted.
+const RepairedQuote = "closed quote"
+
+// Reconcile returns an error unless every row read was used, filtered or rejected.
+func (c *Counts) Reconcile() error {
+	if accounted := c.Used + Sum(c.Filtered) + Sum(c.Rejected); accounted != c.Read {
+		return fmt.Errorf("%s: %d rows read, and %d used, filtered or rejected: rows were lost, so nothing is published", c.File, c.Read, accounted)
+	}
+	return nil
+}
+
+// Sum adds up the counts of a map.
+func Sum[K comparable](counts map[K]int64) int64 {
+	var sum int64
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
+
+// FileError is a mistake that makes a whole file unusable.
+type FileError struct {
+	File    string
+	Line    int64 // 0 when it is no line's fault
+	Message string
+}
+
+func (e *FileError) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Message
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
+}
+
+// Reader reads one CSV. It is used by one goroutine.
+type Reader struct {
+	spec    *shape.Source
+	dialect *shape.Dialect
+	null    []byte
+	scanner *csvscan.Scanner
+	rejects Sink
+
+	width    int   // fields in the header
+	fields   []int // of each column, its index in the record
+	filters  [][]byte
+	filtered []int64 // by filter
+	repaired []int64 // by repair
+	closed   int64   // quotes
+	read     int64
+	used     int64
+	rejected map[Reason]int64
+
+	row     Row
+	scratch []byte // repaired texts of the row
+}
+
+// NewReader returns a Reader of the file behind input, after reading its header. A header that lacks a declared
+// column, or no header at all, is a *FileError. Rejected rows go to rejects.
+func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, rejects Sink) (*Reader, error) {
+	r := &Reader{
+		spec:     spec,
+		dialect:  dialect,
+		scanner:  csvscan.New(input, csvscan.Dialect{Delimiter: dialect.Delimiter, TrimSpaces: dialect.TrimSpaces}),
+		rejects:  rejects,
+		fields:   make([]int, len(spec.Columns)),
+		filtered: make([]int64, len(spec.Filters)),
+		repaired: make([]int64, len(spec.Repairs)),
+		rejected: map[Reason]int64{},
+	}
+	if dialect.Null != "" {
+		r.null = []byte(dialect.Null)
+	}
+	r.row.Values = make([]Value, len(spec.Columns))
+	for _, filter := range spec.Filters {
+		r.filters = append(r.filters, []byte(filter.Drop))
+	}
+	if err := r.header(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Reader) header() error {
+	if !r.scanner.Scan() {
+		if err := r.scanner.Err(); err != nil {
+			return fmt.Errorf("read %s: %w", r.spec.File, err)
+		}
+		return &FileError{File: r.spec.File, Message: "the file is empty: not even a header is there"}
+	}
+	names := make([]string, 0, 16)
+	for _, field := range r.scanner.Fields() {
+		names = append(names, string(field.Text))
+	}
+	r.width = len(names)
+	for i, column := range r.spec.Columns {
+		at := slices.Index(names, column.Name)
+		if at < 0 {
+			return &FileError{r.spec.File, r.scanner.Line(), fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
+				column.Name, abbreviate([]byte(strings.Join(names, ", "))), r.spec.Name)}
+		}
+		if slices.Contains(names[at+1:], column.Name) {
+			return &FileError{r.spec.File, r.scanner.Line(), fmt.Sprintf("the header has the column %q twice", column.Name)}
+		}
+		r.fields[i] = at
+	}
+	return nil
+}
+
+// Next returns the next good row, or io.EOF behind the last one. Any other error means that the file could
+// not be read to its end, or that a reject could not be written.
+func (r *Reader) Next() (*Row, error) {
+	for r.scanner.Scan() {
+		r.read++
+		reason, column := r.convert()
+		if reason != "" {
+			if err := r.reject(reason, column); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if r.drop() {
+			continue
+		}
+		r.row.Key = r.row.Values[r.spec.Key].Int
+		if r.spec.On >= 0 {
+			r.row.On = r.row.Values[r.spec.On].Int
+		}
+		return &r.row, nil
+	}
+	if err := r.scanner.Err(); err != nil {
+		return nil, fmt.Errorf("read %s after line %d: %w", r.spec.File, r.scanner.Line(), err)
+	}
+	return nil, io.EOF
+}
+
+// Use counts the row that Next returned last as used.
+func (r *Reader) Use() { r.used++ }
+
+// Reject counts the row that Next returned last as rejected and hands it to the sink. column is an index in the source's columns.
+func (r *Reader) Reject(reason Reason, column int) error { return r.reject(reason, column) }
+
+// Line returns the line number of the row that Next returned last.
+func (r *Reader) Line() int64 { return r.scanner.Line() }
+
+// BytesRead returns how far into the file the reader is.
+func (r *Reader) BytesRead() int64 { return r.scanner.BytesRead() }
+
+// Counts returns what became of the rows so far.
+func (r *Reader) Counts() Counts {
+	counts := Counts{
+		File: r.spec.File, Bytes: r.scanner.BytesRead(), Read: r.read, Used: r.used,
+		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
+	}
+	for i, n := range r.filtered {
+		counts.Filtered[r.spec.Filters[i].Name] = n
+	}
+	for reason, n := range r.rejected {
+		counts.Rejected[reason] = n
+	}
+	for i, n := range r.repaired {
+		if n > 0 {
+			counts.Repaired[r.spec.Repairs[i].Name] = n
+		}
+	}
+	if r.closed > 0 {
+		counts.Repaired[RepairedQuote] = r.closed
+	}
+	return counts
+}
+
+func (r *Reader) reject(reason Reason, column int) error {
+	r.rejected[reason]++
+	reject := Reject{
+		File: r.spec.File, Line: r.scanner.Line(), Offset: r.scanner.Offset(), Reason: reason, Raw: r.scanner.Raw(),
+	}
+	if column >= 0 {
+		reject.Column = r.spec.Columns[column].Name
+	}
+	if err := r.rejects.Reject(reject); err != nil {
+		return fmt.Errorf("write the reject of %s:%d: %w", r.spec.File, reject.Line, err)
+	}
+	return nil
+}
+
+// drop reports whether a filter drops the row, and counts it under the first one that does.
+func (r *Reader) drop() bool {
+	for i, filter := range r.spec.Filters {
+		if bytes.Equal(r.scanner.Fields()[r.fields[filter.Column]].Text, r.filters[i]) {
+			r.filtered[i]++
+			return true
+		}
+	}
+	return false
+}
+
+// convert fills r.row from the record. It returns the reason for which the row is to be rejected, and the
+// index of the column at fault or -1; or an empty reason.
+func (r *Reader) convert() (Reason, int) {
+	fields := r.scanner.Fields()
+	if r.scanner.TooLong() {
+		return LineTooLong, -1
+	}
+	if reason := checkText(r.scanner.Raw()); reason != "" {
+		return reason, -1
+	}
+	last := &fields[len(fields)-1]
+	if last.Damage == csvscan.Unclosed && (len(fields) != r.width || !r.dialect.CloseQuotes || !r.scanner.Ended()) {
+		if !r.scanner.Ended() {
+			return Truncated, -1
+		}
+		return UnclosedQuote, r.columnOf(len(fields) - 1)
+	}
+	if len(fields) != r.width {
+		return FieldCount, -1
+	}
+	r.scratch = r.scratch[:0]
+	for i := range r.spec.Columns {
+		column, field := &r.spec.Columns[i], &fields[r.fields[i]]
+		value := &r.row.Values[i]
+		switch field.Damage {
+		case csvscan.TextAfterQuote:
+			return TextAfterQuote, i
+		case csvscan.BareQuote:
+			return BareQuote, i
+		}
+		if value.Null = !field.Quoted && r.null != nil && bytes.Equal(field.Text, r.null); value.Null {
+			if !column.Nullable {
+				return NullValue, i
+			}
+			value.Int, value.Text = 0, nil
+			continue
+		}
+		if reason := convert(column.Type, field.Text, value); reason != "" {
+			return reason, i
+		}
+	}
+	for i := range r.spec.Repairs {
+		r.repair(i)
+	}
+	if last.Damage == csvscan.Unclosed {
+		r.closed++
+	}
+	return "", -1
+}
+
+// columnOf returns the index of the column that is read from a field, or -1.
+func (r *Reader) columnOf(field int) int { return slices.Index(r.fields, field) }
+
+func (r *Reader) repair(i int) {
+	repair := &r.spec.Repairs[i]
+	value := &r.row.Values[repair.Column]
+	// The comparison allocates nothing: the compiler does not make a string of the conversion.
+	if len(value.Text) < len(repair.Prefix) || string(value.Text[:len(repair.Prefix)]) != repair.Prefix {
+		return
+	}
+	from := len(r.scratch)
+	r.scratch = append(append(r.scratch, repair.With...), value.Text[len(repair.Prefix):]...)
+	value.Text = r.scratch[from:len(r.scratch):len(r.scratch)]
+	r.repaired[i]++
+}
+
+// Unsorted returns the error for the row that Next returned last, which stands behind a row that should have come later.
+func (r *Reader) Unsorted(column int, value, previous int64) error {
+	name := r.spec.Columns[column].Name
+	return &FileError{r.spec.File, r.Line(), fmt.Sprintf("%s %d stands behind %s %d, and this file must be in ascending order of %s for its rows to be joined in one pass. Sort it by that column, keeping the order of equal rows",
+		name, value, name, previous, name)}
+}
+
+func abbreviate(text []byte) string {
+	const most = 200
+	if len(text) > most {
+		return string(text[:most]) + "…"
+	}
+	return string(text)
+}

@@ -1,0 +1,103 @@
+// Command etl turns the CSV files of a collection into finished response bodies and publishes them in Postgres.
+//
+// What the files and the documents are is said by a shape file; the built-in one is shapes/products.yaml.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"systemscale/sql/migrate"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+type arguments struct {
+	Run     runCommand     `cmd:"" help:"Join the CSV files, render the documents and publish them."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
+}
+
+const description = `Turns the CSV files of a collection into finished response bodies and publishes them in Postgres.
+
+Example:
+  export DATABASE_URL=postgres://systemscale_etl:password@localhost:5432/systemscale
+  etl migrate
+  etl run --csv ./dump
+
+Exit codes: 0 published, 1 unexpected, 2 wrong flags or shape file, 3 a CSV file cannot be used, 4 the database
+refused or is away, 5 another run holds the collection, 130 interrupted. After any but 0, what was published
+before is untouched and still served.`
+
+// run executes the command line args and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var cli arguments
+	exited := false
+	parser, err := kong.New(&cli,
+		kong.Name("etl"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { exited = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&output{stdout: stdout, stderr: stderr}),
+	)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case exited: // by --help
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(stderr, "etl: %v\nTry etl --help\n", err)
+		return exitUsage
+	}
+	if err := command.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = errors.Join(errInterrupted, err)
+		}
+		fmt.Fprintf(stderr, "etl: %v\n", err)
+		return exitCode(err)
+	}
+	return exitOK
+}
+
+// output is where a command writes: results to stdout, progress and errors to stderr.
+type output struct {
+	stdout, stderr io.Writer
+}
+
+// database is the flag that every command has.
+type database struct {
+	URL string `name:"database" env:"DATABASE_URL" required:"" placeholder:"URL" help:"Postgres to write to, as the role systemscale_etl, such as postgres://user:password@host:5432/name."`
+}
+
+type migrateCommand struct {
+	database
+}
+
+func (c *migrateCommand) Help() string {
+	return `Creates or updates the schema that both programs share. It does nothing to a schema that is up to date.
+The roles of sql/bootstrap.sql must exist.
+
+Example:
+  etl migrate --database postgres://systemscale_etl:password@localhost:5432/systemscale`
+}
+
+// Run migrates the database.
+func (c *migrateCommand) Run() error {
+	if err := migrate.Up(c.URL); err != nil {
+		return &databaseError{err}
+	}
+	return nil
+}

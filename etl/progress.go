@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"systemscale/etl/internal/source"
+)
+
+// logEvery is how often a run that nobody watches says where it is.
+const logEvery = 10 * time.Second
+
+// progress shows how far the reading is: a bar on a terminal, a log line now and then elsewhere.
+type progress struct {
+	bar   *progressbar.ProgressBar // nil elsewhere
+	log   *slog.Logger
+	total int64
+	began time.Time
+	said  time.Time
+}
+
+func newProgress(stderr io.Writer, total int64) *progress {
+	p := &progress{log: slog.New(slog.NewTextHandler(stderr, nil)), total: total, began: time.Now(), said: time.Now()}
+	if file, ok := stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		p.bar = progressbar.NewOptions64(total,
+			progressbar.OptionSetWriter(stderr),
+			progressbar.OptionSetDescription("read, join, render, load"),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionShowCount(),
+			progressbar.OptionSetWidth(30),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetPredictTime(true),
+		)
+	}
+	return p
+}
+
+// at shows the readers' positions.
+func (p *progress) at(readers []*source.Reader) {
+	if p.bar == nil && time.Since(p.said) < logEvery {
+		return
+	}
+	var read int64
+	for _, reader := range readers {
+		read += reader.BytesRead()
+	}
+	if p.bar != nil {
+		_ = p.bar.Set64(read) // a bar that cannot be drawn is no reason to stop
+		return
+	}
+	p.said = time.Now()
+	spent := time.Since(p.began)
+	left := time.Duration(float64(spent) * float64(p.total-read) / float64(max(read, 1)))
+	p.log.Info("loading", "read", megabytes(read), "of", megabytes(p.total), "spent", spent.Round(time.Second), "left", left.Round(time.Second))
+}
+
+// finish completes the bar.
+func (p *progress) finish() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+		_, _ = fmt.Fprintln(os.Stderr)
+	}
+}
+
+// phase says what begins after the reading.
+func (p *progress) phase(name string) {
+	p.log.Info(name, "spent", time.Since(p.began).Round(10*time.Millisecond))
+}
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
