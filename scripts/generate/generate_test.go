@@ -1,0 +1,674 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+var fileNames = []string{"product.csv", "features.csv", "styles.csv", "photos.csv", "skus.csv", "related.csv"}
+
+// generated runs the command into a new directory and returns the directory and what was printed.
+func generated(t *testing.T, flags ...string) (directory, printed string) {
+	t.Helper()
+	directory = t.TempDir()
+	return directory, rerun(t, directory, flags...)
+}
+
+func rerun(t *testing.T, directory string, flags ...string) string {
+	t.Helper()
+	var stdout bytes.Buffer
+	if err := run(t.Context(), append(flags, "--out", directory), &stdout, io.Discard); err != nil {
+		t.Fatalf("generate %q: %v", flags, err)
+	}
+	return stdout.String()
+}
+
+func contents(t *testing.T, directory, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(directory, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func readReport(t *testing.T, directory string) report {
+	t.Helper()
+	var result report
+	decoder := json.NewDecoder(bytes.NewReader(contents(t, directory, reportName)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&result); err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// parsed returns a file's rows, without the header, as encoding/csv reads them.
+func parsed(t *testing.T, directory, name string) [][]string {
+	t.Helper()
+	records, err := csv.NewReader(bytes.NewReader(contents(t, directory, name))).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return records[1:]
+}
+
+func number(t *testing.T, field string) int64 {
+	t.Helper()
+	value, err := strconv.ParseInt(field, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// within fails unless got is within a share of want.
+func within(t *testing.T, what string, got, want, share float64) {
+	t.Helper()
+	if math.Abs(got-want) > share*want {
+		t.Errorf("%s: %.4f, want %.4f ±%.1f %%", what, got, want, share*100)
+	}
+}
+
+func digests(t *testing.T, directory string) map[string]string {
+	t.Helper()
+	result := map[string]string{}
+	for _, name := range append(slices.Clone(fileNames), reportName) {
+		sum := sha256.Sum256(contents(t, directory, name))
+		result[name] = hex.EncodeToString(sum[:8])
+	}
+	return result
+}
+
+func TestSameFlagsSameBytes(t *testing.T) {
+	first, _ := generated(t, "--products=3000", "--seed=5", "--dirt")
+	second, _ := generated(t, "--products=3000", "--seed=5", "--dirt")
+	other, _ := generated(t, "--products=3000", "--seed=6", "--dirt")
+	want, again, different := digests(t, first), digests(t, second), digests(t, other)
+	for name := range want {
+		if again[name] != want[name] {
+			t.Errorf("%s differs between two runs with the same flags", name)
+		}
+		if different[name] == want[name] {
+			t.Errorf("%s is the same for two seeds", name)
+		}
+	}
+}
+
+// TestBytesAreWhatTheyWere fails when the files of a seed change: for a new machine or version of Go that
+// is a defect; after a change of what is generated, put the new digests here.
+func TestBytesAreWhatTheyWere(t *testing.T) {
+	directory, _ := generated(t, "--products=500", "--seed=7", "--dirt")
+	want := map[string]string{
+		"product.csv":    "ec1b35533ce2113f",
+		"features.csv":   "74cb585a4f60e3ef",
+		"styles.csv":     "1b2f20e5c7000a6c",
+		"photos.csv":     "5daca749817a3528",
+		"skus.csv":       "4f933b703d522883",
+		"related.csv":    "b900890128dcceb9",
+		"generated.json": "d339787d76a85949",
+	}
+	if got := digests(t, directory); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("digests are\n%#v, want\n%#v", got, want)
+	}
+}
+
+func TestDirtChangesOnlySpoiledRows(t *testing.T) {
+	clean, _ := generated(t, "--products=3000")
+	dirty, _ := generated(t, "--products=3000", "--dirt")
+	for _, file := range readReport(t, dirty).Files {
+		spoiled := map[int]bool{}
+		for _, dirt := range file.Dirt {
+			for _, line := range dirt.Lines {
+				spoiled[int(line)] = true
+			}
+		}
+		before := strings.Split(string(contents(t, clean, file.Name)), "\n")
+		after := strings.Split(string(contents(t, dirty, file.Name)), "\n")
+		if len(before) != len(after) {
+			t.Fatalf("%s: %d lines clean, %d dirty", file.Name, len(before), len(after))
+		}
+		for i := range before {
+			if differs := before[i] != after[i]; differs != spoiled[i+1] {
+				t.Errorf("%s line %d: differs %v, reported %v\n%s\n%s", file.Name, i+1, differs, spoiled[i+1], before[i], after[i])
+			}
+		}
+	}
+}
+
+func TestWeightsGiveTheRealRowCounts(t *testing.T) {
+	mean := func(choices []int64) float64 {
+		if len(choices) != 10_000 {
+			t.Errorf("weights sum to %d, want 10000", len(choices))
+		}
+		sum := int64(0)
+		for _, choice := range choices {
+			sum += choice
+		}
+		return float64(sum) / float64(len(choices))
+	}
+	sizes := 0
+	for _, category := range categories {
+		sizes += len(category.sizes)
+	}
+	within(t, "styles", mean(stylesPerProduct)*realProducts, realStyles, 0.001)
+	within(t, "features", mean(featuresPerProduct)*realProducts, realFeatures, 0.001)
+	within(t, "related", mean(relatedPerProduct)*realProducts, realRelated, 0.001)
+	within(t, "photos", mean(photosPerStyle)*realStyles, realPhotos, 0.001)
+	within(t, "skus", float64(sizes)/float64(len(categories))*realStyles, realSKUs, 0.001)
+}
+
+func TestRowCounts(t *testing.T) {
+	directory, printed := generated(t, "--products=20000")
+	want := map[string]float64{
+		"product.csv": 20000, "features.csv": realFeatures, "styles.csv": realStyles,
+		"photos.csv": realPhotos, "skus.csv": realSKUs, "related.csv": realRelated,
+	}
+	for _, file := range readReport(t, directory).Files {
+		text := contents(t, directory, file.Name)
+		if got := int64(bytes.Count(text, []byte("\n"))); got != file.Rows {
+			t.Errorf("%s has %d rows, reported are %d", file.Name, got, file.Rows)
+		}
+		if int64(len(text)) != file.Bytes {
+			t.Errorf("%s has %d bytes, reported are %d", file.Name, len(text), file.Bytes)
+		}
+		if file.Name == "product.csv" {
+			within(t, file.Name, float64(file.Rows), 20000, 0)
+		} else {
+			within(t, file.Name, float64(file.Rows), want[file.Name]/realProducts*20000, 0.03)
+		}
+		if line := fmt.Sprint(file.Name, " ", file.Rows, " ", file.Bytes); !strings.Contains(strings.Join(strings.Fields(printed), " "), line) {
+			t.Errorf("no %q in what was printed:\n%s", line, printed)
+		}
+	}
+}
+
+func TestDialect(t *testing.T) {
+	directory, _ := generated(t, "--products=3000")
+	// T is quoted text, N a bare number, 0 text or a bare null, ? a number or a bare null.
+	files := map[string]struct{ header, form string }{
+		"product.csv":  {"id,name,slogan,description,category,default_price", "NTTTTN"},
+		"features.csv": {"id,product_id,feature,value", "NNT0"},
+		"styles.csv":   {"id,productId,name,sale_price,original_price,default_style", "NNT?NN"},
+		"photos.csv":   {"id,styleId,url,thumbnail_url", "NNTT"},
+		"skus.csv":     {"id,styleId,size,quantity", "NNTN"},
+		"related.csv":  {"id,current_product_id,related_product_id", "NNN"},
+	}
+	for _, name := range fileNames {
+		want := files[name]
+		text := contents(t, directory, name)
+		if !utf8.Valid(text) {
+			t.Errorf("%s is not UTF-8", name)
+		}
+		if bytes.HasSuffix(text, []byte("\n")) || bytes.Contains(text, []byte("\r")) || bytes.Contains(text, []byte("\n\n")) {
+			t.Errorf("%s ends with a newline, or has a CR or an empty line", name)
+		}
+		lines := strings.Split(string(text), "\n")
+		if lines[0] != want.header {
+			t.Errorf("%s: header %q, want %q", name, lines[0], want.header)
+		}
+		rows := parsed(t, directory, name)
+		if len(rows) != len(lines)-1 {
+			t.Fatalf("%s: encoding/csv reads %d rows, want %d", name, len(rows), len(lines)-1)
+		}
+		for i, row := range rows {
+			if got := written(t, want.form, row); got != lines[i+1] {
+				t.Fatalf("%s line %d is\n%s, want\n%s", name, i+2, lines[i+1], got)
+			}
+		}
+	}
+}
+
+// written spells a row of one of the forms of TestDialect as the real files do.
+func written(t *testing.T, form string, row []string) string {
+	t.Helper()
+	var fields []string
+	for i, field := range row {
+		kind := form[i]
+		null := field == "null" && (kind == '0' || kind == '?')
+		if kind == 'N' || (kind == '?' && !null) {
+			number(t, field)
+		}
+		if (kind == 'T' || kind == '0') && !null {
+			field = `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
+		}
+		fields = append(fields, field)
+	}
+	return strings.Join(fields, ",")
+}
+
+func TestTextsHaveWhatReadersTripOver(t *testing.T) {
+	directory, _ := generated(t, "--products=20000")
+	products, values := contents(t, directory, "product.csv"), contents(t, directory, "features.csv")
+	for _, text := range [][]byte{products, values} {
+		for what, part := range map[string]string{"doubled quote": `""`, "comma": ", ", "accent": "é"} {
+			if !bytes.Contains(text, []byte(part)) {
+				t.Errorf("no %s in a text of %.40q...", what, text)
+			}
+		}
+	}
+	if !bytes.Contains(products, []byte("👟")) {
+		t.Error("no character of four bytes in product.csv")
+	}
+	within(t, "length of a product's row", float64(len(products))/20000, 286.6, 0.05) // as in the real rows
+}
+
+func TestIDsAndParents(t *testing.T) {
+	directory, _ := generated(t, "--products=3000")
+	styles := int64(len(parsed(t, directory, "styles.csv")))
+	files := map[string]struct {
+		lastParent int64
+		swaps      bool
+	}{
+		"product.csv": {}, "features.csv": {3000, false}, "styles.csv": {3000, false}, "photos.csv": {styles, true},
+		"skus.csv": {styles, true}, "related.csv": {3000, false},
+	}
+	for _, name := range fileNames {
+		want := files[name]
+		swaps := 0
+		parent := int64(1)
+		rows := parsed(t, directory, name)
+		for i, row := range rows {
+			id, place := number(t, row[0]), int64(i+1)
+			switch {
+			case id == place:
+			case want.swaps && id == place+1 && id%10 == 8 && rows[i+1][0] == fmt.Sprint(place) && rows[i+1][1] == row[1]:
+				swaps++
+			case want.swaps && id == place-1 && id%10 == 7:
+			default:
+				t.Fatalf("%s row %d has id %d", name, place, id)
+			}
+			if want.lastParent == 0 {
+				continue
+			}
+			if next := number(t, row[1]); next < parent || next > want.lastParent {
+				t.Fatalf("%s row %d: parent %d after %d, the last is %d", name, place, next, parent, want.lastParent)
+			} else {
+				parent = next
+			}
+		}
+		if (swaps > 0) != want.swaps || swaps > len(rows)/20 {
+			t.Errorf("%s has %d swapped pairs in %d rows", name, swaps, len(rows))
+		}
+		if want.lastParent-parent > 50 {
+			t.Errorf("%s ends with parent %d of %d", name, parent, want.lastParent)
+		}
+	}
+}
+
+func TestDistributions(t *testing.T) {
+	const products = 20_000
+	directory, _ := generated(t, "--products=20000")
+	categoryOf := map[string]string{}
+	for _, row := range parsed(t, directory, "product.csv") {
+		categoryOf[row[0]] = row[4]
+		if price := number(t, row[5]); price < 1 || (price > 1000 && price != 500_000_000) {
+			t.Errorf("price %d", price)
+		}
+	}
+
+	stylesOf, defaultsOf := map[string]int{}, map[string]int{}
+	productOf := map[string]string{}
+	firstIsDefault, nullSales := 0, 0
+	rows := parsed(t, directory, "styles.csv")
+	for _, row := range rows {
+		stylesOf[row[1]]++
+		productOf[row[0]] = row[1]
+		defaultsOf[row[1]] += int(number(t, row[5]))
+		if row[5] == "1" && stylesOf[row[1]] == 1 {
+			firstIsDefault++
+		}
+		if row[3] == "null" {
+			nullSales++
+		} else if sale := number(t, row[3]); sale < 1 || sale > number(t, row[4]) {
+			t.Errorf("sale price %d of %s", sale, row[4])
+		}
+	}
+	within(t, "share of products without styles", 1-float64(len(stylesOf))/products, 0.21, 0.05)
+	within(t, "share of products whose first style is the default", float64(firstIsDefault)/float64(len(stylesOf)), 0.97, 0.02)
+	within(t, "share of styles without a sale price", float64(nullSales)/float64(len(rows)), 0.875, 0.02)
+	without := 0
+	for _, defaults := range defaultsOf {
+		if defaults > 1 {
+			t.Fatalf("a product has %d default styles", defaults)
+		}
+		without += 1 - defaults
+	}
+	within(t, "share of products without a default style", float64(without)/float64(len(stylesOf)), 0.02, 0.3)
+
+	sizesOf := map[string][]string{}
+	for _, row := range parsed(t, directory, "skus.csv") {
+		sizesOf[row[1]] = append(sizesOf[row[1]], row[2])
+		if quantity := number(t, row[3]); quantity < 0 || quantity > 59 {
+			t.Fatalf("quantity %d", quantity)
+		}
+	}
+	shapes := map[string]int{}
+	for style, sizes := range sizesOf {
+		shapes[strings.Join(sizes, " ")]++
+		shoes := slices.Contains([]string{"Shoes", "Boots", "Heels"}, categoryOf[productOf[style]])
+		if shoes != (len(sizes) == 11) {
+			t.Fatalf("style %s of a %s product has sizes %q", style, categoryOf[productOf[style]], sizes)
+		}
+	}
+	within(t, "share of styles with 6 sizes", float64(shapes["XS S M L XL XXL"])/float64(len(rows)), 16./23, 0.03)
+	within(t, "share of styles with 11 sizes", float64(shapes["7 7.5 8 8.5 9 9.5 10 10.5 11 11.5 12"])/float64(len(rows)), 3./23, 0.1)
+	within(t, "share of styles with one size", float64(shapes["One Size"])/float64(len(rows)), 4./23, 0.1)
+	if shapes["XS S M L XL XL"] == 0 || len(shapes) != 4 || len(sizesOf) == len(rows) {
+		t.Errorf("sizes %v of %d styles, of which %d have any", shapes, len(rows), len(sizesOf))
+	}
+
+	photosOf, addresses := map[string]int{}, map[string]bool{}
+	for _, row := range parsed(t, directory, "photos.csv") {
+		photosOf[row[1]]++
+		addresses[row[2]] = true
+		address, _, _ := strings.Cut(row[2], "?")
+		if thumbnail, query, _ := strings.Cut(row[3], "?"); thumbnail != address || !strings.Contains(query, "&w=300&") ||
+			!strings.HasPrefix(address, "https://images.unsplash.com/") {
+			t.Fatalf("photo %q with thumbnail %q", row[2], row[3])
+		}
+	}
+	within(t, "share of styles without photos", 1-float64(len(photosOf))/float64(len(rows)), 0.02, 0.2)
+	if len(addresses) != len(photoPool) {
+		t.Errorf("%d addresses of a pool of %d", len(addresses), len(photoPool))
+	}
+
+	featuresOf, nullValues := map[string]int{}, 0
+	features := parsed(t, directory, "features.csv")
+	for _, row := range features {
+		featuresOf[row[1]]++
+		if row[3] == "null" {
+			nullValues++
+		}
+	}
+	within(t, "share of products without features", 1-float64(len(featuresOf))/products, 0.01, 0.3)
+	within(t, "share of features without a value", float64(nullValues)/float64(len(features)), 0.46, 0.1)
+
+	relatedOf := map[string]int{}
+	for _, row := range parsed(t, directory, "related.csv") {
+		relatedOf[row[1]]++
+		if related := number(t, row[2]); related < 1 || related > products {
+			t.Fatalf("related product %d of %d", related, products)
+		}
+	}
+	within(t, "share of products without related ones", 1-float64(len(relatedOf))/products, 0.0991, 0.1)
+}
+
+// TestReportedDirtIsInTheFiles counts the dirt line by line, without the generator's help.
+func TestReportedDirtIsInTheFiles(t *testing.T) {
+	directory, printed := generated(t, "--products=20000", "--dirt")
+	found := map[string][]int64{}
+	note := func(kind string, line int, is bool) {
+		if is {
+			found[kind] = append(found[kind], int64(line))
+		}
+	}
+	scan := func(name string, visit func(line int, text string)) {
+		for i, text := range strings.Split(string(contents(t, directory, name)), "\n") {
+			if i > 0 {
+				visit(i+1, text)
+			}
+		}
+	}
+	scan("features.csv", func(line int, text string) {
+		note("features.csv quoted_null", line, strings.HasSuffix(text, `,"null"`))
+	})
+	scan("photos.csv", func(line int, text string) {
+		note("photos.csv missing_closing_quote", line, !strings.HasSuffix(text, `"`))
+		note("photos.csv uhttps", line, strings.Contains(text, `,"uhttps://`))
+	})
+	parent, earlier := "", map[string]bool{}
+	scan("related.csv", func(line int, text string) {
+		fields := strings.Split(text, ",")
+		if fields[1] != parent {
+			parent, earlier = fields[1], map[string]bool{}
+		}
+		note("related.csv zero_related_product_id", line, fields[2] == "0")
+		note("related.csv duplicate", line, earlier[fields[2]])
+		note("related.csv self_reference", line, fields[2] == parent)
+		earlier[fields[2]] = true
+	})
+
+	kinds := 0
+	for _, file := range readReport(t, directory).Files {
+		for _, dirt := range file.Dirt {
+			kinds++
+			lines := found[file.Name+" "+dirt.Kind]
+			if int64(len(lines)) != dirt.Rows || dirt.Rows == 0 {
+				t.Errorf("%s %s: %d rows found, %d reported", file.Name, dirt.Kind, len(lines), dirt.Rows)
+			}
+			if dirt.Lines != nil && !slices.Equal(lines, dirt.Lines) {
+				t.Errorf("%s %s: lines %v found, %v reported", file.Name, dirt.Kind, lines, dirt.Lines)
+			}
+			line := fmt.Sprint(file.Name, " ", dirt.Kind, " ", dirt.Rows, " ", dirt.Fate)
+			if !strings.Contains(strings.Join(strings.Fields(printed), " "), line) {
+				t.Errorf("no %q in what was printed:\n%s", line, printed)
+			}
+		}
+	}
+	if kinds != len(found) || kinds != 6 {
+		t.Errorf("%d kinds reported, %d found, want 6", kinds, len(found))
+	}
+}
+
+func TestDirtScales(t *testing.T) {
+	tests := []struct {
+		products                      string
+		quotes, letters, zeros, nulls int64
+	}{
+		{"20", 1, 1, 1, 1},
+		{"300", 5, 3, 1, 1},
+		{"50000", 10, 500, 3, 55},
+	}
+	for _, test := range tests {
+		t.Run(test.products, func(t *testing.T) {
+			directory, _ := generated(t, "--dirt", "--products", test.products)
+			got := map[string]int64{}
+			for _, file := range readReport(t, directory).Files {
+				for _, dirt := range file.Dirt {
+					got[dirt.Kind] = dirt.Rows
+				}
+			}
+			want := map[string]int64{
+				"missing_closing_quote": test.quotes, "uhttps": test.letters, "zero_related_product_id": test.zeros,
+				"quoted_null": test.nulls,
+			}
+			for kind, rows := range want {
+				if difference := got[kind] - rows; difference > 1 || difference < -1 || got[kind] == 0 {
+					t.Errorf("%s: %d rows, want %d", kind, got[kind], rows)
+				}
+			}
+		})
+	}
+	full := catalog{products: realProducts}
+	if letters, zeros := full.expected(realStrayLetters), full.expected(realZeroRelated); letters != realStrayLetters || zeros != realZeroRelated {
+		t.Errorf("at full size %d uhttps and %d zeros, want %d and %d", letters, zeros, realStrayLetters, realZeroRelated)
+	}
+}
+
+// TestOneProduct asks of the smallest catalog that a file with any row has one that is spoiled.
+func TestOneProduct(t *testing.T) {
+	for seed := range 20 {
+		directory, _ := generated(t, "--products=1", "--dirt", "--seed", fmt.Sprint(seed))
+		if rows := len(parsed(t, directory, "product.csv")); rows != 1 {
+			t.Errorf("seed %d: %d products", seed, rows)
+		}
+		for _, file := range readReport(t, directory).Files {
+			for _, dirt := range file.Dirt {
+				certain := slices.Contains([]string{"quoted_null", "uhttps", "zero_related_product_id"}, dirt.Kind)
+				if certain && file.Rows > 0 && dirt.Rows != 1 {
+					t.Errorf("seed %d: %d %s in %d rows of %s", seed, dirt.Rows, dirt.Kind, file.Rows, file.Name)
+				}
+			}
+		}
+	}
+}
+
+func TestEarlierFilesAreReplaced(t *testing.T) {
+	directory, _ := generated(t, "--products=300", "--dirt")
+	rerun(t, directory, "--products=200")
+	if fresh, _ := generated(t, "--products=200"); fmt.Sprint(digests(t, directory)) != fmt.Sprint(digests(t, fresh)) {
+		t.Error("a second run into a directory differs from a first")
+	}
+}
+
+func TestFilesOfOthersAreKept(t *testing.T) {
+	directory := t.TempDir()
+	path := filepath.Join(directory, "styles.csv")
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := run(t.Context(), []string{"--products=5", "--out", directory}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "already holds styles.csv") || !strings.Contains(err.Error(), "--out") {
+		t.Errorf("error %v, want one that names styles.csv and --out", err)
+	}
+	if left := listed(t, directory); !slices.Equal(left, []string{"styles.csv"}) || string(contents(t, directory, "styles.csv")) != "precious" {
+		t.Errorf("the directory has %q", left)
+	}
+}
+
+func listed(t *testing.T, directory string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// cancelOnWrite is a log that interrupts the run when the first file is complete.
+type cancelOnWrite context.CancelFunc
+
+func (cancel cancelOnWrite) Write(p []byte) (int, error) {
+	cancel()
+	return len(p), nil
+}
+
+func TestInterruptionLeavesTheEarlierFiles(t *testing.T) {
+	directory, _ := generated(t, "--products=100")
+	before := digests(t, directory)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := run(ctx, []string{"--products=50000", "--out", directory}, io.Discard, cancelOnWrite(cancel))
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("error %v, want an interruption", err)
+	}
+	if names := listed(t, directory); len(names) != 7 || fmt.Sprint(digests(t, directory)) != fmt.Sprint(before) {
+		t.Errorf("the directory has %q, or other contents than before", names)
+	}
+}
+
+func TestFailedFileIsNamed(t *testing.T) {
+	directory := t.TempDir()
+	if err := os.Mkdir(filepath.Join(directory, "skus.csv.partial"), 0o700); err != nil { // cannot be written
+		t.Fatal(err)
+	}
+	err := run(t.Context(), []string{"--products=5", "--out", directory}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "write skus.csv") {
+		t.Errorf("error %v, want one that names skus.csv", err)
+	}
+	for _, name := range listed(t, directory) {
+		if !strings.HasSuffix(name, partialSuffix) {
+			t.Errorf("%s is there though the run failed", name)
+		}
+	}
+}
+
+// TestReportGoesWithItsFiles has a rename fail: the old report would then stand beside files it does not describe.
+func TestReportGoesWithItsFiles(t *testing.T) {
+	directory, _ := generated(t, "--products=5")
+	path := filepath.Join(directory, "related.csv")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil { // cannot be renamed over
+		t.Fatal(err)
+	}
+	err := run(t.Context(), []string{"--products=6", "--out", directory}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "complete related.csv") {
+		t.Errorf("error %v, want one that names related.csv", err)
+	}
+	if names := listed(t, directory); slices.Contains(names, reportName) {
+		t.Errorf("the directory has %q, with a report of files that are gone", names)
+	}
+}
+
+// fullDisk takes a number of bytes and then fails.
+type fullDisk struct{ room int }
+
+var errFull = errors.New("no space left on device")
+
+func (d *fullDisk) Write(p []byte) (int, error) {
+	if len(p) > d.room {
+		return d.room, errFull
+	}
+	d.room -= len(p)
+	return len(p), nil
+}
+
+func TestFullDiskStopsEveryFile(t *testing.T) {
+	for room := range 3 {
+		c := catalog{products: 20_000, seed: 1}
+		for _, source := range c.sources() {
+			if _, err := c.writeSource(t.Context(), source, &fullDisk{room * 1000}); !errors.Is(err, errFull) {
+				t.Errorf("%s with room for %d bytes: %v, want %v", source.name, room*1000, err, errFull)
+			}
+		}
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	tests := []struct {
+		name  string
+		args  []string
+		error string
+	}{
+		{"no products", []string{"--products=0", "--out", out}, "--products is 0: it must be at least 1"},
+		{"fewer", []string{"--products=-3", "--out", out}, "--products is -3: it must be at least 1"},
+		{"no number", []string{"--products=many", "--out", out}, "--products"},
+		{"negative seed", []string{"--products=1", "--seed=-1", "--out", out}, "--seed"},
+		{"products missing", []string{"--out", out}, "--products"},
+		{"out missing", []string{"--products=1"}, "--out"},
+		{"out empty", []string{"--products=1", "--out="}, "--out is empty"},
+		{"unknown flag", []string{"--products=1", "--out", out, "--frce"}, "--frce"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := run(t.Context(), test.args, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), test.error) {
+				t.Errorf("error %v, want one with %q", err, test.error)
+			}
+		})
+	}
+	if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s was made by a command line with a mistake", out)
+	}
+
+	var help bytes.Buffer
+	if err := run(t.Context(), []string{"--help"}, &help, io.Discard); err != nil {
+		t.Errorf("--help: %v", err)
+	}
+	if !strings.Contains(help.String(), "go run ./scripts/generate --products 10000") {
+		t.Errorf("the help has no example:\n%s", help.String())
+	}
+}
