@@ -1,0 +1,174 @@
+package shape
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"systemscale/etl/shapes"
+)
+
+func TestParseBuiltIn(t *testing.T) {
+	spec, err := Parse(shapes.ProductsName, shapes.Products)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec.Collection != "products" || spec.Dialect != (Dialect{',', "null", true, true}) {
+		t.Errorf("collection %q, dialect %+v", spec.Collection, spec.Dialect)
+	}
+	var got []string
+	for _, s := range spec.Sources {
+		got = append(got, fmt.Sprintf("%s<%d %v", s.Name, s.Parent, s.Children))
+	}
+	want := "product<-1 [1 2 5], features<0 [], styles<0 [3 4], photos<2 [], skus<2 [], related<0 []"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("sources %s, want %s", strings.Join(got, ", "), want)
+	}
+	got = nil
+	for _, d := range spec.Published() {
+		got = append(got, fmt.Sprintf("%s %q %v", d.Name, d.Path, d.List))
+	}
+	if want := `summary "" true, product "" false, styles "styles" false, related "related" false`; strings.Join(got, ", ") != want {
+		t.Errorf("documents %s, want %s", strings.Join(got, ", "), want)
+	}
+}
+
+// small is a sound shape whose parts the tests of mistakes replace.
+const small = `collection: books
+sources:
+  page:
+    file: page.csv
+    key: id
+    parent: book
+    on: book_id
+    columns: {id: int, book_id: int, words: text?}
+    repairs:
+      trim: {column: words, prefix: "- ", with: ""}
+    filters:
+      blank: {column: words, drop: "-"}
+  book:
+    file: book.csv
+    key: id
+    columns: {id: int, title: text, price: money}
+documents:
+  book:
+    path: ""
+    body: {title: title, pages: {each: page, as: words}}
+`
+
+func TestParsePutsParentsFirst(t *testing.T) {
+	spec, err := Parse("small.yaml", []byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec.Sources[0].Name != "book" || spec.Sources[1].Name != "page" || spec.Sources[1].Parent != 0 {
+		t.Errorf("sources are %+v", spec.Sources)
+	}
+	if f, r := spec.Sources[1].Filters[0], spec.Sources[1].Repairs[0]; f != (Filter{"blank", 2, "-"}) || r != (Repair{"trim", 2, "- ", ""}) {
+		t.Errorf("filter %+v, repair %+v", f, r)
+	}
+}
+
+func TestParseBody(t *testing.T) {
+	cases := []struct{ name, body, want string }{
+		{"an object with a field called text", `{object: {text: title}}`, `{[{text {1 false}}]}`},
+		{"a number as text", `{id: {text: id}}`, `{[{id {0 true}}]}`},
+		{"an array at the top", `{each: page, as: id}`, `{1 -1 {0 false} []}`},
+		{"an empty object when keyed", `{each: page, keyed: id, as: id}`, `{1 0 {0 false} {}}`},
+		{"what stands for none", `{each: page, as: id, empty: [{b: null, a: [1, "x", true, 1.5]}]}`, `{1 -1 {0 false} [{"b":null,"a":[1,"x",true,1.5]}]}`},
+		{"a field named with signs", `{"default?": title}`, `{[{default? {1 false}}]}`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(small, "{title: title, pages: {each: page, as: words}}", c.body, 1)
+			spec, err := Parse("small.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(spec.Documents[0].Body); got != c.want {
+				t.Errorf("%s: body %s, want %s", c.body, got, c.want)
+			}
+		})
+	}
+}
+
+func TestParseNamesLineColumnAndRemedy(t *testing.T) {
+	cases := []struct{ name, old, new, want string }{
+		{"no YAML", "collection: books", "collection: [books", "small.yaml:"},
+		{"nothing", small, "", "small.yaml:1:1: a shape file is one YAML document"},
+		{"a list", small, "- a\n- b\n", "small.yaml:1:1: a shape file must be a mapping"},
+		{"an unknown setting", "collection: books", "collection: books\nsorces: 1", `small.yaml:2:1: a shape file has no setting "sorces"; it has collection, dialect, sources, documents`},
+		{"no collection", "collection: books\n", "", "small.yaml:1:1: collection is missing"},
+		{"a collection with capitals", "collection: books", "collection: Books", `small.yaml:1:13: "Books" cannot name a collection`},
+		{"a long collection", "collection: books", "collection: a23456789012345678901", "up to 20 lower-case letters"},
+		{"a dialect of two bytes", "collection: books", "collection: books\ndialect: {delimiter: ab}", "small.yaml:2:22: delimiter must be one byte"},
+		{"a dialect's word for yes", "collection: books", "collection: books\ndialect: {trim_spaces: perhaps}", "small.yaml:2:24: trim_spaces must be true or false"},
+		{"a setting twice", "collection: books", "collection: books\ncollection: books", "small.yaml:2:1"},
+
+		{"no file", "    file: page.csv\n", "", "small.yaml:3:3: source page has no file"},
+		{"a path for a file", "file: page.csv", "file: ../page.csv", `small.yaml:4:11: file "../page.csv" must be a plain name`},
+		{"no key", "    key: id\n    parent: book\n", "    parent: book\n", "small.yaml:3:3: source page has no key"},
+		{"a key that is no column", "key: id\n    parent", "key: ident\n    parent", `small.yaml:5:10: page has no column "ident"; it has id, book_id, words`},
+		{"a key of text", "key: id\n    parent", "key: words\n    parent", "small.yaml:5:10: column words of page is a key, so its type must be int"},
+		{"a nullable key", "{id: int, book_id", "{id: int?, book_id", "column id of page is a key"},
+		{"no columns", "    columns: {id: int, book_id: int, words: text?}\n", "", "small.yaml:3:3: source page has no columns"},
+		{"a type that is none", "words: text?}", "words: string}", `small.yaml:8:45: column words of page has no type "string"`},
+		{"a parent that is none", "parent: book", "parent: shelf", `small.yaml:6:13: source page has a parent "shelf" that is no source`},
+		{"a parent and no on", "    on: book_id\n", "", "small.yaml:3:3: source page has a parent and no on"},
+		{"on and no parent", "    parent: book\n", "", "small.yaml:3:3: source page has on and no parent"},
+		{"two roots", "    parent: book\n    on: book_id\n", "", "small.yaml:11:3: sources page and book both have no parent"},
+		{"a circle", "    columns: {id: int, title: text, price: money}\n", "    parent: page\n    on: id\n    columns: {id: int, title: text, price: money}\n", "small.yaml:3:3: every source has a parent"},
+		{"a circle beside the root", "  book:\n    file", "  a: {file: a.csv, key: id, parent: b, on: id, columns: {id: int}}\n  b: {file: b.csv, key: id, parent: a, on: id, columns: {id: int}}\n  book:\n    file", "small.yaml:13:3: source a is its own ancestor"},
+		{"a repair of a number", "trim: {column: words", "trim: {column: id", "only text can be repaired"},
+		{"a repair of nothing", `prefix: "- ", `, "", "repair trim needs a column, a prefix"},
+		{"a filter for nothing", `, drop: "-"`, "", "filter blank needs a column and the value to drop"},
+
+		{"no documents", "documents:\n  book:\n    path: \"\"\n    body: {title: title, pages: {each: page, as: words}}\n", "", "small.yaml:1:1: documents is missing"},
+		{"a document with a dash", "documents:\n  book:", "documents:\n  the-book:", `small.yaml:18:3: "the-book" cannot name a document`},
+		{"a document without an address", "    path: \"\"\n", "", "small.yaml:18:3: document book needs one address"},
+		{"a document with two", `path: ""`, "path: \"\"\n    list: true", "document book needs one address"},
+		{"a path of two segments", `path: ""`, "path: a/b", `small.yaml:19:11: path "a/b" must be`},
+		{"a document without a body", "    body: {title: title, pages: {each: page, as: words}}\n", "", "small.yaml:18:3: document book has no body"},
+		{"two with one path", "documents:", "documents:\n  other: {path: \"\", body: {a: id}}", `small.yaml:19:3: documents other and book have the same path ""`},
+		{"two lists", "documents:\n  book:\n    path: \"\"", "documents:\n  other: {list: true, body: {a: id}}\n  book:\n    list: true", "small.yaml:19:3: documents other and book are both list"},
+
+		{"a column that is none", "{title: title,", "{title: titel,", `small.yaml:20:19: book has no column "titel"; it has id, title, price`},
+		{"a column of the parent", "as: words", "as: title", `page has no column "title"`},
+		{"a child that is none", "each: page", "each: pages", `small.yaml:20:40: book has no child source "pages"; it has page`},
+		{"a child of a leaf", "as: words", "as: {each: page, as: id}", `page has no child source "page"; it has none at all`},
+		{"each without as", "{each: page, as: words}", "{each: page}", "each page has no as"},
+		{"a word of each misspelt", "as: words}", "as: words, emty: []}", `each has no setting "emty"; it has each, as, keyed, empty`},
+		{"keyed by what may come twice", "as: words}", "as: words, keyed: words}", "page can only be keyed by id"},
+		{"an array written out", "{title: title,", "{title: [title],", "an array in a body is written {each"},
+		{"text beside other fields", "{title: title,", "{text: title,", "text and object are words of the shape file"},
+		{"an empty object", "{title: title, pages: {each: page, as: words}}", "{}", "needs at least one field"},
+		{"a field twice", "{title: title,", "{title: title, title: title,", "small.yaml:20"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(small, c.old, c.new, 1)
+			if text == small {
+				t.Fatalf("the case changes nothing: %q is not in the shape", c.old)
+			}
+			spec, err := Parse("small.yaml", []byte(text))
+			var mistake *Error
+			if !errors.As(err, &mistake) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Parse = %v, %v; want an Error with %q", spec, err, c.want)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(small))
+	f.Add(shapes.Products)
+	f.Add([]byte("a: &a [*a]"))
+	f.Add([]byte("? [a]\n: b"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		// Parse must answer, whatever it is given; a panic other than its own mistakes fails here.
+		if spec, err := Parse("fuzz.yaml", text); (spec == nil) == (err == nil) {
+			t.Errorf("Parse = %v, %v", spec, err)
+		}
+	})
+}

@@ -1,0 +1,333 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/goccy/go-json"
+
+	"systemscale/etl/internal/csvscan"
+	"systemscale/etl/internal/shape"
+)
+
+var dialect = &shape.Dialect{Delimiter: ',', Null: "null", TrimSpaces: true, CloseQuotes: true}
+
+// itemSpec has a column of every type.
+func itemSpec() *shape.Source {
+	return &shape.Source{
+		Name: "items", File: "items.csv", Key: 0, Parent: 0, On: 1,
+		Columns: []shape.Column{
+			{Name: "id", Type: shape.Int},
+			{Name: "parent", Type: shape.Int},
+			{Name: "name", Type: shape.Text, Nullable: true},
+			{Name: "price", Type: shape.Money, Nullable: true},
+			{Name: "flag", Type: shape.Flag},
+			{Name: "url", Type: shape.Text},
+		},
+		Repairs: []shape.Repair{{Name: "uhttps", Column: 5, Prefix: "uhttps://", With: "https://"}},
+		Filters: []shape.Filter{{Name: "no parent", Column: 1, Drop: "0"}},
+	}
+}
+
+const header = "id,parent,name,price,flag,url\n"
+
+// memory is a Sink that keeps what it gets.
+type memory struct{ rejects []Reject }
+
+func (m *memory) Reject(r Reject) error {
+	r.Raw = bytes.Clone(r.Raw)
+	m.rejects = append(m.rejects, r)
+	return nil
+}
+
+func open(t *testing.T, input io.Reader) (*Reader, *memory) {
+	t.Helper()
+	sink := &memory{}
+	reader, err := NewReader(input, itemSpec(), dialect, sink)
+	if err != nil {
+		t.Fatalf("NewReader: %v", err)
+	}
+	return reader, sink
+}
+
+// readAll uses every row and returns them as text.
+func readAll(t *testing.T, reader *Reader) []string {
+	t.Helper()
+	var rows []string
+	for {
+		row, err := reader.Next()
+		if err == io.EOF {
+			return rows
+		}
+		if err != nil {
+			t.Fatalf("Next: %v", err)
+		}
+		reader.Use()
+		text, err := json.Marshal([]any{row.Key, row.On, text(row.Values[2]), number(row.Values[3]), row.Values[4].Int, text(row.Values[5])})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, string(text))
+	}
+}
+
+func text(v Value) any {
+	if v.Null {
+		return nil
+	}
+	return string(v.Text)
+}
+
+func number(v Value) any {
+	if v.Null {
+		return nil
+	}
+	return v.Int
+}
+
+func TestNextReadsGoodRows(t *testing.T) {
+	cases := []struct{ name, in, want string }{
+		{"plain", `1,2,"a b",140,1,"u"`, `[1,2,"a b",14000,1,"u"]`},
+		{"bare text", `1,2,a b,140,0,u`, `[1,2,"a b",14000,0,"u"]`},
+		{"quoted numbers", `"1","2","a","140.5","1","u"`, `[1,2,"a",14050,1,"u"]`},
+		{"bare null is none", `1,2,null,null,1,""`, `[1,2,null,null,1,""]`},
+		{"quoted null is the word", `1,2,"null",1,1,""`, `[1,2,"null",100,1,""]`},
+		{"spaces after commas", `1, 2, "a", 140, 1, "u"`, `[1,2,"a",14000,1,"u"]`},
+		{"true and false", `1,2,"a",1,true,"u"`, `[1,2,"a",100,1,"u"]`},
+		{"money's limits", `1,2,"a",500000000.99,1,"u"`, `[1,2,"a",50000000099,1,"u"]`},
+		{"negative", `-1,2,"a",-0.05,1,"u"`, `[-1,2,"a",-5,1,"u"]`},
+		{"the largest int", `9223372036854775807,2,"a",1,1,"u"`, `[9223372036854775807,2,"a",100,1,"u"]`},
+		{"the smallest int", `-9223372036854775808,2,"a",1,1,"u"`, `[-9223372036854775808,2,"a",100,1,"u"]`},
+		{"not only ASCII", `1,2,"Größe 日本",1,1,"u"`, `[1,2,"Größe 日本",100,1,"u"]`},
+		{"repaired prefix", `1,2,"a",1,1,"uhttps://x"`, `[1,2,"a",100,1,"https://x"]`},
+		{"repaired quote", "1,2,\"a\",1,1,\"u\n", `[1,2,"a",100,1,"u"]`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			reader, sink := open(t, strings.NewReader(header+c.in))
+			if got := strings.Join(readAll(t, reader), " "); got != c.want {
+				t.Errorf("%s: read %s, want %s (rejects %v)", c.in, got, c.want, sink.rejects)
+			}
+		})
+	}
+}
+
+func TestNextRejects(t *testing.T) {
+	long := strings.Repeat("x", csvscan.MaxLine)
+	cases := []struct {
+		name, in string
+		reason   Reason
+		column   string
+	}{
+		{"too few fields", "1,2,\"a\"\n", FieldCount, ""},
+		{"too many fields", "1,2,\"a\",1,1,\"u\",7\n", FieldCount, ""},
+		{"a quote that swallows fields", "1,2,\"a,1,1,u\n", UnclosedQuote, "name"},
+		{"cut off inside a quote", `1,2,"a",1,1,"u`, Truncated, ""},
+		{"text behind a quote", "1,2,\"a\",\"price\": 49,1,\"u\"\n", TextAfterQuote, "price"},
+		{"a quote in a bare field", "1,2,5\" pipe,1,1,u\n", BareQuote, "name"},
+		{"too long", "1,2,\"" + long + "\",1,1,u\n", LineTooLong, ""},
+		{"bytes that are no UTF-8", "1,2,\"caf\xe9\",1,1,u\n", NotUTF8, ""},
+		{"a NUL byte", "1,2,\"abcdefgh\x00\",1,1,u\n", NULByte, ""},
+		{"a NUL byte near the end", "1,2,a,1,1,\x00\n", NULByte, ""},
+		{"a word for an int", "one,2,\"a\",1,1,u\n", NotInt, "id"},
+		{"nothing for an int", ",2,\"a\",1,1,u\n", NotInt, "id"},
+		{"only a sign", "-,2,\"a\",1,1,u\n", NotInt, "id"},
+		{"an int of more than 64 bits", "9223372036854775808,2,\"a\",1,1,u\n", NotInt, "id"},
+		{"an int of 20 digits", "18446744073709551617,2,\"a\",1,1,u\n", NotInt, "id"},
+		{"a quoted null for an int", "\"null\",2,\"a\",1,1,u\n", NotInt, "id"},
+		{"three decimals", "1,2,\"a\",1.234,1,u\n", NotMoney, "price"},
+		{"a point and no decimals", "1,2,\"a\",1.,1,u\n", NotMoney, "price"},
+		{"a letter among decimals", "1,2,\"a\",1.x,1,u\n", NotMoney, "price"},
+		{"too much money", "1,2,\"a\",92233720368547758,1,u\n", NotMoney, "price"},
+		{"a flag of 2", "1,2,\"a\",1,2,u\n", NotFlag, "flag"},
+		{"null where it is not admitted", "null,2,\"a\",1,1,u\n", NullValue, "id"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			// A good row before and one behind: what is wrong with one must not touch the others.
+			in := header + "7,1,a,1,1,u\n" + c.in
+			wantRows := 1
+			if strings.HasSuffix(in, "\n") {
+				in += "8,1,a,1,1,u\n"
+				wantRows = 2
+			}
+			reader, sink := open(t, strings.NewReader(in))
+			rows := readAll(t, reader)
+			if len(rows) != wantRows || len(sink.rejects) != 1 {
+				t.Fatalf("%d good rows %q and %d rejects %v, want %d and 1", len(rows), rows, len(sink.rejects), sink.rejects, wantRows)
+			}
+			got := sink.rejects[0]
+			offset := int64(len(header) + len("7,1,a,1,1,u\n"))
+			if got.Reason != c.reason || got.Column != c.column || got.Line != 3 || got.Offset != offset || got.File != "items.csv" {
+				t.Errorf("reject %s in column %q at %s:%d byte %d, want %s in %q at items.csv:3 byte %d",
+					got.Reason, got.Column, got.File, got.Line, got.Offset, c.reason, c.column, offset)
+			}
+			if want := strings.TrimSuffix(c.in, "\n"); c.reason != LineTooLong && string(got.Raw) != want {
+				t.Errorf("raw %q, want %q", got.Raw, want)
+			}
+			counts := reader.Counts()
+			if err := counts.Reconcile(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestCountsReconcile(t *testing.T) {
+	reader, _ := open(t, strings.NewReader(header+
+		"1,1,a,1,1,\"uhttps://x\"\n"+"2,0,a,1,1,u\n"+"x,1,a,1,1,u\n"+"\n"+"4,1,a,1,1,\"open\n"+"5,1,a,1,1,u\n"))
+	for {
+		row, err := reader.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.Key == 5 {
+			if err := reader.Reject(Orphan, 1); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		reader.Use()
+	}
+	counts := reader.Counts()
+	if counts.Read != 5 || counts.Used != 2 ||
+		!maps.Equal(counts.Filtered, map[string]int64{"no parent": 1}) ||
+		!maps.Equal(counts.Rejected, map[Reason]int64{NotInt: 1, Orphan: 1}) ||
+		!maps.Equal(counts.Repaired, map[string]int64{"uhttps": 1, RepairedQuote: 1}) {
+		t.Errorf("Counts() = %+v", counts)
+	}
+	if err := counts.Reconcile(); err != nil {
+		t.Errorf("Reconcile() = %v", err)
+	}
+	counts.Used--
+	if counts.Reconcile() == nil {
+		t.Error("Reconcile() says nothing of a lost row")
+	}
+}
+
+func TestHeader(t *testing.T) {
+	good := map[string]string{
+		"as declared":         "id,parent,name,price,flag,url\n1,2,a,3,1,u\n",
+		"spaces":              "id, parent, name, price , flag, url\n1,2,a,3,1,u\n",
+		"quoted":              "\"id\",\"parent\",\"name\",\"price\",\"flag\",\"url\"\n1,2,a,3,1,u\n",
+		"another order":       "url,flag,price,name,parent,id\nu,1,3,a,2,1\n",
+		"more columns":        "x,id,parent,y,name,price,flag,url,z\n9,1,2,9,a,3,1,u,9\n",
+		"byte order mark":     "\xef\xbb\xbfid,parent,name,price,flag,url\n1,2,a,3,1,u\n",
+		"carriage returns":    "id,parent,name,price,flag,url\r\n1,2,a,3,1,u\r\n",
+		"empty lines first":   "\n\nid,parent,name,price,flag,url\n1,2,a,3,1,u\n",
+		"no line end at last": "id,parent,name,price,flag,url\n1,2,a,3,1,u",
+	}
+	for name, in := range good {
+		t.Run(name, func(t *testing.T) {
+			reader, _ := open(t, strings.NewReader(in))
+			if got := strings.Join(readAll(t, reader), " "); got != `[1,2,"a",300,1,"u"]` {
+				t.Errorf("read %s", got)
+			}
+		})
+	}
+	bad := []struct{ name, in, want string }{
+		{"nothing at all", "", "items.csv: the file is empty"},
+		{"a column missing", "id,parent,name,price,url\n", `items.csv:1: the header has no column "flag"; it has id, parent, name, price, url`},
+		{"a column renamed", "id,parent,title,price,flag,url\n", `no column "name"`},
+		{"a column twice", "id,parent,name,price,flag,url,name\n", `the column "name" twice`},
+	}
+	for _, c := range bad {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := NewReader(strings.NewReader(c.in), itemSpec(), dialect, &memory{})
+			var mistake *FileError
+			if !errors.As(err, &mistake) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("NewReader(%q) = %v, want a FileError with %q", c.in, err, c.want)
+			}
+		})
+	}
+}
+
+func TestReadersErrorIsNotTheEnd(t *testing.T) {
+	broken := errors.New("disk on fire")
+	reader, _ := open(t, io.MultiReader(strings.NewReader(header+"1,2,a,3,1,u\n2,2,a,3,1,u"), iotest.ErrReader(broken)))
+	if _, err := reader.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Next(); !errors.Is(err, broken) || !strings.Contains(err.Error(), "items.csv after line 2") {
+		t.Errorf("Next() = %v, want the disk's error and where it was", err)
+	}
+}
+
+func TestOneByteReader(t *testing.T) {
+	reader, _ := open(t, iotest.OneByteReader(strings.NewReader(header+"1,2,\"a\"\"b\",3,1,\"uhttps://u\"\n")))
+	if got := strings.Join(readAll(t, reader), " "); got != `[1,2,"a\"b",300,1,"https://u"]` {
+		t.Errorf("read %s", got)
+	}
+}
+
+func TestRejectFiles(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "deep", "rejects")
+	files := &RejectFiles{Directory: directory}
+	rejects := []Reject{
+		{File: "a.csv", Line: 2, Offset: 10, Column: "price", Reason: NotMoney, Raw: []byte(`1,"x"`)},
+		{File: "b.csv", Line: 3, Offset: 20, Reason: NotUTF8, Raw: []byte("2,\xff")},
+		{File: "a.csv", Line: 4, Offset: 30, Reason: FieldCount, Raw: []byte("3")},
+	}
+	if _, err := os.Stat(directory); err == nil {
+		t.Fatal("the directory is there before any reject")
+	}
+	for _, r := range rejects {
+		if err := files.Reject(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := files.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"a.csv": "1,\"x\"\n3\n", "b.csv": "2,\xff\n"} {
+		if got, err := os.ReadFile(filepath.Join(directory, name)); err != nil || string(got) != want {
+			t.Errorf("%s holds %q (%v), want %q", name, got, err, want)
+		}
+	}
+	log, err := os.Open(filepath.Join(directory, "rejects.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	want := []string{
+		`{"file":"a.csv","line":2,"offset":10,"column":"price","reason":"not money","row":"1,\"x\""}`,
+		`{"file":"b.csv","line":3,"offset":20,"reason":"not UTF-8","row_base64":"Miz/"}`,
+		`{"file":"a.csv","line":4,"offset":30,"reason":"field count","row":"3"}`,
+	}
+	lines := bufio.NewScanner(log)
+	for i := 0; lines.Scan(); i++ {
+		if i >= len(want) || lines.Text() != want[i] {
+			t.Errorf("rejects.ndjson line %d is %s", i+1, lines.Text())
+		}
+	}
+	if len(files.First()) != 3 || files.First()[0] != "a.csv:2: price not money: `1,\"x\"`" {
+		t.Errorf("First() = %q", files.First())
+	}
+}
+
+func TestNextAllocatesNothingPerRow(t *testing.T) {
+	in := header + strings.Repeat("1,2,\"a\",140,1,\"uhttps://images.example.com/photo\"\n", 20_000)
+	reader, _ := open(t, strings.NewReader(in))
+	if _, err := reader.Next(); err != nil {
+		t.Fatal(err)
+	}
+	n := testing.AllocsPerRun(10_000, func() {
+		if _, err := reader.Next(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations per row, want 0", n)
+	}
+}
