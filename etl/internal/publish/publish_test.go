@@ -1,0 +1,368 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+var documents = []sql.Document{{Name: "summary", List: true}, {Name: "item", Path: ""}, {Name: "parts", Path: "parts"}}
+
+func open(t *testing.T, database testdb.Database, collection string) *Session {
+	t.Helper()
+	session, err := Open(t.Context(), database.ETL, collection)
+	if err != nil {
+		t.Fatalf("open %s: %v", collection, err)
+	}
+	t.Cleanup(session.Close)
+	return session
+}
+
+// fill appends count items to every document. The body says which run, document and id it is of.
+func fill(t *testing.T, load *Load, count int) {
+	t.Helper()
+	for id := int64(1); id <= int64(count); id++ {
+		for d := range documents {
+			if err := load.Append(d, id*2, uint64(id)<<60+uint64(id), body(load.Run(), d, id)); err != nil {
+				t.Fatalf("append: %v", err)
+			}
+		}
+	}
+}
+
+func body(run int64, document int, id int64) []byte {
+	// Long enough for some thousand rows to take several blocks.
+	return fmt.Appendf(nil, `{"run": %d, "document": %d, "id": %d, "text": "%s"}`, run, document, id, strings.Repeat("x", 800))
+}
+
+func publish(t *testing.T, session *Session, count int) Published {
+	t.Helper()
+	load, err := session.Begin(t.Context(), documents, 2)
+	if err != nil {
+		t.Fatalf("begin: %v", err)
+	}
+	fill(t, load, count)
+	published, err := load.Publish(t.Context(), []string{}, func(string) {})
+	if err != nil {
+		t.Fatalf("publish: %v", err)
+	}
+	return published
+}
+
+// tables returns the document tables that exist.
+func tables(t *testing.T, conn *pgx.Conn) string {
+	t.Helper()
+	return scalar[string](t, conn, `select coalesce(string_agg(tablename, ' ' order by tablename collate "C"), '') from pg_tables
+		where schemaname = 'catalog' and tablename ~ '_g[0-9]+$'`)
+}
+
+func scalar[T any](t *testing.T, conn *pgx.Conn, query string, arguments ...any) T {
+	t.Helper()
+	var value T
+	if err := conn.QueryRow(t.Context(), query, arguments...).Scan(&value); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return value
+}
+
+func TestPublishMakesAGenerationLive(t *testing.T) {
+	database := testdb.New(t)
+	const count = 12_000 // of each document: about 10 MB, three blocks
+	published := publish(t, open(t, database, "things"), count)
+
+	// All that follows is read as the API's role: what it may see is the point.
+	conn := testdb.Connect(t, database.API)
+	rows, err := conn.Query(t.Context(), sql.Query("api_select_versions"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type version struct {
+		Collection      string
+		Generation, Run int64
+		Documents       []sql.Document
+		At              time.Time
+	}
+	live, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[version])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if live.Collection != "things" || live.Run != published.Run || live.Generation != published.Run || fmt.Sprint(live.Documents) != fmt.Sprint(documents) {
+		t.Errorf("the pointer is %+v after run %d", live, published.Run)
+	}
+	for d, document := range documents {
+		table := sql.DocumentTable("things", document.Name, live.Generation)
+		if n := scalar[int](t, conn, sql.QueryFor("etl_count_rows", "table", table)); n != count || published.Documents[d].Rows != count {
+			t.Errorf("%s holds %d rows and %d are reported, want %d", table, n, published.Documents[d].Rows, count)
+		}
+		var etag int64
+		var got string
+		if err := conn.QueryRow(t.Context(), sql.QueryFor("api_get_document", "table", table), 2*9_999).Scan(&etag, &got); err != nil {
+			t.Fatal(err)
+		}
+		id := uint64(9_999)
+		if uint64(etag) != id<<60+id || !strings.Contains(got, fmt.Sprintf(`"id": 9999, "run": %d,`, published.Run)) || !strings.Contains(got, fmt.Sprintf(`"document": %d`, d)) {
+			t.Errorf("%s 9999: etag %x, body %.80s", table, uint64(etag), got)
+		}
+		plan := explain(t, conn, "select etag from catalog."+table+" where id = 4")
+		if !strings.Contains(plan, "Index Only Scan") || !strings.Contains(plan, "Heap Fetches: 0") {
+			t.Errorf("a lookup of the etag alone reads the table:\n%s", plan)
+		}
+		if _, err := conn.Exec(t.Context(), "begin read write; delete from catalog."+table); err == nil {
+			t.Errorf("the API's role can delete from %s", table)
+		}
+		_, _ = conn.Exec(t.Context(), "rollback")
+	}
+
+	// Page 53 of 100 documents begins at the 5301st.
+	var first int64
+	listed := sql.DocumentTable("things", "summary", live.Generation)
+	if err := conn.QueryRow(t.Context(), "select first_id from catalog.page_anchor where collection = 'things' and generation = $1 and page = 53", live.Generation).Scan(&first); err != nil || first != 2*5301 {
+		t.Errorf("anchor 53 is %d (%v), want %d", first, err, 2*5301)
+	}
+	page, err := conn.Query(t.Context(), sql.QueryFor("api_list_documents", "table", listed), "things", live.Generation, 53, 7, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies, err := pgx.CollectRows(page, pgx.RowTo[string])
+	if err != nil || len(bodies) != 3 || !strings.Contains(bodies[0], `"id": 5308,`) || !strings.Contains(bodies[2], `"id": 5310,`) {
+		t.Errorf("the page holds %d bodies (%v), want 5308 to 5310: %.300q", len(bodies), err, bodies)
+	}
+}
+
+func explain(t *testing.T, conn *pgx.Conn, query string) string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), "explain (analyze, costs off, timing off) "+query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestOldGenerationsGoOneRunLater(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.ETL)
+	// A collection whose name begins like the other's: its tables are nobody else's business.
+	other := open(t, database, "things_item")
+	publish(t, other, 1)
+	want := tables(t, conn)
+	for range 3 {
+		session := open(t, database, "things")
+		publish(t, session, 1)
+		session.Close()
+	}
+	const all = "things_item_g2 things_item_g3 things_item_g4 things_item_item_g1 things_item_parts_g1 things_item_summary_g1 " +
+		"things_parts_g2 things_parts_g3 things_parts_g4 things_summary_g2 things_summary_g3 things_summary_g4"
+	if got := tables(t, conn); got != all || !strings.Contains(want, "things_item_item_g1") {
+		t.Errorf("tables %s, want %s", got, all)
+	}
+	open(t, database, "things").Close()
+	if got, want := tables(t, conn), strings.NewReplacer(" things_item_g2 ", " ", "things_item_g2 ", "", "things_parts_g2 ", "", "things_summary_g2 ", "").Replace(all); got != want {
+		t.Errorf("after the next session began: tables %s, want %s", got, want)
+	}
+	if n := scalar[int](t, conn, "select count(*) from catalog.page_anchor where collection = 'things'"); n != 2 {
+		t.Errorf("%d page anchors, want one for each of two generations", n)
+	}
+}
+
+func TestSecondSessionIsToldWhoHolds(t *testing.T) {
+	database := testdb.New(t)
+	session := open(t, database, "things")
+	load, err := session.Begin(t.Context(), documents, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), database.ETL, "things")
+	var held *HeldError
+	if !errors.As(err, &held) || held.Run != load.Run() || !strings.Contains(held.Error(), "process ") {
+		t.Errorf("the second session: %v, want a HeldError with run %d", err, load.Run())
+	}
+	open(t, database, "others") // another collection is free
+	if err := load.Abort(errors.New("enough"), []string{}); err != nil {
+		t.Fatal(err)
+	}
+	session.Close()
+	open(t, database, "things")
+}
+
+func TestFailedRunLeavesNothing(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.ETL)
+	session := open(t, database, "things")
+	first := publish(t, session, 10)
+	before := tables(t, conn)
+	unharmed := func(t *testing.T, run int64, cause string) {
+		t.Helper()
+		if got := tables(t, conn); got != before {
+			t.Errorf("tables %s, want %s", got, before)
+		}
+		if got := scalar[int64](t, conn, "select run_id from catalog.version"); got != first.Run {
+			t.Errorf("version %d is live, want %d", got, first.Run)
+		}
+		var state, said string
+		if err := conn.QueryRow(t.Context(), "select state, error from catalog.run where id = $1", run).Scan(&state, &said); err != nil {
+			t.Fatal(err)
+		}
+		if state != "failed" || !strings.Contains(said, cause) {
+			t.Errorf("run %d is %s because of %q, want failed because of %q", run, state, said, cause)
+		}
+	}
+
+	t.Run("given up by its owner", func(t *testing.T) {
+		load, err := session.Begin(t.Context(), documents, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(t, load, 5_000)
+		if err := load.Abort(errors.New("files out of order"), []string{}); err != nil {
+			t.Fatal(err)
+		}
+		unharmed(t, load.Run(), "files out of order")
+	})
+	t.Run("a body that Postgres refuses", func(t *testing.T) {
+		load, err := session.Begin(t.Context(), documents, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = load.Publish(t.Context(), []string{}, func(string) {})
+		if err == nil || !strings.Contains(err.Error(), "copy into things_summary_g") {
+			t.Fatalf("Publish = %v, want the COPY's error", err)
+		}
+		if err := load.Abort(err, []string{}); err != nil {
+			t.Fatal(err)
+		}
+		unharmed(t, load.Run(), "copy into things_summary_g")
+	})
+	t.Run("the same id twice", func(t *testing.T) {
+		load, err := session.Begin(t.Context(), documents, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := load.Append(1, 7, 1, []byte(`{}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err = load.Publish(t.Context(), []string{}, func(string) {})
+		if err == nil {
+			t.Fatal("published with the same id twice")
+		}
+		if err := load.Abort(err, []string{}); err != nil {
+			t.Fatal(err)
+		}
+		unharmed(t, load.Run(), "primary key")
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		load, err := session.Begin(ctx, documents, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(t, load, 100)
+		cancel()
+		_, err = load.Publish(ctx, []string{}, func(string) {})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("Publish = %v, want context.Canceled", err)
+		}
+		if err := load.Abort(err, []string{}); err != nil {
+			t.Fatal(err)
+		}
+		unharmed(t, load.Run(), "canceled")
+	})
+	t.Run("its session's connection is ended", func(t *testing.T) {
+		session.Close()
+		session := open(t, database, "things")
+		load, err := session.Begin(t.Context(), documents, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(t, load, 100)
+		admin := testdb.Connect(t, database.AdminURL)
+		if n := scalar[int](t, admin, "select count(pg_terminate_backend(pid)) from pg_stat_activity where pid = $1", session.conn.PgConn().PID()); n != 1 {
+			t.Fatalf("%d connections ended", n)
+		}
+		_, err = load.Publish(t.Context(), []string{}, func(string) {})
+		if err == nil {
+			t.Fatal("published without the connection that holds the collection")
+		}
+		if err := load.Abort(err, []string{}); err != nil {
+			t.Fatal(err)
+		}
+		unharmed(t, load.Run(), "publish run")
+	})
+}
+
+// TestFlipsInARace lets two loads publish over the same version: advisory locks aside, the pointer itself decides.
+func TestFlipsInARace(t *testing.T) {
+	database := testdb.New(t)
+	first := open(t, database, "things")
+	publish(t, first, 1)
+	load, err := first.Begin(t.Context(), documents, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, load, 1)
+	conn := testdb.Connect(t, database.ETL)
+	if _, err := conn.Exec(t.Context(), `with r as (insert into catalog.run (collection, state, mode, holder) values ('things', 'published', 'generation', 'test') returning id)
+		update catalog.version set run_id = r.id from r`); err != nil {
+		t.Fatal(err)
+	}
+	_, err = load.Publish(t.Context(), []string{}, func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "another run published things") {
+		t.Errorf("Publish = %v, want a word about the other run", err)
+	}
+}
+
+// TestSettleKnowsAPublishedRun covers the commit whose answer was lost: the run is live, so nothing of it may be dropped.
+func TestSettleKnowsAPublishedRun(t *testing.T) {
+	database := testdb.New(t)
+	session := open(t, database, "things")
+	load, err := session.Begin(t.Context(), documents, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, load, 1)
+	if _, err := load.Publish(t.Context(), []string{}, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	conn := testdb.Connect(t, database.ETL)
+	before := tables(t, conn)
+	if err := load.Abort(errors.New("the answer to the commit was lost"), []string{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tables(t, conn); got != before || got == "" {
+		t.Errorf("tables %q after the abort of a published run, want %q", got, before)
+	}
+	if state := scalar[string](t, conn, "select state from catalog.run"); state != "published" {
+		t.Errorf("the run is %s, want published", state)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	database := testdb.NewEmpty(t)
+	if _, err := Open(t.Context(), database.ETL, "things"); !errors.Is(err, ErrNotMigrated) {
+		t.Errorf("without a schema: %v, want ErrNotMigrated", err)
+	}
+	_, err := Open(t.Context(), "postgres://user:secret@host:port/name", "things")
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a URL that is none: %v, want an error without the password", err)
+	}
+	_, err = Open(t.Context(), "postgres://user:secret@127.0.0.1:1/name", "things")
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a database that is away: %v, want an error without the password", err)
+	}
+}
