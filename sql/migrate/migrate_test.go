@@ -1,0 +1,133 @@
+package migrate_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"systemscale/sql"
+	"systemscale/sql/migrate"
+	"systemscale/sql/testdb"
+)
+
+// schema describes everything that the migrations made: columns, constraints, indexes, comments and rights.
+func schema(t *testing.T, conn *pgx.Conn) string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), `
+		select format('column %s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default)
+		from information_schema.columns where table_schema = 'catalog'
+		union all
+		select format('constraint %s %s', conname, pg_get_constraintdef(oid)) from pg_constraint where connamespace = to_regnamespace('catalog')
+		union all
+		select format('index %s', indexdef) from pg_indexes where schemaname = 'catalog'
+		union all
+		select format('comment %s.%s %s', c.relname, d.objsubid, d.description)
+		from pg_description d join pg_class c on c.oid = d.objoid where c.relnamespace = to_regnamespace('catalog')
+		union all
+		select format('right %s %s %s', table_name, grantee, privilege_type)
+		from information_schema.role_table_grants where table_schema = 'catalog'
+		union all
+		select format('default right %s %s', defaclobjtype, defaclacl) from pg_default_acl where defaclnamespace = to_regnamespace('catalog')
+		order by 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestUpDownUp(t *testing.T) {
+	database := testdb.NewEmpty(t)
+	conn := testdb.Connect(t, database.ETL)
+	step := func(what string, change func(string) error) string {
+		t.Helper()
+		if err := change(database.ETL); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		return schema(t, conn)
+	}
+	first := step("up", migrate.Up)
+	for _, part := range []string{"column run.id", "column version.run_id", "column page_anchor.first_id", "right version systemscale_api SELECT"} {
+		if !strings.Contains(first, part) {
+			t.Errorf("after up, the schema has no %q:\n%s", part, first)
+		}
+	}
+	if again := step("up again", migrate.Up); again != first {
+		t.Error("a second up changed the schema")
+	}
+	if gone := step("down", migrate.Down); gone != "" {
+		t.Errorf("after down there is still\n%s", gone)
+	}
+	if second := step("up after down", migrate.Up); second != first {
+		t.Errorf("up, down, up gives\n%s\nwant\n%s", second, first)
+	}
+}
+
+func TestEveryTableAndColumnIsExplained(t *testing.T) {
+	conn := testdb.Connect(t, testdb.New(t).ETL)
+	rows, err := conn.Query(t.Context(), `
+		select format('%s.%s', c.relname, a.attname)
+		from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum >= 0
+		where c.relnamespace = 'catalog'::regnamespace and c.relkind = 'r' and not a.attisdropped
+		and col_description(c.oid, a.attnum) is null
+		union all
+		select relname from pg_class where relnamespace = 'catalog'::regnamespace and relkind = 'r' and obj_description(oid) is null`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(bare) > 0 {
+		t.Errorf("no comment on %v (%v)", bare, err)
+	}
+}
+
+func TestTheAPIMayOnlyRead(t *testing.T) {
+	database := testdb.New(t)
+	owner, reader := testdb.Connect(t, database.ETL), testdb.Connect(t, database.API)
+	if _, err := owner.Exec(t.Context(), sql.QueryFor("etl_create_document_table", "table", "products_styles_g1")); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"run", "version", "page_anchor", "products_styles_g1"} {
+		if _, err := reader.Exec(t.Context(), "select from catalog."+table); err != nil {
+			t.Errorf("read %s: %v", table, err)
+		}
+		for _, statement := range []string{"delete from catalog.%s", "truncate catalog.%s", "drop table catalog.%s"} {
+			_, err := reader.Exec(t.Context(), "begin read write")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = reader.Exec(t.Context(), fmt.Sprintf(statement, table))
+			var refused *pgconn.PgError
+			if !errors.As(err, &refused) || refused.Code != "42501" {
+				t.Errorf(statement+": %v, want insufficient privilege", table, err)
+			}
+			if _, err := reader.Exec(t.Context(), "rollback"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestDirtySchemaIsExplained(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.ETL)
+	if _, err := conn.Exec(t.Context(), "update schema_migrations set dirty = true"); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate.Up(database.ETL); err == nil || !strings.Contains(err.Error(), "update schema_migrations set version") {
+		t.Errorf("Up = %v, want how to mend it", err)
+	}
+}
+
+func TestUpRefusesWhatIsNoURL(t *testing.T) {
+	if err := migrate.Up("host=localhost dbname=x"); err == nil || !strings.Contains(err.Error(), "postgres://") {
+		t.Errorf("Up = %v, want what a URL looks like", err)
+	}
+}

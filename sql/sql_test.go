@@ -1,0 +1,44 @@
+package sql
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestQueryForQuotesNames(t *testing.T) {
+	got := QueryFor("etl_drop_table", "table", `odd"name`)
+	if want := `drop table if exists "catalog"."odd""name"`; got != want {
+		t.Errorf("QueryFor = %s, want %s", got, want)
+	}
+}
+
+// TestStatementsHaveNoOpenNames rejects a statement whose file has a name in it that nobody fills.
+func TestStatementsHaveNoOpenNames(t *testing.T) {
+	files, err := fs.Glob(queries, "query/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d statements, %v", len(files), err)
+	}
+	open := regexp.MustCompile(`:"[a-z_]+"`)
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "query/"), ".sql")
+		if program, _, _ := strings.Cut(name, "_"); program != "etl" && program != "api" && program != "stack" {
+			t.Errorf("%s: a statement's name begins with the program that sends it", file)
+		}
+		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o")
+		if left := open.FindAllString(filled, -1); len(left) > 0 {
+			t.Errorf("%s: nobody fills %v", file, left)
+		}
+	}
+}
+
+func TestDocumentTableFitsAnIdentifier(t *testing.T) {
+	longest := strings.Repeat("x", MaxNameLength)
+	if name := DocumentTable(longest, longest, 1<<62); len(name) > 63 {
+		t.Errorf("%s has %d bytes; Postgres cuts names at 63", name, len(name))
+	}
+	if got := DocumentTable("products", "styles", 12); got != "products_styles_g12" {
+		t.Errorf("DocumentTable = %s", got)
+	}
+}
