@@ -36,7 +36,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case is[*shape.Error](err):
+	case is[*shape.Error](err), errors.Is(err, publish.ErrDatabaseURL):
 		return exitUsage
 	case is[*source.FileError](err), is[*fs.PathError](err):
 		return exitFiles

@@ -227,6 +227,8 @@ func (l *Load) Publish(ctx context.Context, sources any, progress func(string)) 
 		}
 	}
 	l.session.live = version{Generation: l.run, Run: l.run}
+	// What cannot be dropped now the next session drops, or says why it cannot.
+	_ = l.session.dropGenerations(ctx)
 	return published, nil
 }
 
@@ -242,9 +244,7 @@ func (l *Load) finishTables(ctx context.Context) error {
 
 func (l *Load) finishTable(ctx context.Context, document int) error {
 	name := l.table(document)
-	config := l.session.config.Copy()
-	config.RuntimeParams["synchronous_commit"] = "off"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.ConnectConfig(ctx, l.session.config)
 	if err != nil {
 		return fmt.Errorf("connect to index %s: %w", name, err)
 	}
@@ -252,7 +252,8 @@ func (l *Load) finishTable(ctx context.Context, document int) error {
 	if _, err := conn.Exec(ctx, sql.QueryFor("etl_create_primary_key", "table", name, "constraint", name+"_pkey")); err != nil {
 		return fmt.Errorf("create the primary key of %s: %w", name, err)
 	}
-	// Freezing marks every page as visible to all, without which a lookup of the etag alone would read the table too.
+	// Freezing marks every page as visible to all, without which a lookup of the etag alone would read the table too. It
+	// needs the streams' commits on disk, or it passes over their rows; the statement above, committing synchronously, sees to that.
 	if _, err := conn.Exec(ctx, sql.QueryFor("etl_vacuum_table", "table", name)); err != nil {
 		return fmt.Errorf("vacuum %s: %w", name, err)
 	}

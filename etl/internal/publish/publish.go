@@ -7,8 +7,7 @@
 // were; the tables of a run that did not publish are dropped by it, or by the next Session.
 //
 // No table that a reader uses is ever altered, renamed or locked. The generation before the
-// live one is kept until the next run, so a reader that has not yet followed the pointer still
-// finds its tables.
+// live one is kept, so a reader that has not yet followed the pointer still finds its tables.
 package publish
 
 import (
@@ -29,6 +28,9 @@ import (
 
 // ErrNotMigrated means that the database has no catalog schema.
 var ErrNotMigrated = errors.New("the database has no catalog schema, or an old one: run etl migrate")
+
+// ErrDatabaseURL means that the database URL is none. The parser's own message would repeat the URL.
+var ErrDatabaseURL = errors.New("the database URL cannot be understood: write it as postgres://user:password@host:5432/name")
 
 // HeldError means that another run holds the collection.
 type HeldError struct {
@@ -68,8 +70,7 @@ type version struct {
 func Open(ctx context.Context, databaseURL, collection string) (*Session, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
-		// The parser's message repeats the URL, less its password; who said it knows it.
-		return nil, errors.New("the database URL cannot be understood: write it as postgres://user:password@host:5432/name")
+		return nil, ErrDatabaseURL
 	}
 	config.RuntimeParams["application_name"] = "systemscale-etl"
 	// A killed ETL must not leave a long statement running behind it.
@@ -162,7 +163,7 @@ func (s *Session) dropGenerations(ctx context.Context) error {
 	}
 	keep := []int64{s.live.Generation}
 	for _, t := range slices.Backward(tables) {
-		// Only the runs that published may stay. A generation above the live one never did.
+		// A generation above the live one was never published. Below it there is none of that kind: it went when its session's successor began.
 		if t.Generation < s.live.Generation {
 			keep = append(keep, t.Generation)
 			break
