@@ -1,0 +1,118 @@
+package server
+
+import (
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/store"
+	"systemscale/sql"
+)
+
+// fake is a store in memory. It keeps to the contract of store.Store and fails on demand.
+type fake struct {
+	mutex     sync.Mutex
+	snapshot  *store.Snapshot
+	documents map[*store.Document][]catalogtest.Row
+	versions  []store.Version
+	runs      int64
+
+	fail error         // what the next lookups return, if set
+	hold chan struct{} // lookups wait until it is closed, if set
+	loud bool          // lookups panic
+	seen int           // lookups
+}
+
+func newFake(testing.TB) *fake { return &fake{documents: map[*store.Document][]catalogtest.Row{}} }
+
+func (f *fake) publish(collection string, tables ...catalogtest.Table) int64 {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.runs++
+	version := store.Version{Collection: collection, Generation: f.runs, Run: f.runs}
+	for _, table := range tables {
+		version.Documents = append(version.Documents, table.Document)
+	}
+	f.versions = append(f.versions, version)
+	f.snapshot = store.NewSnapshot(f.snapshot, f.versions...)
+	published := f.snapshot.Collection([]byte(collection))
+	for _, table := range tables {
+		document := published.List
+		if !table.List {
+			document = published.Path([]byte(table.Path))
+		}
+		f.documents[document] = table.Rows
+	}
+	return f.runs
+}
+
+func (f *fake) Snapshot() *store.Snapshot {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.snapshot
+}
+
+// rows returns the documents, or what the test wants instead of them.
+func (f *fake) rows(document *store.Document) ([]catalogtest.Row, error) {
+	f.mutex.Lock()
+	f.seen++
+	hold, fail, loud, rows := f.hold, f.fail, f.loud, f.documents[document]
+	f.mutex.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	if loud {
+		panic("secret of the inside")
+	}
+	return rows, fail
+}
+
+func (f *fake) Get(document *store.Document, id int64, unless store.Match, dst []byte) (store.Result, error) {
+	rows, err := f.rows(document)
+	if err == store.ErrTimeout {
+		return store.Result{}, err // the buffer is lost
+	}
+	if err != nil {
+		return store.Result{Body: dst}, err
+	}
+	at := sort.Search(len(rows), func(i int) bool { return rows[i].ID >= id })
+	if at == len(rows) || rows[at].ID != id {
+		return store.Result{Body: dst}, store.ErrNotFound
+	}
+	result := store.Result{Run: document.Run, ETag: rows[at].ETag, Body: dst, NotModified: unless.Any}
+	for _, etag := range unless.ETags {
+		result.NotModified = result.NotModified || etag == result.ETag
+	}
+	if !result.NotModified {
+		result.Body = append(dst, rows[at].Body...)
+	}
+	return result, nil
+}
+
+func (f *fake) List(document *store.Document, skip, limit int64, dst []byte) (store.Result, error) {
+	rows, err := f.rows(document)
+	if err != nil {
+		return store.Result{Body: dst}, err
+	}
+	skip = min(skip, int64(len(rows)))
+	var bodies []string
+	for _, row := range rows[skip:min(skip+limit, int64(len(rows)))] {
+		bodies = append(bodies, row.Body)
+	}
+	return store.Result{Run: document.Run, Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
+}
+
+// things are the tables of the collection that most tests serve: ids 1 to count.
+func things(edition, count int) []catalogtest.Table {
+	item := catalogtest.Table{Document: sql.Document{Name: "item"}}
+	detail := catalogtest.Table{Document: sql.Document{Name: "detail", Path: "detail"}}
+	page := catalogtest.Table{Document: sql.Document{Name: "page", List: true}}
+	for id := int64(1); id <= int64(count); id++ {
+		item.Rows = append(item.Rows, row("item", edition, id))
+		detail.Rows = append(detail.Rows, row("detail", edition, id))
+		page.Rows = append(page.Rows, row("page", edition, id))
+	}
+	return []catalogtest.Table{item, detail, page}
+}

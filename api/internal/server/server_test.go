@@ -1,0 +1,345 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/store"
+	"systemscale/sql"
+)
+
+func TestDocuments(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *site) {
+		run := s.publish("things", things(1, 3)...)
+		for _, c := range []struct {
+			target, document string
+			id               int64
+		}{
+			{"/things/1", "item", 1},
+			{"/things/3", "item", 3},
+			{"/things/2/detail", "detail", 2},
+			{"/things/2?page=nonsense", "item", 2},
+			{"/things/2?", "item", 2},
+		} {
+			for _, method := range []string{"GET", "HEAD"} {
+				t.Run(method+" "+c.target, func(t *testing.T) {
+					r := s.ask(method, c.target)
+					if method == "HEAD" {
+						if r.body != "" {
+							t.Errorf("the answer to HEAD has the body %.60q", r.body)
+						}
+						r.body = row(c.document, 1, c.id).Body
+					}
+					checkDocument(t, c.document, c.id, r)
+					checkHeaders(t, r, append(common(run), "Content-Type", "application/json; charset=utf-8", "Connection", "")...)
+				})
+			}
+		}
+	})
+}
+
+func TestPages(t *testing.T) {
+	const count = 230
+	onBoth(t, func(t *testing.T, s *site) {
+		run := s.publish("things", things(1, count)...)
+		page := func(first, last int64) string {
+			var bodies []string
+			for id := first; id <= last; id++ {
+				bodies = append(bodies, row("page", 1, id).Body)
+			}
+			return "[" + strings.Join(bodies, ",") + "]"
+		}
+		for _, c := range []struct {
+			query, want string
+		}{
+			{"", page(1, 5)},
+			{"?", page(1, 5)},
+			{"?page=2", page(6, 10)},
+			{"?count=1", page(1, 1)},
+			{"?count=100", page(1, 100)},
+			{"?page=3&count=100", page(201, count)},
+			{"?page=4&count=100", "[]"},
+			{"?count=7&page=15", page(99, 105)},
+			{"?page=46", page(226, 230)},
+			{"?page=47", "[]"},
+			{"?page=1000000000000", "[]"},
+			{"?page=9223372036854775807&count=100", "[]"},
+			{"?page=9223372036854775808&count=100", "[]"},
+			{"?page=99999999999999999999999999999999999999", "[]"},
+			{"?other=x&page=1&count=2", page(1, 2)},
+			{"?page=%31", page(1, 5)},
+		} {
+			for _, method := range []string{"GET", "HEAD"} {
+				t.Run(method+" "+c.query, func(t *testing.T) {
+					r := s.ask(method, "/things"+c.query)
+					want := c.want
+					if method == "HEAD" {
+						want = ""
+					}
+					if r.status != http.StatusOK || r.body != want || r.length != int64(len(c.want)) {
+						t.Errorf("got %d, length %d, %.200q; want %d, %.200q", r.status, r.length, r.body, len(c.want), want)
+					}
+					checkHeaders(t, r, append(common(run), "Content-Type", "application/json; charset=utf-8", "ETag", fmt.Sprintf(`"v%d"`, run))...)
+				})
+			}
+		}
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *site) {
+		s.publish("things", things(1, 3)...)
+		s.publish("bare", onlyItems(1, 3))
+		s.publish("pages", catalogtest.Table{Document: sql.Document{Name: "page", List: true}})
+		for _, c := range []struct {
+			status  int
+			targets []string
+		}{
+			{http.StatusNotFound, []string{
+				"/", "/nothing", "/thing", "/Things", "/things%2F1", "/%74hings/1", "/things/", "//things", "//things/1", "/things//1", "/things/1/",
+				"/things/1//detail", "/things/1/detail/", "/things/1/detail/1", "/things/1/nothing", "/things/x/nothing", "/things/1/Detail", "/things/1/det%61il",
+				"/nothing/1", "/nothing/x", "/nothing/1/detail", "/bare", "/bare?page=x", "/bare/1/detail", "/pages/1", "/pages/x", "/things/../things/1", "/./things/1",
+				"/things/4", "/things/4/detail", "/things/9223372036854775807", "/things;x/1",
+			}},
+			{http.StatusBadRequest, []string{
+				"/things/0", "/things/007", "/things/01", "/things/-1", "/things/+1", "/things/1.0", "/things/1e3", "/things/0x1", "/things/x", "/things/1x", "/things/%31",
+				"/things/%20", "/things/1%00", "/things/9223372036854775808", "/things/99999999999999999999999", "/things/%EF%BC%91", "/things/null", "/things/1;2",
+				"/things/0/detail", "/things/x/detail", "/things/-1/detail", "/things/list",
+				"/things?page=", "/things?page", "/things?page=0", "/things?page=-1", "/things?page=+1", "/things?page=x", "/things?page=1.5", "/things?page=01", "/things?page=1x", "/things?page=1%002",
+				"/things?count=", "/things?count=0", "/things?count=101", "/things?count=-5", "/things?count=x", "/things?count=99999999999999999999", "/things?count=5&page=0", "/things?page=1&count=five",
+			}},
+		} {
+			for _, target := range c.targets {
+				t.Run(target, func(t *testing.T) {
+					checkProblem(t, s.ask("GET", target), c.status)
+					head := s.ask("HEAD", target)
+					if head.status != c.status || head.body != "" || head.length <= 0 {
+						t.Errorf("HEAD: %d with body %q and length %d, want %d", head.status, head.body, head.length, c.status)
+					}
+				})
+			}
+		}
+	})
+}
+
+func TestMethods(t *testing.T) {
+	s, f := fakeSite(t)
+	s.publish("things", things(1, 1)...)
+	for _, target := range []string{"/things", "/things/1", "/things/x", "/nothing"} {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "BREW", "get"} {
+			t.Run(method+" "+target, func(t *testing.T) { checkProblem(t, s.ask(method, target), http.StatusMethodNotAllowed) })
+		}
+		t.Run("OPTIONS "+target, func(t *testing.T) {
+			r := s.ask("OPTIONS", target)
+			if r.status != http.StatusNoContent || r.body != "" {
+				t.Errorf("got %d with %q, want 204 with nothing", r.status, r.body)
+			}
+			checkHeaders(t, r, "Allow", "GET, HEAD", "Access-Control-Allow-Origin", "*", "Content-Type", "")
+		})
+	}
+	if f.seen != 0 {
+		t.Errorf("%d lookups were made for methods that need none", f.seen)
+	}
+}
+
+func TestConditions(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *site) {
+		run := s.publish("things", things(1, 3)...)
+		mine, other := quoted(row("item", 1, 1)), quoted(row("item", 1, 2))
+		version := fmt.Sprintf(`"v%d"`, run)
+		for _, c := range []struct {
+			name, target, header string
+			status               int
+		}{
+			{"held", "/things/1", mine, 304},
+			{"held weakly", "/things/1", "W/" + mine, 304},
+			{"held among others", "/things/1", `"x", ` + other + `,W/` + mine + ` , "y"`, 304},
+			{"held after a comma in quotes", "/things/1", `"a,b", ` + mine, 304},
+			{"anything", "/things/1", "*", 304},
+			{"another", "/things/1", other, 200},
+			{"another's detail", "/things/1/detail", mine, 200},
+			{"foreign", "/things/1", `"abc"`, 200},
+			{"foreign of our length", "/things/1", `"zzzzzzzzzzzzzzzz"`, 200},
+			{"unquoted", "/things/1", strings.Trim(mine, `"`), 200},
+			{"unclosed", "/things/1", mine[:17], 200},
+			{"nothing", "/things/1", "", 200},
+			{"empty tag", "/things/1", `""`, 200},
+			{"garbage", "/things/1", "W/, ,,\t\"", 200},
+			{"no such document", "/things/4", mine, 404},
+			{"anything, no such document", "/things/4", "*", 404},
+			{"bad id", "/things/x", "*", 400},
+			{"page held", "/things", version, 304},
+			{"page held weakly", "/things?page=2", "W/" + version, 304},
+			{"page held among others", "/things", mine + ", " + version, 304},
+			{"any page", "/things", "*", 304},
+			{"page of another version", "/things", `"v0"`, 200},
+			{"page by a document's tag", "/things", mine, 200},
+			{"bad page", "/things?page=0", version, 400},
+		} {
+			for _, method := range []string{"GET", "HEAD"} {
+				t.Run(method+" "+c.name, func(t *testing.T) {
+					r := s.ask(method, c.target, "If-None-Match", c.header)
+					if r.status != c.status {
+						t.Fatalf("If-None-Match: %s: got %d, want %d", c.header, r.status, c.status)
+					}
+					if c.status != http.StatusNotModified {
+						return
+					}
+					etag := mine
+					if !strings.Contains(c.target, "/1") {
+						etag = version
+					}
+					checkHeaders(t, r, append(common(run), "ETag", etag, "Content-Type", "", "Content-Length", "")...)
+					if r.body != "" {
+						t.Errorf("a 304 with the body %.60q", r.body)
+					}
+				})
+			}
+		}
+	})
+}
+
+func TestPageIsRevalidatedWithoutALookup(t *testing.T) {
+	s, f := fakeSite(t)
+	run := s.publish("things", things(1, 3)...)
+	if r := s.ask("GET", "/things", "If-None-Match", fmt.Sprintf(`"v%d"`, run)); r.status != http.StatusNotModified || f.seen != 0 {
+		t.Errorf("got %d after %d lookups, want 304 after none", r.status, f.seen)
+	}
+}
+
+func TestCollectionsAreServedFromTheMomentTheyArePublished(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *site) {
+		checkProblem(t, s.ask("GET", "/things/1"), http.StatusServiceUnavailable)
+		s.publish("things", things(1, 2)...)
+		checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
+		checkProblem(t, s.ask("GET", "/museums/1"), http.StatusNotFound)
+
+		deep := catalogtest.Table{Document: sql.Document{Name: "deep", Path: "hall/deep"}, Rows: []catalogtest.Row{row("deep", 5, 7)}}
+		run := s.publish("museums", onlyItems(2, 9), deep)
+		r := s.ask("GET", "/museums/9")
+		checkDocument(t, "item", 9, r)
+		checkHeaders(t, r, common(run)...)
+		checkDocument(t, "deep", 7, s.ask("GET", "/museums/7/hall/deep"))
+		checkProblem(t, s.ask("GET", "/museums/7/hall"), http.StatusNotFound)
+		checkProblem(t, s.ask("GET", "/museums/3/detail"), http.StatusNotFound)
+		checkDocument(t, "item", 2, s.ask("GET", "/things/2"))
+		checkProblem(t, s.ask("GET", "/things/9"), http.StatusNotFound)
+	})
+}
+
+func TestFailures(t *testing.T) {
+	secret := errors.New(`select "body" from "catalog"."things_item_g1" at /srv/api/store.go`)
+	for _, c := range []struct {
+		name   string
+		fail   error
+		loud   bool
+		status int
+		logged bool
+	}{
+		{name: "timeout", fail: store.ErrTimeout, status: 503},
+		{name: "overload", fail: store.ErrOverloaded, status: 503},
+		{name: "database lost", fail: store.ErrUnavailable, status: 503},
+		{name: "wrapped", fail: fmt.Errorf("%w: %w", store.ErrUnavailable, secret), status: 503},
+		{name: "unexpected", fail: secret, status: 500, logged: true},
+		{name: "panic", loud: true, status: 500, logged: true},
+	} {
+		for _, target := range []string{"/things/1", "/things"} {
+			t.Run(c.name+" "+target, func(t *testing.T) {
+				f := newFake(t)
+				var log bytes.Buffer
+				s := listen(t, f, slog.New(slog.NewTextHandler(&log, nil)))
+				f.publish("things", things(1, 1)...)
+				f.fail, f.loud = c.fail, c.loud
+				r := s.ask("GET", target)
+				checkProblem(t, r, c.status)
+				for _, inside := range []string{"secret", "select", "catalog", ".go", "panic", "goroutine"} {
+					if strings.Contains(r.body, inside) {
+						t.Errorf("%q gives %q away", r.body, inside)
+					}
+				}
+				f.fail, f.loud = nil, false
+				if s.ask("GET", "/things/1").status != http.StatusOK {
+					t.Error("the next request fails, too")
+				}
+				lines := strings.Count(log.String(), "\n")
+				if want := map[bool]int{true: 1}[c.logged]; lines != want {
+					t.Errorf("%d lines in the log, want %d: %s", lines, want, log.String())
+				}
+				if c.logged && (!strings.Contains(log.String(), "path="+target) || !strings.Contains(log.String(), "se")) {
+					t.Errorf("the log does not say where: %s", log.String())
+				}
+				if c.loud && !strings.Contains(log.String(), "fake_test.go") {
+					t.Errorf("the log of a panic has no stack: %s", log.String())
+				}
+			})
+		}
+	}
+}
+
+func TestDrain(t *testing.T) {
+	s, f := fakeSite(t)
+	s.publish("things", things(1, 1)...)
+	checkHeaders(t, s.ask("GET", "/things/1"), "Connection", "")
+
+	// The client takes the header off and tells of it in Close.
+	closes := func(method, target string) bool {
+		request, _ := http.NewRequest(method, s.url+target, nil)
+		answer, err := s.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		_ = answer.Body.Close()
+		return answer.Close
+	}
+	requests := [][2]string{{"GET", "/things/1"}, {"GET", "/things"}, {"GET", "/nothing"}, {"POST", "/things"}, {"OPTIONS", "/"}, {"HEAD", "/things/1"}}
+	for _, r := range requests {
+		if closes(r[0], r[1]) {
+			t.Errorf("%v closes the connection before the drain", r)
+		}
+	}
+	s.Drain()
+	for range 2 {
+		for _, r := range requests {
+			if !closes(r[0], r[1]) {
+				t.Errorf("%v leaves the connection open during the drain", r)
+			}
+		}
+	}
+
+	hold := make(chan struct{})
+	f.mutex.Lock()
+	f.hold, f.seen = hold, 0
+	f.mutex.Unlock()
+	answer := make(chan response)
+	go func() { answer <- s.ask("GET", "/things/1") }()
+	eventually(t, "the request is under way", func() bool {
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		return f.seen == 1
+	})
+	stopped := make(chan error)
+	go func() { stopped <- s.Shutdown(context.Background()) }()
+	eventually(t, "new connections are refused", func() bool {
+		_, err := s.client.Get(s.url + "/nothing")
+		return err != nil
+	})
+	select {
+	case err := <-stopped:
+		t.Errorf("Shutdown returns %v before the request is answered", err)
+	default:
+	}
+	close(hold)
+	checkDocument(t, "item", 1, <-answer)
+	if err := <-stopped; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}

@@ -1,0 +1,230 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/store"
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+// patience is how long a test waits for what must happen, not how long it may take.
+const patience = 20 * time.Second
+
+// row makes a document whose size varies with its id and whose body holds all that it must go with.
+func row(document string, edition int, id int64) catalogtest.Row {
+	etag := uint64(edition)<<40 | uint64(id)<<8 | uint64(len(document)) | 1<<63
+	pad := strings.Repeat(document+" ", int(id*37%499))
+	body := fmt.Sprintf(`{"id": %d, "pad": "%s", "etag": "%016x", "edition": %d}`, id, pad, etag, edition)
+	return catalogtest.Row{ID: id, ETag: etag, Body: body}
+}
+
+// site is a server that listens, and what it serves from.
+type site struct {
+	*Server
+	t       testing.TB
+	url     string
+	address string
+	client  *http.Client
+	publish func(collection string, tables ...catalogtest.Table) int64 // and wait until it is served
+}
+
+func listen(t testing.TB, from Store, logger *slog.Logger) *site {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{Server: New(from, logger), t: t, address: listener.Addr().String()}
+	s.url = "http://" + s.address
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	s.client = &http.Client{Transport: transport, Timeout: patience}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Errorf("shut down: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return s
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func fakeSite(t testing.TB) (*site, *fake) {
+	t.Helper()
+	f := newFake(t)
+	s := listen(t, f, quiet())
+	s.publish = f.publish
+	return s, f
+}
+
+func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
+	t.Helper()
+	database := testdb.New(t)
+	options.URL, options.Logger, options.Poll = database.API, quiet(), 5*time.Millisecond
+	st, err := store.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := st.Close(ctx); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	s := listen(t, st, quiet())
+	publisher := catalogtest.NewPublisher(t, database)
+	s.publish = func(collection string, tables ...catalogtest.Table) int64 {
+		t.Helper()
+		run := publisher.Publish(collection, tables...)
+		eventually(t, "the new version is served", func() bool {
+			live := st.Snapshot().Collection([]byte(collection))
+			return live != nil && live.Run == run && st.Ready() == nil
+		})
+		return run
+	}
+	return s, database
+}
+
+// onBoth runs a test against the fake store and against the real one.
+func onBoth(t *testing.T, test func(t *testing.T, s *site)) {
+	t.Run("fake", func(t *testing.T) {
+		s, _ := fakeSite(t)
+		test(t, s)
+	})
+	t.Run("real", func(t *testing.T) {
+		s, _ := realSite(t, store.Options{})
+		test(t, s)
+	})
+}
+
+type response struct {
+	status int
+	header http.Header
+	body   string
+	length int64 // as declared
+}
+
+// ask sends a request with pairs of header name and value.
+func (s *site) ask(method, target string, pairs ...string) response {
+	s.t.Helper()
+	request, err := http.NewRequest(method, s.url+target, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		request.Header.Add(pairs[i], pairs[i+1])
+	}
+	answer, err := s.client.Do(request)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, target, err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, target, err)
+	}
+	return response{answer.StatusCode, answer.Header, string(body), answer.ContentLength}
+}
+
+// checkHeaders compares headers given as pairs of name and value; an empty value means that the header is not there.
+func checkHeaders(t testing.TB, r response, pairs ...string) {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if got := strings.Join(r.header.Values(pairs[i]), " | "); got != pairs[i+1] {
+			t.Errorf("%s: %q, want %q", pairs[i], got, pairs[i+1])
+		}
+	}
+}
+
+// checkProblem fails t unless r is a complete problem that nobody may cache.
+func checkProblem(t testing.TB, r response, status int) {
+	t.Helper()
+	if r.status != status {
+		t.Errorf("status %d, want %d", r.status, status)
+		return
+	}
+	retry, allow := "", ""
+	switch status {
+	case http.StatusServiceUnavailable:
+		retry = "1"
+	case http.StatusMethodNotAllowed:
+		allow = "GET, HEAD"
+	}
+	checkHeaders(t, r,
+		"Content-Type", "application/problem+json", "Cache-Control", "no-store", "Access-Control-Allow-Origin", "*",
+		"X-Content-Type-Options", "nosniff", "ETag", "", "X-Data-Version", "", "Server", "",
+		"Retry-After", retry, "Allow", allow)
+	var body struct {
+		Type, Title, Detail string
+		Status              int
+	}
+	if err := json.Unmarshal([]byte(r.body), &body); err != nil {
+		t.Errorf("%q: %v", r.body, err)
+		return
+	}
+	if body.Type != "about:blank" || body.Title != http.StatusText(status) || body.Status != status || body.Detail == "" {
+		t.Errorf("problem %q does not describe status %d", r.body, status)
+	}
+}
+
+// checkDocument fails t unless r is the whole document, of any edition, with the headers that go with it.
+func checkDocument(t testing.TB, document string, id int64, r response) {
+	t.Helper()
+	var said struct{ Edition int }
+	if err := json.Unmarshal([]byte(r.body), &said); err != nil || r.status != http.StatusOK {
+		t.Errorf("%s %d: status %d and %.100q: %v", document, id, r.status, r.body, err)
+		return
+	}
+	want := row(document, said.Edition, id)
+	if etag := `"` + fmt.Sprintf("%016x", want.ETag) + `"`; r.body != want.Body || r.header.Get("ETag") != etag {
+		t.Errorf("%s %d: got etag %s and %.100q, want %s and %.100q", document, id, r.header.Get("ETag"), r.body, etag, want.Body)
+	}
+	if r.length != int64(len(want.Body)) {
+		t.Errorf("%s %d: Content-Length %d, want %d", document, id, r.length, len(want.Body))
+	}
+}
+
+// common are the headers of every 200 and 304 of a run.
+func common(run int64) []string {
+	return []string{
+		"Cache-Control", "public, max-age=5, stale-while-revalidate=30", "X-Data-Version", strconv.FormatInt(run, 10),
+		"Access-Control-Allow-Origin", "*", "X-Content-Type-Options", "nosniff", "Server", "", "Vary", "",
+	}
+}
+
+func quoted(row catalogtest.Row) string { return fmt.Sprintf(`"%016x"`, row.ETag) }
+
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain: %s", patience, what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// onlyItems is a collection with one document and no list.
+func onlyItems(edition, count int) catalogtest.Table {
+	return catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: things(edition, count)[0].Rows}
+}

@@ -1,0 +1,310 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+func TestSnapshotKeepsWhatHasNotChanged(t *testing.T) {
+	at := time.Now()
+	documents := []sql.Document{{Name: "item"}, {Name: "page", List: true}}
+	first := Version{Collection: "first", Generation: 1, Run: 1, PublishedAt: at, Documents: documents}
+	second := Version{Collection: "second", Generation: 2, Run: 2, PublishedAt: at, Documents: documents}
+	old := NewSnapshot(nil, first, second)
+
+	if NewSnapshot(old, second, first) != old {
+		t.Error("the same versions make another snapshot")
+	}
+	moved := second
+	moved.Run++
+	next := NewSnapshot(old, first, moved)
+	if next == old || next.Collection([]byte("second")).Run != 3 {
+		t.Error("a new run makes no new snapshot")
+	}
+	item := func(s *Snapshot, name string) *Document { return s.Collection([]byte(name)).Path(nil) }
+	if item(next, "first") != item(old, "first") {
+		t.Error("a document of a version that stands is another one in the next snapshot")
+	}
+	if item(next, "second") == item(old, "second") {
+		t.Error("a document of a new version is still the old one")
+	}
+	if gone := NewSnapshot(old, first); gone == old || gone.Collection([]byte("second")) != nil {
+		t.Error("a collection that is gone is still served")
+	}
+	if d := item(old, "second"); old.current(d) != d || next.current(d) != item(next, "second") || NewSnapshot(old, first).current(d) != nil {
+		t.Error("a document is not found again by its name")
+	}
+}
+
+func TestFollowsTheVersion(t *testing.T) {
+	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond})
+	for edition := 2; edition <= 4; edition++ {
+		run := f.publish(edition, 1)
+		eventually(t, "the new version is seen", func() bool { return f.document("").Run == run })
+		result, err := f.Get(f.document(""), 1, Match{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := checkBody(t, "item", 1, result); got != edition || result.Run != run {
+			t.Errorf("got edition %d of run %d, want %d of %d", got, result.Run, edition, run)
+		}
+	}
+}
+
+func TestDroppedGeneration(t *testing.T) {
+	all := []string{"item", "detail", "page"}
+	for _, warm := range []bool{false, true} {
+		name := map[bool]string{false: "before it was read", true: "after it was read"}[warm]
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, 150, Options{Poll: time.Hour}) // the store hears of a version only by tripping over it
+			old, detail, list := f.document(""), f.document("detail"), f.list()
+			if warm {
+				for range 8 { // on both connections, as good as surely
+					_, _ = f.Get(old, 1, Match{}, nil)
+					_, _ = f.Get(old, 1, Match{ETags: []uint64{1}}, nil)
+					_, _ = f.List(list, 0, 5, nil)
+				}
+			}
+			run := f.publish(2, 150)
+			f.publisher.Drop(collection, old.Generation, all...)
+
+			for _, unless := range []Match{{}, {ETags: []uint64{row("item", 1, 1).ETag}}} {
+				result, err := f.Get(old, 1, unless, nil)
+				if err != nil {
+					t.Fatalf("a lookup in a dropped table: %v", err)
+				}
+				if edition := checkBody(t, "item", 1, result); edition != 2 || result.Run != run {
+					t.Errorf("got edition %d of run %d, want 2 of %d", edition, result.Run, run)
+				}
+			}
+			result, err := f.List(list, 99, 2, nil)
+			want := "[" + row("item", 2, 100).Body + "," + row("item", 2, 101).Body + "]"
+			if err != nil || string(result.Body) != want || result.Run != run {
+				t.Errorf("a page of a dropped table: %.100q of run %d, %v", result.Body, result.Run, err)
+			}
+
+			f.publisher.Publish(collection, catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: []catalogtest.Row{row("item", 3, 1)}})
+			f.publisher.Drop(collection, run, all...)
+			if _, err := f.Get(detail, 1, Match{}, nil); !errors.Is(err, ErrNotFound) {
+				t.Errorf("a document that is published no more: %v, want %v", err, ErrNotFound)
+			}
+		})
+	}
+}
+
+func TestDroppedGenerationUnderLoad(t *testing.T) {
+	const ids, readers, editions = 50, 16, 30
+	f := newFixture(t, ids, Options{Poll: 50 * time.Millisecond})
+	previous := f.document("").Run
+
+	var mutex sync.Mutex
+	editionOf := map[int64]int{}
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	for reader := range readers {
+		wait.Go(func() {
+			random := rand.New(rand.NewPCG(3, uint64(reader)))
+			var latest int64
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				id := 1 + random.Int64N(ids)
+				result, err := f.Get(f.document("detail"), id, Match{}, nil)
+				if err != nil {
+					t.Errorf("detail %d: %v", id, err)
+					return
+				}
+				edition := checkBody(t, "detail", id, result)
+				if result.Run < latest {
+					t.Errorf("run %d comes after run %d", result.Run, latest)
+				}
+				latest = result.Run
+				mutex.Lock()
+				if known := editionOf[result.Run]; known != 0 && known != edition {
+					t.Errorf("run %d is said to be of edition %d and of %d", result.Run, known, edition)
+				}
+				editionOf[result.Run] = edition
+				mutex.Unlock()
+			}
+		})
+	}
+	for edition := 2; edition <= editions; edition++ {
+		run := f.publish(edition, ids)
+		f.publisher.Drop(collection, previous, "item", "detail", "page")
+		previous = run
+	}
+	eventually(t, "the last edition is served", func() bool {
+		mutex.Lock()
+		defer mutex.Unlock()
+		return editionOf[previous] == editions
+	})
+	close(stop)
+	wait.Wait()
+	t.Logf("saw %d of %d versions", len(editionOf), editions)
+}
+
+func TestPointerToNothing(t *testing.T) {
+	f := newFixture(t, 1, Options{Poll: time.Hour})
+	f.publisher.Drop(collection, f.document("").Generation, "item")
+	_, err := f.Get(f.document(""), 1, Match{}, nil)
+	var refusal *pgconn.PgError
+	if !errors.As(err, &refusal) {
+		t.Errorf("the live table is gone: got %v, want the server's error", err)
+	}
+	if result, err := f.Get(f.document("detail"), 1, Match{}, nil); err != nil {
+		t.Errorf("the other documents: %v", err)
+	} else {
+		checkBody(t, "detail", 1, result)
+	}
+}
+
+func TestTableOfOtherTypes(t *testing.T) {
+	f := newFixture(t, 1, Options{Poll: time.Hour})
+	if _, err := f.Get(f.document(""), 1, Match{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := testdb.Connect(t, f.database.ETL).Exec(context.Background(),
+		"alter table catalog."+f.document("").table+" alter column etag type numeric")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		if _, err := f.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, errMalformed) {
+			t.Errorf("got %v, want %v", err, errMalformed)
+		}
+	}
+}
+
+// TestStatementFailsAlone has one batch in which the second of three lookups is refused when it is executed.
+func TestStatementFailsAlone(t *testing.T) {
+	f := newFixture(t, 1, Options{Poll: time.Hour})
+	config, err := configure(Options{URL: f.database.API, Timeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := connect(context.Background(), &config.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.close()
+	detail := f.document("detail")
+	if _, err := conn.statement(detail, kindGet); err != nil {
+		t.Fatal(err)
+	}
+	_, err = testdb.Connect(t, f.database.ETL).Exec(context.Background(), "revoke select on catalog."+detail.table+" from "+sql.RoleAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	queue := newQueue(3, f.queue.logger)
+	queue.connected()
+	var lookups []*lookup
+	for _, document := range []*Document{f.document(""), detail, f.document("")} {
+		l := newLookup()
+		l.document, l.id = document, 1
+		l.begin(nil)
+		lookups = append(lookups, l)
+		if err := queue.push(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	queue.close()
+	p := &pipeline{queue: queue, follower: f.follower, limit: 3, timeout: patience, conn: conn}
+	if err := p.serve(); err != nil {
+		t.Fatalf("serve: %v", err)
+	}
+	for i, l := range lookups {
+		select {
+		case <-l.done:
+		default:
+			t.Fatalf("lookup %d is not complete", i)
+		}
+		if i == 1 {
+			var refusal *pgconn.PgError
+			if !errors.As(l.err, &refusal) || refusal.Code != "42501" || !strings.Contains(l.err.Error(), detail.table) {
+				t.Errorf("the refused lookup: %v", l.err)
+			}
+			continue
+		}
+		if l.err != nil {
+			t.Errorf("lookup %d: %v", i, l.err)
+			continue
+		}
+		checkBody(t, "item", 1, l.result)
+	}
+}
+
+func TestRetriedOnce(t *testing.T) {
+	first, second := newLookup(), newLookup()
+	first.begin(nil)
+	second.begin(nil)
+	p := &pipeline{waiting: []*lookup{first}}
+	p.interrupted()
+	if len(p.waiting) != 1 || len(first.done) != 0 {
+		t.Fatal("a lookup that was cut off once is not tried again")
+	}
+	p.waiting = append(p.waiting, second)
+	p.interrupted()
+	if len(p.waiting) != 1 || p.waiting[0] != second || len(second.done) != 0 {
+		t.Error("a lookup that was cut off once is not tried again beside one that was cut off twice")
+	}
+	if len(first.done) != 1 || !errors.Is(first.err, ErrUnavailable) {
+		t.Errorf("a lookup that was cut off twice: %v, want %v", first.err, ErrUnavailable)
+	}
+}
+
+func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
+	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond})
+	config, err := configure(Options{URL: f.database.API, Timeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := connect(context.Background(), &config.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.close()
+	prepared := func() string {
+		result := conn.ExecParams(context.Background(), "select count(*)::text from pg_prepared_statements", nil, nil, nil, nil).Read()
+		if result.Err != nil {
+			t.Fatal(result.Err)
+		}
+		return string(result.Rows[0][0])
+	}
+	old := f.Snapshot()
+	for _, kind := range []kind{kindGet, kindGetUnlessMatch} {
+		for range 2 {
+			if _, err := conn.statement(f.document(""), kind); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := conn.statement(f.list(), kindList); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.sweep(old); err != nil || prepared() != "3" || len(conn.statements) != 3 {
+		t.Errorf("%s statements, want 3; %v", prepared(), err)
+	}
+	f.publish(2, 1)
+	eventually(t, "the new version is seen", func() bool { return f.Snapshot() != old })
+	if _, err := conn.statement(f.document(""), kindGet); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.sweep(f.Snapshot()); err != nil || prepared() != "1" || len(conn.statements) != 1 {
+		t.Errorf("%s statements, want 1; %v", prepared(), err)
+	}
+}

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/goccy/go-json"
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+)
+
+// follower keeps the snapshot in step with the pointer rows, over a connection of its own.
+type follower struct {
+	config   *pgx.ConnConfig
+	logger   *slog.Logger
+	timeout  time.Duration // of one look, connecting included
+	snapshot atomic.Pointer[Snapshot]
+
+	// mutex lets one look at a time through, so that an older answer never replaces a newer one.
+	mutex sync.Mutex
+	conn  *pgx.Conn
+	lost  bool // the last look failed; the log already says so
+}
+
+// run looks every interval until ctx ends.
+func (f *follower) run(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		f.mutex.Lock()
+		f.look(ctx)
+		f.mutex.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.disconnect()
+}
+
+// successor returns the document that is live now in the place of gone, whose table is gone. It returns gone itself
+// if that is still what the pointer row says, or if the row cannot be read, and nil if there is no such document any more.
+func (f *follower) successor(gone *Document) *Document {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	// Everybody who waited for the mutex had the same question, and the first of them has answered it.
+	if f.snapshot.Load().current(gone) == gone {
+		f.look(context.Background())
+	}
+	return f.snapshot.Load().current(gone)
+}
+
+// look brings the snapshot up to date. If it cannot, the snapshot stays as it is. The mutex is held.
+func (f *follower) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	versions, err := f.versions(ctx)
+	if err != nil {
+		f.disconnect()
+		if !f.lost && ctx.Err() != context.Canceled {
+			f.lost = true
+			f.logger.Error("cannot follow the published version, trying again", "error", err)
+		}
+		return
+	}
+	if f.lost {
+		f.lost = false
+		f.logger.Info("following the published version again")
+	}
+	previous := f.snapshot.Load()
+	next := NewSnapshot(previous, versions...)
+	if next == previous {
+		return
+	}
+	f.snapshot.Store(next)
+	for name, collection := range next.collections {
+		if previous == nil || previous.collections[name] != collection {
+			f.logger.Info("serving a new version",
+				"collection", name, "run", collection.Run, "generation", collection.Generation,
+				"documents", len(collection.Documents))
+		}
+	}
+}
+
+// versions reads the pointer rows, connecting first where there is no connection.
+func (f *follower) versions(ctx context.Context) ([]Version, error) {
+	if f.conn == nil {
+		conn, err := pgx.ConnectConfig(ctx, f.config)
+		if err != nil {
+			return nil, err
+		}
+		f.conn = conn
+	}
+	// Nothing is prepared: a migration may change the table under a long-lived connection.
+	rows, err := f.conn.Query(ctx, sql.Query("api_select_versions"), pgx.QueryExecModeDescribeExec)
+	if err != nil {
+		return nil, fmt.Errorf("read catalog.version: %w", err)
+	}
+	versions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Version, error) {
+		var version Version
+		var documents []byte
+		err := row.Scan(&version.Collection, &version.Generation, &version.Run, &documents, &version.PublishedAt)
+		if err != nil {
+			return version, err
+		}
+		if err := json.Unmarshal(documents, &version.Documents); err != nil {
+			return version, fmt.Errorf("documents of %q: %w", version.Collection, err)
+		}
+		return version, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read catalog.version: %w", err)
+	}
+	return versions, nil
+}
+
+// disconnect drops the connection, if there is one. The mutex is held.
+func (f *follower) disconnect() {
+	if f.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
+	defer cancel()
+	_ = f.conn.Close(ctx)
+	f.conn = nil
+}

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"slices"
+	"time"
+
+	"systemscale/sql"
+)
+
+// Version is what the pointer row of one collection says.
+type Version struct {
+	Collection  string
+	Generation  int64 // of the document tables
+	Run         int64 // the data version
+	PublishedAt time.Time
+	Documents   []sql.Document
+}
+
+func (v Version) equal(other Version) bool {
+	return v.Generation == other.Generation && v.Run == other.Run &&
+		v.PublishedAt.Equal(other.PublishedAt) && slices.Equal(v.Documents, other.Documents)
+}
+
+// Snapshot is everything that is published at one moment. It is immutable.
+type Snapshot struct {
+	collections map[string]*Collection
+}
+
+// Collection is one published collection of a snapshot. It is immutable.
+type Collection struct {
+	Version
+	List *Document // served in pages; nil if the collection has no such document
+
+	byPath map[string]*Document
+	byName map[string]*Document
+}
+
+// Document is one kind of document in one version: the rows of one table. It is immutable, and the same
+// pointer stands for it in every snapshot that it is part of.
+type Document struct {
+	Collection string
+	Name       string
+	Generation int64
+	Run        int64
+
+	table string
+}
+
+// NewSnapshot returns the snapshot that versions describe. Collections that are as they were in previous, which
+// may be nil, are taken over from it; if all are, the snapshot is previous itself.
+func NewSnapshot(previous *Snapshot, versions ...Version) *Snapshot {
+	s := &Snapshot{collections: make(map[string]*Collection, len(versions))}
+	kept := 0
+	for _, version := range versions {
+		if previous != nil {
+			if old := previous.collections[version.Collection]; old != nil && old.equal(version) {
+				s.collections[version.Collection] = old
+				kept++
+				continue
+			}
+		}
+		s.collections[version.Collection] = newCollection(version)
+	}
+	if previous != nil && kept == len(s.collections) && kept == len(previous.collections) {
+		return previous
+	}
+	return s
+}
+
+func newCollection(version Version) *Collection {
+	c := &Collection{
+		Version: version,
+		byPath:  make(map[string]*Document, len(version.Documents)),
+		byName:  make(map[string]*Document, len(version.Documents)),
+	}
+	for _, declared := range version.Documents {
+		document := &Document{
+			Collection: version.Collection,
+			Name:       declared.Name,
+			Generation: version.Generation,
+			Run:        version.Run,
+			table:      sql.DocumentTable(version.Collection, declared.Name, version.Generation),
+		}
+		c.byName[declared.Name] = document
+		if declared.List {
+			c.List = document
+		} else {
+			c.byPath[declared.Path] = document
+		}
+	}
+	return c
+}
+
+// Empty reports that nothing is published.
+func (s *Snapshot) Empty() bool { return s == nil || len(s.collections) == 0 }
+
+// Collection returns the collection with a name, or nil. It does not keep name.
+func (s *Snapshot) Collection(name []byte) *Collection {
+	if s == nil {
+		return nil
+	}
+	return s.collections[string(name)]
+}
+
+// Path returns the document that is served under /{collection}/{id}/{path}, or under /{collection}/{id}
+// for the empty path, or nil. It does not keep path.
+func (c *Collection) Path(path []byte) *Document { return c.byPath[string(path)] }
+
+// current returns the document that goes by the collection and name of d in s, or nil.
+func (s *Snapshot) current(d *Document) *Document {
+	if s == nil {
+		return nil
+	}
+	collection := s.collections[d.Collection]
+	if collection == nil {
+		return nil
+	}
+	return collection.byName[d.Name]
+}

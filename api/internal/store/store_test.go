@@ -1,0 +1,470 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+func TestGet(t *testing.T) {
+	f := newFixture(t, 3, Options{})
+	item, detail := f.document(""), f.document("detail")
+	etag := row("item", 1, 2).ETag
+	for _, c := range []struct {
+		name     string
+		document *Document
+		id       int64
+		unless   Match
+		err      error
+		held     bool // NotModified
+	}{
+		{name: "document", document: item, id: 2},
+		{name: "its neighbour", document: detail, id: 2},
+		{name: "unless another is held", document: item, id: 2, unless: Match{ETags: []uint64{etag + 1}}},
+		{name: "unless others are held", document: item, id: 2, unless: Match{ETags: []uint64{1, 2, 3}}},
+		{name: "unless held", document: item, id: 2, unless: Match{ETags: []uint64{etag}}, held: true},
+		{name: "unless held among others", document: item, id: 2, unless: Match{ETags: []uint64{5, etag, 6}}, held: true},
+		{name: "unless anything is held", document: item, id: 2, unless: Match{Any: true}, held: true},
+		{name: "missing", document: item, id: 4, err: ErrNotFound},
+		{name: "missing unless held", document: item, id: 4, unless: Match{ETags: []uint64{etag}}, err: ErrNotFound},
+		{name: "missing unless anything is held", document: item, id: 4, unless: Match{Any: true}, err: ErrNotFound},
+		{name: "the largest id", document: item, id: 1<<63 - 1, err: ErrNotFound},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			const prefix = "as it was"
+			result, err := f.Get(c.document, c.id, c.unless, []byte(prefix))
+			if !errors.Is(err, c.err) {
+				t.Fatalf("Get(%s, %d) fails with %v, want %v", c.document.Name, c.id, err, c.err)
+			}
+			text, found := strings.CutPrefix(string(result.Body), prefix)
+			if !found {
+				t.Errorf("the buffer begins with %.20q, want what was in it", result.Body)
+			}
+			if err != nil {
+				if text != "" {
+					t.Errorf("an error comes with the text %q", text)
+				}
+				return
+			}
+			want := row(c.document.Name, 1, c.id)
+			if c.held {
+				want.Body = ""
+			}
+			if text != want.Body || result.ETag != want.ETag || result.NotModified != c.held || result.Run != c.document.Run {
+				t.Errorf("got etag %016x, not modified %v, run %d, body %.60q; want %016x, %v, %d, %.60q",
+					result.ETag, result.NotModified, result.Run, text, want.ETag, c.held, c.document.Run, want.Body)
+			}
+		})
+	}
+}
+
+func TestList(t *testing.T) {
+	const ids = 250
+	f := newFixture(t, ids, Options{})
+	for _, c := range []struct{ skip, limit int64 }{
+		{0, 5}, {5, 5}, {0, 1}, {0, 100}, {95, 10}, {99, 1}, {99, 2}, {100, 100}, {150, 100}, {199, 100}, {249, 1}, {245, 10},
+		{250, 5}, {299, 5}, {300, 5}, {1_000_000, 100}, {1 << 61, 100},
+	} {
+		t.Run(fmt.Sprintf("%d after %d", c.limit, c.skip), func(t *testing.T) {
+			var bodies []string
+			for id := c.skip + 1; id <= min(c.skip+c.limit, ids); id++ {
+				bodies = append(bodies, row("item", 1, id).Body)
+			}
+			want := "[" + strings.Join(bodies, ",") + "]"
+			result, err := f.List(f.list(), c.skip, c.limit, nil)
+			if err != nil || string(result.Body) != want {
+				t.Errorf("got %.200q, %v; want %.200q", result.Body, err, want)
+			}
+			if result.Run != f.list().Run {
+				t.Errorf("got run %d, want %d", result.Run, f.list().Run)
+			}
+		})
+	}
+}
+
+func TestOpenRefusesNonsenseWithoutRepeatingIt(t *testing.T) {
+	_, err := Open(Options{URL: "postgres://user:hunter2@host:port/name"})
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Open fails with %v, want an error without the password", err)
+	}
+}
+
+func TestRoleMayOnlyRead(t *testing.T) {
+	f := newFixture(t, 1, Options{})
+	ctx := context.Background()
+	refused := func(t *testing.T, conn *pgconn.PgConn, statement, code string) {
+		t.Helper()
+		var refusal *pgconn.PgError
+		if err := conn.Exec(ctx, statement).Close(); !errors.As(err, &refusal) || refusal.Code != code {
+			t.Errorf("%s: got %v, want an error %s", statement, err, code)
+		}
+	}
+	insert := sql.QueryFor("etl_insert_run")
+	insert = strings.NewReplacer("$1", "'things'", "$2", "'generation'", "$3", "'nobody'").Replace(insert)
+
+	t.Run("by grants", func(t *testing.T) {
+		conn, err := pgconn.Connect(ctx, f.database.API)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		if err := conn.Exec(ctx, "set default_transaction_read_only = off").Close(); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, conn, insert, "42501")
+		refused(t, conn, "delete from catalog.version", "42501")
+		refused(t, conn, "drop table catalog."+f.document("").table, "42501")
+		refused(t, conn, "create table catalog.mine ()", "42501")
+	})
+	t.Run("by session", func(t *testing.T) {
+		config, err := configure(Options{URL: f.database.ETL, Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := pgconn.ConnectConfig(ctx, &config.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		refused(t, conn, insert, "25006")
+		refused(t, conn, "select pg_sleep(60)", "57014")
+	})
+}
+
+func TestReadiness(t *testing.T) {
+	database := testdb.New(t)
+	between, url := newProxy(t, database.API)
+	between.down()
+	s := open(t, Options{URL: url, Poll: 5 * time.Millisecond})
+
+	if err := s.Ready(); !errors.Is(err, ErrNeverConnected) {
+		t.Errorf("without a database: %v, want %v", err, ErrNeverConnected)
+	}
+	if !s.Snapshot().Empty() || s.Snapshot().Collection([]byte(collection)) != nil {
+		t.Error("without a database something is published")
+	}
+	ghost := &Document{Collection: collection, Name: "item", table: "things_item_g1"}
+	if result, err := s.Get(ghost, 1, Match{}, []byte("kept")); !errors.Is(err, ErrUnavailable) || string(result.Body) != "kept" {
+		t.Errorf("without a database: got %q, %v; want %v and the buffer back", result.Body, err, ErrUnavailable)
+	}
+
+	between.up()
+	eventually(t, "the store connects", func() bool { return errors.Is(s.Ready(), ErrNotPublished) })
+
+	f := &fixture{Store: s, t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f.publish(1, 1)
+	eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
+	result, err := s.Get(f.document(""), 1, Match{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkBody(t, "item", 1, result)
+
+	between.down()
+	eventually(t, "the loss is noticed", func() bool {
+		if _, err := s.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
+			t.Fatalf("without a database: got %v, want %v", err, ErrUnavailable)
+		}
+		lost, _ := s.queue.disconnected()
+		return lost > 0
+	})
+	if err := s.Ready(); err != nil {
+		t.Errorf("just after the loss: %v, want ready", err)
+	}
+	s.queue.mutex.Lock()
+	s.queue.lost = s.queue.lost.Add(-lossGrace)
+	s.queue.mutex.Unlock()
+	if err := s.Ready(); !errors.Is(err, ErrDatabaseLost) {
+		t.Errorf("long after the loss: %v, want %v", err, ErrDatabaseLost)
+	}
+
+	between.up()
+	eventually(t, "the store recovers", func() bool {
+		result, err := s.Get(f.document(""), 1, Match{}, nil)
+		if err == nil {
+			checkBody(t, "item", 1, result)
+		}
+		return err == nil
+	})
+	if err := s.Ready(); err != nil {
+		t.Errorf("after recovery: %v, want ready", err)
+	}
+}
+
+func TestBodiesNeverMix(t *testing.T) {
+	const ids, readers, reads = 200, 32, 300
+	for _, c := range []struct {
+		name    string
+		timeout time.Duration
+		allowed []error
+	}{
+		{name: "in peace", timeout: patience},
+		// So short that the server cancels statements amid batches, and callers leave while their buffer is written to.
+		{name: "with timeouts", timeout: 2 * time.Millisecond, allowed: []error{ErrTimeout, ErrUnavailable}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, ids, Options{Batch: 16})
+			f.timeout = c.timeout
+			var succeeded, abandoned atomic.Int64
+			var wait sync.WaitGroup
+			for reader := range readers {
+				wait.Go(func() {
+					random := rand.New(rand.NewPCG(1, uint64(reader)))
+					var buffer []byte
+					for range reads {
+						id, document := 1+random.Int64N(ids), f.document("")
+						if random.IntN(2) == 0 {
+							document = f.document("detail")
+						}
+						unless := Match{}
+						if random.IntN(4) == 0 {
+							unless.ETags = []uint64{row("item", 1, id).ETag}
+						}
+						if random.IntN(8) == 0 {
+							document = f.list()
+							result, err := f.List(document, id-1, 1, buffer[:0])
+							result.Body = trimList(result.Body)
+							result.ETag = row("item", 1, id).ETag
+							if err == nil {
+								checkBody(t, "item", id, result)
+							}
+							buffer = result.Body
+							continue
+						}
+						result, err := f.Get(document, id, unless, buffer[:0])
+						buffer = result.Body
+						switch {
+						case err != nil:
+							if !among(err, c.allowed) {
+								t.Errorf("%s %d: %v", document.Name, id, err)
+							}
+							if buffer == nil {
+								abandoned.Add(1)
+							}
+						case result.NotModified:
+							if want := row("item", 1, id).ETag; result.ETag != want || document.Name != "item" {
+								t.Errorf("%s %d with etag %016x passes for %016x", document.Name, id, result.ETag, want)
+							}
+						default:
+							checkBody(t, document.Name, id, result)
+							succeeded.Add(1)
+						}
+					}
+				})
+			}
+			wait.Wait()
+			t.Logf("%d read, %d abandoned", succeeded.Load(), abandoned.Load())
+			if succeeded.Load() == 0 {
+				t.Error("nothing was read")
+			}
+			if c.allowed != nil && abandoned.Load() == 0 {
+				t.Error("no lookup was abandoned, so this has tested nothing")
+			}
+		})
+	}
+}
+
+func trimList(body []byte) []byte {
+	if len(body) < 2 {
+		return nil
+	}
+	return body[1 : len(body)-1]
+}
+
+func among(err error, allowed []error) bool {
+	for _, one := range allowed {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestOverload(t *testing.T) {
+	f := newFixture(t, 1, Options{Connections: 1, Batch: 1, Queue: 3, Timeout: patience})
+	unlock := f.lock(f.document(""))
+	results := make(chan error)
+	for range 20 {
+		go func() {
+			_, err := f.Get(f.document(""), 1, Match{}, nil)
+			results <- err
+		}()
+	}
+	// One is under way and three wait, so at least 16 are refused while nothing moves.
+	for range 16 {
+		if err := <-results; !errors.Is(err, ErrOverloaded) {
+			t.Errorf("got %v, want %v", err, ErrOverloaded)
+		}
+	}
+	unlock()
+	for range 4 {
+		if err := <-results; err != nil && !errors.Is(err, ErrOverloaded) {
+			t.Errorf("a lookup that was taken fails: %v", err)
+		}
+	}
+}
+
+func TestSilentNetwork(t *testing.T) {
+	database := testdb.New(t)
+	between, url := newProxy(t, database.API)
+	f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f.publish(1, 1)
+	f.Store = open(t, Options{URL: url, Timeout: 100 * time.Millisecond, Poll: 10 * time.Millisecond})
+	eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
+	before := between.connections()
+
+	between.stall()
+	result, err := f.Get(f.document(""), 1, Match{}, make([]byte, 0, 64<<10))
+	if !errors.Is(err, ErrTimeout) || result.Body != nil {
+		t.Errorf("got %v and a buffer of %d, want %v and none", err, cap(result.Body), ErrTimeout)
+	}
+	eventually(t, "the silent connections are given up", func() bool {
+		_, err := f.Get(f.document(""), 1, Match{}, nil)
+		return errors.Is(err, ErrUnavailable)
+	})
+	between.resume()
+	eventually(t, "lookups succeed again", func() bool {
+		_, err := f.Get(f.document(""), 1, Match{}, nil)
+		return err == nil
+	})
+	if between.connections() == before {
+		t.Error("the silent connections were not replaced")
+	}
+}
+
+func TestKilledConnections(t *testing.T) {
+	const ids, readers = 100, 16
+	f := newFixture(t, ids, Options{})
+	admin := testdb.Connect(t, f.database.AdminURL)
+	var reads, failures atomic.Int64
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	for reader := range readers {
+		wait.Go(func() {
+			random := rand.New(rand.NewPCG(2, uint64(reader)))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				id := 1 + random.Int64N(ids)
+				result, err := f.Get(f.document("detail"), id, Match{}, nil)
+				switch {
+				case err == nil:
+					checkBody(t, "detail", id, result)
+					reads.Add(1)
+				case errors.Is(err, ErrUnavailable) || errors.Is(err, ErrTimeout):
+					failures.Add(1)
+					time.Sleep(time.Millisecond) // a client that is told to come back later does not hammer
+				default:
+					t.Errorf("detail %d: %v", id, err)
+				}
+			}
+		})
+	}
+	for round := range 10 {
+		seen := reads.Load()
+		eventually(t, fmt.Sprintf("lookups succeed after kill %d", round), func() bool { return reads.Load() > seen+100 })
+		if catalogtest.TerminateServers(t, admin) == 0 {
+			t.Error("there was no connection to kill")
+		}
+	}
+	seen := reads.Load()
+	eventually(t, "lookups succeed after the last kill", func() bool { return reads.Load() > seen+100 })
+	close(stop)
+	wait.Wait()
+	t.Logf("%d read, %d told to come back", reads.Load(), failures.Load())
+}
+
+func TestKilledWhileIdleIsNoError(t *testing.T) {
+	f := newFixture(t, 1, Options{Poll: time.Hour})
+	admin := testdb.Connect(t, f.database.AdminURL)
+	for range 3 {
+		young := time.Now()
+		eventually(t, "the connections have proved themselves", func() bool { return time.Since(young) > 2*provenAge })
+		if catalogtest.TerminateServers(t, admin) < 2 {
+			t.Error("there were no connections to kill")
+		}
+		for range 8 {
+			result, err := f.Get(f.document(""), 1, Match{}, nil)
+			if err != nil {
+				t.Fatalf("after the connections were killed: %v", err)
+			}
+			checkBody(t, "item", 1, result)
+		}
+	}
+}
+
+func TestCloseLetsLookupsFinish(t *testing.T) {
+	f := newFixture(t, 1, Options{Connections: 1, Batch: 2, Timeout: patience})
+	unlock := f.lock(f.document(""))
+	results := make(chan error)
+	for range 10 {
+		go func() {
+			result, err := f.Get(f.document(""), 1, Match{}, nil)
+			if err == nil {
+				checkBody(t, "item", 1, result)
+			}
+			results <- err
+		}()
+	}
+	eventually(t, "two lookups are under way and eight wait", func() bool { return len(f.queue.lookups) == 8 || len(f.queue.lookups) == 9 })
+
+	short, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := f.Close(short); !errors.Is(err, context.Canceled) {
+		t.Errorf("Close with no time returns %v", err)
+	}
+	if _, err := f.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a lookup after Close: %v, want %v", err, ErrUnavailable)
+	}
+	unlock()
+	for range 10 {
+		if err := <-results; err != nil {
+			t.Errorf("a lookup from before Close: %v", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := f.Close(ctx); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	admin := testdb.Connect(t, f.database.AdminURL)
+	eventually(t, "the connections are closed", func() bool { return catalogtest.TerminateServers(t, admin) == 0 })
+}
+
+func TestAllocations(t *testing.T) {
+	f := newFixture(t, 490, Options{Connections: 1, Poll: time.Hour})
+	var buffer []byte
+	var size int
+	get := func() {
+		result, err := f.Get(f.document("detail"), 482, Match{}, buffer[:0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		buffer, size = result.Body, len(result.Body)
+	}
+	for range 10 {
+		get()
+	}
+	// Of the whole process: the pipeline's and the driver's are among them.
+	const most = 8
+	allocations := testing.AllocsPerRun(500, get)
+	t.Logf("%.0f allocations for a document of %d bytes", allocations, size)
+	if allocations > most {
+		t.Errorf("%.0f allocations for a lookup, want at most %d", allocations, most)
+	}
+}

@@ -1,0 +1,203 @@
+// Command api serves the published documents over HTTP.
+//
+// It starts whether or not the database is there, and says on its admin port when it is ready. On SIGTERM or
+// SIGINT it leaves in an order that loses no request; on a second signal it dies at once.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"systemscale/api/internal/admin"
+	"systemscale/api/internal/server"
+	"systemscale/api/internal/store"
+)
+
+func main() {
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals
+		os.Exit(1)
+	}()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "api:", err)
+		os.Exit(1)
+	}
+}
+
+const description = `Serve the published documents over HTTP.
+
+Example: two ways in, TCP for people and a unix socket for NGINX on the same machine
+
+  api --database postgres://systemscale_api@127.0.0.1:5432/systemscale \
+      --listen 127.0.0.1:8081 --listen unix:/run/systemscale/api.sock`
+
+// flags are the command line. An address is host:port or unix:/path.
+type flags struct {
+	Database    string        `env:"DATABASE_URL" placeholder:"URL" help:"Database, as a role that may read. It need not be up yet."`
+	Listen      []string      `env:"API_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Where to serve: host:port or unix:/path. May be repeated, or a list with commas. Default: ${default}."`
+	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Where to answer /live and /ready. Default: ${default}."`
+	DrainPause  time.Duration `env:"API_DRAIN_PAUSE" default:"1s" help:"How long to go on serving after a signal, while /ready already fails."`
+	DrainLimit  time.Duration `env:"API_DRAIN_LIMIT" default:"10s" help:"How long requests under way may take to finish after that."`
+	Connections int           `env:"API_CONNECTIONS" default:"2" help:"Database connections that carry lookups."`
+	Batch       int           `env:"API_BATCH" default:"64" help:"Most lookups in one round trip to the database."`
+	Queue       int           `env:"API_QUEUE" default:"4096" help:"Most lookups waiting for a connection; beyond it requests get 503."`
+	Timeout     time.Duration `env:"API_TIMEOUT" default:"2s" help:"Longest that a lookup may take."`
+}
+
+// Validate is called by kong.
+func (f *flags) Validate() error {
+	if f.Database == "" {
+		return errors.New("no database is named: set DATABASE_URL, or give --database a URL such as postgres://user@host:5432/name")
+	}
+	for _, number := range []struct {
+		name  string
+		value int
+	}{{"--connections", f.Connections}, {"--batch", f.Batch}, {"--queue", f.Queue}} {
+		if number.value < 1 {
+			return fmt.Errorf("%s must be at least 1, not %d", number.name, number.value)
+		}
+	}
+	if f.Timeout < time.Millisecond {
+		return fmt.Errorf("--timeout must be at least 1ms, not %s", f.Timeout)
+	}
+	if f.DrainPause < 0 || f.DrainLimit < 0 {
+		return errors.New("--drain-pause and --drain-limit must not be negative")
+	}
+	return nil
+}
+
+// run serves until ctx ends and everything is drained.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var f flags
+	exited := false
+	parser, err := kong.New(&f, kong.Name("api"), kong.Description(description),
+		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }))
+	if err != nil {
+		return err
+	}
+	_, err = parser.Parse(args)
+	if exited { // after --help
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w (see api --help)", err)
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+
+	listeners, err := listenAll(append(f.Listen, f.Admin))
+	if err != nil {
+		return err
+	}
+	documents, err := store.Open(store.Options{
+		URL:         f.Database,
+		Connections: f.Connections,
+		Batch:       f.Batch,
+		Queue:       f.Queue,
+		Timeout:     f.Timeout,
+		Logger:      logger,
+	})
+	if err != nil {
+		closeAll(listeners)
+		return fmt.Errorf("--database (DATABASE_URL): %w", err)
+	}
+	p := &program{flags: f, logger: logger, store: documents, server: server.New(documents, logger)}
+	return p.serve(ctx, listeners[:len(listeners)-1], listeners[len(listeners)-1])
+}
+
+// program is everything that runs.
+type program struct {
+	flags    flags
+	logger   *slog.Logger
+	store    *store.Store
+	server   *server.Server
+	draining atomic.Bool
+}
+
+var errDraining = errors.New("draining")
+
+func (p *program) ready() error {
+	if p.draining.Load() {
+		return errDraining
+	}
+	return p.store.Ready()
+}
+
+// serve serves from the listeners until ctx ends or one of them breaks, and then drains.
+func (p *program) serve(ctx context.Context, public []net.Listener, private net.Listener) error {
+	broken := make(chan error, len(public)+1)
+	for _, listener := range public {
+		p.logger.Info("serving documents", "address", address(listener))
+		go func() {
+			if err := p.server.Serve(listener); err != nil {
+				broken <- fmt.Errorf("serve %s: %w", address(listener), err)
+			}
+		}()
+	}
+	p.logger.Info("serving admin", "address", address(private))
+	administration := admin.New(p.ready)
+	go func() {
+		if err := administration.Serve(private); !errors.Is(err, http.ErrServerClosed) {
+			broken <- fmt.Errorf("serve %s: %w", address(private), err)
+		}
+	}()
+
+	var cause error
+	select {
+	case <-ctx.Done():
+	case cause = <-broken:
+	}
+	return errors.Join(cause, p.drain(public), administration.Close())
+}
+
+// drain ends serving in an order that loses no request. The admin port answers until the end.
+func (p *program) drain(public []net.Listener) error {
+	return errors.Join(
+		p.phase("ask clients to leave", func() error {
+			p.draining.Store(true)
+			p.server.Drain()
+			time.Sleep(p.flags.DrainPause)
+			return nil
+		}),
+		p.phase("close listeners and finish requests", func() error {
+			retire(public)
+			ctx, cancel := context.WithTimeout(context.Background(), p.flags.DrainLimit)
+			defer cancel()
+			return p.server.Shutdown(ctx)
+		}),
+		p.phase("close the store", func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), p.flags.DrainLimit)
+			defer cancel()
+			return p.store.Close(ctx)
+		}),
+	)
+}
+
+// phase runs one step of the shutdown and logs how it went.
+func (p *program) phase(name string, step func() error) error {
+	start := time.Now()
+	err := step()
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+		p.logger.Error("shutdown: "+name, "took", time.Since(start).Round(time.Millisecond), "error", err)
+		return err
+	}
+	p.logger.Info("shutdown: "+name, "took", time.Since(start).Round(time.Millisecond))
+	return nil
+}

@@ -1,0 +1,426 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+// patience is how long a test waits for what must happen, not how long it may take.
+const patience = 20 * time.Second
+
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain: %s", patience, what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// buffer collects what is written to it, for several goroutines.
+type buffer struct {
+	mutex sync.Mutex
+	bytes []byte
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.bytes = append(b.bytes, p...)
+	return len(p), nil
+}
+
+func (b *buffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return string(b.bytes)
+}
+
+// over returns a client that reaches everything through one unix socket.
+func over(socket string) *http.Client {
+	return &http.Client{Timeout: patience, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
+	}}
+}
+
+// get returns status and body, or an error if the answer is not complete.
+func get(client *http.Client, url string) (status int, body string, closes bool, err error) {
+	answer, err := client.Get(url)
+	if err != nil {
+		return 0, "", false, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(text), answer.Close, err
+}
+
+func TestCommandLine(t *testing.T) {
+	t.Setenv("DATABASE_URL", "")
+	for _, c := range []struct {
+		name   string
+		args   []string
+		out    string // in what it prints
+		err    string // in the error; empty for none
+		secret string // in neither
+	}{
+		{name: "help", args: []string{"--help"}, out: "Example:"},
+		{name: "no database", args: nil, err: "DATABASE_URL"},
+		{name: "bad database", args: []string{"--database", "postgres://u:hunter2@h:x/d", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, err: "--database", secret: "hunter2"},
+		{name: "bad address", args: []string{"--database", "postgres://h/d", "--listen", "nonsense"}, err: "host:port or unix:/path"},
+		{name: "no connections", args: []string{"--database", "postgres://h/d", "--connections", "0"}, err: "--connections must be at least 1"},
+		{name: "no batch", args: []string{"--database", "postgres://h/d", "--batch=-1"}, err: "--batch must be at least 1"},
+		{name: "no time", args: []string{"--database", "postgres://h/d", "--timeout", "0s"}, err: "--timeout"},
+		{name: "negative pause", args: []string{"--database", "postgres://h/d", "--drain-pause=-1s"}, err: "--drain-pause"},
+		{name: "unknown flag", args: []string{"--frobnicate"}, err: "api --help"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out, log bytes.Buffer
+			err := run(context.Background(), c.args, &out, &log)
+			if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("fails with %v, want %q", err, c.err)
+			}
+			if !strings.Contains(out.String(), c.out) {
+				t.Errorf("prints %q, want %q", out.String(), c.out)
+			}
+			if said := fmt.Sprint(out.String(), log.String(), err); c.secret != "" && strings.Contains(said, c.secret) {
+				t.Errorf("gives %q away", c.secret)
+			}
+		})
+	}
+}
+
+func TestStartsWithoutADatabase(t *testing.T) {
+	dir := shortDir(t)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var log buffer
+	done := make(chan error)
+	go func() {
+		done <- run(ctx, []string{
+			"--database", "postgres://u:hunter2@" + "127.0.0.1:1/d", "--drain-pause", "0s",
+			"--listen", "unix:" + dir + "/api", "--admin", "unix:" + dir + "/admin",
+		}, io.Discard, &log)
+	}()
+	admin := over(dir + "/admin")
+	eventually(t, "it lives", func() bool {
+		status, _, _, _ := get(admin, "http://admin/live")
+		return status == http.StatusOK
+	})
+	for range 3 {
+		status, body, _, err := get(admin, "http://admin/ready")
+		if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(body, "no connection to the database yet") {
+			t.Errorf("/ready: %d %s %v", status, body, err)
+		}
+		if status, _, _, err = get(over(dir+"/api"), "http://api/products/1"); status != http.StatusServiceUnavailable {
+			t.Errorf("a document: %d %v", status, err)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if strings.Contains(log.String(), "hunter2") || strings.Count(log.String(), "cannot follow") != 1 {
+		t.Errorf("the log tells the password, or not once that the database is missing: %s", log.String())
+	}
+	for _, name := range []string{"api", "admin"} {
+		if exists(filepath.Join(dir, name)) {
+			t.Errorf("the socket %s is left behind", name)
+		}
+	}
+}
+
+// binaryDir is where the command is built, once for all tests.
+var binaryDir string
+
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(binaryDir, "api")
+	if text, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, text)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	var err error
+	if binaryDir, err = os.MkdirTemp("", "api"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(binaryDir)
+	os.Exit(code)
+}
+
+// process is the command, running over a database of its own in which a collection is published.
+type process struct {
+	*exec.Cmd
+	t        testing.TB
+	database testdb.Database
+	log      *buffer
+	socket   string
+	admin    *http.Client
+	tcp      string // host:port
+	run      int64
+	exited   chan error
+}
+
+const ids = 200
+
+func text(id int64) string {
+	return fmt.Sprintf(`{"id": %d, "pad": "%s"}`, id, strings.Repeat("x", int(id*37%4999)))
+}
+
+func start(t testing.TB, args ...string) *process {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("build the command: %v", err)
+	}
+	p := &process{t: t, database: testdb.New(t), log: new(buffer), exited: make(chan error, 1)}
+	table := catalogtest.Table{Document: sql.Document{Name: "item"}}
+	for id := int64(1); id <= ids; id++ {
+		table.Rows = append(table.Rows, catalogtest.Row{ID: id, ETag: uint64(id), Body: text(id)})
+	}
+	p.run = catalogtest.NewPublisher(t, p.database).Publish("things", table)
+
+	dir := shortDir(t)
+	p.socket, p.admin = dir+"/api", over(dir+"/admin")
+	p.Cmd = exec.Command(path, append([]string{
+		"--listen", "unix:" + p.socket, "--listen", "127.0.0.1:0", "--admin", "unix:" + dir + "/admin"}, args...)...)
+	p.Env = append(os.Environ(), "DATABASE_URL="+p.database.API)
+	p.Stderr = p.log
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.exited <- p.Wait() }()
+	t.Cleanup(func() {
+		_ = p.Process.Kill()
+		if t.Failed() {
+			t.Logf("the process said:\n%s", p.log.String())
+		}
+	})
+	eventually(t, "it is ready", func() bool {
+		status, _, _, _ := get(p.admin, "http://admin/ready")
+		return status == http.StatusOK
+	})
+	_, after, _ := strings.Cut(p.log.String(), "address=127.0.0.1:")
+	port, _, _ := strings.Cut(after, "\n")
+	p.tcp = "127.0.0.1:" + port
+	return p
+}
+
+func (p *process) signal() {
+	p.t.Helper()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *process) exit() error {
+	p.t.Helper()
+	select {
+	case err := <-p.exited:
+		return err
+	case <-time.After(patience):
+		p.t.Fatal("the process does not end")
+		return nil
+	}
+}
+
+// check fails the test unless the answer is the whole document.
+func check(t testing.TB, id int64, status int, body string) {
+	t.Helper()
+	if status != http.StatusOK || body != text(id) {
+		t.Errorf("document %d: got %d with %d bytes, want 200 with %d", id, status, len(body), len(text(id)))
+	}
+}
+
+// refused tells whether err means that nobody listens any more, and so that no request was sent.
+func refused(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "connect: connection refused") || strings.Contains(text, "connect: no such file or directory")
+}
+
+func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
+	p := start(t, "--drain-pause", "500ms")
+	var answered, closed atomic.Int64
+	var wait sync.WaitGroup
+	random := func(client int) *rand.Rand { return rand.New(rand.NewPCG(6, uint64(client))) }
+
+	// As NGINX does on the same machine: ask until nobody is there, and never send anything twice.
+	for client := range 16 {
+		wait.Go(func() {
+			random, http := random(client), over(p.socket)
+			for {
+				id := 1 + random.Int64N(ids)
+				status, body, closes, err := get(http, fmt.Sprintf("http://api/things/%d", id))
+				if err != nil {
+					if !refused(err) {
+						t.Errorf("over the unix socket: %v", err)
+					}
+					return
+				}
+				check(t, id, status, body)
+				answered.Add(1)
+				if closes {
+					closed.Add(1)
+				}
+			}
+		})
+	}
+	// Over TCP, a client has been told by the answer before, and comes back a few times all the same.
+	for client := range 16 {
+		wait.Go(func() {
+			random, http := random(100+client), &http.Client{Timeout: patience, Transport: &http.Transport{}}
+			for told := 0; told < 5; {
+				id := 1 + random.Int64N(ids)
+				status, body, closes, err := get(http, fmt.Sprintf("http://%s/things/%d", p.tcp, id))
+				if err != nil {
+					t.Errorf("over TCP: %v", err)
+					return
+				}
+				check(t, id, status, body)
+				answered.Add(1)
+				if closes {
+					told++
+				}
+			}
+		})
+	}
+	eventually(t, "there is load", func() bool { return answered.Load() > 1000 })
+	p.signal()
+	eventually(t, "/ready says why not", func() bool {
+		status, body, _, err := get(p.admin, "http://admin/ready")
+		var said struct{ Reason string }
+		return err == nil && status == http.StatusServiceUnavailable && json.Unmarshal([]byte(body), &said) == nil && said.Reason == "draining"
+	})
+	wait.Wait()
+	if err := p.exit(); err != nil {
+		t.Errorf("exit: %v", err)
+	}
+	if closed.Load() < 100 {
+		t.Errorf("%d connections were served and closed during the pause, want many", closed.Load())
+	}
+	for _, phase := range []string{"ask clients to leave", "close listeners and finish requests", "close the store"} {
+		if strings.Count(p.log.String(), `msg="shutdown: `+phase+`" took=`) != 1 {
+			t.Errorf("the log does not say once how long it took to %s", phase)
+		}
+	}
+	if exists(p.socket) {
+		t.Error("the socket is left behind")
+	}
+	t.Logf("%d answers, %d of them the last on their connection", answered.Load(), closed.Load())
+}
+
+// lock keeps the process from reading any document until the function that it returns is called.
+func (p *process) lock() (unlock func()) {
+	p.t.Helper()
+	ctx := context.Background()
+	transaction, err := testdb.Connect(p.t, p.database.ETL).Begin(ctx)
+	if err == nil {
+		_, err = transaction.Exec(ctx, "lock table catalog."+sql.DocumentTable("things", "item", p.run)+" in access exclusive mode")
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return func() { _ = transaction.Rollback(ctx) }
+}
+
+// waiting tells how many statements of the process wait for the lock.
+func (p *process) waiting() func() int {
+	admin := testdb.Connect(p.t, p.database.AdminURL)
+	return func() (count int) {
+		err := admin.QueryRow(context.Background(), `
+			select count(*) from pg_stat_activity
+			where application_name = 'systemscale-api' and datname = current_database() and wait_event_type = 'Lock'`).Scan(&count)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return count
+	}
+}
+
+func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
+	p := start(t, "--drain-pause", "0s", "--timeout", patience.String(), "--drain-limit", patience.String())
+	waiting := p.waiting()
+	unlock := p.lock()
+	var wait sync.WaitGroup
+	for id := int64(1); id <= 8; id++ {
+		wait.Go(func() {
+			status, body, _, err := get(&http.Client{}, fmt.Sprintf("http://%s/things/%d", p.tcp, id))
+			if err != nil {
+				t.Errorf("document %d: %v", id, err)
+				return
+			}
+			check(t, id, status, body)
+		})
+	}
+	eventually(t, "requests are under way", func() bool { return waiting() > 0 })
+	p.signal()
+	eventually(t, "nobody is let in any more", func() bool {
+		conn, err := net.Dial("tcp", p.tcp)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	select {
+	case err := <-p.exited:
+		t.Fatalf("the process ends before its requests: %v", err)
+	default:
+	}
+	unlock()
+	wait.Wait()
+	if err := p.exit(); err != nil {
+		t.Errorf("exit: %v", err)
+	}
+}
+
+func TestSecondSignalKills(t *testing.T) {
+	p := start(t, "--drain-pause", "1h")
+	p.signal()
+	eventually(t, "the first signal is heeded", func() bool {
+		status, _, _, _ := get(p.admin, "http://admin/ready")
+		return status == http.StatusServiceUnavailable
+	})
+	p.signal()
+	err := p.exit()
+	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 {
+		t.Errorf("exit: %v, want status 1", err)
+	}
+}
+
+func TestDrainLimit(t *testing.T) {
+	p := start(t, "--drain-pause", "0s", "--drain-limit", "200ms", "--timeout", patience.String())
+	waiting := p.waiting()
+	unlock := p.lock()
+	defer unlock()
+	go func() { _, _, _, _ = get(&http.Client{}, "http://"+p.tcp+"/things/1") }()
+	eventually(t, "a request is under way", func() bool { return waiting() > 0 })
+	p.signal()
+	err := p.exit()
+	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || !strings.Contains(p.log.String(), "deadline exceeded") {
+		t.Errorf("exit: %v, want status 1 and a reason", err)
+	}
+}
