@@ -25,6 +25,7 @@ func main() {
 
 type arguments struct {
 	Run     runCommand     `cmd:"" help:"Join the CSV files, render the documents and publish them."`
+	Render  renderCommand  `cmd:"" help:"Join the CSV files and render the documents, without a database."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
-	"systemscale/etl/shapes"
 )
 
 type runCommand struct {
@@ -89,10 +86,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 		return err
 	}
 	progress := newProgress(out.stderr, files.size)
-	if err := fill(ctx, load, joiner, spec, readers, progress); err != nil {
-		return err
-	}
-	if err := joiner.Reconcile(); err != nil {
+	if err := renderAll(ctx, joiner, spec, func() { progress.at(readers) }, load.Append); err != nil {
 		return err
 	}
 	if err := rejects.Close(); err != nil {
@@ -107,8 +101,8 @@ func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 	return nil
 }
 
-// fill renders every document of every item into the load.
-func fill(ctx context.Context, load *publish.Load, joiner *join.Joiner, spec *shape.Shape, readers []*source.Reader, progress *progress) error {
+// renderAll renders every document of every item and hands it to emit, which may keep body only until it returns.
+func renderAll(ctx context.Context, joiner *join.Joiner, spec *shape.Shape, tick func(), emit func(document int, id int64, etag uint64, body []byte) error) error {
 	renderers := make([]*document.Renderer, len(spec.Documents))
 	for i := range spec.Documents {
 		renderers[i] = document.New(spec, &spec.Documents[i])
@@ -120,14 +114,14 @@ func fill(ctx context.Context, load *publish.Load, joiner *join.Joiner, spec *sh
 			if items == 0 {
 				return &source.FileError{File: spec.Sources[0].File, Message: "no row of it can be used, so there is nothing to publish"}
 			}
-			return nil
+			return joiner.Reconcile()
 		}
 		if err != nil {
 			return err
 		}
 		for i, renderer := range renderers {
 			body = renderer.Append(body[:0], tree)
-			if err := load.Append(i, tree.Key(), document.Etag(body), body); err != nil {
+			if err := emit(i, tree.Key(), document.Etag(body), body); err != nil {
 				return err
 			}
 		}
@@ -136,80 +130,7 @@ func fill(ctx context.Context, load *publish.Load, joiner *join.Joiner, spec *sh
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			progress.at(readers)
+			tick()
 		}
 	}
-}
-
-func readShape(path string) (*shape.Shape, error) {
-	if path == "" {
-		return shape.Parse(shapes.ProductsName, shapes.Products)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, &shape.Error{File: path, Line: 1, Column: 1, Message: "the shape file cannot be read: " + reason(err)}
-	}
-	return shape.Parse(path, text)
-}
-
-// reason returns what went wrong with a file, without the path that the message around it names already.
-func reason(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err.Error()
-	}
-	return err.Error()
-}
-
-// inputFiles are the open files of a shape's sources, in its order.
-type inputFiles struct {
-	files []*os.File
-	size  int64
-}
-
-// openFiles opens the file of every source. The error names all that cannot be opened, not the first only.
-func openFiles(directory string, spec *shape.Shape) (*inputFiles, error) {
-	opened := &inputFiles{}
-	var errs []error
-	for _, s := range spec.Sources {
-		path := filepath.Join(directory, s.File)
-		file, err := os.Open(path)
-		if err != nil {
-			errs = append(errs, &source.FileError{File: path, Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, spec.Name)})
-			continue
-		}
-		opened.files = append(opened.files, file)
-		info, err := file.Stat()
-		if err == nil && info.IsDir() {
-			err = errors.New("it is a directory")
-		}
-		if err != nil {
-			errs = append(errs, &source.FileError{File: path, Message: reason(err)})
-			continue
-		}
-		opened.size += info.Size()
-	}
-	if len(errs) > 0 {
-		opened.close()
-		return nil, errors.Join(errs...)
-	}
-	return opened, nil
-}
-
-func (f *inputFiles) close() {
-	for _, file := range f.files {
-		_ = file.Close() // only read
-	}
-}
-
-// newReaders reads the headers. The error names all that are wrong, not the first only.
-func newReaders(files *inputFiles, spec *shape.Shape, rejects source.Sink) ([]*source.Reader, error) {
-	readers := make([]*source.Reader, len(spec.Sources))
-	var errs []error
-	for i := range spec.Sources {
-		reader, err := source.NewReader(files.files[i], &spec.Sources[i], &spec.Dialect, rejects)
-		readers[i] = reader
-		errs = append(errs, err)
-	}
-	return readers, errors.Join(errs...)
 }

@@ -36,6 +36,8 @@ type Field struct {
 	Text   []byte // without the quotes around it, and with doubled quotes made one
 	Quoted bool
 	Damage Damage
+	// Unescaped says that doubled quotes were made one, so Text holds a quote.
+	Unescaped bool
 }
 
 // Dialect says how the file is written.
@@ -254,10 +256,11 @@ func (s *Scanner) quoted(line []byte, at int) (Field, int) {
 	}
 	closing += open
 	text := line[open:closing:closing]
-	if closing+1 < len(line) && line[closing+1] == '"' {
+	doubled := closing+1 < len(line) && line[closing+1] == '"'
+	if doubled {
 		text, closing = s.unescape(line, open, closing)
 		if closing < 0 {
-			return Field{Text: text, Quoted: true, Damage: Unclosed}, len(line)
+			return Field{Text: text, Quoted: true, Damage: Unclosed, Unescaped: true}, len(line)
 		}
 	}
 	next := closing + 1
@@ -267,7 +270,7 @@ func (s *Scanner) quoted(line []byte, at int) (Field, int) {
 		}
 	}
 	if next == len(line) || line[next] == s.delimiter {
-		return Field{Text: text, Quoted: true}, next
+		return Field{Text: text, Quoted: true, Unescaped: doubled}, next
 	}
 	if more := bytes.IndexByte(line[next:], s.delimiter); more >= 0 {
 		next += more

@@ -35,7 +35,7 @@ const (
 type step struct {
 	operation operation
 	quoted    bool // an int is written as a string
-	column    int
+	place     int  // of the column among the source's Rendered
 	literal   string
 
 	// of writeEach
@@ -69,7 +69,7 @@ func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 		}
 		return literal(steps, "}")
 	case shape.Value:
-		return append(steps, valueStep(c.sources[of].Columns[body.Column].Type, body))
+		return append(steps, valueStep(&c.sources[of], body))
 	case shape.Each:
 		each := step{
 			operation: writeEach, child: body.Source, slot: slices.Index(c.sources[of].Children, body.Source),
@@ -92,9 +92,9 @@ func literal(steps []step, text string) []step {
 	return append(steps, step{operation: writeLiteral, literal: text})
 }
 
-func valueStep(kind shape.Type, value shape.Value) step {
+func valueStep(of *shape.Source, value shape.Value) step {
 	operations := map[shape.Type]operation{shape.Int: writeInt, shape.Money: writeMoney, shape.Text: writeText, shape.Flag: writeFlag}
-	return step{operation: operations[kind], column: value.Column, quoted: value.Text}
+	return step{operation: operations[of.Columns[value.Column].Type], place: slices.Index(of.Rendered, value.Column), quoted: value.Text}
 }
 
 // Append renders the tree's document behind dst and returns the extended slice.
@@ -117,7 +117,7 @@ func appendSteps(dst []byte, steps []step, tree *join.Tree, of int, row int32) [
 			dst = appendEach(dst, s, tree, of, row)
 			continue
 		}
-		value := tree.Value(of, row, s.column)
+		value := tree.Cell(of, row, s.place)
 		if value.Null {
 			dst = append(dst, "null"...)
 			continue
@@ -132,7 +132,11 @@ func appendSteps(dst []byte, steps []step, tree *join.Tree, of int, row int32) [
 		case writeMoney:
 			dst = appendMoney(dst, value.Int)
 		case writeText:
-			dst = AppendString(dst, value.Text)
+			if value.Plain {
+				dst = append(append(append(dst, '"'), tree.Text(value)...), '"')
+			} else {
+				dst = AppendString(dst, tree.Text(value))
+			}
 		case writeFlag:
 			dst = strconv.AppendBool(dst, value.Int != 0)
 		}

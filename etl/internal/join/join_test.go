@@ -22,7 +22,8 @@ sources:
   c: {file: c.csv, key: id, parent: b, on: b, columns: {id: int, b: int, text: text}}
   d: {file: d.csv, key: id, parent: b, on: b, columns: {id: int, b: int, text: text}}
   e: {file: e.csv, key: id, parent: a, on: a, columns: {id: int, a: int, text: text}}
-documents: {all: {path: "", body: {id: id}}}
+documents:
+  all: {path: "", body: {t: text, b: {each: b, as: {t: text, c: {each: c, as: {t: text}}, d: {each: d, as: {t: text}}}}, e: {each: e, as: {t: text}}}}
 `
 
 type sink struct{ lines []string }
@@ -69,7 +70,7 @@ func joinFiles(t testing.TB, files map[string]string) (trees, rejects []string, 
 
 // show writes a row as text(children of its first child source; children of the next), so a tree is one line.
 func show(sources []shape.Source, tree *Tree, of int, row int32) string {
-	text := string(tree.Value(of, row, len(sources[of].Columns)-1).Text)
+	text := string(tree.Text(tree.Cell(of, row, 0)))
 	var groups []string
 	for slot, child := range sources[of].Children {
 		var rows []string

@@ -15,24 +15,32 @@ const None int32 = -1
 // A Tree is valid until the joiner's next call to Next, and may be read by several goroutines until then.
 type Tree struct {
 	levels []level
-	text   []byte // the bytes of all text values; values that were made before it grew keep the older array alive
+	text   []byte // of all text cells
+}
+
+// Cell is one value of a row. Which part holds it follows from the column's type.
+type Cell struct {
+	Int    int64 // as in source.Value; of text, where it begins in the tree's text
+	length int32 // of text
+	Null   bool
+	Plain  bool // as in source.Value
 }
 
 // level holds the rows of one source in the tree.
 type level struct {
-	width  int // columns
-	values []source.Value
-	keys   []int64
-	next   []int32   // of each row, the following one with the same parent
-	first  [][]int32 // by child source, as in children: of each row, its first child row
-	last   [][]int32 // likewise, its last
+	rendered []int  // the columns that are kept: those that some document shows
+	cells    []Cell // len(rendered) for each row
+	keys     []int64
+	next     []int32   // of each row, the following one with the same parent
+	first    [][]int32 // by child source, as in children: of each row, its first child row
+	last     [][]int32 // likewise, its last
 }
 
 func newTree(sources []shape.Source) Tree {
 	tree := Tree{levels: make([]level, len(sources))}
 	for i := range sources {
 		l := &tree.levels[i]
-		l.width = len(sources[i].Columns)
+		l.rendered = sources[i].Rendered
 		l.first = make([][]int32, len(sources[i].Children))
 		l.last = make([][]int32, len(sources[i].Children))
 	}
@@ -45,11 +53,14 @@ func (t *Tree) Key() int64 { return t.levels[0].keys[0] }
 // RowKey returns the key of a row.
 func (t *Tree) RowKey(source int, row int32) int64 { return t.levels[source].keys[row] }
 
-// Value returns one column of a row.
-func (t *Tree) Value(source int, row int32, column int) *source.Value {
+// Cell returns a column of a row: the one that stands at a place in the source's Rendered. It is valid as long as the tree.
+func (t *Tree) Cell(source int, row int32, place int) *Cell {
 	l := &t.levels[source]
-	return &l.values[int(row)*l.width+column]
+	return &l.cells[int(row)*len(l.rendered)+place]
 }
+
+// Text returns the bytes of a text cell, which are the tree's.
+func (t *Tree) Text(c *Cell) []byte { return t.text[c.Int : c.Int+int64(c.length)] }
 
 // First returns the first child of a row in the child source that stands at slot in the source's Children, or None.
 func (t *Tree) First(source int, row int32, slot int) int32 { return t.levels[source].first[slot][row] }
@@ -61,7 +72,7 @@ func (t *Tree) reset() {
 	t.text = t.text[:0]
 	for i := range t.levels {
 		l := &t.levels[i]
-		l.values, l.keys, l.next = l.values[:0], l.keys[:0], l.next[:0]
+		l.cells, l.keys, l.next = l.cells[:0], l.keys[:0], l.next[:0]
 		for slot := range l.first {
 			l.first[slot], l.last[slot] = l.first[slot][:0], l.last[slot][:0]
 		}
@@ -71,13 +82,14 @@ func (t *Tree) reset() {
 // add copies a row into the tree and returns its index. It has no parent yet.
 func (t *Tree) add(of int, row *source.Row) int32 {
 	l := &t.levels[of]
-	for _, value := range row.Values {
-		if len(value.Text) > 0 {
-			from := len(t.text)
+	for _, column := range l.rendered {
+		value := &row.Values[column]
+		cell := Cell{Int: value.Int, Null: value.Null, Plain: value.Plain}
+		if value.Text != nil {
+			cell.Int, cell.length = int64(len(t.text)), int32(len(value.Text))
 			t.text = append(t.text, value.Text...)
-			value.Text = t.text[from:len(t.text):len(t.text)]
 		}
-		l.values = append(l.values, value)
+		l.cells = append(l.cells, cell)
 	}
 	l.keys = append(l.keys, row.Key)
 	l.next = append(l.next, None)

@@ -3,7 +3,6 @@ package publish
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -94,15 +93,6 @@ func (l *Load) table(document int) string {
 	return sql.DocumentTable(l.session.collection, l.documents[document].Name, l.run)
 }
 
-// The binary format of COPY: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
-var (
-	copyHeader  = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
-	copyTrailer = []byte{0xff, 0xff}
-)
-
-// jsonbVersion precedes the text of a jsonb value in binary (jsonb_recv in Postgres's jsonb.c).
-const jsonbVersion = 1
-
 // Append adds a row to the table of the document with this index. body is copied. The error is that of a
 // stream that failed, or of the context.
 func (l *Load) Append(document int, id int64, etag uint64, body []byte) error {
@@ -111,14 +101,7 @@ func (l *Load) Append(document int, id int64, etag uint64, body []byte) error {
 		b = l.newBlock(document)
 		l.filling[document] = b
 	}
-	data := binary.BigEndian.AppendUint16(b.data, 3)
-	data = binary.BigEndian.AppendUint32(data, 8)
-	data = binary.BigEndian.AppendUint64(data, uint64(id))
-	data = binary.BigEndian.AppendUint32(data, 8)
-	data = binary.BigEndian.AppendUint64(data, etag)
-	data = binary.BigEndian.AppendUint32(data, uint32(len(body)+1))
-	data = append(data, jsonbVersion)
-	b.data = append(data, body...)
+	b.data = AppendRow(b.data, id, etag, body)
 
 	if document == l.listed && l.rows[document]%sql.AnchorEvery == 0 {
 		l.anchors = append(l.anchors, id)
@@ -141,12 +124,12 @@ func (l *Load) newBlock(document int) *block {
 		b = &block{data: make([]byte, 0, BlockSize+BlockSize/8)}
 	}
 	b.document = document
-	b.data = append(b.data[:0], copyHeader...)
+	b.data = AppendHeader(b.data[:0])
 	return b
 }
 
 func (l *Load) send(b *block) error {
-	b.data = append(b.data, copyTrailer...)
+	b.data = AppendTrailer(b.data)
 	select {
 	case l.full <- b:
 		return nil

@@ -32,6 +32,10 @@ func (r *reader) documents(n ast.Node, sources []Source) []Document {
 	if len(documents) == 0 {
 		r.fail(position(n), "documents is empty: there would be nothing to serve")
 	}
+	for i := range sources {
+		slices.Sort(sources[i].Rendered)
+		sources[i].Rendered = slices.Compact(sources[i].Rendered)
+	}
 	return documents
 }
 
@@ -67,7 +71,7 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 		if n.Type() == ast.SequenceType {
 			r.fail(position(n), "an array in a body is written {each: child source, as: ...}")
 		}
-		return Value{Column: r.column(n, sources[in])}
+		return r.value(n, sources, in, false)
 	}
 	entries := r.mapping(n, "a body")
 	has := func(word string) bool {
@@ -77,7 +81,7 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 	case has(wordEach):
 		return r.each(n, sources, in)
 	case has(wordText) && len(entries) == 1:
-		return Value{Column: r.column(entries[0].value, sources[in]), Text: true}
+		return r.value(entries[0].value, sources, in, true)
 	case has(wordObject) && len(entries) == 1:
 		return r.object(r.mapping(entries[0].value, "object"), sources, in)
 	case has(wordText), has(wordObject):
@@ -86,6 +90,12 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 		r.fail(position(n), "an object in a body needs at least one field")
 	}
 	return r.object(entries, sources, in)
+}
+
+func (r *reader) value(n ast.Node, sources []Source, in int, text bool) Node {
+	column := r.column(n, sources[in])
+	sources[in].Rendered = append(sources[in].Rendered, column)
+	return Value{Column: column, Text: text}
 }
 
 func (r *reader) object(entries []entry, sources []Source, in int) Node {

@@ -42,6 +42,7 @@ type Source struct {
 	Children []int
 	Repairs  []Repair
 	Filters  []Filter
+	Rendered []int // indices in Columns of those that some document shows, ascending
 }
 
 // Column is one declared column of a source.

@@ -41,9 +41,10 @@ const (
 
 // Value is one typed value of a row. Which field holds it follows from the column's type.
 type Value struct {
-	Text []byte // of text
-	Int  int64  // of int; of money in hundredths; of flag 0 or 1
-	Null bool
+	Text  []byte // of text
+	Int   int64  // of int; of money in hundredths; of flag 0 or 1
+	Null  bool
+	Plain bool // Text holds nothing that a JSON string must escape
 }
 
 // Row is one good row. It and what it points to are valid until the next call to Next.
@@ -266,7 +267,8 @@ func (r *Reader) convert() (Reason, int) {
 	if r.scanner.TooLong() {
 		return LineTooLong, -1
 	}
-	if reason := checkText(r.scanner.Raw()); reason != "" {
+	reason, plain := checkText(r.scanner.Raw())
+	if reason != "" {
 		return reason, -1
 	}
 	last := &fields[len(fields)-1]
@@ -289,13 +291,14 @@ func (r *Reader) convert() (Reason, int) {
 		case csvscan.BareQuote:
 			return BareQuote, i
 		}
-		if value.Null = !field.Quoted && r.null != nil && bytes.Equal(field.Text, r.null); value.Null {
+		if value.Null = !field.Quoted && r.isNull(field.Text); value.Null {
 			if !column.Nullable {
 				return NullValue, i
 			}
 			value.Int, value.Text = 0, nil
 			continue
 		}
+		value.Plain = plain && !field.Unescaped
 		if reason := convert(column.Type, field.Text, value); reason != "" {
 			return reason, i
 		}
@@ -307,6 +310,11 @@ func (r *Reader) convert() (Reason, int) {
 		r.closed++
 	}
 	return "", -1
+}
+
+// isNull compares by hand before it calls: nearly every field differs in length or in the first byte.
+func (r *Reader) isNull(text []byte) bool {
+	return len(text) == len(r.null) && len(text) > 0 && text[0] == r.null[0] && bytes.Equal(text, r.null)
 }
 
 // columnOf returns the index of the column that is read from a field, or -1.
@@ -322,6 +330,7 @@ func (r *Reader) repair(i int) {
 	from := len(r.scratch)
 	r.scratch = append(append(r.scratch, repair.With...), value.Text[len(repair.Prefix):]...)
 	value.Text = r.scratch[from:len(r.scratch):len(r.scratch)]
+	value.Plain = false // who knows what the shape puts in
 	r.repaired[i]++
 }
 

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/source"
+)
+
+type renderCommand struct {
+	CSV   string `name:"csv" required:"" type:"existingdir" placeholder:"DIR" help:"Directory that holds the CSV files."`
+	Shape string `placeholder:"FILE" help:"Shape file. Default: the built-in catalog of products."`
+	Out   string `placeholder:"DIR" help:"Directory to write one file for each document into, in the format of a binary COPY. Default: nothing is written."`
+}
+
+func (c *renderCommand) Help() string {
+	return `Joins the files and renders every document as run does, and needs no database. It shows how fast that alone is, and
+with --out what a run would send to Postgres.
+
+Example:
+  etl render --csv ./dump
+  etl render --csv ./dump --out ./documents
+  psql -c "copy scratch from stdin (format binary)" < ./documents/styles.copy`
+}
+
+// Run renders the files of one directory.
+func (c *renderCommand) Run(ctx context.Context, out *output) error {
+	began := time.Now()
+	spec, err := readShape(c.Shape)
+	if err != nil {
+		return err
+	}
+	files, err := openFiles(c.CSV, spec)
+	if err != nil {
+		return err
+	}
+	defer files.close()
+	rejects := &countedRejects{}
+	readers, err := newReaders(files, spec, rejects)
+	if err != nil {
+		return err
+	}
+	joiner, err := join.New(spec.Sources, readers)
+	if err != nil {
+		return err
+	}
+	writers := make([]*copyFile, len(spec.Documents))
+	if c.Out != "" {
+		if err := os.MkdirAll(c.Out, 0o755); err != nil {
+			return err
+		}
+		for i, d := range spec.Documents {
+			if writers[i], err = createCopyFile(filepath.Join(c.Out, d.Name+".copy")); err != nil {
+				return err
+			}
+		}
+	}
+	rendered := make([]publish.Table, len(spec.Documents))
+	progress := newProgress(out.stderr, files.size)
+	err = renderAll(ctx, joiner, spec, func() { progress.at(readers) }, func(document int, id int64, etag uint64, body []byte) error {
+		rendered[document].Rows++
+		rendered[document].Bytes += int64(len(body))
+		if w := writers[document]; w != nil {
+			return w.row(id, etag, body)
+		}
+		return nil
+	})
+	for _, w := range writers {
+		if w != nil {
+			err = errors.Join(err, w.close())
+		}
+	}
+	if err != nil {
+		return err
+	}
+	progress.finish()
+	took := time.Since(began)
+	var bytes int64
+	for i, d := range spec.Documents {
+		fmt.Fprintf(out.stdout, "%s: %d documents, %s\n", d.Name, rendered[i].Rows, megabytes(rendered[i].Bytes))
+		bytes += rendered[i].Bytes
+	}
+	fmt.Fprintf(out.stdout, "%d rows rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV a second\n",
+		rejects.count, megabytes(files.size), megabytes(bytes), took.Seconds(), float64(files.size)/1e6/took.Seconds())
+	return nil
+}
+
+// countedRejects is a Sink for a run whose rejects nobody keeps.
+type countedRejects struct{ count int }
+
+func (c *countedRejects) Reject(source.Reject) error {
+	c.count++
+	return nil
+}
+
+// copyFile is a file in the format of a binary COPY.
+type copyFile struct {
+	file   *os.File
+	writer *bufio.Writer
+	buffer []byte
+}
+
+func createCopyFile(path string) (*copyFile, error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &copyFile{file: file, writer: bufio.NewWriterSize(file, 1<<20)}
+	_, err = c.writer.Write(publish.AppendHeader(nil))
+	return c, err
+}
+
+func (c *copyFile) row(id int64, etag uint64, body []byte) error {
+	c.buffer = publish.AppendRow(c.buffer[:0], id, etag, body)
+	_, err := c.writer.Write(c.buffer)
+	return err
+}
+
+func (c *copyFile) close() error {
+	_, err := c.writer.Write(publish.AppendTrailer(nil))
+	return errors.Join(err, c.writer.Flush(), c.file.Close())
+}
