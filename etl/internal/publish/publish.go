@@ -51,6 +51,10 @@ func (e *HeldError) Error() string {
 // cleanUpTime limits what is done after a run was interrupted.
 const cleanUpTime = 30 * time.Second
 
+// holdPatience is how long a session waits for the collection. Postgres lets go of what a killed run held when it
+// notices, which takes up to the connection check interval that Open sets.
+const holdPatience = 4 * time.Second
+
 // Session is a hold on one collection, over a connection of its own. It is used by one goroutine.
 type Session struct {
 	config     *pgx.ConnConfig
@@ -110,12 +114,22 @@ func (s *Session) cleanUpConn(ctx context.Context) (*pgx.Conn, error) {
 }
 
 func (s *Session) hold(ctx context.Context) error {
-	var held bool
-	if err := s.conn.QueryRow(ctx, sql.Query("etl_lock_collection"), s.collection).Scan(&held); err != nil {
-		return fmt.Errorf("lock the collection %s: %w", s.collection, err)
-	}
-	if !held {
-		return s.holder(ctx)
+	for patience := time.Now().Add(holdPatience); ; {
+		var held bool
+		if err := s.conn.QueryRow(ctx, sql.Query("etl_lock_collection"), s.collection).Scan(&held); err != nil {
+			return fmt.Errorf("lock the collection %s: %w", s.collection, err)
+		}
+		if held {
+			break
+		}
+		if time.Now().After(patience) {
+			return s.holder(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 	if _, err := s.conn.Exec(ctx, sql.Query("etl_fail_dead_runs"), s.collection); err != nil {
 		return migrationMissing(fmt.Errorf("look for killed runs: %w", err))
