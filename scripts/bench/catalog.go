@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+)
+
+// workplace is what both benchmarks need: built programs, a made-up catalog and an empty, migrated database.
+type workplace struct {
+	Products int    `default:"1000011" placeholder:"N" help:"Products in the catalog. Default: ${default}, the full size."`
+	Work     string `default:".run/bench" placeholder:"DIR" help:"Directory for the catalog, the programs and the results. Default: ${default}."`
+	Admin    string `env:"TEST_DATABASE_URL" required:"" placeholder:"URL" help:"Postgres to measure on, as its superuser. A database named bench in it is replaced."`
+}
+
+// prepare builds the programs, generates the catalog unless it is there, and migrates a new database.
+func (w *workplace) prepare(ctx context.Context) error {
+	work, err := filepath.Abs(w.Work)
+	if err != nil {
+		return err
+	}
+	w.Work = work
+	if err := os.MkdirAll(filepath.Join(w.Work, "bin"), 0o755); err != nil {
+		return err
+	}
+	if _, err := measure(ctx, "go", "build", "-o", filepath.Join(w.Work, "bin")+"/", "./etl", "./api", "./scripts/generate"); err != nil {
+		return err
+	}
+	if _, err := measure(ctx, w.program("generate"), "--products", strconv.Itoa(w.Products), "--seed", "1", "--dirt", "--out", w.csv()); err != nil {
+		return err
+	}
+	if err := w.createDatabase(ctx); err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	_, err = measure(ctx, w.program("etl"), "migrate", "--database", w.etlURL())
+	return err
+}
+
+func (w *workplace) program(name string) string { return filepath.Join(w.Work, "bin", name) }
+func (w *workplace) csv() string                { return filepath.Join(w.Work, "csv-"+strconv.Itoa(w.Products)) }
+
+// password is no secret: the cluster is reached through a unix socket in a private directory, and gone after the run.
+const password = "bench"
+
+func (w *workplace) etlURL() string { return w.url(sql.RoleETL, password) }
+func (w *workplace) apiURL() string { return w.url(sql.RoleAPI, password) }
+
+func (w *workplace) url(role, password string) string {
+	parsed, err := url.Parse(w.Admin)
+	if err != nil {
+		return w.Admin // connecting will say what is wrong with it
+	}
+	parsed.User, parsed.Path = url.UserPassword(role, password), "/bench"
+	return parsed.String()
+}
+
+func (w *workplace) createDatabase(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, w.Admin)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for _, statement := range []string{
+		sql.Bootstrap,
+		"alter role " + sql.RoleETL + " password '" + password + "'",
+		"alter role " + sql.RoleAPI + " password '" + password + "'",
+		"drop database if exists bench with (force)",
+		sql.QueryFor("stack_create_database", "database", "bench", "owner", sql.RoleETL),
+	} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle writes out what the server still has in memory, so that one measurement does not pay for the one before.
+func (w *workplace) settle(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, w.Admin)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, "checkpoint")
+	return err
+}
+
+// cost is what one run of a program took.
+type cost struct {
+	wall   time.Duration
+	cpu    time.Duration
+	memory int64 // bytes, resident, at the highest
+	out    string
+}
+
+// measure runs a program to its end.
+func measure(ctx context.Context, name string, args ...string) (cost, error) {
+	command := exec.CommandContext(ctx, name, args...)
+	var out, errOut bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errOut
+	began := time.Now()
+	err := command.Run()
+	took := time.Since(began)
+	if err != nil {
+		return cost{}, errors.Join(fmt.Errorf("%s %s: %w", filepath.Base(name), args[0], err), errors.New(errOut.String()))
+	}
+	return cost{wall: took, cpu: command.ProcessState.UserTime() + command.ProcessState.SystemTime(), memory: peakMemory(command.ProcessState), out: out.String()}, nil
+}
+
+func peakMemory(state *os.ProcessState) int64 {
+	usage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	return usage.Maxrss * maxrssUnit
+}

@@ -1,0 +1,52 @@
+// Command bench measures systemScale against what the same machine can do at best, in one run, so that what counts is a
+// ratio and not a machine. It needs a Postgres whose superuser is in TEST_DATABASE_URL and that is as durable as
+// production: ./scripts/task bench:etl and bench:api start one. Results go to the terminal and, as JSON, to a file.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type arguments struct {
+	ETL        etlCommand        `cmd:"" name:"etl" help:"Measure a full load against a bare COPY of the same documents, and rendering alone."`
+	API        apiCommand        `cmd:"" name:"api" help:"Measure uncached lookups over HTTP against a plain pgxpool handler and against pgbench."`
+	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents the plain way; bench api starts it."`
+}
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	var cli arguments
+	exited := false
+	parser, err := kong.New(&cli, kong.Name("bench"),
+		kong.Description("Measures systemScale against the limits of the machine, as ratios within one run.\n\n"+
+			"Example:\n  ./scripts/task bench:etl\n  ./scripts/task bench:api -- --products 100000 --seconds 5"),
+		kong.Writers(stdout, os.Stderr),
+		kong.Exit(func(int) { exited = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if exited {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w (see bench --help)", err)
+	}
+	return command.Run()
+}

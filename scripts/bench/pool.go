@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"systemscale/sql"
+)
+
+// poolServerCommand is the reference: what one writes first with the same libraries. A pool of connections, one query
+// on each at a time, prepared by pgx.
+type poolServerCommand struct {
+	Database    string `required:""`
+	Table       string `required:"" help:"Table of the styles documents."`
+	Listen      string `required:""`
+	Connections int32  `default:"8" help:"As many as were fastest on two cores."`
+}
+
+// Run serves GET /products/{id}/styles until ctx ends.
+func (c *poolServerCommand) Run(ctx context.Context) error {
+	config, err := pgxpool.ParseConfig(c.Database)
+	if err != nil {
+		return err
+	}
+	config.MinConns, config.MaxConns = c.Connections, c.Connections
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	query := sql.QueryFor("api_get_document", "table", c.Table)
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app.Get("/products/:id/styles", func(request *fiber.Ctx) error {
+		id, err := strconv.ParseInt(request.Params("id"), 10, 64)
+		if err != nil {
+			return fiber.ErrBadRequest
+		}
+		var etag int64
+		var body []byte
+		err = pool.QueryRow(context.Background(), query, id).Scan(&etag, &body)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fiber.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		request.Set(fiber.HeaderETag, fmt.Sprintf(`"%016x"`, uint64(etag)))
+		request.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		return request.Send(body)
+	})
+	context.AfterFunc(ctx, func() { _ = app.Shutdown() })
+	return app.Listen(c.Listen)
+}
