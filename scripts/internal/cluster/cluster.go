@@ -1,0 +1,201 @@
+// Package cluster runs a private Postgres: a data directory of the project's own, reached through a unix socket
+// (and a loopback port when asked for), started and stopped without touching any system service.
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/scripts/internal/process"
+	"systemscale/scripts/internal/program"
+)
+
+// Superuser is the role that initdb creates.
+const Superuser = "postgres"
+
+// Cluster says where a cluster lives and how to reach it. All paths are absolute.
+type Cluster struct {
+	Postgres  program.Postgres
+	Directory string           // the data directory; its parent must belong to Account
+	Sockets   string           // directory of the unix socket; must belong to Account
+	Port      int              // names the socket, and is the TCP port if Loopback
+	Loopback  bool             // listen on 127.0.0.1 too
+	Log       string           // where the server writes its log
+	Password  string           // the superuser's; used when the cluster is created
+	Settings  string           // text of a postgresql.conf
+	Override  []string         // lines that follow Settings and win over them
+	Account   *process.Account // nil: the account of this process, which must not be root
+}
+
+// Accounts are the users that a server may run as when this process is root, best first.
+var Accounts = []string{"postgres", "nobody"}
+
+// MajorOf returns the major version of Postgres that made the data directory, and 0 when there is none.
+func MajorOf(directory string) int {
+	text, err := os.ReadFile(filepath.Join(directory, "PG_VERSION"))
+	if err != nil {
+		return 0
+	}
+	major, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return major
+}
+
+// Create makes the data directory unless it is there. One that was interrupted on the way leaves nothing that
+// would be taken for a cluster.
+func (cluster Cluster) Create(ctx context.Context) error {
+	if MajorOf(cluster.Directory) != 0 {
+		return nil
+	}
+	unfinished := cluster.Directory + ".unfinished"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return fmt.Errorf("remove an unfinished cluster: %w", err)
+	}
+	passwordFile := cluster.Directory + ".password"
+	if err := os.WriteFile(passwordFile, []byte(cluster.Password), 0o600); err != nil {
+		return fmt.Errorf("create the cluster: %w", err)
+	}
+	defer func() { _ = os.Remove(passwordFile) }()
+	if err := cluster.Account.Own(passwordFile); err != nil {
+		return fmt.Errorf("create the cluster: %w", err)
+	}
+	command := exec.CommandContext(ctx, filepath.Join(cluster.Postgres.Bin, "initdb"),
+		"--pgdata", unfinished, "--username", Superuser, "--pwfile", passwordFile, "--auth", "scram-sha-256",
+		"--encoding", "UTF8", "--locale", "C")
+	command.Dir = filepath.Dir(cluster.Directory)
+	command.SysProcAttr = cluster.Account.Attributes()
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("create the cluster: initdb: %w\n%s", err, out)
+	}
+	if err := os.Rename(unfinished, cluster.Directory); err != nil {
+		return fmt.Errorf("create the cluster: %w", err)
+	}
+	return nil
+}
+
+// Configure writes postgresql.conf and reports whether that changed it, so that a running server needs a restart.
+func (cluster Cluster) Configure() (changed bool, err error) {
+	text := cluster.configuration()
+	path := filepath.Join(cluster.Directory, "postgresql.conf")
+	if present, err := os.ReadFile(path); err == nil && string(present) == text {
+		return false, nil
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return false, fmt.Errorf("configure Postgres: %w", err)
+	}
+	if err := cluster.Account.Own(path); err != nil {
+		return false, fmt.Errorf("configure Postgres: %w", err)
+	}
+	return true, nil
+}
+
+func (cluster Cluster) configuration() string {
+	addresses := ""
+	if cluster.Loopback {
+		addresses = "127.0.0.1"
+	}
+	var text strings.Builder
+	text.WriteString(cluster.Settings)
+	text.WriteString("\n# ---- this machine\n")
+	_, _ = fmt.Fprintf(&text, "port = %d\nlisten_addresses = '%s'\nunix_socket_directories = '%s'\n",
+		cluster.Port, addresses, strings.ReplaceAll(cluster.Sockets, "'", "''"))
+	if cluster.Postgres.Version.Major < 15 {
+		text.WriteString("wal_compression = on\n") // the algorithm can be chosen from 15 on
+	}
+	for _, line := range cluster.Override {
+		text.WriteString(line + "\n")
+	}
+	return text.String()
+}
+
+// Start starts the server and waits until it answers.
+func (cluster Cluster) Start(ctx context.Context) (*process.Running, error) {
+	running, err := process.Daemon{
+		Name: "Postgres", Path: filepath.Join(cluster.Postgres.Bin, "postgres"), Args: []string{"-D", cluster.Directory},
+		Dir: cluster.Directory, Log: cluster.Log, Account: cluster.Account,
+	}.Start()
+	if err != nil {
+		return nil, err
+	}
+	// After a crash the server first replays its log, at most max_wal_size of it.
+	if err := running.Await(ctx, 2*time.Minute, cluster.Ready); err != nil {
+		return nil, errors.Join(err, Stop(context.WithoutCancel(ctx), running.Identity))
+	}
+	return running, nil
+}
+
+// Ready returns nil when the server answers its superuser.
+func (cluster Cluster) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	connection, err := pgx.Connect(ctx, cluster.URL(Superuser, cluster.Password, "postgres"))
+	if err != nil {
+		return err
+	}
+	return connection.Close(ctx)
+}
+
+// Stop stops a server fast: clients are disconnected, and everything is written out. It is patient, because killing
+// Postgres instead only means that the next start has to repair what the stop did not finish.
+func Stop(ctx context.Context, identity process.Identity) error {
+	if err := process.Stop(ctx, identity, syscall.SIGINT, 2*time.Minute); err != nil {
+		return fmt.Errorf("stop Postgres: %w", err)
+	}
+	return nil
+}
+
+// Adopt returns the server that runs on the data directory though nobody remembers having started it, or the zero
+// Identity. The lock file of a server that is gone is removed when a process that is no Postgres of this
+// directory has its pid by now: Postgres itself would be deceived by that.
+func (cluster Cluster) Adopt() (process.Identity, error) {
+	path := filepath.Join(cluster.Directory, "postmaster.pid")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return process.Identity{}, nil
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		return process.Identity{}, nil
+	}
+	identity, err := process.Of(pid)
+	if err != nil {
+		return process.Identity{}, nil // gone; Postgres removes the file itself
+	}
+	if strings.Contains(process.CommandLine(pid), cluster.Directory) {
+		return identity, nil
+	}
+	if err := os.Remove(path); err != nil {
+		return process.Identity{}, fmt.Errorf("remove the lock file of a dead server: %w", err)
+	}
+	return process.Identity{}, nil
+}
+
+// URL returns the URL of a database of the cluster, through the unix socket, which costs less per lookup than
+// TCP does.
+func (cluster Cluster) URL(role, password, database string) string {
+	return (&url.URL{
+		Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database,
+		RawQuery: url.Values{"host": {cluster.Sockets}, "port": {strconv.Itoa(cluster.Port)}}.Encode(),
+	}).String()
+}
+
+// NewPassword returns a random password that needs no quoting anywhere.
+func NewPassword() string {
+	raw := make([]byte, 16)
+	_, _ = rand.Read(raw) // never fails: crypto/rand aborts the program instead
+	return hex.EncodeToString(raw)
+}

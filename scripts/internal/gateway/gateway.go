@@ -1,0 +1,235 @@
+// Package gateway runs NGINX in front of API instances, from infra/nginx/nginx.conf.template, in a directory of its own.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"systemscale/scripts/internal/process"
+	"systemscale/scripts/internal/program"
+)
+
+// Gateway says how NGINX is to run. All paths are absolute.
+type Gateway struct {
+	NGINX     program.NGINX
+	Template  string   // text of nginx.conf.template
+	Prefix    string   // directory for configuration, pid, cache and scratch files; must belong to Account
+	Listen    string   // address and port for clients
+	Upstreams []string // addresses of the API instances, host:port or unix:/path
+	Sockets   string   // directory for NGINX's own socket; must belong to Account
+	CacheTTL  time.Duration
+	CacheSize string // in NGINX's notation, such as 2g
+	Log       string
+	Account   *process.Account // nil: the account of this process
+}
+
+// Accounts are the users that NGINX may run as when this process is root, best first.
+var Accounts = []string{"www-data", "nginx", "nobody"}
+
+// Configure writes the configuration and reports whether that changed it. NGINX has the last word on what is in it: a
+// configuration that it refuses is an error, and a running NGINX is not told about it.
+func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) {
+	text, err := Expand(gateway.Template, gateway.values())
+	if err != nil {
+		return false, fmt.Errorf("nginx.conf.template: %w", err)
+	}
+	path := gateway.configuration()
+	if present, err := os.ReadFile(path); err == nil && string(present) == text {
+		return false, nil
+	}
+	for _, name := range []string{"cache", "temp"} {
+		if err := gateway.Account.MakeDirectory(filepath.Join(gateway.Prefix, name), 0o700); err != nil {
+			return false, fmt.Errorf("make room for NGINX: %w", err)
+		}
+	}
+	draft := path + ".new"
+	if err := os.WriteFile(draft, []byte(text), 0o644); err != nil {
+		return false, fmt.Errorf("configure NGINX: %w", err)
+	}
+	// Testing opens the sockets, which works beside a running NGINX for its own addresses only; what
+	// it must not do is fail on the grammar.
+	command := exec.CommandContext(ctx, gateway.NGINX.Path, append(gateway.arguments(draft), "-t", "-q")...)
+	command.Dir = gateway.Prefix
+	command.SysProcAttr = gateway.Account.Attributes()
+	if out, err := command.CombinedOutput(); err != nil {
+		return false, fmt.Errorf("NGINX refuses its configuration: %w\n%s", err, out)
+	}
+	if err := os.Rename(draft, path); err != nil {
+		return false, fmt.Errorf("configure NGINX: %w", err)
+	}
+	return true, nil
+}
+
+// Start starts NGINX and waits until it listens.
+func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
+	// An NGINX that was killed leaves its socket behind and could not bind it again.
+	if err := os.Remove(gateway.compressorSocket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remove a dead NGINX's socket: %w", err)
+	}
+	running, err := process.Daemon{
+		Name: "NGINX", Path: gateway.NGINX.Path, Args: append(gateway.arguments(gateway.configuration()), "-g", "daemon off;"),
+		Dir: gateway.Prefix, Log: gateway.Log, Account: gateway.Account,
+	}.Start()
+	if err != nil {
+		return nil, err
+	}
+	if err := running.Await(ctx, 15*time.Second, gateway.Ready); err != nil {
+		return nil, errors.Join(err, Stop(context.WithoutCancel(ctx), running.Identity))
+	}
+	return running, nil
+}
+
+// Ready returns nil when the gateway answers and somebody answers behind it.
+func (gateway Gateway) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+gateway.Listen+"/", nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	if response.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("the gateway answers %s", response.Status)
+	}
+	return nil
+}
+
+// AwaitReady waits until a gateway that was started before answers.
+func (gateway Gateway) AwaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := gateway.Ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// Reload makes a running NGINX take its new configuration without losing a request.
+func Reload(identity process.Identity) error {
+	if !identity.Alive() {
+		return errors.New("reload NGINX: it does not run")
+	}
+	if err := syscall.Kill(identity.PID, syscall.SIGHUP); err != nil {
+		return fmt.Errorf("reload NGINX: %w", err)
+	}
+	return nil
+}
+
+// Stop stops NGINX: requests under way are finished first, for some seconds.
+func Stop(ctx context.Context, identity process.Identity) error {
+	err := process.Stop(ctx, identity, syscall.SIGQUIT, 8*time.Second)
+	if errors.Is(err, process.ErrStillRunning) {
+		err = process.Stop(ctx, identity, syscall.SIGTERM, 8*time.Second)
+	}
+	if err != nil {
+		return fmt.Errorf("stop NGINX: %w", err)
+	}
+	return nil
+}
+
+// Forget empties the cache. It may be called while NGINX runs: an entry whose file is gone is a miss.
+func (gateway Gateway) Forget() error {
+	root := filepath.Join(gateway.Prefix, "cache")
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case entry.IsDir():
+			return nil // NGINX does not expect its directories to vanish
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("empty the cache: %w", err)
+	}
+	return nil
+}
+
+func (gateway Gateway) configuration() string {
+	return filepath.Join(gateway.Prefix, "nginx.conf")
+}
+
+func (gateway Gateway) compressorSocket() string {
+	return filepath.Join(gateway.Sockets, "compressor.sock")
+}
+
+// arguments are what every call of NGINX begins with.
+func (gateway Gateway) arguments(configuration string) []string {
+	arguments := []string{"-p", gateway.Prefix, "-c", configuration}
+	if gateway.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 5}) {
+		// Until the configuration is read NGINX would log to a path of the system's. Older ones
+		// complain that they may not, and go on.
+		arguments = append(arguments, "-e", "stderr")
+	}
+	return arguments
+}
+
+func (gateway Gateway) values() map[string]string {
+	servers := make([]string, len(gateway.Upstreams))
+	for i, address := range gateway.Upstreams {
+		servers[i] = "server " + address + " max_fails=3 fail_timeout=1s;"
+	}
+	return map[string]string{
+		"LISTEN":            gateway.Listen,
+		"API_SERVERS":       strings.Join(servers, "\n        "),
+		"COMPRESSOR_SOCKET": gateway.compressorSocket(),
+		"CACHE_TTL":         fmt.Sprintf("%ds", int(gateway.CacheTTL.Seconds())),
+		"CACHE_SIZE":        gateway.CacheSize,
+	}
+}
+
+var placeholder = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)\}`)
+
+// Expand replaces each ${NAME} in upper case by its value. A name without a value, and a value that nobody asks for, are
+// errors: both mean that template and caller have drifted apart.
+func Expand(template string, values map[string]string) (string, error) {
+	unused := maps.Clone(values)
+	var unknown []string
+	text := placeholder.ReplaceAllStringFunc(template, func(match string) string {
+		name := match[2 : len(match)-1]
+		value, found := values[name]
+		if !found {
+			unknown = append(unknown, name)
+		}
+		delete(unused, name)
+		return value
+	})
+	switch {
+	case len(unknown) > 0:
+		return "", fmt.Errorf("no value for ${%s}", strings.Join(unknown, "}, ${"))
+	case len(unused) > 0:
+		return "", fmt.Errorf("nothing asks for ${%s}", strings.Join(slices.Sorted(maps.Keys(unused)), "}, ${"))
+	}
+	return text, nil
+}

@@ -1,0 +1,657 @@
+package gateway
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"systemscale/scripts/internal/process"
+	"systemscale/scripts/internal/program"
+)
+
+func TestExpand(t *testing.T) {
+	values := map[string]string{"PORT": "8080", "NAME": "x"}
+	for _, test := range []struct {
+		name, template, want, wantError string
+	}{
+		{"replaces every use", "listen ${PORT}; # ${PORT}\nname ${NAME};", "listen 8080; # 8080\nname x;", ""},
+		{"leaves NGINX's own variables", "$uri ${uri} $PORT ${PORT}${NAME}", "$uri ${uri} $PORT 8080x", ""},
+		{"unknown name", "${PORT} ${NAME} ${OTHER}", "", "no value for ${OTHER}"},
+		{"unused value", "${PORT}", "", "nothing asks for ${NAME}"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := Expand(test.template, values)
+			if got != test.want || fmt.Sprint(err) != test.wantError && (err != nil || test.wantError != "") {
+				t.Errorf("Expand(%q) = %q, %v, want %q, %q", test.template, got, err, test.want, test.wantError)
+			}
+		})
+	}
+}
+
+// upstream is an API instance that the test plays, on a unix socket.
+type upstream struct {
+	server *http.Server
+	socket string
+
+	mutex    sync.Mutex
+	requests []string // "METHOD URI", and what Accept-Encoding and If-None-Match said
+	answer   http.HandlerFunc
+	conn     map[net.Conn]bool
+}
+
+// body is long enough to be worth compressing, and differs from path to path.
+func body(uri string) string {
+	return fmt.Sprintf(`{"uri":%q,"fill":%q}`, uri, strings.Repeat("all work and no play ", 100))
+}
+
+// answerDocument answers like the API: a strong ETag, 304, and 404 as a problem.
+func answerDocument(response http.ResponseWriter, request *http.Request) {
+	header := response.Header()
+	header.Set("ETag", `"tag"`)
+	header.Set("Cache-Control", "public, max-age=7")
+	header.Set("Vary", "Origin")
+	switch {
+	case request.Method == http.MethodPost:
+		header.Set("Content-Type", "application/problem+json")
+		response.WriteHeader(http.StatusMethodNotAllowed)
+		_, _ = io.WriteString(response, `{"title":"from the API"}`)
+	case strings.HasPrefix(request.URL.Path, "/missing"):
+		header.Set("Content-Type", "application/problem+json")
+		header.Set("Cache-Control", "no-store")
+		response.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(response, `{"status":404}`)
+	case strings.Contains(request.Header.Get("If-None-Match"), `"tag"`):
+		response.WriteHeader(http.StatusNotModified)
+	default:
+		header.Set("Content-Type", "application/json")
+		text := body(request.URL.RequestURI())
+		header.Set("Content-Length", strconv.Itoa(len(text)))
+		_, _ = io.WriteString(response, text)
+	}
+}
+
+func (upstream *upstream) ServeHTTP(response http.ResponseWriter, request *http.Request) {
+	upstream.mutex.Lock()
+	upstream.requests = append(upstream.requests, strings.Join(strings.Fields(fmt.Sprintln(request.Method, request.RequestURI,
+		request.Header.Get("Accept-Encoding"), request.Header.Get("If-None-Match"))), " "))
+	answer := upstream.answer
+	upstream.mutex.Unlock()
+	answer(response, request)
+}
+
+func (upstream *upstream) setAnswer(answer http.HandlerFunc) {
+	upstream.mutex.Lock()
+	defer upstream.mutex.Unlock()
+	upstream.answer = answer
+}
+
+// seen returns the requests since the last call.
+func (upstream *upstream) seen() []string {
+	upstream.mutex.Lock()
+	defer upstream.mutex.Unlock()
+	seen := upstream.requests
+	upstream.requests = nil
+	return seen
+}
+
+func (upstream *upstream) stop() { _ = upstream.server.Close() }
+
+func startUpstream(t *testing.T, socket string) *upstream {
+	t.Helper()
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(socket, 0o666); err != nil { // NGINX may run as somebody else
+		t.Fatal(err)
+	}
+	started := &upstream{socket: socket, answer: answerDocument}
+	started.server = &http.Server{Handler: started}
+	go func() { _ = started.server.Serve(listener) }()
+	t.Cleanup(started.stop)
+	return started
+}
+
+// rig is NGINX with the real template in front of two upstreams.
+type rig struct {
+	t         *testing.T
+	url       string
+	gateway   Gateway
+	running   *process.Running
+	upstreams []*upstream
+}
+
+func start(t *testing.T, cacheTTL time.Duration) *rig {
+	t.Helper()
+	installation, err := program.FindNGINX()
+	if err != nil {
+		t.Fatalf("%v: ./scripts/task test installs it", err)
+	}
+	account, err := process.Unprivileged(Accounts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := os.ReadFile("../../../infra/nginx/nginx.conf.template")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not t.TempDir(): its name is too long for a socket's path, and only its owner may enter it.
+	directory, err := os.MkdirTemp("", "gateway-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
+	if err := account.MakeDirectory(directory, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rig := &rig{t: t}
+	var addresses []string
+	for i := range 2 {
+		started := startUpstream(t, filepath.Join(directory, fmt.Sprintf("api-%d.sock", i)))
+		rig.upstreams = append(rig.upstreams, started)
+		addresses = append(addresses, "unix:"+started.socket)
+	}
+	rig.gateway = Gateway{
+		NGINX: installation, Template: string(template), Prefix: directory, Listen: freeAddress(t), Upstreams: addresses,
+		Sockets: directory, CacheTTL: cacheTTL, CacheSize: "10m", Log: filepath.Join(directory, "log"), Account: account,
+	}
+	if changed, err := rig.gateway.Configure(t.Context()); err != nil || !changed {
+		t.Fatalf("Configure() = %v, %v, want a new configuration", changed, err)
+	}
+	if rig.running, err = rig.gateway.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := Stop(context.Background(), rig.running.Identity); err != nil {
+			t.Error(err)
+		}
+		// Whatever else a test saw: what NGINX logs at these levels is a fault of the configuration.
+		log, _ := os.ReadFile(rig.gateway.Log)
+		for _, level := range []string{"[alert]", "[emerg]"} {
+			if strings.Contains(string(log), level) {
+				t.Errorf("NGINX logged:\n%s", log)
+			}
+		}
+	})
+	rig.url = "http://" + rig.gateway.Listen
+	for _, upstream := range rig.upstreams {
+		upstream.seen() // the requests that asked whether it is ready
+	}
+	return rig
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string // as it came, not decompressed
+}
+
+func (answer answer) cache() string { return answer.header.Get("X-Cache") }
+
+// get asks NGINX; header is name, value, name, value, ...
+func (rig *rig) get(path string, header ...string) answer {
+	rig.t.Helper()
+	return rig.ask(http.MethodGet, path, nil, header...)
+}
+
+func (rig *rig) ask(method, path string, sent io.Reader, header ...string) answer {
+	rig.t.Helper()
+	request, err := http.NewRequestWithContext(rig.t.Context(), method, rig.url+path, sent)
+	if err != nil {
+		rig.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	entries := rig.entries()
+	client := http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}, Timeout: 30 * time.Second}
+	response, err := client.Do(request)
+	if err != nil {
+		rig.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		rig.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	got := answer{response.StatusCode, response.Header, string(text)}
+	if (got.status == http.StatusOK || got.status == http.StatusNotModified) && got.cache() == "MISS" {
+		// NGINX may be a moment behind its client: the entry is there when its file has its name.
+		for deadline := time.Now().Add(10 * time.Second); rig.entries() == entries; {
+			if time.Now().After(deadline) {
+				rig.t.Fatalf("%s %s: a MISS made no entry", method, path)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return got
+}
+
+// entries returns how many answers the cache holds.
+func (rig *rig) entries() int {
+	rig.t.Helper()
+	found, err := filepath.Glob(filepath.Join(rig.gateway.Prefix, "cache", "?", "??", strings.Repeat("[0-9a-f]", 32)))
+	if err != nil {
+		rig.t.Fatal(err)
+	}
+	return len(found)
+}
+
+// seen returns what either upstream was asked since the last call.
+func (rig *rig) seen() []string {
+	var all []string
+	for _, upstream := range rig.upstreams {
+		all = append(all, upstream.seen()...)
+	}
+	return all
+}
+
+func (rig *rig) wantSeen(want ...string) {
+	rig.t.Helper()
+	if got := rig.seen(); fmt.Sprint(got) != fmt.Sprint(want) {
+		rig.t.Errorf("the upstreams saw %q, want %q", got, want)
+	}
+}
+
+func (rig *rig) wantCache(got answer, want string) {
+	rig.t.Helper()
+	if got.status != http.StatusOK || got.cache() != want {
+		rig.t.Errorf("status %d and X-Cache %q, want 200 and %q", got.status, got.cache(), want)
+	}
+}
+
+// await asks again and again until done says yes.
+func (rig *rig) await(what, path string, done func(answer) bool, header ...string) answer {
+	rig.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		got := rig.get(path, header...)
+		if done(got) {
+			return got
+		}
+		if time.Now().After(deadline) {
+			rig.t.Fatalf("%s: no %s, last %d %q %q", path, what, got.status, got.cache(), got.body)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func decompress(t *testing.T, text string) string {
+	t.Helper()
+	reader, err := gzip.NewReader(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("not gzip: %v: %.40q", err, text)
+	}
+	plain, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(plain)
+}
+
+func TestOneEntryForEverySpellingOfADocument(t *testing.T) {
+	rig := start(t, time.Minute)
+	first := rig.get("/products/1/styles")
+	rig.wantCache(first, "MISS")
+	rig.wantSeen("GET /products/1/styles")
+	for _, path := range []string{
+		"/products/1/styles",
+		"/products/1/styles/",
+		"/products/1/styles?utm_source=letter&page=7",
+		"/api/products/1/styles",
+		"/api/fec2/hr-rfe/products/1/styles",
+		"/api/fec2/hr-lax/products/1/styles/?x=1",
+		"//products/./1/x/../%73tyles",
+	} {
+		got := rig.get(path)
+		rig.wantCache(got, "HIT")
+		if got.body != body("/products/1/styles") {
+			t.Errorf("%s: body %.60q", path, got.body)
+		}
+		if got.header.Get("Cache-Control") != "public, max-age=7" || got.header.Get("ETag") != `"tag"` {
+			t.Errorf("%s: the API's Cache-Control and ETag became %q and %q", path, got.header.Get("Cache-Control"), got.header.Get("ETag"))
+		}
+		if got.header.Get("Server") != "nginx" {
+			t.Errorf("%s: Server %q tells the version", path, got.header.Get("Server"))
+		}
+	}
+	rig.wantSeen()
+	// Nor does it matter whose page asks, though the API's answer says Vary: Origin.
+	rig.wantCache(rig.get("/products/1/styles", "Origin", "https://a.example"), "HIT")
+}
+
+func TestListsAreKeyedByPageAndCount(t *testing.T) {
+	rig := start(t, time.Minute)
+	for _, test := range []struct{ path, cache, upstream string }{
+		{"/products", "MISS", "/products"},
+		{"/products/?other=1", "HIT", ""},
+		{"/products?page=2", "MISS", "/products?page=2&"},
+		{"/products?page=3", "MISS", "/products?page=3&"},
+		{"/products?count=7", "MISS", "/products?count=7"},
+		{"/products?page=2&count=7&x=1", "MISS", "/products?page=2&count=7"},
+		{"/api/products?count=7&x=2&page=2", "HIT", ""},
+		{"/reviews?page=2", "MISS", "/reviews?page=2&"},
+	} {
+		got := rig.get(test.path)
+		rig.wantCache(got, test.cache)
+		if test.upstream != "" {
+			rig.wantSeen("GET " + test.upstream)
+		} else {
+			rig.wantSeen()
+		}
+	}
+}
+
+func TestWhatTheUpstreamSeesCannotBeForged(t *testing.T) {
+	rig := start(t, time.Minute)
+	// Decoded by NGINX and written anew: what splits a request stays encoded.
+	rig.get("/products/1%20HTTP%2f1.1%0d%0aHost:%20evil%0d%0a%0d%0a")
+	got := rig.seen()
+	if len(got) != 1 || strings.ContainsAny(got[0], "\r\n") || !strings.Contains(got[0], "%0D%0A") {
+		t.Errorf("the upstream saw %q", got)
+	}
+	rig.get("/products/1%3fpage=2")
+	rig.wantSeen("GET /products/1%3Fpage=2")
+}
+
+func TestEachEncodingOnce(t *testing.T) {
+	rig := start(t, time.Minute)
+	rig.wantCache(rig.get("/products/1"), "MISS")
+	rig.wantSeen("GET /products/1")
+	rig.wantCache(rig.get("/products/1", "Accept-Encoding", "br, gzip"), "MISS")
+	rig.wantSeen("GET /products/1") // the API is asked for plain bytes
+
+	for _, test := range []struct {
+		accept string
+		gzip   bool
+	}{
+		{"", false}, {"gzip", true}, {"GZIP;q=0.5, *", true}, {"deflate, gzip, br", true}, {"gzip;q=0.01", true},
+		{"gzip;q=0", false}, {"gzip; q=0.0, br", false}, {"br", false}, {"identity", false},
+	} {
+		got := rig.get("/products/1", "Accept-Encoding", test.accept)
+		rig.wantCache(got, "HIT")
+		if vary := got.header.Values("Vary"); !strings.Contains(fmt.Sprint(vary), "Accept-Encoding") || !strings.Contains(fmt.Sprint(vary), "Origin") {
+			t.Errorf("Accept-Encoding %q: Vary %q", test.accept, vary)
+		}
+		if encoding := got.header.Get("Content-Encoding"); (encoding == "gzip") != test.gzip {
+			t.Errorf("Accept-Encoding %q: Content-Encoding %q", test.accept, encoding)
+		}
+		text, tag := got.body, `"tag"`
+		if test.gzip {
+			text, tag = decompress(t, text), `W/"tag"`
+		}
+		if text != body("/products/1") || got.header.Get("ETag") != tag {
+			t.Errorf("Accept-Encoding %q: ETag %s, body %.60q", test.accept, got.header.Get("ETag"), text)
+		}
+	}
+	rig.wantSeen()
+}
+
+func TestConditionalRequestsAreAnsweredFromTheCache(t *testing.T) {
+	rig := start(t, time.Minute)
+	for _, encoding := range []string{"", "gzip"} {
+		rig.get("/products/1", "Accept-Encoding", encoding)
+		rig.seen()
+		for _, test := range []struct {
+			match string
+			want  int
+		}{{`"tag"`, 304}, {`W/"tag"`, 304}, {`"a", "tag"`, 304}, {"*", 304}, {`"other"`, 200}} {
+			got := rig.get("/products/1", "If-None-Match", test.match, "Accept-Encoding", encoding)
+			if got.status != test.want || got.cache() != "HIT" {
+				t.Errorf("If-None-Match %s, encoding %q: %d %s, want %d HIT", test.match, encoding, got.status, got.cache(), test.want)
+			}
+		}
+	}
+	rig.wantSeen()
+	// What the first client already has must not keep the document out of the cache.
+	if got := rig.get("/products/2", "If-None-Match", `"tag"`); got.status != http.StatusNotModified || got.cache() != "MISS" {
+		t.Errorf("first request with If-None-Match: %d %s, want 304 MISS", got.status, got.cache())
+	}
+	rig.wantCache(rig.get("/products/2"), "HIT")
+}
+
+func TestHeadAndRange(t *testing.T) {
+	rig := start(t, time.Minute)
+	if got := rig.ask(http.MethodHead, "/products/1", nil); got.status != http.StatusOK || got.body != "" {
+		t.Errorf("HEAD: %d %q", got.status, got.body)
+	}
+	rig.wantSeen("GET /products/1")
+	got := rig.get("/products/1", "Range", "bytes=0-9")
+	rig.wantCache(got, "HIT")
+	if got.body != body("/products/1") {
+		t.Errorf("Range: %.40q, want the whole document", got.body)
+	}
+}
+
+func TestErrorsAreNotCached(t *testing.T) {
+	rig := start(t, time.Minute)
+	for range 2 {
+		got := rig.get("/missing/1")
+		if got.status != http.StatusNotFound || got.cache() != "MISS" || got.body != `{"status":404}` {
+			t.Errorf("%d %s %q, want the API's 404, not cached", got.status, got.cache(), got.body)
+		}
+	}
+	rig.wantSeen("GET /missing/1", "GET /missing/1")
+	for range 2 {
+		if got := rig.ask(http.MethodPost, "/products/1", strings.NewReader("{}")); got.status != http.StatusMethodNotAllowed || got.body != `{"title":"from the API"}` {
+			t.Errorf("POST: %d %q, want the API's 405", got.status, got.body)
+		}
+	}
+}
+
+func TestUnavailableIsRetriedOnTheOther(t *testing.T) {
+	rig := start(t, time.Minute)
+	rig.upstreams[0].setAnswer(func(response http.ResponseWriter, _ *http.Request) {
+		http.Error(response, "overloaded", http.StatusServiceUnavailable)
+	})
+	for i := range 6 {
+		for _, encoding := range []string{"", "gzip"} {
+			if got := rig.get(fmt.Sprintf("/products/%d", i), "Accept-Encoding", encoding); got.status != http.StatusOK {
+				t.Errorf("product %d, encoding %q: %d %q", i, encoding, got.status, got.body)
+			}
+		}
+	}
+	if len(rig.upstreams[0].seen()) == 0 {
+		t.Error("the upstream that answers 503 was never asked: nothing was proven")
+	}
+	// Both at once: what the API says goes to the client, and is not kept.
+	for _, upstream := range rig.upstreams {
+		upstream.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
+			response.Header().Set("Retry-After", "7")
+			http.Error(response, "overloaded", http.StatusServiceUnavailable)
+		})
+	}
+	got := rig.await("503", "/products/100", func(got answer) bool { return got.status == http.StatusServiceUnavailable })
+	if got.header.Get("Retry-After") != "7" {
+		t.Errorf("Retry-After %q, want the API's", got.header.Get("Retry-After"))
+	}
+	rig.upstreams[0].setAnswer(answerDocument)
+	rig.await("recovery", "/products/100", func(got answer) bool { return got.status == http.StatusOK })
+}
+
+func TestADeadInstanceIsNotNoticed(t *testing.T) {
+	rig := start(t, time.Minute)
+	rig.upstreams[0].stop()
+	for i := range 20 {
+		if got := rig.get(fmt.Sprintf("/products/%d", i)); got.status != http.StatusOK {
+			t.Errorf("product %d: %d %q", i, got.status, got.body)
+		}
+	}
+}
+
+func TestBothInstancesAreUsed(t *testing.T) {
+	rig := start(t, time.Minute)
+	for i := range 20 {
+		rig.get(fmt.Sprintf("/products/%d", i))
+	}
+	for i, upstream := range rig.upstreams {
+		if got := len(upstream.seen()); got < 5 {
+			t.Errorf("upstream %d saw %d of 20 requests", i, got)
+		}
+	}
+}
+
+func TestExpiredEntriesAreServedAndRevalidated(t *testing.T) {
+	rig := start(t, time.Second)
+	for _, encoding := range []string{"", "gzip"} {
+		rig.get("/products/1", "Accept-Encoding", encoding)
+		rig.await("STALE", "/products/1", func(got answer) bool { return got.cache() == "STALE" }, "Accept-Encoding", encoding)
+		// The update in the background asks with the ETag, is told 304, and the entry is fresh again.
+		rig.await("HIT", "/products/1", func(got answer) bool { return got.cache() == "HIT" }, "Accept-Encoding", encoding)
+		if seen := fmt.Sprintf("%q", rig.seen()); !strings.Contains(seen, `\"tag\"`) {
+			t.Errorf("encoding %q: the upstreams saw %s, want one with If-None-Match", encoding, seen)
+		}
+	}
+	// A changed document replaces the entry.
+	rig.get("/products/2")
+	for _, upstream := range rig.upstreams {
+		upstream.setAnswer(func(response http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(response, "changed") })
+	}
+	rig.await("changed document", "/products/2", func(got answer) bool { return got.body == "changed" })
+}
+
+func TestStaleWhenTheUpstreamsAreDead(t *testing.T) {
+	rig := start(t, time.Second)
+	for _, encoding := range []string{"", "gzip"} {
+		rig.get("/products/1", "Accept-Encoding", encoding)
+	}
+	for _, upstream := range rig.upstreams {
+		upstream.stop()
+	}
+	for _, encoding := range []string{"", "gzip"} {
+		got := rig.await("STALE", "/products/1", func(got answer) bool { return got.cache() == "STALE" }, "Accept-Encoding", encoding)
+		text := got.body
+		if encoding == "gzip" {
+			text = decompress(t, text)
+		}
+		if got.status != http.StatusOK || text != body("/products/1") {
+			t.Errorf("encoding %q: %d %.60q", encoding, got.status, text)
+		}
+	}
+	for _, encoding := range []string{"", "gzip"} {
+		got := rig.get("/products/2", "Accept-Encoding", encoding)
+		wantProblem(t, got, http.StatusBadGateway)
+		if got.header.Get("Retry-After") != "1" {
+			t.Errorf("Retry-After %q", got.header.Get("Retry-After"))
+		}
+	}
+}
+
+func wantProblem(t *testing.T, got answer, status int) {
+	t.Helper()
+	want := fmt.Sprintf(`{"type":"about:blank","title":%q,"status":%d}`, http.StatusText(status), status)
+	if status == http.StatusRequestEntityTooLarge {
+		want = `{"type":"about:blank","title":"Content Too Large","status":413}`
+	}
+	if status == http.StatusRequestURITooLong {
+		want = `{"type":"about:blank","title":"URI Too Long","status":414}`
+	}
+	if got.status != status || got.body != want {
+		t.Errorf("%d %q, want %d %q", got.status, got.body, status, want)
+	}
+	if kind := got.header.Get("Content-Type"); kind != "application/problem+json" {
+		t.Errorf("%d: Content-Type %q", got.status, kind)
+	}
+	if control := got.header.Get("Cache-Control"); control != "no-store" {
+		t.Errorf("%d: Cache-Control %q", got.status, control)
+	}
+}
+
+func TestNGINXsOwnErrorsAreProblems(t *testing.T) {
+	rig := start(t, time.Minute)
+	wantProblem(t, rig.ask(http.MethodPost, "/products", bytes.NewReader(make([]byte, 9000))), http.StatusRequestEntityTooLarge)
+	wantProblem(t, rig.get("/"+strings.Repeat("x", 9000)), http.StatusRequestURITooLong)
+	wantProblem(t, rig.get("/products", "Cookie", strings.Repeat("x", 9000)), http.StatusRequestHeaderFieldsTooLarge)
+	wantProblem(t, rig.get("/-/problem"), http.StatusNotFound)
+	wantProblem(t, rig.ask(http.MethodTrace, "/products", nil), http.StatusMethodNotAllowed)
+	wantProblem(t, rig.get("/../../etc/passwd"), http.StatusBadRequest)
+
+	raw, err := net.Dial("tcp", rig.gateway.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	_, _ = io.WriteString(raw, "GET /products HTTP/1.1\r\n\r\n") // no Host
+	recorder := httptest.NewRecorder()
+	text, _ := io.ReadAll(raw)
+	_, _ = recorder.Write(text)
+	if !strings.Contains(string(text), "400 Bad Request") || !strings.HasSuffix(string(text), `{"type":"about:blank","title":"Bad Request","status":400}`) {
+		t.Errorf("no Host: %q", text)
+	}
+	rig.wantSeen()
+	// Big headers are the client's affair: the API does not get them.
+	rig.wantCache(rig.get("/products", "Cookie", strings.Repeat("x", 7000)), "MISS")
+}
+
+func TestReloadLosesNothingAndForgetEmptiesTheCache(t *testing.T) {
+	rig := start(t, time.Minute)
+	rig.get("/products/1")
+	if err := rig.gateway.Forget(); err != nil {
+		t.Fatal(err)
+	}
+	rig.wantCache(rig.get("/products/1"), "MISS")
+	rig.wantCache(rig.get("/products/1"), "HIT")
+
+	if changed, err := rig.gateway.Configure(t.Context()); err != nil || changed {
+		t.Errorf("Configure() again = %v, %v, want false", changed, err)
+	}
+	rig.gateway.Listen = freeAddress(t)
+	if changed, err := rig.gateway.Configure(t.Context()); err != nil || !changed {
+		t.Fatalf("Configure() with another port = %v, %v, want true", changed, err)
+	}
+	if err := Reload(rig.running.Identity); err != nil {
+		t.Fatal(err)
+	}
+	if err := rig.gateway.AwaitReady(t.Context()); err != nil {
+		t.Error(err)
+	}
+	broken := rig.gateway
+	broken.Template += "\nnonsense;"
+	if _, err := broken.Configure(t.Context()); err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("Configure() with a broken template: %v", err)
+	}
+	if err := rig.gateway.Ready(t.Context()); err != nil {
+		t.Errorf("after a refused configuration: %v", err)
+	}
+}
+
+func TestStartAfterAKill(t *testing.T) {
+	rig := start(t, time.Minute)
+	if err := process.Stop(t.Context(), rig.running.Identity, 9, 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	// Workers that lost their master notice and end; the address is free when they have.
+	var err error
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		if rig.running, err = rig.gateway.Start(t.Context()); err == nil || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	rig.wantCache(rig.get("/products/1"), "MISS")
+}

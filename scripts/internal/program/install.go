@@ -1,0 +1,164 @@
+package program
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// Need is something that has to be installed, and how its packages are called.
+type Need struct {
+	Find func() error // nil when it is there; the error says what is missing
+	Apt  []string
+	Brew []string
+}
+
+// What the stack and its tests need beside Go, git and a shell.
+var (
+	NeedPostgres = Need{
+		Find: func() error { _, err := FindPostgres(0); return err },
+		Apt:  []string{"postgresql"}, Brew: []string{"postgresql@17"},
+	}
+	NeedNGINX = Need{
+		Find: func() error { _, err := FindNGINX(); return err },
+		Apt:  []string{"nginx"}, Brew: []string{"nginx"},
+	}
+	NeedShellcheck = Need{
+		Find: func() error { _, err := FindInPath("shellcheck"); return err },
+		Apt:  []string{"shellcheck"}, Brew: []string{"shellcheck"},
+	}
+	// NeedCompiler is for the race detector, which is written in C.
+	NeedCompiler = Need{
+		Find: func() error { _, err := FindInPath("cc", "gcc", "clang"); return err },
+		Apt:  []string{"gcc", "libc6-dev"}, Brew: []string{"gcc"},
+	}
+	NeedWrk = Need{
+		Find: func() error { _, err := FindInPath("wrk"); return err },
+		Apt:  []string{"wrk"}, Brew: []string{"wrk"},
+	}
+)
+
+// Installer installs packages with the machine's package manager.
+type Installer struct {
+	In          io.Reader // where the answer to the question comes from
+	Out         io.Writer // where the question and the package manager's output go
+	Interactive bool      // somebody sits at In and Out
+	// Privileged installs the packages with apt-get through sudo. It is called when this process is not root.
+	Privileged func(ctx context.Context, packages []string) error
+}
+
+// Ensure installs what is missing of the needs. On a terminal it asks first. Without one it installs only as root
+// with apt-get, and otherwise returns an error that names what is missing and the command that installs it.
+func (installer Installer) Ensure(ctx context.Context, needs ...Need) error {
+	missing, problems := missingOf(needs)
+	if len(missing) == 0 {
+		return nil
+	}
+	manager := detectManager()
+	packages := manager.packages(missing)
+	if manager.name == "" {
+		return fmt.Errorf("%w\ninstall it with this machine's package manager and try again", problems)
+	}
+	byHand := fmt.Errorf("%w\ninstall it and try again: %s", problems, manager.command(packages))
+	switch {
+	case installer.Interactive:
+		if !installer.confirm(fmt.Sprintf("Install %s with %s?", strings.Join(packages, ", "), manager.name)) {
+			return byHand
+		}
+	case manager.name == "apt-get" && os.Geteuid() == 0:
+		_, _ = fmt.Fprintf(installer.Out, "installing %s with apt-get\n", strings.Join(packages, ", "))
+	default:
+		return byHand
+	}
+	if err := installer.install(ctx, manager, packages); err != nil {
+		return err
+	}
+	if still, problems := missingOf(missing); len(still) > 0 {
+		return fmt.Errorf("%w\n%s has installed %s, which did not help", problems, manager.name, strings.Join(packages, ", "))
+	}
+	return nil
+}
+
+func missingOf(needs []Need) (missing []Need, problems error) {
+	var errs []error
+	for _, need := range needs {
+		if err := need.Find(); err != nil {
+			missing = append(missing, need)
+			errs = append(errs, err)
+		}
+	}
+	return missing, errors.Join(errs...)
+}
+
+func (installer Installer) confirm(question string) bool {
+	_, _ = fmt.Fprintf(installer.Out, "%s [Y/n] ", question)
+	line, err := bufio.NewReader(installer.In).ReadString('\n')
+	if err != nil {
+		return false
+	}
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "" || answer == "y" || answer == "yes"
+}
+
+func (installer Installer) install(ctx context.Context, manager manager, packages []string) error {
+	switch {
+	case manager.name == "brew":
+		return runTo(ctx, installer.Out, nil, "brew", append([]string{"install"}, packages...)...)
+	case os.Geteuid() == 0:
+		return AptInstall(ctx, installer.Out, packages)
+	default:
+		return installer.Privileged(ctx, packages)
+	}
+}
+
+type manager struct{ name string }
+
+// detectManager returns the machine's package manager, or one without a name.
+func detectManager() manager {
+	for _, name := range []string{"apt-get", "brew"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return manager{name}
+		}
+	}
+	return manager{}
+}
+
+func (manager manager) packages(needs []Need) []string {
+	var packages []string
+	for _, need := range needs {
+		if manager.name == "brew" {
+			packages = append(packages, need.Brew...)
+		} else {
+			packages = append(packages, need.Apt...)
+		}
+	}
+	return packages
+}
+
+func (manager manager) command(packages []string) string {
+	list := strings.Join(packages, " ")
+	switch {
+	case manager.name == "brew":
+		return "brew install " + list
+	case os.Geteuid() == 0:
+		return "apt-get install " + list
+	default:
+		return "sudo apt-get install " + list
+	}
+}
+
+func runTo(ctx context.Context, out io.Writer, env []string, name string, args ...string) error {
+	command := exec.CommandContext(ctx, name, args...)
+	command.Env = append(os.Environ(), env...)
+	command.Stdout, command.Stderr = out, out
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"systemscale/scripts/internal/cluster"
+	"systemscale/scripts/internal/gateway"
+)
+
+type downCommand struct {
+	Purge bool `help:"Also remove .run with the database, the samples and the logs."`
+}
+
+func (downCommand) Help() string {
+	return "Example:\n\n  stack down --purge"
+}
+
+// Run stops what up has started and nothing else, in the reverse order. Nothing running is no error.
+func (command downCommand) Run(ctx context.Context, location location, console console) error {
+	if _, err := os.Stat(location.State); errors.Is(err, os.ErrNotExist) {
+		console.print("nothing runs")
+		return nil
+	}
+	release, err := lock(location.State)
+	if err != nil {
+		return err
+	}
+	defer release()
+	state, err := readState(location.State)
+	if err != nil {
+		return err
+	}
+	stack := &stack{location: location, console: console, state: state}
+	if err := stack.down(ctx); err != nil {
+		return err
+	}
+	if !command.Purge {
+		return nil
+	}
+	for _, directory := range append(stack.Outside, location.State) {
+		if err := os.RemoveAll(directory); err != nil {
+			return fmt.Errorf("purge: %w", err)
+		}
+	}
+	console.print("removed %s", location.State)
+	return nil
+}
+
+func (stack *stack) down(ctx context.Context) error {
+	any := false
+	if stack.Gateway.Process.Alive() {
+		any = true
+		if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
+			return err
+		}
+		stack.print("NGINX stopped")
+	}
+	var drained sync.WaitGroup
+	errs := make([]error, len(stack.Instances))
+	for i, instance := range stack.Instances {
+		if !instance.Process.Alive() {
+			continue
+		}
+		any = true
+		drained.Go(func() { errs[i] = stopInstance(ctx, instance) })
+	}
+	drained.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if any {
+		stack.print("API stopped")
+	}
+	if stack.Postgres.Process.Alive() {
+		any = true
+		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
+			return err
+		}
+		stack.print("Postgres stopped")
+	}
+	if !any {
+		stack.print("nothing runs")
+	}
+	return nil
+}

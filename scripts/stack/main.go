@@ -1,0 +1,177 @@
+// Command stack runs the whole of systemScale on one machine: a private Postgres, the ETL, two API instances and NGINX,
+// all on loopback addresses and all under .run/. People call it through ./scripts/task.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"systemscale/scripts/internal/program"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	err := run(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr})
+	var code exitCode
+	switch {
+	case errors.As(err, &code):
+		os.Exit(int(code))
+	case err != nil:
+		_, _ = fmt.Fprintln(os.Stderr, "stack:", err)
+		os.Exit(1)
+	}
+}
+
+// console is where a command reads and writes.
+type console struct {
+	in       *os.File
+	out, err io.Writer
+}
+
+// say reports progress: one line, away from the command's result.
+func (console console) say(format string, values ...any) {
+	_, _ = fmt.Fprintf(console.err, format+"\n", values...)
+}
+
+// print writes a line of the command's result.
+func (console console) print(format string, values ...any) {
+	_, _ = fmt.Fprintf(console.out, format+"\n", values...)
+}
+
+// exitCode ends the program with the exit code of the command that it ran, which has said why itself.
+type exitCode int
+
+func (code exitCode) Error() string { return fmt.Sprintf("exit status %d", int(code)) }
+
+// location is where the project and what it leaves behind are. Both paths are absolute.
+type location struct {
+	Root  string `help:"The project's directory; found from the working directory if not given." placeholder:"DIR"`
+	State string `help:"Where everything that runs keeps its files (default: .run in the project)." placeholder:"DIR"`
+}
+
+func (location *location) resolve() error {
+	var err error
+	if location.Root == "" {
+		if location.Root, err = projectRoot("."); err != nil {
+			return err
+		}
+	}
+	if location.Root, err = filepath.Abs(location.Root); err != nil {
+		return err
+	}
+	if location.State == "" {
+		location.State = filepath.Join(location.Root, ".run")
+	}
+	location.State, err = filepath.Abs(location.State)
+	return err
+}
+
+// projectRoot returns the nearest directory, from the one given upwards, that holds this module's go.mod.
+func projectRoot(from string) (string, error) {
+	directory, err := filepath.Abs(from)
+	if err != nil {
+		return "", err
+	}
+	for at := directory; ; at = filepath.Dir(at) {
+		text, err := os.ReadFile(filepath.Join(at, "go.mod"))
+		if err == nil && strings.HasPrefix(string(text), "module systemscale\n") {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%s is not inside the project: go there, or name the project with --root", directory)
+		}
+	}
+}
+
+type commandLine struct {
+	location
+
+	Up          upCommand          `cmd:"" help:"Start everything, load a catalog, and return."`
+	Down        downCommand        `cmd:"" help:"Stop what up started."`
+	Status      statusCommand      `cmd:"" help:"Show what runs, and where."`
+	Postgres    postgresCommand    `cmd:"" help:"Run a command with a throwaway Postgres."`
+	Install     installCommand     `cmd:"" help:"Install what the tests need."`
+	AptPackages aptPackagesCommand `cmd:"" hidden:"" help:"As root: install Debian packages without starting their services."`
+}
+
+// run is the program without its process. The context ends when the program is to stop.
+func run(ctx context.Context, arguments []string, console console) error {
+	var command commandLine
+	parser, err := kong.New(&command, kong.Name("stack"), kong.Writers(console.out, console.err),
+		kong.Description("Runs systemScale on this machine: Postgres, ETL, API and NGINX, all under .run/."),
+		kong.UsageOnError())
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(arguments)
+	if err != nil {
+		return fmt.Errorf("%w (stack --help shows how it is called)", err)
+	}
+	if err := command.resolve(); err != nil {
+		return err
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return parsed.Run(command.location, console)
+}
+
+type installCommand struct {
+	Bench bool `help:"Also install the load generator that the benchmarks use."`
+}
+
+func (installCommand) Help() string {
+	return "Example:\n\n  stack install --bench"
+}
+
+// Run installs PostgreSQL, NGINX, shellcheck and a C compiler where they are missing.
+func (command installCommand) Run(ctx context.Context, console console) error {
+	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler}
+	if command.Bench {
+		needs = append(needs, program.NeedWrk)
+	}
+	return installer(console).Ensure(ctx, needs...)
+}
+
+func installer(console console) program.Installer {
+	return program.Installer{
+		In: console.in, Out: console.err,
+		Interactive: term.IsTerminal(int(console.in.Fd())),
+		Privileged: func(ctx context.Context, packages []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			// In this process's own group, because sudo asks for a password on the terminal.
+			command := exec.CommandContext(ctx, "sudo", append([]string{self, "apt-packages"}, packages...)...)
+			command.Stdin, command.Stdout, command.Stderr = console.in, console.err, console.err
+			if err := command.Run(); err != nil {
+				return fmt.Errorf("install as root: %w", err)
+			}
+			return nil
+		},
+	}
+}
+
+type aptPackagesCommand struct {
+	Packages []string `arg:""`
+}
+
+func (aptPackagesCommand) Help() string {
+	return "Example:\n\n  sudo stack apt-packages postgresql nginx"
+}
+
+// Run installs the packages. Only root can.
+func (command aptPackagesCommand) Run(ctx context.Context, console console) error {
+	return program.AptInstall(ctx, console.err, command.Packages)
+}

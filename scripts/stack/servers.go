@@ -1,0 +1,416 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/scripts/internal/cluster"
+	"systemscale/scripts/internal/gateway"
+	"systemscale/scripts/internal/process"
+	"systemscale/scripts/internal/program"
+	"systemscale/sql"
+)
+
+// databaseName is the database that the stack's cluster holds.
+const databaseName = "systemscale"
+
+// accounts are the users that the servers run as; nil means the one who runs this.
+type accounts struct{ postgres, nginx *process.Account }
+
+// placeServers decides where the servers' files and sockets are, and makes the directories. That is under .run unless the
+// users that the servers run as may not go there, or the path is too long for a socket.
+func (stack *stack) placeServers() (accounts, error) {
+	var found accounts
+	var err error
+	if found.postgres, err = process.Unprivileged(cluster.Accounts...); err != nil {
+		return found, err
+	}
+	if found.nginx, err = process.Unprivileged(gateway.Accounts...); err != nil {
+		return found, err
+	}
+	if stack.Servers == "" {
+		stack.Servers = stack.State
+		blocked := found.postgres.Blocked(stack.State)
+		if blocked == "" {
+			blocked = found.nginx.Blocked(stack.State)
+		}
+		if blocked != "" {
+			// Unlike /tmp this is not emptied when the machine starts.
+			if stack.Servers, err = stack.makeOutside("/var/tmp"); err != nil {
+				return found, err
+			}
+			stack.say("only root may enter %s: Postgres and NGINX keep their files in %s", blocked, stack.Servers)
+		}
+	}
+	if _, err := os.Stat(stack.Sockets); stack.Sockets == "" || err != nil {
+		stack.Sockets = filepath.Join(stack.Servers, "run")
+		if !fitsSocket(stack.Sockets) {
+			if stack.Sockets, err = stack.makeOutside(os.TempDir()); err != nil {
+				return found, err
+			}
+		}
+	}
+	for _, directory := range []struct {
+		path  string
+		owner *process.Account
+	}{
+		{stack.Sockets, nil},
+		{filepath.Join(stack.Servers, "postgres"), found.postgres},
+		{filepath.Join(stack.Sockets, "postgres"), found.postgres},
+		{filepath.Join(stack.Servers, "nginx"), found.nginx},
+		{filepath.Join(stack.Sockets, "nginx"), found.nginx},
+	} {
+		if err := directory.owner.MakeDirectory(directory.path, 0o755); err != nil {
+			return found, fmt.Errorf("make room for the servers: %w", err)
+		}
+	}
+	return found, stack.save()
+}
+
+// makeOutside makes a directory that the stack owns though it is not under .run. Its name cannot be foreseen, so
+// nobody else can have prepared it.
+func (stack *stack) makeOutside(parent string) (string, error) {
+	path, err := os.MkdirTemp(parent, "systemscale-")
+	if err != nil {
+		return "", fmt.Errorf("make room outside %s: %w", stack.State, err)
+	}
+	stack.Outside = append(stack.Outside, path)
+	return path, os.Chmod(path, 0o755)
+}
+
+// database is how the programs reach the stack's database.
+type database struct{ etlURL, apiURL string }
+
+func (stack *stack) startPostgres(ctx context.Context, account *process.Account) (database, error) {
+	directory := filepath.Join(stack.Servers, "postgres", "data")
+	major := cluster.MajorOf(directory)
+	installation, err := program.FindPostgres(major)
+	if err != nil {
+		if major != 0 {
+			err = fmt.Errorf("%w\nthe catalog in %s was made by that version: install it again, or start afresh with ./scripts/task down -- --purge", err, directory)
+		}
+		return database{}, err
+	}
+	settings, err := os.ReadFile(filepath.Join(stack.Root, "infra", "postgres", "postgresql.conf"))
+	if err != nil {
+		return database{}, fmt.Errorf("read Postgres's settings: %w", err)
+	}
+	if major == 0 {
+		stack.Passwords = passwords{Superuser: cluster.NewPassword(), ETL: cluster.NewPassword(), API: cluster.NewPassword()}
+		stack.Catalog = catalog{}
+		if err := stack.save(); err != nil {
+			return database{}, err
+		}
+	} else if stack.Passwords == (passwords{}) {
+		return database{}, fmt.Errorf("%s holds a cluster, but its password is gone with %s: start afresh with ./scripts/task down -- --purge", directory, stack.path)
+	}
+	server := cluster.Cluster{
+		Postgres: installation, Directory: directory, Sockets: filepath.Join(stack.Sockets, "postgres"),
+		Port: stack.Postgres.Port, Loopback: true, Log: filepath.Join(stack.logs(), "postgres.log"),
+		Password: stack.Passwords.Superuser, Settings: string(settings), Account: account,
+	}
+	if err := server.Create(ctx); err != nil {
+		return database{}, err
+	}
+	if !stack.Postgres.Process.Alive() {
+		if stack.Postgres.Process, err = server.Adopt(); err != nil {
+			return database{}, err
+		}
+	}
+	running := stack.Postgres.Process.Alive()
+	if !running {
+		if server.Port, err = freePort(max(server.Port, firstPostgresPort)); err != nil {
+			return database{}, err
+		}
+	}
+	changed, err := server.Configure()
+	if err != nil {
+		return database{}, err
+	}
+	if running && changed {
+		stack.say("restarting Postgres, whose settings have changed")
+		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
+			return database{}, err
+		}
+	}
+	if !running || changed {
+		started, err := server.Start(ctx)
+		if err != nil {
+			return database{}, err
+		}
+		stack.Postgres = postgres{started.Identity, server.Port}
+		if !running {
+			stack.onUndo(func(ctx context.Context) error { return cluster.Stop(ctx, started.Identity) })
+		}
+		if err := stack.save(); err != nil {
+			return database{}, err
+		}
+		stack.say("Postgres %d runs on port %d", installation.Version.Major, server.Port)
+	}
+	if err := stack.createDatabase(ctx, server); err != nil {
+		return database{}, err
+	}
+	return database{
+		etlURL: server.URL(sql.RoleETL, stack.Passwords.ETL, databaseName),
+		apiURL: server.URL(sql.RoleAPI, stack.Passwords.API, databaseName),
+	}, nil
+}
+
+// createDatabase makes the roles and the database where they are missing, and sets the passwords to those that we know.
+func (stack *stack) createDatabase(ctx context.Context, server cluster.Cluster) error {
+	config, err := pgx.ParseConfig(server.URL(cluster.Superuser, stack.Passwords.Superuser, "postgres"))
+	if err != nil {
+		return fmt.Errorf("prepare the database: %w", err)
+	}
+	// Statements with passwords stay out of the log, even when they are slow or fail.
+	config.RuntimeParams["log_min_duration_statement"] = "-1"
+	config.RuntimeParams["log_min_error_statement"] = "panic"
+	connection, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("prepare the database: %w", err)
+	}
+	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }()
+
+	if _, err := connection.Exec(ctx, sql.Bootstrap); err != nil {
+		return fmt.Errorf("create the roles: %w", err)
+	}
+	for role, password := range map[string]string{sql.RoleETL: stack.Passwords.ETL, sql.RoleAPI: stack.Passwords.API} {
+		var statement string
+		if err := connection.QueryRow(ctx, sql.Query("stack_format_password"), role, password).Scan(&statement); err != nil {
+			return fmt.Errorf("set the password of %s: %w", role, err)
+		}
+		if _, err := connection.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("set the password of %s: %w", role, err)
+		}
+	}
+	var exists bool
+	if err := connection.QueryRow(ctx, sql.Query("stack_select_database"), databaseName).Scan(&exists); err != nil {
+		return fmt.Errorf("look for the database: %w", err)
+	}
+	if !exists {
+		if _, err := connection.Exec(ctx, sql.QueryFor("stack_create_database", "database", databaseName, "owner", sql.RoleETL)); err != nil {
+			return fmt.Errorf("create the database: %w", err)
+		}
+	}
+	return nil
+}
+
+// startInstances makes every API instance run the present binary. One after the other, so that while one is
+// replaced the others answer.
+func (stack *stack) startInstances(ctx context.Context, databaseURL string) error {
+	build, err := fingerprintFile(stack.binary("api"), databaseURL)
+	if err != nil {
+		return fmt.Errorf("look at the API's binary: %w", err)
+	}
+	for len(stack.Instances) < instanceCount {
+		stack.Instances = append(stack.Instances, instance{})
+	}
+	for i := range stack.Instances {
+		present := &stack.Instances[i]
+		alive := present.Process.Alive()
+		if alive && present.Build == build && stack.awaitReady(ctx, *present, healthInstanceLimit) == nil {
+			continue
+		}
+		if alive {
+			stack.say("replacing API instance %d", i+1)
+			if err := stopInstance(ctx, *present); err != nil {
+				return err
+			}
+		}
+		if err := stack.startInstance(ctx, i, build, databaseURL, !alive); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (stack *stack) startInstance(ctx context.Context, i int, build, databaseURL string, fresh bool) error {
+	var taken []int
+	for j, other := range stack.Instances {
+		if j != i {
+			taken = append(taken, other.Port, other.Admin)
+		}
+	}
+	var err error
+	next := instance{Socket: filepath.Join(stack.Sockets, fmt.Sprintf("api-%d.sock", i+1)), Build: build}
+	if next.Port, err = freePort(max(stack.Instances[i].Port, firstInstancePort+i), taken...); err != nil {
+		return err
+	}
+	if next.Admin, err = freePort(max(stack.Instances[i].Admin, firstAdminPort+i), append(taken, next.Port)...); err != nil {
+		return err
+	}
+	// One that was killed leaves its socket behind.
+	if err := os.Remove(next.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a dead instance's socket: %w", err)
+	}
+	running, err := process.Daemon{
+		Name: fmt.Sprintf("API instance %d", i+1), Path: stack.binary("api"),
+		Args: []string{"--listen", "unix:" + next.Socket, "--listen", address(next.Port), "--admin", address(next.Admin)},
+		// Instances share the cores with NGINX and Postgres: with one thread each they served
+		// the most, and two of them use two cores.
+		Env: []string{"DATABASE_URL=" + databaseURL, "GOMAXPROCS=1"},
+		Dir: stack.State, Log: filepath.Join(stack.logs(), fmt.Sprintf("api-%d.log", i+1)),
+	}.Start()
+	if err != nil {
+		return err
+	}
+	next.Process = running.Identity
+	stack.Instances[i] = next
+	if fresh {
+		stack.onUndo(func(ctx context.Context) error { return stopInstance(ctx, next) })
+	}
+	if err := stack.save(); err != nil {
+		return err
+	}
+	if err := running.Await(ctx, readyInstanceLimit, func(ctx context.Context) error { return next.ready(ctx) }); err != nil {
+		return err
+	}
+	stack.say("API instance %d runs on port %d", i+1, next.Port)
+	return nil
+}
+
+// ready returns nil when the instance says that it can serve.
+func (instance instance) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address(instance.Admin)+"/ready", nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("/ready says %s", response.Status)
+	}
+	return nil
+}
+
+// awaitReady gives an instance that ran before some time to find its database again.
+func (stack *stack) awaitReady(ctx context.Context, instance instance, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := instance.ready(ctx)
+		if err == nil || !instance.Process.Alive() || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// stopInstance lets an instance drain. One that does not end by itself is killed: it holds nothing that could be lost.
+func stopInstance(ctx context.Context, instance instance) error {
+	err := process.Stop(ctx, instance.Process, syscall.SIGTERM, stopInstanceLimit)
+	if errors.Is(err, process.ErrStillRunning) {
+		err = process.Stop(ctx, instance.Process, syscall.SIGKILL, 5*time.Second)
+	}
+	if err != nil {
+		return fmt.Errorf("stop the API instance on port %d: %w", instance.Port, err)
+	}
+	if err := os.Remove(instance.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove an instance's socket: %w", err)
+	}
+	return nil
+}
+
+func (stack *stack) startGateway(ctx context.Context, account *process.Account, port int, forget bool) error {
+	installation, err := program.FindNGINX()
+	if err != nil {
+		return err
+	}
+	template, err := os.ReadFile(filepath.Join(stack.Root, "infra", "nginx", "nginx.conf.template"))
+	if err != nil {
+		return fmt.Errorf("read NGINX's configuration: %w", err)
+	}
+	front := gateway.Gateway{
+		NGINX: installation, Template: string(template), Prefix: filepath.Join(stack.Servers, "nginx"), Listen: address(port),
+		Sockets: filepath.Join(stack.Sockets, "nginx"), CacheTTL: cacheTTL, CacheSize: cacheSize,
+		Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
+	}
+	for _, instance := range stack.Instances {
+		front.Upstreams = append(front.Upstreams, "unix:"+instance.Socket)
+	}
+	changed, err := front.Configure(ctx)
+	if err != nil {
+		return err
+	}
+	if forget {
+		// What is cached is of another catalog; waiting for it to expire would puzzle people.
+		if err := front.Forget(); err != nil {
+			return err
+		}
+	}
+	if stack.Gateway.Process.Alive() {
+		if changed {
+			stack.say("NGINX takes its new configuration")
+			if err := gateway.Reload(stack.Gateway.Process); err != nil {
+				return err
+			}
+		}
+		err := front.AwaitReady(ctx)
+		if err == nil {
+			stack.Gateway.Port = port
+			return stack.save()
+		}
+		stack.say("NGINX does not answer (%v): restarting it", err)
+		if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
+			return err
+		}
+	}
+	running, err := front.Start(ctx)
+	if err != nil {
+		return err
+	}
+	stack.Gateway = gatewayRun{running.Identity, port}
+	stack.onUndo(func(ctx context.Context) error { return gateway.Stop(ctx, running.Identity) })
+	stack.say("NGINX runs on port %d", port)
+	return stack.save()
+}
+
+func (stack *stack) onUndo(stop func(context.Context) error) {
+	stack.started = append(stack.started, stop)
+}
+
+// writeEnvironment writes .run/env, which people and scripts source.
+func (stack *stack) writeEnvironment(database database, port int) error {
+	var instances, admins []string
+	for _, instance := range stack.Instances {
+		instances = append(instances, "http://"+address(instance.Port))
+		admins = append(admins, "http://"+address(instance.Admin))
+	}
+	installation, err := program.FindPostgres(cluster.MajorOf(filepath.Join(stack.Servers, "postgres", "data")))
+	if err != nil {
+		return err
+	}
+	text, err := formatEnvironment([]variable{
+		{"DATABASE_URL", database.etlURL},
+		{"API_DATABASE_URL", database.apiURL},
+		{"GATEWAY_URL", "http://" + address(port)},
+		{"API_URLS", strings.Join(instances, ",")},
+		{"ADMIN_URLS", strings.Join(admins, ",")},
+		{"POSTGRES_BIN", installation.Bin},
+		{"POSTGRES_DIRECTORY", filepath.Join(stack.Servers, "postgres", "data")},
+		{"NGINX_DIRECTORY", filepath.Join(stack.Servers, "nginx")},
+	})
+	if err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(stack.State, "env"), text)
+}

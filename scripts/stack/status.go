@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"systemscale/scripts/internal/process"
+)
+
+type statusCommand struct{}
+
+func (statusCommand) Help() string {
+	return "Example:\n\n  stack status"
+}
+
+// Run prints a line for each server: what it is, whether it runs, and where.
+func (statusCommand) Run(ctx context.Context, location location, console console) error {
+	state, err := readState(location.State)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(console.out, 0, 0, 2, ' ', 0)
+	row := func(name string, identity process.Identity, where string) {
+		if !identity.Alive() {
+			_, _ = fmt.Fprintf(table, "%s\tstopped\t\t\n", name)
+			return
+		}
+		_, _ = fmt.Fprintf(table, "%s\truns\tpid %d\t%s\n", name, identity.PID, where)
+	}
+	row("Postgres", state.Postgres.Process, address(state.Postgres.Port))
+	for i, instance := range state.Instances {
+		where := fmt.Sprintf("http://%s  admin http://%s", address(instance.Port), address(instance.Admin))
+		if err := instance.ready(ctx); err != nil {
+			where += "  not ready"
+		}
+		row(fmt.Sprintf("API %d", i+1), instance.Process, where)
+	}
+	row("NGINX", state.Gateway.Process, "http://"+address(state.Gateway.Port))
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if state.Catalog.Directory != "" {
+		console.print("catalog   from %s", state.Catalog.Directory)
+	}
+	return nil
+}
+
+// welcome says what to open.
+func (stack *stack) welcome() {
+	gateway := "http://" + address(stack.Gateway.Port)
+	stack.print(`
+The catalog from %s is served at %s
+
+  curl '%[2]s/products?page=1&count=5'
+  curl %[2]s/products/1
+  curl %[2]s/products/1/styles
+  curl %[2]s/products/1/related
+  curl -i %[2]s/api/fec2/any/products/1      the paths that existing clients use; X-Cache says HIT or MISS
+
+Addresses for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, stack.Catalog.Directory, gateway, stack.State)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"systemscale/scripts/internal/cluster"
+)
+
+type postgresCommand struct {
+	Command []string `arg:"" passthrough:"" help:"The command and its arguments."`
+}
+
+func (postgresCommand) Help() string {
+	return "The command finds the URL of the superuser in TEST_DATABASE_URL. When it ends, or a signal arrives, the server is " +
+		"stopped and its files are removed; the exit code is the command's.\n\nExample:\n\n  stack postgres -- go test ./sql/..."
+}
+
+// Run starts a throwaway cluster, runs the command, and takes the cluster away whatever happens.
+func (command postgresCommand) Run(ctx context.Context, location location, console console) (err error) {
+	if len(command.Command) > 0 && command.Command[0] == "--" {
+		command.Command = command.Command[1:]
+	}
+	if len(command.Command) == 0 {
+		return errors.New("no command given, such as: stack postgres -- go test ./sql/...")
+	}
+	settings, err := os.ReadFile(filepath.Join(location.Root, "infra", "postgres", "postgresql.conf"))
+	if err != nil {
+		return fmt.Errorf("read Postgres's settings: %w", err)
+	}
+	// Until the cluster is gone no signal ends this program.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	url, remove, err := cluster.Throwaway(ctx, string(settings))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+
+	child := exec.Command(command.Command[0], command.Command[1:]...)
+	child.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
+	child.Stdin, child.Stdout, child.Stderr = console.in, console.out, console.err
+	if err := child.Start(); err != nil {
+		return fmt.Errorf("run %s: %w", command.Command[0], err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }()
+	for {
+		select {
+		case received := <-signals:
+			// The terminal has sent its Ctrl-C to the child as well.
+			if received != syscall.SIGINT || !term.IsTerminal(int(console.in.Fd())) {
+				_ = child.Process.Signal(received) // it may have ended meanwhile
+			}
+		case err := <-ended:
+			return codeOf(err)
+		}
+	}
+}
+
+// codeOf turns the end of a command into this program's exit code, as a shell does: 128 and the number for a signal.
+func codeOf(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return exitCode(128 + int(status.Signal()))
+	}
+	return exitCode(exit.ExitCode())
+}

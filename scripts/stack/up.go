@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"systemscale/scripts/internal/program"
+)
+
+const (
+	defaultGatewayPort  = 8080
+	defaultProducts     = 10_000
+	firstPostgresPort   = 54320
+	firstInstancePort   = 8081
+	firstAdminPort      = 8181
+	instanceCount       = 2
+	cacheTTL            = 10 * time.Second
+	cacheSize           = "2g"
+	stopInstanceLimit   = 15 * time.Second // its pause and its drain take 11
+	readyInstanceLimit  = 30 * time.Second
+	healthInstanceLimit = 10 * time.Second // for one that runs, while a restarted Postgres comes back to it
+)
+
+type upCommand struct {
+	CSV         string `name:"csv" help:"Load this directory's CSV files instead of a generated sample." placeholder:"DIR"`
+	Products    int    `help:"Generate this many products (default: 10000)." placeholder:"N"`
+	GatewayPort int    `help:"Port for clients, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
+}
+
+func (upCommand) Help() string {
+	return "Without --csv and --products a catalog that is already loaded stays as it is.\n\nExamples:\n\n" +
+		"  stack up\n\n  stack up --csv ../my-csvs --gateway-port 8090"
+}
+
+// stack is one run of up or down.
+type stack struct {
+	location
+	console
+	*state
+
+	started []func(context.Context) error // undoes what this run has started, in the order of starting
+}
+
+// Run starts whatever does not run yet. When it fails or is interrupted, what it has started is stopped again.
+func (command upCommand) Run(ctx context.Context, location location, console console) error {
+	if command.CSV != "" && command.Products != 0 {
+		return errors.New("CSV and PRODUCTS exclude each other: load your own files, or a sample of some size")
+	}
+	if command.Products < 0 {
+		return fmt.Errorf("PRODUCTS=%d: there must be one product at least", command.Products)
+	}
+	if command.CSV != "" { // before anything is installed or started
+		var err error
+		if command.CSV, err = filepath.Abs(command.CSV); err != nil {
+			return err
+		}
+		if _, _, err := describeFiles(command.CSV); err != nil {
+			return err
+		}
+	}
+	if err := installer(console).Ensure(ctx, program.NeedPostgres, program.NeedNGINX); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(location.State, 0o755); err != nil {
+		return fmt.Errorf("make room for the stack: %w", err)
+	}
+	release, err := lock(location.State)
+	if err != nil {
+		return err
+	}
+	defer release()
+	state, err := readState(location.State)
+	if err != nil {
+		return err
+	}
+	stack := &stack{location: location, console: console, state: state}
+	if err := stack.up(ctx, command); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("interrupted: %w", err)
+		}
+		return errors.Join(err, stack.undo(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+func (stack *stack) undo(ctx context.Context) error {
+	if len(stack.started) == 0 {
+		return nil
+	}
+	stack.say("stopping what was started")
+	var errs []error
+	for _, stop := range slices.Backward(stack.started) {
+		errs = append(errs, stop(ctx))
+	}
+	return errors.Join(errors.Join(errs...), stack.save())
+}
+
+func (stack *stack) up(ctx context.Context, command upCommand) error {
+	port := command.GatewayPort
+	if port == 0 {
+		port = stack.Gateway.Port
+	}
+	if port == 0 {
+		port = defaultGatewayPort
+	}
+	if stack.Gateway.Port != port || !stack.Gateway.Process.Alive() {
+		if err := claimGatewayPort(port); err != nil {
+			return err
+		}
+	}
+	chosen, err := stack.choose(command)
+	if err != nil {
+		return err
+	}
+	if chosen.wanted || !stack.Postgres.Process.Alive() {
+		if err := requireSpace(stack.State, chosen.space); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(stack.logs(), 0o755); err != nil {
+		return fmt.Errorf("make room for logs: %w", err)
+	}
+	if err := stack.build(ctx); err != nil {
+		return err
+	}
+	accounts, err := stack.placeServers()
+	if err != nil {
+		return err
+	}
+	database, err := stack.startPostgres(ctx, accounts.postgres)
+	if err != nil {
+		return err
+	}
+	if err := stack.tool(ctx, database.etlURL, "etl", "migrate"); err != nil {
+		return err
+	}
+	if chosen.wanted {
+		if err := stack.load(ctx, database.etlURL, chosen); err != nil {
+			return err
+		}
+	}
+	if err := stack.startInstances(ctx, database.apiURL); err != nil {
+		return err
+	}
+	if err := stack.startGateway(ctx, accounts.nginx, port, chosen.wanted); err != nil {
+		return err
+	}
+	if err := stack.writeEnvironment(database, port); err != nil {
+		return err
+	}
+	stack.welcome()
+	return nil
+}
+
+func (stack *stack) logs() string              { return filepath.Join(stack.State, "log") }
+func (stack *stack) binary(name string) string { return filepath.Join(stack.State, "bin", name) }
+
+// build builds the programs and puts those in place that have changed. Each takes its place in one step, so
+// that one that runs is not disturbed.
+func (stack *stack) build(ctx context.Context) error {
+	fresh := stack.binary("fresh")
+	if err := os.MkdirAll(fresh, 0o755); err != nil {
+		return fmt.Errorf("make room for the programs: %w", err)
+	}
+	stack.say("building the programs")
+	command := exec.CommandContext(ctx, "go", "build", "-o", fresh+"/", "./etl", "./api", "./scripts/generate")
+	command.Dir = stack.Root
+	command.Stdout, command.Stderr = stack.err, stack.err
+	if err := runGently(command); err != nil {
+		return fmt.Errorf("build the programs: %w", err)
+	}
+	for _, name := range []string{"etl", "api", "generate"} {
+		if err := os.Rename(filepath.Join(fresh, name), stack.binary(name)); err != nil {
+			return fmt.Errorf("put %s in place: %w", name, err)
+		}
+	}
+	return os.Remove(fresh)
+}
+
+// runGently runs a child that, when ctx ends, gets one signal from here and none from the terminal: for the ETL a
+// second one would mean to give up cleaning.
+func runGently(command *exec.Cmd) error {
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 30 * time.Second
+	return command.Run()
+}
+
+// tool runs one of the built programs with its output on the console. The database's URL holds a password and
+// therefore goes where ps does not show it.
+func (stack *stack) tool(ctx context.Context, databaseURL, name string, arguments ...string) error {
+	command := exec.CommandContext(ctx, stack.binary(name), arguments...)
+	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
+	command.Dir = stack.Root
+	command.Stdout, command.Stderr = stack.out, stack.err
+	if err := runGently(command); err != nil {
+		return fmt.Errorf("%s %s: %w", name, arguments[0], err)
+	}
+	return nil
+}
