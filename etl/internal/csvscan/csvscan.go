@@ -33,11 +33,12 @@ const (
 
 // Field is one field of a record. Text aliases the scanner's buffers and is valid until the next call to Scan.
 type Field struct {
-	Text   []byte // without the quotes around it, and with doubled quotes made one
-	Quoted bool
-	Damage Damage
-	// Unescaped says that doubled quotes were made one, so Text holds a quote.
-	Unescaped bool
+	Text      []byte // without the quotes around it, and with doubled quotes made one
+	Int       int64  // what Text says, if it is a Number
+	Number    bool   // bare, and nothing but 1 to 18 digits: most fields of a dump are, and are read in passing
+	Quoted    bool
+	Unescaped bool // doubled quotes were made one, so Text holds a quote
+	Damage    Damage
 }
 
 // Dialect says how the file is written.
@@ -302,7 +303,16 @@ func (s *Scanner) unescape(line []byte, open, closing int) ([]byte, int) {
 
 // bare cuts the field without quotes that begins at line[at].
 func (s *Scanner) bare(line []byte, at int) (Field, int) {
-	next, damage := at, Sound
+	next, number := at, int64(0)
+	for next < len(line) && line[next]-'0' <= 9 {
+		number = number*10 + int64(line[next]-'0')
+		next++
+	}
+	if next == len(line) || line[next] == s.delimiter {
+		// Beyond 18 digits number may have overflowed.
+		return Field{Text: line[at:next:next], Int: number, Number: next-at <= 18 && next > at}, next
+	}
+	damage := Sound
 	for next < len(line) && line[next] != s.delimiter {
 		if line[next] == '"' {
 			damage = BareQuote

@@ -107,18 +107,26 @@ type Reader struct {
 	scanner *csvscan.Scanner
 	rejects Sink
 
-	width    int   // fields in the header
-	fields   []int // of each column, its index in the record
-	filters  [][]byte
-	filtered []int64 // by filter
-	repaired []int64 // by repair
-	closed   int64   // quotes
-	read     int64
-	used     int64
-	rejected map[Reason]int64
+	width        int      // fields in the header
+	columns      []column // as in spec
+	numberIsNull bool     // the bare field that stands for null is a number
+	filters      [][]byte
+	filtered     []int64 // by filter
+	repaired     []int64 // by repair
+	closed       int64   // quotes
+	read         int64
+	used         int64
+	rejected     map[Reason]int64
 
 	row     Row
 	scratch []byte // repaired texts of the row
+}
+
+// column is what converting needs of a declared column, close together.
+type column struct {
+	field    int // index in the record
+	kind     shape.Type
+	nullable bool
 }
 
 // NewReader returns a Reader of the file behind input, after reading its header. A header that lacks a declared
@@ -129,13 +137,14 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		dialect:  dialect,
 		scanner:  csvscan.New(input, csvscan.Dialect{Delimiter: dialect.Delimiter, TrimSpaces: dialect.TrimSpaces}),
 		rejects:  rejects,
-		fields:   make([]int, len(spec.Columns)),
+		columns:  make([]column, len(spec.Columns)),
 		filtered: make([]int64, len(spec.Filters)),
 		repaired: make([]int64, len(spec.Repairs)),
 		rejected: map[Reason]int64{},
 	}
 	if dialect.Null != "" {
 		r.null = []byte(dialect.Null)
+		_, r.numberIsNull = parseInt(r.null)
 	}
 	r.row.Values = make([]Value, len(spec.Columns))
 	for _, filter := range spec.Filters {
@@ -159,16 +168,16 @@ func (r *Reader) header() error {
 		names = append(names, string(field.Text))
 	}
 	r.width = len(names)
-	for i, column := range r.spec.Columns {
-		at := slices.Index(names, column.Name)
+	for i, declared := range r.spec.Columns {
+		at := slices.Index(names, declared.Name)
 		if at < 0 {
 			return &FileError{r.spec.File, r.scanner.Line(), fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
-				column.Name, abbreviate([]byte(strings.Join(names, ", "))), r.spec.Name)}
+				declared.Name, abbreviate([]byte(strings.Join(names, ", "))), r.spec.Name)}
 		}
-		if slices.Contains(names[at+1:], column.Name) {
-			return &FileError{r.spec.File, r.scanner.Line(), fmt.Sprintf("the header has the column %q twice", column.Name)}
+		if slices.Contains(names[at+1:], declared.Name) {
+			return &FileError{r.spec.File, r.scanner.Line(), fmt.Sprintf("the header has the column %q twice", declared.Name)}
 		}
-		r.fields[i] = at
+		r.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable}
 	}
 	return nil
 }
@@ -252,7 +261,7 @@ func (r *Reader) reject(reason Reason, column int) error {
 // drop reports whether a filter drops the row, and counts it under the first one that does.
 func (r *Reader) drop() bool {
 	for i, filter := range r.spec.Filters {
-		if bytes.Equal(r.scanner.Fields()[r.fields[filter.Column]].Text, r.filters[i]) {
+		if bytes.Equal(r.scanner.Fields()[r.columns[filter.Column].field].Text, r.filters[i]) {
 			r.filtered[i]++
 			return true
 		}
@@ -282,9 +291,13 @@ func (r *Reader) convert() (Reason, int) {
 		return FieldCount, -1
 	}
 	r.scratch = r.scratch[:0]
-	for i := range r.spec.Columns {
-		column, field := &r.spec.Columns[i], &fields[r.fields[i]]
-		value := &r.row.Values[i]
+	for i := range r.columns {
+		column := &r.columns[i]
+		field, value := &fields[column.field], &r.row.Values[i]
+		if field.Number && column.kind == shape.Int && !r.numberIsNull {
+			value.Int, value.Null = field.Int, false
+			continue
+		}
 		switch field.Damage {
 		case csvscan.TextAfterQuote:
 			return TextAfterQuote, i
@@ -292,14 +305,14 @@ func (r *Reader) convert() (Reason, int) {
 			return BareQuote, i
 		}
 		if value.Null = !field.Quoted && r.isNull(field.Text); value.Null {
-			if !column.Nullable {
+			if !column.nullable {
 				return NullValue, i
 			}
 			value.Int, value.Text = 0, nil
 			continue
 		}
 		value.Plain = plain && !field.Unescaped
-		if reason := convert(column.Type, field.Text, value); reason != "" {
+		if reason := convert(column.kind, field.Text, value); reason != "" {
 			return reason, i
 		}
 	}
@@ -318,7 +331,9 @@ func (r *Reader) isNull(text []byte) bool {
 }
 
 // columnOf returns the index of the column that is read from a field, or -1.
-func (r *Reader) columnOf(field int) int { return slices.Index(r.fields, field) }
+func (r *Reader) columnOf(field int) int {
+	return slices.IndexFunc(r.columns, func(c column) bool { return c.field == field })
+}
 
 func (r *Reader) repair(i int) {
 	repair := &r.spec.Repairs[i]
