@@ -13,15 +13,17 @@ import (
 	"golang.org/x/term"
 
 	"systemscale/scripts/internal/cluster"
+	"systemscale/scripts/internal/program"
 )
 
 type postgresCommand struct {
+	Durable bool     `help:"Run it as durably as production, and in /var/tmp, which is a disk. For measuring."`
 	Command []string `arg:"" passthrough:"" help:"The command and its arguments."`
 }
 
 func (postgresCommand) Help() string {
 	return "The command finds the URL of the superuser in TEST_DATABASE_URL. When it ends, or a signal arrives, the server is " +
-		"stopped and its files are removed; the exit code is the command's.\n\nExample:\n\n  stack postgres -- go test ./sql/..."
+		"stopped and its files are removed; the exit code is the command's.\n\nExample:\n\n  stack postgres -- go test ./sql/...\n\n  stack postgres --durable -- go run ./scripts/bench api"
 }
 
 // Run starts a throwaway cluster, runs the command, and takes the cluster away whatever happens.
@@ -40,7 +42,12 @@ func (command postgresCommand) Run(ctx context.Context, location location, conso
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	url, remove, err := cluster.Throwaway(ctx, string(settings))
+	parent, purpose := "", cluster.Testing
+	if command.Durable {
+		// The system's temporary directory may be memory.
+		parent, purpose = "/var/tmp", cluster.Measuring
+	}
+	url, remove, err := cluster.Throwaway(ctx, parent, string(settings), purpose)
 	if err != nil {
 		return err
 	}
@@ -48,6 +55,10 @@ func (command postgresCommand) Run(ctx context.Context, location location, conso
 
 	child := exec.Command(command.Command[0], command.Command[1:]...)
 	child.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
+	if postgres, err := program.FindPostgres(0); err == nil {
+		// Homebrew keeps pgbench and psql out of PATH.
+		child.Env = append(child.Env, "PATH="+os.Getenv("PATH")+string(os.PathListSeparator)+postgres.Bin)
+	}
 	child.Stdin, child.Stdout, child.Stderr = console.in, console.out, console.err
 	if err := child.Start(); err != nil {
 		return fmt.Errorf("run %s: %w", command.Command[0], err)
