@@ -24,19 +24,6 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// patience is how long a test waits for what must happen, not how long it may take.
-const patience = 20 * time.Second
-
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain: %s", patience, what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // buffer collects what is written to it, for several goroutines.
 type buffer struct {
 	mutex sync.Mutex
@@ -58,7 +45,7 @@ func (b *buffer) String() string {
 
 // over returns a client that reaches everything through one unix socket.
 func over(socket string) *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{
+	return &http.Client{Timeout: catalogtest.Patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
@@ -124,7 +111,7 @@ func TestStartsWithoutADatabase(t *testing.T) {
 		}, io.Discard, &log)
 	}()
 	admin := over(dir + "/admin")
-	eventually(t, "it lives", func() bool {
+	catalogtest.Eventually(t, "it lives", func() bool {
 		status, _, _, _ := get(admin, "http://admin/live")
 		return status == http.StatusOK
 	})
@@ -220,7 +207,7 @@ func start(t testing.TB, args ...string) *process {
 			t.Logf("the process said:\n%s", p.log.String())
 		}
 	})
-	eventually(t, "it is ready", func() bool {
+	catalogtest.Eventually(t, "it is ready", func() bool {
 		status, _, _, _ := get(p.admin, "http://admin/ready")
 		return status == http.StatusOK
 	})
@@ -242,7 +229,7 @@ func (p *process) exit() error {
 	select {
 	case err := <-p.exited:
 		return err
-	case <-time.After(patience):
+	case <-time.After(catalogtest.Patience):
 		p.t.Fatal("the process does not end")
 		return nil
 	}
@@ -292,7 +279,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	// Over TCP, a client has been told by the answer before, and comes back a few times all the same.
 	for client := range 16 {
 		wait.Go(func() {
-			random, http := random(100+client), &http.Client{Timeout: patience, Transport: &http.Transport{}}
+			random, http := random(100+client), &http.Client{Timeout: catalogtest.Patience, Transport: &http.Transport{}}
 			for told := 0; told < 5; {
 				id := 1 + random.Int64N(ids)
 				status, body, closes, err := get(http, fmt.Sprintf("http://%s/things/%d", p.tcp, id))
@@ -308,9 +295,9 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "there is load", func() bool { return answered.Load() > 1000 })
+	catalogtest.Eventually(t, "there is load", func() bool { return answered.Load() > 1000 })
 	p.signal()
-	eventually(t, "/ready says why not", func() bool {
+	catalogtest.Eventually(t, "/ready says why not", func() bool {
 		status, body, _, err := get(p.admin, "http://admin/ready")
 		var said struct{ Reason string }
 		return err == nil && status == http.StatusServiceUnavailable && json.Unmarshal([]byte(body), &said) == nil && said.Reason == "draining"
@@ -362,7 +349,7 @@ func (p *process) waiting() func() int {
 }
 
 func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
-	p := start(t, "--drain-pause", "0s", "--timeout", patience.String(), "--drain-limit", patience.String())
+	p := start(t, "--drain-pause", "0s", "--timeout", catalogtest.Patience.String(), "--drain-limit", catalogtest.Patience.String())
 	waiting := p.waiting()
 	unlock := p.lock()
 	var wait sync.WaitGroup
@@ -376,9 +363,9 @@ func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
 			check(t, id, status, body)
 		})
 	}
-	eventually(t, "requests are under way", func() bool { return waiting() > 0 })
+	catalogtest.Eventually(t, "requests are under way", func() bool { return waiting() > 0 })
 	p.signal()
-	eventually(t, "nobody is let in any more", func() bool {
+	catalogtest.Eventually(t, "nobody is let in any more", func() bool {
 		conn, err := net.Dial("tcp", p.tcp)
 		if err == nil {
 			_ = conn.Close()
@@ -400,7 +387,7 @@ func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
 func TestSecondSignalKills(t *testing.T) {
 	p := start(t, "--drain-pause", "1h")
 	p.signal()
-	eventually(t, "the first signal is heeded", func() bool {
+	catalogtest.Eventually(t, "the first signal is heeded", func() bool {
 		status, _, _, _ := get(p.admin, "http://admin/ready")
 		return status == http.StatusServiceUnavailable
 	})
@@ -412,12 +399,12 @@ func TestSecondSignalKills(t *testing.T) {
 }
 
 func TestDrainLimit(t *testing.T) {
-	p := start(t, "--drain-pause", "0s", "--drain-limit", "200ms", "--timeout", patience.String())
+	p := start(t, "--drain-pause", "0s", "--drain-limit", "200ms", "--timeout", catalogtest.Patience.String())
 	waiting := p.waiting()
 	unlock := p.lock()
 	defer unlock()
 	go func() { _, _, _, _ = get(&http.Client{}, "http://"+p.tcp+"/things/1") }()
-	eventually(t, "a request is under way", func() bool { return waiting() > 0 })
+	catalogtest.Eventually(t, "a request is under way", func() bool { return waiting() > 0 })
 	p.signal()
 	err := p.exit()
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || !strings.Contains(p.log.String(), "deadline exceeded") {

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,6 +21,14 @@ type Row struct {
 	ID   int64
 	ETag uint64
 	Body string // JSON text, as Postgres would print it
+}
+
+// NewRow makes a document whose size varies with its id and whose body holds all that it must go with.
+func NewRow(document string, edition int, id int64) Row {
+	etag := uint64(edition)<<40 | uint64(id)<<8 | uint64(len(document)) | 1<<63
+	pad := strings.Repeat(document+" ", int(id*37%499))
+	body := fmt.Sprintf(`{"id": %d, "pad": "%s", "etag": "%016x", "edition": %d}`, id, pad, etag, edition)
+	return Row{ID: id, ETag: etag, Body: body}
 }
 
 // Table is one kind of document with its rows, in order of id.
@@ -108,6 +118,20 @@ func (p *Publisher) Drop(collection string, generation int64, documents ...strin
 		if _, err := p.conn.Exec(context.Background(), sql.QueryFor("etl_drop_table", "table", table)); err != nil {
 			p.t.Fatalf("drop %s: %v", table, err)
 		}
+	}
+}
+
+// Patience is how long a test waits for what must happen, not how long it may take.
+const Patience = 20 * time.Second
+
+// Eventually waits for a condition.
+func Eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); !condition(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain: %s", Patience, what)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -110,9 +110,9 @@ func things(edition, count int) []catalogtest.Table {
 	detail := catalogtest.Table{Document: sql.Document{Name: "detail", Path: "detail"}}
 	page := catalogtest.Table{Document: sql.Document{Name: "page", List: true}}
 	for id := int64(1); id <= int64(count); id++ {
-		item.Rows = append(item.Rows, row("item", edition, id))
-		detail.Rows = append(detail.Rows, row("detail", edition, id))
-		page.Rows = append(page.Rows, row("page", edition, id))
+		item.Rows = append(item.Rows, catalogtest.NewRow("item", edition, id))
+		detail.Rows = append(detail.Rows, catalogtest.NewRow("detail", edition, id))
+		page.Rows = append(page.Rows, catalogtest.NewRow("page", edition, id))
 	}
 	return []catalogtest.Table{item, detail, page}
 }

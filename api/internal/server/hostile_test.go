@@ -2,7 +2,6 @@ package server
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"systemscale/api/internal/catalogtest"
 )
 
 // say sends raw bytes over a new connection and returns the first answer, or false if the server just hung up.
@@ -20,7 +21,7 @@ func (s *site) say(raw string) (response, bool) {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(catalogtest.Patience))
 	// The server may answer and close before it has read everything.
 	_, _ = io.WriteString(conn, raw)
 	if half, ok := conn.(*net.TCPConn); ok {
@@ -84,7 +85,7 @@ func TestSlowClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(catalogtest.Patience))
 	_, _ = io.WriteString(conn, "GET /things/1 HTTP/1.1\r\nHost: h\r\nX-Slow: ")
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -155,8 +156,5 @@ func TestHostileRequestsAreNoFaultOfOurs(t *testing.T) {
 	}
 	if r := s.ask("GET", "/things/1"); r.status != http.StatusOK {
 		t.Errorf("afterwards an honest request gets %d", r.status)
-	}
-	if fmt.Sprint(len(statuses)) == "1" {
-		t.Error("one status for everything")
 	}
 }

@@ -52,7 +52,7 @@ func TestAnswersNeverMix(t *testing.T) {
 		checkDocument(t, document, id, r)
 		answers.Add(1)
 	})
-	eventually(t, "enough was asked", func() bool { return answers.Load() > enough || t.Failed() })
+	catalogtest.Eventually(t, "enough was asked", func() bool { return answers.Load() > enough || t.Failed() })
 	close(stop)
 	wait()
 }
@@ -94,13 +94,13 @@ func TestKilledConnectionsUnderLoad(t *testing.T) {
 	})
 	for range kills {
 		seen := answers.Load()
-		eventually(t, "answers come", func() bool { return answers.Load() > seen+200 })
+		catalogtest.Eventually(t, "answers come", func() bool { return answers.Load() > seen+200 })
 		if catalogtest.TerminateServers(t, admin) == 0 {
 			t.Error("there was no connection to kill")
 		}
 	}
 	seen := answers.Load()
-	eventually(t, "answers come again", func() bool { return answers.Load() > seen+200 })
+	catalogtest.Eventually(t, "answers come again", func() bool { return answers.Load() > seen+200 })
 	close(stop)
 	wait()
 	t.Logf("%d answers, %d refusals", answers.Load(), refusals.Load())

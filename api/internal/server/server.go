@@ -29,8 +29,7 @@ import (
 	"systemscale/api/internal/store"
 )
 
-// Limits on what a client may hold on to. Those on time are long against any honest client and short against the
-// pause between two shutdown phases; the edge in front has its own.
+// Limits on what a client may hold on to. Whatever stands in front has its own, tighter ones.
 const (
 	readTimeout  = 5 * time.Second  // from the first byte of a request to its last
 	writeTimeout = 10 * time.Second // of a whole response
@@ -39,7 +38,7 @@ const (
 	maxHeader      = 8 << 10  // bytes of request line and headers
 	maxRequestBody = 1 << 10  // bytes; nothing here reads one
 	writeBuffer    = 16 << 10 // bytes; most documents leave with their headers in one write
-	maxConnections = 4096     // per listener; each holds up to 24 KiB of buffers
+	maxConnections = 4096     // per listener, each holding up to 24 KiB of buffers; fasthttp turns more away with a bare 503
 )
 
 // Store is where documents come from. See store.Store for the contract of each method.

@@ -36,7 +36,7 @@ func TestDocuments(t *testing.T) {
 						if r.body != "" {
 							t.Errorf("the answer to HEAD has the body %.60q", r.body)
 						}
-						r.body = row(c.document, 1, c.id).Body
+						r.body = catalogtest.NewRow(c.document, 1, c.id).Body
 					}
 					checkDocument(t, c.document, c.id, r)
 					checkHeaders(t, r, append(common(run), "Content-Type", "application/json; charset=utf-8", "Connection", "")...)
@@ -53,7 +53,7 @@ func TestPages(t *testing.T) {
 		page := func(first, last int64) string {
 			var bodies []string
 			for id := first; id <= last; id++ {
-				bodies = append(bodies, row("page", 1, id).Body)
+				bodies = append(bodies, catalogtest.NewRow("page", 1, id).Body)
 			}
 			return "[" + strings.Join(bodies, ",") + "]"
 		}
@@ -153,7 +153,7 @@ func TestMethods(t *testing.T) {
 func TestConditions(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
 		run := s.publish("things", things(1, 3)...)
-		mine, other := quoted(row("item", 1, 1)), quoted(row("item", 1, 2))
+		mine, other := quoted(catalogtest.NewRow("item", 1, 1)), quoted(catalogtest.NewRow("item", 1, 2))
 		version := fmt.Sprintf(`"v%d"`, run)
 		for _, c := range []struct {
 			name, target, header string
@@ -222,7 +222,7 @@ func TestCollectionsAreServedFromTheMomentTheyArePublished(t *testing.T) {
 		checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
 		checkProblem(t, s.ask("GET", "/museums/1"), http.StatusNotFound)
 
-		deep := catalogtest.Table{Document: sql.Document{Name: "deep", Path: "hall/deep"}, Rows: []catalogtest.Row{row("deep", 5, 7)}}
+		deep := catalogtest.Table{Document: sql.Document{Name: "deep", Path: "hall/deep"}, Rows: []catalogtest.Row{catalogtest.NewRow("deep", 5, 7)}}
 		run := s.publish("museums", onlyItems(2, 9), deep)
 		r := s.ask("GET", "/museums/9")
 		checkDocument(t, "item", 9, r)
@@ -273,8 +273,8 @@ func TestFailures(t *testing.T) {
 				if want := map[bool]int{true: 1}[c.logged]; lines != want {
 					t.Errorf("%d lines in the log, want %d: %s", lines, want, log.String())
 				}
-				if c.logged && (!strings.Contains(log.String(), "path="+target) || !strings.Contains(log.String(), "se")) {
-					t.Errorf("the log does not say where: %s", log.String())
+				if c.logged && (!strings.Contains(log.String(), "path="+target+" ") || !strings.Contains(log.String(), "error=")) {
+					t.Errorf("the log does not say where and what: %s", log.String())
 				}
 				if c.loud && !strings.Contains(log.String(), "fake_test.go") {
 					t.Errorf("the log of a panic has no stack: %s", log.String())
@@ -321,14 +321,14 @@ func TestDrain(t *testing.T) {
 	f.mutex.Unlock()
 	answer := make(chan response)
 	go func() { answer <- s.ask("GET", "/things/1") }()
-	eventually(t, "the request is under way", func() bool {
+	catalogtest.Eventually(t, "the request is under way", func() bool {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
 		return f.seen == 1
 	})
 	stopped := make(chan error)
 	go func() { stopped <- s.Shutdown(context.Background()) }()
-	eventually(t, "new connections are refused", func() bool {
+	catalogtest.Eventually(t, "new connections are refused", func() bool {
 		_, err := s.client.Get(s.url + "/nothing")
 		return err != nil
 	})

@@ -19,17 +19,6 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// patience is how long a test waits for what must happen, not how long it may take.
-const patience = 20 * time.Second
-
-// row makes a document whose size varies with its id and whose body holds all that it must go with.
-func row(document string, edition int, id int64) catalogtest.Row {
-	etag := uint64(edition)<<40 | uint64(id)<<8 | uint64(len(document)) | 1<<63
-	pad := strings.Repeat(document+" ", int(id*37%499))
-	body := fmt.Sprintf(`{"id": %d, "pad": "%s", "etag": "%016x", "edition": %d}`, id, pad, etag, edition)
-	return catalogtest.Row{ID: id, ETag: etag, Body: body}
-}
-
 // site is a server that listens, and what it serves from.
 type site struct {
 	*Server
@@ -49,12 +38,12 @@ func listen(t testing.TB, from Store, logger *slog.Logger) *site {
 	s := &site{Server: New(from, logger), t: t, address: listener.Addr().String()}
 	s.url = "http://" + s.address
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	s.client = &http.Client{Transport: transport, Timeout: patience}
+	s.client = &http.Client{Transport: transport, Timeout: catalogtest.Patience}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Errorf("shut down: %v", err)
@@ -66,7 +55,7 @@ func listen(t testing.TB, from Store, logger *slog.Logger) *site {
 	return s
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func fakeSite(t testing.TB) (*site, *fake) {
 	t.Helper()
@@ -85,7 +74,7 @@ func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
 		defer cancel()
 		if err := st.Close(ctx); err != nil {
 			t.Errorf("close the store: %v", err)
@@ -96,7 +85,7 @@ func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
 	s.publish = func(collection string, tables ...catalogtest.Table) int64 {
 		t.Helper()
 		run := publisher.Publish(collection, tables...)
-		eventually(t, "the new version is served", func() bool {
+		catalogtest.Eventually(t, "the new version is served", func() bool {
 			live := st.Snapshot().Collection([]byte(collection))
 			return live != nil && live.Run == run && st.Ready() == nil
 		})
@@ -195,7 +184,7 @@ func checkDocument(t testing.TB, document string, id int64, r response) {
 		t.Errorf("%s %d: status %d and %.100q: %v", document, id, r.status, r.body, err)
 		return
 	}
-	want := row(document, said.Edition, id)
+	want := catalogtest.NewRow(document, said.Edition, id)
 	if etag := `"` + fmt.Sprintf("%016x", want.ETag) + `"`; r.body != want.Body || r.header.Get("ETag") != etag {
 		t.Errorf("%s %d: got etag %s and %.100q, want %s and %.100q", document, id, r.header.Get("ETag"), r.body, etag, want.Body)
 	}
@@ -213,16 +202,6 @@ func common(run int64) []string {
 }
 
 func quoted(row catalogtest.Row) string { return fmt.Sprintf(`"%016x"`, row.ETag) }
-
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain: %s", patience, what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
 
 // onlyItems is a collection with one document and no list.
 func onlyItems(edition, count int) catalogtest.Table {

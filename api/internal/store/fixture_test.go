@@ -3,12 +3,8 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"log/slog"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,9 +12,6 @@ import (
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
-
-// patience is how long a test waits for what must happen, not how long it may take.
-const patience = 20 * time.Second
 
 const collection = "things"
 
@@ -40,21 +33,21 @@ func newFixture(t testing.TB, ids int, options Options) *fixture {
 		options.URL = database.API
 	}
 	f.Store = open(t, options)
-	eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
+	catalogtest.Eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
 	return f
 }
 
 func open(t testing.TB, options Options) *Store {
 	t.Helper()
 	if options.Logger == nil {
-		options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		options.Logger = slog.New(slog.DiscardHandler)
 	}
 	s, err := Open(options)
 	if err != nil {
 		t.Fatalf("open the store: %v", err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Errorf("close the store: %v", err)
@@ -68,22 +61,14 @@ func (f *fixture) publish(edition, ids int) int64 {
 	f.t.Helper()
 	var item, detail []catalogtest.Row
 	for id := int64(1); id <= int64(ids); id++ {
-		item = append(item, row("item", edition, id))
-		detail = append(detail, row("detail", edition, id))
+		item = append(item, catalogtest.NewRow("item", edition, id))
+		detail = append(detail, catalogtest.NewRow("detail", edition, id))
 	}
 	return f.publisher.Publish(collection,
 		catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: item},
 		catalogtest.Table{Document: sql.Document{Name: "detail", Path: "detail"}, Rows: detail},
 		catalogtest.Table{Document: sql.Document{Name: "page", List: true}, Rows: item},
 	)
-}
-
-// row makes a document whose size varies with its id and whose body holds all that it must go with.
-func row(document string, edition int, id int64) catalogtest.Row {
-	etag := uint64(edition)<<40 | uint64(id)<<8 | uint64(len(document)) | 1<<63
-	pad := strings.Repeat(document+" ", int(id*37%499))
-	body := fmt.Sprintf(`{"id": %d, "pad": "%s", "etag": "%016x", "edition": %d}`, id, pad, etag, edition)
-	return catalogtest.Row{ID: id, ETag: etag, Body: body}
 }
 
 // checkBody fails t unless result is the whole document with id, of any edition, and returns the edition.
@@ -97,7 +82,7 @@ func checkBody(t testing.TB, document string, id int64, result Result) int {
 		t.Errorf("body of %s %d is no JSON: %v: %.100q", document, id, err, result.Body)
 		return 0
 	}
-	want := row(document, said.Edition, id)
+	want := catalogtest.NewRow(document, said.Edition, id)
 	if string(result.Body) != want.Body || result.ETag != want.ETag {
 		t.Errorf("%s %d: got etag %016x and %.100q, want etag %016x and %.100q", document, id, result.ETag, result.Body, want.ETag, want.Body)
 	}
@@ -131,16 +116,5 @@ func (f *fixture) lock(document *Document) (unlock func()) {
 		if err := transaction.Rollback(ctx); err != nil {
 			f.t.Errorf("unlock %s: %v", document.table, err)
 		}
-	}
-}
-
-// eventually waits for a condition.
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain: %s", patience, what)
-		}
-		time.Sleep(time.Millisecond)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -51,7 +52,7 @@ func TestFollowsTheVersion(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond})
 	for edition := 2; edition <= 4; edition++ {
 		run := f.publish(edition, 1)
-		eventually(t, "the new version is seen", func() bool { return f.document("").Run == run })
+		catalogtest.Eventually(t, "the new version is seen", func() bool { return f.document("").Run == run })
 		result, err := f.Get(f.document(""), 1, Match{}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +80,7 @@ func TestDroppedGeneration(t *testing.T) {
 			run := f.publish(2, 150)
 			f.publisher.Drop(collection, old.Generation, all...)
 
-			for _, unless := range []Match{{}, {ETags: []uint64{row("item", 1, 1).ETag}}} {
+			for _, unless := range []Match{{}, {ETags: []uint64{catalogtest.NewRow("item", 1, 1).ETag}}} {
 				result, err := f.Get(old, 1, unless, nil)
 				if err != nil {
 					t.Fatalf("a lookup in a dropped table: %v", err)
@@ -89,12 +90,12 @@ func TestDroppedGeneration(t *testing.T) {
 				}
 			}
 			result, err := f.List(list, 99, 2, nil)
-			want := "[" + row("item", 2, 100).Body + "," + row("item", 2, 101).Body + "]"
+			want := "[" + catalogtest.NewRow("item", 2, 100).Body + "," + catalogtest.NewRow("item", 2, 101).Body + "]"
 			if err != nil || string(result.Body) != want || result.Run != run {
 				t.Errorf("a page of a dropped table: %.100q of run %d, %v", result.Body, result.Run, err)
 			}
 
-			f.publisher.Publish(collection, catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: []catalogtest.Row{row("item", 3, 1)}})
+			f.publisher.Publish(collection, catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: []catalogtest.Row{catalogtest.NewRow("item", 3, 1)}})
 			f.publisher.Drop(collection, run, all...)
 			if _, err := f.Get(detail, 1, Match{}, nil); !errors.Is(err, ErrNotFound) {
 				t.Errorf("a document that is published no more: %v, want %v", err, ErrNotFound)
@@ -147,7 +148,7 @@ func TestDroppedGenerationUnderLoad(t *testing.T) {
 		f.publisher.Drop(collection, previous, "item", "detail", "page")
 		previous = run
 	}
-	eventually(t, "the last edition is served", func() bool {
+	catalogtest.Eventually(t, "the last edition is served", func() bool {
 		mutex.Lock()
 		defer mutex.Unlock()
 		return editionOf[previous] == editions
@@ -178,7 +179,7 @@ func TestTableOfOtherTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := testdb.Connect(t, f.database.ETL).Exec(context.Background(),
-		"alter table catalog."+f.document("").table+" alter column etag type numeric")
+		"alter table catalog."+f.document("").table+" alter column etag type double precision")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func TestTableOfOtherTypes(t *testing.T) {
 // TestStatementFailsAlone has one batch in which the second of three lookups is refused when it is executed.
 func TestStatementFailsAlone(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: time.Hour})
-	config, err := configure(Options{URL: f.database.API, Timeout: patience})
+	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +224,7 @@ func TestStatementFailsAlone(t *testing.T) {
 		}
 	}
 	queue.close()
-	p := &pipeline{queue: queue, follower: f.follower, limit: 3, timeout: patience, conn: conn}
+	p := &pipeline{queue: queue, follower: f.follower, limit: 3, timeout: catalogtest.Patience, conn: conn}
 	if err := p.serve(); err != nil {
 		t.Fatalf("serve: %v", err)
 	}
@@ -269,7 +270,7 @@ func TestRetriedOnce(t *testing.T) {
 
 func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond})
-	config, err := configure(Options{URL: f.database.API, Timeout: patience})
+	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,11 +301,33 @@ func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 		t.Errorf("%s statements, want 3; %v", prepared(), err)
 	}
 	f.publish(2, 1)
-	eventually(t, "the new version is seen", func() bool { return f.Snapshot() != old })
+	catalogtest.Eventually(t, "the new version is seen", func() bool { return f.Snapshot() != old })
 	if _, err := conn.statement(f.document(""), kindGet); err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.sweep(f.Snapshot()); err != nil || prepared() != "1" || len(conn.statements) != 1 {
 		t.Errorf("%s statements, want 1; %v", prepared(), err)
+	}
+}
+
+func TestLastConnectionTakesTheQueueWithIt(t *testing.T) {
+	queue := newQueue(2, slog.New(slog.DiscardHandler))
+	queue.connected()
+	queue.connected()
+	waiting := newLookup()
+	waiting.begin(nil)
+	if err := queue.push(waiting); err != nil {
+		t.Fatal(err)
+	}
+	queue.lose(errors.New("cut"))
+	if len(waiting.done) != 0 {
+		t.Error("a lookup fails although a connection is left")
+	}
+	queue.lose(errors.New("cut"))
+	if len(waiting.done) != 1 || !errors.Is(waiting.err, ErrUnavailable) {
+		t.Errorf("without a connection a lookup waits on, or fails with %v, want %v", waiting.err, ErrUnavailable)
+	}
+	if err := queue.push(newLookup()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("without a connection a new lookup: %v, want %v", err, ErrUnavailable)
 	}
 }

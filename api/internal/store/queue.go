@@ -47,7 +47,7 @@ func (q *queue) connected() {
 	defer q.mutex.Unlock()
 	q.alive++
 	if q.alive == 1 {
-		q.logger.Info("lookups have a connection")
+		q.logger.Info("database connected")
 	}
 	q.ever = true
 }
@@ -61,7 +61,7 @@ func (q *queue) lose(cause error) {
 		return
 	}
 	q.lost = time.Now()
-	q.logger.Error("lookups have no connection", "error", cause)
+	q.logger.Error("database connection lost, lookups are refused until it is back", "error", cause)
 	for {
 		select {
 		case l, open := <-q.lookups:

@@ -21,7 +21,7 @@ import (
 func TestGet(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	item, detail := f.document(""), f.document("detail")
-	etag := row("item", 1, 2).ETag
+	etag := catalogtest.NewRow("item", 1, 2).ETag
 	for _, c := range []struct {
 		name     string
 		document *Document
@@ -58,7 +58,7 @@ func TestGet(t *testing.T) {
 				}
 				return
 			}
-			want := row(c.document.Name, 1, c.id)
+			want := catalogtest.NewRow(c.document.Name, 1, c.id)
 			if c.held {
 				want.Body = ""
 			}
@@ -80,7 +80,7 @@ func TestList(t *testing.T) {
 		t.Run(fmt.Sprintf("%d after %d", c.limit, c.skip), func(t *testing.T) {
 			var bodies []string
 			for id := c.skip + 1; id <= min(c.skip+c.limit, ids); id++ {
-				bodies = append(bodies, row("item", 1, id).Body)
+				bodies = append(bodies, catalogtest.NewRow("item", 1, id).Body)
 			}
 			want := "[" + strings.Join(bodies, ",") + "]"
 			result, err := f.List(f.list(), c.skip, c.limit, nil)
@@ -161,11 +161,11 @@ func TestReadiness(t *testing.T) {
 	}
 
 	between.up()
-	eventually(t, "the store connects", func() bool { return errors.Is(s.Ready(), ErrNotPublished) })
+	catalogtest.Eventually(t, "the store connects", func() bool { return errors.Is(s.Ready(), ErrNotPublished) })
 
 	f := &fixture{Store: s, t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
 	f.publish(1, 1)
-	eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
+	catalogtest.Eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
 	result, err := s.Get(f.document(""), 1, Match{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func TestReadiness(t *testing.T) {
 	checkBody(t, "item", 1, result)
 
 	between.down()
-	eventually(t, "the loss is noticed", func() bool {
+	catalogtest.Eventually(t, "the loss is noticed", func() bool {
 		if _, err := s.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
 			t.Fatalf("without a database: got %v, want %v", err, ErrUnavailable)
 		}
@@ -191,7 +191,7 @@ func TestReadiness(t *testing.T) {
 	}
 
 	between.up()
-	eventually(t, "the store recovers", func() bool {
+	catalogtest.Eventually(t, "the store recovers", func() bool {
 		result, err := s.Get(f.document(""), 1, Match{}, nil)
 		if err == nil {
 			checkBody(t, "item", 1, result)
@@ -210,7 +210,7 @@ func TestBodiesNeverMix(t *testing.T) {
 		timeout time.Duration
 		allowed []error
 	}{
-		{name: "in peace", timeout: patience},
+		{name: "in peace", timeout: catalogtest.Patience},
 		// So short that the server cancels statements amid batches, and callers leave while their buffer is written to.
 		{name: "with timeouts", timeout: 2 * time.Millisecond, allowed: []error{ErrTimeout, ErrUnavailable}},
 	} {
@@ -230,13 +230,13 @@ func TestBodiesNeverMix(t *testing.T) {
 						}
 						unless := Match{}
 						if random.IntN(4) == 0 {
-							unless.ETags = []uint64{row("item", 1, id).ETag}
+							unless.ETags = []uint64{catalogtest.NewRow("item", 1, id).ETag}
 						}
 						if random.IntN(8) == 0 {
 							document = f.list()
 							result, err := f.List(document, id-1, 1, buffer[:0])
 							result.Body = trimList(result.Body)
-							result.ETag = row("item", 1, id).ETag
+							result.ETag = catalogtest.NewRow("item", 1, id).ETag
 							if err == nil {
 								checkBody(t, "item", id, result)
 							}
@@ -254,7 +254,7 @@ func TestBodiesNeverMix(t *testing.T) {
 								abandoned.Add(1)
 							}
 						case result.NotModified:
-							if want := row("item", 1, id).ETag; result.ETag != want || document.Name != "item" {
+							if want := catalogtest.NewRow("item", 1, id).ETag; result.ETag != want || document.Name != "item" {
 								t.Errorf("%s %d with etag %016x passes for %016x", document.Name, id, result.ETag, want)
 							}
 						default:
@@ -293,7 +293,7 @@ func among(err error, allowed []error) bool {
 }
 
 func TestOverload(t *testing.T) {
-	f := newFixture(t, 1, Options{Connections: 1, Batch: 1, Queue: 3, Timeout: patience})
+	f := newFixture(t, 1, Options{Connections: 1, Batch: 1, Queue: 3, Timeout: catalogtest.Patience})
 	unlock := f.lock(f.document(""))
 	results := make(chan error)
 	for range 20 {
@@ -322,7 +322,7 @@ func TestSilentNetwork(t *testing.T) {
 	f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
 	f.publish(1, 1)
 	f.Store = open(t, Options{URL: url, Timeout: 100 * time.Millisecond, Poll: 10 * time.Millisecond})
-	eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
+	catalogtest.Eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
 	before := between.connections()
 
 	between.stall()
@@ -330,12 +330,12 @@ func TestSilentNetwork(t *testing.T) {
 	if !errors.Is(err, ErrTimeout) || result.Body != nil {
 		t.Errorf("got %v and a buffer of %d, want %v and none", err, cap(result.Body), ErrTimeout)
 	}
-	eventually(t, "the silent connections are given up", func() bool {
+	catalogtest.Eventually(t, "the silent connections are given up", func() bool {
 		_, err := f.Get(f.document(""), 1, Match{}, nil)
 		return errors.Is(err, ErrUnavailable)
 	})
 	between.resume()
-	eventually(t, "lookups succeed again", func() bool {
+	catalogtest.Eventually(t, "lookups succeed again", func() bool {
 		_, err := f.Get(f.document(""), 1, Match{}, nil)
 		return err == nil
 	})
@@ -377,13 +377,13 @@ func TestKilledConnections(t *testing.T) {
 	}
 	for round := range 10 {
 		seen := reads.Load()
-		eventually(t, fmt.Sprintf("lookups succeed after kill %d", round), func() bool { return reads.Load() > seen+100 })
+		catalogtest.Eventually(t, fmt.Sprintf("lookups succeed after kill %d", round), func() bool { return reads.Load() > seen+100 })
 		if catalogtest.TerminateServers(t, admin) == 0 {
 			t.Error("there was no connection to kill")
 		}
 	}
 	seen := reads.Load()
-	eventually(t, "lookups succeed after the last kill", func() bool { return reads.Load() > seen+100 })
+	catalogtest.Eventually(t, "lookups succeed after the last kill", func() bool { return reads.Load() > seen+100 })
 	close(stop)
 	wait.Wait()
 	t.Logf("%d read, %d told to come back", reads.Load(), failures.Load())
@@ -394,7 +394,7 @@ func TestKilledWhileIdleIsNoError(t *testing.T) {
 	admin := testdb.Connect(t, f.database.AdminURL)
 	for range 3 {
 		young := time.Now()
-		eventually(t, "the connections have proved themselves", func() bool { return time.Since(young) > 2*provenAge })
+		catalogtest.Eventually(t, "the connections have proved themselves", func() bool { return time.Since(young) > 2*provenAge })
 		if catalogtest.TerminateServers(t, admin) < 2 {
 			t.Error("there were no connections to kill")
 		}
@@ -409,7 +409,7 @@ func TestKilledWhileIdleIsNoError(t *testing.T) {
 }
 
 func TestCloseLetsLookupsFinish(t *testing.T) {
-	f := newFixture(t, 1, Options{Connections: 1, Batch: 2, Timeout: patience})
+	f := newFixture(t, 1, Options{Connections: 1, Batch: 2, Timeout: catalogtest.Patience})
 	unlock := f.lock(f.document(""))
 	results := make(chan error)
 	for range 10 {
@@ -421,7 +421,7 @@ func TestCloseLetsLookupsFinish(t *testing.T) {
 			results <- err
 		}()
 	}
-	eventually(t, "two lookups are under way and eight wait", func() bool { return len(f.queue.lookups) == 8 || len(f.queue.lookups) == 9 })
+	catalogtest.Eventually(t, "two lookups are under way and eight wait", func() bool { return len(f.queue.lookups) == 8 || len(f.queue.lookups) == 9 })
 
 	short, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -437,13 +437,13 @@ func TestCloseLetsLookupsFinish(t *testing.T) {
 			t.Errorf("a lookup from before Close: %v", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
 	defer cancel()
 	if err := f.Close(ctx); err != nil {
 		t.Errorf("Close: %v", err)
 	}
 	admin := testdb.Connect(t, f.database.AdminURL)
-	eventually(t, "the connections are closed", func() bool { return catalogtest.TerminateServers(t, admin) == 0 })
+	catalogtest.Eventually(t, "the connections are closed", func() bool { return catalogtest.TerminateServers(t, admin) == 0 })
 }
 
 func TestAllocations(t *testing.T) {
