@@ -54,10 +54,10 @@ func (stack *stack) down(ctx context.Context) error {
 	any := false
 	if stack.Gateway.Process.Alive() {
 		any = true
-		if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
-			return err
-		}
-		stack.print("NGINX stopped")
+		stack.print("stopping NGINX")
+	}
+	if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
+		return err
 	}
 	var drained sync.WaitGroup
 	errs := make([]error, len(stack.Instances))
@@ -66,21 +66,19 @@ func (stack *stack) down(ctx context.Context) error {
 			continue
 		}
 		any = true
+		stack.print("stopping API instance %d", i+1)
 		drained.Go(func() { errs[i] = stopInstance(ctx, instance) })
 	}
 	drained.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if any {
-		stack.print("API stopped")
-	}
 	if stack.Postgres.Process.Alive() {
 		any = true
+		stack.print("stopping Postgres")
 		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
 			return err
 		}
-		stack.print("Postgres stopped")
 	}
 	if !any {
 		stack.print("nothing runs")

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"systemscale/scripts/internal/gateway"
 	"systemscale/scripts/internal/program"
 )
 
@@ -109,6 +110,12 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 	}
 	if port == 0 {
 		port = defaultGatewayPort
+	}
+	if !stack.Gateway.Process.Alive() {
+		// The workers of one that was killed still hold the port.
+		if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
+			return err
+		}
 	}
 	if stack.Gateway.Port != port || !stack.Gateway.Process.Alive() {
 		if err := claimGatewayPort(port); err != nil {

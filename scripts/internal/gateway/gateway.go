@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -91,16 +92,31 @@ func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
 	return running, nil
 }
 
-// Ready returns nil when the gateway answers and somebody answers behind it.
+// Ready returns nil when the gateway answers and somebody answers behind it. It is asked through its own socket first: another
+// program could listen on the address, such as the workers of an NGINX that was killed.
 func (gateway Gateway) Ready(ctx context.Context) error {
+	var dialer net.Dialer
+	for _, transport := range []*http.Transport{
+		{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", gateway.compressorSocket())
+		}},
+		{DisableKeepAlives: true},
+	} {
+		if err := gateway.ask(ctx, transport); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (gateway Gateway) ask(ctx context.Context, transport *http.Transport) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+gateway.Listen+"/", nil)
 	if err != nil {
 		return err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		return err
 	}
@@ -141,8 +157,12 @@ func Reload(identity process.Identity) error {
 	return nil
 }
 
-// Stop stops NGINX: requests under way are finished first, for some seconds.
+// Stop stops NGINX: requests under way are finished first, for some seconds. If it was killed, what is left of it is
+// stopped.
 func Stop(ctx context.Context, identity process.Identity) error {
+	if !identity.Alive() {
+		return process.StopRemnants(ctx, identity)
+	}
 	err := process.Stop(ctx, identity, syscall.SIGQUIT, 8*time.Second)
 	if errors.Is(err, process.ErrStillRunning) {
 		err = process.Stop(ctx, identity, syscall.SIGTERM, 8*time.Second)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -639,19 +640,23 @@ func TestReloadLosesNothingAndForgetEmptiesTheCache(t *testing.T) {
 
 func TestStartAfterAKill(t *testing.T) {
 	rig := start(t, time.Minute)
-	if err := process.Stop(t.Context(), rig.running.Identity, 9, 10*time.Second); err != nil {
+	killed := rig.running.Identity
+	if err := process.Stop(t.Context(), killed, syscall.SIGKILL, 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	// Workers that lost their master notice and end; the address is free when they have.
+	// The workers serve on, so that the address answers: that is not the NGINX that is started now.
+	if got := rig.get("/products/1"); got.status != http.StatusOK {
+		t.Fatalf("status %d: the workers ended with their master, which proves nothing below", got.status)
+	}
+	if _, err := rig.gateway.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "Address already in use") {
+		t.Fatalf("Start() beside a dead NGINX's workers = %v", err)
+	}
+	if err := Stop(t.Context(), killed); err != nil {
+		t.Fatal(err)
+	}
 	var err error
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		if rig.running, err = rig.gateway.Start(t.Context()); err == nil || time.Now().After(deadline) {
-			break
-		}
-	}
-	if err != nil {
+	if rig.running, err = rig.gateway.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	rig.wantCache(rig.get("/products/1"), "MISS")
+	rig.wantCache(rig.get("/products/2"), "MISS")
 }

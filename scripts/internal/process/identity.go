@@ -16,12 +16,12 @@ var errEnded = errors.New("the process has ended")
 // startTime returns when the process started, in a form that is only good for comparing. On Linux it
 // is the boot's id and the clock ticks since that boot, from proc(5); elsewhere ps says it to the second.
 func startTime(pid int) (string, error) {
-	if boot := bootID(); boot != "" {
-		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if bootID() != "" {
+		stat, err := readStat(pid)
 		if err != nil {
-			return "", errEnded
+			return "", err
 		}
-		return parseStat(stat, boot)
+		return stat.started, nil
 	}
 	ps := exec.Command("ps", "-o", "stat=,lstart=", "-p", strconv.Itoa(pid))
 	ps.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC") // the same words and hours whoever asks
@@ -32,6 +32,34 @@ func startTime(pid int) (string, error) {
 	return parsePS(string(out))
 }
 
+// remnants returns the processes that a daemon has started and left behind when it was killed: those of its process
+// group. It is empty while any process has the daemon's pid. Only Linux tells; elsewhere there are none.
+func remnants(daemon Identity) []Identity {
+	boot, _, found := strings.Cut(daemon.Started, ":")
+	if !found || boot != bootID() {
+		return nil // the group's number may be another group's since the machine was started
+	}
+	// As long as a group exists its number is nobody's new pid. A group without its leader is the one that we know.
+	if _, err := readStat(daemon.PID); err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var left []Identity
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if stat, err := readStat(pid); err == nil && stat.group == daemon.PID {
+			left = append(left, Identity{pid, stat.started})
+		}
+	}
+	return left
+}
+
 var bootID = sync.OnceValue(func() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -40,21 +68,39 @@ var bootID = sync.OnceValue(func() string {
 	return strings.TrimSpace(string(id))
 })
 
-// parseStat reads /proc/<pid>/stat: "pid (name) state ... starttime ...", where the name may hold
-// spaces and parentheses and starttime is the 22nd field.
-func parseStat(stat []byte, boot string) (string, error) {
-	end := bytes.LastIndexByte(stat, ')')
-	if end < 0 {
-		return "", fmt.Errorf("no process name in %q", stat)
+// stat is what /proc/<pid>/stat says of a process that has not ended.
+type stat struct {
+	group   int
+	started string
+}
+
+func readStat(pid int) (stat, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return stat{}, errEnded
 	}
-	fields := strings.Fields(string(stat[end+1:])) // from the third on
+	return parseStat(text, bootID())
+}
+
+// parseStat reads "pid (name) state parent group ... starttime ...", where the name may hold spaces and parentheses and
+// starttime is the 22nd field.
+func parseStat(text []byte, boot string) (stat, error) {
+	end := bytes.LastIndexByte(text, ')')
+	if end < 0 {
+		return stat{}, fmt.Errorf("no process name in %q", text)
+	}
+	fields := strings.Fields(string(text[end+1:])) // from the third on
 	if len(fields) < 20 {
-		return "", fmt.Errorf("too few fields in %q", stat)
+		return stat{}, fmt.Errorf("too few fields in %q", text)
 	}
 	if fields[0] == "Z" || fields[0] == "X" {
-		return "", errEnded
+		return stat{}, errEnded
 	}
-	return boot + ":" + fields[19], nil
+	group, err := strconv.Atoi(fields[2])
+	if err != nil {
+		return stat{}, fmt.Errorf("no process group in %q", text)
+	}
+	return stat{group, boot + ":" + fields[19]}, nil
 }
 
 // parsePS reads the answer to ps -o stat=,lstart=, such as "Ss   Mon Jan  2 15:04:05 2006".

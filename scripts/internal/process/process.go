@@ -162,6 +162,16 @@ func Stop(ctx context.Context, identity Identity, signal syscall.Signal, limit t
 	return nil
 }
 
+// StopRemnants kills what a daemon that was killed has left behind: NGINX's workers, for one, go on serving without
+// their master, as it was when the master died. While the daemon itself runs it does nothing.
+func StopRemnants(ctx context.Context, daemon Identity) error {
+	var errs []error
+	for _, left := range remnants(daemon) {
+		errs = append(errs, Stop(ctx, left, syscall.SIGKILL, 5*time.Second))
+	}
+	return errors.Join(errs...)
+}
+
 // tailBytes is enough for the last screenful of a log.
 const tailBytes = 2000
 
