@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -97,17 +98,21 @@ func (stack *stack) load(ctx context.Context, databaseURL string, chosen choice)
 		}
 	}
 	stack.say("loading the catalog from %s", chosen.Directory)
-	// Until this is done, nobody knows what is published.
-	stack.Catalog = catalog{}
-	if err := stack.save(); err != nil {
-		return err
+	former := stack.Catalog
+	if former != (catalog{}) {
+		// Should this be killed, then nobody knows whether it has published.
+		stack.Catalog.Fingerprint = "unknown"
+		if err := stack.save(); err != nil {
+			return err
+		}
 	}
 	rejects := filepath.Join(stack.State, "rejects")
-	if err := stack.tool(ctx, databaseURL, "etl", "run", "--csv", chosen.Directory, "--rejects", rejects); err != nil {
-		return err
-	}
+	loadErr := stack.tool(ctx, databaseURL, "etl", "run", "--csv", chosen.Directory, "--rejects", rejects)
 	stack.Catalog = chosen.catalog
-	return stack.save()
+	if loadErr != nil {
+		stack.Catalog = former // which is what the API still serves
+	}
+	return errors.Join(loadErr, stack.save())
 }
 
 // generate makes a sample's files unless they are there, whole.

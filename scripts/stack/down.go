@@ -51,9 +51,9 @@ func (command downCommand) Run(ctx context.Context, location location, console c
 }
 
 func (stack *stack) down(ctx context.Context) error {
-	any := false
+	stopped := false
 	if stack.Gateway.Process.Alive() {
-		any = true
+		stopped = true
 		stack.print("stopping NGINX")
 	}
 	if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
@@ -65,7 +65,7 @@ func (stack *stack) down(ctx context.Context) error {
 		if !instance.Process.Alive() {
 			continue
 		}
-		any = true
+		stopped = true
 		stack.print("stopping API instance %d", i+1)
 		drained.Go(func() { errs[i] = stopInstance(ctx, instance) })
 	}
@@ -74,13 +74,13 @@ func (stack *stack) down(ctx context.Context) error {
 		return err
 	}
 	if stack.Postgres.Process.Alive() {
-		any = true
+		stopped = true
 		stack.print("stopping Postgres")
 		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
 			return err
 		}
 	}
-	if !any {
+	if !stopped {
 		stack.print("nothing runs")
 	}
 	return nil

@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -201,131 +196,6 @@ func (stack *stack) createDatabase(ctx context.Context, server cluster.Cluster) 
 		if _, err := connection.Exec(ctx, sql.QueryFor("stack_create_database", "database", databaseName, "owner", sql.RoleETL)); err != nil {
 			return fmt.Errorf("create the database: %w", err)
 		}
-	}
-	return nil
-}
-
-// startInstances makes every API instance run the present binary. One after the other, so that while one is
-// replaced the others answer.
-func (stack *stack) startInstances(ctx context.Context, databaseURL string) error {
-	build, err := fingerprintFile(stack.binary("api"), databaseURL)
-	if err != nil {
-		return fmt.Errorf("look at the API's binary: %w", err)
-	}
-	for len(stack.Instances) < instanceCount {
-		stack.Instances = append(stack.Instances, instance{})
-	}
-	for i := range stack.Instances {
-		present := &stack.Instances[i]
-		alive := present.Process.Alive()
-		if alive && present.Build == build && stack.awaitReady(ctx, *present, healthInstanceLimit) == nil {
-			continue
-		}
-		if alive {
-			stack.say("replacing API instance %d", i+1)
-			if err := stopInstance(ctx, *present); err != nil {
-				return err
-			}
-		}
-		if err := stack.startInstance(ctx, i, build, databaseURL, !alive); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (stack *stack) startInstance(ctx context.Context, i int, build, databaseURL string, fresh bool) error {
-	var taken []int
-	for j, other := range stack.Instances {
-		if j != i {
-			taken = append(taken, other.Port, other.Admin)
-		}
-	}
-	var err error
-	next := instance{Socket: filepath.Join(stack.Sockets, fmt.Sprintf("api-%d.sock", i+1)), Build: build}
-	if next.Port, err = freePort(max(stack.Instances[i].Port, firstInstancePort+i), taken...); err != nil {
-		return err
-	}
-	if next.Admin, err = freePort(max(stack.Instances[i].Admin, firstAdminPort+i), append(taken, next.Port)...); err != nil {
-		return err
-	}
-	// One that was killed leaves its socket behind.
-	if err := os.Remove(next.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove a dead instance's socket: %w", err)
-	}
-	running, err := process.Daemon{
-		Name: fmt.Sprintf("API instance %d", i+1), Path: stack.binary("api"),
-		Args: []string{"--listen", "unix:" + next.Socket, "--listen", address(next.Port), "--admin", address(next.Admin)},
-		// Instances share the cores with NGINX and Postgres: with one thread each they served
-		// the most, and two of them use two cores.
-		Env: []string{"DATABASE_URL=" + databaseURL, "GOMAXPROCS=1"},
-		Dir: stack.State, Log: filepath.Join(stack.logs(), fmt.Sprintf("api-%d.log", i+1)),
-	}.Start()
-	if err != nil {
-		return err
-	}
-	next.Process = running.Identity
-	stack.Instances[i] = next
-	if fresh {
-		stack.onUndo(func(ctx context.Context) error { return stopInstance(ctx, next) })
-	}
-	if err := stack.save(); err != nil {
-		return err
-	}
-	if err := running.Await(ctx, readyInstanceLimit, func(ctx context.Context) error { return next.ready(ctx) }); err != nil {
-		return err
-	}
-	stack.say("API instance %d runs on port %d", i+1, next.Port)
-	return nil
-}
-
-// ready returns nil when the instance says that it can serve.
-func (instance instance) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address(instance.Admin)+"/ready", nil)
-	if err != nil {
-		return err
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("/ready says %s", response.Status)
-	}
-	return nil
-}
-
-// awaitReady gives an instance that ran before some time to find its database again.
-func (stack *stack) awaitReady(ctx context.Context, instance instance, limit time.Duration) error {
-	deadline := time.Now().Add(limit)
-	for {
-		err := instance.ready(ctx)
-		if err == nil || !instance.Process.Alive() || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// stopInstance lets an instance drain. One that does not end by itself is killed: it holds nothing that could be lost.
-func stopInstance(ctx context.Context, instance instance) error {
-	err := process.Stop(ctx, instance.Process, syscall.SIGTERM, stopInstanceLimit)
-	if errors.Is(err, process.ErrStillRunning) {
-		err = process.Stop(ctx, instance.Process, syscall.SIGKILL, 5*time.Second)
-	}
-	if err != nil {
-		return fmt.Errorf("stop the API instance on port %d: %w", instance.Port, err)
-	}
-	if err := os.Remove(instance.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove an instance's socket: %w", err)
 	}
 	return nil
 }

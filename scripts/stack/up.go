@@ -156,6 +156,11 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 	if err := stack.startInstances(ctx, database.apiURL); err != nil {
 		return err
 	}
+	if chosen.wanted {
+		if err := stack.awaitVersions(ctx, database.apiURL); err != nil {
+			return err
+		}
+	}
 	if err := stack.startGateway(ctx, accounts.nginx, port, chosen.wanted); err != nil {
 		return err
 	}

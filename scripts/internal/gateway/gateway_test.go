@@ -49,7 +49,6 @@ type upstream struct {
 	mutex    sync.Mutex
 	requests []string // "METHOD URI", and what Accept-Encoding and If-None-Match said
 	answer   http.HandlerFunc
-	conn     map[net.Conn]bool
 }
 
 // body is long enough to be worth compressing, and differs from path to path.

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/scripts/internal/process"
+	"systemscale/sql"
+)
+
+// startInstances makes every API instance run the present binary. One after the other, so that while one is
+// replaced the others answer.
+func (stack *stack) startInstances(ctx context.Context, databaseURL string) error {
+	build, err := fingerprintFile(stack.binary("api"), databaseURL)
+	if err != nil {
+		return fmt.Errorf("look at the API's binary: %w", err)
+	}
+	for len(stack.Instances) < instanceCount {
+		stack.Instances = append(stack.Instances, instance{})
+	}
+	for i := range stack.Instances {
+		present := &stack.Instances[i]
+		alive := present.Process.Alive()
+		if alive && present.Build == build && stack.awaitReady(ctx, *present, healthInstanceLimit) == nil {
+			continue
+		}
+		if alive {
+			stack.say("replacing API instance %d", i+1)
+			if err := stopInstance(ctx, *present); err != nil {
+				return err
+			}
+		}
+		if err := stack.startInstance(ctx, i, build, databaseURL, !alive); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (stack *stack) instanceLog(i int) string {
+	return filepath.Join(stack.logs(), fmt.Sprintf("api-%d.log", i+1))
+}
+
+func (stack *stack) startInstance(ctx context.Context, i int, build, databaseURL string, fresh bool) error {
+	var taken []int
+	for j, other := range stack.Instances {
+		if j != i {
+			taken = append(taken, other.Port, other.Admin)
+		}
+	}
+	var err error
+	next := instance{Socket: filepath.Join(stack.Sockets, fmt.Sprintf("api-%d.sock", i+1)), Build: build}
+	if next.Port, err = freePort(max(stack.Instances[i].Port, firstInstancePort+i), taken...); err != nil {
+		return err
+	}
+	if next.Admin, err = freePort(max(stack.Instances[i].Admin, firstAdminPort+i), append(taken, next.Port)...); err != nil {
+		return err
+	}
+	// One that was killed leaves its socket behind.
+	if err := os.Remove(next.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a dead instance's socket: %w", err)
+	}
+	running, err := process.Daemon{
+		Name: fmt.Sprintf("API instance %d", i+1), Path: stack.binary("api"),
+		Args: []string{"--listen", "unix:" + next.Socket, "--listen", address(next.Port), "--admin", address(next.Admin)},
+		// Instances share the cores with NGINX and Postgres: with one thread each they served
+		// the most, and two of them use two cores.
+		Env: []string{"DATABASE_URL=" + databaseURL, "GOMAXPROCS=1"},
+		Dir: stack.State, Log: stack.instanceLog(i),
+	}.Start()
+	if err != nil {
+		return err
+	}
+	next.Process = running.Identity
+	stack.Instances[i] = next
+	if fresh {
+		stack.onUndo(func(ctx context.Context) error { return stopInstance(ctx, next) })
+	}
+	if err := stack.save(); err != nil {
+		return err
+	}
+	if err := running.Await(ctx, readyInstanceLimit, func(ctx context.Context) error { return next.ready(ctx) }); err != nil {
+		return err
+	}
+	stack.say("API instance %d runs on port %d", i+1, next.Port)
+	return nil
+}
+
+// awaitVersions waits until every instance serves what is published. They notice by themselves, a second later.
+func (stack *stack) awaitVersions(ctx context.Context, databaseURL string) error {
+	ctx, cancel := context.WithTimeout(ctx, healthInstanceLimit)
+	defer cancel()
+	connection, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return fmt.Errorf("ask what is published: %w", err)
+	}
+	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }()
+	rows, err := connection.Query(ctx, sql.Query("api_select_versions"))
+	if err != nil {
+		return fmt.Errorf("ask what is published: %w", err)
+	}
+	type version struct {
+		Collection  string
+		Generation  int64
+		RunID       int64
+		Documents   []byte
+		PublishedAt time.Time
+	}
+	published, err := pgx.CollectRows(rows, pgx.RowToStructByPos[version])
+	if err != nil {
+		return fmt.Errorf("ask what is published: %w", err)
+	}
+	for i, instance := range stack.Instances {
+		for _, version := range published {
+			for {
+				// A list that is not declared is answered without a version; then there is nothing to wait for.
+				served, err := instance.version(ctx, version.Collection)
+				if err == nil && (served == "" || served == strconv.FormatInt(version.RunID, 10)) {
+					break
+				}
+				select {
+				case <-ctx.Done():
+					return fmt.Errorf("API instance %d does not serve version %d of %s: %w%s", i+1, version.RunID, version.Collection,
+						ctx.Err(), process.LogTail(stack.instanceLog(i)))
+				case <-time.After(50 * time.Millisecond):
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// version returns the data version of the collection's list, as a header says it.
+func (instance instance) version(ctx context.Context, collection string) (string, error) {
+	response, err := get(ctx, address(instance.Port), "/"+collection+"?page=1&count=1")
+	if err != nil {
+		return "", err
+	}
+	return response.Header.Get("X-Data-Version"), nil
+}
+
+// get asks a loopback server and leaves no connection open. The body is not read.
+func get(ctx context.Context, address, path string) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	return response, response.Body.Close()
+}
+
+// ready returns nil when the instance says that it can serve.
+func (instance instance) ready(ctx context.Context) error {
+	response, err := get(ctx, address(instance.Admin), "/ready")
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("/ready says %s", response.Status)
+	}
+	return nil
+}
+
+// awaitReady gives an instance that ran before some time to find its database again.
+func (stack *stack) awaitReady(ctx context.Context, instance instance, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := instance.ready(ctx)
+		if err == nil || !instance.Process.Alive() || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// stopInstance lets an instance drain. One that does not end by itself is killed: it holds nothing that could be lost.
+func stopInstance(ctx context.Context, instance instance) error {
+	err := process.Stop(ctx, instance.Process, syscall.SIGTERM, stopInstanceLimit)
+	if errors.Is(err, process.ErrStillRunning) {
+		err = process.Stop(ctx, instance.Process, syscall.SIGKILL, 5*time.Second)
+	}
+	if err != nil {
+		return fmt.Errorf("stop the API instance on port %d: %w", instance.Port, err)
+	}
+	if err := os.Remove(instance.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove an instance's socket: %w", err)
+	}
+	return nil
+}
