@@ -447,17 +447,48 @@ func TestHeadAndRange(t *testing.T) {
 
 func TestErrorsAreNotCached(t *testing.T) {
 	rig := start(t, time.Minute)
+	for _, upstream := range rig.upstreams {
+		upstream.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
+			response.Header().Set("Content-Type", "application/problem+json")
+			response.WriteHeader(http.StatusBadRequest)
+		})
+	}
 	for range 2 {
-		got := rig.get("/missing/1")
-		if got.status != http.StatusNotFound || got.cache() != "MISS" || got.body != `{"status":404}` {
-			t.Errorf("%d %s %q, want the API's 404, not cached", got.status, got.cache(), got.body)
+		if got := rig.get("/products/x"); got.status != http.StatusBadRequest || got.cache() != "MISS" {
+			t.Errorf("%d %s, want the API's 400, not cached", got.status, got.cache())
 		}
 	}
-	rig.wantSeen("GET /missing/1", "GET /missing/1")
+	rig.wantSeen("GET /products/x", "GET /products/x")
+	for _, upstream := range rig.upstreams {
+		upstream.setAnswer(answerDocument)
+	}
 	for range 2 {
 		if got := rig.ask(http.MethodPost, "/products/1", strings.NewReader("{}")); got.status != http.StatusMethodNotAllowed || got.body != `{"title":"from the API"}` {
 			t.Errorf("POST: %d %q, want the API's 405", got.status, got.body)
 		}
+	}
+}
+
+// TestRemovedDocumentIsForgotten covers an answer that nothing would replace if a 404 could not be kept: every request
+// would go on to get the stale document while NGINX asks for a new one in vain.
+func TestRemovedDocumentIsForgotten(t *testing.T) {
+	rig := start(t, time.Second)
+	rig.wantCache(rig.get("/products/1"), "MISS")
+	for _, upstream := range rig.upstreams {
+		upstream.setAnswer(func(response http.ResponseWriter, request *http.Request) {
+			request.URL.Path = "/missing" + request.URL.Path
+			answerDocument(response, request)
+		})
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for rig.get("/products/1").status != http.StatusNotFound {
+		if time.Now().After(deadline) {
+			t.Fatal("the removed document is still served after 20 s")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if got := rig.get("/products/1"); got.body != `{"status":404}` || got.cache() != "HIT" {
+		t.Errorf("%s %q, want the API's 404 from the cache", got.cache(), got.body)
 	}
 }
 
