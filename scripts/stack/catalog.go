@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -128,8 +130,12 @@ func (stack *stack) generate(ctx context.Context, sample catalog) error {
 	if err := os.MkdirAll(unfinished, 0o755); err != nil {
 		return fmt.Errorf("make room for the sample: %w", err)
 	}
-	if err := stack.tool(ctx, "", "generate", "--products", strconv.Itoa(sample.Products), "--seed", "1", "--dirt", "--out", unfinished); err != nil {
-		return err
+	command := exec.CommandContext(ctx, stack.binary("generate"),
+		"--products", strconv.Itoa(sample.Products), "--seed", "1", "--dirt", "--out", unfinished)
+	var said bytes.Buffer // of interest only when it fails
+	command.Stdout, command.Stderr = &said, &said
+	if err := runGently(command); err != nil {
+		return fmt.Errorf("generate a sample: %w\n%s", err, &said)
 	}
 	return os.Rename(unfinished, sample.Directory)
 }
