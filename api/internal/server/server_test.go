@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"systemscale/api/internal/catalogtest"
@@ -326,20 +327,46 @@ func TestDrain(t *testing.T) {
 		defer f.mutex.Unlock()
 		return f.seen == 1
 	})
+	var released atomic.Bool
 	stopped := make(chan error)
-	go func() { stopped <- s.Shutdown(context.Background()) }()
+	go func() {
+		err := s.Shutdown(context.Background())
+		if !released.Load() {
+			t.Error("Shutdown returns before the request is answered")
+		}
+		stopped <- err
+	}()
 	catalogtest.Eventually(t, "new connections are refused", func() bool {
 		_, err := s.client.Get(s.url + "/nothing")
 		return err != nil
 	})
-	select {
-	case err := <-stopped:
-		t.Errorf("Shutdown returns %v before the request is answered", err)
-	default:
-	}
+	released.Store(true)
 	close(hold)
 	checkDocument(t, "item", 1, <-answer)
 	if err := <-stopped; err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
+}
+
+func TestShutdownOwnsUpToWhatItCutsOff(t *testing.T) {
+	s, f := fakeSite(t)
+	s.publish("things", things(1, 1)...)
+	hold := make(chan struct{})
+	f.mutex.Lock()
+	f.hold = hold
+	f.mutex.Unlock()
+	answer := make(chan response)
+	go func() { answer <- s.ask("GET", "/things/1") }()
+	catalogtest.Eventually(t, "the request is under way", func() bool {
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		return f.seen == 1
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown with a request under way and no time: %v, want %v", err, context.Canceled)
+	}
+	close(hold)
+	checkDocument(t, "item", 1, <-answer)
 }
