@@ -71,6 +71,13 @@ type choice struct {
 	space  int64 // bytes of disk that takes
 }
 
+func (stack *stack) choice(asked catalog, space int64) choice {
+	if asked == stack.Catalog {
+		return choice{catalog: asked}
+	}
+	return choice{catalog: asked, wanted: true, space: space}
+}
+
 // choose decides what to load. Without arguments, whatever is loaded stays.
 func (stack *stack) choose(command upCommand) (choice, error) {
 	switch {
@@ -80,7 +87,7 @@ func (stack *stack) choose(command upCommand) (choice, error) {
 			return choice{}, err
 		}
 		asked := catalog{Directory: command.CSV, Fingerprint: fingerprint}
-		return choice{asked, asked != stack.Catalog, size * filesFactor}, nil
+		return stack.choice(asked, size*filesFactor), nil
 	case command.Products == 0 && stack.Catalog != (catalog{}):
 		return choice{catalog: stack.Catalog}, nil
 	}
@@ -89,7 +96,7 @@ func (stack *stack) choose(command upCommand) (choice, error) {
 		products = defaultProducts
 	}
 	asked := catalog{Directory: filepath.Join(stack.State, "csv", strconv.Itoa(products)), Products: products}
-	return choice{asked, asked != stack.Catalog, int64(products) * bytesPerProduct * (1 + filesFactor)}, nil
+	return stack.choice(asked, int64(products)*bytesPerProduct*(1+filesFactor)), nil
 }
 
 // load runs the ETL over the chosen files, after making them when they are a sample.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strconv"
 	"syscall"
 )
@@ -89,7 +90,10 @@ func compareSpace(directory string, free, needed int64) error {
 // longestSocketPath is what every system that this runs on allows (macOS: 104 bytes with the closing zero; Linux: 108).
 const longestSocketPath = 103
 
-// fitsSocket reports whether the longest of the stack's socket names fits in the directory.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9/._-]+$`)
+
+// fitsSocket reports whether the stack's sockets may be in the directory: their longest name has to fit, and must need no quoting
+// in URLs, in lists of addresses and in the servers' configurations, all of which it gets into.
 func fitsSocket(directory string) bool {
-	return len(directory)+len("/postgres/.s.PGSQL.65535") <= longestSocketPath
+	return len(directory)+len("/postgres/.s.PGSQL.65535") <= longestSocketPath && plainPath.MatchString(directory)
 }

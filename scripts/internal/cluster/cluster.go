@@ -187,9 +187,10 @@ func (cluster Cluster) Adopt() (process.Identity, error) {
 // URL returns the URL of a database of the cluster, through the unix socket, which costs less per lookup than
 // TCP does.
 func (cluster Cluster) URL(role, password, database string) string {
+	query := url.Values{"host": {cluster.Sockets}, "port": {strconv.Itoa(cluster.Port)}}.Encode()
 	return (&url.URL{
 		Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database,
-		RawQuery: url.Values{"host": {cluster.Sockets}, "port": {strconv.Itoa(cluster.Port)}}.Encode(),
+		RawQuery: strings.ReplaceAll(query, "+", "%20"), // libpq and pgx know no other space
 	}).String()
 }
 

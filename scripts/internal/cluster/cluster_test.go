@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/scripts/internal/process"
+	"systemscale/scripts/internal/program"
+)
+
+func TestConfiguration(t *testing.T) {
+	cluster := Cluster{
+		Postgres: program.Postgres{Version: program.Version{Major: 15}}, Sockets: "/it's/here", Port: 7,
+		Settings: "jit = off", Override: []string{"fsync = off"},
+	}
+	text := cluster.configuration()
+	for _, want := range []string{"jit = off\n", "port = 7\n", "listen_addresses = ''\n", "unix_socket_directories = '/it''s/here'\n", "\nfsync = off\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %q", want, text)
+		}
+	}
+	if strings.Contains(text, "wal_compression") {
+		t.Errorf("PostgreSQL 15 is told not to use lz4: %q", text)
+	}
+	cluster.Postgres.Version.Major, cluster.Loopback = 14, true
+	text = cluster.configuration()
+	if !strings.Contains(text, "wal_compression = on\n") || !strings.Contains(text, "listen_addresses = '127.0.0.1'\n") {
+		t.Errorf("PostgreSQL 14 on loopback: %q", text)
+	}
+}
+
+func TestMajorOf(t *testing.T) {
+	directory := t.TempDir()
+	if got := MajorOf(directory); got != 0 {
+		t.Errorf("an empty directory is of version %d", got)
+	}
+	if err := os.WriteFile(filepath.Join(directory, "PG_VERSION"), []byte("15\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := MajorOf(directory); got != 15 {
+		t.Errorf("MajorOf() = %d, want 15", got)
+	}
+}
+
+func TestURL(t *testing.T) {
+	text := Cluster{Sockets: "/a b/c", Port: 7}.URL("role", "word", "name")
+	config, err := pgx.ParseConfig(text)
+	if err != nil || config.Host != "/a b/c" || config.Port != 7 || config.User != "role" || config.Password != "word" || config.Database != "name" {
+		t.Errorf("%s means %+v, %v", text, config, err)
+	}
+}
+
+func TestAdopt(t *testing.T) {
+	cluster := Cluster{Directory: t.TempDir()}
+	lockFile := filepath.Join(cluster.Directory, "postmaster.pid")
+	write := func(pid int) {
+		t.Helper()
+		if err := os.WriteFile(lockFile, []byte(strconv.Itoa(pid)+"\n"+cluster.Directory+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := cluster.Adopt(); err != nil || got != (process.Identity{}) {
+		t.Errorf("without a lock file: %v, %v", got, err)
+	}
+	// The second argument stands for -D, and the exec keeps it in the command line.
+	server := exec.Command("/bin/sh", "-c", "sleep 600; :", cluster.Directory)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	write(server.Process.Pid)
+	if got, err := cluster.Adopt(); err != nil || got.PID != server.Process.Pid || !got.Alive() {
+		t.Errorf("a server that nobody remembers: %v, %v, want pid %d", got, err, server.Process.Pid)
+	}
+	write(os.Getpid()) // no Postgres, whatever the number says
+	if got, err := cluster.Adopt(); err != nil || got != (process.Identity{}) {
+		t.Errorf("a stranger with the pid: %v, %v", got, err)
+	}
+	if _, err := os.Stat(lockFile); err == nil {
+		t.Error("the lock file that points at a stranger stayed")
+	}
+}
+
+// TestThrowaway meets the real settings: each has to be one that the installed version knows.
+func TestThrowaway(t *testing.T) {
+	settings, err := os.ReadFile("../../../infra/postgres/postgresql.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		purpose Purpose
+		fsync   string
+	}{{Testing, "off"}, {Measuring, "on"}} {
+		adminURL, remove, err := Throwaway(t.Context(), "", string(settings), test.purpose)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = remove() })
+		parsed, err := url.Parse(adminURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		directory := parsed.Query().Get("host")
+		connection, err := pgx.Connect(t.Context(), adminURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for setting, want := range map[string]string{
+			"fsync": test.fsync, "jit": "off", "default_toast_compression": "lz4", "listen_addresses": "",
+			"server_encoding": "UTF8", "lc_collate": "C", "password_encryption": "scram-sha-256", "data_directory": filepath.Join(directory, "data"),
+		} {
+			var got string
+			if err := connection.QueryRow(t.Context(), "select current_setting($1)", setting).Scan(&got); err != nil || got != want {
+				t.Errorf("%s = %q, %v, want %q", setting, got, err, want)
+			}
+		}
+		if err := connection.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		parsed.User = url.UserPassword(Superuser, "wrong")
+		if connection, err := pgx.Connect(t.Context(), parsed.String()); err == nil {
+			_ = connection.Close(context.Background())
+			t.Error("a wrong password is let in")
+		}
+		if err := remove(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(directory); err == nil {
+			t.Errorf("%s stayed", directory)
+		}
+		if err := remove(); err != nil {
+			t.Errorf("remove again: %v", err)
+		}
+	}
+}

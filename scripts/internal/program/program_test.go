@@ -1,0 +1,217 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParseVersion(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want Version
+	}{
+		{"postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", Version{15, 18, 0}},
+		{"postgres (PostgreSQL) 18beta1", Version{18, 0, 0}},
+		{"nginx version: nginx/1.22.1", Version{1, 22, 1}},
+		{"nginx version: nginx/1.18.0 (Ubuntu)", Version{1, 18, 0}},
+	} {
+		if got, err := ParseVersion(test.text); got != test.want || err != nil {
+			t.Errorf("ParseVersion(%q) = %v, %v, want %v", test.text, got, err, test.want)
+		}
+	}
+	if _, err := ParseVersion("nothing to see"); err == nil {
+		t.Error("a text without a version has one")
+	}
+}
+
+func TestAtLeast(t *testing.T) {
+	versions := []Version{{9, 6, 0}, {14, 0, 0}, {14, 2, 0}, {14, 2, 1}, {15, 0, 0}}
+	for i, a := range versions {
+		for j, b := range versions {
+			if got := a.AtLeast(b); got != (i >= j) {
+				t.Errorf("%v.AtLeast(%v) = %v", a, b, got)
+			}
+		}
+	}
+}
+
+func TestNewestFirst(t *testing.T) {
+	got := newestFirst([]string{"/usr/lib/postgresql/14/bin", "/usr/lib/postgresql/9.6/bin", "/usr/lib/postgresql/16/bin"})
+	want := []string{"/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/14/bin", "/usr/lib/postgresql/9.6/bin"}
+	if !slices.Equal(got, want) {
+		t.Errorf("newestFirst() = %v, want %v", got, want)
+	}
+}
+
+// program writes a shell script that can be called by its name.
+func program(t *testing.T, directory, name, script string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(directory, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFindPostgresFollowsALinkInPath(t *testing.T) {
+	real, links := t.TempDir(), t.TempDir()
+	program(t, real, "postgres", "echo 'postgres (PostgreSQL) 99.3'")
+	program(t, real, "initdb", "")
+	if err := os.Symlink(filepath.Join(real, "postgres"), filepath.Join(links, "postgres")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", links)
+	if got, err := FindPostgres(0); err != nil || got != (Postgres{real, Version{99, 3, 0}}) {
+		t.Errorf("FindPostgres(0) = %v, %v, want the one in %s", got, err, real)
+	}
+	_, err := FindPostgres(98)
+	if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "PostgreSQL 98 is missing") || !strings.Contains(err.Error(), "99 in "+real) {
+		t.Errorf("FindPostgres(98) = %v, want what is missing and what is there", err)
+	}
+}
+
+func TestFindPostgresRefusesAnOldOne(t *testing.T) {
+	old := t.TempDir()
+	program(t, old, "postgres", "echo 'postgres (PostgreSQL) 13.4'")
+	program(t, old, "initdb", "")
+	t.Setenv("PATH", old)
+	// A newer one may be installed elsewhere on this machine; this one it must not be.
+	if got, err := FindPostgres(0); err == nil && got.Bin == old {
+		t.Errorf("FindPostgres(0) = %v", got)
+	}
+	if got, err := FindPostgres(13); err == nil {
+		t.Errorf("FindPostgres(13) = %v", got)
+	}
+}
+
+func TestFindNGINX(t *testing.T) {
+	directory := t.TempDir()
+	program(t, directory, "nginx", "echo 'nginx version: nginx/9.9.9' >&2")
+	t.Setenv("PATH", directory)
+	if got, err := FindNGINX(); err != nil || got != (NGINX{filepath.Join(directory, "nginx"), Version{9, 9, 9}}) {
+		t.Errorf("FindNGINX() = %v, %v", got, err)
+	}
+	program(t, directory, "nginx", "echo 'nginx version: nginx/1.10.0' >&2")
+	if got, err := FindNGINX(); err == nil && got.Path == filepath.Join(directory, "nginx") {
+		t.Errorf("FindNGINX() = %v", got)
+	}
+}
+
+// need is a package that is there when a file is.
+func need(path string) Need {
+	return Need{
+		Find: func() error {
+			if _, err := os.Stat(path); err != nil {
+				return fmt.Errorf("the thing is %w", ErrMissing)
+			}
+			return nil
+		},
+		Apt: []string{"apt-thing"}, Brew: []string{"brew-thing"},
+	}
+}
+
+func TestEnsure(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		manager     string // what is in PATH
+		script      string // what it does
+		interactive bool
+		answer      string
+		wantAsked   string
+		wantError   string
+	}{
+		{"asked and agreed", "brew", `[ "$*" = "install brew-thing" ] && : > "$THING"`, true, "\n", "Install brew-thing with brew? [Y/n] ", ""},
+		{"asked and refused", "brew", `: > "$THING"`, true, "n\n", "Install brew-thing with brew? [Y/n] ",
+			"the thing is missing\ninstall it and try again: brew install brew-thing"},
+		{"the answer never comes", "brew", `: > "$THING"`, true, "", "Install brew-thing with brew? [Y/n] ",
+			"the thing is missing\ninstall it and try again: brew install brew-thing"},
+		{"nobody to ask", "brew", `: > "$THING"`, false, "", "", "the thing is missing\ninstall it and try again: brew install brew-thing"},
+		{"the installation fails", "brew", "exit 4", true, "y\n", "Install brew-thing with brew? [Y/n] ", "brew install brew-thing: exit status 4"},
+		{"the installation does not help", "brew", "", true, "y\n", "Install brew-thing with brew? [Y/n] ",
+			"the thing is missing\nbrew has installed brew-thing, which did not help"},
+		{"no package manager", "other", "", true, "", "", "the thing is missing\ninstall it with this machine's package manager and try again"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			directory := t.TempDir()
+			thing := filepath.Join(directory, "thing")
+			program(t, directory, test.manager, test.script)
+			t.Setenv("PATH", directory)
+			t.Setenv("THING", thing)
+			var out strings.Builder
+			installer := Installer{In: strings.NewReader(test.answer), Out: &out, Interactive: test.interactive}
+			err := installer.Ensure(t.Context(), need(thing), Need{Find: func() error { return nil }, Brew: []string{"there-already"}})
+			if got := fmt.Sprint(err); err == nil && test.wantError != "" || err != nil && got != test.wantError {
+				t.Errorf("Ensure() = %v, want %q", err, test.wantError)
+			}
+			if out.String() != test.wantAsked {
+				t.Errorf("asked %q, want %q", out.String(), test.wantAsked)
+			}
+		})
+	}
+}
+
+func TestEnsureWithAptAsAnOrdinaryUserGoesThroughSudo(t *testing.T) {
+	if os.Geteuid() == 0 {
+		return // root needs no sudo, and a test must not install packages
+	}
+	directory := t.TempDir()
+	program(t, directory, "apt-get", "exit 1")
+	t.Setenv("PATH", directory)
+	thing := filepath.Join(directory, "thing")
+	var asked []string
+	installer := Installer{
+		In: strings.NewReader("y\n"), Out: &strings.Builder{}, Interactive: true,
+		Privileged: func(_ context.Context, packages []string) error {
+			asked = packages
+			return os.WriteFile(thing, nil, 0o600)
+		},
+	}
+	if err := installer.Ensure(t.Context(), need(thing)); err != nil || !slices.Equal(asked, []string{"apt-thing"}) {
+		t.Errorf("Ensure() = %v with %q through sudo", err, asked)
+	}
+	installer.Interactive = false
+	if err := installer.Ensure(t.Context(), need(thing+"2")); err == nil || !strings.Contains(err.Error(), "sudo apt-get install apt-thing") {
+		t.Errorf("Ensure() without a terminal = %v", err)
+	}
+}
+
+func TestPlaceTemporarily(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new directory", "policy")
+	place := func(text string) {
+		t.Helper()
+		undo, err := placeTemporarily(path, text, 0o755)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+		if err := undo(); err != nil {
+			t.Error(err)
+		}
+	}
+	place("ours")
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the file stayed")
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("the administrator's")
+	place("ours")
+	if got, err := os.ReadFile(path); string(got) != "the administrator's" {
+		t.Errorf("somebody else's file became %q, %v", got, err)
+	}
+	write("ours") // left behind by an installation that was killed
+	place("ours")
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the file of a killed installation stayed")
+	}
+}

@@ -1,0 +1,425 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"systemscale/scripts/internal/process"
+)
+
+// TestMain lets the test's own binary stand for the program where a test needs a process.
+func TestMain(m *testing.M) {
+	if os.Getenv("STACK_TEST_RUN_PROGRAM") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// call runs a command of the program in this process.
+func call(t *testing.T, arguments ...string) (out, progress string, err error) {
+	t.Helper()
+	in, openErr := os.Open(os.DevNull)
+	if openErr != nil {
+		t.Fatal(openErr)
+	}
+	defer func() { _ = in.Close() }()
+	var outText, errText strings.Builder
+	err = run(t.Context(), append([]string{"--root", "../.."}, arguments...), console{in, &outText, &errText})
+	return outText.String(), errText.String(), err
+}
+
+// listen takes a loopback port until the test ends.
+func listen(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
+	taken := strconv.Itoa(listen(t))
+	empty := t.TempDir()
+	for _, test := range []struct {
+		name      string
+		arguments []string
+		want      string
+	}{
+		{"taken port", []string{"--gateway-port", taken}, "port " + taken + " is taken by another program: stop that one, or choose another port, such as GATEWAY_PORT="},
+		{"two catalogs", []string{"--csv", empty, "--products", "5"}, "CSV and PRODUCTS exclude each other"},
+		{"no products", []string{"--products=-1"}, "there must be one product at least"},
+		{"directory without CSVs", []string{"--csv", empty}, "there is no CSV file in this directory"},
+		{"missing directory", []string{"--csv", empty + "/missing"}, "CSV=" + empty + "/missing: "},
+		{"not a number", []string{"--products", "many"}, "stack --help"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			state := t.TempDir()
+			_, _, err := call(t, append([]string{"--state", state, "up"}, test.arguments...)...)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("up = %v, want %q", err, test.want)
+			}
+			if _, err := os.Stat(filepath.Join(state, "state.json")); err == nil {
+				t.Error("something was started")
+			}
+		})
+	}
+}
+
+func TestDownAndStatusWithNothing(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "never made")
+	if out, _, err := call(t, "--state", state, "down", "--purge"); err != nil || out != "nothing runs\n" {
+		t.Errorf("down = %q, %v", out, err)
+	}
+	if out, _, err := call(t, "--state", state, "status"); err != nil || strings.Contains(out, "runs") {
+		t.Errorf("status = %q, %v", out, err)
+	}
+	if _, err := os.Stat(state); err == nil {
+		t.Error("asking has made the directory")
+	}
+}
+
+func TestDownPurgesWhatIsOutside(t *testing.T) {
+	directory, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
+	if err := os.Mkdir(outside, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	left := &state{Outside: []string{outside}, path: filepath.Join(directory, "state.json")}
+	// A process that only has the number of one of ours.
+	stranger, err := process.Of(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger.Started += "0"
+	left.Postgres.Process, left.Gateway.Process = stranger, stranger
+	left.Instances = []instance{{Process: stranger}}
+	if err := left.save(); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err := call(t, "--state", directory, "down", "--purge"); err != nil || !strings.HasPrefix(out, "nothing runs\n") {
+		t.Errorf("down = %q, %v", out, err)
+	}
+	for _, path := range []string{directory, outside} {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s stayed", path)
+		}
+	}
+}
+
+func TestState(t *testing.T) {
+	directory := t.TempDir()
+	first, err := readState(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Instances = []instance{{Process: process.Identity{PID: 3, Started: "then"}, Port: 8081}}
+	first.Passwords.ETL = "secret"
+	if err := first.save(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := readState(directory)
+	if err != nil || fmt.Sprint(*second) != fmt.Sprint(*first) {
+		t.Errorf("read %v, %v, saved %v", *second, err, *first)
+	}
+	if info, err := os.Stat(first.path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v: others may read the passwords", info.Mode(), err)
+	}
+	if err := os.WriteFile(first.path, []byte(`{"postgres": `), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readState(directory); err == nil || !strings.Contains(err.Error(), "is damaged") || !strings.Contains(err.Error(), "remove "+directory) {
+		t.Errorf("a damaged state: %v", err)
+	}
+}
+
+func TestLock(t *testing.T) {
+	directory := t.TempDir()
+	release, err := lock(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock(directory); err == nil || !strings.Contains(err.Error(), "another up or down is at work") {
+		t.Errorf("a second one: %v", err)
+	}
+	release()
+	release, err = lock(directory)
+	if err != nil {
+		t.Fatalf("after the first one: %v", err)
+	}
+	release()
+}
+
+func TestFormatEnvironment(t *testing.T) {
+	value := "postgres://u:p@/d?host=%2Ftmp&port=5 $HOME `id` \"x\" \\ #"
+	text, err := formatEnvironment([]variable{{"FIRST", value}, {"SECOND", ""}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("sh", "-c", `. "$0"; printf '%s|%s|' "$FIRST" "$SECOND"`, path).Output()
+	if err != nil || string(out) != value+"||" {
+		t.Errorf("a shell reads %q, %v from %q", out, err, text)
+	}
+	for _, bad := range []string{"it's", "two\nlines"} {
+		if _, err := formatEnvironment([]variable{{"NAME", bad}}); err == nil || !strings.Contains(err.Error(), "NAME") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestFreePort(t *testing.T) {
+	taken := listen(t)
+	got, err := freePort(taken, taken+1)
+	if err != nil || got <= taken+1 {
+		t.Errorf("freePort(%d, %d) = %d, %v", taken, taken+1, got, err)
+	}
+	if err := claimGatewayPort(got); err != nil {
+		t.Errorf("port %d was free: %v", got, err)
+	}
+}
+
+func TestCompareSpace(t *testing.T) {
+	if err := compareSpace("/x", spare, spare); err != nil {
+		t.Error(err)
+	}
+	err := compareSpace("/x", spare-1, spare)
+	if err == nil || err.Error() != "the disk under /x has 499 MB left and this needs 500 MB: make room, or load fewer products (PRODUCTS=1000)" {
+		t.Errorf("compareSpace() = %v", err)
+	}
+	if err := requireSpace(t.TempDir(), 1<<62); err == nil || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("room for everything: %v", err)
+	}
+}
+
+func TestFitsSocket(t *testing.T) {
+	for directory, want := range map[string]bool{
+		"/srv/systemscale/.run/run":       true,
+		"/" + strings.Repeat("x", 78):     true,
+		"/" + strings.Repeat("x", 79):     false,
+		"/home/somebody/my projects/.run": false,
+		"/home/a,b/.run":                  false,
+	} {
+		if got := fitsSocket(directory); got != want {
+			t.Errorf("fitsSocket(%q) = %v", directory, got)
+		}
+	}
+}
+
+func TestDescribeFiles(t *testing.T) {
+	directory := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	describe := func() (int64, string) {
+		t.Helper()
+		size, fingerprint, err := describeFiles(directory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return size, fingerprint
+	}
+	write("a.csv", "12345")
+	write("b.csv.gz", "678")
+	size, first := describe()
+	if size != 8 {
+		t.Errorf("size %d, want 8", size)
+	}
+	write("README", "not data")
+	if _, got := describe(); got != first {
+		t.Error("a file that is no CSV changes the fingerprint")
+	}
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(filepath.Join(directory, "a.csv"), later, later); err != nil {
+		t.Fatal(err)
+	}
+	_, rewritten := describe()
+	write("c.csv", "")
+	_, added := describe()
+	if rewritten == first || added == rewritten {
+		t.Error("a rewritten or an added file does not change the fingerprint")
+	}
+}
+
+func TestChoose(t *testing.T) {
+	mine := t.TempDir()
+	if err := os.WriteFile(filepath.Join(mine, "product.csv"), []byte("id\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, fingerprint, err := describeFiles(mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := func(products int) catalog {
+		return catalog{Directory: "/state/csv/" + strconv.Itoa(products), Products: products}
+	}
+	own := catalog{Directory: mine, Fingerprint: fingerprint}
+	changed := catalog{Directory: mine, Fingerprint: "another"}
+	for _, test := range []struct {
+		name    string
+		loaded  catalog
+		command upCommand
+		want    catalog
+		wanted  bool
+	}{
+		{"first time", catalog{}, upCommand{}, sample(defaultProducts), true},
+		{"again", sample(defaultProducts), upCommand{}, sample(defaultProducts), false},
+		{"again, named", sample(50), upCommand{Products: 50}, sample(50), false},
+		{"another size", sample(50), upCommand{Products: 60}, sample(60), true},
+		{"own files", sample(50), upCommand{CSV: mine}, own, true},
+		{"own files again", own, upCommand{CSV: mine}, own, false},
+		{"own files, changed", changed, upCommand{CSV: mine}, own, true},
+		{"own files stay", changed, upCommand{}, changed, false},
+		{"back to a sample", own, upCommand{Products: 50}, sample(50), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stack := &stack{location: location{State: "/state"}, state: &state{Catalog: test.loaded}}
+			got, err := stack.choose(test.command)
+			if err != nil || got.catalog != test.want || got.wanted != test.wanted {
+				t.Errorf("choose() = %+v, %v, want %+v, wanted %v", got, err, test.want, test.wanted)
+			}
+			if got.wanted != (got.space > 0) {
+				t.Errorf("wanted %v, but takes %d bytes", got.wanted, got.space)
+			}
+		})
+	}
+}
+
+func TestProjectRoot(t *testing.T) {
+	want, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := projectRoot("."); err != nil || got != want {
+		t.Errorf("projectRoot(.) = %q, %v, want %q", got, err, want)
+	}
+	if got, err := projectRoot(t.TempDir()); err == nil || !strings.Contains(err.Error(), "--root") {
+		t.Errorf("outside the project: %q, %v", got, err)
+	}
+}
+
+func TestInstanceReady(t *testing.T) {
+	if err := (instance{Admin: listen(t)}).ready(t.Context()); err == nil {
+		t.Error("a server that never answers is ready")
+	}
+}
+
+// clusterOf returns the directory of the throwaway cluster that a command was given.
+func clusterOf(t *testing.T, databaseURL string) string {
+	t.Helper()
+	parsed, err := url.Parse(strings.TrimSpace(databaseURL))
+	if err != nil || parsed.Query().Get("host") == "" {
+		t.Fatalf("TEST_DATABASE_URL %q: %v", databaseURL, err)
+	}
+	return parsed.Query().Get("host")
+}
+
+func wantGone(t *testing.T, directory string) {
+	t.Helper()
+	if _, err := os.Stat(directory); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s: %v, want it gone", directory, err)
+	}
+	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range processes {
+		if line, err := os.ReadFile(path); err == nil && strings.Contains(string(line), directory) {
+			t.Errorf("still running: %q", line)
+		}
+	}
+}
+
+func TestPostgresPassesOnTheExitCode(t *testing.T) {
+	for _, test := range []struct {
+		script string
+		code   int
+	}{
+		{`echo "$TEST_DATABASE_URL"; exit 7`, 7},
+		{`echo "$TEST_DATABASE_URL"; kill -KILL $$`, 128 + 9},
+		{`echo "$TEST_DATABASE_URL"; psql "$TEST_DATABASE_URL" -qAtc 'create role somebody' || exit 1; exit 0`, 0},
+	} {
+		out, _, err := call(t, "postgres", "--", "sh", "-c", test.script)
+		var code exitCode
+		if test.code == 0 && err != nil || test.code != 0 && (!errors.As(err, &code) || int(code) != test.code) {
+			t.Errorf("%s: %v, want exit code %d", test.script, err, test.code)
+		}
+		wantGone(t, clusterOf(t, out))
+	}
+	if _, _, err := call(t, "postgres", "--", "/no/such/program"); err == nil || !strings.Contains(err.Error(), "/no/such/program") {
+		t.Errorf("a command that does not exist: %v", err)
+	}
+	if _, _, err := call(t, "postgres", "--"); err == nil {
+		t.Error("no command is fine")
+	}
+}
+
+func TestPostgresPassesOnSignals(t *testing.T) {
+	directory := t.TempDir()
+	log, err := os.Create(filepath.Join(directory, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(self, "--root", "../..", "postgres", "--", "sh", "-c",
+		`trap 'echo mourning; exit 9' TERM; echo "$TEST_DATABASE_URL"; while :; do sleep 0.05; done`)
+	command.Env = append(os.Environ(), "STACK_TEST_RUN_PROGRAM=1")
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	said := func() string {
+		text, err := os.ReadFile(log.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for !strings.Contains(said(), "postgres://") {
+		select {
+		case err := <-ended:
+			t.Fatalf("%v: %s", err, said())
+		case <-ctx.Done():
+			_ = command.Process.Kill()
+			t.Fatalf("never started: %s", said())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		_ = command.Process.Kill()
+		t.Fatalf("SIGTERM does not end it: %s", said())
+	}
+	if code := command.ProcessState.ExitCode(); code != 9 || !strings.Contains(said(), "mourning") {
+		t.Errorf("exit code %d, want the command's 9: %s", code, said())
+	}
+	line, _, _ := strings.Cut(said(), "\n")
+	wantGone(t, clusterOf(t, line))
+}
