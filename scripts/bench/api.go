@@ -216,6 +216,7 @@ func freeAddresses(count int) ([]string, error) {
 // server is a program that serves while others are measured.
 type server struct {
 	command *exec.Cmd
+	peak    func() int64
 	memory  int64
 }
 
@@ -231,7 +232,7 @@ func start(ctx context.Context, logPath, address, name string, args ...string) (
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{command: command}
+	s := &server{command: command, peak: watchMemory(command.Process.Pid)}
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/products/1/styles", nil)
@@ -257,9 +258,9 @@ func start(ctx context.Context, logPath, address, name string, args ...string) (
 // stop ends the server and returns the memory it had at most, in bytes.
 func (s *server) stop() int64 {
 	if s.command.ProcessState == nil {
+		s.memory = s.peak()
 		_ = s.command.Process.Signal(syscall.SIGTERM)
 		_ = s.command.Wait() // whatever its exit code, it is gone
-		s.memory = peakMemory(s.command.ProcessState)
 	}
 	return s.memory
 }

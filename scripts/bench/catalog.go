@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -111,18 +110,15 @@ func measure(ctx context.Context, name string, args ...string) (cost, error) {
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	began := time.Now()
-	err := command.Run()
+	if err := command.Start(); err != nil {
+		return cost{}, err
+	}
+	peak := watchMemory(command.Process.Pid)
+	err := command.Wait()
 	took := time.Since(began)
+	memory := peak()
 	if err != nil {
 		return cost{}, errors.Join(fmt.Errorf("%s %s: %w", filepath.Base(name), args[0], err), errors.New(errOut.String()))
 	}
-	return cost{wall: took, cpu: command.ProcessState.UserTime() + command.ProcessState.SystemTime(), memory: peakMemory(command.ProcessState), out: out.String()}, nil
-}
-
-func peakMemory(state *os.ProcessState) int64 {
-	usage, ok := state.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return 0
-	}
-	return usage.Maxrss * maxrssUnit
+	return cost{wall: took, cpu: command.ProcessState.UserTime() + command.ProcessState.SystemTime(), memory: memory, out: out.String()}, nil
 }
