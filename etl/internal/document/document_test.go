@@ -197,10 +197,10 @@ func TestAppendMoney(t *testing.T) {
 }
 
 func TestEtagTellsDocumentsApart(t *testing.T) {
-	// The second value pins the function: a build that computes another would call every document changed.
-	if a, b := Etag([]byte(`{"a":1}`)), Etag([]byte(`{"a":2}`)); a == b || Etag([]byte(`[]`)) != Etag([]byte(`[]`)) {
-		t.Errorf("etags %x and %x", a, b)
+	if a, b := Etag([]byte(`{"a":1}`)), Etag([]byte(`{"a":2}`)); a == b {
+		t.Errorf("two documents have the etag %x", a)
 	}
+	// Pins the function: a build that computes another would call every document changed.
 	if got := Etag(nil); got != 0x2d06800538d394c2 {
 		t.Errorf("Etag of nothing = %#x, want xxh3's 0x2d06800538d394c2", got)
 	}
