@@ -47,7 +47,7 @@ type upstream struct {
 	socket string
 
 	mutex    sync.Mutex
-	requests []string // "METHOD URI", and what Accept-Encoding and If-None-Match said
+	requests []string // "METHOD URI", and what Accept-Encoding, If-None-Match and Cookie said
 	answer   http.HandlerFunc
 }
 
@@ -85,7 +85,7 @@ func answerDocument(response http.ResponseWriter, request *http.Request) {
 func (upstream *upstream) ServeHTTP(response http.ResponseWriter, request *http.Request) {
 	upstream.mutex.Lock()
 	upstream.requests = append(upstream.requests, strings.Join(strings.Fields(fmt.Sprintln(request.Method, request.RequestURI,
-		request.Header.Get("Accept-Encoding"), request.Header.Get("If-None-Match"))), " "))
+		request.Header.Get("Accept-Encoding"), request.Header.Get("If-None-Match"), request.Header.Get("Cookie"))), " "))
 	answer := upstream.answer
 	upstream.mutex.Unlock()
 	answer(response, request)
@@ -634,6 +634,7 @@ func TestNGINXsOwnErrorsAreProblems(t *testing.T) {
 	rig.wantSeen()
 	// Big headers are the client's affair: the API does not get them.
 	rig.wantCache(rig.get("/products", "Cookie", strings.Repeat("x", 7000)), "MISS")
+	rig.wantSeen("GET /products")
 }
 
 func TestReloadLosesNothingAndForgetEmptiesTheCache(t *testing.T) {
