@@ -77,6 +77,8 @@ func Open(ctx context.Context, databaseURL, collection string) (*Session, error)
 		return nil, ErrDatabaseURL
 	}
 	config.RuntimeParams["application_name"] = "systemscale-etl"
+	// Whatever the server's default: what is said to be published is on disk.
+	config.RuntimeParams["synchronous_commit"] = "on"
 	// A killed ETL must not leave a long statement running behind it.
 	config.RuntimeParams["client_connection_check_interval"] = "2s"
 	if config.ConnectTimeout == 0 {
