@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -322,18 +321,16 @@ func TestInstanceReady(t *testing.T) {
 	}
 }
 
-// clusterOf returns the directory of the throwaway cluster that a command was given.
-func clusterOf(t *testing.T, databaseURL string) string {
-	t.Helper()
-	parsed, err := url.Parse(strings.TrimSpace(databaseURL))
-	if err != nil || parsed.Query().Get("host") == "" {
-		t.Fatalf("TEST_DATABASE_URL %q: %v", databaseURL, err)
-	}
-	return parsed.Query().Get("host")
-}
+// reveal is a shell command that prints the data directory of the throwaway cluster.
+const reveal = `psql "$TEST_DATABASE_URL" -qAtc 'show data_directory'`
 
-func wantGone(t *testing.T, directory string) {
+// wantGone checks that nothing is left of the cluster whose data directory reveal has printed.
+func wantGone(t *testing.T, printed string) {
 	t.Helper()
+	directory := filepath.Dir(strings.TrimSpace(printed))
+	if !strings.Contains(directory, "systemscale-") {
+		t.Fatalf("no data directory in %q", printed)
+	}
 	if _, err := os.Stat(directory); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s: %v, want it gone", directory, err)
 	}
@@ -350,16 +347,16 @@ func TestPostgresPassesOnTheExitCode(t *testing.T) {
 		script string
 		code   int
 	}{
-		{`echo "$TEST_DATABASE_URL"; exit 7`, 7},
-		{`echo "$TEST_DATABASE_URL"; kill -KILL $$`, 128 + 9},
-		{`echo "$TEST_DATABASE_URL"; psql "$TEST_DATABASE_URL" -qAtc 'create role somebody' || exit 1; exit 0`, 0},
+		{reveal + "; exit 7", 7},
+		{reveal + "; kill -KILL $$", 128 + 9},
+		{reveal + ` && psql "$TEST_DATABASE_URL" -qAtc 'create role somebody'`, 0},
 	} {
 		out, _, err := call(t, "postgres", "--", "sh", "-c", test.script)
 		var code exitCode
 		if test.code == 0 && err != nil || test.code != 0 && (!errors.As(err, &code) || int(code) != test.code) {
 			t.Errorf("%s: %v, want exit code %d", test.script, err, test.code)
 		}
-		wantGone(t, clusterOf(t, out))
+		wantGone(t, out)
 	}
 	if _, _, err := call(t, "postgres", "--", "/no/such/program"); err == nil || !strings.Contains(err.Error(), "/no/such/program") {
 		t.Errorf("a command that does not exist: %v", err)
@@ -381,7 +378,7 @@ func TestPostgresPassesOnSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := exec.Command(self, "--root", "../..", "postgres", "--", "sh", "-c",
-		`trap 'echo mourning; exit 9' TERM; echo "$TEST_DATABASE_URL"; while :; do sleep 0.05; done`)
+		"trap 'echo mourning; exit 9' TERM; "+reveal+`; while :; do sleep 0.05; done`)
 	command.Env = append(os.Environ(), "STACK_TEST_RUN_PROGRAM=1")
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
@@ -398,7 +395,7 @@ func TestPostgresPassesOnSignals(t *testing.T) {
 		}
 		return string(text)
 	}
-	for !strings.Contains(said(), "postgres://") {
+	for !strings.Contains(said(), "/data\n") {
 		select {
 		case err := <-ended:
 			t.Fatalf("%v: %s", err, said())
@@ -421,5 +418,5 @@ func TestPostgresPassesOnSignals(t *testing.T) {
 		t.Errorf("exit code %d, want the command's 9: %s", code, said())
 	}
 	line, _, _ := strings.Cut(said(), "\n")
-	wantGone(t, clusterOf(t, line))
+	wantGone(t, line)
 }

@@ -96,9 +96,10 @@ func TestThrowaway(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		purpose Purpose
-		fsync   string
-	}{{Testing, "off"}, {Measuring, "on"}} {
+		purpose   Purpose
+		fsync     string
+		addresses string
+	}{{Testing, "off", "127.0.0.1"}, {Measuring, "on", ""}} {
 		adminURL, remove, err := Throwaway(t.Context(), "", string(settings), test.purpose)
 		if err != nil {
 			t.Fatal(err)
@@ -108,14 +109,17 @@ func TestThrowaway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		directory := parsed.Query().Get("host")
 		connection, err := pgx.Connect(t.Context(), adminURL)
 		if err != nil {
 			t.Fatal(err)
 		}
+		var directory string
+		if err := connection.QueryRow(t.Context(), "select current_setting('data_directory')").Scan(&directory); err != nil {
+			t.Fatal(err)
+		}
 		for setting, want := range map[string]string{
-			"fsync": test.fsync, "jit": "off", "default_toast_compression": "lz4", "listen_addresses": "",
-			"server_encoding": "UTF8", "lc_collate": "C", "password_encryption": "scram-sha-256", "data_directory": filepath.Join(directory, "data"),
+			"fsync": test.fsync, "jit": "off", "default_toast_compression": "lz4", "listen_addresses": test.addresses,
+			"server_encoding": "UTF8", "lc_collate": "C", "password_encryption": "scram-sha-256",
 		} {
 			var got string
 			if err := connection.QueryRow(t.Context(), "select current_setting($1)", setting).Scan(&got); err != nil || got != want {
@@ -133,7 +137,7 @@ func TestThrowaway(t *testing.T) {
 		if err := remove(); err != nil {
 			t.Error(err)
 		}
-		if _, err := os.Stat(directory); err == nil {
+		if _, err := os.Stat(filepath.Dir(directory)); err == nil {
 			t.Errorf("%s stayed", directory)
 		}
 		if err := remove(); err != nil {

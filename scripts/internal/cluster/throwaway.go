@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
 	"systemscale/scripts/internal/process"
@@ -15,8 +18,8 @@ import (
 // Purpose is what a throwaway cluster is for.
 type Purpose int
 
-// A cluster for tests saves what only a power cut would need, and its memory. One for measuring runs exactly as the
-// settings say.
+// A cluster for tests saves what only a power cut would need, and memory; its URL names a loopback port, so that a test can put
+// itself between. One for measuring runs exactly as the settings say, and is reached through its socket.
 const (
 	Testing Purpose = iota
 	Measuring
@@ -24,7 +27,7 @@ const (
 
 // Throwaway starts a cluster in a new directory under parent, which is the system's temporary one if empty, with the settings
 // given. It returns the superuser's URL and a function that stops the server and removes the directory; calling that
-// twice is harmless. The cluster is reached through its unix socket only, so that any number run side by side.
+// twice is harmless. Any number run side by side.
 func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (adminURL string, remove func() error, err error) {
 	postgres, err := program.FindPostgres(0)
 	if err != nil {
@@ -64,13 +67,46 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 	if err := cluster.Create(ctx); err != nil {
 		return "", nil, errors.Join(err, remove())
 	}
-	if _, err := cluster.Configure(); err != nil {
-		return "", nil, errors.Join(err, remove())
-	}
-	running, err := cluster.Start(ctx)
+	running, err := cluster.startAnywhere(ctx, purpose)
 	if err != nil {
 		return "", nil, errors.Join(err, remove())
 	}
 	server = running.Identity
+	if purpose == Testing {
+		return (&url.URL{
+			Scheme: "postgres", User: url.UserPassword(Superuser, cluster.Password), Path: "/postgres",
+			Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(cluster.Port)), RawQuery: "sslmode=disable",
+		}).String(), remove, nil
+	}
 	return cluster.URL(Superuser, cluster.Password, "postgres"), remove, nil
+}
+
+// startAnywhere starts a cluster for tests on a port that is free, and any other on its socket alone.
+func (cluster *Cluster) startAnywhere(ctx context.Context, purpose Purpose) (*process.Running, error) {
+	cluster.Loopback = purpose == Testing
+	attempts := 1
+	if cluster.Loopback {
+		attempts = 5 // between finding a port and using it, somebody else may take it
+	}
+	var err error
+	for range attempts {
+		if cluster.Loopback {
+			listener, err := net.Listen("tcp4", "127.0.0.1:0")
+			if err != nil {
+				return nil, fmt.Errorf("find a port: %w", err)
+			}
+			cluster.Port = listener.Addr().(*net.TCPAddr).Port
+			if err := listener.Close(); err != nil {
+				return nil, fmt.Errorf("find a port: %w", err)
+			}
+		}
+		if _, err := cluster.Configure(); err != nil {
+			return nil, err
+		}
+		var running *process.Running
+		if running, err = cluster.Start(ctx); err == nil || ctx.Err() != nil {
+			return running, err
+		}
+	}
+	return nil, err
 }
