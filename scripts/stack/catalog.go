@@ -19,8 +19,8 @@ import (
 const bytesPerProduct = 2500
 
 // filesFactor is what a catalog takes on the disk in bytes per byte of CSV: the documents, the generation before, and
-// Postgres's log.
-const filesFactor = 3
+// the log files that Postgres keeps.
+const filesFactor = 4
 
 // describeFiles returns the size of a directory's CSV files and a fingerprint that changes whenever one of
 // them is added, removed, resized or rewritten.
