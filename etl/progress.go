@@ -18,15 +18,16 @@ const logEvery = 10 * time.Second
 
 // progress shows how far the reading is: a bar on a terminal, a log line now and then elsewhere.
 type progress struct {
-	bar   *progressbar.ProgressBar // nil elsewhere
-	log   *slog.Logger
-	total int64
-	began time.Time
-	said  time.Time
+	stderr io.Writer
+	bar    *progressbar.ProgressBar // nil elsewhere
+	log    *slog.Logger
+	total  int64
+	began  time.Time
+	said   time.Time
 }
 
 func newProgress(stderr io.Writer, total int64) *progress {
-	p := &progress{log: slog.New(slog.NewTextHandler(stderr, nil)), total: total, began: time.Now(), said: time.Now()}
+	p := &progress{stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), total: total, began: time.Now(), said: time.Now()}
 	if file, ok := stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(stderr),
@@ -57,20 +58,30 @@ func (p *progress) at(readers []*source.Reader) {
 	p.said = time.Now()
 	spent := time.Since(p.began)
 	left := time.Duration(float64(spent) * float64(p.total-read) / float64(max(read, 1)))
-	p.log.Info("loading", "read", megabytes(read), "of", megabytes(p.total), "spent", spent.Round(time.Second), "left", left.Round(time.Second))
+	p.log.Info("loading", "read", size(read), "of", size(p.total), "spent", spent.Round(time.Second), "left", left.Round(time.Second))
 }
 
 // finish completes the bar.
 func (p *progress) finish() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
-		_, _ = fmt.Fprintln(os.Stderr)
+		_, _ = fmt.Fprintln(p.stderr)
 	}
 }
 
 // phase says what begins after the reading.
 func (p *progress) phase(name string) {
+	if p.bar != nil {
+		_, _ = fmt.Fprintf(p.stderr, "%s, after %.1f s\n", name, time.Since(p.began).Seconds())
+		return
+	}
 	p.log.Info(name, "spent", time.Since(p.began).Round(10*time.Millisecond))
 }
 
-func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
+// size writes a number of bytes for people, in powers of 1000.
+func size(bytes int64) string {
+	if bytes < 1e6 {
+		return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}

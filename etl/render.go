@@ -84,11 +84,11 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	took := time.Since(began)
 	var bytes int64
 	for i, d := range spec.Documents {
-		fmt.Fprintf(out.stdout, "%s: %d documents, %s\n", d.Name, rendered[i].Rows, megabytes(rendered[i].Bytes))
+		fmt.Fprintf(out.stdout, "%s: %d documents, %s\n", d.Name, rendered[i].Rows, size(rendered[i].Bytes))
 		bytes += rendered[i].Bytes
 	}
 	fmt.Fprintf(out.stdout, "%d rows rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV a second\n",
-		rejects.count, megabytes(files.size), megabytes(bytes), took.Seconds(), float64(files.size)/1e6/took.Seconds())
+		rejects.count, size(files.size), size(bytes), took.Seconds(), float64(files.size)/1e6/took.Seconds())
 	return nil
 }
 

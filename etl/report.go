@@ -5,8 +5,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"systemscale/etl/internal/publish"
@@ -16,21 +16,21 @@ import (
 
 // report prints what a run did: the fate of every row of every file, the documents, and the first rejects.
 func report(w io.Writer, spec *shape.Shape, published publish.Published, counts []source.Counts, rejects *source.RejectFiles, took time.Duration) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "file\tread\tused\tfiltered\trejected\trepaired\t")
+	files := [][]string{{"file", "read", "used", "filtered", "rejected", "repaired"}}
 	var notes []string
 	for _, c := range counts {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t\n", c.File, c.Read, c.Used, source.Sum(c.Filtered), source.Sum(c.Rejected), source.Sum(c.Repaired))
+		files = append(files, []string{c.File, count(c.Read), count(c.Used), count(source.Sum(c.Filtered)), count(source.Sum(c.Rejected)), count(source.Sum(c.Repaired))})
 		notes = append(notes, reasons(c.File, "filtered", c.Filtered)...)
 		notes = append(notes, reasons(c.File, "rejected", c.Rejected)...)
 		notes = append(notes, reasons(c.File, "repaired", c.Repaired)...)
 	}
-	fmt.Fprintln(table)
-	fmt.Fprintln(table, "document\trows\tsize\tat\t")
+	writeTable(w, files)
+	fmt.Fprintln(w)
+	documents := [][]string{{"document", "rows", "size", "at"}}
 	for i, d := range published.Documents {
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t\n", d.Name, d.Rows, megabytes(d.Bytes), address(spec, spec.Documents[i]))
+		documents = append(documents, []string{d.Name, count(d.Rows), size(d.Bytes), address(spec, spec.Documents[i])})
 	}
-	_ = table.Flush()
+	writeTable(w, documents)
 	if len(notes) > 0 {
 		fmt.Fprintf(w, "\n%s\n", strings.Join(notes, "\n"))
 	}
@@ -39,6 +39,33 @@ func report(w io.Writer, spec *shape.Shape, published publish.Published, counts 
 	}
 	fmt.Fprintf(w, "\n%s: version %d is published. Every row is accounted for: read = used + filtered + rejected. %.1f s\n",
 		spec.Collection, published.Run, took.Seconds())
+}
+
+func count(n int64) string { return strconv.FormatInt(n, 10) }
+
+// writeTable writes rows of cells, the first of which are headings: numbers to the right, and the first column and a
+// last one of addresses to the left.
+func writeTable(w io.Writer, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			switch {
+			case i == 0:
+				fmt.Fprintf(&line, "%-*s", widths[i], cell)
+			case rows[0][i] == "at":
+				fmt.Fprintf(&line, "  %s", cell)
+			default:
+				fmt.Fprintf(&line, "  %*s", widths[i], cell)
+			}
+		}
+		fmt.Fprintln(w, line.String())
+	}
 }
 
 func reasons[K ~string](file, what string, counts map[K]int64) []string {

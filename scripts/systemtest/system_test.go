@@ -27,8 +27,8 @@ func TestSystem(t *testing.T) {
 
 	t.Run("every row of every file is accounted for", func(t *testing.T) {
 		for _, want := range []string{
-			"product.csv   350   350         0         0         0",
-			"photos.csv   287   287         0         0        11",
+			"product.csv    350   350         0         0         0",
+			"photos.csv     287   287         0         0        11",
 			"Every row is accounted for: read = used + filtered + rejected",
 		} {
 			if !strings.Contains(report, want) {
