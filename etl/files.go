@@ -32,55 +32,55 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// inputFiles are the open files of a shape's sources, in its order.
-type inputFiles struct {
-	files []*os.File
-	size  int64
+// input is a shape with its files, open and with their headers read.
+type input struct {
+	spec    *shape.Shape
+	readers []*source.Reader // in the order of the shape's sources
+	size    int64            // of all files, in bytes
+	files   []*os.File
 }
 
-// openFiles opens the file of every source. The error names all that cannot be opened, not the first only.
-func openFiles(directory string, spec *shape.Shape) (*inputFiles, error) {
-	opened := &inputFiles{}
-	var errs []error
-	for _, s := range spec.Sources {
-		path := filepath.Join(directory, s.File)
-		file, err := os.Open(path)
-		if err != nil {
-			errs = append(errs, &source.FileError{File: path, Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, spec.Name)})
-			continue
-		}
-		opened.files = append(opened.files, file)
-		info, err := file.Stat()
-		if err == nil && info.IsDir() {
-			err = errors.New("it is a directory")
-		}
-		if err != nil {
-			errs = append(errs, &source.FileError{File: path, Message: reason(err)})
-			continue
-		}
-		opened.size += info.Size()
+// openInput reads the shape file, or the built-in one for an empty path, and opens the files that it names in a directory.
+// Rows that are rejected later go to rejects. The error names all files that cannot be used, not the first only.
+func openInput(directory, shapePath string, rejects source.Sink) (*input, error) {
+	spec, err := readShape(shapePath)
+	if err != nil {
+		return nil, err
 	}
-	if len(errs) > 0 {
-		opened.close()
-		return nil, errors.Join(errs...)
-	}
-	return opened, nil
-}
-
-func (f *inputFiles) close() {
-	for _, file := range f.files {
-		_ = file.Close() // only read
-	}
-}
-
-// newReaders reads the headers. The error names all that are wrong, not the first only.
-func newReaders(files *inputFiles, spec *shape.Shape, rejects source.Sink) ([]*source.Reader, error) {
-	readers := make([]*source.Reader, len(spec.Sources))
+	in := &input{spec: spec}
 	var errs []error
 	for i := range spec.Sources {
-		reader, err := source.NewReader(files.files[i], &spec.Sources[i], &spec.Dialect, rejects)
-		readers[i] = reader
+		reader, err := in.open(directory, &spec.Sources[i], rejects)
+		in.readers = append(in.readers, reader)
 		errs = append(errs, err)
 	}
-	return readers, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		in.close()
+		return nil, err
+	}
+	return in, nil
+}
+
+func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*source.Reader, error) {
+	path := filepath.Join(directory, s.File)
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, &source.FileError{File: path, Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, in.spec.Name)}
+	}
+	in.files = append(in.files, file)
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a directory")
+	}
+	if err != nil {
+		return nil, &source.FileError{File: path, Message: reason(err)}
+	}
+	in.size += info.Size()
+	return source.NewReader(file, s, &in.spec.Dialect, rejects)
+}
+
+func (in *input) close() {
+	for _, file := range in.files {
+		_ = file.Close() // only read
+	}
 }

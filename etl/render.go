@@ -33,21 +33,14 @@ Example:
 // Run renders the files of one directory.
 func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	began := time.Now()
-	spec, err := readShape(c.Shape)
-	if err != nil {
-		return err
-	}
-	files, err := openFiles(c.CSV, spec)
-	if err != nil {
-		return err
-	}
-	defer files.close()
 	rejects := &countedRejects{}
-	readers, err := newReaders(files, spec, rejects)
+	in, err := openInput(c.CSV, c.Shape, rejects)
 	if err != nil {
 		return err
 	}
-	joiner, err := join.New(spec.Sources, readers)
+	defer in.close()
+	spec := in.spec
+	joiner, err := join.New(spec.Sources, in.readers)
 	if err != nil {
 		return err
 	}
@@ -63,8 +56,8 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 		}
 	}
 	rendered := make([]publish.Table, len(spec.Documents))
-	progress := newProgress(out.stderr, files.size)
-	err = renderAll(ctx, joiner, spec, func() { progress.at(readers) }, func(document int, id int64, etag uint64, body []byte) error {
+	progress := newProgress(out.stderr, in.size)
+	err = renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, func(document int, id int64, etag uint64, body []byte) error {
 		rendered[document].Rows++
 		rendered[document].Bytes += int64(len(body))
 		if w := writers[document]; w != nil {
@@ -88,7 +81,7 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 		bytes += rendered[i].Bytes
 	}
 	fmt.Fprintf(out.stdout, "%d rows rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV a second\n",
-		rejects.count, size(files.size), size(bytes), took.Seconds(), float64(files.size)/1e6/took.Seconds())
+		rejects.count, size(in.size), size(bytes), took.Seconds(), float64(in.size)/1e6/took.Seconds())
 	return nil
 }
 

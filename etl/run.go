@@ -43,21 +43,13 @@ func (c *runCommand) Validate() error {
 // Run publishes the files of one directory.
 func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 	began := time.Now()
-	spec, err := readShape(c.Shape)
-	if err != nil {
-		return err
-	}
-	files, err := openFiles(c.CSV, spec)
-	if err != nil {
-		return err
-	}
-	defer files.close()
-
 	rejects := &source.RejectFiles{}
-	readers, err := newReaders(files, spec, rejects)
+	in, err := openInput(c.CSV, c.Shape, rejects)
 	if err != nil {
 		return err
 	}
+	defer in.close()
+	spec := in.spec
 
 	session, err := publish.Open(ctx, c.URL, spec.Collection)
 	if err != nil {
@@ -82,11 +74,11 @@ func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 		}
 	}()
 
-	if joiner, err = join.New(spec.Sources, readers); err != nil {
+	if joiner, err = join.New(spec.Sources, in.readers); err != nil {
 		return err
 	}
-	progress := newProgress(out.stderr, files.size)
-	if err := renderAll(ctx, joiner, spec, func() { progress.at(readers) }, load.Append); err != nil {
+	progress := newProgress(out.stderr, in.size)
+	if err := renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, load.Append); err != nil {
 		return err
 	}
 	if err := rejects.Close(); err != nil {
