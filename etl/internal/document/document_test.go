@@ -4,7 +4,9 @@ import (
 	"bytes"
 	stdjson "encoding/json"
 	"flag"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -125,6 +127,46 @@ func TestEmptyAnswers(t *testing.T) {
 		if !strings.Contains(got[c.id][c.document], c.want) {
 			t.Errorf("%s: product %d's %s is %s, want %s in it", name, c.id, c.document, got[c.id][c.document], c.want)
 		}
+	}
+}
+
+// TestAnyTextSurvives sends random texts of every kind that a JSON string must escape, alone and together, through the whole way
+// from CSV to JSON, and reads them back.
+func TestAnyTextSurvives(t *testing.T) {
+	spec, err := shape.Parse("texts.yaml", []byte(`
+collection: texts
+sources: {text: {file: text.csv, key: id, columns: {id: int, text: text}}}
+documents: {text: {path: "", body: text}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	alphabets := []string{"a", `a"`, `a\`, "a\t", "a\x01\x1f", "aé日", `a"\`, "a\x7f,"}
+	texts := map[int64]string{}
+	var file strings.Builder
+	file.WriteString("id,text")
+	for id := int64(1); id <= 4_000; id++ {
+		alphabet := []rune(alphabets[random.IntN(len(alphabets))])
+		text := make([]rune, random.IntN(30))
+		for i := range text {
+			text[i] = alphabet[0]
+			if random.IntN(8) == 0 {
+				text[i] = alphabet[random.IntN(len(alphabet))]
+			}
+		}
+		texts[id] = string(text)
+		fmt.Fprintf(&file, "\n%d,\"%s\"", id, strings.ReplaceAll(texts[id], `"`, `""`))
+	}
+	for id, documents := range render(t, spec, func(string) io.Reader { return strings.NewReader(file.String()) }) {
+		var got string
+		if err := stdjson.Unmarshal([]byte(documents["text"]), &got); err != nil || got != texts[id] {
+			t.Errorf("%q was rendered as %s and reads back as %q (%v)", texts[id], documents["text"], got, err)
+		}
+		delete(texts, id)
+	}
+	if len(texts) > 0 {
+		t.Errorf("%d texts are missing", len(texts))
 	}
 }
 

@@ -127,9 +127,9 @@ func TestNext(t *testing.T) {
 		},
 		{
 			"keys that come twice",
-			map[string]string{"a": "1,x\n1,again\n2,y\n", "b": "1,1,p\n1,1,twice\n4,2,q\n3,2,r\n4,2,twice\n5,2,s\n3,2,twice\n", "e": "1,1,e\n1,1,twice\n1,2,other\n"},
+			map[string]string{"a": "1,x\n1,again\n2,y\n", "b": "1,1,p\n1,1,twice\n4,2,q\n3,2,r\n4,2,twice\n5,2,s\n3,2,twice\n5,2,twice\n", "e": "1,1,e\n1,1,twice\n1,2,other\n"},
 			"x(p(;);e) y(q(;) r(;) s(;);other)",
-			"b.csv:3 id duplicate key,e.csv:3 id duplicate key,a.csv:3 id duplicate key,b.csv:6 id duplicate key,b.csv:8 id duplicate key",
+			"b.csv:3 id duplicate key,e.csv:3 id duplicate key,a.csv:3 id duplicate key,b.csv:6 id duplicate key,b.csv:8 id duplicate key,b.csv:9 id duplicate key",
 		},
 		{"a root key that is no positive number", map[string]string{"a": "-1,m\n0,x\n1,y\n", "e": "1,0,o\n"}, "y(;)",
 			"a.csv:2 id key not positive,a.csv:3 id key not positive,e.csv:2 a orphan"},

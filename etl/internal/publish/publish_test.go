@@ -282,6 +282,27 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 		}
 		unharmed(t, load.Run(), "primary key")
 	})
+	t.Run("a row that the table does not keep", func(t *testing.T) {
+		load, err := session.Begin(t.Context(), documents, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = conn.Exec(t.Context(), fmt.Sprintf(`
+			create function pg_temp.swallow() returns trigger language plpgsql as 'begin return null; end';
+			create trigger swallow before insert on catalog.%s for each row when (new.id = 20) execute function pg_temp.swallow()`, load.table(2)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(t, load, 50)
+		_, err = load.Publish(t.Context(), []string{}, func(string) {})
+		if err == nil || !strings.Contains(err.Error(), "holds 49 rows and 50 were sent") {
+			t.Fatalf("Publish = %v, want a word about the missing row", err)
+		}
+		if err := load.Abort(err, []string{}); err != nil {
+			t.Fatal(err)
+		}
+		unharmed(t, load.Run(), "holds 49 rows")
+	})
 	t.Run("interrupted", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		load, err := session.Begin(ctx, documents, 2)
