@@ -343,6 +343,27 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 	})
 }
 
+// TestFlipOfAFailedRun covers a run that another took for dead while it was only slow.
+func TestFlipOfAFailedRun(t *testing.T) {
+	database := testdb.New(t)
+	session := open(t, database, "things")
+	load, err := session.Begin(t.Context(), documents, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, load, 1)
+	conn := testdb.Connect(t, database.ETL)
+	if _, err := conn.Exec(t.Context(), sql.Query("etl_fail_dead_runs"), "things"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = load.Publish(t.Context(), []string{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "marked failed meanwhile") {
+		t.Errorf("Publish = %v, want a word about the run's state", err)
+	}
+	if n := scalar[int](t, conn, "select count(*) from catalog.version"); n != 0 {
+		t.Error("a run that is marked failed is live")
+	}
+}
+
 // TestFlipsInARace lets two loads publish over the same version: advisory locks aside, the pointer itself decides.
 func TestFlipsInARace(t *testing.T) {
 	database := testdb.New(t)

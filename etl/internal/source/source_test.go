@@ -216,6 +216,25 @@ func TestCountsReconcile(t *testing.T) {
 	}
 }
 
+// TestPlainIsNeverSaidOfWhatMustBeEscaped guards the shortcut by which a plain text is copied into JSON as it is.
+func TestPlainIsNeverSaidOfWhatMustBeEscaped(t *testing.T) {
+	spec := itemSpec()
+	spec.Repairs[0].With = "a \" quote://"
+	for in, want := range map[string]bool{`"plain"`: true, `bare`: true, `"a ""quote"""`: false, `"back\slash"`: false, "\"tab\t\"": false, `"uhttps://x"`: false} {
+		reader, err := NewReader(strings.NewReader(header+"1,2,a,1,1,"+in), spec, dialect, &memory{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, err := reader.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.Values[5].Plain != want {
+			t.Errorf("%s: Plain = %v, want %v", in, row.Values[5].Plain, want)
+		}
+	}
+}
+
 func TestHeader(t *testing.T) {
 	good := map[string]string{
 		"as declared":         "id,parent,name,price,flag,url\n1,2,a,3,1,u\n",
