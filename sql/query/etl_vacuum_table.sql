@@ -1,1 +1,1 @@
-vacuum (analyze, freeze, index_cleanup off, truncate off) "catalog".:"table"
+vacuum (analyze, index_cleanup off, truncate off) "catalog".:"table"

@@ -235,7 +235,7 @@ func (l *Load) finishTable(ctx context.Context, document int) error {
 	if _, err := conn.Exec(ctx, sql.QueryFor("etl_create_primary_key", "table", name, "constraint", name+"_pkey")); err != nil {
 		return fmt.Errorf("create the primary key of %s: %w", name, err)
 	}
-	// Freezing marks every page as visible to all, without which a lookup of the etag alone would read the table too. It
+	// The vacuum marks every page as visible to all, without which a lookup of the etag alone would read the table too. It
 	// needs the streams' commits on disk, or it passes over their rows; the statement above, committing synchronously, sees to that.
 	if _, err := conn.Exec(ctx, sql.QueryFor("etl_vacuum_table", "table", name)); err != nil {
 		return fmt.Errorf("vacuum %s: %w", name, err)
