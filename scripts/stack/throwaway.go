@@ -32,7 +32,7 @@ func (command postgresCommand) Run(ctx context.Context, location location, conso
 		command.Command = command.Command[1:]
 	}
 	if len(command.Command) == 0 {
-		return errors.New("no command given, such as: stack postgres -- go test ./sql/...")
+		return errors.New("no command given: stack postgres -- go test ./sql/... would be one")
 	}
 	settings, err := os.ReadFile(filepath.Join(location.Root, "infra", "postgres", "postgresql.conf"))
 	if err != nil {
