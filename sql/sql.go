@@ -29,9 +29,6 @@ const AnchorEvery = 100
 // generation number of 19 digits stay within Postgres's 63 bytes for an identifier.
 const MaxNameLength = 20
 
-// VersionChannel is where a flip is announced with NOTIFY. It is a hint: the pointer row is the truth.
-const VersionChannel = "systemscale_version"
-
 // Bootstrap creates the two roles where they are missing. It needs the right to create roles.
 //
 //go:embed bootstrap.sql

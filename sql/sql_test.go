@@ -8,8 +8,8 @@ import (
 )
 
 func TestQueryForQuotesNames(t *testing.T) {
-	got := QueryFor("etl_drop_table", "table", `odd"name`)
-	if want := `drop table if exists "catalog"."odd""name"`; got != want {
+	got := QueryFor("etl_count_rows", "table", `odd"name`)
+	if want := `select count(*) from "catalog"."odd""name"`; got != want {
 		t.Errorf("QueryFor = %s, want %s", got, want)
 	}
 }

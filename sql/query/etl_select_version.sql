@@ -1,3 +1,3 @@
-select "generation", "run_id"
+select "run_id"
 from "catalog"."version"
 where "collection" = $1

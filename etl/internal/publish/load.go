@@ -205,13 +205,17 @@ func (l *Load) Publish(ctx context.Context, sources any, progress func(string)) 
 	}
 	if err := l.flip(ctx, sources, published); err != nil {
 		// The connection may have broken while the server was committing: the run's own row knows.
-		if state, settleErr := l.settle(err, sources); settleErr != nil || state != statePublished {
-			return Published{}, errors.Join(err, settleErr)
+		switch state, settleErr := l.settle(err, sources); {
+		case settleErr != nil:
+			return Published{}, errors.Join(ErrOutcomeUnknown, err, settleErr)
+		case state != statePublished:
+			return Published{}, err
 		}
+		return published, nil
 	}
-	l.session.live = version{Generation: l.run, Run: l.run}
+	l.session.live = l.run
 	// What cannot be dropped now the next session drops, or says why it cannot.
-	_ = l.session.dropGenerations(ctx)
+	_ = l.session.dropDeadTables(ctx)
 	return published, nil
 }
 
@@ -281,8 +285,8 @@ func (l *Load) flip(ctx context.Context, sources any, published Published) error
 			return errors.New("the run was marked failed meanwhile")
 		}
 		statement, arguments := "etl_insert_version", []any{s.collection, l.run, l.run, documentsText}
-		if s.live.Run != 0 {
-			statement, arguments = "etl_flip_version", append(arguments, s.live.Run)
+		if s.live != 0 {
+			statement, arguments = "etl_flip_version", append(arguments, s.live)
 		}
 		flipped, err := tx.Exec(ctx, sql.Query(statement), arguments...)
 		if err != nil {
@@ -291,8 +295,7 @@ func (l *Load) flip(ctx context.Context, sources any, published Published) error
 		if flipped.RowsAffected() != 1 {
 			return fmt.Errorf("another run published %s while this one was loading: nothing is changed", s.collection)
 		}
-		_, err = tx.Exec(ctx, sql.Query("etl_notify_version"), s.collection)
-		return err
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("publish run %d: %w", l.run, err)
@@ -311,14 +314,17 @@ func (l *Load) settle(cause error, sources any) (state string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("encode the run's sources: %w", err)
 	}
-	conn, err := l.session.cleanUpConn(ctx)
-	if err != nil {
-		return "", err
+	// Twice, because a connection that was cut while it was idle shows it only when it is used.
+	for range 2 {
+		var conn *pgx.Conn
+		if conn, err = l.session.cleanUpConn(ctx); err != nil {
+			continue
+		}
+		if err = conn.QueryRow(ctx, sql.Query("etl_fail_run"), l.run, sourcesText, cause.Error()).Scan(&state); err == nil {
+			return state, nil
+		}
 	}
-	if err := conn.QueryRow(ctx, sql.Query("etl_fail_run"), l.run, sourcesText, cause.Error()).Scan(&state); err != nil {
-		return "", fmt.Errorf("mark run %d failed: %w", l.run, err)
-	}
-	return state, nil
+	return "", fmt.Errorf("mark run %d failed: %w", l.run, err)
 }
 
 // Abort ends the streams, marks the run failed because of cause and drops its tables. sources is stored as JSON.
@@ -338,9 +344,7 @@ func (l *Load) Abort(cause error, sources any) error {
 	}
 	var errs []error
 	for i := range l.documents {
-		if _, err := conn.Exec(ctx, sql.QueryFor("etl_drop_table", "table", l.table(i))); err != nil {
-			errs = append(errs, fmt.Errorf("drop %s: %w", l.table(i), err))
-		}
+		errs = append(errs, dropTable(ctx, conn, l.table(i)))
 	}
 	return errors.Join(errs...)
 }

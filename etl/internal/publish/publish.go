@@ -32,6 +32,10 @@ var ErrNotMigrated = errors.New("the database has no catalog schema, or an old o
 // ErrDatabaseURL means that the database URL is none. The parser's own message would repeat the URL.
 var ErrDatabaseURL = errors.New("the database URL cannot be understood: write it as postgres://user:password@host:5432/name")
 
+// ErrOutcomeUnknown means that the connection broke while the server was publishing the run, and that the server could not be
+// asked how that ended. Either version is live, and complete.
+var ErrOutcomeUnknown = errors.New("it is not known whether the run was published: catalog.run will say so")
+
 // HeldError means that another run holds the collection.
 type HeldError struct {
 	Collection string
@@ -60,13 +64,7 @@ type Session struct {
 	config     *pgx.ConnConfig
 	conn       *pgx.Conn
 	collection string
-	live       version
-}
-
-// version is what the pointer row says; all zero when nothing is published.
-type version struct {
-	Generation int64
-	Run        int64
+	live       int64 // the run that the pointer row named; 0 when nothing was published
 }
 
 // Open connects, takes hold of the collection and clears away what killed runs left. The error is a *HeldError
@@ -136,11 +134,11 @@ func (s *Session) hold(ctx context.Context) error {
 	if _, err := s.conn.Exec(ctx, sql.Query("etl_fail_dead_runs"), s.collection); err != nil {
 		return migrationMissing(fmt.Errorf("look for killed runs: %w", err))
 	}
-	err := s.conn.QueryRow(ctx, sql.Query("etl_select_version"), s.collection).Scan(&s.live.Generation, &s.live.Run)
+	err := s.conn.QueryRow(ctx, sql.Query("etl_select_version"), s.collection).Scan(&s.live)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return migrationMissing(fmt.Errorf("read the live version: %w", err))
 	}
-	return s.dropGenerations(ctx)
+	return s.dropDeadTables(ctx)
 }
 
 func (s *Session) holder(ctx context.Context) error {
@@ -161,42 +159,58 @@ func migrationMissing(err error) error {
 	return err
 }
 
-// table is a document table that exists.
-type table struct {
-	Name       string
+// deadTable is a document table that nobody may need again.
+type deadTable struct {
 	Generation int64
+	Name       string
 }
 
-// dropGenerations drops the document tables of every generation but the live one and the one before it.
-func (s *Session) dropGenerations(ctx context.Context) error {
-	rows, err := s.conn.Query(ctx, sql.Query("etl_select_document_tables"), s.collection)
+// dropDeadTables drops the tables of every generation but the live one, the one before it, and those of runs at work. It
+// trusts nothing that the session remembers, so it is safe whoever else is publishing. Each table goes in a transaction of
+// its own: together they could deadlock with a batch of lookups.
+func (s *Session) dropDeadTables(ctx context.Context) error {
+	rows, err := s.conn.Query(ctx, sql.Query("etl_select_dead_tables"), s.collection)
 	if err != nil {
-		return fmt.Errorf("list the document tables: %w", err)
+		return migrationMissing(fmt.Errorf("list the tables to drop: %w", err))
 	}
-	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[table])
+	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[deadTable])
 	if err != nil {
-		return fmt.Errorf("list the document tables: %w", err)
+		return migrationMissing(fmt.Errorf("list the tables to drop: %w", err))
 	}
-	keep := []int64{s.live.Generation}
-	for _, t := range slices.Backward(tables) {
-		// A generation above the live one was never published. Below it there is none of that kind: it went when its session's successor began.
-		if t.Generation < s.live.Generation {
-			keep = append(keep, t.Generation)
-			break
+	busy := false
+	for i, t := range tables {
+		if err := dropTable(ctx, s.conn, t.Name); err != nil && !isBusy(err) {
+			return err
+		} else if err != nil {
+			busy = true
 		}
-	}
-	for _, t := range tables {
-		if slices.Contains(keep, t.Generation) {
+		if i+1 < len(tables) && tables[i+1].Generation == t.Generation {
 			continue
 		}
-		if _, err := s.conn.Exec(ctx, sql.QueryFor("etl_drop_table", "table", t.Name)); err != nil {
-			return fmt.Errorf("drop the old table %s: %w", t.Name, err)
+		if busy {
+			busy = false
+			continue
+		}
+		// After its tables: a reader that is so far behind must miss a table and follow, not find a list without pages.
+		if _, err := s.conn.Exec(ctx, sql.Query("etl_delete_page_anchors"), s.collection, t.Generation); err != nil {
+			return fmt.Errorf("delete the page anchors of generation %d: %w", t.Generation, err)
 		}
 	}
-	if _, err := s.conn.Exec(ctx, sql.Query("etl_delete_page_anchors"), s.collection, keep); err != nil {
-		return fmt.Errorf("delete old page anchors: %w", err)
+	return nil
+}
+
+func dropTable(ctx context.Context, conn *pgx.Conn, name string) error {
+	if _, err := conn.Exec(ctx, sql.QueryFor("etl_drop_table", "table", name)); err != nil {
+		return fmt.Errorf("drop the table %s: %w", name, err)
 	}
 	return nil
+}
+
+// isBusy reports that somebody held a lock for longer than was waited.
+func isBusy(err error) bool {
+	var refused *pgconn.PgError
+	const lockNotAvailable = "55P03"
+	return errors.As(err, &refused) && refused.Code == lockNotAvailable
 }
 
 // begin registers a run and returns its id.

@@ -1,14 +1,20 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"systemscale/sql"
 	"systemscale/sql/testdb"
@@ -382,6 +388,108 @@ func TestFlipsInARace(t *testing.T) {
 	_, err = load.Publish(t.Context(), []string{}, func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "another run published things") {
 		t.Errorf("Publish = %v, want a word about the other run", err)
+	}
+}
+
+// TestTheAnswerToTheCommitIsLost breaks the session's connection after the server has got the commit. The run is live, and is
+// said to be; and what another run publishes before the first has found that out is not touched.
+func TestTheAnswerToTheCommitIsLost(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.ETL)
+	var second Published
+	address := breakAtCommit(t, database.ETL, func() {
+		eventuallyTrue(t, func() bool { return scalar[int](t, conn, "select count(*) from catalog.version") == 1 })
+		other := open(t, database, "things")
+		second = publish(t, other, 3)
+		other.Close()
+	})
+	through, err := url.Parse(database.ETL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through.Host, through.RawQuery = address, "sslmode=disable"
+	session, err := Open(t.Context(), through.String(), "things")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(session.Close)
+	first := publish(t, session, 2)
+	if first.Run != 1 || second.Run != 2 {
+		t.Fatalf("runs %d and %d, want 1 and 2", first.Run, second.Run)
+	}
+	if live := scalar[int64](t, conn, "select generation from catalog.version"); live != second.Run {
+		t.Errorf("generation %d is live, want %d", live, second.Run)
+	}
+	const want = "things_item_g1 things_item_g2 things_parts_g1 things_parts_g2 things_summary_g1 things_summary_g2"
+	if got := tables(t, conn); got != want {
+		t.Errorf("tables %s, want %s", got, want)
+	}
+}
+
+// breakAtCommit listens in front of the server. The first connection that sends a commit is cut, after the server has got
+// that, and meanwhile runs; connections that come later wait for it.
+func breakAtCommit(t *testing.T, databaseURL string, meanwhile func()) (address string) {
+	t.Helper()
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, server := pgconn.NetworkAddress(config.Host, config.Port)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	var gate sync.RWMutex
+	var once sync.Once
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				gate.RLock()
+				gate.RUnlock()
+				upstream, err := net.Dial(network, server)
+				if err != nil {
+					_ = client.Close()
+					return
+				}
+				go func() { _, _ = io.Copy(client, upstream); _ = client.Close() }()
+				buffer := make([]byte, 64<<10)
+				for {
+					n, err := client.Read(buffer)
+					if bytes.Contains(buffer[:n], []byte("Q\x00\x00\x00\x0bcommit\x00")) {
+						once.Do(func() {
+							gate.Lock()
+							defer gate.Unlock()
+							_ = client.Close() // before the server can answer
+							_, _ = upstream.Write(buffer[:n])
+							// The server commits, then finds its client gone, and lets go of the collection.
+							_ = upstream.(interface{ CloseWrite() error }).CloseWrite()
+							meanwhile()
+						})
+					} else if n > 0 {
+						_, _ = upstream.Write(buffer[:n])
+					}
+					if err != nil {
+						_ = upstream.Close()
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func eventuallyTrue(t *testing.T, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("waited 20 s in vain")
+		}
 	}
 }
 

@@ -1,1 +1,0 @@
-select pg_notify('systemscale_version', $1)
