@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"io/fs"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/shape"
@@ -24,8 +21,16 @@ const (
 
 var errInterrupted = errors.New("interrupted: nothing new is published")
 
-// databaseError marks an error as the database's where its type does not say so.
+// databaseError marks whatever came of talking to the database.
 type databaseError struct{ error }
+
+// ofDatabase marks err, if there is one.
+func ofDatabase(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &databaseError{err}
+}
 
 func (e *databaseError) Unwrap() error { return e.error }
 
@@ -38,11 +43,11 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case is[*shape.Error](err), errors.Is(err, publish.ErrDatabaseURL):
 		return exitUsage
-	case is[*source.FileError](err), is[*fs.PathError](err):
+	case is[*source.FileError](err):
 		return exitFiles
 	case is[*publish.HeldError](err):
 		return exitHeld
-	case errors.Is(err, publish.ErrNotMigrated), is[*databaseError](err), is[*pgconn.PgError](err), is[*pgconn.ConnectError](err):
+	case is[*databaseError](err):
 		return exitDatabase
 	}
 	return exitUnexpected

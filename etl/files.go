@@ -47,6 +47,9 @@ func openInput(directory, shapePath string, rejects source.Sink) (*input, error)
 	if err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
+		return nil, &source.FileError{File: directory, Message: "there is no such directory: the dump has not arrived, or --csv names another place"}
+	}
 	in := &input{spec: spec}
 	var errs []error
 	for i := range spec.Sources {
@@ -65,7 +68,7 @@ func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*
 	path := filepath.Join(directory, s.File)
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, &source.FileError{File: path, Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, in.spec.Name)}
+		return nil, &source.FileError{File: path, Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, in.spec.Name), Err: err}
 	}
 	in.files = append(in.files, file)
 	info, err := file.Stat()
@@ -73,7 +76,7 @@ func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*
 		err = errors.New("it is a directory")
 	}
 	if err != nil {
-		return nil, &source.FileError{File: path, Message: reason(err)}
+		return nil, &source.FileError{File: path, Message: reason(err), Err: err}
 	}
 	in.size += info.Size()
 	return source.NewReader(file, s, &in.spec.Dialect, rejects)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"systemscale/etl/internal/publish"
 	"systemscale/sql/migrate"
 )
 
@@ -38,7 +39,8 @@ Example:
 
 Exit codes: 0 published, 1 unexpected, 2 wrong flags or shape file, 3 a CSV file cannot be used, 4 the database
 refused or is away, 5 another run holds the collection, 130 interrupted. After any but 0, what was published
-before is untouched and still served.`
+before is untouched and still served; only if the connection breaks in the very moment of publishing does the
+message say that it is not known which of the two versions, each complete, is live.`
 
 // run executes the command line args and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -64,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if err := command.Run(); err != nil {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && !errors.Is(err, publish.ErrOutcomeUnknown) {
 			err = errors.Join(errInterrupted, err)
 		}
 		fmt.Fprintf(stderr, "etl: %v\n", err)
@@ -97,8 +99,5 @@ Example:
 
 // Run migrates the database.
 func (c *migrateCommand) Run() error {
-	if err := migrate.Up(c.URL); err != nil {
-		return &databaseError{err}
-	}
-	return nil
+	return ofDatabase(migrate.Up(c.URL))
 }

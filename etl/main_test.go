@@ -192,6 +192,33 @@ func TestRunFails(t *testing.T) {
 			}
 		}
 	})
+	t.Run("no directory", func(t *testing.T) {
+		code, _, stderr := etl(t.Context(), "run", "--csv", filepath.Join(t.TempDir(), "dump"), "--database", database.ETL)
+		if code != exitFiles || !strings.Contains(stderr, "the dump has not arrived") {
+			t.Errorf("exit code %d, stderr %q", code, stderr)
+		}
+	})
+	t.Run("the database refuses the flip, and rows were rejected", func(t *testing.T) {
+		// A database of its own, because it is spoilt.
+		database := testdb.New(t)
+		if _, err := testdb.Connect(t, database.ETL).Exec(t.Context(), `
+			create function catalog.refuse() returns trigger language plpgsql as 'begin raise exception ''boom''; end';
+			create trigger refuse before insert on catalog.version execute function catalog.refuse()`); err != nil {
+			t.Fatal(err)
+		}
+		code, _, stderr := etl(t.Context(), "run", "--csv", "testdata/v2", "--rejects", t.TempDir(), "--database", database.ETL)
+		if code != exitDatabase || !strings.Contains(stderr, "boom") || strings.Contains(stderr, "already closed") {
+			t.Errorf("exit code %d, want %d; stderr %q", code, exitDatabase, stderr)
+		}
+	})
+	t.Run("rejects that cannot be written", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "file")
+		write(t, filepath.Dir(file), map[string]string{"file": ""})
+		code, _, stderr := etl(t.Context(), "run", "--csv", "testdata/v2", "--rejects", filepath.Join(file, "x"), "--database", database.ETL)
+		if code != exitUnexpected || !strings.Contains(stderr, "not a directory") {
+			t.Errorf("exit code %d, want %d; stderr %q", code, exitUnexpected, stderr)
+		}
+	})
 	conn := testdb.Connect(t, database.ETL)
 	var left int
 	if err := conn.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = 'catalog' and tablename ~ '_g[0-9]+$'").Scan(&left); err != nil || left != 0 {

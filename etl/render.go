@@ -15,7 +15,7 @@ import (
 )
 
 type renderCommand struct {
-	CSV   string `name:"csv" required:"" type:"existingdir" placeholder:"DIR" help:"Directory that holds the CSV files."`
+	CSV   string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
 	Shape string `placeholder:"FILE" help:"Shape file. Default: the built-in catalog of products."`
 	Out   string `placeholder:"DIR" help:"Directory to write one file for each document into, in the format of a binary COPY. Default: nothing is written."`
 }

@@ -17,7 +17,7 @@ import (
 
 type runCommand struct {
 	database
-	CSV     string `name:"csv" required:"" type:"existingdir" placeholder:"DIR" help:"Directory that holds the CSV files."`
+	CSV     string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
 	Shape   string `placeholder:"FILE" help:"Shape file that says what the CSV files and the documents are. Default: the built-in catalog of products."`
 	Rejects string `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a directory of its own. Default: ${default}."`
 	Streams int    `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
@@ -53,12 +53,12 @@ func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 
 	session, err := publish.Open(ctx, c.URL, spec.Collection)
 	if err != nil {
-		return err
+		return ofDatabase(err)
 	}
 	defer session.Close()
 	load, err := session.Begin(ctx, spec.Published(), c.Streams)
 	if err != nil {
-		return err
+		return ofDatabase(err)
 	}
 	rejects.Directory = filepath.Join(c.Rejects, fmt.Sprintf("%s-%d", spec.Collection, load.Run()))
 	var joiner *join.Joiner
@@ -78,7 +78,10 @@ func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 		return err
 	}
 	progress := newProgress(out.stderr, in.size)
-	if err := renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, load.Append); err != nil {
+	send := func(document int, id int64, etag uint64, body []byte) error {
+		return ofDatabase(load.Append(document, id, etag, body))
+	}
+	if err := renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, send); err != nil {
 		return err
 	}
 	if err := rejects.Close(); err != nil {
@@ -87,7 +90,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 	progress.finish()
 	published, err := load.Publish(ctx, counts(), progress.phase)
 	if err != nil {
-		return err
+		return ofDatabase(err)
 	}
 	report(out.stdout, spec, published, counts(), rejects, time.Since(began))
 	return nil

@@ -165,12 +165,9 @@ func (s *Scanner) nextLine() ([]byte, bool) {
 	}
 }
 
-// begin notes where a line stands and how many bytes, its end included, it takes. It returns the part of it to hand out.
+// begin notes where a whole line stands, and returns the part of it to hand out. size counts its end too.
 func (s *Scanner) begin(line []byte, size int64, ended bool) []byte {
-	s.line++
-	s.offset = s.nextOffset
-	s.nextOffset += size
-	s.ended = ended
+	s.note(size, ended)
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
 	}
@@ -181,16 +178,25 @@ func (s *Scanner) begin(line []byte, size int64, ended bool) []byte {
 	return line
 }
 
+func (s *Scanner) note(size int64, ended bool) {
+	s.line++
+	s.offset = s.nextOffset
+	s.nextOffset += size
+	s.ended = ended
+}
+
 // skipLongLine hands out the beginning of a line that does not fit and drops the rest of it unseen.
 func (s *Scanner) skipLongLine() ([]byte, bool) {
-	head := bytes.Clone(s.buffer[s.start : s.start+MaxLine+1])
+	head := bytes.Clone(s.buffer[s.start : s.start+MaxLine])
 	size := int64(s.end - s.start)
+	s.tooLong = true
 	for s.readErr == nil {
 		s.start, s.end = 0, 0
 		s.fill()
 		if at := bytes.IndexByte(s.buffer[:s.end], '\n'); at >= 0 {
 			s.start = at + 1
-			return s.begin(head, size+int64(at)+1, true), true
+			s.note(size+int64(at)+1, true)
+			return head, true
 		}
 		size += int64(s.end)
 	}
@@ -199,7 +205,8 @@ func (s *Scanner) skipLongLine() ([]byte, bool) {
 		s.err = s.readErr
 		return nil, false
 	}
-	return s.begin(head, size, false), true
+	s.note(size, false)
+	return head, true
 }
 
 // fill reads more behind what is buffered. It makes room first, and leaves the reader's error in readErr.
@@ -228,7 +235,7 @@ func (s *Scanner) cut(line []byte) {
 	count := 0
 	for at := 0; ; count++ {
 		if s.trimSpaces {
-			for at < len(line) && isSpace(line[at]) {
+			for at < len(line) && s.isSpace(line[at]) {
 				at++
 			}
 		}
@@ -271,7 +278,7 @@ func (s *Scanner) quoted(field *Field, line []byte, at int) int {
 	}
 	next := closing + 1
 	if s.trimSpaces {
-		for next < len(line) && isSpace(line[next]) {
+		for next < len(line) && s.isSpace(line[next]) {
 			next++
 		}
 	}
@@ -328,7 +335,7 @@ func (s *Scanner) bare(field *Field, line []byte, at int) int {
 	}
 	last := next
 	if s.trimSpaces {
-		for last > at && isSpace(line[last-1]) {
+		for last > at && s.isSpace(line[last-1]) {
 			last--
 		}
 	}
@@ -336,4 +343,5 @@ func (s *Scanner) bare(field *Field, line []byte, at int) int {
 	return next
 }
 
-func isSpace(b byte) bool { return b == ' ' || b == '\t' }
+// isSpace reports whether b may stand around a field without being part of it. A delimiter may not, though it be a tab.
+func (s *Scanner) isSpace(b byte) bool { return (b == ' ' || b == '\t') && b != s.delimiter }

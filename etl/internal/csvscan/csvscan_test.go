@@ -53,6 +53,7 @@ func TestScan(t *testing.T) {
 		{"another delimiter", Dialect{Delimiter: ';'}, `1;"a;b";c,d`, []record{{1, 0, `1|'a;b'|c,d`}}},
 
 		{"spaces kept", Dialect{}, "a , b", []record{{1, 0, "a | b"}}},
+		{"a tab that separates is no space", Dialect{Delimiter: '\t', TrimSpaces: true}, "1\t\t B \t\n", []record{{1, 0, "1||B|"}}},
 		{"spaces trimmed", trim, "a , \t140, \"b \" , ", []record{{1, 0, "a|140|'b '|"}}},
 
 		{"no closing quote", Dialect{}, "1,\"a,b\n2,\"c\"\n", []record{{1, 0, "1|'unclosed:a,b'"}, {2, 7, "2|'c'"}}},
@@ -168,6 +169,26 @@ func TestScanLongLines(t *testing.T) {
 			if len(scanner.buffer) > 4*MaxLine {
 				t.Errorf("a line of %d bytes took a buffer of %d", size, len(scanner.buffer))
 			}
+		}
+	}
+}
+
+// TestScanLongLineWithACarriageReturnWhereItIsCut covers a line whose kept part happens to end like a line.
+func TestScanLongLineWithACarriageReturnWhereItIsCut(t *testing.T) {
+	for at := MaxLine - 3; at <= MaxLine+3; at++ {
+		for _, rest := range []string{"12345", strings.Repeat("TAIL", MaxLine)} {
+			scanner := New(iotest.HalfReader(strings.NewReader(strings.Repeat("x", at)+"\r"+rest)), Dialect{})
+			if !scanner.Scan() || !scanner.TooLong() || len(scanner.Raw()) != MaxLine || scanner.Scan() {
+				t.Errorf("a carriage return at byte %d of a long last line: it is not said to be too long, and %d bytes of it are left", at, len(scanner.Raw()))
+			}
+		}
+		in := strings.Repeat("x", at) + "\r" + strings.Repeat("TAIL", MaxLine) + "\n1,2\n"
+		scanner := New(strings.NewReader(in), Dialect{})
+		if !scanner.Scan() || !scanner.TooLong() {
+			t.Errorf("a carriage return at byte %d of a long line: it is not said to be too long, and %d bytes of it are left", at, len(scanner.Raw()))
+		}
+		if !scanner.Scan() || (show(scanner) != record{2, int64(len(in) - 4), "1|2"}) {
+			t.Errorf("behind it stands %v", show(scanner))
 		}
 	}
 }

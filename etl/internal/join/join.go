@@ -135,7 +135,8 @@ func (j *Joiner) collect(i int) error {
 		if len(keys) > 0 {
 			parentRow = in.parentRow(parent, keys)
 		}
-		if in.row.On < in.highestOn && parentRow == None {
+		// The parent may have gone by unless it stands in this tree or its key is above all that have: then there is none.
+		if parentRow == None && in.row.On < in.highestOn && in.row.On <= parent.earlierKey {
 			return in.reader.Unsorted(in.spec.On, in.row.On, in.highestOn)
 		}
 		in.highestOn = max(in.highestOn, in.row.On)

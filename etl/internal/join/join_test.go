@@ -133,6 +133,9 @@ func TestNext(t *testing.T) {
 		},
 		{"a root key that is no positive number", map[string]string{"a": "-1,m\n0,x\n1,y\n", "e": "1,0,o\n"}, "y(;)",
 			"a.csv:2 id key not positive,a.csv:3 id key not positive,e.csv:2 a orphan"},
+		{"a rejected parent among permuted ones", map[string]string{"a": "1,x\n", "b": "58,1,p\nbad,1,q\n56,1,r\n", "c": "1,58,c1\n2,57,o\n3,56,c3\n"},
+			"x(p(c1;) r(c3;);)", "b.csv:3 id not an int,c.csv:3 b orphan"},
+		{"orphans in any order behind the last item", map[string]string{"a": "1,x\n", "b": "1,1,p\n2,9,o\n3,8,o\n"}, "x(p(;);)", "b.csv:3 a orphan,b.csv:4 a orphan"},
 		{"only orphans", map[string]string{"b": "1,1,o\n", "c": "1,1,o\n"}, "", "b.csv:2 a orphan,c.csv:2 b orphan"},
 	}
 	for _, c := range cases {
@@ -162,7 +165,8 @@ func TestNextStopsAtAFileOutOfOrder(t *testing.T) {
 		{"a grandchild", map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n2,2,q\n", "c": "1,2,c\n2,1,d\n"}, "c.csv:3: b 1 stands behind b 2"},
 		// The children of b 5 would have to come before those of b 9, whose item comes first.
 		{"a parent whose keys go back from item to item", map[string]string{"a": "1,x\n2,y\n", "b": "9,1,p\n5,2,q\n"}, "b.csv:3: id 5 stands behind id 9"},
-		{"behind the last item", map[string]string{"a": "1,x\n", "b": "1,9,p\n2,8,q\n"}, "b.csv:3: a 8 stands behind a 9"},
+		{"behind the last item", map[string]string{"a": "1,x\n5,y\n", "b": "1,9,p\n2,1,q\n"}, "b.csv:3: a 1 stands behind a 9"},
+		{"an id in two items", map[string]string{"a": "1,x\n2,y\n", "b": "5,1,p\n5,2,q\n"}, "b.csv:3: id 5 was in an earlier item already"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

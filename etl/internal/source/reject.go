@@ -110,7 +110,7 @@ func (f *RejectFiles) create(name string) (*bufio.Writer, error) {
 	return bufio.NewWriterSize(file, 64<<10), nil
 }
 
-// Close writes what is buffered and closes the files.
+// Close writes what is buffered and closes the files. A second call does nothing.
 func (f *RejectFiles) Close() error {
 	var errs []error
 	if f.log != nil {
@@ -122,5 +122,6 @@ func (f *RejectFiles) Close() error {
 	for _, file := range f.files {
 		errs = append(errs, file.Close())
 	}
+	f.log, f.raw, f.files = nil, nil, nil
 	return errors.Join(errs...)
 }

@@ -90,7 +90,10 @@ type FileError struct {
 	File    string
 	Line    int64 // 0 when it is no line's fault
 	Message string
+	Err     error // what the file system said, or nil
 }
+
+func (e *FileError) Unwrap() error { return e.Err }
 
 func (e *FileError) Error() string {
 	if e.Line == 0 {
@@ -110,7 +113,7 @@ type Reader struct {
 	width        int      // fields in the header
 	columns      []column // as in spec
 	numberIsNull bool     // the bare field that stands for null is a number
-	filters      [][]byte
+	filters      []filter
 	filtered     []int64 // by filter
 	repaired     []int64 // by repair
 	closed       int64   // quotes
@@ -127,6 +130,14 @@ type column struct {
 	field    int // index in the record
 	kind     shape.Type
 	nullable bool
+}
+
+// filter drops the rows that have a number in an int column, or a text, as it is written, in any other.
+type filter struct {
+	column   int
+	text     []byte
+	number   int64
+	isNumber bool
 }
 
 // NewReader returns a Reader of the file behind input, after reading its header. A header that lacks a declared
@@ -147,8 +158,12 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		_, r.numberIsNull = parseInt(r.null)
 	}
 	r.row.Values = make([]Value, len(spec.Columns))
-	for _, filter := range spec.Filters {
-		r.filters = append(r.filters, []byte(filter.Drop))
+	for _, declared := range spec.Filters {
+		f := filter{column: declared.Column, text: []byte(declared.Drop)}
+		if spec.Columns[f.column].Type == shape.Int {
+			f.number, f.isNumber = parseInt(f.text)
+		}
+		r.filters = append(r.filters, f)
 	}
 	if err := r.header(); err != nil {
 		return nil, err
@@ -159,7 +174,7 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 func (r *Reader) header() error {
 	if !r.scanner.Scan() {
 		if err := r.scanner.Err(); err != nil {
-			return fmt.Errorf("read %s: %w", r.spec.File, err)
+			return &FileError{File: r.spec.File, Message: "the file cannot be read: " + err.Error(), Err: err}
 		}
 		return &FileError{File: r.spec.File, Message: "the file is empty: not even a header is there"}
 	}
@@ -171,11 +186,11 @@ func (r *Reader) header() error {
 	for i, declared := range r.spec.Columns {
 		at := slices.Index(names, declared.Name)
 		if at < 0 {
-			return &FileError{r.spec.File, r.scanner.Line(), fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
+			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
 				declared.Name, abbreviate([]byte(strings.Join(names, ", "))), r.spec.Name)}
 		}
 		if slices.Contains(names[at+1:], declared.Name) {
-			return &FileError{r.spec.File, r.scanner.Line(), fmt.Sprintf("the header has the column %q twice", declared.Name)}
+			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has the column %q twice", declared.Name)}
 		}
 		r.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable}
 	}
@@ -204,7 +219,7 @@ func (r *Reader) Next() (*Row, error) {
 		return &r.row, nil
 	}
 	if err := r.scanner.Err(); err != nil {
-		return nil, fmt.Errorf("read %s after line %d: %w", r.spec.File, r.scanner.Line(), err)
+		return nil, &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: "the file cannot be read behind this line: " + err.Error(), Err: err}
 	}
 	return nil, io.EOF
 }
@@ -260,8 +275,14 @@ func (r *Reader) reject(reason Reason, column int) error {
 
 // drop reports whether a filter drops the row, and counts it under the first one that does.
 func (r *Reader) drop() bool {
-	for i, filter := range r.spec.Filters {
-		if bytes.Equal(r.scanner.Fields()[r.columns[filter.Column].field].Text, r.filters[i]) {
+	for i := range r.filters {
+		f := &r.filters[i]
+		value := &r.row.Values[f.column]
+		drops := f.isNumber && !value.Null && value.Int == f.number
+		if !f.isNumber {
+			drops = bytes.Equal(r.scanner.Fields()[r.columns[f.column].field].Text, f.text)
+		}
+		if drops {
 			r.filtered[i]++
 			return true
 		}
@@ -352,7 +373,10 @@ func (r *Reader) repair(i int) {
 // Unsorted returns the error for the row that Next returned last, which stands behind a row that should have come later.
 func (r *Reader) Unsorted(column int, value, previous int64) error {
 	name := r.spec.Columns[column].Name
-	return &FileError{r.spec.File, r.Line(), fmt.Sprintf("%s %d stands behind %s %d, and this file must be in ascending order of %s for its rows to be joined in one pass. Sort it by that column, keeping the order of equal rows",
+	if value == previous {
+		return &FileError{File: r.spec.File, Line: r.Line(), Message: fmt.Sprintf("%s %d was in an earlier item already: an id can belong to one only. Remove one of the two rows", name, value)}
+	}
+	return &FileError{File: r.spec.File, Line: r.Line(), Message: fmt.Sprintf("%s %d stands behind %s %d, and this file must be in ascending order of %s for its rows to be joined in one pass. Sort it by that column, keeping the order of equal rows",
 		name, value, name, previous, name)}
 }
 

@@ -183,7 +183,7 @@ func TestNextRejects(t *testing.T) {
 
 func TestCountsReconcile(t *testing.T) {
 	reader, _ := open(t, strings.NewReader(header+
-		"1,1,a,1,1,\"uhttps://x\"\n"+"2,0,a,1,1,u\n"+"x,1,a,1,1,u\n"+"\n"+"4,1,a,1,1,\"open\n"+"5,1,a,1,1,u\n"))
+		"1,1,a,1,1,\"uhttps://x\"\n"+"2,0,a,1,1,u\n"+"2,-0,a,1,1,u\n"+"x,1,a,1,1,u\n"+"\n"+"4,1,a,1,1,\"open\n"+"5,1,a,1,1,u\n"))
 	for {
 		row, err := reader.Next()
 		if err == io.EOF {
@@ -201,8 +201,8 @@ func TestCountsReconcile(t *testing.T) {
 		reader.Use()
 	}
 	counts := reader.Counts()
-	if counts.Read != 5 || counts.Used != 2 ||
-		!maps.Equal(counts.Filtered, map[string]int64{"no parent": 1}) ||
+	if counts.Read != 6 || counts.Used != 2 ||
+		!maps.Equal(counts.Filtered, map[string]int64{"no parent": 2}) ||
 		!maps.Equal(counts.Rejected, map[Reason]int64{NotInt: 1, Orphan: 1}) ||
 		!maps.Equal(counts.Repaired, map[string]int64{"uhttps": 1, RepairedQuote: 1}) {
 		t.Errorf("Counts() = %+v", counts)
@@ -278,7 +278,7 @@ func TestReadersErrorIsNotTheEnd(t *testing.T) {
 	if _, err := reader.Next(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.Next(); !errors.Is(err, broken) || !strings.Contains(err.Error(), "items.csv after line 2") {
+	if _, err := reader.Next(); !errors.Is(err, broken) || !strings.Contains(err.Error(), "items.csv:2: the file cannot be read behind this line") {
 		t.Errorf("Next() = %v, want the disk's error and where it was", err)
 	}
 }
