@@ -73,8 +73,8 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 		}
 	}
 	// The flip is one statement, whether there was a version before or not.
-	var generation, previous int64
-	err = p.conn.QueryRow(ctx, sql.Query("etl_select_version"), collection).Scan(&generation, &previous)
+	var previous int64
+	err = p.conn.QueryRow(ctx, sql.Query("etl_select_version"), collection).Scan(&previous)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		_, err = p.conn.Exec(ctx, sql.Query("etl_insert_version"), collection, run, run, documents)

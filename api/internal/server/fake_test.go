@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"systemscale/api/internal/catalogtest"
 	"systemscale/api/internal/store"
@@ -31,7 +32,7 @@ func (f *fake) publish(collection string, tables ...catalogtest.Table) int64 {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.runs++
-	version := store.Version{Collection: collection, Generation: f.runs, Run: f.runs}
+	version := store.Version{Collection: collection, Generation: f.runs, Run: f.runs, PublishedAt: time.UnixMicro(f.runs)}
 	for _, table := range tables {
 		version.Documents = append(version.Documents, table.Document)
 	}
@@ -101,7 +102,7 @@ func (f *fake) List(document *store.Document, skip, limit int64, dst []byte) (st
 	for _, row := range rows[skip:min(skip+limit, int64(len(rows)))] {
 		bodies = append(bodies, row.Body)
 	}
-	return store.Result{Run: document.Run, Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
+	return store.Result{Run: document.Run, PublishedAt: time.UnixMicro(document.Run), Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
 }
 
 // things are the tables of the collection that most tests serve: ids 1 to count.

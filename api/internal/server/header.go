@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -61,10 +62,13 @@ func appendDocumentETag(dst []byte, etag uint64) []byte {
 }
 
 // appendVersionETag appends the entity tag of every page of a run. The tables of a run never change, so the run
-// identifies what any page of it says.
-func appendVersionETag(dst []byte, run int64) []byte {
+// identifies what any page of it says; the moment of publishing keeps it apart from the run of the same number in a
+// database that was built anew.
+func appendVersionETag(dst []byte, run int64, published time.Time) []byte {
 	dst = append(dst, '"', 'v')
 	dst = strconv.AppendInt(dst, run, 10)
+	dst = append(dst, '-')
+	dst = strconv.AppendInt(dst, published.UnixMicro(), 16)
 	return append(dst, '"')
 }
 
@@ -86,9 +90,9 @@ func heldDocuments(header []byte) store.Match {
 }
 
 // holdsVersion reports whether an If-None-Match header names the pages of a run.
-func holdsVersion(header []byte, run int64) bool {
-	var buffer [32]byte
-	want := appendVersionETag(buffer[:0], run)
+func holdsVersion(header []byte, run int64, published time.Time) bool {
+	var buffer [48]byte
+	want := appendVersionETag(buffer[:0], run, published)
 	holds := false
 	visitETags(header, func(tag []byte) {
 		holds = holds || tag[0] == '*' || bytes.Equal(tag, want)

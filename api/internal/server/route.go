@@ -84,9 +84,9 @@ func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection) er
 		return errBadCount
 	}
 	response := &ctx.Response
-	var etag [32]byte
-	if holdsVersion(ctx.Request.Header.PeekBytes(keyIfNoneMatch), collection.Run) {
-		describe(response, appendVersionETag(etag[:0], collection.Run), collection.Run)
+	var etag [48]byte
+	if holdsVersion(ctx.Request.Header.PeekBytes(keyIfNoneMatch), collection.Run, collection.PublishedAt) {
+		describe(response, appendVersionETag(etag[:0], collection.Run, collection.PublishedAt), collection.Run)
 		response.SetStatusCode(fasthttp.StatusNotModified)
 		return nil
 	}
@@ -96,7 +96,7 @@ func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection) er
 	if err != nil {
 		return err
 	}
-	describe(response, appendVersionETag(etag[:0], result.Run), result.Run)
+	describe(response, appendVersionETag(etag[:0], result.Run, result.PublishedAt), result.Run)
 	response.Header.SetContentTypeBytes(typeJSON)
 	return nil
 }

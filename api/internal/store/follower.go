@@ -25,6 +25,17 @@ type follower struct {
 	mutex sync.Mutex
 	conn  *pgx.Conn
 	lost  bool // the last look failed; the log already says so
+
+	lostSince atomic.Int64 // Unix time in nanoseconds of the first look that failed since one succeeded, or 0
+}
+
+// lostFor returns for how long no look has succeeded.
+func (f *follower) lostFor() time.Duration {
+	since := f.lostSince.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, since))
 }
 
 // run looks every interval until ctx ends.
@@ -64,12 +75,14 @@ func (f *follower) look(ctx context.Context) {
 	versions, err := f.versions(ctx)
 	if err != nil {
 		f.disconnect()
+		f.lostSince.CompareAndSwap(0, time.Now().UnixNano())
 		if !f.lost && ctx.Err() != context.Canceled {
 			f.lost = true
 			f.logger.Error("cannot follow the published version, trying again", "error", err)
 		}
 		return
 	}
+	f.lostSince.Store(0)
 	if f.lost {
 		f.lost = false
 		f.logger.Info("following the published version again")

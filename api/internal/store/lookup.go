@@ -137,7 +137,7 @@ var errMalformed = errors.New("malformed row")
 // what stopped the rows from arriving, and then there is no outcome yet.
 func (l *lookup) read(rows *pgconn.ResultReader) error {
 	l.err = nil
-	l.result = Result{Run: l.document.Run, Body: l.result.Body[:l.base]}
+	l.result = Result{Run: l.document.Run, PublishedAt: l.document.publishedAt, Body: l.result.Body[:l.base]}
 	if l.kind == kindList {
 		l.readPage(rows)
 	} else {

@@ -43,7 +43,8 @@ type Document struct {
 	Generation int64
 	Run        int64
 
-	table string
+	publishedAt time.Time
+	table       string
 }
 
 // NewSnapshot returns the snapshot that versions describe. Collections that are as they were in previous, which
@@ -75,11 +76,12 @@ func newCollection(version Version) *Collection {
 	}
 	for _, declared := range version.Documents {
 		document := &Document{
-			Collection: version.Collection,
-			Name:       declared.Name,
-			Generation: version.Generation,
-			Run:        version.Run,
-			table:      sql.DocumentTable(version.Collection, declared.Name, version.Generation),
+			Collection:  version.Collection,
+			Name:        declared.Name,
+			Generation:  version.Generation,
+			Run:         version.Run,
+			publishedAt: version.PublishedAt,
+			table:       sql.DocumentTable(version.Collection, declared.Name, version.Generation),
 		}
 		c.byName[declared.Name] = document
 		if declared.List {

@@ -152,6 +152,8 @@ func (s *Store) Snapshot() *Snapshot { return s.follower.snapshot.Load() }
 // Ready returns nil if lookups can be expected to succeed, and otherwise the reason why not.
 func (s *Store) Ready() error {
 	lost, ever := s.queue.disconnected()
+	// Without any traffic only the follower, which asks every second, finds out.
+	lost = max(lost, s.follower.lostFor())
 	switch {
 	case !ever:
 		return ErrNeverConnected
@@ -174,10 +176,11 @@ func (m Match) none() bool { return !m.Any && len(m.ETags) == 0 }
 
 // Result is the answer to a lookup.
 type Result struct {
-	Run         int64  // the data version of the document that was read
-	ETag        uint64 // of the document; 0 for a page
-	NotModified bool   // the etag is one of those that the caller held, and Body was not read
-	Body        []byte // dst with the JSON text appended
+	Run         int64     // the data version of the document that was read
+	PublishedAt time.Time // when that version went live
+	ETag        uint64    // of the document; 0 for a page
+	NotModified bool      // the etag is one of those that the caller held, and Body was not read
+	Body        []byte    // dst with the JSON text appended
 }
 
 // Get reads the document with an id. Where the etag is one that unless holds, only the index is read.
@@ -202,7 +205,7 @@ func (s *Store) Get(document *Document, id int64, unless Match, dst []byte) (Res
 // List reads a page of documents by ascending id, as one JSON array: at most limit documents after the
 // first skip. Past the end it is "[]". limit is at most sql.AnchorEvery.
 //
-// Buffers and errors are as for Get. A page has no ETag: Run identifies its content.
+// Buffers and errors are as for Get. A page has no ETag: Run and PublishedAt identify its content.
 func (s *Store) List(document *Document, skip, limit int64, dst []byte) (Result, error) {
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindList

@@ -172,6 +172,19 @@ func TestReadiness(t *testing.T) {
 	}
 	checkBody(t, "item", 1, result)
 
+	// Nobody asks: only the follower can notice.
+	between.down()
+	catalogtest.Eventually(t, "the loss is noticed without a lookup", func() bool { return s.follower.lostFor() > 0 })
+	if err := s.Ready(); err != nil {
+		t.Errorf("just after the loss: %v, want ready", err)
+	}
+	s.follower.lostSince.Add(-int64(lossGrace))
+	if err := s.Ready(); !errors.Is(err, ErrDatabaseLost) {
+		t.Errorf("long after the loss: %v, want %v", err, ErrDatabaseLost)
+	}
+	between.up()
+	catalogtest.Eventually(t, "the follower recovers", func() bool { return s.follower.lostFor() == 0 && s.Ready() == nil })
+
 	between.down()
 	catalogtest.Eventually(t, "the loss is noticed", func() bool {
 		if _, err := s.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
