@@ -1,5 +1,5 @@
 -- Once per cluster, as a role that may create roles. Passwords are set by whoever runs this.
--- systemscale_etl owns the database and writes; systemscale_api can do nothing but read.
+-- systemscale_etl owns the database and writes; systemscale_api may only read what is published.
 do $$
 begin
     if not exists (select from pg_roles where rolname = 'systemscale_etl') then

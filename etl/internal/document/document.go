@@ -64,7 +64,7 @@ func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 			if i == 0 {
 				separator = "{"
 			}
-			steps = literal(steps, separator+string(AppendString(nil, []byte(member.Name)))+":")
+			steps = literal(steps, separator+string(appendString(nil, []byte(member.Name)))+":")
 			steps = c.compile(steps, member.Body, of)
 		}
 		return literal(steps, "}")
@@ -135,7 +135,7 @@ func appendSteps(dst []byte, steps []step, tree *join.Tree, of int, row int32) [
 			if value.Plain {
 				dst = append(append(append(dst, '"'), tree.Text(value)...), '"')
 			} else {
-				dst = AppendString(dst, tree.Text(value))
+				dst = appendString(dst, tree.Text(value))
 			}
 		case writeFlag:
 			dst = strconv.AppendBool(dst, value.Int != 0)

@@ -256,7 +256,7 @@ func FuzzAppendString(f *testing.F) {
 		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
 			return // the scanner has rejected it
 		}
-		got := AppendString([]byte("x"), []byte(text))
+		got := appendString([]byte("x"), []byte(text))
 		var std, goccy string
 		if err := stdjson.Unmarshal(got[1:], &std); err != nil || std != text {
 			t.Fatalf("encoding/json reads %q back as %q (%v) from %s", text, std, err, got[1:])
@@ -266,7 +266,7 @@ func FuzzAppendString(f *testing.F) {
 		}
 		// Postgres makes the rest of the form canonical, so only what must be escaped may be.
 		if want, err := json.MarshalWithOption(text, json.DisableHTMLEscape()); err == nil && !strings.ContainsAny(text, "\u2028\u2029\b\f\x7f") && !bytes.Equal(got[1:], want) {
-			t.Fatalf("AppendString(%q) = %s, want %s", text, got[1:], want)
+			t.Fatalf("appendString(%q) = %s, want %s", text, got[1:], want)
 		}
 	})
 }

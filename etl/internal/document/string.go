@@ -4,9 +4,9 @@ import "encoding/binary"
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends text as a JSON string. The text must be valid UTF-8 without a NUL byte, which Postgres cannot
+// appendString appends text as a JSON string. The text must be valid UTF-8 without a NUL byte, which Postgres cannot
 // hold. Only what RFC 8259 demands is escaped: the quote, the backslash and the control characters.
-func AppendString(dst, text []byte) []byte {
+func appendString(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for {
 		n := plainPrefix(text)

@@ -440,7 +440,7 @@ func breakAtCommit(t *testing.T, databaseURL string, meanwhile func()) (address 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	var gate sync.RWMutex
+	gate := make(chan struct{}, 1) // full while meanwhile runs
 	var once sync.Once
 	go func() {
 		for {
@@ -449,8 +449,8 @@ func breakAtCommit(t *testing.T, databaseURL string, meanwhile func()) (address 
 				return
 			}
 			go func() {
-				gate.RLock()
-				gate.RUnlock()
+				gate <- struct{}{}
+				<-gate
 				upstream, err := net.Dial(network, server)
 				if err != nil {
 					_ = client.Close()
@@ -462,8 +462,8 @@ func breakAtCommit(t *testing.T, databaseURL string, meanwhile func()) (address 
 					n, err := client.Read(buffer)
 					if bytes.Contains(buffer[:n], []byte("Q\x00\x00\x00\x0bcommit\x00")) {
 						once.Do(func() {
-							gate.Lock()
-							defer gate.Unlock()
+							gate <- struct{}{}
+							defer func() { <-gate }()
 							_ = client.Close() // before the server can answer
 							_, _ = upstream.Write(buffer[:n])
 							// The server commits, then finds its client gone, and lets go of the collection.

@@ -31,6 +31,9 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 		case "collection":
 			shape.Collection = r.text(e.value, "the collection's name")
 			r.checkName(position(e.value), "a collection", shape.Collection)
+			if shape.Collection == "api" {
+				r.fail(position(e.value), "api cannot name a collection: NGINX takes /api/ for a prefix and drops it")
+			}
 		case "dialect":
 			r.dialect(e.value, &shape.Dialect)
 		case "sources":

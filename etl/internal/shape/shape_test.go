@@ -101,6 +101,7 @@ func TestParseNamesLineColumnAndRemedy(t *testing.T) {
 		{"an unknown setting", "collection: books", "collection: books\nsorces: 1", `small.yaml:2:1: a shape file has no setting "sorces"; it has collection, dialect, sources, documents`},
 		{"no collection", "collection: books\n", "", "small.yaml:1:1: collection is missing"},
 		{"a collection with capitals", "collection: books", "collection: Books", `small.yaml:1:13: "Books" cannot name a collection`},
+		{"a collection that NGINX cannot reach", "collection: books", "collection: api", "small.yaml:1:13: api cannot name a collection"},
 		{"a long collection", "collection: books", "collection: a23456789012345678901", "up to 20 lower-case letters"},
 		{"a dialect of two bytes", "collection: books", "collection: books\ndialect: {delimiter: ab}", "small.yaml:2:22: delimiter must be one byte"},
 		{"a dialect's word for yes", "collection: books", "collection: books\ndialect: {trim_spaces: perhaps}", "small.yaml:2:24: trim_spaces must be true or false"},

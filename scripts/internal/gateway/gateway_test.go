@@ -352,6 +352,10 @@ func TestListsAreKeyedByPageAndCount(t *testing.T) {
 		{"/products?count=7", "MISS", "/products?count=7"},
 		{"/products?page=2&count=7&x=1", "MISS", "/products?page=2&count=7"},
 		{"/api/products?count=7&x=2&page=2", "HIT", ""},
+		{"/products?PAGE=2", "HIT", ""}, // another word, so dropped
+		{"/products?page=", "MISS", "/products?page=&"},
+		{"/products?page", "MISS", "/products?page&"},
+		{"/products?mypage=2&count=", "MISS", "/products?count="},
 		{"/reviews?page=2", "MISS", "/reviews?page=2&"},
 	} {
 		got := rig.get(test.path)
