@@ -3,16 +3,32 @@ module systemscale
 go 1.26.0
 
 require (
+	// command lines from structs: help, environment variables and validation in one place
+	github.com/alecthomas/kong v1.17.0
+	// what little JSON is encoded outside the renderer
+	github.com/goccy/go-json v0.12.0
+	// shape files: its syntax tree knows line and column of every node
+	github.com/goccy/go-yaml v1.19.2
+	// the API's HTTP
+	github.com/gofiber/fiber/v2 v2.52.15
+	// the schema's versions
 	github.com/golang-migrate/migrate/v4 v4.20.1
+	// Postgres: binary COPY, pipelined batches
 	github.com/jackc/pgx/v5 v5.12.0
+	// the bar on a terminal
+	github.com/schollz/progressbar/v3 v3.19.1
+	// what Fiber stands on: response buffers that can be swapped, so that a body is copied once
+	github.com/valyala/fasthttp v1.51.0
+	// etags: 64 bits at memory speed
+	github.com/zeebo/xxh3 v1.1.0
+	// errgroup: COPY streams that fail together
+	golang.org/x/sync v0.24.0
+	// is somebody watching?
+	golang.org/x/term v0.47.0
 )
 
 require (
-	github.com/alecthomas/kong v1.17.0 // indirect
 	github.com/andybalholm/brotli v1.1.0 // indirect
-	github.com/goccy/go-json v0.12.0 // indirect
-	github.com/goccy/go-yaml v1.19.2 // indirect
-	github.com/gofiber/fiber/v2 v2.52.15 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgerrcode v0.0.0-20220416144525-469b46aa5efa // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
@@ -25,13 +41,8 @@ require (
 	github.com/mattn/go-runewidth v0.0.16 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
-	github.com/schollz/progressbar/v3 v3.19.1 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
-	github.com/valyala/fasthttp v1.51.0 // indirect
 	github.com/valyala/tcplisten v1.0.0 // indirect
-	github.com/zeebo/xxh3 v1.1.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
-	golang.org/x/term v0.47.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 )
