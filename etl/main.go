@@ -67,6 +67,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err := command.Run(); err != nil {
 		if ctx.Err() != nil && !errors.Is(err, publish.ErrOutcomeUnknown) {
+			if errors.Is(err, context.Canceled) {
+				err = nil // says no more than what follows
+			}
 			err = errors.Join(errInterrupted, err)
 		}
 		fmt.Fprintf(stderr, "etl: %v\n", err)

@@ -61,10 +61,12 @@ func (p *progress) at(readers []*source.Reader) {
 	p.log.Info("loading", "read", size(read), "of", size(p.total), "spent", spent.Round(time.Second), "left", left.Round(time.Second))
 }
 
-// finish completes the bar.
-func (p *progress) finish() {
+// finish completes the bar, unless err says that it will not be, and ends its line.
+func (p *progress) finish(err error) {
 	if p.bar != nil {
-		_ = p.bar.Finish()
+		if err == nil {
+			_ = p.bar.Finish()
+		}
 		_, _ = fmt.Fprintln(p.stderr)
 	}
 }

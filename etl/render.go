@@ -70,10 +70,10 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 			err = errors.Join(err, w.close())
 		}
 	}
+	progress.finish(err)
 	if err != nil {
 		return err
 	}
-	progress.finish()
 	took := time.Since(began)
 	var bytes int64
 	for i, d := range spec.Documents {

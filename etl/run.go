@@ -81,13 +81,14 @@ func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 	send := func(document int, id int64, etag uint64, body []byte) error {
 		return ofDatabase(load.Append(document, id, etag, body))
 	}
-	if err := renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, send); err != nil {
+	err = renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, send)
+	progress.finish(err)
+	if err != nil {
 		return err
 	}
 	if err := rejects.Close(); err != nil {
 		return fmt.Errorf("write the rejects: %w", err)
 	}
-	progress.finish()
 	published, err := load.Publish(ctx, counts(), progress.phase)
 	if err != nil {
 		return ofDatabase(err)
