@@ -25,16 +25,11 @@ func (command downCommand) Run(ctx context.Context, location location, console c
 		console.print("nothing runs")
 		return nil
 	}
-	release, err := lock(location.State)
+	stack, release, err := location.open(console)
 	if err != nil {
 		return err
 	}
 	defer release()
-	state, err := readState(location.State)
-	if err != nil {
-		return err
-	}
-	stack := &stack{location: location, console: console, state: state}
 	if err := stack.down(ctx); err != nil {
 		return err
 	}

@@ -72,16 +72,11 @@ func (command upCommand) Run(ctx context.Context, location location, console con
 	if err := os.MkdirAll(location.State, 0o755); err != nil {
 		return fmt.Errorf("make room for the stack: %w", err)
 	}
-	release, err := lock(location.State)
+	stack, release, err := location.open(console)
 	if err != nil {
 		return err
 	}
 	defer release()
-	state, err := readState(location.State)
-	if err != nil {
-		return err
-	}
-	stack := &stack{location: location, console: console, state: state}
 	if err := stack.up(ctx, command); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("interrupted: %w", err)
@@ -89,6 +84,20 @@ func (command upCommand) Run(ctx context.Context, location location, console con
 		return errors.Join(err, stack.undo(context.WithoutCancel(ctx)))
 	}
 	return nil
+}
+
+// open takes hold of what runs here, until release is called. Nobody else changes it meanwhile.
+func (location location) open(console console) (opened *stack, release func(), err error) {
+	release, err = lock(location.State)
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := readState(location.State)
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return &stack{location: location, console: console, state: state}, release, nil
 }
 
 func (stack *stack) undo(ctx context.Context) error {

@@ -181,11 +181,10 @@ func (j *Joiner) add(i int) (int32, error) {
 			return None, in.reader.Unsorted(in.spec.Key, key, in.earlierKey)
 		}
 	}
-	if key <= in.highestKey && len(j.tree.levels[i].keys) > 0 {
-		in.ascending = false
-	}
 	if key > in.highestKey || len(j.tree.levels[i].keys) == 0 {
 		in.highestKey = key
+	} else {
+		in.ascending = false
 	}
 	in.reader.Use()
 	return j.tree.add(i, in.row), nil

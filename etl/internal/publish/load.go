@@ -12,9 +12,9 @@ import (
 	"systemscale/sql"
 )
 
-// BlockSize is about how many bytes of documents are sent in one COPY. 4 to 16 MiB are equally fast
-// (./scripts/task bench:etl); the smallest of these holds the least memory.
-const BlockSize = 4 << 20
+// blockSize is about how many bytes of documents are sent in one COPY. In a prototype 4 to 16 MiB were equally fast; the
+// smallest of these holds the least memory.
+const blockSize = 4 << 20
 
 // queued is how many full blocks may wait for a stream. More only delays the moment at which the renderer waits.
 const queued = 2
@@ -58,7 +58,7 @@ type Table struct {
 }
 
 // Begin registers a run, creates its tables and opens the streams. Either Publish or Abort must follow.
-// A Load holds at most one block for each document and stream, and two that wait: see BlockSize.
+// A Load holds at most one block for each document and stream, and two that wait: see blockSize.
 func (s *Session) Begin(ctx context.Context, documents []sql.Document, streams int) (*Load, error) {
 	run, err := s.begin(ctx, "generation")
 	if err != nil {
@@ -108,7 +108,7 @@ func (l *Load) Append(document int, id int64, etag uint64, body []byte) error {
 	}
 	l.rows[document]++
 	l.bytes[document] += int64(len(body))
-	if len(b.data) < BlockSize {
+	if len(b.data) < blockSize {
 		return nil
 	}
 	l.filling[document] = nil
@@ -121,7 +121,7 @@ func (l *Load) newBlock(document int) *block {
 	case b = <-l.empty:
 	default:
 		// An eighth above the size at which a block is sent: one that a large document outgrows just grows.
-		b = &block{data: make([]byte, 0, BlockSize+BlockSize/8)}
+		b = &block{data: make([]byte, 0, blockSize+blockSize/8)}
 	}
 	b.document = document
 	b.data = AppendHeader(b.data[:0])
@@ -169,7 +169,7 @@ func (l *Load) stream(ctx context.Context) error {
 			if _, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(b.data), statement); err != nil {
 				return fmt.Errorf("copy into %s: %w", l.table(b.document), err)
 			}
-			if cap(b.data) <= 2*BlockSize {
+			if cap(b.data) <= 2*blockSize {
 				select {
 				case l.empty <- b:
 				default:

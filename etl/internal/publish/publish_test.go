@@ -49,12 +49,18 @@ func body(run int64, document int, id int64) []byte {
 	return fmt.Appendf(nil, `{"run": %d, "document": %d, "id": %d, "text": "%s"}`, run, document, id, strings.Repeat("x", 800))
 }
 
-func publish(t *testing.T, session *Session, count int) Published {
+func begin(t *testing.T, ctx context.Context, session *Session) *Load {
 	t.Helper()
-	load, err := session.Begin(t.Context(), documents, 2)
+	load, err := session.Begin(ctx, documents, 2)
 	if err != nil {
 		t.Fatalf("begin: %v", err)
 	}
+	return load
+}
+
+func publish(t *testing.T, session *Session, count int) Published {
+	t.Helper()
+	load := begin(t, t.Context(), session)
 	fill(t, load, count)
 	published, err := load.Publish(t.Context(), []string{}, func(string) {})
 	if err != nil {
@@ -201,11 +207,8 @@ func TestOpenClearsAwayWhatAKilledRunLeft(t *testing.T) {
 func TestSecondSessionIsToldWhoHolds(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
-	load, err := session.Begin(t.Context(), documents, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = Open(t.Context(), database.ETL, "things")
+	load := begin(t, t.Context(), session)
+	_, err := Open(t.Context(), database.ETL, "things")
 	var held *HeldError
 	if !errors.As(err, &held) || held.Run != load.Run() || !strings.Contains(held.Error(), "process ") {
 		t.Errorf("the second session: %v, want a HeldError with run %d", err, load.Run())
@@ -242,10 +245,7 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 	}
 
 	t.Run("given up by its owner", func(t *testing.T) {
-		load, err := session.Begin(t.Context(), documents, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
+		load := begin(t, t.Context(), session)
 		fill(t, load, 5_000)
 		if err := load.Abort(errors.New("files out of order"), []string{}); err != nil {
 			t.Fatal(err)
@@ -253,14 +253,11 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 		unharmed(t, load.Run(), "files out of order")
 	})
 	t.Run("a body that Postgres refuses", func(t *testing.T) {
-		load, err := session.Begin(t.Context(), documents, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
+		load := begin(t, t.Context(), session)
 		if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
 			t.Fatal(err)
 		}
-		_, err = load.Publish(t.Context(), []string{}, func(string) {})
+		_, err := load.Publish(t.Context(), []string{}, func(string) {})
 		if err == nil || !strings.Contains(err.Error(), "copy into things_summary_g") {
 			t.Fatalf("Publish = %v, want the COPY's error", err)
 		}
@@ -270,16 +267,13 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 		unharmed(t, load.Run(), "copy into things_summary_g")
 	})
 	t.Run("the same id twice", func(t *testing.T) {
-		load, err := session.Begin(t.Context(), documents, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
+		load := begin(t, t.Context(), session)
 		for range 2 {
 			if err := load.Append(1, 7, 1, []byte(`{}`)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		_, err = load.Publish(t.Context(), []string{}, func(string) {})
+		_, err := load.Publish(t.Context(), []string{}, func(string) {})
 		if err == nil {
 			t.Fatal("published with the same id twice")
 		}
@@ -289,11 +283,8 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 		unharmed(t, load.Run(), "primary key")
 	})
 	t.Run("a row that the table does not keep", func(t *testing.T) {
-		load, err := session.Begin(t.Context(), documents, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = conn.Exec(t.Context(), fmt.Sprintf(`
+		load := begin(t, t.Context(), session)
+		_, err := conn.Exec(t.Context(), fmt.Sprintf(`
 			create function pg_temp.swallow() returns trigger language plpgsql as 'begin return null; end';
 			create trigger swallow before insert on catalog.%s for each row when (new.id = 20) execute function pg_temp.swallow()`, load.table(2)))
 		if err != nil {
@@ -311,13 +302,10 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		load, err := session.Begin(ctx, documents, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
+		load := begin(t, ctx, session)
 		fill(t, load, 100)
 		cancel()
-		_, err = load.Publish(ctx, []string{}, func(string) {})
+		_, err := load.Publish(ctx, []string{}, func(string) {})
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("Publish = %v, want context.Canceled", err)
 		}
@@ -329,16 +317,13 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 	t.Run("its session's connection is ended", func(t *testing.T) {
 		session.Close()
 		session := open(t, database, "things")
-		load, err := session.Begin(t.Context(), documents, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
+		load := begin(t, t.Context(), session)
 		fill(t, load, 100)
 		admin := testdb.Connect(t, database.AdminURL)
 		if n := scalar[int](t, admin, "select count(pg_terminate_backend(pid)) from pg_stat_activity where pid = $1", session.conn.PgConn().PID()); n != 1 {
 			t.Fatalf("%d connections ended", n)
 		}
-		_, err = load.Publish(t.Context(), []string{}, func(string) {})
+		_, err := load.Publish(t.Context(), []string{}, func(string) {})
 		if err == nil {
 			t.Fatal("published without the connection that holds the collection")
 		}
@@ -353,16 +338,13 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 func TestFlipOfAFailedRun(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
-	load, err := session.Begin(t.Context(), documents, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	load := begin(t, t.Context(), session)
 	fill(t, load, 1)
 	conn := testdb.Connect(t, database.ETL)
 	if _, err := conn.Exec(t.Context(), sql.Query("etl_fail_dead_runs"), "things"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = load.Publish(t.Context(), []string{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "marked failed meanwhile") {
+	if _, err := load.Publish(t.Context(), []string{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "marked failed meanwhile") {
 		t.Errorf("Publish = %v, want a word about the run's state", err)
 	}
 	if n := scalar[int](t, conn, "select count(*) from catalog.version"); n != 0 {
@@ -375,17 +357,14 @@ func TestFlipsInARace(t *testing.T) {
 	database := testdb.New(t)
 	first := open(t, database, "things")
 	publish(t, first, 1)
-	load, err := first.Begin(t.Context(), documents, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	load := begin(t, t.Context(), first)
 	fill(t, load, 1)
 	conn := testdb.Connect(t, database.ETL)
 	if _, err := conn.Exec(t.Context(), `with r as (insert into catalog.run (collection, state, mode, holder) values ('things', 'published', 'generation', 'test') returning id)
 		update catalog.version set run_id = r.id from r`); err != nil {
 		t.Fatal(err)
 	}
-	_, err = load.Publish(t.Context(), []string{}, func(string) {})
+	_, err := load.Publish(t.Context(), []string{}, func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "another run published things") {
 		t.Errorf("Publish = %v, want a word about the other run", err)
 	}
@@ -497,10 +476,7 @@ func eventuallyTrue(t *testing.T, ok func() bool) {
 func TestSettleKnowsAPublishedRun(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
-	load, err := session.Begin(t.Context(), documents, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	load := begin(t, t.Context(), session)
 	fill(t, load, 1)
 	if _, err := load.Publish(t.Context(), []string{}, func(string) {}); err != nil {
 		t.Fatal(err)

@@ -204,7 +204,7 @@ func (r *Reader) Next() (*Row, error) {
 		r.read++
 		reason, column := r.convert()
 		if reason != "" {
-			if err := r.reject(reason, column); err != nil {
+			if err := r.Reject(reason, column); err != nil {
 				return nil, err
 			}
 			continue
@@ -226,9 +226,6 @@ func (r *Reader) Next() (*Row, error) {
 
 // Use counts the row that Next returned last as used.
 func (r *Reader) Use() { r.used++ }
-
-// Reject counts the row that Next returned last as rejected and hands it to the sink. column is an index in the source's columns.
-func (r *Reader) Reject(reason Reason, column int) error { return r.reject(reason, column) }
 
 // Line returns the line number of the row that Next returned last.
 func (r *Reader) Line() int64 { return r.scanner.Line() }
@@ -259,7 +256,8 @@ func (r *Reader) Counts() Counts {
 	return counts
 }
 
-func (r *Reader) reject(reason Reason, column int) error {
+// Reject counts the row that was read last as rejected and hands it to the sink. column is the index of the column at fault, or -1.
+func (r *Reader) Reject(reason Reason, column int) error {
 	r.rejected[reason]++
 	reject := Reject{
 		File: r.spec.File, Line: r.scanner.Line(), Offset: r.scanner.Offset(), Reason: reason, Raw: r.scanner.Raw(),
