@@ -79,7 +79,7 @@ func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*
 		return nil, &source.FileError{File: path, Message: reason(err), Err: err}
 	}
 	in.size += info.Size()
-	return source.NewReader(file, s, &in.spec.Dialect, rejects)
+	return source.NewReader(file, s, &in.spec.Dialect, rejects, source.Options{})
 }
 
 func (in *input) close() {

@@ -34,8 +34,6 @@ const (
 // Field is one field of a record. Text aliases the scanner's buffers and is valid until the next call to Scan.
 type Field struct {
 	Text      []byte // without the quotes around it, and with doubled quotes made one
-	Int       int64  // what Text says, if it is a Number
-	Number    bool   // bare, and nothing but 1 to 18 digits: most fields of a dump are, and are read in passing
 	Quoted    bool
 	Unescaped bool // doubled quotes were made one, so Text holds a quote
 	Damage    Damage
@@ -56,26 +54,36 @@ const readSize = 256 << 10
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
+// Slack is how many bytes can be read behind the end of a Window, so that whoever cuts it may read whole words.
+const Slack = 64
+
 // Scanner reads records. It is used by one goroutine.
+//
+// A caller who knows what its records look like may cut them itself and faster: it looks at the
+// Window and takes a record with Take, or leaves it to Scan. What was read is kept from Hold's position on.
 type Scanner struct {
 	reader     io.Reader
 	delimiter  byte
 	trimSpaces bool
 
+	// What was read and not yet handed out is buffer[start:end]. buffer[kept:start] is kept for the caller, and Slack
+	// bytes behind end are always there.
 	buffer     []byte
-	start, end int // what was read and not yet handed out is buffer[start:end]
+	kept       int // -1 while the caller keeps nothing
+	start, end int
+	origin     int64 // position of buffer[0]
 	readErr    error
 
 	fields  []Field
 	scratch []byte // fields with doubled quotes, made single
 
-	raw        []byte
-	line       int64
-	offset     int64
-	nextOffset int64
-	tooLong    bool
-	ended      bool // the record ended in a line feed
-	err        error
+	rawStart, rawEnd int // of the record, in buffer
+	line             int64
+	offset           int64
+	nextOffset       int64
+	tooLong          bool
+	ended            bool // the record ended in a line feed
+	err              error
 }
 
 // New returns a Scanner that reads from reader.
@@ -87,7 +95,8 @@ func New(reader io.Reader, dialect Dialect) *Scanner {
 		reader:     reader,
 		delimiter:  dialect.Delimiter,
 		trimSpaces: dialect.TrimSpaces,
-		buffer:     make([]byte, readSize),
+		buffer:     make([]byte, readSize+Slack),
+		kept:       -1,
 		fields:     make([]Field, 0, 16),
 	}
 }
@@ -96,29 +105,58 @@ func New(reader io.Reader, dialect Dialect) *Scanner {
 // returned an error, which Err then tells.
 func (s *Scanner) Scan() bool {
 	for s.err == nil {
-		line, ok := s.nextLine()
-		if !ok {
+		if !s.nextLine() {
 			return false
 		}
-		if s.line == 1 && bytes.HasPrefix(line, byteOrderMark) {
-			line = line[len(byteOrderMark):]
+		if s.line == 1 && bytes.HasPrefix(s.Raw(), byteOrderMark) {
+			s.rawStart += len(byteOrderMark)
 		}
-		if len(line) == 0 {
-			continue
+		if raw := s.Raw(); len(raw) > 0 {
+			s.cut(raw)
+			return true
 		}
-		s.raw = line
-		s.cut(line)
-		return true
 	}
 	return false
 }
+
+// Window returns what was read and not yet handed out, followed by Slack bytes that mean nothing, and the size of the
+// former. It is valid until the next call to Scan.
+func (s *Scanner) Window() (window []byte, size int) { return s.buffer[s.start:], s.end - s.start }
+
+// Position returns the position of the Window's first byte. Positions count the bytes that go through the buffer: all but
+// those of over-long lines.
+func (s *Scanner) Position() int64 { return s.origin + int64(s.start) }
+
+// Take hands out the first size bytes of the Window as the next record: a line with its line feed. Its Fields are not cut.
+func (s *Scanner) Take(size int) {
+	s.rawStart, s.rawEnd = s.start, s.start+size-1
+	s.start += size
+	s.line++
+	s.offset = s.nextOffset
+	s.nextOffset += int64(size)
+	s.ended, s.tooLong = true, false
+}
+
+// Hold keeps what has been read from a position on, which must not be before the last one held, until the next call to Hold.
+// Without it, no more than the current record is kept.
+func (s *Scanner) Hold(position int64) { s.kept = int(position - s.origin) }
+
+// Held returns a slice in which the byte of position p is at index p - origin. It is valid until the next call to Scan. Slack
+// bytes can be read behind whatever was handed out.
+func (s *Scanner) Held() (buffer []byte, origin int64) { return s.buffer, s.origin }
 
 // Fields returns the fields of the record. The slice and what it points to are valid until the next call to Scan.
 func (s *Scanner) Fields() []Field { return s.fields }
 
 // Raw returns the bytes of the record as they stand in the file, without the line end and without a byte
 // order mark. They are valid until the next call to Scan. Of a record that is TooLong they are the beginning.
-func (s *Scanner) Raw() []byte { return s.raw }
+func (s *Scanner) Raw() []byte {
+	raw := s.buffer[s.rawStart:s.rawEnd:s.rawEnd]
+	if n := len(raw); n > 0 && raw[n-1] == '\r' && !s.tooLong {
+		raw = raw[: n-1 : n-1]
+	}
+	return raw
+}
 
 // Line returns the record's line number, from 1.
 func (s *Scanner) Line() int64 { return s.line }
@@ -138,44 +176,41 @@ func (s *Scanner) Ended() bool { return s.ended }
 // Err returns the error that ended the scan, or nil at the end of the file.
 func (s *Scanner) Err() error { return s.err }
 
-// nextLine returns the next line without its end. It is valid until the next call.
-func (s *Scanner) nextLine() ([]byte, bool) {
+// nextLine makes the next line the record. It returns false at the end of the file, or after an error.
+func (s *Scanner) nextLine() bool {
 	searched := 0
 	for {
 		if at := bytes.IndexByte(s.buffer[s.start+searched:s.end], '\n'); at >= 0 {
-			line := s.buffer[s.start : s.start+searched+at]
-			s.start += len(line) + 1
-			return s.begin(line, int64(len(line))+1, true), true
+			s.begin(searched+at, 1)
+			return true
 		}
 		searched = s.end - s.start
 		switch {
 		case s.readErr != nil && s.readErr != io.EOF:
 			s.err = s.readErr
-			return nil, false
+			return false
 		case s.readErr == io.EOF && searched == 0:
-			return nil, false
+			return false
 		case s.readErr == io.EOF:
-			line := s.buffer[s.start:s.end]
-			s.start = s.end
-			return s.begin(line, int64(searched), false), true
+			s.begin(searched, 0)
+			return true
 		case searched > MaxLine+1:
 			return s.skipLongLine()
 		}
-		s.fill()
+		s.fill(s.start)
 	}
 }
 
-// begin notes where a whole line stands, and returns the part of it to hand out. size counts its end too.
-func (s *Scanner) begin(line []byte, size int64, ended bool) []byte {
-	s.note(size, ended)
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
+// begin makes the next size bytes, which lineEnd bytes follow, the record.
+func (s *Scanner) begin(size, lineEnd int) {
+	s.rawStart, s.rawEnd = s.start, s.start+size
+	s.start += size + lineEnd
+	s.note(int64(size+lineEnd), lineEnd > 0)
+	s.tooLong = false
+	if len(s.Raw()) > MaxLine {
+		s.tooLong = true
+		s.rawEnd = s.rawStart + MaxLine
 	}
-	s.tooLong = len(line) > MaxLine
-	if s.tooLong {
-		line = line[:MaxLine]
-	}
-	return line
 }
 
 func (s *Scanner) note(size int64, ended bool) {
@@ -185,41 +220,47 @@ func (s *Scanner) note(size int64, ended bool) {
 	s.ended = ended
 }
 
-// skipLongLine hands out the beginning of a line that does not fit and drops the rest of it unseen.
-func (s *Scanner) skipLongLine() ([]byte, bool) {
-	head := bytes.Clone(s.buffer[s.start : s.start+MaxLine])
+// skipLongLine makes the beginning of a line that does not fit the record and drops the rest of it unseen.
+func (s *Scanner) skipLongLine() bool {
+	s.rawStart, s.rawEnd = s.start, s.start+MaxLine
 	size := int64(s.end - s.start)
 	s.tooLong = true
 	for s.readErr == nil {
-		s.start, s.end = 0, 0
-		s.fill()
-		if at := bytes.IndexByte(s.buffer[:s.end], '\n'); at >= 0 {
-			s.start = at + 1
+		s.start, s.end = s.rawEnd, s.rawEnd
+		s.fill(s.rawStart)
+		if at := bytes.IndexByte(s.buffer[s.start:s.end], '\n'); at >= 0 {
 			s.note(size+int64(at)+1, true)
-			return head, true
+			// The record and what follows it stay in one piece.
+			s.end = s.start + copy(s.buffer[s.start:], s.buffer[s.start+at+1:s.end])
+			return true
 		}
-		size += int64(s.end)
+		size += int64(s.end - s.start)
 	}
-	s.start, s.end = 0, 0
+	s.start, s.end = s.rawEnd, s.rawEnd
 	if s.readErr != io.EOF {
 		s.err = s.readErr
-		return nil, false
+		return false
 	}
 	s.note(size, false)
-	return head, true
+	return true
 }
 
-// fill reads more behind what is buffered. It makes room first, and leaves the reader's error in readErr.
-func (s *Scanner) fill() {
-	if s.start > 0 {
-		s.end = copy(s.buffer, s.buffer[s.start:s.end])
-		s.start = 0
+// fill reads more behind what is buffered. It makes room first, by dropping what stands before from and is not
+// kept, and leaves the reader's error in readErr.
+func (s *Scanner) fill(from int) {
+	if s.kept >= 0 {
+		from = min(from, s.kept)
+		s.kept -= from
 	}
-	if s.end == len(s.buffer) {
-		s.buffer = append(s.buffer, make([]byte, len(s.buffer))...)
+	copy(s.buffer, s.buffer[from:s.end])
+	s.origin += int64(from)
+	s.start, s.end = s.start-from, s.end-from
+	s.rawStart, s.rawEnd = max(0, s.rawStart-from), max(0, s.rawEnd-from)
+	if s.end == len(s.buffer)-Slack {
+		s.buffer = append(s.buffer, make([]byte, len(s.buffer)-Slack)...)
 	}
 	for range 100 {
-		n, err := s.reader.Read(s.buffer[s.end:])
+		n, err := s.reader.Read(s.buffer[s.end : len(s.buffer)-Slack])
 		s.end += n
 		s.readErr = err
 		if n > 0 || err != nil {
@@ -316,17 +357,7 @@ func (s *Scanner) unescape(line []byte, open, closing int) ([]byte, int) {
 
 // bare cuts the field without quotes that begins at line[at], and returns the index of the delimiter or line end behind it.
 func (s *Scanner) bare(field *Field, line []byte, at int) int {
-	next, number := at, int64(0)
-	for next < len(line) && line[next]-'0' <= 9 {
-		number = number*10 + int64(line[next]-'0')
-		next++
-	}
-	if next == len(line) || line[next] == s.delimiter {
-		// Beyond 18 digits number may have overflowed.
-		*field = Field{Text: line[at:next:next], Int: number, Number: next-at <= 18 && next > at}
-		return next
-	}
-	damage := Sound
+	next, damage := at, Sound
 	for next < len(line) && line[next] != s.delimiter {
 		if line[next] == '"' {
 			damage = BareQuote

@@ -24,18 +24,15 @@ type operation uint8
 
 const (
 	writeLiteral operation = iota
-	writeInt
-	writeMoney
-	writeText
-	writeFlag
+	writeBare              // a number or a flag
+	writeQuoted            // a text that may need escapes, or an int or an amount as a JSON string
 	writeEach
 )
 
 // step appends one piece of the body: a literal, a column of the current row, or an element for each child row.
 type step struct {
 	operation operation
-	quoted    bool // an int is written as a string
-	place     int  // of the column among the source's Rendered
+	place     int // of the column among the source's Rendered
 	literal   string
 
 	// of writeEach
@@ -93,8 +90,11 @@ func literal(steps []step, text string) []step {
 }
 
 func valueStep(of *shape.Source, value shape.Value) step {
-	operations := map[shape.Type]operation{shape.Int: writeInt, shape.Money: writeMoney, shape.Text: writeText, shape.Flag: writeFlag}
-	return step{operation: operations[of.Columns[value.Column].Type], place: slices.Index(of.Rendered, value.Column), quoted: value.Text}
+	kind := writeQuoted
+	if t := of.Columns[value.Column].Type; t == shape.Flag || t == shape.Int && !value.Text {
+		kind = writeBare
+	}
+	return step{operation: kind, place: slices.Index(of.Rendered, value.Column)}
 }
 
 // Append renders the tree's document behind dst and returns the extended slice.
@@ -107,6 +107,8 @@ func (r *Renderer) Append(dst []byte, tree *join.Tree) []byte {
 func Etag(body []byte) uint64 { return xxh3.Hash(body) }
 
 func appendSteps(dst []byte, steps []step, tree *join.Tree, of int, row int32) []byte {
+	rows := tree.Rows(of)
+	cells := rows.Row(row)
 	for i := range steps {
 		s := &steps[i]
 		switch s.operation {
@@ -117,28 +119,16 @@ func appendSteps(dst []byte, steps []step, tree *join.Tree, of int, row int32) [
 			dst = appendEach(dst, s, tree, of, row)
 			continue
 		}
-		value := tree.Cell(of, row, s.place)
-		if value.Null {
+		cell := &cells[s.place]
+		switch {
+		case cell.Null:
 			dst = append(dst, "null"...)
-			continue
-		}
-		switch s.operation {
-		case writeInt:
-			if s.quoted {
-				dst = append(strconv.AppendInt(append(dst, '"'), value.Int, 10), '"')
-			} else {
-				dst = strconv.AppendInt(dst, value.Int, 10)
-			}
-		case writeMoney:
-			dst = appendMoney(dst, value.Int)
-		case writeText:
-			if value.Plain {
-				dst = append(append(append(dst, '"'), tree.Text(value)...), '"')
-			} else {
-				dst = appendString(dst, tree.Text(value))
-			}
-		case writeFlag:
-			dst = strconv.AppendBool(dst, value.Int != 0)
+		case s.operation == writeBare:
+			dst = append(dst, rows.Text(cell)...)
+		case cell.Plain:
+			dst = append(append(append(dst, '"'), rows.Text(cell)...), '"')
+		default:
+			dst = appendString(dst, rows.Text(cell))
 		}
 	}
 	return dst
@@ -149,10 +139,11 @@ func appendEach(dst []byte, s *step, tree *join.Tree, of int, row int32) []byte 
 	if child == join.None {
 		return append(dst, s.empty...)
 	}
+	keys := tree.Rows(s.child).Keys()
 	dst = append(dst, s.open)
 	for {
 		if s.keyed {
-			dst = append(strconv.AppendInt(append(dst, '"'), tree.RowKey(s.child, child), 10), '"', ':')
+			dst = append(strconv.AppendInt(append(dst, '"'), keys[child], 10), '"', ':')
 		}
 		dst = appendSteps(dst, s.as, tree, s.child, child)
 		if child = tree.Next(s.child, child); child == join.None {
@@ -160,16 +151,4 @@ func appendEach(dst []byte, s *step, tree *join.Tree, of int, row int32) []byte 
 		}
 		dst = append(dst, ',')
 	}
-}
-
-// appendMoney writes hundredths as a string with two decimals.
-func appendMoney(dst []byte, hundredths int64) []byte {
-	dst = append(dst, '"')
-	if hundredths < 0 {
-		dst = append(dst, '-')
-		hundredths = -hundredths
-	}
-	dst = strconv.AppendInt(dst, hundredths/100, 10)
-	cents := hundredths % 100
-	return append(dst, '.', byte('0'+cents/10), byte('0'+cents%10), '"')
 }

@@ -36,7 +36,7 @@ func render(t testing.TB, spec *shape.Shape, open func(file string) io.Reader) m
 	t.Helper()
 	readers := make([]*source.Reader, len(spec.Sources))
 	for i := range spec.Sources {
-		reader, err := source.NewReader(open(spec.Sources[i].File), &spec.Sources[i], &spec.Dialect, noRejects{t})
+		reader, err := source.NewReader(open(spec.Sources[i].File), &spec.Sources[i], &spec.Dialect, noRejects{t}, source.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,14 +230,6 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestAppendMoney(t *testing.T) {
-	for hundredths, want := range map[int64]string{0: `"0.00"`, 5: `"0.05"`, 14000: `"140.00"`, -5: `"-0.05"`, -14050: `"-140.50"`, 50000000000: `"500000000.00"`} {
-		if got := string(appendMoney(nil, hundredths)); got != want {
-			t.Errorf("appendMoney(%d) = %s, want %s", hundredths, got, want)
-		}
-	}
-}
-
 func TestEtagTellsDocumentsApart(t *testing.T) {
 	if a, b := Etag([]byte(`{"a":1}`)), Etag([]byte(`{"a":2}`)); a == b {
 		t.Errorf("two documents have the etag %x", a)
@@ -295,7 +287,7 @@ func firstTree(t testing.TB, spec *shape.Shape) *join.Tree {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = file.Close() })
-		if readers[i], err = source.NewReader(file, &spec.Sources[i], &spec.Dialect, noRejects{t}); err != nil {
+		if readers[i], err = source.NewReader(file, &spec.Sources[i], &spec.Dialect, noRejects{t}, source.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

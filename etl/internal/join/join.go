@@ -3,12 +3,13 @@
 //
 // It asks of the files what database dumps give: the root is in ascending order of its key, and
 // every other file is in the order in which its parents' keys ascend. Within one item rows may
-// stand in any order, and keep it. A file that breaks the order ends the join with an error that
-// names the line; nothing is ever dropped to keep going. A row whose parent does not exist, or
-// whose key its item has already seen, is rejected and counted in its source.
+// stand in any order, and keep it. A file that breaks the order ends the join with a Disorder, which
+// says what the file would need; nothing is ever dropped to keep going. A row whose parent does not
+// exist, or whose key its file has already had, is rejected and counted in its source.
 package join
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -20,6 +21,9 @@ import (
 
 // Joiner joins sources. It is used by one goroutine.
 type Joiner struct {
+	// Observe is called for every row that is used, while its Reader still stands at it. It may be nil.
+	Observe func(source int, reader *source.Reader)
+
 	inputs []input
 	tree   Tree
 }
@@ -27,15 +31,20 @@ type Joiner struct {
 // input is one source on its way through the join.
 type input struct {
 	reader *source.Reader
+	rows   *source.Rows
+	level  *level
 	spec   *shape.Source
-	slot   int         // place among the parent's children
-	row    *source.Row // read and not yet placed; nil at the end of the file
+	slot   int  // place among the parent's children
+	more   bool // the last of rows is read and not yet placed; false at the end of the file
+
+	byItem        bool // rows say which item they belong to
+	childrenFound bool // by item, so the keys need not ascend from item to item
 
 	highestOn    int64 // parent's key seen so far, to tell an orphan from a file out of order
 	highestKey   int64 // of this tree, or of those before it while this one has no row
 	earlierKey   int64 // the highest key of the trees before
 	ascending    bool  // whether the keys of this tree ascend so far
-	seen         map[int64]struct{}
+	seen         keySet
 	order        []int32 // the rows of this tree by ascending key, when they do not ascend by themselves
 	ordered      bool
 	parentCursor int
@@ -43,11 +52,17 @@ type input struct {
 
 // New returns a Joiner. readers are those of the shape's sources, in its order. It reads the first row of each.
 func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
-	j := &Joiner{inputs: make([]input, len(sources)), tree: newTree(sources)}
+	j := &Joiner{inputs: make([]input, len(sources)), tree: newTree(sources, readers)}
 	for i := range j.inputs {
 		in := &j.inputs[i]
-		in.reader, in.spec = readers[i], &sources[i]
+		in.reader, in.spec, in.level = readers[i], &sources[i], &j.tree.levels[i]
+		in.rows = in.level.rows
 		in.highestOn, in.highestKey = math.MinInt64, math.MinInt64
+		in.byItem = in.reader.ByItem()
+		in.childrenFound = i > 0
+		for _, child := range in.spec.Children {
+			in.childrenFound = in.childrenFound && readers[child].ByItem()
+		}
 		if in.spec.Parent >= 0 {
 			in.slot = slices.Index(sources[in.spec.Parent].Children, i)
 		}
@@ -59,11 +74,16 @@ func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
 }
 
 // Next returns the next item with all its descendants, or io.EOF behind the last one, when every row of
-// every file has been read. The tree is valid until the next call.
+// every file has been read. The tree is valid until the next call. A *Disorder says that the files do not suit the join as
+// they are.
 func (j *Joiner) Next() (*Tree, error) {
-	j.tree.reset()
 	for i := range j.inputs {
-		j.inputs[i].beginTree()
+		in := &j.inputs[i]
+		in.reader.Release()
+		in.level.reset()
+		in.earlierKey = in.highestKey
+		in.ascending, in.ordered = true, false
+		in.parentCursor = 0
 	}
 	if err := j.root(); err != nil {
 		return nil, err
@@ -73,39 +93,33 @@ func (j *Joiner) Next() (*Tree, error) {
 			return nil, err
 		}
 	}
-	if len(j.tree.levels[0].keys) == 0 {
+	if j.tree.levels[0].size == 0 {
 		return nil, io.EOF
 	}
 	return &j.tree, nil
 }
 
-func (in *input) beginTree() {
-	in.earlierKey = in.highestKey
-	in.ascending, in.ordered = true, false
-	in.parentCursor = 0
-	clear(in.seen)
-}
-
-func (in *input) advance() error {
-	row, err := in.reader.Next()
-	if err == io.EOF {
-		in.row = nil
-		return nil
-	}
-	in.row = row
+func (in *input) advance() (err error) {
+	in.more, err = in.reader.Next()
 	return err
 }
+
+// keys returns the keys of the input's rows in the tree.
+func (in *input) keys() []int64 { return in.rows.Keys()[:in.level.size] }
 
 // root adds the next root row to the tree, if there is one.
 func (j *Joiner) root() error {
 	in := &j.inputs[0]
-	for in.row != nil {
+	for in.more {
+		key := in.rows.LastKey()
 		var reason source.Reason
 		switch {
-		case in.row.Key < 1:
+		case key < 1:
 			reason = source.KeyNotPositive
-		case in.row.Key == in.highestKey:
+		case key == in.highestKey:
 			reason = source.DuplicateKey
+		case key < in.highestKey:
+			return in.disorder(0, Unsorted, in.spec.Key, key, in.highestKey)
 		}
 		if reason != "" {
 			if err := in.reject(reason, in.spec.Key); err != nil {
@@ -113,10 +127,7 @@ func (j *Joiner) root() error {
 			}
 			continue
 		}
-		if _, err := j.add(0); err != nil {
-			return err
-		}
-		return in.advance()
+		return j.use(0, key)
 	}
 	return nil
 }
@@ -125,43 +136,64 @@ func (j *Joiner) root() error {
 func (j *Joiner) collect(i int) error {
 	in := &j.inputs[i]
 	parent := &j.inputs[in.spec.Parent]
-	keys := j.tree.levels[in.spec.Parent].keys
-	atEnd := len(j.tree.levels[0].keys) == 0
-	for in.row != nil {
-		if !atEnd && (len(keys) == 0 || in.row.On > parent.highestKey) {
+	keys := parent.keys()
+	atEnd := j.tree.levels[0].size == 0
+	for in.more {
+		on := in.rows.LastOn()
+		switch {
+		case atEnd:
+		case in.byItem && in.reader.Item() > j.tree.Key(), !in.byItem && (len(keys) == 0 || on > parent.highestKey):
 			return nil // the row belongs to a later tree
 		}
 		parentRow := None
 		if len(keys) > 0 {
-			parentRow = in.parentRow(parent, keys)
+			parentRow = in.parentRow(parent, keys, on)
 		}
 		// The parent may have gone by unless it stands in this tree or its key is above all that have: then there is none.
-		if parentRow == None && in.row.On < in.highestOn && in.row.On <= parent.earlierKey {
-			return in.reader.Unsorted(in.spec.On, in.row.On, in.highestOn)
+		if parentRow == None && on < in.highestOn && on <= parent.earlierKey && !in.byItem {
+			return in.disorder(i, Unsorted, in.spec.On, on, in.highestOn)
 		}
-		in.highestOn = max(in.highestOn, in.row.On)
+		in.highestOn = max(in.highestOn, on)
 		if parentRow == None {
 			if err := in.reject(source.Orphan, in.spec.On); err != nil {
 				return err
 			}
 			continue
 		}
-		if in.duplicate(j.tree.levels[i].keys) {
+		key := in.rows.LastKey()
+		found, full := in.seen.add(key)
+		switch {
+		case full:
+			return in.disorder(i, SparseKeys, in.spec.Key, key, in.highestKey)
+		case found:
 			if err := in.reject(source.DuplicateKey, in.spec.Key); err != nil {
 				return err
 			}
 			continue
+		case key <= in.earlierKey && !in.childrenFound:
+			return in.disorder(i, ItemsInterleaved, in.spec.Key, key, in.earlierKey)
 		}
-		row, err := j.add(i)
-		if err != nil {
+		if err := j.use(i, key); err != nil {
 			return err
 		}
-		j.tree.attach(in.spec.Parent, parentRow, in.slot, i, row)
-		if err := in.advance(); err != nil {
-			return err
-		}
+		parent.level.attach(parentRow, in.slot, in.level)
 	}
 	return nil
+}
+
+// use takes the input's row into the tree and reads the next.
+func (j *Joiner) use(i int, key int64) error {
+	in := &j.inputs[i]
+	if j.Observe != nil {
+		j.Observe(i, in.reader)
+	}
+	if key > in.highestKey || in.level.size == 0 {
+		in.highestKey = key
+	} else {
+		in.ascending = false
+	}
+	in.level.add()
+	return in.advance()
 }
 
 func (in *input) reject(reason source.Reason, column int) error {
@@ -171,56 +203,12 @@ func (in *input) reject(reason source.Reason, column int) error {
 	return in.advance()
 }
 
-// add copies the input's row into the tree.
-func (j *Joiner) add(i int) (int32, error) {
-	in := &j.inputs[i]
-	key := in.row.Key
-	if len(in.spec.Children) > 0 || i == 0 {
-		// Children are found by going forward only, so keys may not go back behind an earlier tree.
-		if key <= in.earlierKey {
-			return None, in.reader.Unsorted(in.spec.Key, key, in.earlierKey)
-		}
-	}
-	if key > in.highestKey || len(j.tree.levels[i].keys) == 0 {
-		in.highestKey = key
-	} else {
-		in.ascending = false
-	}
-	in.reader.Use()
-	return j.tree.add(i, in.row), nil
-}
-
-// duplicate reports whether the tree has a row with the key of the input's row already. Keys nearly always
-// ascend, and a key above all others is no duplicate; only where one does not is a set made.
-func (in *input) duplicate(keys []int64) bool {
-	if len(keys) == 0 || in.row.Key > in.highestKey {
-		if len(in.seen) > 0 {
-			in.seen[in.row.Key] = struct{}{}
-		}
-		return false
-	}
-	if len(in.seen) == 0 {
-		if in.seen == nil {
-			in.seen = make(map[int64]struct{})
-		}
-		for _, key := range keys {
-			in.seen[key] = struct{}{}
-		}
-	}
-	if _, found := in.seen[in.row.Key]; found {
-		return true
-	}
-	in.seen[in.row.Key] = struct{}{}
-	return false
-}
-
 // parentRow returns the row of the parent's source, in this tree, whose key is the input's On, or None.
-func (in *input) parentRow(parent *input, keys []int64) int32 {
-	on := in.row.On
+func (in *input) parentRow(parent *input, keys []int64, on int64) int32 {
 	if !parent.ascending {
 		parent.sortRows(keys)
 		at, found := slices.BinarySearchFunc(parent.order, on, func(row int32, on int64) int {
-			return compare(keys[row], on)
+			return cmp.Compare(keys[row], on)
 		})
 		if !found {
 			return None
@@ -252,17 +240,7 @@ func (in *input) sortRows(keys []int64) {
 	for row := range keys {
 		in.order = append(in.order, int32(row))
 	}
-	slices.SortFunc(in.order, func(a, b int32) int { return compare(keys[a], keys[b]) })
-}
-
-func compare(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	slices.SortFunc(in.order, func(a, b int32) int { return cmp.Compare(keys[a], keys[b]) })
 }
 
 // Counts returns what became of the rows of each source, in the shape's order. Behind the end of the join, every file reconciles.

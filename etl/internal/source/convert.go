@@ -2,41 +2,197 @@ package source
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
+	"slices"
+	"strconv"
 	"unicode/utf8"
 
+	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/shape"
 )
 
-// convert reads text as a value of the type, or returns the reason why it is none.
-func convert(kind shape.Type, text []byte, value *Value) Reason {
+// value is what a filter and a key need of a converted column.
+type value struct {
+	number int64 // of an int
+	null   bool
+	text   []byte // as it stands in the file
+}
+
+// convert reads the record that Scan has cut as the row behind the last one, and returns the reason for which it is to be
+// rejected with the index of the column at fault or -1; or an empty reason. It does all that decode leaves to it.
+func (r *Reader) convert() (Reason, int) {
+	if r.scanner.TooLong() {
+		return LineTooLong, -1
+	}
+	if reason := checkText(r.scanner.Raw()); reason != "" {
+		return reason, -1
+	}
+	fields := r.scanner.Fields()
+	last := &fields[len(fields)-1]
+	if last.Damage == csvscan.Unclosed && (len(fields) != r.width || !r.dialect.CloseQuotes || !r.scanner.Ended()) {
+		if !r.scanner.Ended() {
+			return Truncated, -1
+		}
+		return UnclosedQuote, r.columnOf(len(fields) - 1)
+	}
+	if len(fields) != r.width {
+		return FieldCount, -1
+	}
+	r.rows.next()
+	mark := len(r.rows.spare)
+	r.applied, r.scratch = r.applied[:0], r.scratch[:0]
+	for i := range r.columns {
+		if reason := r.convertColumn(i, fields); reason != "" {
+			r.rows.spare = r.rows.spare[:mark]
+			return reason, i
+		}
+	}
+	for _, place := range r.absent {
+		*r.cell(place) = null
+	}
+	r.rows.keys[r.rows.end] = r.values[r.spec.Key].number
+	if r.spec.On >= 0 {
+		r.rows.ons[r.rows.end] = r.values[r.spec.On].number
+	}
+	for _, repair := range r.applied {
+		r.repaired[repair]++
+	}
+	if last.Damage == csvscan.Unclosed {
+		r.closed++
+	}
+	return "", -1
+}
+
+// cell returns the cell of the row behind the last one.
+func (r *Reader) cell(place int) *Cell { return &r.rows.cells[r.rows.end*r.rows.width+place] }
+
+// columnOf returns the index of the column that is read from a field, or -1.
+func (r *Reader) columnOf(field int) int {
+	return slices.IndexFunc(r.columns, func(c column) bool { return c.field == field })
+}
+
+func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
+	column, v := &r.columns[i], &r.values[i]
+	*v = value{null: true}
+	if column.field < 0 {
+		return ""
+	}
+	field := r.repair(i, fields[column.field])
+	switch field.Damage {
+	case csvscan.TextAfterQuote:
+		return TextAfterQuote
+	case csvscan.BareQuote:
+		return BareQuote
+	}
+	v.text = field.Text
+	if !field.Quoted && len(r.null) > 0 && bytes.Equal(field.Text, r.null) {
+		if !column.nullable {
+			return NullValue
+		}
+		if column.place >= 0 {
+			*r.cell(column.place) = null
+		}
+		return ""
+	}
+	v.null = false
+	from := len(r.rows.spare)
+	r.rows.reserve(max(len(field.Text), longestNumber))
+	text, reason := v.appendCanonical(r.rows.spare, column.kind, field.Text)
+	if reason != "" || column.place < 0 {
+		return reason
+	}
+	r.rows.spare = text
+	*r.cell(column.place) = Cell{at: ^int64(from), length: int32(len(text) - from), Plain: isPlain(text[from:])}
+	return ""
+}
+
+// repair returns the field as the repairs of the column leave it. Of a field with text behind its quote, the beginning as it
+// stands in the file may be what a repair replaces; what is left is then taken for the whole field.
+func (r *Reader) repair(i int, field csvscan.Field) csvscan.Field {
+	for n := range r.spec.Repairs {
+		repair := &r.spec.Repairs[n]
+		size := len(repair.Prefix)
+		if repair.Column != i || field.Damage == csvscan.BareQuote || len(field.Text) < size || string(field.Text[:size]) != repair.Prefix {
+			continue
+		}
+		from := len(r.scratch)
+		r.scratch = append(append(r.scratch, repair.With...), field.Text[size:]...)
+		text := r.scratch[from:]
+		if field.Damage == csvscan.TextAfterQuote {
+			field = csvscan.Field{}
+			if r.dialect.TrimSpaces {
+				text = bytes.Trim(text, " \t")
+			}
+			if n := len(text); n > 1 && text[0] == '"' && text[n-1] == '"' {
+				text, field.Quoted = text[1:n-1], true
+			}
+			if bytes.IndexByte(text, '"') >= 0 {
+				field.Damage = csvscan.TextAfterQuote
+			}
+		}
+		field.Text = text
+		r.applied = append(r.applied, n)
+	}
+	return field
+}
+
+// drop reports whether a filter drops the row that convert has read, and counts it under the first one that does.
+func (r *Reader) drop() bool {
+	for i := range r.filters {
+		f := &r.filters[i]
+		v := &r.values[f.column]
+		drops := f.isNumber && !v.null && v.number == f.number
+		if !f.isNumber {
+			drops = r.columns[f.column].field >= 0 && bytes.Equal(v.text, f.text)
+		}
+		if drops {
+			r.filtered[i]++
+			return true
+		}
+	}
+	return false
+}
+
+// longestNumber is the longest canonical text of an int or an amount, in bytes.
+const longestNumber = 24
+
+// appendCanonical appends the canonical text of a value of the type, or returns the reason why text is none.
+func (v *value) appendCanonical(dst []byte, kind shape.Type, text []byte) ([]byte, Reason) {
 	switch kind {
 	case shape.Int:
 		n, ok := parseInt(text)
 		if !ok {
-			return NotInt
+			return nil, NotInt
 		}
-		value.Int = n
+		v.number = n
+		return strconv.AppendInt(dst, n, 10), ""
 	case shape.Money:
 		n, ok := parseMoney(text)
 		if !ok {
-			return NotMoney
+			return nil, NotMoney
 		}
-		value.Int = n
-	case shape.Text:
-		value.Text = text
+		return appendMoney(dst, n), ""
 	case shape.Flag:
 		switch string(text) {
 		case "1", "true":
-			value.Int = 1
+			return append(dst, "true"...), ""
 		case "0", "false":
-			value.Int = 0
-		default:
-			return NotFlag
+			return append(dst, "false"...), ""
 		}
+		return nil, NotFlag
 	}
-	return ""
+	return append(dst, text...), ""
+}
+
+// appendMoney appends hundredths as an amount with two decimals.
+func appendMoney(dst []byte, hundredths int64) []byte {
+	if hundredths < 0 {
+		dst = append(dst, '-')
+		hundredths = -hundredths
+	}
+	dst = strconv.AppendInt(dst, hundredths/100, 10)
+	cents := hundredths % 100
+	return append(dst, '.', byte('0'+cents/10), byte('0'+cents%10))
 }
 
 // parseInt reads a decimal number of 64 bits with an optional minus sign.
@@ -101,38 +257,23 @@ func parseMoney(text []byte) (int64, bool) {
 	return n*100 + hundredths, true
 }
 
-// checkText returns the reason why a line cannot be stored, or an empty one; and whether, its quotes aside, it is plain:
-// free of what a JSON string must escape. Eight bytes at a time: nearly all lines are ASCII without control characters
-// and backslashes, and only the others are looked at again. The tests for a zero byte and for one below a space
-// are those of Sean Anderson's "Bit Twiddling Hacks".
-func checkText(line []byte) (reason Reason, plain bool) {
-	const (
-		ones        = 0x0101010101010101
-		highs       = 0x8080808080808080
-		backslashes = '\\' * ones
-		spaces      = ' ' * ones
-	)
-	var odd, above uint64
-	rest := line
-	for len(rest) >= 8 {
-		word := binary.LittleEndian.Uint64(rest)
-		backslash := word ^ backslashes
-		odd |= (word-spaces)&^word | (backslash-ones)&^backslash
-		above |= word
-		rest = rest[8:]
+// checkText returns the reason why a line cannot be stored, or an empty one.
+func checkText(line []byte) Reason {
+	if bytes.IndexByte(line, 0) >= 0 {
+		return NULByte
 	}
-	for _, c := range rest {
-		if c < ' ' || c == '\\' {
-			odd = highs
+	if !utf8.Valid(line) {
+		return NotUTF8
+	}
+	return ""
+}
+
+// isPlain reports whether text holds nothing that a JSON string must escape.
+func isPlain(text []byte) bool {
+	for _, c := range text {
+		if c < ' ' || c == '"' || c == '\\' {
+			return false
 		}
-		above |= uint64(c)
 	}
-	plain = odd&highs == 0
-	if !plain && bytes.IndexByte(line, 0) >= 0 {
-		return NULByte, false
-	}
-	if above&highs != 0 && !utf8.Valid(line) {
-		return NotUTF8, false
-	}
-	return "", plain
+	return true
 }

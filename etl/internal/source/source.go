@@ -7,11 +7,12 @@
 package source
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/zeebo/xxh3"
 
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/shape"
@@ -39,30 +40,16 @@ const (
 	Orphan         Reason = "orphan"           // its parent does not exist, or was itself rejected or filtered
 )
 
-// Value is one typed value of a row. Which field holds it follows from the column's type.
-type Value struct {
-	Text  []byte // of text
-	Int   int64  // of int; of money in hundredths; of flag 0 or 1
-	Null  bool
-	Plain bool // Text holds nothing that a JSON string must escape
-}
-
-// Row is one good row. It and what it points to are valid until the next call to Next.
-type Row struct {
-	Key    int64
-	On     int64 // the parent's key; 0 for the root
-	Values []Value
-}
-
 // Counts is what became of the rows of one file. Used is for the reader's user to count.
 type Counts struct {
-	File     string           `json:"file"`
-	Bytes    int64            `json:"bytes"`
-	Read     int64            `json:"read"`
-	Used     int64            `json:"used"`
-	Filtered map[string]int64 `json:"filtered,omitempty"` // by the filter's name
-	Rejected map[Reason]int64 `json:"rejected,omitempty"`
-	Repaired map[string]int64 `json:"repaired,omitempty"` // by the repair's name; these rows are used, filtered or rejected too
+	File        string           `json:"file"`
+	Bytes       int64            `json:"bytes"`
+	Fingerprint string           `json:"fingerprint,omitempty"` // xxh3 with 64 bits, in hexadecimal, of the bytes
+	Read        int64            `json:"read"`
+	Used        int64            `json:"used"`
+	Filtered    map[string]int64 `json:"filtered,omitempty"` // by the filter's name
+	Rejected    map[Reason]int64 `json:"rejected,omitempty"`
+	Repaired    map[string]int64 `json:"repaired,omitempty"` // by the repair's name; these rows are used, filtered or rejected too
 }
 
 // RepairedQuote is the name under which closed quotes are counted.
@@ -102,34 +89,48 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
 }
 
+// Options are what NewReader can do without. The zero value is strict.
+type Options struct {
+	MissingColumns bool // a column that the header lacks is read as null, unless it is a key
+	NoHeader       bool // a file without any byte is read as one without rows
+}
+
 // Reader reads one CSV. It is used by one goroutine.
 type Reader struct {
 	spec    *shape.Source
 	dialect *shape.Dialect
+	options Options
 	null    []byte
+	input   *fingerprinted
 	scanner *csvscan.Scanner
 	rejects Sink
 
-	width        int      // fields in the header
-	columns      []column // as in spec
-	numberIsNull bool     // the bare field that stands for null is a number
-	filters      []filter
-	filtered     []int64 // by filter
-	repaired     []int64 // by repair
-	closed       int64   // quotes
-	read         int64
-	used         int64
-	rejected     map[Reason]int64
+	width    int      // fields in the header
+	columns  []column // as in spec
+	fields   []field  // as in the header, for decode; nil when it may not be used
+	absent   []int    // cells of columns that the header lacks
+	filters  []filter
+	filtered []int64 // by filter
+	repaired []int64 // by repair
+	closed   int64   // quotes
+	read     int64
+	rejected map[Reason]int64
+	used     int64 // without the rows that are not released
 
-	row     Row
-	scratch []byte // repaired texts of the row
+	rows      Rows
+	candidate int64 // position where the last row's record begins
+	values    []value
+	applied   []int  // the repairs that the row at hand needed
+	scratch   []byte // its repaired texts
+	pending   bool   // the last of rows is the one that Next read last
 }
 
 // column is what converting needs of a declared column, close together.
 type column struct {
-	field    int // index in the record
+	field    int // index in the record, or -1 for one that is not there
 	kind     shape.Type
 	nullable bool
+	place    int // of the cell in the row, or -1
 }
 
 // filter drops the rows that have a number in an int column, or a text, as it is written, in any other.
@@ -140,24 +141,36 @@ type filter struct {
 	isNumber bool
 }
 
+// fingerprinted takes the fingerprint of what is read through it.
+type fingerprinted struct {
+	io.Reader
+	hash *xxh3.Hasher
+}
+
+func (f *fingerprinted) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	_, _ = f.hash.Write(p[:n]) // never fails
+	return n, err
+}
+
 // NewReader returns a Reader of the file behind input, after reading its header. A header that lacks a declared
 // column, or no header at all, is a *FileError. Rejected rows go to rejects.
-func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, rejects Sink) (*Reader, error) {
+func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, rejects Sink, options Options) (*Reader, error) {
 	r := &Reader{
 		spec:     spec,
 		dialect:  dialect,
-		scanner:  csvscan.New(input, csvscan.Dialect{Delimiter: dialect.Delimiter, TrimSpaces: dialect.TrimSpaces}),
+		options:  options,
+		null:     []byte(dialect.Null),
+		input:    &fingerprinted{Reader: input, hash: xxh3.New()},
 		rejects:  rejects,
 		columns:  make([]column, len(spec.Columns)),
 		filtered: make([]int64, len(spec.Filters)),
 		repaired: make([]int64, len(spec.Repairs)),
 		rejected: map[Reason]int64{},
+		rows:     Rows{width: len(spec.Rendered), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
+		values:   make([]value, len(spec.Columns)),
 	}
-	if dialect.Null != "" {
-		r.null = []byte(dialect.Null)
-		_, r.numberIsNull = parseInt(r.null)
-	}
-	r.row.Values = make([]Value, len(spec.Columns))
+	r.scanner = csvscan.New(r.input, csvscan.Dialect{Delimiter: dialect.Delimiter, TrimSpaces: dialect.TrimSpaces})
 	for _, declared := range spec.Filters {
 		f := filter{column: declared.Column, text: []byte(declared.Drop)}
 		if spec.Columns[f.column].Type == shape.Int {
@@ -168,6 +181,9 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	if err := r.header(); err != nil {
 		return nil, err
 	}
+	r.fields = r.plan()
+	r.scanner.Hold(r.scanner.Position())
+	r.rows.held, r.rows.origin = r.scanner.Held()
 	return r, nil
 }
 
@@ -175,6 +191,9 @@ func (r *Reader) header() error {
 	if !r.scanner.Scan() {
 		if err := r.scanner.Err(); err != nil {
 			return &FileError{File: r.spec.File, Message: "the file cannot be read: " + err.Error(), Err: err}
+		}
+		if r.options.NoHeader {
+			return nil
 		}
 		return &FileError{File: r.spec.File, Message: "the file is empty: not even a header is there"}
 	}
@@ -185,6 +204,14 @@ func (r *Reader) header() error {
 	r.width = len(names)
 	for i, declared := range r.spec.Columns {
 		at := slices.Index(names, declared.Name)
+		place := slices.Index(r.spec.Rendered, i)
+		r.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place}
+		if at < 0 && r.options.MissingColumns && i != r.spec.Key && i != r.spec.On {
+			if place >= 0 {
+				r.absent = append(r.absent, place)
+			}
+			continue
+		}
 		if at < 0 {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
 				declared.Name, abbreviate([]byte(strings.Join(names, ", "))), r.spec.Name)}
@@ -192,42 +219,68 @@ func (r *Reader) header() error {
 		if slices.Contains(names[at+1:], declared.Name) {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has the column %q twice", declared.Name)}
 		}
-		r.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable}
 	}
 	return nil
 }
 
-// Next returns the next good row, or io.EOF behind the last one. Any other error means that the file could
-// not be read to its end, or that a reject could not be written.
-func (r *Reader) Next() (*Row, error) {
-	for r.scanner.Scan() {
+// Rows returns the rows that Next has read and Release has not released. It is the same for the Reader's whole life.
+func (r *Reader) Rows() *Rows { return &r.rows }
+
+// Next reads the next good row, which becomes the last of Rows. It returns false behind the last row of the file. An error
+// means that the file could not be read to its end, or that a reject could not be written.
+func (r *Reader) Next() (bool, error) {
+	for {
+		r.candidate = r.scanner.Position()
+		if r.fields != nil {
+			if n := r.decode(r.scanner.Window()); n > 0 {
+				r.scanner.Take(n)
+				r.read++
+				r.pending = true
+				return true, nil
+			}
+		}
+		r.pending = false
+		more := r.scanner.Scan()
+		r.rows.held, r.rows.origin = r.scanner.Held()
+		if !more {
+			if err := r.scanner.Err(); err != nil {
+				return false, &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: "the file cannot be read behind this line: " + err.Error(), Err: err}
+			}
+			return false, nil
+		}
 		r.read++
-		reason, column := r.convert()
-		if reason != "" {
-			if err := r.Reject(reason, column); err != nil {
-				return nil, err
+		if reason, column := r.convert(); reason != "" {
+			if err := r.reject(reason, column); err != nil {
+				return false, err
 			}
 			continue
 		}
-		if r.drop() {
-			continue
+		if !r.drop() {
+			r.rows.end++
+			r.pending = true
+			return true, nil
 		}
-		r.row.Key = r.row.Values[r.spec.Key].Int
-		if r.spec.On >= 0 {
-			r.row.On = r.row.Values[r.spec.On].Int
-		}
-		return &r.row, nil
 	}
-	if err := r.scanner.Err(); err != nil {
-		return nil, &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: "the file cannot be read behind this line: " + err.Error(), Err: err}
-	}
-	return nil, io.EOF
 }
 
-// Use counts the row that Next returned last as used.
-func (r *Reader) Use() { r.used++ }
+// Release lets go of all rows but the one that Next read last, if it has not been rejected, and counts them as used.
+func (r *Reader) Release() {
+	keep, from := 0, r.scanner.Position()
+	if r.pending {
+		keep, from = 1, r.candidate
+	}
+	r.used += int64(r.rows.Len() - keep)
+	r.rows.release(keep)
+	r.scanner.Hold(from)
+}
 
-// Line returns the line number of the row that Next returned last.
+// ByItem reports whether Item says which item a row belongs to.
+func (r *Reader) ByItem() bool { return false }
+
+// Item returns the key of the item that the row which Next read last belongs to.
+func (r *Reader) Item() int64 { return 0 }
+
+// Line returns the line number of the row that Next read last.
 func (r *Reader) Line() int64 { return r.scanner.Line() }
 
 // BytesRead returns how far into the file the reader is.
@@ -236,7 +289,7 @@ func (r *Reader) BytesRead() int64 { return r.scanner.BytesRead() }
 // Counts returns what became of the rows so far.
 func (r *Reader) Counts() Counts {
 	counts := Counts{
-		File: r.spec.File, Bytes: r.scanner.BytesRead(), Read: r.read, Used: r.used,
+		File: r.spec.File, Bytes: r.scanner.BytesRead(), Fingerprint: fmt.Sprintf("%016x", r.input.hash.Sum64()), Read: r.read, Used: r.used,
 		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
 	}
 	for i, n := range r.filtered {
@@ -256,8 +309,15 @@ func (r *Reader) Counts() Counts {
 	return counts
 }
 
-// Reject counts the row that was read last as rejected and hands it to the sink. column is the index of the column at fault, or -1.
+// Reject takes the row that Next read last away again, counts it as rejected and hands it to the sink. column is the index of
+// the column at fault, or -1.
 func (r *Reader) Reject(reason Reason, column int) error {
+	r.rows.end--
+	r.pending = false
+	return r.reject(reason, column)
+}
+
+func (r *Reader) reject(reason Reason, column int) error {
 	r.rejected[reason]++
 	reject := Reject{
 		File: r.spec.File, Line: r.scanner.Line(), Offset: r.scanner.Offset(), Reason: reason, Raw: r.scanner.Raw(),
@@ -269,113 +329,6 @@ func (r *Reader) Reject(reason Reason, column int) error {
 		return fmt.Errorf("write the reject of %s:%d: %w", r.spec.File, reject.Line, err)
 	}
 	return nil
-}
-
-// drop reports whether a filter drops the row, and counts it under the first one that does.
-func (r *Reader) drop() bool {
-	for i := range r.filters {
-		f := &r.filters[i]
-		value := &r.row.Values[f.column]
-		drops := f.isNumber && !value.Null && value.Int == f.number
-		if !f.isNumber {
-			drops = bytes.Equal(r.scanner.Fields()[r.columns[f.column].field].Text, f.text)
-		}
-		if drops {
-			r.filtered[i]++
-			return true
-		}
-	}
-	return false
-}
-
-// convert fills r.row from the record. It returns the reason for which the row is to be rejected, and the
-// index of the column at fault or -1; or an empty reason.
-func (r *Reader) convert() (Reason, int) {
-	fields := r.scanner.Fields()
-	if r.scanner.TooLong() {
-		return LineTooLong, -1
-	}
-	reason, plain := checkText(r.scanner.Raw())
-	if reason != "" {
-		return reason, -1
-	}
-	last := &fields[len(fields)-1]
-	if last.Damage == csvscan.Unclosed && (len(fields) != r.width || !r.dialect.CloseQuotes || !r.scanner.Ended()) {
-		if !r.scanner.Ended() {
-			return Truncated, -1
-		}
-		return UnclosedQuote, r.columnOf(len(fields) - 1)
-	}
-	if len(fields) != r.width {
-		return FieldCount, -1
-	}
-	r.scratch = r.scratch[:0]
-	for i := range r.columns {
-		column := &r.columns[i]
-		field, value := &fields[column.field], &r.row.Values[i]
-		if field.Number && column.kind == shape.Int && !r.numberIsNull {
-			value.Int, value.Null = field.Int, false
-			continue
-		}
-		switch field.Damage {
-		case csvscan.TextAfterQuote:
-			return TextAfterQuote, i
-		case csvscan.BareQuote:
-			return BareQuote, i
-		}
-		if value.Null = !field.Quoted && r.isNull(field.Text); value.Null {
-			if !column.nullable {
-				return NullValue, i
-			}
-			value.Int, value.Text = 0, nil
-			continue
-		}
-		value.Plain = plain && !field.Unescaped
-		if reason := convert(column.kind, field.Text, value); reason != "" {
-			return reason, i
-		}
-	}
-	for i := range r.spec.Repairs {
-		r.repair(i)
-	}
-	if last.Damage == csvscan.Unclosed {
-		r.closed++
-	}
-	return "", -1
-}
-
-// isNull compares by hand before it calls: nearly every field differs in length or in the first byte.
-func (r *Reader) isNull(text []byte) bool {
-	return len(text) == len(r.null) && len(text) > 0 && text[0] == r.null[0] && bytes.Equal(text, r.null)
-}
-
-// columnOf returns the index of the column that is read from a field, or -1.
-func (r *Reader) columnOf(field int) int {
-	return slices.IndexFunc(r.columns, func(c column) bool { return c.field == field })
-}
-
-func (r *Reader) repair(i int) {
-	repair := &r.spec.Repairs[i]
-	value := &r.row.Values[repair.Column]
-	// The comparison allocates nothing: the compiler does not make a string of the conversion.
-	if len(value.Text) < len(repair.Prefix) || string(value.Text[:len(repair.Prefix)]) != repair.Prefix {
-		return
-	}
-	from := len(r.scratch)
-	r.scratch = append(append(r.scratch, repair.With...), value.Text[len(repair.Prefix):]...)
-	value.Text = r.scratch[from:len(r.scratch):len(r.scratch)]
-	value.Plain = false // who knows what the shape puts in
-	r.repaired[i]++
-}
-
-// Unsorted returns the error for the row that Next returned last, which stands behind a row that should have come later.
-func (r *Reader) Unsorted(column int, value, previous int64) error {
-	name := r.spec.Columns[column].Name
-	if value == previous {
-		return &FileError{File: r.spec.File, Line: r.Line(), Message: fmt.Sprintf("%s %d was in an earlier item already: an id can belong to one only. Remove one of the two rows", name, value)}
-	}
-	return &FileError{File: r.spec.File, Line: r.Line(), Message: fmt.Sprintf("%s %d stands behind %s %d, and this file must be in ascending order of %s for its rows to be joined in one pass. Sort it by that column, keeping the order of equal rows",
-		name, value, name, previous, name)}
 }
 
 func abbreviate(text []byte) string {

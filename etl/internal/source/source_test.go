@@ -32,8 +32,9 @@ func itemSpec() *shape.Source {
 			{Name: "flag", Type: shape.Flag},
 			{Name: "url", Type: shape.Text},
 		},
-		Repairs: []shape.Repair{{Name: "uhttps", Column: 5, Prefix: "uhttps://", With: "https://"}},
-		Filters: []shape.Filter{{Name: "no parent", Column: 1, Drop: "0"}},
+		Repairs:  []shape.Repair{{Name: "uhttps", Column: 5, Prefix: "uhttps://", With: "https://"}},
+		Filters:  []shape.Filter{{Name: "no parent", Column: 1, Drop: "0"}},
+		Rendered: []int{2, 3, 4, 5},
 	}
 }
 
@@ -51,64 +52,69 @@ func (m *memory) Reject(r Reject) error {
 func open(t *testing.T, input io.Reader) (*Reader, *memory) {
 	t.Helper()
 	sink := &memory{}
-	reader, err := NewReader(input, itemSpec(), dialect, sink)
+	reader, err := NewReader(input, itemSpec(), dialect, sink, Options{})
 	if err != nil {
 		t.Fatalf("NewReader: %v", err)
 	}
 	return reader, sink
 }
 
-// readAll uses every row and returns them as text.
+// readAll uses every row and returns them as text: key, parent's key, and the rendered columns.
 func readAll(t *testing.T, reader *Reader) []string {
 	t.Helper()
 	var rows []string
 	for {
-		row, err := reader.Next()
-		if err == io.EOF {
-			return rows
-		}
+		more, err := reader.Next()
 		if err != nil {
 			t.Fatalf("Next: %v", err)
 		}
-		reader.Use()
-		text, err := json.Marshal([]any{row.Key, row.On, text(row.Values[2]), number(row.Values[3]), row.Values[4].Int, text(row.Values[5])})
-		if err != nil {
-			t.Fatal(err)
+		if !more {
+			reader.Release()
+			return rows
 		}
-		rows = append(rows, string(text))
+		rows = append(rows, lastRow(t, reader.Rows()))
+		if len(rows)%3 == 0 { // now and then, so that rows are held meanwhile
+			reader.Release()
+		}
 	}
 }
 
-func text(v Value) any {
-	if v.Null {
-		return nil
+// lastRow returns the last row as text.
+func lastRow(t *testing.T, rows *Rows) string {
+	t.Helper()
+	last := int32(rows.Len() - 1)
+	columns := []any{rows.Keys()[last], rows.LastOn()}
+	for i := range rows.Row(last) {
+		cell := &rows.Row(last)[i]
+		if cell.Null {
+			columns = append(columns, nil)
+		} else {
+			columns = append(columns, string(rows.Text(cell)))
+		}
 	}
-	return string(v.Text)
-}
-
-func number(v Value) any {
-	if v.Null {
-		return nil
+	text, err := json.MarshalWithOption(columns, json.DisableHTMLEscape())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return v.Int
+	return string(text)
 }
 
 func TestNextReadsGoodRows(t *testing.T) {
 	cases := []struct{ name, in, want string }{
-		{"plain", `1,2,"a b",140,1,"u"`, `[1,2,"a b",14000,1,"u"]`},
-		{"bare text", `1,2,a b,140,0,u`, `[1,2,"a b",14000,0,"u"]`},
-		{"quoted numbers", `"1","2","a","140.5","1","u"`, `[1,2,"a",14050,1,"u"]`},
-		{"bare null is none", `1,2,null,null,1,""`, `[1,2,null,null,1,""]`},
-		{"quoted null is the word", `1,2,"null",1,1,""`, `[1,2,"null",100,1,""]`},
-		{"spaces after commas", `1, 2, "a", 140, 1, "u"`, `[1,2,"a",14000,1,"u"]`},
-		{"true and false", `1,2,"a",1,true,"u"`, `[1,2,"a",100,1,"u"]`},
-		{"money's limits", `1,2,"a",500000000.99,1,"u"`, `[1,2,"a",50000000099,1,"u"]`},
-		{"negative", `-1,2,"a",-0.05,1,"u"`, `[-1,2,"a",-5,1,"u"]`},
-		{"the largest int", `9223372036854775807,2,"a",1,1,"u"`, `[9223372036854775807,2,"a",100,1,"u"]`},
-		{"the smallest int", `-9223372036854775808,2,"a",1,1,"u"`, `[-9223372036854775808,2,"a",100,1,"u"]`},
-		{"not only ASCII", `1,2,"Größe 日本",1,1,"u"`, `[1,2,"Größe 日本",100,1,"u"]`},
-		{"repaired prefix", `1,2,"a",1,1,"uhttps://x"`, `[1,2,"a",100,1,"https://x"]`},
-		{"repaired quote", "1,2,\"a\",1,1,\"u\n", `[1,2,"a",100,1,"u"]`},
+		{"plain", `1,2,"a b",140,1,"u"`, `[1,2,"a b","140.00","true","u"]`},
+		{"bare text", `1,2,a b,140,0,u`, `[1,2,"a b","140.00","false","u"]`},
+		{"quoted numbers", `"1","2","a","140.5","1","u"`, `[1,2,"a","140.50","true","u"]`},
+		{"bare null is none", `1,2,null,null,1,""`, `[1,2,null,null,"true",""]`},
+		{"quoted null is the word", `1,2,"null",1,1,""`, `[1,2,"null","1.00","true",""]`},
+		{"spaces after commas", `1, 2, "a", 140, 1, "u"`, `[1,2,"a","140.00","true","u"]`},
+		{"true and false", `1,2,"a",1,true,"u"`, `[1,2,"a","1.00","true","u"]`},
+		{"money's limits", `1,2,"a",500000000.99,1,"u"`, `[1,2,"a","500000000.99","true","u"]`},
+		{"negative", `-1,2,"a",-0.05,1,"u"`, `[-1,2,"a","-0.05","true","u"]`},
+		{"the largest int", `9223372036854775807,2,"a",1,1,"u"`, `[9223372036854775807,2,"a","1.00","true","u"]`},
+		{"the smallest int", `-9223372036854775808,2,"a",1,1,"u"`, `[-9223372036854775808,2,"a","1.00","true","u"]`},
+		{"not only ASCII", `1,2,"Größe 日本",1,1,"u"`, `[1,2,"Größe 日本","1.00","true","u"]`},
+		{"repaired prefix", `1,2,"a",1,1,"uhttps://x"`, `[1,2,"a","1.00","true","https://x"]`},
+		{"repaired quote", "1,2,\"a\",1,1,\"u\n", `[1,2,"a","1.00","true","u"]`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -185,21 +191,20 @@ func TestCountsReconcile(t *testing.T) {
 	reader, _ := open(t, strings.NewReader(header+
 		"1,1,a,1,1,\"uhttps://x\"\n"+"2,0,a,1,1,u\n"+"2,-0,a,1,1,u\n"+"x,1,a,1,1,u\n"+"\n"+"4,1,a,1,1,\"open\n"+"5,1,a,1,1,u\n"))
 	for {
-		row, err := reader.Next()
-		if err == io.EOF {
-			break
-		}
+		more, err := reader.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if row.Key == 5 {
+		if !more {
+			break
+		}
+		if rows := reader.Rows(); rows.Keys()[rows.Len()-1] == 5 {
 			if err := reader.Reject(Orphan, 1); err != nil {
 				t.Fatal(err)
 			}
-			continue
 		}
-		reader.Use()
 	}
+	reader.Release()
 	counts := reader.Counts()
 	if counts.Read != 6 || counts.Used != 2 ||
 		!maps.Equal(counts.Filtered, map[string]int64{"no parent": 2}) ||
@@ -221,16 +226,15 @@ func TestPlainIsNeverSaidOfWhatMustBeEscaped(t *testing.T) {
 	spec := itemSpec()
 	spec.Repairs[0].With = "a \" quote://"
 	for in, want := range map[string]bool{`"plain"`: true, `bare`: true, `"a ""quote"""`: false, `"back\slash"`: false, "\"tab\t\"": false, `"uhttps://x"`: false} {
-		reader, err := NewReader(strings.NewReader(header+"1,2,a,1,1,"+in), spec, dialect, &memory{})
+		reader, err := NewReader(strings.NewReader(header+"1,2,a,1,1,"+in), spec, dialect, &memory{}, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		row, err := reader.Next()
-		if err != nil {
-			t.Fatal(err)
+		if more, err := reader.Next(); err != nil || !more {
+			t.Fatal(more, err)
 		}
-		if row.Values[5].Plain != want {
-			t.Errorf("%s: Plain = %v, want %v", in, row.Values[5].Plain, want)
+		if plain := reader.Rows().Row(0)[3].Plain; plain != want {
+			t.Errorf("%s: Plain = %v, want %v", in, plain, want)
 		}
 	}
 }
@@ -250,7 +254,7 @@ func TestHeader(t *testing.T) {
 	for name, in := range good {
 		t.Run(name, func(t *testing.T) {
 			reader, _ := open(t, strings.NewReader(in))
-			if got := strings.Join(readAll(t, reader), " "); got != `[1,2,"a",300,1,"u"]` {
+			if got := strings.Join(readAll(t, reader), " "); got != `[1,2,"a","3.00","true","u"]` {
 				t.Errorf("read %s", got)
 			}
 		})
@@ -263,7 +267,7 @@ func TestHeader(t *testing.T) {
 	}
 	for _, c := range bad {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := NewReader(strings.NewReader(c.in), itemSpec(), dialect, &memory{})
+			_, err := NewReader(strings.NewReader(c.in), itemSpec(), dialect, &memory{}, Options{})
 			var mistake *FileError
 			if !errors.As(err, &mistake) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("NewReader(%q) = %v, want a FileError with %q", c.in, err, c.want)
@@ -285,7 +289,7 @@ func TestReadersErrorIsNotTheEnd(t *testing.T) {
 
 func TestOneByteReader(t *testing.T) {
 	reader, _ := open(t, iotest.OneByteReader(strings.NewReader(header+"1,2,\"a\"\"b\",3,1,\"uhttps://u\"\n")))
-	if got := strings.Join(readAll(t, reader), " "); got != `[1,2,"a\"b",300,1,"https://u"]` {
+	if got := strings.Join(readAll(t, reader), " "); got != `[1,2,"a\"b","3.00","true","https://u"]` {
 		t.Errorf("read %s", got)
 	}
 }
@@ -336,15 +340,19 @@ func TestRejectFiles(t *testing.T) {
 }
 
 func TestNextAllocatesNothingPerRow(t *testing.T) {
-	in := header + strings.Repeat("1,2,\"a\",140,1,\"uhttps://images.example.com/photo\"\n", 20_000)
+	in := header + strings.Repeat("1,2,\"a\",140,1,\"uhttps://images.example.com/photo\"\n3,2,\"a\",140,1,\"https://images.example.com/photo\"\n", 20_000)
 	reader, _ := open(t, strings.NewReader(in))
-	if _, err := reader.Next(); err != nil {
-		t.Fatal(err)
-	}
-	n := testing.AllocsPerRun(10_000, func() {
+	for range 10_000 { // until the buffers have grown
 		if _, err := reader.Next(); err != nil {
 			t.Fatal(err)
 		}
+		reader.Release()
+	}
+	n := testing.AllocsPerRun(20_000, func() {
+		if more, err := reader.Next(); err != nil || !more {
+			t.Fatal(more, err)
+		}
+		reader.Release()
 	})
 	if n != 0 {
 		t.Errorf("%v allocations per row, want 0", n)

@@ -1,0 +1,42 @@
+package join
+
+// keySet remembers which keys a file has had, as a bitmap in pieces of 65,536 keys: the ids of a dump are nearly dense, so
+// eleven million of them take 1.4 MB. The zero value is an empty set.
+type keySet struct {
+	pieces map[int64]*piece
+	last   *piece // the piece of the last key, which the next one nearly always shares
+	number int64  // of last
+}
+
+type piece [1 << 10]uint64
+
+// mostPieces bounds the set to 32 MiB: keys that are strewn more widely than that do not fit.
+const mostPieces = 4096
+
+// add adds a key. It reports whether the key was there already; full says that it could not be added.
+func (s *keySet) add(key int64) (found, full bool) {
+	if number := key >> 16; (s.last == nil || number != s.number) && !s.turn(number) {
+		return false, true
+	}
+	word, bit := &s.last[uint16(key)>>6], uint64(1)<<(key&63)
+	found = *word&bit != 0
+	*word |= bit
+	return found, false
+}
+
+// turn makes the piece of a number the last one. It returns false when there is no room for it.
+func (s *keySet) turn(number int64) bool {
+	p := s.pieces[number]
+	if p == nil {
+		if len(s.pieces) == mostPieces {
+			return false
+		}
+		if s.pieces == nil {
+			s.pieces = map[int64]*piece{}
+		}
+		p = new(piece)
+		s.pieces[number] = p
+	}
+	s.last, s.number = p, number
+	return true
+}
