@@ -54,13 +54,14 @@ const readSize = 256 << 10
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// Slack is how many bytes can be read behind the end of a Window, so that whoever cuts it may read whole words.
+// Slack is how many bytes can be read behind the end of a Window, so that whoever cuts it may read whole words. They are zeros,
+// which end whatever begins in the Window.
 const Slack = 64
 
 // Scanner reads records. It is used by one goroutine.
 //
 // A caller who knows what its records look like may cut them itself and faster: it looks at the
-// Window and takes a record with Take, or leaves it to Scan. What was read is kept from Hold's position on.
+// Window and takes records with Take, or leaves the next one to Scan. What was read is kept from Hold's position on.
 type Scanner struct {
 	reader     io.Reader
 	delimiter  byte
@@ -119,22 +120,19 @@ func (s *Scanner) Scan() bool {
 	return false
 }
 
-// Window returns what was read and not yet handed out, followed by Slack bytes that mean nothing, and the size of the
-// former. It is valid until the next call to Scan.
-func (s *Scanner) Window() (window []byte, size int) { return s.buffer[s.start:], s.end - s.start }
+// Window returns what was read and not yet handed out, followed by Slack zeros. It is valid until the next call to Scan.
+func (s *Scanner) Window() []byte { return s.buffer[s.start : s.end+Slack] }
 
 // Position returns the position of the Window's first byte. Positions count the bytes that go through the buffer: all but
 // those of over-long lines.
 func (s *Scanner) Position() int64 { return s.origin + int64(s.start) }
 
-// Take hands out the first size bytes of the Window as the next record: a line with its line feed. Its Fields are not cut.
-func (s *Scanner) Take(size int) {
-	s.rawStart, s.rawEnd = s.start, s.start+size-1
+// Take hands out the first size bytes of the Window, which are so many lines with their line feeds, in place of Scan. Of these
+// records the Scanner knows nothing more.
+func (s *Scanner) Take(size, lines int) {
 	s.start += size
-	s.line++
-	s.offset = s.nextOffset
+	s.line += int64(lines)
 	s.nextOffset += int64(size)
-	s.ended, s.tooLong = true, false
 }
 
 // Hold keeps what has been read from a position on, which must not be before the last one held, until the next call to Hold.
@@ -158,7 +156,7 @@ func (s *Scanner) Raw() []byte {
 	return raw
 }
 
-// Line returns the record's line number, from 1.
+// Line returns the record's line number, from 1. Behind Take it is that of the last line taken.
 func (s *Scanner) Line() int64 { return s.line }
 
 // Offset returns where the record's line begins, in bytes from the beginning of the file.
@@ -232,6 +230,7 @@ func (s *Scanner) skipLongLine() bool {
 			s.note(size+int64(at)+1, true)
 			// The record and what follows it stay in one piece.
 			s.end = s.start + copy(s.buffer[s.start:], s.buffer[s.start+at+1:s.end])
+			clear(s.buffer[s.end : s.end+Slack])
 			return true
 		}
 		size += int64(s.end - s.start)
@@ -264,6 +263,7 @@ func (s *Scanner) fill(from int) {
 		s.end += n
 		s.readErr = err
 		if n > 0 || err != nil {
+			clear(s.buffer[s.end : s.end+Slack])
 			return
 		}
 	}

@@ -6,13 +6,14 @@
 package document
 
 import (
+	"encoding/binary"
 	"slices"
-	"strconv"
 
 	"github.com/zeebo/xxh3"
 
 	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/source"
 )
 
 // Renderer renders one document of a shape. It is safe for concurrent use.
@@ -23,34 +24,53 @@ type Renderer struct {
 type operation uint8
 
 const (
-	writeLiteral operation = iota
-	writeBare              // a number or a flag
-	writeQuoted            // a text that may need escapes, or an int or an amount as a JSON string
+	writeNothing operation = iota
+	writeBare              // a number, a flag, or null
+	writeInside            // a JSON string whose quotes are part of the literals around it: it is never null
+	writeQuoted            // a JSON string, or null
 	writeEach
 )
 
-// step appends one piece of the body: a literal, a column of the current row, or an element for each child row.
+// step appends a literal, and then a column of the current row, or an element for each child row.
 type step struct {
+	literal   text
 	operation operation
 	place     int // of the column among the source's Rendered
-	literal   string
 
 	// of writeEach
-	child       int // the child source
-	slot        int // its place among the children of the current source
-	keyed       bool
-	as          []step
-	empty       string
+	child       int    // the child source
+	slot        int    // its place among the children of the current source
+	as          []step // each element begins with a comma, in whose place the first has open
+	empty       text
 	open, close byte
 }
 
 // New returns a Renderer for the body of a document of the shape.
 func New(spec *shape.Shape, document *shape.Document) *Renderer {
 	c := compiler{sources: spec.Sources}
-	return &Renderer{steps: c.compile(nil, document.Body, 0)}
+	return &Renderer{steps: c.finish(c.compile(nil, document.Body, 0))}
 }
 
-type compiler struct{ sources []shape.Source }
+// compiler collects the literal in front of the step that comes next.
+type compiler struct {
+	sources []shape.Source
+	literal string
+}
+
+// add appends a step with the literal collected so far.
+func (c *compiler) add(steps []step, s step) []step {
+	s.literal = newText(c.literal)
+	c.literal = ""
+	return append(steps, s)
+}
+
+// finish appends what is left of the literal.
+func (c *compiler) finish(steps []step) []step {
+	if c.literal == "" {
+		return steps
+	}
+	return c.add(steps, step{})
+}
 
 // compile appends the steps of a body that stands in a row of the source.
 func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
@@ -61,94 +81,133 @@ func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 			if i == 0 {
 				separator = "{"
 			}
-			steps = literal(steps, separator+string(appendString(nil, []byte(member.Name)))+":")
+			c.literal += separator + string(appendString(nil, []byte(member.Name))) + ":"
 			steps = c.compile(steps, member.Body, of)
 		}
-		return literal(steps, "}")
+		c.literal += "}"
+		return steps
 	case shape.Value:
-		return append(steps, valueStep(&c.sources[of], body))
+		return c.value(steps, &c.sources[of], body)
 	case shape.Each:
 		each := step{
 			operation: writeEach, child: body.Source, slot: slices.Index(c.sources[of].Children, body.Source),
-			keyed: body.Keyed >= 0, as: c.compile(nil, body.As, body.Source), empty: body.Empty, open: '[', close: ']',
+			empty: newText(body.Empty), open: '[', close: ']',
 		}
-		if each.keyed {
+		elements := compiler{sources: c.sources, literal: ","}
+		if body.Keyed >= 0 {
 			each.open, each.close = '{', '}'
+			each.as = elements.value(nil, &c.sources[body.Source], shape.Value{Column: body.Keyed, Text: true})
+			elements.literal += ":"
 		}
-		return append(steps, each)
+		each.as = elements.finish(elements.compile(each.as, body.As, body.Source))
+		return c.add(steps, each)
 	}
 	panic("BUG: a body of a kind that the shape file does not have")
 }
 
-// literal appends a literal, joined with the one before it.
-func literal(steps []step, text string) []step {
-	if n := len(steps); n > 0 && steps[n-1].operation == writeLiteral {
-		steps[n-1].literal += text
+func (c *compiler) value(steps []step, of *shape.Source, value shape.Value) []step {
+	column := of.Columns[value.Column]
+	s := step{operation: writeQuoted, place: slices.Index(of.Rendered, value.Column)}
+	switch {
+	case column.Type == shape.Flag || column.Type == shape.Int && !value.Text:
+		s.operation = writeBare
+	case !column.Nullable:
+		s.operation = writeInside
+		c.literal += `"`
+		steps = c.add(steps, s)
+		c.literal = `"`
 		return steps
 	}
-	return append(steps, step{operation: writeLiteral, literal: text})
-}
-
-func valueStep(of *shape.Source, value shape.Value) step {
-	kind := writeQuoted
-	if t := of.Columns[value.Column].Type; t == shape.Flag || t == shape.Int && !value.Text {
-		kind = writeBare
-	}
-	return step{operation: kind, place: slices.Index(of.Rendered, value.Column)}
-}
-
-// Append renders the tree's document behind dst and returns the extended slice.
-func (r *Renderer) Append(dst []byte, tree *join.Tree) []byte {
-	return appendSteps(dst, r.steps, tree, 0, 0)
+	return c.add(steps, s)
 }
 
 // Etag returns the fingerprint of a rendered document, xxh3 with 64 bits. It says whether two documents
 // are the same; it is no defence against somebody who wants them to seem so.
 func Etag(body []byte) uint64 { return xxh3.Hash(body) }
 
-func appendSteps(dst []byte, steps []step, tree *join.Tree, of int, row int32) []byte {
-	rows := tree.Rows(of)
+// Append renders the tree's document behind dst and returns the extended slice.
+func (r *Renderer) Append(dst []byte, tree *join.Tree) []byte {
+	w := writer{buffer: dst[:cap(dst)], end: len(dst)}
+	w.steps(r.steps, tree, tree.Rows(0), 0, 0)
+	return w.buffer[:w.end]
+}
+
+// steps writes a row of the source of, whose rows are rows.
+func (w *writer) steps(steps []step, tree *join.Tree, rows *source.Rows, of int, row int32) {
 	cells := rows.Row(row)
-	for i := range steps {
+	for i := w.shortSteps(steps, rows, cells); i < len(steps); i += 1 + w.shortSteps(steps[i+1:], rows, cells) {
 		s := &steps[i]
+		w.text(&s.literal)
 		switch s.operation {
-		case writeLiteral:
-			dst = append(dst, s.literal...)
+		case writeNothing:
 			continue
 		case writeEach:
-			dst = appendEach(dst, s, tree, of, row)
+			w.each(s, tree, of, row)
 			continue
 		}
 		cell := &cells[s.place]
-		switch {
+		switch text := rows.Text(cell); {
 		case cell.Null:
-			dst = append(dst, "null"...)
-		case s.operation == writeBare:
-			dst = append(dst, rows.Text(cell)...)
+			w.text(&nullText)
+		case s.operation == writeBare || s.operation == writeInside && cell.Plain:
+			w.bytes(text)
+		case s.operation == writeInside:
+			w.buffer = appendEscaped(w.buffer[:w.end], text)
+			w.adopt()
 		case cell.Plain:
-			dst = append(append(append(dst, '"'), rows.Text(cell)...), '"')
+			w.byte('"')
+			w.bytes(text)
+			w.byte('"')
 		default:
-			dst = appendString(dst, rows.Text(cell))
+			w.buffer = appendString(w.buffer[:w.end], text)
+			w.adopt()
 		}
 	}
-	return dst
 }
 
-func appendEach(dst []byte, s *step, tree *join.Tree, of int, row int32) []byte {
-	child := tree.First(of, row, s.slot)
-	if child == join.None {
-		return append(dst, s.empty...)
-	}
-	keys := tree.Rows(s.child).Keys()
-	dst = append(dst, s.open)
-	for {
-		if s.keyed {
-			dst = append(strconv.AppendInt(append(dst, '"'), keys[child], 10), '"', ':')
+// shortSteps writes steps as long as literals and texts are short and stand in the document as they are, and returns how many that
+// were. Most are. It calls nothing, so that all it needs stays in registers.
+func (w *writer) shortSteps(steps []step, rows *source.Rows, cells []source.Cell) int {
+	buffer, end := w.buffer, w.end
+	i := 0
+	for ; i < len(steps); i++ {
+		s := &steps[i]
+		if len(s.literal.all) > short || s.operation > writeInside || end+3*short > len(buffer) {
+			break
 		}
-		dst = appendSteps(dst, s.as, tree, s.child, child)
-		if child = tree.Next(s.child, child); child == join.None {
-			return append(dst, s.close)
+		to := buffer[end : end+short]
+		binary.LittleEndian.PutUint64(to, s.literal.words[0])
+		binary.LittleEndian.PutUint64(to[8:], s.literal.words[1])
+		if s.operation == writeNothing {
+			end += len(s.literal.all)
+			continue
 		}
-		dst = append(dst, ',')
+		cell := &cells[s.place]
+		text := rows.Text(cell)
+		if !cell.Short(short) {
+			break
+		}
+		end += len(s.literal.all)
+		from := text[:short]
+		to = buffer[end : end+short]
+		binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(from))
+		binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
+		end += len(text)
 	}
+	w.end = end
+	return i
+}
+
+func (w *writer) each(s *step, tree *join.Tree, of int, row int32) {
+	children := tree.Children(of, row, s.slot)
+	if children.Begin == children.End {
+		w.text(&s.empty)
+		return
+	}
+	rows, begin := tree.Rows(s.child), w.end
+	for place := children.Begin; place < children.End; place++ {
+		w.steps(s.as, tree, rows, s.child, tree.At(s.child, place))
+	}
+	w.buffer[begin] = s.open
+	w.byte(s.close)
 }

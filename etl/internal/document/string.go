@@ -7,19 +7,23 @@ const hexDigits = "0123456789abcdef"
 // appendString appends text as a JSON string. The text must be valid UTF-8 without a NUL byte, which Postgres cannot
 // hold. Only what RFC 8259 demands is escaped: the quote, the backslash and the control characters.
 func appendString(dst, text []byte) []byte {
-	dst = append(dst, '"')
+	return append(appendEscaped(append(dst, '"'), text), '"')
+}
+
+// appendEscaped appends what stands between the quotes of a JSON string.
+func appendEscaped(dst, text []byte) []byte {
 	for {
 		n := plainPrefix(text)
 		dst = append(dst, text[:n]...)
 		if n == len(text) {
-			return append(dst, '"')
+			return dst
 		}
-		dst = appendEscaped(dst, text[n])
+		dst = appendEscape(dst, text[n])
 		text = text[n+1:]
 	}
 }
 
-func appendEscaped(dst []byte, c byte) []byte {
+func appendEscape(dst []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
 		return append(dst, '\\', c)

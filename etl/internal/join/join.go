@@ -28,6 +28,9 @@ type Joiner struct {
 	tree   Tree
 }
 
+// none stands for no row.
+const none int32 = -1
+
 // input is one source on its way through the join.
 type input struct {
 	reader *source.Reader
@@ -143,40 +146,63 @@ func (j *Joiner) collect(i int) error {
 		switch {
 		case atEnd:
 		case in.byItem && in.reader.Item() > j.tree.Key(), !in.byItem && (len(keys) == 0 || on > parent.highestKey):
+			in.gather(parent)
 			return nil // the row belongs to a later tree
 		}
-		parentRow := None
+		parentRow := none
 		if len(keys) > 0 {
 			parentRow = in.parentRow(parent, keys, on)
 		}
 		// The parent may have gone by unless it stands in this tree or its key is above all that have: then there is none.
-		if parentRow == None && on < in.highestOn && on <= parent.earlierKey && !in.byItem {
+		if parentRow == none && on < in.highestOn && on <= parent.earlierKey && !in.byItem {
 			return in.disorder(i, Unsorted, in.spec.On, on, in.highestOn)
 		}
 		in.highestOn = max(in.highestOn, on)
-		if parentRow == None {
+		if parentRow == none {
 			if err := in.reject(source.Orphan, in.spec.On); err != nil {
 				return err
 			}
 			continue
 		}
+		if err := j.children(i, on, parentRow); err != nil {
+			return err
+		}
+	}
+	in.gather(parent)
+	return nil
+}
+
+func (in *input) gather(parent *input) {
+	if in.level.scattered {
+		in.level.gather(parent.level, in.slot)
+	}
+}
+
+// children adds the next rows of a source, as long as they have the same parent, which is parentRow.
+func (j *Joiner) children(i int, on int64, parentRow int32) error {
+	in := &j.inputs[i]
+	from := in.level.size
+	for in.more && in.rows.LastOn() == on {
 		key := in.rows.LastKey()
 		found, full := in.seen.add(key)
-		switch {
-		case full:
-			return in.disorder(i, SparseKeys, in.spec.Key, key, in.highestKey)
-		case found:
+		if found {
 			if err := in.reject(source.DuplicateKey, in.spec.Key); err != nil {
 				return err
 			}
 			continue
+		}
+		switch {
+		case full:
+			return in.disorder(i, SparseKeys, in.spec.Key, key, in.highestKey)
 		case key <= in.earlierKey && !in.childrenFound:
 			return in.disorder(i, ItemsInterleaved, in.spec.Key, key, in.earlierKey)
 		}
 		if err := j.use(i, key); err != nil {
 			return err
 		}
-		parent.level.attach(parentRow, in.slot, in.level)
+	}
+	if in.level.size > from {
+		in.level.attach(from, j.inputs[in.spec.Parent].level, parentRow, in.slot)
 	}
 	return nil
 }
@@ -203,7 +229,7 @@ func (in *input) reject(reason source.Reason, column int) error {
 	return in.advance()
 }
 
-// parentRow returns the row of the parent's source, in this tree, whose key is the input's On, or None.
+// parentRow returns the row of the parent's source, in this tree, whose key is on, or none.
 func (in *input) parentRow(parent *input, keys []int64, on int64) int32 {
 	if !parent.ascending {
 		parent.sortRows(keys)
@@ -211,7 +237,7 @@ func (in *input) parentRow(parent *input, keys []int64, on int64) int32 {
 			return cmp.Compare(keys[row], on)
 		})
 		if !found {
-			return None
+			return none
 		}
 		return parent.order[at]
 	}
@@ -224,7 +250,7 @@ func (in *input) parentRow(parent *input, keys []int64, on int64) int32 {
 	}
 	at, found := slices.BinarySearch(keys, on)
 	if !found {
-		return None
+		return none
 	}
 	in.parentCursor = at
 	return int32(at)

@@ -76,8 +76,9 @@ func show(sources []shape.Source, tree *Tree, of int, row int32) string {
 	var groups []string
 	for slot, child := range sources[of].Children {
 		var rows []string
-		for r := tree.First(of, row, slot); r != None; r = tree.Next(child, r) {
-			rows = append(rows, show(sources, tree, child, r))
+		children := tree.Children(of, row, slot)
+		for place := children.Begin; place < children.End; place++ {
+			rows = append(rows, show(sources, tree, child, tree.At(child, place)))
 		}
 		groups = append(groups, strings.Join(rows, " "))
 	}

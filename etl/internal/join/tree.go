@@ -1,29 +1,39 @@
 package join
 
 import (
+	"cmp"
+	"slices"
+
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
-// None stands for no row.
-const None int32 = -1
-
 // Tree is one row of the root source with all its descendants. Sources are named by their index in the shape,
-// rows by their index within the source and the tree; the root row is row 0 of source 0. Children of a row are a
-// list in file order: First, then Next until None.
+// rows by their index within the source and the tree; the root row is row 0 of source 0. The children of a row are a
+// Range, in file order.
 //
 // A Tree is valid until the joiner's next call to Next, and may be read by several goroutines until then.
 type Tree struct {
 	levels []level
 }
 
+// Range is the places of the rows of one source that have the same parent, from Begin to before End.
+type Range struct{ Begin, End int32 }
+
 // level holds the rows of one source in the tree.
 type level struct {
-	rows  *source.Rows // the tree's, and perhaps one that belongs to a later tree
-	size  int          // of the tree's rows
-	next  []int32      // of each row, the following one with the same parent
-	first [][]int32    // by child source, as in Children: of each row, its first child row
-	last  [][]int32    // likewise, its last
+	rows      *source.Rows // the tree's, and perhaps one that belongs to a later tree
+	size      int          // of the tree's rows
+	children  [][]Range    // by child source, as in Children: of each row
+	order     []int32      // the rows by place; empty when each row's place is its index
+	runs      []run
+	scattered bool // some parent has more than one run
+}
+
+// run is rows that stand behind each other and have the same parent.
+type run struct {
+	parent int32
+	Range
 }
 
 func newTree(sources []shape.Source, readers []*source.Reader) Tree {
@@ -31,8 +41,7 @@ func newTree(sources []shape.Source, readers []*source.Reader) Tree {
 	for i := range sources {
 		l := &tree.levels[i]
 		l.rows = readers[i].Rows()
-		l.first = make([][]int32, len(sources[i].Children))
-		l.last = make([][]int32, len(sources[i].Children))
+		l.children = make([][]Range, len(sources[i].Children))
 	}
 	return tree
 }
@@ -43,38 +52,61 @@ func (t *Tree) Key() int64 { return t.levels[0].rows.Keys()[0] }
 // Rows returns the rows of a source, of which the tree's are the first ones.
 func (t *Tree) Rows(source int) *source.Rows { return t.levels[source].rows }
 
-// First returns the first child of a row in the child source that stands at slot in the source's Children, or None.
-func (t *Tree) First(source int, row int32, slot int) int32 { return t.levels[source].first[slot][row] }
+// Children returns the children of a row in the child source that stands at slot in the source's Children.
+func (t *Tree) Children(source int, row int32, slot int) Range {
+	return t.levels[source].children[slot][row]
+}
 
-// Next returns the row behind a row with the same parent, or None.
-func (t *Tree) Next(source int, row int32) int32 { return t.levels[source].next[row] }
+// At returns the row of a source that stands at a place.
+func (t *Tree) At(source int, place int32) int32 {
+	if l := &t.levels[source]; len(l.order) > 0 {
+		return l.order[place]
+	}
+	return place
+}
 
 func (l *level) reset() {
 	l.size = 0
-	l.next = l.next[:0]
-	for slot := range l.first {
-		l.first[slot], l.last[slot] = l.first[slot][:0], l.last[slot][:0]
+	l.order, l.runs, l.scattered = l.order[:0], l.runs[:0], false
+	for slot := range l.children {
+		l.children[slot] = l.children[slot][:0]
 	}
 }
 
-// add takes the last of rows into the tree, without a parent.
+// add takes the next of rows into the tree, without a parent.
 func (l *level) add() {
 	l.size++
-	l.next = append(l.next, None)
-	for slot := range l.first {
-		l.first[slot] = append(l.first[slot], None)
-		l.last[slot] = append(l.last[slot], None)
+	for slot := range l.children {
+		l.children[slot] = append(l.children[slot], Range{})
 	}
 }
 
-// attach puts the child's last row behind the other children of its parent.
-func (l *level) attach(parentRow int32, slot int, child *level) {
-	row := int32(child.size - 1)
-	last := &l.last[slot][parentRow]
-	if *last == None {
-		l.first[slot][parentRow] = row
-	} else {
-		child.next[*last] = row
+// attach makes the rows from one on to the last children of a row of the parent's level.
+func (l *level) attach(from int, parent *level, parentRow int32, slot int) {
+	added := Range{int32(from), int32(l.size)}
+	l.runs = append(l.runs, run{parentRow, added})
+	switch children := &parent.children[slot][parentRow]; {
+	case children.End == 0:
+		*children = added
+	case children.End == added.Begin:
+		children.End = added.End
+	default:
+		l.scattered = true
 	}
-	*last = row
+}
+
+// gather gives the children of every row of the parent's level places next to each other.
+func (l *level) gather(parent *level, slot int) {
+	slices.SortStableFunc(l.runs, func(a, b run) int { return cmp.Compare(a.parent, b.parent) })
+	clear(parent.children[slot])
+	for _, r := range l.runs {
+		children := &parent.children[slot][r.parent]
+		if children.End == 0 {
+			children.Begin = int32(len(l.order))
+		}
+		for row := r.Begin; row < r.End; row++ {
+			l.order = append(l.order, row)
+		}
+		children.End = int32(len(l.order))
+	}
 }

@@ -121,6 +121,7 @@ func (r *reader) each(n ast.Node, sources []Source, in int) Node {
 			each.As = r.body(e.value, sources, each.Source)
 		case "keyed":
 			each.Keyed = r.column(e.value, source)
+			sources[each.Source].Rendered = append(source.Rendered, each.Keyed)
 			if each.Keyed != source.Key {
 				r.fail(position(e.value), "%s can only be keyed by %s: any other column may say the same twice, and one of the two would be lost",
 					source.Name, source.Columns[source.Key].Name)

@@ -38,7 +38,7 @@ func (r *Reader) convert() (Reason, int) {
 	if len(fields) != r.width {
 		return FieldCount, -1
 	}
-	r.rows.next()
+	r.rows.grow(1)
 	mark := len(r.rows.spare)
 	r.applied, r.scratch = r.applied[:0], r.scratch[:0]
 	for i := range r.columns {
@@ -50,9 +50,9 @@ func (r *Reader) convert() (Reason, int) {
 	for _, place := range r.absent {
 		*r.cell(place) = null
 	}
-	r.rows.keys[r.rows.end] = r.values[r.spec.Key].number
+	r.rows.keys[r.rows.ahead] = r.values[r.spec.Key].number
 	if r.spec.On >= 0 {
-		r.rows.ons[r.rows.end] = r.values[r.spec.On].number
+		r.rows.ons[r.rows.ahead] = r.values[r.spec.On].number
 	}
 	for _, repair := range r.applied {
 		r.repaired[repair]++
@@ -64,7 +64,7 @@ func (r *Reader) convert() (Reason, int) {
 }
 
 // cell returns the cell of the row behind the last one.
-func (r *Reader) cell(place int) *Cell { return &r.rows.cells[r.rows.end*r.rows.width+place] }
+func (r *Reader) cell(place int) *Cell { return &r.rows.cells[r.rows.ahead*r.rows.width+place] }
 
 // columnOf returns the index of the column that is read from a field, or -1.
 func (r *Reader) columnOf(field int) int {

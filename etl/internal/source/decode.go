@@ -2,7 +2,7 @@ package source
 
 import (
 	"bytes"
-	"encoding/binary"
+	"math"
 	"math/bits"
 	"strconv"
 	"unicode/utf8"
@@ -11,30 +11,43 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-// decode reads the record at the beginning of window, whose first size bytes are the file's, as the rows' next one. It
-// returns the record's size with its line end, or 0 when the record is not of the plain kind that nearly all are, or not all
-// there: then nothing has changed, and the record is for Scan and convert, which give the same row for what both can read.
+// batch is how many records are decoded at a time. One after the other they are faster than in turns with other files' records.
+const batch = 64
+
+// decode reads the records at the beginning of the Window, as long as they are of the plain kind that nearly all are, and up to
+// a batch, behind the rows. It returns how many there were. The first that is not plain, or not all there, is for Scan and
+// convert, which give the same row for what both can read.
 //
-// Plain are, in as many fields as the header has: canonical ints of up to 16 digits, amounts of up to 15 digits with none or two
+// Plain are, in as many fields as the header has: canonical ints of up to 15 digits, amounts of up to 15 digits with none or two
 // decimals, the flags 0 and 1, nulls where they are admitted, quoted texts without an escape or a control character, and bare ASCII texts.
-func (r *Reader) decode(window []byte, size int) int {
+func (r *Reader) decode() int {
 	rows := &r.rows
-	rows.next()
-	mark := len(rows.spare)
-	n := r.decodeFields(window, size)
-	if n == 0 {
-		rows.spare = rows.spare[:mark]
-		return 0
+	rows.grow(batch)
+	w := newWords(r.scanner.Window())
+	position := r.scanner.Position()
+	at, count := 0, 0
+	for count < batch {
+		mark := len(rows.spare)
+		next := r.decodeRecord(w, at, position)
+		if next < 0 {
+			rows.spare = rows.spare[:mark]
+			break
+		}
+		rows.start[rows.ahead] = position + int64(at)
+		rows.ahead++
+		at = next
+		count++
 	}
-	rows.end++
-	return n
+	r.scanner.Take(at, count)
+	return count
 }
 
 // field is what decode needs to know of one field of the records.
 type field struct {
 	kind     shape.Type
-	number   bool // of a key, which is needed as a number
-	on       bool // the parent's key, and not the row's own alone
+	int      bool   // for decodeInts
+	drop     uint64 // the int for which it leaves the record to convert
+	on       bool   // the parent's key, and not the row's own alone
 	key      bool
 	special  bool // drops or repairs has something in it
 	nullable bool
@@ -61,7 +74,6 @@ func (r *Reader) plan() []field {
 			continue
 		}
 		f := field{kind: c.kind, nullable: c.nullable, key: i == r.spec.Key, on: i == r.spec.On, place: c.place}
-		f.number = f.key || f.on
 		for _, filter := range r.filters {
 			if filter.column == i {
 				text := filter.text
@@ -77,6 +89,12 @@ func (r *Reader) plan() []field {
 			}
 		}
 		f.special = len(f.drops) > 0 || len(f.repairs) > 0
+		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.drops) < 2
+		f.drop = math.MaxUint64
+		if f.int && f.special {
+			n, _ := parseInt(f.drops[0])
+			f.drop = uint64(n)
+		}
 		fields[c.field] = f
 	}
 	return fields
@@ -91,78 +109,105 @@ const (
 	zeros       = '0' * ones
 )
 
-func (r *Reader) decodeFields(w []byte, size int) int {
-	rows := &r.rows
-	cells := rows.cells[rows.end*rows.width : (rows.end+1)*rows.width]
-	position := r.scanner.Position()
-	delimiter := r.dialect.Delimiter
-	last := len(r.fields) - 1
-	at := 0
-	for i := range r.fields {
-		f := &r.fields[i]
-		// Below size two words can always be read, and a little more, for the slack is longer.
-		if at >= size {
-			return 0
+// decodeRecord reads the record that begins at an index of w, whose first byte has a position, as the row behind the last one,
+// and returns where the next record begins, or -1 when it is not plain.
+func (r *Reader) decodeRecord(w words, at int, position int64) int {
+	begin, i := at, 0
+	for {
+		if i, at = r.decodeInts(i, w, at, position); at < 0 {
+			return -1
+		}
+		if i == len(r.fields) {
+			break
 		}
 		var cell Cell
-		switch {
-		case f.kind == shape.Int && w[at]-'1' < 9:
-			word := binary.LittleEndian.Uint64(w[at:])
-			digits := leadingDigits(word)
-			if digits == 8 {
-				digits += leadingDigits(binary.LittleEndian.Uint64(w[at+8:]))
-				if digits > 15 {
-					return 0
-				}
+		f := &r.fields[i]
+		if f.kind == shape.Text && w.byte(at) == '"' {
+			end, plain := quotedText(w, at+1)
+			if end < 0 || f.special && f.matches(w.bytes(at+1, end)) {
+				return -1
 			}
-			if f.number {
-				value := number(word, w[at:], digits)
-				if f.key {
-					rows.keys[rows.end] = value
-				}
-				if f.on {
-					rows.ons[rows.end] = value
-				}
-			}
-			if f.special && f.matches(w[at:at+digits]) {
-				return 0
-			}
-			cell = Cell{at: position + int64(at), length: int32(digits), Plain: true}
-			at += digits
-		case f.kind == shape.Text && w[at] == '"':
-			begin := at + 1
-			end, plain := quotedText(w, begin, size)
-			if end < 0 || f.special && f.matches(w[begin:end]) {
-				return 0
-			}
-			cell = Cell{at: position + int64(begin), length: int32(end - begin), Plain: plain}
+			cell = Cell{at: position + int64(at+1), length: int32(end - at - 1), Plain: plain}
 			at = end + 1
-		default:
-			if cell, at = r.decodeField(f, w, at, size); at == 0 {
-				return 0
-			}
+		} else if cell, at = r.decodeField(f, w, at, position); at < 0 {
+			return -1
 		}
 		if f.place >= 0 {
-			cells[f.place] = cell
+			r.rows.cells[r.rows.ahead*r.rows.width+f.place] = cell
 		}
-		if i < last {
-			if w[at] != delimiter {
-				return 0
-			}
-			at++
+		i++
+		if i == len(r.fields) {
+			break
 		}
-	}
-	if w[at] == '\r' {
+		if w.byte(at) != r.delimiter {
+			return -1
+		}
 		at++
 	}
-	if w[at] != '\n' || at >= size || at > csvscan.MaxLine {
-		return 0
+	if w.byte(at) == '\r' {
+		at++
+	}
+	if w.byte(at) != '\n' || at-begin > csvscan.MaxLine {
+		return -1
 	}
 	for _, place := range r.absent {
-		cells[place] = null
+		r.rows.cells[r.rows.ahead*r.rows.width+place] = null
 	}
 	return at + 1
 }
+
+// decodeInts reads the plain ints that stand at an index of w in the fields from i on, with the delimiters behind them. It
+// returns the first field that is none and where it begins; or, behind the last field, the number of fields and where that ends;
+// or -1 for where when the record is not plain.
+// It calls nothing, so that all it needs stays in registers.
+func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
+	row := r.rows.ahead
+	cells := r.rows.cells[row*r.rows.width:]
+	fields, delimiter := r.fields, r.delimiter
+	for i < len(fields) {
+		f := &fields[i]
+		word := w.word(at)
+		if !f.int || byte(word)-'1' >= 9 {
+			return i, at
+		}
+		digits := leadingDigits(word)
+		value := eightDigits(word << ((64 - 8*uint(digits)) & 63))
+		if digits == 8 {
+			word = w.word(at + 8)
+			more := leadingDigits(word)
+			if more == 8 {
+				return i, at
+			}
+			value = value*tens[more] + eightDigits(word<<((56-8*uint(more))&63)<<8)
+			digits += more
+		}
+		if value == f.drop {
+			return i, -1
+		}
+		if f.key {
+			r.rows.keys[row] = int64(value)
+		}
+		if f.on {
+			r.rows.ons[row] = int64(value)
+		}
+		if f.place >= 0 {
+			cells[f.place] = Cell{at: position + int64(at), length: int32(digits), Plain: true}
+		}
+		at += digits
+		i++
+		if i == len(fields) {
+			break
+		}
+		if w.byte(at) != delimiter {
+			return i, -1
+		}
+		at++
+	}
+	return i, at
+}
+
+// tens are the powers of ten.
+var tens = [8]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000}
 
 // matches reports whether a filter drops the row for this text, or a repair changes it.
 func (f *field) matches(text []byte) bool {
@@ -179,123 +224,133 @@ func (f *field) matches(text []byte) bool {
 	return false
 }
 
-// decodeField reads the field that begins at w[at], whatever it is, and returns its cell and where it ends, or 0 when it is not plain.
-func (r *Reader) decodeField(f *field, w []byte, at, size int) (Cell, int) {
-	for r.dialect.TrimSpaces && w[at] == ' ' && at < size {
+// decodeField reads the field that begins at an index of w, whatever it is, and returns its cell and where it ends, or -1 when it
+// is not plain.
+func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, int) {
+	for r.dialect.TrimSpaces && w.byte(at) == ' ' {
 		at++
 	}
-	quoted := w[at] == '"'
+	quoted := w.byte(at) == '"'
 	if quoted {
 		at++
 	}
 	begin, end := at, -1
-	cell := Cell{at: r.scanner.Position() + int64(begin), Plain: true}
+	cell := Cell{at: position + int64(begin), Plain: true}
 	switch {
-	case !quoted && f.nullable && len(r.null) > 0 && w[at] == r.null[0] && bytes.HasPrefix(w[at:], r.null):
+	case !quoted && f.nullable && r.beginsNull(w, at):
 		// A longer word that begins like null has no delimiter behind it, and is left to convert.
 		end = at + len(r.null)
 		cell = null
 	case f.kind == shape.Text && quoted:
-		end, cell.Plain = quotedText(w, at, size)
+		end, cell.Plain = quotedText(w, at)
 	case f.kind == shape.Text:
-		end = bareText(w, at, size, r.dialect.Delimiter)
-		if end > begin && (w[end-1] == ' ' && r.dialect.TrimSpaces || bytes.Equal(w[begin:end], r.null)) {
-			return Cell{}, 0
+		end = bareText(w, at, r.delimiter)
+		if end > begin && (w.byte(end-1) == ' ' && r.dialect.TrimSpaces || bytes.Equal(w.bytes(begin, end), r.null)) {
+			return cell, -1
 		}
 	case f.kind == shape.Flag:
 		end = at + 1
-		switch w[at] {
+		switch w.byte(at) {
 		case '0':
 			cell.at, cell.length = ^int64(0), falseSize
 		case '1':
 			cell.at, cell.length = ^int64(falseSize), trueSize
 		default:
-			return Cell{}, 0
+			return cell, -1
 		}
 	default:
 		end = r.decodeNumber(f, w, at, &cell)
 	}
-	if end < 0 || f.special && f.matches(w[begin:end]) {
-		return Cell{}, 0
+	if end < 0 || f.special && f.matches(w.bytes(begin, end)) {
+		return cell, -1
 	}
 	if cell.at >= 0 {
 		cell.length = int32(end - begin)
 	}
 	if quoted {
-		if w[end] != '"' {
-			return Cell{}, 0
+		if w.byte(end) != '"' {
+			return cell, -1
 		}
 		end++
 	}
 	return cell, end
 }
 
-// decodeNumber reads an int or an amount for decodeField. It returns where it ends, or -1.
-func (r *Reader) decodeNumber(f *field, w []byte, at int, cell *Cell) int {
-	word := binary.LittleEndian.Uint64(w[at:])
-	digits := leadingDigits(word)
-	if digits == 8 {
-		digits += leadingDigits(binary.LittleEndian.Uint64(w[at+8:]))
+// beginsNull reports whether what stands at an index of w begins with the word for null.
+func (r *Reader) beginsNull(w words, at int) bool {
+	for i, c := range r.null {
+		if w.byte(at+i) != c {
+			return false
+		}
 	}
-	if digits == 0 || digits > 15 || w[at] == '0' && digits > 1 {
+	return len(r.null) > 0
+}
+
+// decodeNumber reads an int or an amount for decodeField. It returns where it ends, or -1.
+func (r *Reader) decodeNumber(f *field, w words, at int, cell *Cell) int {
+	end := at
+	var value int64
+	for c := w.byte(end) - '0'; c <= 9; c = w.byte(end) - '0' {
+		value = value*10 + int64(c)
+		if end++; end-at > 15 {
+			return -1
+		}
+	}
+	if end == at || w.byte(at) == '0' && end > at+1 {
 		return -1
 	}
-	end := at + digits
 	if f.kind == shape.Int {
-		value := number(word, w[at:], digits)
 		if f.key {
-			r.rows.keys[r.rows.end] = value
+			r.rows.keys[r.rows.ahead] = value
 		}
 		if f.on {
-			r.rows.ons[r.rows.end] = value
+			r.rows.ons[r.rows.ahead] = value
 		}
 		return end
 	}
-	if w[end] == '.' {
-		if w[end+1]-'0' > 9 || w[end+2]-'0' > 9 {
+	if w.byte(end) == '.' {
+		if w.byte(end+1)-'0' > 9 || w.byte(end+2)-'0' > 9 {
 			return -1
 		}
 		return end + 3
 	}
 	if f.place >= 0 {
-		cell.at, cell.length = r.rows.appendDecimals(w[at:end]), int32(digits+len(".00"))
+		cell.at, cell.length = r.rows.appendDecimals(w.bytes(at, end)), int32(end-at+len(".00"))
 	}
 	return end
 }
 
-// quotedText returns where the quoted text that begins at w[at] ends, and whether it is plain; or -1 when it has an escape in it,
-// a control character, or bytes that are no UTF-8, or does not end in the first size bytes.
-func quotedText(w []byte, at, size int) (int, bool) {
+// quotedText returns where the quoted text that begins at an index of w ends, and whether it is plain; or -1 when it has an escape
+// in it, a control character, or bytes that are no UTF-8, or does not end.
+func quotedText(w words, at int) (int, bool) {
 	begin := at
 	for {
-		if at >= size {
-			return -1, false
-		}
-		// Eight at a time; the tests for a zero byte and for one below a space are those of Sean Anderson's "Bit Twiddling
-		// Hacks". A find may be wrong only behind a right one. Bytes beyond ASCII are found too.
-		word := binary.LittleEndian.Uint64(w[at:])
-		found := ((word - spaces) | ((word ^ quotes) - ones) | ((word ^ backslashes) - ones) | word) & highs
+		// Most texts are shorter than a word, or much longer.
+		found := special(w.word(at))
 		if found == 0 {
 			at += 8
+			for special(w.word(at))|special(w.word(at+8)) == 0 {
+				at += 16
+			}
 			continue
 		}
 		at += bits.TrailingZeros64(found) >> 3
-		if w[at] == '"' {
+		switch c := w.byte(at); {
+		case c == '"':
 			return at, true
-		}
-		if w[at] < utf8.RuneSelf {
+		case c < utf8.RuneSelf:
 			return -1, false
 		}
-		return foreignText(w, begin, at, size)
+		return foreignText(w, begin, at)
 	}
 }
 
-// foreignText is quotedText for a text with bytes beyond ASCII.
-func foreignText(w []byte, begin, at, size int) (int, bool) {
-	for ; at < size; at++ {
-		switch c := w[at]; {
+// foreignText is quotedText for a text that begins at an index and has bytes beyond ASCII.
+func foreignText(w words, begin, at int) (int, bool) {
+	for ; ; at++ {
+		switch c := w.byte(at); {
 		case c == '"':
-			if !utf8.Valid(w[begin:at]) {
+			if !utf8.Valid(w.bytes(begin, at)) {
 				return -1, false
 			}
 			return at, true
@@ -303,33 +358,25 @@ func foreignText(w []byte, begin, at, size int) (int, bool) {
 			return -1, false
 		}
 	}
-	return -1, false
 }
 
-// bareText returns where the bare text that begins at w[at] ends, or -1 when it is not plain ASCII or does not end in the
-// first size bytes.
-func bareText(w []byte, at, size int, delimiter byte) int {
-	for ; at < size; at++ {
-		switch c := w[at]; {
+// bareText returns where the bare text that begins at an index of w ends, or -1 when it is not plain ASCII.
+func bareText(w words, at int, delimiter byte) int {
+	for ; ; at++ {
+		switch c := w.byte(at); {
 		case c == delimiter || c == '\n' || c == '\r':
 			return at
 		case c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf:
 			return -1
 		}
 	}
-	return -1
 }
 
-// number returns the value of the digits, at most 15, that w begins with; word is its first eight bytes.
-func number(word uint64, w []byte, digits int) int64 {
-	if digits <= 8 {
-		return int64(eightDigits(word << (64 - 8*uint(digits)))) // zeros take the place of the missing digits
-	}
-	value := int64(eightDigits(word))
-	for _, c := range w[8:digits] {
-		value = value*10 + int64(c-'0')
-	}
-	return value
+// special marks the first byte of a word, the lowest first, that is a quote, a backslash, a control character or beyond ASCII;
+// behind it, it may mark others. The tests for a zero byte and for one below a space are those of Sean Anderson's "Bit
+// Twiddling Hacks".
+func special(word uint64) uint64 {
+	return ((word - spaces) | ((word ^ quotes) - ones) | ((word ^ backslashes) - ones) | word) & highs
 }
 
 // leadingDigits returns how many of the word's bytes, the lowest first, are digits before the first that is none.

@@ -11,15 +11,20 @@ type Cell struct {
 	Plain  bool // it holds nothing that a JSON string must escape, a quote least of all
 }
 
+// Short reports whether the cell's text stands in JSON as it is and has at most so many bytes.
+func (c *Cell) Short(most int32) bool { return c.length <= most && c.Plain }
+
 // Rows holds the rows that were read and not yet released: those of one item, then the candidate, which Next read last
 // and nobody has placed yet. Rows are counted from the first that is not released. They are read-only for all but the Reader,
 // and what the methods return is valid until the Reader's next call to Next or Release.
 type Rows struct {
 	width int // cells of a row
 	first int
-	end   int // behind the last row
+	end   int // behind the candidate
+	ahead int // behind the rows that are decoded and that Next will come to
 	keys  []int64
 	ons   []int64
+	start []int64 // position of the record
 	cells []Cell
 
 	held   []byte // the scanner's buffer
@@ -68,33 +73,46 @@ func (r *Rows) Text(c *Cell) []byte {
 	return r.spare[at : at+int(c.length)]
 }
 
-// next makes room for one more row.
-func (r *Rows) next() {
-	if r.end == len(r.keys) {
-		size := max(16, 2*r.end)
-		r.keys = append(r.keys, make([]int64, size-r.end)...)
-		r.ons = append(r.ons, make([]int64, size-r.end)...)
-		r.cells = append(r.cells, make([]Cell, size*r.width-len(r.cells))...)
+// grow makes room for so many more rows.
+func (r *Rows) grow(rows int) {
+	if more := r.ahead + rows - len(r.keys); more > 0 {
+		more += len(r.keys)
+		r.keys = append(r.keys, make([]int64, more)...)
+		r.ons = append(r.ons, make([]int64, more)...)
+		r.start = append(r.start, make([]int64, more)...)
+		r.cells = append(r.cells, make([]Cell, more*r.width)...)
 	}
 }
 
-// release forgets all rows but the last ones.
-func (r *Rows) release(keep int) {
-	r.first = r.end - keep
-	if r.first < releasedRows && len(r.spare) < releasedSpare {
-		return
+// release forgets the rows before a row.
+func (r *Rows) release(row int) {
+	r.first = row
+	if r.first >= releasedRows || len(r.spare) >= releasedSpare {
+		r.move(r.first, 0)
+		r.first = 0
+		r.moveSpare()
 	}
-	copy(r.keys, r.keys[r.first:r.end])
-	copy(r.ons, r.ons[r.first:r.end])
-	copy(r.cells, r.cells[r.first*r.width:r.end*r.width])
-	r.first, r.end = 0, keep
-	r.moveSpare()
+}
+
+// remove takes the candidate away.
+func (r *Rows) remove() {
+	r.move(r.end, r.end-1)
+}
+
+// move moves the rows from one row on to the place of an earlier one.
+func (r *Rows) move(from, to int) {
+	copy(r.keys[to:], r.keys[from:r.ahead])
+	copy(r.ons[to:], r.ons[from:r.ahead])
+	copy(r.start[to:], r.start[from:r.ahead])
+	copy(r.cells[to*r.width:], r.cells[from*r.width:r.ahead*r.width])
+	r.end -= from - to
+	r.ahead -= from - to
 }
 
 // moveSpare moves what the rows still need of spare to its front.
 func (r *Rows) moveSpare() {
 	from := len(r.spare)
-	cells := r.cells[:r.end*r.width]
+	cells := r.cells[:r.ahead*r.width]
 	for i := range cells {
 		if at := int(^cells[i].at); cells[i].at < 0 && at >= len(statics) {
 			from = min(from, at)

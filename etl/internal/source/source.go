@@ -7,6 +7,7 @@
 package source
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -105,20 +106,22 @@ type Reader struct {
 	scanner *csvscan.Scanner
 	rejects Sink
 
-	width    int      // fields in the header
-	columns  []column // as in spec
-	fields   []field  // as in the header, for decode; nil when it may not be used
-	absent   []int    // cells of columns that the header lacks
-	filters  []filter
-	filtered []int64 // by filter
-	repaired []int64 // by repair
-	closed   int64   // quotes
-	read     int64
-	rejected map[Reason]int64
-	used     int64 // without the rows that are not released
+	width     int      // fields in the header
+	columns   []column // as in spec
+	fields    []field  // as in the header, for decode; nil when it may not be used
+	delimiter byte
+	absent    []int // cells of columns that the header lacks
+	filters   []filter
+	filtered  []int64 // by filter
+	repaired  []int64 // by repair
+	closed    int64   // quotes
+	read      int64
+	rejected  map[Reason]int64
+	used      int64 // without the rows that are not released
 
 	rows      Rows
-	candidate int64 // position where the last row's record begins
+	shift     int64 // from a decoded record's position to its offset in the file
+	converted bool  // that record is one that Scan has cut
 	values    []value
 	applied   []int  // the repairs that the row at hand needed
 	scratch   []byte // its repaired texts
@@ -157,18 +160,19 @@ func (f *fingerprinted) Read(p []byte) (int, error) {
 // column, or no header at all, is a *FileError. Rejected rows go to rejects.
 func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, rejects Sink, options Options) (*Reader, error) {
 	r := &Reader{
-		spec:     spec,
-		dialect:  dialect,
-		options:  options,
-		null:     []byte(dialect.Null),
-		input:    &fingerprinted{Reader: input, hash: xxh3.New()},
-		rejects:  rejects,
-		columns:  make([]column, len(spec.Columns)),
-		filtered: make([]int64, len(spec.Filters)),
-		repaired: make([]int64, len(spec.Repairs)),
-		rejected: map[Reason]int64{},
-		rows:     Rows{width: len(spec.Rendered), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
-		values:   make([]value, len(spec.Columns)),
+		spec:      spec,
+		dialect:   dialect,
+		delimiter: dialect.Delimiter,
+		options:   options,
+		null:      []byte(dialect.Null),
+		input:     &fingerprinted{Reader: input, hash: xxh3.New()},
+		rejects:   rejects,
+		columns:   make([]column, len(spec.Columns)),
+		filtered:  make([]int64, len(spec.Filters)),
+		repaired:  make([]int64, len(spec.Repairs)),
+		rejected:  map[Reason]int64{},
+		rows:      Rows{width: len(spec.Rendered), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
+		values:    make([]value, len(spec.Columns)),
 	}
 	r.scanner = csvscan.New(r.input, csvscan.Dialect{Delimiter: dialect.Delimiter, TrimSpaces: dialect.TrimSpaces})
 	for _, declared := range spec.Filters {
@@ -229,49 +233,96 @@ func (r *Reader) Rows() *Rows { return &r.rows }
 // Next reads the next good row, which becomes the last of Rows. It returns false behind the last row of the file. An error
 // means that the file could not be read to its end, or that a reject could not be written.
 func (r *Reader) Next() (bool, error) {
-	for {
-		r.candidate = r.scanner.Position()
-		if r.fields != nil {
-			if n := r.decode(r.scanner.Window()); n > 0 {
-				r.scanner.Take(n)
-				r.read++
-				r.pending = true
-				return true, nil
-			}
-		}
-		r.pending = false
-		more := r.scanner.Scan()
-		r.rows.held, r.rows.origin = r.scanner.Held()
-		if !more {
-			if err := r.scanner.Err(); err != nil {
-				return false, &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: "the file cannot be read behind this line: " + err.Error(), Err: err}
-			}
-			return false, nil
-		}
-		r.read++
-		if reason, column := r.convert(); reason != "" {
-			if err := r.reject(reason, column); err != nil {
-				return false, err
-			}
-			continue
-		}
-		if !r.drop() {
-			r.rows.end++
-			r.pending = true
-			return true, nil
+	if r.rows.end < r.rows.ahead {
+		r.rows.end++
+		r.pending = true
+		return true, nil
+	}
+	return r.nextRecord()
+}
+
+// nextRecord is Next when no record is decoded ahead.
+func (r *Reader) nextRecord() (bool, error) {
+	for !r.decodeAhead() {
+		if found, more, err := r.convertNext(); found || !more || err != nil {
+			return found, err
 		}
 	}
+	r.rows.end++
+	r.pending, r.converted = true, false
+	return true, nil
+}
+
+// decodeAhead decodes the next records, if the first of them is plain.
+func (r *Reader) decodeAhead() bool {
+	if r.fields == nil {
+		return false
+	}
+	r.shift = r.scanner.BytesRead() - r.scanner.Position()
+	count := r.decode()
+	r.read += int64(count)
+	return count > 0
+}
+
+// convertNext reads the next record, of whatever kind. It returns whether it is a row, and whether there was a record at all.
+func (r *Reader) convertNext() (found, more bool, err error) {
+	position := r.scanner.Position()
+	more = r.scanner.Scan()
+	r.rows.held, r.rows.origin = r.scanner.Held()
+	r.pending, r.converted = false, true
+	if !more {
+		if err := r.scanner.Err(); err != nil {
+			return false, false, &FileError{File: r.spec.File, Line: r.Line(), Message: "the file cannot be read behind this line: " + err.Error(), Err: err}
+		}
+		return false, false, nil
+	}
+	r.read++
+	if reason, column := r.convert(); reason != "" {
+		return false, true, r.reject(reason, column)
+	}
+	if r.drop() {
+		return false, true, nil
+	}
+	r.rows.start[r.rows.ahead] = position
+	r.rows.ahead++
+	r.rows.end++
+	r.pending = true
+	return true, true, nil
 }
 
 // Release lets go of all rows but the one that Next read last, if it has not been rejected, and counts them as used.
 func (r *Reader) Release() {
-	keep, from := 0, r.scanner.Position()
+	row := r.rows.end
 	if r.pending {
-		keep, from = 1, r.candidate
+		row--
 	}
-	r.used += int64(r.rows.Len() - keep)
-	r.rows.release(keep)
-	r.scanner.Hold(from)
+	r.used += int64(row - r.rows.first)
+	if row < r.rows.ahead {
+		r.scanner.Hold(r.rows.start[row])
+	} else {
+		r.scanner.Hold(r.scanner.Position())
+	}
+	r.rows.release(row)
+}
+
+// Raw returns the record that Next read last as it stands in the file. It is valid until the next call to Next.
+func (r *Reader) Raw() []byte {
+	if r.converted {
+		return r.scanner.Raw()
+	}
+	end := r.scanner.Position()
+	if r.rows.end < r.rows.ahead {
+		end = r.rows.start[r.rows.end]
+	}
+	return bytes.TrimSuffix(r.rows.held[r.rows.start[r.rows.end-1]-r.rows.origin:end-1-r.rows.origin], []byte{'\r'})
+}
+
+// offset returns where the record that Next read last begins in the file.
+func (r *Reader) offset() int64 {
+	if r.converted {
+		return r.scanner.Offset()
+	}
+	return r.rows.start[r.rows.end-1] + r.shift
 }
 
 // ByItem reports whether Item says which item a row belongs to.
@@ -281,7 +332,7 @@ func (r *Reader) ByItem() bool { return false }
 func (r *Reader) Item() int64 { return 0 }
 
 // Line returns the line number of the row that Next read last.
-func (r *Reader) Line() int64 { return r.scanner.Line() }
+func (r *Reader) Line() int64 { return r.scanner.Line() - int64(r.rows.ahead-r.rows.end) }
 
 // BytesRead returns how far into the file the reader is.
 func (r *Reader) BytesRead() int64 { return r.scanner.BytesRead() }
@@ -289,7 +340,7 @@ func (r *Reader) BytesRead() int64 { return r.scanner.BytesRead() }
 // Counts returns what became of the rows so far.
 func (r *Reader) Counts() Counts {
 	counts := Counts{
-		File: r.spec.File, Bytes: r.scanner.BytesRead(), Fingerprint: fmt.Sprintf("%016x", r.input.hash.Sum64()), Read: r.read, Used: r.used,
+		File: r.spec.File, Bytes: r.scanner.BytesRead(), Fingerprint: fmt.Sprintf("%016x", r.input.hash.Sum64()), Read: r.read - int64(r.rows.ahead-r.rows.end), Used: r.used,
 		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
 	}
 	for i, n := range r.filtered {
@@ -312,15 +363,16 @@ func (r *Reader) Counts() Counts {
 // Reject takes the row that Next read last away again, counts it as rejected and hands it to the sink. column is the index of
 // the column at fault, or -1.
 func (r *Reader) Reject(reason Reason, column int) error {
-	r.rows.end--
+	err := r.reject(reason, column)
+	r.rows.remove()
 	r.pending = false
-	return r.reject(reason, column)
+	return err
 }
 
 func (r *Reader) reject(reason Reason, column int) error {
 	r.rejected[reason]++
 	reject := Reject{
-		File: r.spec.File, Line: r.scanner.Line(), Offset: r.scanner.Offset(), Reason: reason, Raw: r.scanner.Raw(),
+		File: r.spec.File, Line: r.Line(), Offset: r.offset(), Reason: reason, Raw: r.Raw(),
 	}
 	if column >= 0 {
 		reject.Column = r.spec.Columns[column].Name
