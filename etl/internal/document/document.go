@@ -178,6 +178,7 @@ func (w *writer) shortSteps(steps []step, rows *source.Rows, cells []source.Cell
 		to := buffer[end : end+short]
 		binary.LittleEndian.PutUint64(to, s.literal.words[0])
 		binary.LittleEndian.PutUint64(to[8:], s.literal.words[1])
+		binary.LittleEndian.PutUint64(to[16:], s.literal.words[2])
 		if s.operation == writeNothing {
 			end += len(s.literal.all)
 			continue
@@ -192,6 +193,7 @@ func (w *writer) shortSteps(steps []step, rows *source.Rows, cells []source.Cell
 		to = buffer[end : end+short]
 		binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(from))
 		binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
+		binary.LittleEndian.PutUint64(to[16:], binary.LittleEndian.Uint64(from[16:]))
 		end += len(text)
 	}
 	w.end = end

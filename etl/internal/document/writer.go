@@ -6,29 +6,29 @@ import (
 	"systemscale/etl/internal/csvscan"
 )
 
-// writer writes behind buffer[:end]. Most pieces are short, and for those a call of memmove costs more than writing two words,
+// writer writes behind buffer[:end]. Most pieces are short, and for those a call of memmove costs more than writing three words,
 // of which what is too much is written over by the next piece: behind end there is always room for that.
 type writer struct {
 	buffer []byte // to its capacity
 	end    int
 }
 
-// short is the length up to which a piece is written as two words.
-const short = 16
+// short is the length up to which a piece is written as three words.
+const short = 24
 
 // The texts of cells can be read that far, so they are copied as whole words too.
 const _ = uint(csvscan.Slack - short)
 
 // text is a constant piece.
 type text struct {
-	words [2]uint64 // of its first bytes
+	words [3]uint64 // of its first bytes
 	all   string
 }
 
 func newText(all string) text {
 	var first [short]byte
 	copy(first[:], all)
-	return text{words: [2]uint64{binary.LittleEndian.Uint64(first[:]), binary.LittleEndian.Uint64(first[8:])}, all: all}
+	return text{words: [3]uint64{binary.LittleEndian.Uint64(first[:]), binary.LittleEndian.Uint64(first[8:]), binary.LittleEndian.Uint64(first[16:])}, all: all}
 }
 
 var nullText = newText("null")
@@ -39,6 +39,7 @@ func (w *writer) text(t *text) {
 		to := w.buffer[at : at+short]
 		binary.LittleEndian.PutUint64(to, t.words[0])
 		binary.LittleEndian.PutUint64(to[8:], t.words[1])
+		binary.LittleEndian.PutUint64(to[16:], t.words[2])
 	} else {
 		copy(w.buffer[at:], t.all)
 	}
@@ -52,6 +53,7 @@ func (w *writer) bytes(text []byte) {
 		from, to := text[:short], w.buffer[at:at+short]
 		binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(from))
 		binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
+		binary.LittleEndian.PutUint64(to[16:], binary.LittleEndian.Uint64(from[16:]))
 	} else {
 		copy(w.buffer[at:], text)
 	}
