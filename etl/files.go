@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,8 +37,9 @@ func reason(err error) string {
 type input struct {
 	spec    *shape.Shape
 	readers []*source.Reader // in the order of the shape's sources
-	size    int64            // of all files, in bytes
-	files   []*os.File
+	size    int64            // of all files, in bytes, on disk
+	files   []*dumpFile      // in the order of the shape's sources; open reads one again from its beginning
+	streams []io.Closer      // what the readers read
 }
 
 // openInput reads the shape file, or the built-in one for an empty path, and opens the files that it names in a directory.
@@ -66,24 +68,35 @@ func openInput(directory, shapePath string, rejects source.Sink) (*input, error)
 
 func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*source.Reader, error) {
 	path := filepath.Join(directory, s.File)
-	file, err := os.Open(path)
+	file, err := findFile(directory, s.File)
 	if err != nil {
 		return nil, &source.FileError{File: path, Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, in.spec.Name), Err: err}
 	}
 	in.files = append(in.files, file)
-	info, err := file.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("it is a directory")
-	}
+	in.size += file.size
+	stream, err := file.open()
 	if err != nil {
-		return nil, &source.FileError{File: path, Message: reason(err), Err: err}
+		return nil, &source.FileError{File: file.path, Message: reason(err), Err: err}
 	}
-	in.size += info.Size()
-	return source.NewReader(file, s, &in.spec.Dialect, rejects)
+	in.streams = append(in.streams, stream)
+	if file.path != path {
+		rejects = plainNames{rejects, s.File}
+		s.File = file.name()
+	}
+	return source.NewReader(stream, s, &in.spec.Dialect, rejects)
+}
+
+// position returns how much of size has been read.
+func (in *input) position() int64 {
+	var read int64
+	for _, file := range in.files {
+		read += file.position()
+	}
+	return read
 }
 
 func (in *input) close() {
-	for _, file := range in.files {
-		_ = file.Close() // only read
+	for _, stream := range in.streams {
+		_ = stream.Close() // only read
 	}
 }

@@ -9,8 +9,6 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
-
-	"systemscale/etl/internal/source"
 )
 
 // logEvery is how often a run that nobody watches says where it is.
@@ -42,14 +40,10 @@ func newProgress(stderr io.Writer, total int64) *progress {
 	return p
 }
 
-// at shows the readers' positions.
-func (p *progress) at(readers []*source.Reader) {
+// at shows how many bytes have been read.
+func (p *progress) at(read int64) {
 	if p.bar == nil && time.Since(p.said) < logEvery {
 		return
-	}
-	var read int64
-	for _, reader := range readers {
-		read += reader.BytesRead()
 	}
 	if p.bar != nil {
 		_ = p.bar.Set64(read) // a bar that cannot be drawn is no reason to stop

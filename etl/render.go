@@ -57,7 +57,7 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	}
 	rendered := make([]publish.Table, len(spec.Documents))
 	progress := newProgress(out.stderr, in.size)
-	err = renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, func(document int, id int64, etag uint64, body []byte) error {
+	err = renderAll(ctx, joiner, spec, func() { progress.at(in.position()) }, func(document int, id int64, etag uint64, body []byte) error {
 		rendered[document].Rows++
 		rendered[document].Bytes += int64(len(body))
 		if w := writers[document]; w != nil {
@@ -80,8 +80,12 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 		fmt.Fprintf(out.stdout, "%s: %d documents, %s\n", d.Name, rendered[i].Rows, size(rendered[i].Bytes))
 		bytes += rendered[i].Bytes
 	}
+	var read int64
+	for _, c := range joiner.Counts() {
+		read += c.Bytes
+	}
 	fmt.Fprintf(out.stdout, "%d rows rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV a second\n",
-		rejects.count, size(in.size), size(bytes), took.Seconds(), float64(in.size)/1e6/took.Seconds())
+		rejects.count, size(read), size(bytes), took.Seconds(), float64(read)/1e6/took.Seconds())
 	return nil
 }
 

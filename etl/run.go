@@ -81,7 +81,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
 	send := func(document int, id int64, etag uint64, body []byte) error {
 		return ofDatabase(load.Append(document, id, etag, body))
 	}
-	err = renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, send)
+	err = renderAll(ctx, joiner, spec, func() { progress.at(in.position()) }, send)
 	progress.finish(err)
 	if err != nil {
 		return err
