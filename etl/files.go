@@ -49,8 +49,8 @@ func openInput(directory, shapePath string, rejects source.Sink) (*input, error)
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
-		return nil, &source.FileError{File: directory, Message: "there is no such directory: the dump has not arrived, or --csv names another place"}
+	if err := needDirectory(directory); err != nil {
+		return nil, err
 	}
 	in := &input{spec: spec}
 	var errs []error
@@ -64,6 +64,13 @@ func openInput(directory, shapePath string, rejects source.Sink) (*input, error)
 		return nil, err
 	}
 	return in, nil
+}
+
+func needDirectory(directory string) error {
+	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
+		return &source.FileError{File: directory, Message: "there is no such directory: the dump has not arrived, or --csv names another place"}
+	}
+	return nil
 }
 
 func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*source.Reader, error) {

@@ -27,6 +27,7 @@ func main() {
 type arguments struct {
 	Run     runCommand     `cmd:"" help:"Join the CSV files, render the documents and publish them."`
 	Render  renderCommand  `cmd:"" help:"Join the CSV files and render the documents, without a database."`
+	Check   checkCommand   `cmd:"" help:"Compare a shape file with the headers of the CSV files, without a database."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 }
 
