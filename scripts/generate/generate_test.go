@@ -153,9 +153,9 @@ func TestDirtChangesOnlySpoiledRows(t *testing.T) {
 
 // TestChange compares with the catalog that is not changed, field by field.
 func TestChange(t *testing.T) {
-	before, _ := generated(t, "--products=20000", "--dirt")
-	after, printed := generated(t, "--products=20000", "--dirt", "--change=0.01")
-	again, _ := generated(t, "--products=20000", "--dirt", "--change=0.01")
+	before, _ := generated(t, "--products=4000", "--dirt")
+	after, printed := generated(t, "--products=4000", "--dirt", "--change=0.05")
+	again, _ := generated(t, "--products=4000", "--dirt", "--change=0.05")
 	if fmt.Sprint(digests(t, after)) != fmt.Sprint(digests(t, again)) {
 		t.Error("two runs with the same flags differ")
 	}
@@ -200,8 +200,8 @@ func TestChange(t *testing.T) {
 	within(t, "changed products", float64(len(changed)), 200, 0.2)
 	within(t, "changed products with a changed SKU", float64(both), 0.79*float64(len(changed)), 0.2)
 	report := readReport(t, after)
-	if report.Change != 0.01 || report.Changed != int64(len(changed)) {
-		t.Errorf("the report says %v and %d changed, want 0.01 and %d", report.Change, report.Changed, len(changed))
+	if report.Change != 0.05 || report.Changed != int64(len(changed)) {
+		t.Errorf("the report says %v and %d changed, want 0.05 and %d", report.Change, report.Changed, len(changed))
 	}
 	if want := fmt.Sprintf("%d products are changed\n", len(changed)); !strings.Contains(printed, want) {
 		t.Errorf("no %q in what was printed:\n%s", want, printed)
