@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 	"systemscale/etl/shapes"
@@ -38,11 +39,21 @@ type input struct {
 	readers []*source.Reader // in the order of the shape's sources
 	size    int64            // of all files, in bytes
 	files   []*os.File
+	joiner  *join.Joiner // of the pass; nil before it
+}
+
+// counts returns the fate of every row, as far as the pass has come.
+func (in *input) counts() []source.Counts {
+	if in.joiner == nil {
+		return []source.Counts{}
+	}
+	return in.joiner.Counts()
 }
 
 // openInput reads the shape file, or the built-in one for an empty path, and opens the files that it names in a directory.
-// Rows that are rejected later go to rejects. The error names all files that cannot be used, not the first only.
-func openInput(directory, shapePath string, rejects source.Sink) (*input, error) {
+// Rows that are rejected later go to rejects; accepts says which gates were accepted by name. The error names all files
+// that cannot be used, not the first only.
+func openInput(directory, shapePath string, rejects source.Sink, accepts func(gate string) bool) (*input, error) {
 	spec, err := readShape(shapePath)
 	if err != nil {
 		return nil, err
@@ -53,7 +64,7 @@ func openInput(directory, shapePath string, rejects source.Sink) (*input, error)
 	in := &input{spec: spec}
 	var errs []error
 	for i := range spec.Sources {
-		reader, err := in.open(directory, &spec.Sources[i], rejects)
+		reader, err := in.open(directory, &spec.Sources[i], rejects, accepts)
 		in.readers = append(in.readers, reader)
 		errs = append(errs, err)
 	}
@@ -64,7 +75,7 @@ func openInput(directory, shapePath string, rejects source.Sink) (*input, error)
 	return in, nil
 }
 
-func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*source.Reader, error) {
+func (in *input) open(directory string, s *shape.Source, rejects source.Sink, accepts func(gate string) bool) (*source.Reader, error) {
 	path := filepath.Join(directory, s.File)
 	file, err := os.Open(path)
 	if err != nil {
@@ -79,7 +90,12 @@ func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*
 		return nil, &source.FileError{File: path, Message: reason(err), Err: err}
 	}
 	in.size += info.Size()
-	return source.NewReader(file, s, &in.spec.Dialect, rejects)
+	reader, err := source.NewReader(file, s, &in.spec.Dialect, rejects)
+	var mistake *source.FileError
+	if errors.As(err, &mistake) && mistake.Kind != "" && !accepts(string(mistake.Kind)) {
+		mistake.Message += fmt.Sprintf(". If it is to be so, pass --accept %s", mistake.Kind)
+	}
+	return reader, err
 }
 
 func (in *input) close() {
