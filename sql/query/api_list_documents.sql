@@ -1,6 +1,6 @@
--- One row: the version that the documents belong to, from the same moment as they, and the documents. The version is null
--- when another generation is live by now; this one does not change any more.
-select v."run_id", v."published_at", array(
+-- One row: the version that the documents belong to, from the same moment as they, and the documents. The tables hold the version of
+-- the last run that wrote to them: the live one's, or where another generation is live by now, that of the run found by its generation.
+select coalesce(v."run_id", r."id"), coalesce(v."published_at", r."finished_at"), array(
     select d."body"
     from "catalog".:"table" d
     where d."id" >= (
@@ -14,3 +14,10 @@ select v."run_id", v."published_at", array(
 )
 from (select) one
 left join "catalog"."version" v on v."collection" = $1 and v."generation" = $2
+left join lateral (
+    select l."id", l."finished_at"
+    from "catalog"."run" l
+    where v."run_id" is null and l."collection" = $1 and l."generation" = $2
+    order by l."id" desc
+    limit 1
+) r on true
