@@ -105,7 +105,7 @@ func openBooks(t *testing.T, ending string, text []byte, rejects source.Sink) (*
 	directory := t.TempDir()
 	write(t, directory, map[string]string{"books.yaml": books, "review.csv": "id,isbn,stars\n1,7,5\n"})
 	put(t, filepath.Join(directory, "book.csv"+ending), text)
-	in, err := openInput(directory, filepath.Join(directory, "books.yaml"), rejects)
+	in, err := openInput(directory, filepath.Join(directory, "books.yaml"), rejects, acceptsNone)
 	if err == nil {
 		t.Cleanup(in.close)
 	}

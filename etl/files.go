@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 	"systemscale/etl/shapes"
@@ -40,11 +41,21 @@ type input struct {
 	size    int64            // of all files, in bytes, on disk
 	files   []*dumpFile      // in the order of the shape's sources; open reads one again from its beginning
 	streams []io.Closer      // what the readers read
+	joiner  *join.Joiner     // of the pass; nil before it
+}
+
+// counts returns the fate of every row, as far as the pass has come.
+func (in *input) counts() []source.Counts {
+	if in.joiner == nil {
+		return []source.Counts{}
+	}
+	return in.joiner.Counts()
 }
 
 // openInput reads the shape file, or the built-in one for an empty path, and opens the files that it names in a directory.
-// Rows that are rejected later go to rejects. The error names all files that cannot be used, not the first only.
-func openInput(directory, shapePath string, rejects source.Sink) (*input, error) {
+// Rows that are rejected later go to rejects; accepts says which gates were accepted by name. The error names all files
+// that cannot be used, not the first only.
+func openInput(directory, shapePath string, rejects source.Sink, accepts func(gate string) bool) (*input, error) {
 	spec, err := readShape(shapePath)
 	if err != nil {
 		return nil, err
@@ -55,7 +66,7 @@ func openInput(directory, shapePath string, rejects source.Sink) (*input, error)
 	in := &input{spec: spec}
 	var errs []error
 	for i := range spec.Sources {
-		reader, err := in.open(directory, &spec.Sources[i], rejects)
+		reader, err := in.open(directory, &spec.Sources[i], rejects, accepts)
 		in.readers = append(in.readers, reader)
 		errs = append(errs, err)
 	}
@@ -73,7 +84,7 @@ func needDirectory(directory string) error {
 	return nil
 }
 
-func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*source.Reader, error) {
+func (in *input) open(directory string, s *shape.Source, rejects source.Sink, accepts func(gate string) bool) (*source.Reader, error) {
 	path := filepath.Join(directory, s.File)
 	file, err := findFile(directory, s.File)
 	if err != nil {
@@ -90,7 +101,12 @@ func (in *input) open(directory string, s *shape.Source, rejects source.Sink) (*
 		rejects = plainNames{rejects, s.File}
 		s.File = file.name()
 	}
-	return source.NewReader(stream, s, &in.spec.Dialect, rejects)
+	reader, err := source.NewReader(stream, s, &in.spec.Dialect, rejects)
+	var mistake *source.FileError
+	if errors.As(err, &mistake) && mistake.Kind != "" && !accepts(string(mistake.Kind)) {
+		mistake.Message += fmt.Sprintf(". If it is to be so, pass --accept %s", mistake.Kind)
+	}
+	return reader, err
 }
 
 // position returns how much of size has been read.
