@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
@@ -213,6 +214,30 @@ func TestArchivesThatCannotBeRead(t *testing.T) {
 				t.Errorf("exit code %d for %v, want %d and %q", exitCode(err), err, exitFiles, c.want)
 			}
 		})
+	}
+}
+
+// TestShapeIsTheSameWhereverItIsWritten has a run compare with what is published, in place of loading everything anew, when
+// the files come compressed or the shape file has one more comment.
+func TestShapeIsTheSameWhereverItIsWritten(t *testing.T) {
+	text := []byte("isbn,title\n7,Seven\n")
+	plain, err := openBooks(t, "", text, &source.RejectFiles{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := openBooks(t, ".gz", gzipped(t, text), &source.RejectFiles{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commented, err := shape.Parse("books.yaml", []byte("# about books\n"+strings.Replace(books, "title: text", "title:   text", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := shapeFingerprint(plain.spec)
+	for name, spec := range map[string]*shape.Shape{"compressed": packed.spec, "with a comment": commented} {
+		if got := shapeFingerprint(spec); got != want {
+			t.Errorf("%s the shape is %s, want %s", name, got, want)
+		}
 	}
 }
 

@@ -99,7 +99,9 @@ func (in *input) open(directory string, s *shape.Source, rejects source.Sink, ac
 	in.streams = append(in.streams, stream)
 	if file.path != path {
 		rejects = plainNames{rejects, s.File}
-		s.File = file.name()
+		named := *s // the shape stays as it was written
+		named.File = file.name()
+		s = &named
 	}
 	reader, err := source.NewReader(stream, s, &in.spec.Dialect, rejects)
 	var mistake *source.FileError

@@ -35,7 +35,7 @@ type Dialect struct {
 type Source struct {
 	Name     string
 	File     string
-	FileAt   Position // of File
+	FileAt   Position `json:"-"` // of File; where a shape says something makes no other documents
 	Columns  []Column
 	Key      int // index in Columns of the column that identifies a row
 	Parent   int // index in Shape.Sources, or -1 for the root
@@ -49,7 +49,7 @@ type Source struct {
 // Column is one declared column of a source.
 type Column struct {
 	Name     string
-	At       Position
+	At       Position `json:"-"` // as FileAt
 	Type     Type
 	Nullable bool
 }
