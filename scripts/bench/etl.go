@@ -170,7 +170,7 @@ func (c *etlCommand) againstSQL(ctx context.Context, r *report) error {
 	if err := c.settle(ctx); err != nil {
 		return err
 	}
-	took, err := inSQL(ctx, c.etlURL(), clean)
+	took, err := inSQL(ctx, c.etlURL(), clean, sqlLimit)
 	name := "the same job in SQL, one session, files without dirt"
 	ended := errors.Is(err, errSQLTooSlow)
 	if ended {
