@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,8 +108,11 @@ func (c *check) open(s *shape.Source) (*header, error) {
 	path := filepath.Join(c.directory, s.File)
 	file, err := findFile(c.directory, s.File)
 	if err != nil {
-		return nil, &source.FileError{File: path, Err: err, Message: fmt.Sprintf("%s, and source %s needs it (%s:%d:%d); %s",
-			reason(err), s.Name, c.spec.Name, s.FileAt.Line, s.FileAt.Column, remedy(s.File, c.otherFiles()))}
+		message := fmt.Sprintf("%s, and source %s needs it (%s:%d:%d)", reason(err), s.Name, c.spec.Name, s.FileAt.Line, s.FileAt.Column)
+		if errors.Is(err, fs.ErrNotExist) {
+			message += "; " + remedy(s.File, c.otherFiles())
+		}
+		return nil, &source.FileError{File: path, Err: err, Message: message}
 	}
 	stream, err := file.open()
 	if err != nil {

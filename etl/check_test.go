@@ -45,6 +45,8 @@ func TestCheck(t *testing.T) {
 				"review.csv: no such file", "there and unused: boks.csv"}},
 		{name: "an empty file and a mistake", files: map[string]string{"book.csv": "\n", "review.csv": "id,isbn,star\n"}, code: exitUsage,
 			stderr: []string{"book.csv: the file is empty", "did you mean star?"}},
+		{name: "a file in two forms", files: map[string]string{"book.csv.gz": "x", "other.csv": "x"}, code: exitFiles,
+			stderr: []string{"are there at once, and only one of them can be meant: remove all but that one, and source book needs it (", shapeLine("book.csv") + ")\n"}},
 		{name: "an empty file", files: map[string]string{"book.csv": "\n"}, code: exitFiles, stderr: []string{"book.csv: the file is empty"}},
 		{name: "an archive that is none", files: map[string]string{"book.csv": "", "book.csv.zst": "isbn,title\n"}, code: exitFiles,
 			stderr: []string{"book.csv.zst: the file cannot be read: the archive is damaged"}},
