@@ -201,7 +201,7 @@ func judge(limits *limits, counts []source.Counts, changes publish.Changes, bigg
 	add(gateMissingColumn, "0", "0", false, "")
 	add(gateEmptyFile, count(max(fewest, 0)), count(limits.MinRows), len(short) > 0,
 		"files have too few rows: %s. Is the dump whole? If it is, lower --min-rows", strings.Join(short, ", "))
-	add(gateDocumentSize, size(biggest.bytes), limits.MaxDocument.String(), biggest.bytes > int64(limits.MaxDocument),
+	add(gateDocumentSize, byteSize(biggest.bytes).String(), limits.MaxDocument.String(), biggest.bytes > int64(limits.MaxDocument),
 		"%s %d has %d bytes, which no client expects. Look at its rows, or raise --max-document", biggest.document, biggest.id, biggest.bytes)
 	return findings
 }

@@ -1,4 +1,10 @@
--- What is live stays live. Earlier versions that lived in the same tables can no longer be returned to.
+-- What is live stays live. A version whose tables were changed since can no longer be returned to, so nothing may be taken for it.
+update catalog.run r
+set documents = '[]'
+where exists (
+    select from catalog.change c
+    where c.collection = r.collection and c.generation = r.generation and c.run_id > r.id
+);
 drop table catalog.change;
 
 update catalog.run set state = 'failed', error = 'there was nothing to publish' where state = 'unchanged';

@@ -24,7 +24,7 @@ comment on column catalog.run.shape is 'Fingerprint of the shape that the docume
 
 -- What is live is known whole. Of an earlier generation that is still there it is known that it had the same documents, or it is let go.
 update catalog.run r
-set generation = r.id, endpoints = v.documents
+set generation = case r.id when v.run_id then v.generation else r.id end, endpoints = v.documents
 from catalog.version v
 where v.collection = r.collection and r.state = 'published'
   and (r.id = v.run_id

@@ -164,7 +164,7 @@ func (c *Comparison) start() error {
 			c.empty <- &batch{document: i, rows: make([]etagRow, 0, fetched)}
 		}
 	}
-	go c.read()
+	go c.read(c.empty, c.stopped)
 	return nil
 }
 
@@ -183,14 +183,14 @@ func (c *Comparison) publishes(name string) bool {
 	return false
 }
 
-// read fills batches until there are no more to fill.
-func (c *Comparison) read() {
-	defer close(c.stopped)
+// read fills batches until there will be no more to fill.
+func (c *Comparison) read(empty <-chan *batch, stopped chan<- struct{}) {
+	defer close(stopped)
 	statements := make([]string, len(c.rendered))
 	for i := range statements {
 		statements[i] = sql.QueryFor("etl_fetch_cursor", "cursor", cursor(i))
 	}
-	for b := range c.empty {
+	for b := range empty {
 		b.rows, b.err = c.fetch(statements[b.document], b.rows[:0])
 		c.documents[b.document].full <- b // there is room for every batch of the document
 	}

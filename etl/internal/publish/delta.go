@@ -17,7 +17,7 @@ func (r *Run) PublishDelta(ctx context.Context, spool *Spool, changes Changes, t
 	version := r.session.live
 	version.Run = r.id
 	published := Published{Run: r.id, Mode: Delta, Documents: tables}
-	return published, r.publish(ctx, version, published, record, func(tx pgx.Tx) error {
+	return published, r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, sql.Query("etl_create_staging")); err != nil {
 			return fmt.Errorf("create the staging tables: %w", err)
 		}

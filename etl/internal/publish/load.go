@@ -205,7 +205,7 @@ func (l *Load) Publish(ctx context.Context, record Record, progress func(string)
 		published.Documents = append(published.Documents, Table{Name: d.Name, Rows: l.rows[i], Bytes: l.bytes[i]})
 	}
 	version := Version{Run: l.run.id, Generation: l.run.id, Documents: l.documents}
-	return published, l.run.publish(ctx, version, published, record, func(tx pgx.Tx) error {
+	return published, l.run.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{"catalog", "page_anchor"}, []string{"collection", "generation", "page", "first_id"},
 			pgx.CopyFromSlice(len(l.anchors), func(i int) ([]any, error) {
 				return []any{l.run.session.collection, l.run.id, int64(i), l.anchors[i]}, nil

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
-	"time"
 
 	"systemscale/sql"
 )
@@ -90,7 +90,7 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (Published, 
 	published := Published{Run: r.id, Mode: Rollback, Documents: target.Tables}
 	var changes Changes
 	record := Record{Shape: target.Shape}
-	err := r.publish(ctx, version, published, record, func(tx pgx.Tx) error {
+	err := r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		changes = Changes{}
 		if _, err := tx.Exec(ctx, sql.Query("etl_create_staging")); err != nil {
 			return fmt.Errorf("create the staging tables: %w", err)
@@ -108,6 +108,9 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (Published, 
 				return err
 			}
 			changes.Documents = append(changes.Documents, DocumentCounts{Name: d.Name, Counts: written})
+		}
+		if version.Generation == r.session.live.Generation {
+			record.Plan = changes // between two generations, it is not what a reader sees change
 		}
 		return nil
 	})

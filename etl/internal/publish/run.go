@@ -72,13 +72,9 @@ func (s *Session) Begin(ctx context.Context, mode Mode) (*Run, error) {
 func (r *Run) ID() int64 { return r.id }
 
 // publish makes version live in one transaction with change, if what was live when the session began still is. published
-// becomes the run's row. After an error nothing has changed, unless it is ErrOutcomeUnknown.
-func (r *Run) publish(ctx context.Context, version Version, published Published, record Record, change func(pgx.Tx) error) error {
+// and record, which change may still add to, become the run's row. After an error nothing has changed, unless it is ErrOutcomeUnknown.
+func (r *Run) publish(ctx context.Context, version Version, published Published, record *Record, change func(pgx.Tx) error) error {
 	s := r.session
-	encoded, err := record.encode()
-	if err != nil {
-		return err
-	}
 	tables, err := encode(published.Documents)
 	if err != nil {
 		return err
@@ -89,6 +85,10 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 	}
 	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
 		if err := change(tx); err != nil {
+			return err
+		}
+		encoded, err := record.encode()
+		if err != nil {
 			return err
 		}
 		marked, err := tx.Exec(ctx, sql.Query("etl_finish_run"), r.id, statePublished, published.Mode, version.Generation, endpoints, tables,
@@ -115,7 +115,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 	if err != nil {
 		err = fmt.Errorf("publish run %d: %w", r.id, err)
 		// The connection may have broken while the server was committing: the run's own row knows.
-		switch state, settleErr := r.settle(err, record); {
+		switch state, settleErr := r.settle(err, *record); {
 		case settleErr != nil:
 			return errors.Join(ErrOutcomeUnknown, err, settleErr)
 		case state != statePublished:
