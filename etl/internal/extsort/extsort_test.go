@@ -150,7 +150,7 @@ func scattered(n int64) int64 { return n * 7919 % 10_007 }
 
 func TestSortInEveryMemory(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 2))
-	for range 60 {
+	for range 30 {
 		memory := 1 << random.IntN(18)
 		records := make([]record, random.IntN(2000))
 		for i := range records {
@@ -258,12 +258,12 @@ func TestErrorsNameDirectoryAndRemedy(t *testing.T) {
 
 // TestMemoryIsBounded sorts sixty times what it may hold, and looks at what is allocated in all.
 func TestMemoryIsBounded(t *testing.T) {
-	const memory = 1 << 20
+	const memory = 512 << 10
 	s := New(t.TempDir(), memory)
 	payload := bytes.Repeat([]byte("x"), 100)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	const records = 600_000
+	const records = 300_000
 	for i := range int64(records) {
 		if err := s.Add(scattered(i), i, payload); err != nil {
 			t.Fatal(err)
