@@ -15,6 +15,8 @@ require (
 	github.com/golang-migrate/migrate/v4 v4.20.1
 	// Postgres: binary COPY, pipelined batches
 	github.com/jackc/pgx/v5 v5.12.0
+	// .csv.gz and .csv.zst: the one library that reads both, in Go
+	github.com/klauspost/compress v1.20.3
 	// the bar on a terminal
 	github.com/schollz/progressbar/v3 v3.19.1
 	// what Fiber stands on: response buffers that can be swapped, so that a body is copied once
@@ -34,7 +36,6 @@ require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
-	github.com/klauspost/compress v1.17.9 // indirect
 	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
 	github.com/mattn/go-colorable v0.1.13 // indirect
 	github.com/mattn/go-isatty v0.0.22 // indirect

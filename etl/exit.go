@@ -16,6 +16,7 @@ const (
 	exitFiles       = 3
 	exitDatabase    = 4
 	exitHeld        = 5
+	exitChanges     = 10  // of a plan; a gate's own codes are in gates
 	exitInterrupted = 130 // 128 + SIGINT, as shells say it
 )
 
@@ -34,17 +35,29 @@ func ofDatabase(err error) error {
 
 func (e *databaseError) Unwrap() error { return e.error }
 
+// usageError is a mistake in the flags that shows only when the database is asked.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
 // exitCode is the one table from an error to the exit code.
 func exitCode(err error) int {
+	var quiet quietError
 	switch {
+	case errors.As(err, &quiet):
+		return quiet.code
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case is[*shape.Error](err), errors.Is(err, publish.ErrDatabaseURL):
+	case is[*shape.Error](err), is[*usageError](err), is[*publish.NotRetainedError](err), errors.Is(err, publish.ErrDatabaseURL):
 		return exitUsage
+	case is[*gateError](err):
+		var failed *gateError
+		errors.As(err, &failed)
+		return exitOfGate(failed.findings[0].Gate)
 	case is[*source.FileError](err):
-		return exitFiles
+		return exitOfFiles(err)
 	case is[*publish.HeldError](err):
 		return exitHeld
 	case is[*databaseError](err):

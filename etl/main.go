@@ -25,9 +25,13 @@ func main() {
 }
 
 type arguments struct {
-	Run     runCommand     `cmd:"" help:"Join the CSV files, render the documents and publish them."`
-	Render  renderCommand  `cmd:"" help:"Join the CSV files and render the documents, without a database."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
+	Run      runCommand      `cmd:"" help:"Join the CSV files, render the documents and publish what changed."`
+	Plan     planCommand     `cmd:"" help:"Show what a run would change, and write nothing."`
+	History  historyCommand  `cmd:"" help:"List the runs of a collection."`
+	Rollback rollbackCommand `cmd:"" help:"Make an earlier version live again."`
+	Render   renderCommand   `cmd:"" help:"Join the CSV files and render the documents, without a database."`
+	Check    checkCommand    `cmd:"" help:"Compare a shape file with the headers of the CSV files, without a database."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema up to date."`
 }
 
 const description = `Turns the CSV files of a collection into finished response bodies and publishes them in Postgres.
@@ -35,11 +39,13 @@ const description = `Turns the CSV files of a collection into finished response 
 Example:
   export DATABASE_URL=postgres://systemscale_etl:password@localhost:5432/systemscale
   etl migrate
+  etl plan --csv ./dump
   etl run --csv ./dump
 
-Exit codes: 0 published, 1 unexpected, 2 wrong flags or shape file, 3 a CSV file cannot be used, 4 the database
-refused or is away, 5 another run holds the collection, 130 interrupted. After any but 0, what was published
-before is untouched and still served; only if the connection breaks in the very moment of publishing does the
+Exit codes: 0 published or nothing to do, 1 unexpected, 2 wrong flags or shape file, 3 a CSV file cannot be used, 4 the
+database refused or is away, 5 another run holds the collection, 10 a plan found changes, 20 to 26 a gate failed
+(unreconciled, rejects, removed, changed, missing-column, empty-file, document-size), 130 interrupted. After any but 0, what was
+published before is untouched and still served; only if the connection breaks in the very moment of publishing does the
 message say that it is not known which of the two versions, each complete, is live.`
 
 // run executes the command line args and returns the exit code.
@@ -66,6 +72,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if err := command.Run(); err != nil {
+		if is[quietError](err) {
+			return exitCode(err)
+		}
 		if ctx.Err() != nil && !errors.Is(err, publish.ErrOutcomeUnknown) {
 			if errors.Is(err, context.Canceled) {
 				err = nil // says no more than what follows
@@ -83,7 +92,7 @@ type output struct {
 	stdout, stderr io.Writer
 }
 
-// database is the flag that every command has.
+// database is the flag of every command that needs one.
 type database struct {
 	URL string `name:"database" env:"DATABASE_URL" required:"" placeholder:"URL" help:"Postgres to write to, as the role systemscale_etl, such as postgres://user:password@host:5432/name."`
 }

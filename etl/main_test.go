@@ -75,7 +75,8 @@ func TestRunPublishesRealRows(t *testing.T) {
 		t.Errorf("nothing was rejected, and %v (%v) is in the directory of rejects", entries, err)
 	}
 
-	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", "testdata/v2", "--rejects", rejects)
+	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", "testdata/v2", "--rejects", rejects,
+		"--accept", "rejects", "--accept", "removed", "--accept", "changed")
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
@@ -150,9 +151,9 @@ func TestRunFails(t *testing.T) {
 		{name: "no streams", args: []string{"--streams", "0"}, code: exitUsage, want: "--streams must be between 1 and 64"},
 		{name: "a shape with a mistake", files: map[string]string{"books.yaml": strings.Replace(books, "as: stars", "as: star", 1)}, code: exitUsage, want: `books.yaml:7:`},
 		{name: "no shape", args: []string{"--shape", "missing.yaml"}, code: exitUsage, want: "missing.yaml:1:1: the shape file cannot be read: no such file"},
-		{name: "an empty file", files: map[string]string{"review.csv": ""}, code: exitFiles, want: "review.csv: the file is empty"},
-		{name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: exitFiles, want: `book.csv:1: the header has no column "title"`},
-		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: exitFiles, want: "book.csv: the file is empty: not even a header is there\nreview.csv:1:"},
+		{name: "an empty file", files: map[string]string{"review.csv": ""}, code: 25, want: "review.csv: the file is empty"},
+		{name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: 24, want: `book.csv:1: the header has no column "title"`},
+		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: not even a header is there. If it is to be so, pass --accept empty-file\nreview.csv:1:"},
 		{name: "out of order", files: map[string]string{"book.csv": "isbn,title\n8,Eight\n7,Seven\n"}, code: exitFiles, want: "book.csv:3: isbn 7 stands behind isbn 8"},
 		{name: "no row that can be used", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles, want: "book.csv: no row of it can be used"},
 		{name: "a database that is away", database: "postgres://nobody:secret@127.0.0.1:1/none", code: exitDatabase, want: "connect to the database"},
@@ -206,7 +207,7 @@ func TestRunFails(t *testing.T) {
 			create trigger refuse before insert on catalog.version execute function catalog.refuse()`); err != nil {
 			t.Fatal(err)
 		}
-		code, _, stderr := etl(t.Context(), "run", "--csv", "testdata/v2", "--rejects", t.TempDir(), "--database", database.ETL)
+		code, _, stderr := etl(t.Context(), "run", "--csv", "testdata/v2", "--accept", "rejects", "--rejects", t.TempDir(), "--database", database.ETL)
 		if code != exitDatabase || !strings.Contains(stderr, "boom") || strings.Contains(stderr, "already closed") {
 			t.Errorf("exit code %d, want %d; stderr %q", code, exitDatabase, stderr)
 		}

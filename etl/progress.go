@@ -9,8 +9,6 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
-
-	"systemscale/etl/internal/source"
 )
 
 // logEvery is how often a run that nobody watches says where it is.
@@ -21,17 +19,19 @@ type progress struct {
 	stderr io.Writer
 	bar    *progressbar.ProgressBar // nil elsewhere
 	log    *slog.Logger
+	what   string
 	total  int64
 	began  time.Time
 	said   time.Time
 }
 
-func newProgress(stderr io.Writer, total int64) *progress {
-	p := &progress{stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), total: total, began: time.Now(), said: time.Now()}
+// newProgress shows the reading of total bytes, which is done to do what.
+func newProgress(stderr io.Writer, total int64, what string) *progress {
+	p := &progress{stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), what: what, total: total, began: time.Now(), said: time.Now()}
 	if file, ok := stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(stderr),
-			progressbar.OptionSetDescription("read, join, render, load"),
+			progressbar.OptionSetDescription("read, join, render, "+what),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionShowCount(),
 			progressbar.OptionSetWidth(30),
@@ -42,14 +42,10 @@ func newProgress(stderr io.Writer, total int64) *progress {
 	return p
 }
 
-// at shows the readers' positions.
-func (p *progress) at(readers []*source.Reader) {
+// at shows how many bytes have been read.
+func (p *progress) at(read int64) {
 	if p.bar == nil && time.Since(p.said) < logEvery {
 		return
-	}
-	var read int64
-	for _, reader := range readers {
-		read += reader.BytesRead()
 	}
 	if p.bar != nil {
 		_ = p.bar.Set64(read) // a bar that cannot be drawn is no reason to stop
@@ -58,7 +54,7 @@ func (p *progress) at(readers []*source.Reader) {
 	p.said = time.Now()
 	spent := time.Since(p.began)
 	left := time.Duration(float64(spent) * float64(p.total-read) / float64(max(read, 1)))
-	p.log.Info("loading", "read", size(read), "of", size(p.total), "spent", spent.Round(time.Second), "left", left.Round(time.Second))
+	p.log.Info(p.what, "read", size(read), "of", size(p.total), "spent", spent.Round(time.Second), "left", left.Round(time.Second))
 }
 
 // finish completes the bar, unless err says that it will not be, and ends its line.

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/source"
 )
@@ -34,16 +33,12 @@ Example:
 func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	began := time.Now()
 	rejects := &countedRejects{}
-	in, err := openInput(c.CSV, c.Shape, rejects)
+	in, err := openInput(c.CSV, c.Shape, rejects, acceptsNone)
 	if err != nil {
 		return err
 	}
 	defer in.close()
 	spec := in.spec
-	joiner, err := join.New(spec.Sources, in.readers)
-	if err != nil {
-		return err
-	}
 	writers := make([]*copyFile, len(spec.Documents))
 	if c.Out != "" {
 		if err := os.MkdirAll(c.Out, 0o755); err != nil {
@@ -56,8 +51,8 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 		}
 	}
 	rendered := make([]publish.Table, len(spec.Documents))
-	progress := newProgress(out.stderr, in.size)
-	err = renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, func(document int, id int64, etag uint64, body []byte) error {
+	progress := newProgress(out.stderr, in.size, "render")
+	err = pass(ctx, in, func() { progress.at(in.position()) }, func(document int, id int64, etag uint64, body []byte) error {
 		rendered[document].Rows++
 		rendered[document].Bytes += int64(len(body))
 		if w := writers[document]; w != nil {
@@ -74,16 +69,26 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	if err := in.joiner.Reconcile(); err != nil {
+		return err
+	}
 	took := time.Since(began)
 	var bytes int64
 	for i, d := range spec.Documents {
 		fmt.Fprintf(out.stdout, "%s: %d documents, %s\n", d.Name, rendered[i].Rows, size(rendered[i].Bytes))
 		bytes += rendered[i].Bytes
 	}
+	var read int64
+	for _, c := range in.counts() {
+		read += c.Bytes
+	}
 	fmt.Fprintf(out.stdout, "%d rows rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV a second\n",
-		rejects.count, size(in.size), size(bytes), took.Seconds(), float64(in.size)/1e6/took.Seconds())
+		rejects.count, size(read), size(bytes), took.Seconds(), float64(read)/1e6/took.Seconds())
 	return nil
 }
+
+// acceptsNone is for a command without gates.
+func acceptsNone(string) bool { return false }
 
 // countedRejects is a Sink for a run whose rejects nobody keeps.
 type countedRejects struct{ count int }

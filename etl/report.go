@@ -14,10 +14,44 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// report prints what a run did: the fate of every row of every file, the documents, and the first rejects.
-func report(w io.Writer, spec *shape.Shape, published publish.Published, counts []source.Counts, rejects *source.RejectFiles, took time.Duration) {
+// report prints what the run did: the fate of every row of every file, the documents, the first rejects, and the gates unless all have passed.
+// published.Run is 0 when nothing was published.
+func (j *job) report(published publish.Published, took time.Duration) {
+	w, spec, counts := j.out.stdout, j.in.spec, j.in.counts()
+	notes := writeSources(w, counts)
+	fmt.Fprintln(w)
+	documents := [][]string{{"document", "rows", "size", "added", "changed", "removed", "unchanged", "at"}}
+	for i, d := range j.survey.comparison.Changes().Documents {
+		row := []string{d.Name, "0", "0", count(d.Added), count(d.Changed), count(d.Removed), count(d.Unchanged), "(no longer in the shape)"}
+		if i < len(spec.Documents) {
+			row[1], row[2], row[7] = count(j.survey.tables[i].Rows), size(j.survey.tables[i].Bytes), address(spec, spec.Documents[i])
+		}
+		documents = append(documents, row)
+	}
+	writeTable(w, documents)
+	if len(notes) > 0 {
+		fmt.Fprintf(w, "\n%s\n", strings.Join(notes, "\n"))
+	}
+	if first := j.rejects.First(); len(first) > 0 {
+		fmt.Fprintf(w, "\nThe first rejected rows (all are in %s):\n  %s\n", j.rejects.Directory, strings.Join(first, "\n  "))
+	}
+	switch {
+	case j.record.Verdict == verdictFailed:
+		writeGates(w, j.record.Gates.([]finding))
+		return
+	case j.record.Verdict == verdictAccepted:
+		writeGates(w, j.record.Gates.([]finding))
+	}
+	outcome := fmt.Sprintf("nothing changed, and version %d stays", j.session.Live().Run)
+	if published.Run != 0 {
+		outcome = fmt.Sprintf("version %d is published", published.Run)
+	}
+	fmt.Fprintf(w, "\n%s: %s. Every row is accounted for: read = used + filtered + rejected. %.1f s\n", spec.Collection, outcome, took.Seconds())
+}
+
+// writeSources writes what became of the rows of every file, and returns the reasons, a line each.
+func writeSources(w io.Writer, counts []source.Counts) (notes []string) {
 	files := [][]string{{"file", "read", "used", "filtered", "rejected", "repaired"}}
-	var notes []string
 	for _, c := range counts {
 		files = append(files, []string{c.File, count(c.Read), count(c.Used), count(source.Sum(c.Filtered)), count(source.Sum(c.Rejected)), count(source.Sum(c.Repaired))})
 		notes = append(notes, reasons(c.File, "filtered", c.Filtered)...)
@@ -25,20 +59,7 @@ func report(w io.Writer, spec *shape.Shape, published publish.Published, counts 
 		notes = append(notes, reasons(c.File, "repaired", c.Repaired)...)
 	}
 	writeTable(w, files)
-	fmt.Fprintln(w)
-	documents := [][]string{{"document", "rows", "size", "at"}}
-	for i, d := range published.Documents {
-		documents = append(documents, []string{d.Name, count(d.Rows), size(d.Bytes), address(spec, spec.Documents[i])})
-	}
-	writeTable(w, documents)
-	if len(notes) > 0 {
-		fmt.Fprintf(w, "\n%s\n", strings.Join(notes, "\n"))
-	}
-	if first := rejects.First(); len(first) > 0 {
-		fmt.Fprintf(w, "\nThe first rejected rows (all are in %s):\n  %s\n", rejects.Directory, strings.Join(first, "\n  "))
-	}
-	fmt.Fprintf(w, "\n%s: version %d is published. Every row is accounted for: read = used + filtered + rejected. %.1f s\n",
-		spec.Collection, published.Run, took.Seconds())
+	return notes
 }
 
 func count(n int64) string { return strconv.FormatInt(n, 10) }

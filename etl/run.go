@@ -2,33 +2,42 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"math"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"systemscale/etl/internal/document"
-	"systemscale/etl/internal/join"
+	"github.com/goccy/go-json"
+	"github.com/zeebo/xxh3"
+
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 type runCommand struct {
-	database
-	CSV     string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
-	Shape   string `placeholder:"FILE" help:"Shape file that says what the CSV files and the documents are. Default: the built-in catalog of products."`
-	Rejects string `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a directory of its own. Default: ${default}."`
-	Streams int    `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
+	planning
+	retention
+	Rejects    string  `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a directory of its own. Default: ${default}."`
+	Streams    int     `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
+	Temp       string  `type:"path" placeholder:"DIR" help:"Directory for temporary files, of which none is left. Default: the system's."`
+	Mode       string  `default:"auto" enum:"auto,delta,generation" help:"How to write: delta (the changed documents, in one transaction), generation (everything, beside what is live, then a flip), or auto, the cheaper of the two. Default: ${default}."`
+	DeltaLimit percent `default:"10%" placeholder:"PERCENT" help:"With --mode auto, the largest share of the documents that is written as a delta. Default: ${default}."`
+	DryRun     bool    `help:"Only show what etl plan would, and write nothing."`
 }
 
 func (c *runCommand) Help() string {
-	return `Reads all files once, joins them, renders every document, loads them beside what is live and then flips to them.
-Until that moment, and after any failure, the API serves what it served before.
+	return `Reads all files, joins them, renders every document, and compares it with what is published. If no gate fails, what differs is
+written: a little in one transaction, much by loading everything beside what is live and then flipping to it. Until that moment,
+and after any failure, the API serves what it served before.
 
 Example:
   etl run --csv ./dump
+  etl run --csv ./dump --accept removed
   etl run --csv ./dump --shape ./books.yaml --rejects /var/lib/systemscale/rejects`
 }
 
@@ -37,96 +46,192 @@ func (c *runCommand) Validate() error {
 	if c.Streams < 1 || c.Streams > 64 {
 		return fmt.Errorf("--streams must be between 1 and 64, not %d", c.Streams)
 	}
-	return nil
+	return c.retention.check()
 }
 
+// dryRunSamples is how many changed documents of each name a dry run shows.
+const dryRunSamples = 3
+
 // Run publishes the files of one directory.
-func (c *runCommand) Run(ctx context.Context, out *output) (err error) {
+func (c *runCommand) Run(ctx context.Context, out *output) error {
+	if c.DryRun {
+		return showPlan(ctx, out, &c.planning, dryRunSamples, false)
+	}
 	began := time.Now()
 	rejects := &source.RejectFiles{}
-	in, err := openInput(c.CSV, c.Shape, rejects)
+	in, err := openInput(c.CSV, c.Shape, rejects, c.limits.accepts)
 	if err != nil {
 		return err
 	}
 	defer in.close()
-	spec := in.spec
 
-	session, err := publish.Open(ctx, c.URL, spec.Collection)
+	session, err := publish.Open(ctx, c.URL, in.spec.Collection, c.Keep)
 	if err != nil {
 		return ofDatabase(err)
 	}
 	defer session.Close()
-	load, err := session.Begin(ctx, spec.Published(), c.Streams)
-	if err != nil {
+	live := session.Live()
+	job := &job{runCommand: c, out: out, in: in, session: session, rejects: rejects, mode: publish.Delta, documents: in.spec.Published()}
+	comparable := live.Run != 0 && slices.Equal(live.Documents, job.documents)
+	if !comparable && c.Mode == string(publish.Delta) {
+		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or there is nothing: use --mode auto", in.spec.Collection)}
+	}
+	if !comparable || c.Mode == string(publish.Generation) {
+		job.mode = publish.Generation
+	}
+	return job.do(ctx, began)
+}
+
+// job is a run under way.
+type job struct {
+	*runCommand
+	out       *output
+	in        *input
+	session   *publish.Session
+	rejects   *source.RejectFiles
+	documents []sql.Document
+	mode      publish.Mode // that is tried first
+
+	run      *publish.Run
+	survey   *survey
+	progress *progress
+	record   publish.Record
+}
+
+func (j *job) do(ctx context.Context, began time.Time) (err error) {
+	j.record.Shape = shapeFingerprint(j.in.spec)
+	if j.run, err = j.session.Begin(ctx, j.mode); err != nil {
 		return ofDatabase(err)
 	}
-	rejects.Directory = filepath.Join(c.Rejects, fmt.Sprintf("%s-%d", spec.Collection, load.Run()))
-	var joiner *join.Joiner
-	counts := func() []source.Counts {
-		if joiner == nil {
-			return []source.Counts{}
-		}
-		return joiner.Counts()
-	}
+	j.rejects.Directory = filepath.Join(j.Rejects, fmt.Sprintf("%s-%d", j.in.spec.Collection, j.run.ID()))
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, rejects.Close(), load.Abort(err, counts()))
+			j.record.Sources = j.in.counts()
+			err = errors.Join(err, j.rejects.Close(), j.run.Abort(err, j.record))
 		}
 	}()
 
-	if joiner, err = join.New(spec.Sources, in.readers); err != nil {
-		return err
-	}
-	progress := newProgress(out.stderr, in.size)
-	send := func(document int, id int64, etag uint64, body []byte) error {
-		return ofDatabase(load.Append(document, id, etag, body))
-	}
-	err = renderAll(ctx, joiner, spec, func() { progress.at(in.readers) }, send)
-	progress.finish(err)
-	if err != nil {
-		return err
-	}
-	if err := rejects.Close(); err != nil {
-		return fmt.Errorf("write the rejects: %w", err)
-	}
-	published, err := load.Publish(ctx, counts(), progress.phase)
+	j.survey = newSurvey(j.in.spec, 0)
+	j.survey.comparison, err = publish.Compare(ctx, j.URL, j.in.spec.Collection, j.documents, j.survey.removed)
 	if err != nil {
 		return ofDatabase(err)
 	}
-	report(out.stdout, spec, published, counts(), rejects, time.Since(began))
+	defer j.survey.comparison.Close()
+	published, err := j.write(ctx)
+	if err != nil {
+		return err
+	}
+	j.report(published, time.Since(began))
 	return nil
 }
 
-// renderAll renders every document of every item and hands it to emit, which may keep body only until it returns.
-func renderAll(ctx context.Context, joiner *join.Joiner, spec *shape.Shape, tick func(), emit func(document int, id int64, etag uint64, body []byte) error) error {
-	renderers := make([]*document.Renderer, len(spec.Documents))
-	for i := range spec.Documents {
-		renderers[i] = document.New(spec, &spec.Documents[i])
-	}
-	var body []byte
-	for items := 0; ; items++ {
-		tree, err := joiner.Next()
-		if err == io.EOF {
-			if items == 0 {
-				return &source.FileError{File: spec.Sources[0].File, Message: "no row of it can be used, so there is nothing to publish"}
-			}
-			return joiner.Reconcile()
-		}
+// write passes over the files and writes what it must. published.Run is 0 when there was nothing to write.
+func (j *job) write(ctx context.Context) (published publish.Published, err error) {
+	if j.mode == publish.Generation {
+		load, err := j.run.Load(ctx, j.documents, j.Streams)
 		if err != nil {
-			return err
+			return published, ofDatabase(err)
 		}
-		for i, renderer := range renderers {
-			body = renderer.Append(body[:0], tree)
-			if err := emit(i, tree.Key(), document.Etag(body), body); err != nil {
+		err = j.pass(ctx, "load", func(document int, id int64, etag uint64, body []byte) error {
+			if err := j.survey.take(document, id, etag, body); err != nil {
 				return err
 			}
+			return ofDatabase(load.Append(document, id, etag, body))
+		})
+		if err != nil {
+			return published, err
 		}
-		// Often enough for a person and for an interrupt, seldom enough to cost nothing.
-		if items%256 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			tick()
+		published, err = load.Publish(ctx, j.record, j.progress.phase)
+		return published, ofDatabase(err)
+	}
+
+	most := int64(math.MaxInt64 - 1)
+	if j.Mode != string(publish.Delta) {
+		most = j.DeltaLimit.of(j.session.Live().Rows)
+	}
+	spool := publish.NewSpool(j.Temp, len(j.documents), most)
+	defer func() { err = errors.Join(err, spool.Close()) }()
+	j.survey.spool = spool
+	if err := j.pass(ctx, "compare", j.survey.take); err != nil {
+		return published, err
+	}
+	changes := j.survey.comparison.Changes()
+	switch {
+	case changes.Differing() == 0:
+		return published, ofDatabase(j.run.Unchanged(ctx, j.record))
+	case spool.Full():
+		return j.loadAgain(ctx)
+	}
+	j.progress.phase("write the changes")
+	published, err = j.run.PublishDelta(ctx, spool, changes, j.survey.tables, j.record)
+	return published, ofDatabase(err)
+}
+
+// pass passes over the files once, and asks the gates.
+func (j *job) pass(ctx context.Context, what string, emit emit) error {
+	j.progress = newProgress(j.out.stderr, j.in.size, what)
+	err := pass(ctx, j.in, func() { j.progress.at(j.in.position()) }, emit)
+	j.progress.finish(err)
+	if err != nil {
+		return err
+	}
+	if err := j.rejects.Close(); err != nil {
+		return fmt.Errorf("write the rejects: %w", err)
+	}
+	if err := j.survey.finish(); err != nil {
+		return err
+	}
+	changes, counts := j.survey.comparison.Changes(), j.in.counts()
+	findings := judge(&j.limits, counts, changes, j.survey.biggest)
+	j.record.Sources, j.record.Plan, j.record.Gates, j.record.Verdict = counts, changes, findings, verdictOf(findings)
+	if err := failedGates(findings); err != nil {
+		j.report(publish.Published{}, 0)
+		return err
+	}
+	return nil
+}
+
+// loadAgain reads the files a second time, into new tables. They must not have changed meanwhile: the gates have judged what the
+// first pass found.
+func (j *job) loadAgain(ctx context.Context) (publish.Published, error) {
+	j.survey.comparison.Close()
+	again, err := openInput(j.CSV, j.Shape, &countedRejects{}, j.limits.accepts)
+	if err != nil {
+		return publish.Published{}, err
+	}
+	defer again.close()
+	load, err := j.run.Load(ctx, j.documents, j.Streams)
+	if err != nil {
+		return publish.Published{}, ofDatabase(err)
+	}
+	sums := make([]checksum, len(j.documents))
+	j.progress = newProgress(j.out.stderr, again.size, "load")
+	err = pass(ctx, again, func() { j.progress.at(again.position()) }, func(document int, id int64, etag uint64, body []byte) error {
+		sums[document].add(id, etag)
+		return ofDatabase(load.Append(document, id, etag, body))
+	})
+	j.progress.finish(err)
+	if err != nil {
+		return publish.Published{}, err
+	}
+	for i, d := range j.documents {
+		if sums[i] != j.survey.sums[i] {
+			return publish.Published{}, &source.FileError{File: j.CSV, Message: fmt.Sprintf("the files changed while they were read: of %s, %d documents came of the first reading and %d of the second, or others. Run again when the dump is complete",
+				d.Name, j.survey.sums[i].rows, sums[i].rows)}
 		}
 	}
+	published, err := load.Publish(ctx, j.record, j.progress.phase)
+	return published, ofDatabase(err)
+}
+
+// shapeFingerprint tells shapes apart that make different documents of the same files.
+func shapeFingerprint(spec *shape.Shape) string {
+	nameless := *spec
+	nameless.Name = ""
+	text, err := json.Marshal(nameless)
+	if err != nil {
+		panic("BUG: a shape cannot be written as JSON: " + err.Error())
+	}
+	sum := xxh3.Hash128(text).Bytes()
+	return hex.EncodeToString(sum[:])
 }

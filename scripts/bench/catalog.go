@@ -24,7 +24,7 @@ type workplace struct {
 	Admin    string `env:"TEST_DATABASE_URL" required:"" placeholder:"URL" help:"Postgres to measure on, as its superuser. A database named bench in it is replaced."`
 }
 
-// prepare builds the programs, generates the catalog unless it is there, and migrates a new database.
+// prepare builds the programs, generates the catalog, and migrates a new database.
 func (w *workplace) prepare(ctx context.Context) error {
 	work, err := filepath.Abs(w.Work)
 	if err != nil {
@@ -37,13 +37,28 @@ func (w *workplace) prepare(ctx context.Context) error {
 	if _, err := measure(ctx, "go", "build", "-o", filepath.Join(w.Work, "bin")+"/", "./etl", "./api", "./scripts/generate"); err != nil {
 		return err
 	}
-	if _, err := measure(ctx, w.program("generate"), "--products", strconv.Itoa(w.Products), "--seed", "1", "--dirt", "--out", w.csv()); err != nil {
+	if _, err := w.generate(ctx, "", "--dirt"); err != nil {
 		return err
 	}
+	return w.createMigrated(ctx)
+}
+
+// generate writes the catalog into a directory of its own for each variant, "" being the one of csv, and returns the directory.
+func (w *workplace) generate(ctx context.Context, variant string, flags ...string) (string, error) {
+	directory := w.csv()
+	if variant != "" {
+		directory += "-" + variant
+	}
+	_, err := measure(ctx, w.program("generate"), append([]string{"--products", strconv.Itoa(w.Products), "--seed", "1", "--out", directory}, flags...)...)
+	return directory, err
+}
+
+// createMigrated replaces the database by an empty one with the schema in it.
+func (w *workplace) createMigrated(ctx context.Context) error {
 	if err := w.createDatabase(ctx); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
-	_, err = measure(ctx, w.program("etl"), "migrate", "--database", w.etlURL())
+	_, err := measure(ctx, w.program("etl"), "migrate", "--database", w.etlURL())
 	return err
 }
 
@@ -103,6 +118,8 @@ type cost struct {
 	memory int64 // bytes, resident, at the highest
 	out    string
 }
+
+func (c cost) mebibytes() float64 { return float64(c.memory) / (1 << 20) }
 
 // measure runs a program to its end.
 func measure(ctx context.Context, name string, args ...string) (cost, error) {

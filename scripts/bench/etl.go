@@ -2,23 +2,55 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/jackc/pgx/v5"
 )
 
 type etlCommand struct {
 	workplace
-	Rounds  int `default:"3" help:"How often everything is measured, in turns. Default: ${default}."`
-	Streams int `default:"2" help:"COPY streams, of the ETL and of the bare COPY. Default: ${default}."`
+	Rounds    int       `default:"3" help:"How often everything is measured, in turns. Default: ${default}."`
+	Streams   int       `default:"2" help:"COPY streams, of the ETL and of the bare COPY. Default: ${default}."`
+	Crossover []float64 `placeholder:"PERCENT,..." help:"Measure only how long both ways of writing take when so many products have changed, such as 1,2,5,10,20,30."`
+	Memory    []int     `placeholder:"N,..." help:"Measure only the peak memory with catalogs of so many products, such as 100000,1000000,3000000."`
 }
 
-// Run measures, in turns: rendering alone; the bare COPY of the finished documents; and etl run, which does both and
-// makes them live.
+// nightlyChange is the share of products that change from one nightly run to the next.
+const nightlyChange = 0.01
+
+// Run measures what the flags ask for.
 func (c *etlCommand) Run(ctx context.Context, stdout io.Writer) error {
+	switch {
+	case len(c.Crossover) > 0 && len(c.Memory) > 0:
+		return errors.New("--crossover and --memory are measurements of their own: give one of them")
+	case len(c.Crossover) > 0:
+		return c.crossover(ctx, stdout)
+	case len(c.Memory) > 0:
+		return c.memory(ctx, stdout)
+	}
+	return c.all(ctx, stdout)
+}
+
+// etlRounds holds what the rounds gave, in seconds and MiB.
+type etlRounds struct {
+	render, renderCPU, bare, full, fullCPU, plan, nightly []float64
+	fullMemory, planMemory, nightlyMemory                 []float64
+	nightlyModes                                          map[string]int
+}
+
+// all measures, in turns: rendering alone; the bare COPY of the finished documents; etl run, which does both and makes them
+// live; etl plan, when nothing has changed since; and etl run, when some products have. Behind them, once: the same job in SQL.
+func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	changed, err := c.generate(ctx, "changed", "--dirt", "--change", fmt.Sprint(nightlyChange))
+	if err != nil {
 		return err
 	}
 	r, err := newReport(ctx, "etl", &c.workplace, c.Rounds)
@@ -34,58 +66,275 @@ func (c *etlCommand) Run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-
 	// Not measured: the first load of a new cluster makes the files of Postgres's log, which later ones write over.
 	if _, err := bareCopy(ctx, c.etlURL(), tables, c.Streams); err != nil {
 		return fmt.Errorf("bare COPY: %w", err)
 	}
-	var render, renderCPU, bare, full, fullCPU, memory []float64
+	rounds := etlRounds{nightlyModes: map[string]int{}}
 	for round := range c.Rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d: render", round+1, c.Rounds)
-		alone, err := measure(ctx, c.program("etl"), "render", "--csv", c.csv())
-		if err != nil {
+		fmt.Fprintf(os.Stderr, "round %d of %d: ", round+1, c.Rounds)
+		if err := c.round(ctx, &rounds, tables, changed); err != nil {
 			return err
 		}
-		render, renderCPU = append(render, alone.wall.Seconds()), append(renderCPU, alone.cpu.Seconds())
-
-		fmt.Fprint(os.Stderr, ", bare COPY")
-		if err := c.settle(ctx); err != nil {
-			return err
-		}
-		took, err := bareCopy(ctx, c.etlURL(), tables, c.Streams)
-		if err != nil {
-			return fmt.Errorf("bare COPY: %w", err)
-		}
-		bare = append(bare, took.Seconds())
-
-		fmt.Fprint(os.Stderr, ", etl run")
-		if err := c.settle(ctx); err != nil {
-			return err
-		}
-		run, err := measure(ctx, c.program("etl"), "run", "--csv", c.csv(), "--database", c.etlURL(),
-			"--rejects", filepath.Join(c.Work, "rejects"), "--streams", strconv.Itoa(c.Streams))
-		if err != nil {
-			return err
-		}
-		full, fullCPU = append(full, run.wall.Seconds()), append(fullCPU, run.cpu.Seconds())
-		memory = append(memory, float64(run.memory)/(1<<20))
-		fmt.Fprintf(os.Stderr, ": %.1f s, %.1f s, %.1f s\n", alone.wall.Seconds(), took.Seconds(), run.wall.Seconds())
 	}
-
 	size, err := directorySize(c.csv())
 	if err != nil {
 		return err
 	}
-	renderTime := r.add("render alone, one core", "s", render...)
-	r.add("render alone, processor time", "s", renderCPU...)
-	r.add("render alone", "MB of CSV/s", size/1e6/renderTime)
-	bareTime := r.add(fmt.Sprintf("bare binary COPY, %d streams", c.Streams), "s", bare...)
-	fullTime := r.add(fmt.Sprintf("etl run, %d streams", c.Streams), "s", full...)
-	r.add("etl run, processor time of etl", "s", fullCPU...)
-	peak := r.add("etl run, peak memory", "MiB", memory...)
-	r.atMost("etl run / bare COPY", fullTime/bareTime, 1.5)
-	r.atMost("peak memory of etl run, MiB", peak, 256)
+
+	render := r.add("render alone, one core", "s", rounds.render...)
+	r.add("render alone, processor time", "s", rounds.renderCPU...)
+	speed := r.add("render alone", "MB of CSV/s", size/1e6/render)
+	bare := r.add(fmt.Sprintf("bare binary COPY, %d streams", c.Streams), "s", rounds.bare...)
+	full := r.add(fmt.Sprintf("etl run, first load, %d streams", c.Streams), "s", rounds.full...)
+	r.add("etl run, processor time of etl", "s", rounds.fullCPU...)
+	plan := r.add("etl plan, nothing changed", "s", rounds.plan...)
+	nightly := r.add(fmt.Sprintf("etl run, %g %% of products changed%s", nightlyChange*100, modes(rounds.nightlyModes)), "s", rounds.nightly...)
+	peak := max(
+		r.add("etl run, first load, peak memory", "MiB", rounds.fullMemory...),
+		r.add("etl plan, peak memory", "MiB", rounds.planMemory...),
+		r.add("etl run, nightly, peak memory", "MiB", rounds.nightlyMemory...))
+	r.atMost("etl run / bare COPY", full/bare, 1.15)
+	r.atMost("etl plan, nothing changed / render alone", plan/render, 1.5)
+	r.atMost("etl run, nightly / etl plan", nightly/plan, 1.5)
+	r.atLeast("scan, join, render, MB of CSV/s", speed, 800)
+	r.atMost("peak memory, MiB", peak, 256)
+	if err := c.againstSQL(ctx, r); err != nil {
+		return fmt.Errorf("the same job in SQL: %w", err)
+	}
 	return r.write(stdout, c.Work)
+}
+
+// round measures everything once. The database is new, so that the full load is a first one, which no comparison precedes.
+func (c *etlCommand) round(ctx context.Context, rounds *etlRounds, tables []copyTable, changed string) error {
+	fmt.Fprint(os.Stderr, "render")
+	alone, err := measure(ctx, c.program("etl"), "render", "--csv", c.csv())
+	if err != nil {
+		return err
+	}
+	rounds.render, rounds.renderCPU = append(rounds.render, alone.wall.Seconds()), append(rounds.renderCPU, alone.cpu.Seconds())
+
+	fmt.Fprintf(os.Stderr, " %.1f s, bare COPY", alone.wall.Seconds())
+	if err := c.createMigrated(ctx); err != nil {
+		return err
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	took, err := bareCopy(ctx, c.etlURL(), tables, c.Streams)
+	if err != nil {
+		return fmt.Errorf("bare COPY: %w", err)
+	}
+	rounds.bare = append(rounds.bare, took.Seconds())
+
+	fmt.Fprintf(os.Stderr, " %.1f s, etl run", took.Seconds())
+	full, _, err := c.publish(ctx, c.csv())
+	if err != nil {
+		return err
+	}
+	rounds.full, rounds.fullCPU = append(rounds.full, full.wall.Seconds()), append(rounds.fullCPU, full.cpu.Seconds())
+	rounds.fullMemory = append(rounds.fullMemory, full.mebibytes())
+
+	fmt.Fprintf(os.Stderr, " %.1f s, etl plan", full.wall.Seconds())
+	plan, err := c.plan(ctx, c.csv())
+	if err != nil {
+		return err
+	}
+	rounds.plan, rounds.planMemory = append(rounds.plan, plan.wall.Seconds()), append(rounds.planMemory, plan.mebibytes())
+
+	// There and back: each of the two changes as many products.
+	fmt.Fprintf(os.Stderr, " %.1f s, nightly", plan.wall.Seconds())
+	for _, csv := range []string{changed, c.csv()} {
+		nightly, mode, err := c.publish(ctx, csv)
+		if err != nil {
+			return err
+		}
+		rounds.nightlyModes[mode]++
+		rounds.nightly, rounds.nightlyMemory = append(rounds.nightly, nightly.wall.Seconds()), append(rounds.nightlyMemory, nightly.mebibytes())
+		fmt.Fprintf(os.Stderr, " %.1f s", nightly.wall.Seconds())
+	}
+	fmt.Fprintln(os.Stderr)
+	return nil
+}
+
+// againstSQL measures the same job in SQL, and etl run on the same files, and compares the documents of the two.
+func (c *etlCommand) againstSQL(ctx context.Context, r *report) error {
+	fmt.Fprint(os.Stderr, "in SQL")
+	clean, err := c.generate(ctx, "clean")
+	if err != nil {
+		return err
+	}
+	if err := c.createMigrated(ctx); err != nil {
+		return err
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	took, err := inSQL(ctx, c.etlURL(), clean, sqlLimit)
+	name := "the same job in SQL, one session, files without dirt"
+	ended := errors.Is(err, errSQLTooSlow)
+	if ended {
+		// The server may still be at it; a new database ends that.
+		name += ", ended before it was done"
+		err = c.createMigrated(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, " %.1f s, etl run", took.Seconds())
+	run, _, err := c.publish(ctx, clean)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, " %.1f s\n", run.wall.Seconds())
+	if !ended {
+		if err := compareWithSQL(ctx, c.etlURL()); err != nil {
+			return err
+		}
+	}
+	inSQL := r.add(name, "s", took.Seconds())
+	ours := r.add("etl run, first load, the same files", "s", run.wall.Seconds())
+	r.atLeast("the same job in SQL / etl run", inSQL/ours, 6)
+	return nil
+}
+
+// crossover measures both ways of writing with several shares of changed products, and says nothing of which is better.
+func (c *etlCommand) crossover(ctx context.Context, stdout io.Writer) error {
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	r, err := newReport(ctx, "crossover", &c.workplace, c.Rounds)
+	if err != nil {
+		return err
+	}
+	if _, _, err := c.publish(ctx, c.csv()); err != nil {
+		return err
+	}
+	for _, percent := range c.Crossover {
+		changed, err := c.generate(ctx, "changed", "--dirt", "--change", fmt.Sprint(percent/100))
+		if err != nil {
+			return err
+		}
+		taken := map[string][]float64{}
+		for round := range c.Rounds {
+			fmt.Fprintf(os.Stderr, "%g %%, round %d of %d:", percent, round+1, c.Rounds)
+			// There and back; the generation comes last, so that the next round begins with new tables.
+			for _, step := range []struct{ mode, csv string }{{"delta", changed}, {"generation", c.csv()}} {
+				run, mode, err := c.publish(ctx, step.csv, "--mode", step.mode)
+				if err != nil {
+					return err
+				}
+				if mode != step.mode {
+					return fmt.Errorf("--mode %s wrote a %s", step.mode, mode)
+				}
+				taken[step.mode] = append(taken[step.mode], run.wall.Seconds())
+				fmt.Fprintf(os.Stderr, " %s %.1f s", step.mode, run.wall.Seconds())
+			}
+			fmt.Fprintln(os.Stderr)
+		}
+		for _, mode := range []string{"delta", "generation"} {
+			r.add(fmt.Sprintf("%g %% of products changed, %s", percent, mode), "s", taken[mode]...)
+		}
+	}
+	return r.write(stdout, c.Work)
+}
+
+// memory measures the peak memory of render, run and plan with catalogs of several sizes.
+func (c *etlCommand) memory(ctx context.Context, stdout io.Writer) error {
+	r, err := newReport(ctx, "memory", &c.workplace, 1)
+	if err != nil {
+		return err
+	}
+	var highest float64
+	for _, products := range c.Memory {
+		c.Products = products
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+		changed, err := c.generate(ctx, "changed", "--dirt", "--change", fmt.Sprint(nightlyChange))
+		if err != nil {
+			return err
+		}
+		publish := func(csv string, flags ...string) func() (cost, error) {
+			return func() (cost, error) {
+				took, _, err := c.publish(ctx, csv, flags...)
+				return took, err
+			}
+		}
+		for _, step := range []struct {
+			name string
+			run  func() (cost, error)
+		}{
+			{"render", func() (cost, error) { return measure(ctx, c.program("etl"), "render", "--csv", c.csv()) }},
+			{"etl run, first load", publish(c.csv())},
+			{"etl plan, nothing changed", func() (cost, error) { return c.plan(ctx, c.csv()) }},
+			{"etl run, nightly", publish(changed)},
+			{"etl run, everything anew", publish(c.csv(), "--mode", "generation")},
+		} {
+			fmt.Fprintf(os.Stderr, "%d products, %s", products, step.name)
+			took, err := step.run()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, ": %.1f s, %.0f MiB\n", took.wall.Seconds(), took.mebibytes())
+			highest = max(highest, r.add(fmt.Sprintf("%d products, %s, peak memory", products, step.name), "MiB", took.mebibytes()))
+		}
+	}
+	r.Products = c.Memory[len(c.Memory)-1]
+	r.atMost("peak memory, MiB", highest, 256)
+	return r.write(stdout, c.Work)
+}
+
+// publish measures etl run, and returns how it wrote. The two gates that stand in the way of a benchmark are told to let it
+// pass. A run that found nothing to publish is an error: something was to be measured.
+func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (cost, string, error) {
+	if err := c.settle(ctx); err != nil {
+		return cost{}, "", err
+	}
+	before, _, err := c.lastRun(ctx)
+	if err != nil {
+		return cost{}, "", err
+	}
+	took, err := measure(ctx, c.program("etl"), append([]string{"run", "--csv", csv, "--database", c.etlURL(), "--accept", "changed", "--accept", "removed",
+		"--rejects", filepath.Join(c.Work, "rejects"), "--streams", strconv.Itoa(c.Streams)}, flags...)...)
+	if err != nil {
+		return cost{}, "", err
+	}
+	run, mode, err := c.lastRun(ctx)
+	if err == nil && run == before {
+		err = fmt.Errorf("etl run of %s published nothing", csv)
+	}
+	return took, mode, err
+}
+
+// lastRun returns the last run that published something, and how it wrote; 0 when there is none.
+func (c *etlCommand) lastRun(ctx context.Context) (run int64, mode string, err error) {
+	conn, err := pgx.Connect(ctx, c.etlURL())
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	err = conn.QueryRow(ctx, query("last_run"), "products").Scan(&run, &mode)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return run, mode, err
+}
+
+// plan measures etl plan. Any exit code but that of no changes is an error.
+func (c *etlCommand) plan(ctx context.Context, csv string) (cost, error) {
+	if err := c.settle(ctx); err != nil {
+		return cost{}, err
+	}
+	return measure(ctx, c.program("etl"), "plan", "--csv", csv, "--database", c.etlURL())
+}
+
+// modes says how runs wrote, for a measurement's name: nothing unless it is worth a word.
+func modes(count map[string]int) string {
+	if len(count) == 1 && count["delta"] > 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d as a delta, %d as a generation)", count["delta"], count["generation"])
 }
 
 func directorySize(directory string) (float64, error) {

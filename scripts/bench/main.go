@@ -24,7 +24,7 @@ func main() {
 }
 
 type arguments struct {
-	ETL        etlCommand        `cmd:"" name:"etl" help:"Measure a full load against a bare COPY of the same documents, and rendering alone."`
+	ETL        etlCommand        `cmd:"" name:"etl" help:"Measure a full load, a plan and a nightly run against a bare COPY of the same documents, rendering alone, and the same job in SQL."`
 	API        apiCommand        `cmd:"" name:"api" help:"Measure uncached lookups over HTTP against a plain pgxpool handler and against pgbench."`
 	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents the plain way; bench api starts it."`
 }
@@ -34,7 +34,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	exited := false
 	parser, err := kong.New(&cli, kong.Name("bench"),
 		kong.Description("Measures systemScale against the limits of the machine, as ratios within one run.\n\n"+
-			"Example:\n  ./scripts/task bench:etl\n  ./scripts/task bench:api -- --products 100000 --seconds 5"),
+			"Example:\n  ./scripts/task bench:etl\n  ./scripts/task bench:etl -- --crossover 1,2,5,10,20,30\n"+
+			"  ./scripts/task bench:etl -- --memory 100000,1000000,3000000\n  ./scripts/task bench:api -- --products 100000 --seconds 5"),
 		kong.Writers(stdout, os.Stderr),
 		kong.Exit(func(int) { exited = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))

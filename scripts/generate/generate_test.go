@@ -151,6 +151,153 @@ func TestDirtChangesOnlySpoiledRows(t *testing.T) {
 	}
 }
 
+// TestChange compares with the catalog that is not changed, field by field.
+func TestChange(t *testing.T) {
+	before, _ := generated(t, "--products=4000", "--dirt")
+	after, printed := generated(t, "--products=4000", "--dirt", "--change=0.05")
+	again, _ := generated(t, "--products=4000", "--dirt", "--change=0.05")
+	if fmt.Sprint(digests(t, after)) != fmt.Sprint(digests(t, again)) {
+		t.Error("two runs with the same flags differ")
+	}
+	lines := func(directory, name string) []string {
+		return strings.Split(string(contents(t, directory, name)), "\n")
+	}
+	productOf := map[string]string{}
+	for _, row := range parsed(t, before, "styles.csv") {
+		productOf[row[0]] = row[1]
+	}
+	changed := map[string][]string{} // what is changed of a product
+	for _, name := range fileNames {
+		old, fresh := lines(before, name), lines(after, name)
+		if len(old) != len(fresh) {
+			t.Fatalf("%s has %d lines, and %d changed", name, len(old), len(fresh))
+		}
+		for i := range old {
+			if old[i] == fresh[i] {
+				continue
+			}
+			at := strings.LastIndex(old[i], ",")
+			if !strings.HasPrefix(fresh[i], old[i][:at+1]) {
+				t.Errorf("%s line %d differs in more than its last field:\n%s\n%s", name, i+1, old[i], fresh[i])
+			}
+			product, _, _ := strings.Cut(old[i], ",")
+			if name != "product.csv" {
+				product = productOf[strings.Split(old[i], ",")[1]]
+			}
+			changed[product] = append(changed[product], name)
+		}
+	}
+	both := 0
+	for product, files := range changed {
+		switch strings.Join(files, " ") {
+		case "product.csv":
+		case "product.csv skus.csv":
+			both++
+		default:
+			t.Errorf("of product %s, rows in %v are changed", product, files)
+		}
+	}
+	within(t, "changed products", float64(len(changed)), 200, 0.2)
+	within(t, "changed products with a changed SKU", float64(both), 0.79*float64(len(changed)), 0.2)
+	report := readReport(t, after)
+	if report.Change != 0.05 || report.Changed != int64(len(changed)) {
+		t.Errorf("the report says %v and %d changed, want 0.05 and %d", report.Change, report.Changed, len(changed))
+	}
+	if want := fmt.Sprintf("%d products are changed\n", len(changed)); !strings.Contains(printed, want) {
+		t.Errorf("no %q in what was printed:\n%s", want, printed)
+	}
+
+	all, _ := generated(t, "--products=500", "--change=1")
+	if report := readReport(t, all); report.Changed != 500 {
+		t.Errorf("%d of 500 changed, want all", report.Changed)
+	}
+	larger, smaller := catalog{seed: 1, change: 0.3}, catalog{seed: 1, change: 0.1}
+	var s stream
+	for id := range int64(1000) {
+		if smaller.changes(&s, id) && !larger.changes(&s, id) {
+			t.Fatalf("product %d is changed at share 0.1 and not at 0.3", id)
+		}
+	}
+}
+
+func TestShuffle(t *testing.T) {
+	plain, _ := generated(t, "--products=3000", "--dirt")
+	shuffled, _ := generated(t, "--products=3000", "--dirt", "--shuffle")
+	again, _ := generated(t, "--products=3000", "--dirt", "--shuffle")
+	if fmt.Sprint(digests(t, shuffled)) != fmt.Sprint(digests(t, again)) {
+		t.Error("two runs with the same flags differ")
+	}
+	files := readReport(t, shuffled).Files
+	for i, file := range readReport(t, plain).Files {
+		old, fresh := strings.Split(string(contents(t, plain, file.Name)), "\n"), strings.Split(string(contents(t, shuffled, file.Name)), "\n")
+		if old[0] != fresh[0] || files[i].Rows != file.Rows || files[i].Bytes != file.Bytes {
+			t.Errorf("%s: header %q, report %+v, want %q and %+v", file.Name, fresh[0], files[i], old[0], file)
+		}
+		// The rows of each parent, in their order, are the same; the parents' order is another, and each stands once.
+		block := func(row string) string {
+			if file.Name == "product.csv" {
+				return row[:strings.Index(row, ",")]
+			}
+			return strings.Split(row, ",")[1]
+		}
+		gather := func(rows []string) (order []string, blocks map[string]string) {
+			blocks = map[string]string{}
+			for i, row := range rows {
+				parent := block(row)
+				if i == 0 || parent != block(rows[i-1]) {
+					order = append(order, parent)
+				}
+				blocks[parent] += row + "\n"
+			}
+			return order, blocks
+		}
+		oldOrder, oldBlocks := gather(old[1:])
+		freshOrder, freshBlocks := gather(fresh[1:])
+		if fmt.Sprint(oldBlocks) != fmt.Sprint(freshBlocks) {
+			t.Errorf("%s: the rows of some parent differ", file.Name)
+		}
+		if len(freshOrder) != len(freshBlocks) {
+			t.Errorf("%s: %d blocks of %d parents", file.Name, len(freshOrder), len(freshBlocks))
+		}
+		kept := 0
+		for i := range min(len(oldOrder), len(freshOrder)) {
+			if oldOrder[i] == freshOrder[i] {
+				kept++
+			}
+		}
+		if kept > len(oldOrder)/50 {
+			t.Errorf("%s: %d of %d blocks are where they were", file.Name, kept, len(oldOrder))
+		}
+		for j, dirt := range file.Dirt {
+			var want, got []string
+			for _, line := range dirt.Lines {
+				want = append(want, old[line-1])
+			}
+			for _, line := range files[i].Dirt[j].Lines {
+				got = append(got, fresh[line-1])
+			}
+			if !slices.IsSorted(files[i].Dirt[j].Lines) {
+				t.Errorf("%s %s: the lines are not ascending", file.Name, dirt.Kind)
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s %s: the reported lines are others", file.Name, dirt.Kind)
+			}
+		}
+	}
+}
+
+// TestShuffleLeavesALineFeedBehindEveryMissingQuote tries catalogs so small that the last row would often be a spoiled one.
+func TestShuffleLeavesALineFeedBehindEveryMissingQuote(t *testing.T) {
+	for seed := range 100 {
+		directory, _ := generated(t, "--products=4", "--dirt", "--shuffle", "--seed", fmt.Sprint(seed))
+		if text := contents(t, directory, "photos.csv"); !bytes.HasSuffix(text, []byte(`"`)) {
+			t.Errorf("seed %d: photos.csv ends in %.30q", seed, text[max(0, len(text)-30):])
+		}
+	}
+}
+
 func TestWeightsGiveTheRealRowCounts(t *testing.T) {
 	mean := func(choices []int64) float64 {
 		if len(choices) != 10_000 {
@@ -648,6 +795,8 @@ func TestCommandLine(t *testing.T) {
 		{"no number", []string{"--products=many", "--out", out}, "--products"},
 		{"negative seed", []string{"--products=1", "--seed=-1", "--out", out}, "--seed"},
 		{"products missing", []string{"--out", out}, "--products"},
+		{"share above 1", []string{"--products=1", "--change=1.5", "--out", out}, "--change is 1.5: it must be a share from 0 to 1"},
+		{"share below 0", []string{"--products=1", "--change=-0.1", "--out", out}, "--change is -0.1"},
 		{"out missing", []string{"--products=1"}, "--out"},
 		{"out empty", []string{"--products=1", "--out="}, "--out is empty"},
 		{"unknown flag", []string{"--products=1", "--out", out, "--frce"}, "--frce"},

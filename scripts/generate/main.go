@@ -3,9 +3,10 @@
 // ones, and at --products 1000011 as many rows.
 //
 // The same flags give the same bytes on any machine. Rows are written as they are made, so memory does not
-// grow with the number of products, but for the line numbers of spoiled rows (some 12,000 at full size).
+// grow with the number of products, but for the line numbers of spoiled rows (some 12,000 at full size). With
+// --shuffle it does.
 //
-// Beside the files stands generated.json: rows and bytes of each file, and for every kind of dirt how many
+// Beside the files stands generated.json: how many products were changed, rows and bytes of each file, and for every kind of dirt how many
 // rows have it, what a reader is expected to do with them, and, for rows spoiled on purpose, which lines.
 package main
 
@@ -32,16 +33,21 @@ Example:
   go run ./scripts/generate --products 10000 --seed 1 --out .run/csv`
 
 type command struct {
-	Products int64  `required:"" placeholder:"N" help:"Number of products. 1000011 gives the size of the real files."`
-	Seed     uint64 `default:"1" placeholder:"S" help:"Another seed gives another catalog (default 1)."`
-	Out      string `required:"" placeholder:"DIR" help:"Directory for the files. It is created if need be."`
-	Dirt     bool   `help:"Spoil some rows as the real files are spoiled: closing quotes missing, uhttps:// addresses, related product 0, the word \"null\" in quotes."`
+	Products int64   `required:"" placeholder:"N" help:"Number of products. 1000011 gives the size of the real files."`
+	Seed     uint64  `default:"1" placeholder:"S" help:"Another seed gives another catalog (default 1)."`
+	Out      string  `required:"" placeholder:"DIR" help:"Directory for the files. It is created if need be."`
+	Dirt     bool    `help:"Spoil some rows as the real files are spoiled: closing quotes missing, uhttps:// addresses, related product 0, the word \"null\" in quotes."`
+	Change   float64 `placeholder:"SHARE" help:"Of the catalog that the other flags give, change about this share of the products, such as 0.01: the price of each and the quantity of its first SKU."`
+	Shuffle  bool    `help:"Write the parents' rows in random order; the rows of one parent stay together and keep their order. Needs as much memory as the files are large."`
 }
 
 // Validate is called by kong.
 func (c command) Validate() error {
 	if c.Products < 1 {
 		return fmt.Errorf("--products is %d: it must be at least 1", c.Products)
+	}
+	if !(c.Change >= 0 && c.Change <= 1) {
+		return fmt.Errorf("--change is %g: it must be a share from 0 to 1", c.Change)
 	}
 	if c.Out == "" {
 		return errors.New("--out is empty: name a directory")
@@ -73,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("%w; see --help", err)
 	}
 
-	c := catalog{products: command.Products, seed: command.Seed, dirt: command.Dirt}
+	c := catalog{products: command.Products, seed: command.Seed, dirt: command.Dirt, change: command.Change, shuffle: command.Shuffle}
 	result, err := generate(ctx, c, command.Out, slog.New(slog.NewTextHandler(stderr, nil)))
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("interrupted, the files in %s are as they were: %w", command.Out, err)
@@ -85,6 +91,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func printReport(stdout io.Writer, result report) error {
+	if result.Change > 0 {
+		fmt.Fprintf(stdout, "%d products are changed\n\n", result.Changed)
+	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "file\trows\tbytes")
 	for _, file := range result.Files {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,9 @@ type report struct {
 	Products int64        `json:"products"`
 	Seed     uint64       `json:"seed"`
 	Dirt     bool         `json:"dirt"`
+	Change   float64      `json:"change,omitempty"`           // the share that was asked for
+	Changed  int64        `json:"changed_products,omitempty"` // and what it came to
+	Shuffle  bool         `json:"shuffle,omitempty"`
 	Files    []fileReport `json:"files"`
 }
 
@@ -51,7 +55,7 @@ func generate(ctx context.Context, c catalog, directory string, log *slog.Logger
 	if err := refuseStrangers(directory, sources); err != nil {
 		return report{}, err
 	}
-	result := report{c.products, c.seed, c.dirt, make([]fileReport, len(sources))}
+	result := report{c.products, c.seed, c.dirt, c.change, c.countChanged(), c.shuffle, make([]fileReport, len(sources))}
 	names := []string{reportName}
 	for _, source := range sources {
 		names = append(names, source.name)
@@ -133,7 +137,11 @@ func writeFile(path string, write func(io.Writer) error) error {
 
 // writeSource writes one file's header and rows. Lines are separated by LF, and the last has none.
 func (c catalog) writeSource(ctx context.Context, source source, out io.Writer) (fileReport, error) {
+	var ordered bytes.Buffer
 	w := &writer{ctx: ctx, out: out, buffer: make([]byte, 0, bufferSize+bufferSize/8)}
+	if c.shuffle {
+		w.out = &ordered
+	}
 	w.buffer = append(w.buffer, source.header...)
 	var shared stream
 	for id := int64(1); id <= c.products && w.err == nil; id++ {
@@ -142,6 +150,9 @@ func (c catalog) writeSource(ctx context.Context, source source, out io.Writer) 
 		source.write(w, product)
 	}
 	w.flush()
+	if c.shuffle && w.err == nil {
+		_, w.err = out.Write(c.shuffled(source, ordered.Bytes()))
+	}
 	return fileReport{source.name, w.rows, w.bytes, source.dirt}, w.err
 }
 

@@ -66,4 +66,6 @@ const (
 	purposeMissingQuote
 	purposeStrayLetter
 	purposeZero
+	purposeChange
+	purposeShuffle
 )

@@ -33,6 +33,8 @@ type catalog struct {
 	products int64
 	seed     uint64
 	dirt     bool
+	change   float64 // share of the products that are not what the seed says
+	shuffle  bool
 }
 
 // expected scales a number of rows of the real files to this catalog's number of products; at least 1.
@@ -46,6 +48,7 @@ type product struct {
 	category category
 	price    int64
 	styles   int64
+	changed  bool
 }
 
 // product returns the product of an id, counted from 1. It uses s and leaves it anywhere.
@@ -55,7 +58,27 @@ func (c catalog) product(s *stream, id int64) product {
 	if s.oneIn(20_000) {
 		p.price = 500_000_000
 	}
+	p.changed = c.changes(s, id)
 	return p
+}
+
+// changes reports whether the product of an id is one of those that are changed. With a larger share, the products
+// of a smaller one are changed too.
+func (c catalog) changes(s *stream, id int64) bool {
+	const parts = 1 << 30
+	s.restart(c.seed, purposeChange, id)
+	return float64(s.below(parts)) < c.change*parts
+}
+
+func (c catalog) countChanged() int64 {
+	var s stream
+	var count int64
+	for id := int64(1); id <= c.products && c.change > 0; id++ {
+		if c.changes(&s, id) {
+			count++
+		}
+	}
+	return count
 }
 
 // source is one of the six files.
@@ -95,7 +118,11 @@ func (c catalog) productSource() source {
 		b = append(b, `","`...)
 		b = append(b, p.category.name...)
 		b = append(b, `",`...)
-		b = strconv.AppendInt(b, p.price, 10)
+		price := p.price
+		if p.changed {
+			price = 1 + price%1000
+		}
+		b = strconv.AppendInt(b, price, 10)
 		w.endRow(b)
 	}
 	return source{"product.csv", "id,name,slogan,description,category,default_price", purposeProductFile, nil, write}
@@ -220,6 +247,7 @@ func (c catalog) photoSource() source {
 func (c catalog) skuSource() source {
 	write := func(w *writer, p product) {
 		s := &w.random
+		change := p.changed
 		for style := range p.styles {
 			sizes := p.category.sizes
 			rare := s.below(1000)
@@ -238,7 +266,11 @@ func (c catalog) skuSource() source {
 				b = append(b, `,"`...)
 				b = append(b, size...)
 				b = append(b, `",`...)
-				b = strconv.AppendInt(b, s.below(60), 10)
+				quantity := s.below(60)
+				if change {
+					quantity, change = (quantity+1)%60, false
+				}
+				b = strconv.AppendInt(b, quantity, 10)
 				w.endRow(b)
 			}
 		}

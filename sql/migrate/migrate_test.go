@@ -54,7 +54,7 @@ func TestUpDownUp(t *testing.T) {
 		return schema(t, conn)
 	}
 	first := step("up", migrate.Up)
-	for _, part := range []string{"column run.id", "column version.run_id", "column page_anchor.first_id", "right version systemscale_api SELECT"} {
+	for _, part := range []string{"column run.id", "column version.run_id", "column page_anchor.first_id", "column change.old_body", "right version systemscale_api SELECT"} {
 		if !strings.Contains(first, part) {
 			t.Errorf("after up, the schema has no %q:\n%s", part, first)
 		}
@@ -67,6 +67,52 @@ func TestUpDownUp(t *testing.T) {
 	}
 	if second := step("up after down", migrate.Up); second != first {
 		t.Errorf("up, down, up gives\n%s\nwant\n%s", second, first)
+	}
+}
+
+// TestDownAndUpWithRows takes the last migration back and makes it again while there are runs of all kinds: what is live stays live, and a
+// version can be returned to only if its tables are there and were not changed since.
+func TestDownAndUpWithRows(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.ETL)
+	if _, err := conn.Exec(t.Context(), `
+		insert into catalog.run (collection, state, mode, holder, generation, documents, endpoints) values
+			('things', 'published', 'generation', 'test', 1, '[{"name": "item"}]', '[{"name": "item", "path": ""}]'), -- 1
+			('things', 'unchanged', 'delta', 'test', null, '[]', null),
+			('things', 'published', 'generation', 'test', null, '[{"name": "item"}]', null), -- 3, whose table is gone
+			('things', 'published', 'generation', 'test', 4, '[{"name": "item"}]', '[{"name": "item", "path": ""}]'),
+			('things', 'published', 'rollback', 'test', 4, '[{"name": "item"}]', '[{"name": "item", "path": ""}]'), -- 5, live
+			('things', 'failed', 'delta', 'test', null, '[]', null);
+		insert into catalog.version (collection, generation, run_id, documents) values ('things', 4, 5, '[{"name": "item", "path": ""}]');
+		insert into catalog.change values ('things', 4, 5, 'item', 1, 'changed', 1, '{}');
+		create table catalog.things_item_g1 ();
+		create table catalog.things_item_g4 ()`); err != nil {
+		t.Fatal(err)
+	}
+	states := func(want string) {
+		t.Helper()
+		var got string
+		if err := conn.QueryRow(t.Context(), "select string_agg(id || ' ' || state || ' ' || mode, ', ' order by id) from catalog.run").Scan(&got); err != nil || got != want {
+			t.Errorf("runs %s (%v), want %s", got, err, want)
+		}
+	}
+	down, err := sql.Migrations.ReadFile("migrations/000002_change_log.down.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), string(down)+"; update schema_migrations set version = 1"); err != nil {
+		t.Fatal(err)
+	}
+	const flat = "1 published generation, 2 failed generation, 3 published generation, 4 published generation, 5 published generation, 6 failed generation"
+	states(flat)
+	if err := migrate.Up(database.ETL); err != nil {
+		t.Fatal(err)
+	}
+	states(flat)
+	var kept string
+	err = conn.QueryRow(t.Context(), `select string_agg(id || ' in ' || generation || ' ' || (endpoints -> 0 ->> 'name'), ', ' order by id) from catalog.run where generation is not null`).Scan(&kept)
+	if want := "1 in 1 item, 5 in 4 item"; err != nil || kept != want {
+		t.Errorf("versions kept: %s (%v), want %s", kept, err, want)
 	}
 }
 
@@ -94,7 +140,7 @@ func TestTheAPIMayOnlyRead(t *testing.T) {
 	if _, err := owner.Exec(t.Context(), sql.QueryFor("etl_create_document_table", "table", "products_styles_g1")); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"run", "version", "page_anchor", "products_styles_g1"} {
+	for _, table := range []string{"run", "version", "page_anchor", "change", "products_styles_g1"} {
 		if _, err := reader.Exec(t.Context(), "select from catalog."+table); err != nil {
 			t.Errorf("read %s: %v", table, err)
 		}

@@ -1,10 +1,23 @@
-select "body"
-from "catalog".:"table"
-where "id" >= (
-    select "first_id"
-    from "catalog"."page_anchor"
-    where "collection" = $1 and "generation" = $2 and "page" = $3
+-- One row: the version that the documents belong to, from the same moment as they, and the documents. The tables hold the version of
+-- the last run that wrote to them: the live one's, or where another generation is live by now, that of the run found by its generation.
+select coalesce(v."run_id", r."id"), coalesce(v."published_at", r."finished_at"), array(
+    select d."body"
+    from "catalog".:"table" d
+    where d."id" >= (
+        select a."first_id"
+        from "catalog"."page_anchor" a
+        where a."collection" = $1 and a."generation" = $2 and a."page" = $3
+    )
+    order by d."id"
+    offset $4
+    limit $5
 )
-order by "id"
-offset $4
-limit $5
+from (select) one
+left join "catalog"."version" v on v."collection" = $1 and v."generation" = $2
+left join lateral (
+    select l."id", l."finished_at"
+    from "catalog"."run" l
+    where v."run_id" is null and l."collection" = $1 and l."generation" = $2
+    order by l."id" desc
+    limit 1
+) r on true

@@ -74,7 +74,7 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 	}
 	// The flip is one statement, whether there was a version before or not.
 	var previous int64
-	err = p.conn.QueryRow(ctx, sql.Query("etl_select_version"), collection).Scan(&previous)
+	err = p.conn.QueryRow(ctx, sql.Query("etl_select_version"), collection).Scan(&previous, nil, nil, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		_, err = p.conn.Exec(ctx, sql.Query("etl_insert_version"), collection, run, run, documents)

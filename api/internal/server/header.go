@@ -61,7 +61,7 @@ func appendDocumentETag(dst []byte, etag uint64) []byte {
 	return append(dst, '"')
 }
 
-// appendVersionETag appends the entity tag of every page of a run. The tables of a run never change, so the run
+// appendVersionETag appends the entity tag of every page of a run. Whatever changes the tables is a run of its own, so the run
 // identifies what any page of it says; the moment of publishing keeps it apart from the run of the same number in a
 // database that was built anew.
 func appendVersionETag(dst []byte, run int64, published time.Time) []byte {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"systemscale/api/internal/catalogtest"
@@ -60,6 +62,52 @@ func TestFollowsTheVersion(t *testing.T) {
 		if got := checkBody(t, "item", 1, result); got != edition || result.Run != run {
 			t.Errorf("got edition %d of run %d, want %d of %d", got, result.Run, edition, run)
 		}
+	}
+}
+
+// TestAPageKnowsItsVersion changes tables in place, and then moves the pointer away from them, while the store has not yet heard
+// of either: what a page says it is must be what its bytes are.
+func TestAPageKnowsItsVersion(t *testing.T) {
+	f := newFixture(t, 150, Options{Poll: time.Hour})
+	list := f.list()
+	conn := testdb.Connect(t, f.database.ETL)
+	check := func(what string, skip int64, run int64, want string) {
+		t.Helper()
+		var at time.Time
+		if err := conn.QueryRow(t.Context(), "select coalesce((select published_at from catalog.version where run_id = $1), (select finished_at from catalog.run where id = $1))", run).Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		result, err := f.List(list, skip, 2, nil)
+		if err != nil || result.Run != run || !result.PublishedAt.Equal(at) || string(result.Body) != want {
+			t.Errorf("%s: run %d at %v (%v): %.80s; want run %d at %v: %.80s", what, result.Run, result.PublishedAt, err, result.Body, run, at, want)
+		}
+	}
+	check("as published", 1000, list.Run, "[]")
+	var run int64
+	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(t.Context(), sql.Query("etl_insert_run"), collection, "delta", "test").Scan(&run); err != nil {
+			return err
+		}
+		for _, statement := range []string{
+			"update catalog." + list.table + " set body = to_jsonb(id) where id between 149 and 150",
+			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d where id = %d", list.Generation, run),
+			fmt.Sprintf("update catalog.version set run_id = %d, published_at = now()", run),
+		} {
+			if _, err := tx.Exec(t.Context(), statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("changed in place", 148, run, "[149,150]")
+	check("an empty page", 1000, run, "[]")
+	f.publish(2, 3)
+	check("no longer live", 148, run, "[149,150]")
+	if f.list().Run != list.Run {
+		t.Error("the store has heard of the runs, so nothing was tested")
 	}
 }
 

@@ -41,7 +41,7 @@ var statements = [...]struct {
 	kindList: {
 		query:      "api_list_documents",
 		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
-		results:    []uint32{pgtype.JSONBOID},
+		results:    []uint32{pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBArrayOID},
 	},
 }
 
@@ -165,15 +165,55 @@ func (l *lookup) readDocument(rows *pgconn.ResultReader) {
 	l.appendText(values[1])
 }
 
+// postgresEpoch is where Postgres counts the microseconds of a timestamptz from, 2000-01-01, in those of Unix.
+const postgresEpoch = 946_684_800_000_000
+
+// readPage reads the version and the bodies. The version comes from the same moment as they do: a run may change tables that are
+// live, and the snapshot hears of it later. Where the server no longer knows the version, the tables are about to be dropped.
 func (l *lookup) readPage(rows *pgconn.ResultReader) {
-	separator := byte('[')
-	for rows.NextRow() {
-		l.result.Body = append(l.result.Body, separator)
-		l.appendText(rows.Values()[0])
-		separator = ','
+	if !rows.NextRow() {
+		l.err = fmt.Errorf("%w: no row where a page has one", errMalformed)
+		return
 	}
-	if separator == '[' {
-		l.result.Body = append(l.result.Body, '[')
+	values := rows.Values()
+	if len(values) != 3 {
+		l.err = errMalformed
+		return
+	}
+	if run, at := values[0], values[1]; len(run) == 8 && len(at) == 8 {
+		l.result.Run = int64(binary.BigEndian.Uint64(run))
+		l.result.PublishedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(at)) + postgresEpoch)
+	}
+	l.appendArray(values[2])
+}
+
+// appendArray appends a jsonb array in binary as a JSON array: dimensions, whether there are nulls, the element type; then, unless
+// there are none, length and lower bound of the one dimension, and each element with its size (src/backend/utils/adt/arrayfuncs.c,
+// array_send).
+func (l *lookup) appendArray(array []byte) {
+	const empty, head = 12, 20
+	l.result.Body = append(l.result.Body, '[')
+	if len(array) != empty && len(array) < head {
+		l.err = errMalformed
+		return
+	}
+	elements := array[min(head, len(array)):]
+	for first := true; len(elements) > 0; first = false {
+		if len(elements) < 4 {
+			l.err = errMalformed
+			return
+		}
+		size := int(int32(binary.BigEndian.Uint32(elements)))
+		elements = elements[4:]
+		if size < 0 || size > len(elements) {
+			l.err = errMalformed
+			return
+		}
+		if !first {
+			l.result.Body = append(l.result.Body, ',')
+		}
+		l.appendText(elements[:size])
+		elements = elements[size:]
 	}
 	l.result.Body = append(l.result.Body, ']')
 }

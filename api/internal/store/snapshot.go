@@ -35,8 +35,9 @@ type Collection struct {
 	byName map[string]*Document
 }
 
-// Document is one kind of document in one version: the rows of one table. It is immutable, and the same
-// pointer stands for it in every snapshot that it is part of.
+// Document is one kind of document in one version: the name and the run of one table. It is immutable, and the same
+// pointer stands for it in every snapshot that it is part of. The rows of the table are not: a later run may change some of
+// them in place, and the table then belongs to another Document.
 type Document struct {
 	Collection string
 	Name       string

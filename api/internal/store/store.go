@@ -7,7 +7,8 @@
 // read) and into the buffer that the caller handed over.
 //
 // What is live is a row per collection in catalog.version. The store follows it and hands out
-// immutable snapshots, so a lookup always knows the version that its answer belongs to.
+// immutable snapshots. A run may change rows of a live table before the store has heard of it, always in one
+// transaction: a document comes with its etag, and a page with the version that it was read from.
 //
 // The store never waits for a database that is not there: it opens without one, keeps connecting in
 // the background, and answers ErrUnavailable at once in the meantime. Reads are idempotent, so one
@@ -176,7 +177,7 @@ func (m Match) none() bool { return !m.Any && len(m.ETags) == 0 }
 
 // Result is the answer to a lookup.
 type Result struct {
-	Run         int64     // the data version of the document that was read
+	Run         int64     // the data version: of a page the one that it was read from, of a document the one that is followed
 	PublishedAt time.Time // when that version went live
 	ETag        uint64    // of the document; 0 for a page
 	NotModified bool      // the etag is one of those that the caller held, and Body was not read

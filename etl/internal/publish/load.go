@@ -3,8 +3,8 @@ package publish
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
@@ -19,11 +19,11 @@ const blockSize = 4 << 20
 // queued is how many full blocks may wait for a stream. More only delays the moment at which the renderer waits.
 const queued = 2
 
-// Load writes a new generation. Append is called by one goroutine.
+// Load writes a new generation. It is used by one goroutine.
 type Load struct {
-	session   *Session
-	run       int64
+	run       *Run
 	documents []sql.Document
+	number    int      // of streams
 	filling   []*block // by document
 	rows      []int64  // appended, by document
 	bytes     []int64  // of bodies, by document
@@ -44,53 +44,54 @@ type block struct {
 	data     []byte
 }
 
-// Published says what a run made live.
-type Published struct {
-	Run       int64
-	Documents []Table
-}
-
-// Table says how large a document's table is.
-type Table struct {
-	Name  string `json:"name"`
-	Rows  int64  `json:"rows"`
-	Bytes int64  `json:"bytes"` // of the rendered bodies, before Postgres stores them its own way
-}
-
-// Begin registers a run, creates its tables and opens the streams. Either Publish or Abort must follow.
+// Load creates the run's tables and opens the streams. A Run has one. Publish or the run's Abort must follow.
 // A Load holds at most one block for each document and stream, and two that wait: see blockSize.
-func (s *Session) Begin(ctx context.Context, documents []sql.Document, streams int) (*Load, error) {
-	run, err := s.begin(ctx, "generation")
-	if err != nil {
-		return nil, err
-	}
-	l := &Load{
-		session: s, run: run, documents: documents, listed: -1,
-		filling: make([]*block, len(documents)), rows: make([]int64, len(documents)), bytes: make([]int64, len(documents)),
-		full: make(chan *block, queued), empty: make(chan *block, queued+streams+len(documents)),
-	}
-	ctx, l.cancel = context.WithCancel(ctx)
-	l.streams, l.ctx = errgroup.WithContext(ctx)
-	for i, d := range documents {
-		if d.List {
-			l.listed = i
+func (r *Run) Load(ctx context.Context, documents []sql.Document, streams int) (*Load, error) {
+	r.load = &Load{run: r, documents: documents, number: streams, listed: listed(documents)}
+	return r.load, r.load.start(ctx)
+}
+
+// listed returns the index of the document that is served in pages, or -1.
+func listed(documents []sql.Document) int {
+	return slices.IndexFunc(documents, func(d sql.Document) bool { return d.List })
+}
+
+func (l *Load) start(ctx context.Context) error {
+	n := len(l.documents)
+	l.filling, l.rows, l.bytes, l.anchors = make([]*block, n), make([]int64, n), make([]int64, n), nil
+	l.full, l.empty, l.stopped = make(chan *block, queued), make(chan *block, queued+l.number+n), false
+	l.ctx, l.cancel = context.WithCancel(ctx)
+	l.streams, l.ctx = errgroup.WithContext(l.ctx)
+	for i := range l.documents {
+		if _, err := l.run.session.conn.Exec(ctx, sql.QueryFor("etl_create_document_table", "table", l.table(i))); err != nil {
+			return fmt.Errorf("create the table %s: %w", l.table(i), err)
 		}
-		if _, err := s.conn.Exec(ctx, sql.QueryFor("etl_create_document_table", "table", l.table(i))); err != nil {
-			err = fmt.Errorf("create the table %s: %w", l.table(i), err)
-			return nil, errors.Join(err, l.Abort(err, []string{}))
-		}
 	}
-	for range streams {
+	for range l.number {
 		l.streams.Go(func() error { return l.stream(l.ctx) })
 	}
-	return l, nil
+	return nil
 }
 
-// Run returns the run's id, which becomes the data version when the run is published.
-func (l *Load) Run() int64 { return l.run }
+// Reset forgets all that was appended, so that it can be appended anew. An error of the streams is forgotten with it.
+func (l *Load) Reset(ctx context.Context) error {
+	l.abandon()
+	for i := range l.documents {
+		if err := dropTable(ctx, l.run.session.conn, l.table(i)); err != nil {
+			return err
+		}
+	}
+	return l.start(ctx)
+}
+
+// abandon ends the streams, whatever they are at.
+func (l *Load) abandon() {
+	l.cancel()
+	_ = l.wait()
+}
 
 func (l *Load) table(document int) string {
-	return sql.DocumentTable(l.session.collection, l.documents[document].Name, l.run)
+	return sql.DocumentTable(l.run.session.collection, l.documents[document].Name, l.run.id)
 }
 
 // Append adds a row to the table of the document with this index. body is copied. The error is that of a
@@ -149,7 +150,7 @@ func (l *Load) wait() error {
 
 // stream copies blocks until there are no more. Each is a COPY of its own.
 func (l *Load) stream(ctx context.Context) error {
-	config := l.session.config.Copy()
+	config := l.run.session.config.Copy()
 	// Nothing reads these rows before the flip commits, and that commit is synchronous: the log is written in order.
 	config.RuntimeParams["synchronous_commit"] = "off"
 	conn, err := pgx.ConnectConfig(ctx, config)
@@ -180,9 +181,9 @@ func (l *Load) stream(ctx context.Context) error {
 }
 
 // Publish waits for the streams, gives the tables their keys and statistics, counts them, and flips the pointer.
-// sources is stored with the run as JSON. After an error nothing has changed for a reader, and Abort must be called.
+// After an error nothing has changed for a reader, unless it is ErrOutcomeUnknown, and the run's Abort must be called.
 // progress is told what begins.
-func (l *Load) Publish(ctx context.Context, sources any, progress func(string)) (Published, error) {
+func (l *Load) Publish(ctx context.Context, record Record, progress func(string)) (Published, error) {
 	for _, b := range l.filling {
 		if b == nil {
 			continue
@@ -199,24 +200,21 @@ func (l *Load) Publish(ctx context.Context, sources any, progress func(string)) 
 		return Published{}, err
 	}
 	progress("flip")
-	published := Published{Run: l.run}
+	published := Published{Run: l.run.id, Mode: Generation}
 	for i, d := range l.documents {
 		published.Documents = append(published.Documents, Table{Name: d.Name, Rows: l.rows[i], Bytes: l.bytes[i]})
 	}
-	if err := l.flip(ctx, sources, published); err != nil {
-		// The connection may have broken while the server was committing: the run's own row knows.
-		switch state, settleErr := l.settle(err, sources); {
-		case settleErr != nil:
-			return Published{}, errors.Join(ErrOutcomeUnknown, err, settleErr)
-		case state != statePublished:
-			return Published{}, err
+	version := Version{Run: l.run.id, Generation: l.run.id, Documents: l.documents}
+	return published, l.run.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{"catalog", "page_anchor"}, []string{"collection", "generation", "page", "first_id"},
+			pgx.CopyFromSlice(len(l.anchors), func(i int) ([]any, error) {
+				return []any{l.run.session.collection, l.run.id, int64(i), l.anchors[i]}, nil
+			}))
+		if err != nil {
+			return fmt.Errorf("write the page anchors: %w", err)
 		}
-		return published, nil
-	}
-	l.session.live = l.run
-	// What cannot be dropped now the next session drops, or says why it cannot.
-	_ = l.session.dropDeadTables(ctx)
-	return published, nil
+		return nil
+	})
 }
 
 // finishTables makes every table ready to be read, two at a time.
@@ -231,7 +229,7 @@ func (l *Load) finishTables(ctx context.Context) error {
 
 func (l *Load) finishTable(ctx context.Context, document int) error {
 	name := l.table(document)
-	conn, err := pgx.ConnectConfig(ctx, l.session.config)
+	conn, err := pgx.ConnectConfig(ctx, l.run.session.config)
 	if err != nil {
 		return fmt.Errorf("connect to index %s: %w", name, err)
 	}
@@ -252,99 +250,4 @@ func (l *Load) finishTable(ctx context.Context, document int) error {
 		return fmt.Errorf("%s holds %d rows and %d were sent: nothing is published", name, rows, l.rows[document])
 	}
 	return nil
-}
-
-// flip makes the generation live, if what was live when the session began still is.
-func (l *Load) flip(ctx context.Context, sources any, published Published) error {
-	sourcesText, err := encode(sources)
-	if err != nil {
-		return fmt.Errorf("encode the run's sources: %w", err)
-	}
-	tablesText, err := encode(published.Documents)
-	if err != nil {
-		return fmt.Errorf("encode the run's documents: %w", err)
-	}
-	documentsText, err := encode(l.documents)
-	if err != nil {
-		return fmt.Errorf("encode the pointer's documents: %w", err)
-	}
-	s := l.session
-	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		_, err := tx.CopyFrom(ctx, pgx.Identifier{"catalog", "page_anchor"}, []string{"collection", "generation", "page", "first_id"},
-			pgx.CopyFromSlice(len(l.anchors), func(i int) ([]any, error) {
-				return []any{s.collection, l.run, int64(i), l.anchors[i]}, nil
-			}))
-		if err != nil {
-			return fmt.Errorf("write the page anchors: %w", err)
-		}
-		marked, err := tx.Exec(ctx, sql.Query("etl_publish_run"), l.run, sourcesText, tablesText)
-		if err != nil {
-			return fmt.Errorf("mark the run published: %w", err)
-		}
-		if marked.RowsAffected() != 1 {
-			return errors.New("the run was marked failed meanwhile")
-		}
-		statement, arguments := "etl_insert_version", []any{s.collection, l.run, l.run, documentsText}
-		if s.live != 0 {
-			statement, arguments = "etl_flip_version", append(arguments, s.live)
-		}
-		flipped, err := tx.Exec(ctx, sql.Query(statement), arguments...)
-		if err != nil {
-			return fmt.Errorf("flip the pointer: %w", err)
-		}
-		if flipped.RowsAffected() != 1 {
-			return fmt.Errorf("another run published %s while this one was loading: nothing is changed", s.collection)
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("publish run %d: %w", l.run, err)
-	}
-	return nil
-}
-
-// States of a run that Postgres knows.
-const statePublished = "published"
-
-// settle marks the run failed because of cause, unless it turns out to be published, and returns its state.
-func (l *Load) settle(cause error, sources any) (state string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
-	defer cancel()
-	sourcesText, err := encode(sources)
-	if err != nil {
-		return "", fmt.Errorf("encode the run's sources: %w", err)
-	}
-	// Twice, because a connection that was cut while it was idle shows it only when it is used.
-	for range 2 {
-		var conn *pgx.Conn
-		if conn, err = l.session.cleanUpConn(ctx); err != nil {
-			continue
-		}
-		if err = conn.QueryRow(ctx, sql.Query("etl_fail_run"), l.run, sourcesText, cause.Error()).Scan(&state); err == nil {
-			return state, nil
-		}
-	}
-	return "", fmt.Errorf("mark run %d failed: %w", l.run, err)
-}
-
-// Abort ends the streams, marks the run failed because of cause and drops its tables. sources is stored as JSON.
-// It works after ctx was cancelled, and does nothing to a run that is published.
-func (l *Load) Abort(cause error, sources any) error {
-	l.cancel()
-	_ = l.wait()
-	state, err := l.settle(cause, sources)
-	if err != nil || state == statePublished {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
-	defer cancel()
-	conn, err := l.session.cleanUpConn(ctx)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for i := range l.documents {
-		errs = append(errs, dropTable(ctx, conn, l.table(i)))
-	}
-	return errors.Join(errs...)
 }

@@ -1,13 +1,17 @@
 // Package publish writes a collection's documents to Postgres and makes them what is live.
 //
-// A Session holds a collection: one at a time, until it is closed or its process dies. A Load
-// writes a whole new generation of document tables beside the live one, over several binary
-// COPY streams, and its Publish flips the pointer row in one transaction. Whatever ends a run
-// before that commit, an error, an interrupt or kill -9, leaves the published documents as they
-// were; the tables of a run that did not publish are dropped by it, or by the next Session.
+// A Session holds a collection: one at a time, until it is closed or its process dies. A Comparison
+// says, while documents are rendered, how they differ from what is published, and a Spool keeps those
+// that do. A Run then writes in one of two ways. A Load writes a whole new generation of document
+// tables beside the live one, over several binary COPY streams, and flips the pointer row in one
+// transaction. PublishDelta writes the spooled documents into the live tables in one transaction,
+// together with a log of what stood there before. PublishRollback takes such a log back, or flips to
+// an earlier generation. Whatever ends a run before its commit, an error, an interrupt or kill -9, leaves
+// the published documents as they were; the tables of a run that did not publish are dropped by it,
+// or by the next Session.
 //
-// No table that a reader uses is ever altered, renamed or locked. The generation before the
-// live one is kept, so a reader that has not yet followed the pointer still finds its tables.
+// No table that a reader uses is ever altered, renamed or locked against reading, and every answer that is
+// read in one statement is of one version. The newest versions are kept, and can be returned to.
 package publish
 
 import (
@@ -64,12 +68,40 @@ type Session struct {
 	config     *pgx.ConnConfig
 	conn       *pgx.Conn
 	collection string
-	live       int64 // the run that the pointer row named; 0 when nothing was published
+	keep       int // versions before the live one
+	live       Version
 }
 
-// Open connects, takes hold of the collection and clears away what killed runs left. The error is a *HeldError
-// when another run holds it, and wraps ErrNotMigrated when the schema is not there.
-func Open(ctx context.Context, databaseURL, collection string) (*Session, error) {
+// Version is what the pointer row of a collection says.
+type Version struct {
+	Run        int64 // the data version; 0 when nothing is published
+	Generation int64 // of the document tables
+	Documents  []sql.Document
+	Rows       int64 // of all document tables
+}
+
+// Open connects, takes hold of the collection and clears away what killed runs left. keep is how many versions before the
+// live one can still be returned to when the session has published, at least 1. The error is a *HeldError
+// when another run holds the collection, and wraps ErrNotMigrated when the schema is not there.
+func Open(ctx context.Context, databaseURL, collection string, keep int) (*Session, error) {
+	config, err := configure(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := connect(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{config: config, conn: conn, collection: collection, keep: keep}
+	if err := s.hold(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// configure returns how to connect. The error is ErrDatabaseURL.
+func configure(databaseURL string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, ErrDatabaseURL
@@ -82,17 +114,19 @@ func Open(ctx context.Context, databaseURL, collection string) (*Session, error)
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
+	return config, nil
+}
+
+func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
-	s := &Session{config: config, conn: conn, collection: collection}
-	if err := s.hold(ctx); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return conn, nil
 }
+
+// Live returns what the pointer row says since the session was opened or last published.
+func (s *Session) Live() Version { return s.live }
 
 // Close lets go of the collection.
 func (s *Session) Close() {
@@ -134,9 +168,30 @@ func (s *Session) hold(ctx context.Context) error {
 	if _, err := s.conn.Exec(ctx, sql.Query("etl_fail_dead_runs"), s.collection); err != nil {
 		return migrationMissing(fmt.Errorf("look for killed runs: %w", err))
 	}
-	err := s.conn.QueryRow(ctx, sql.Query("etl_select_version"), s.collection).Scan(&s.live)
+	var err error
+	if s.live, err = readVersion(ctx, s.conn, s.collection); err != nil {
+		return err
+	}
+	return s.dropDeadTables(ctx)
+}
+
+// readVersion returns the zero Version when nothing is published.
+func readVersion(ctx context.Context, conn *pgx.Conn, collection string) (Version, error) {
+	var v Version
+	err := conn.QueryRow(ctx, sql.Query("etl_select_version"), collection).Scan(&v.Run, &v.Generation, &v.Documents, &v.Rows)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return migrationMissing(fmt.Errorf("read the live version: %w", err))
+		return Version{}, migrationMissing(fmt.Errorf("read the live version: %w", err))
+	}
+	return v, nil
+}
+
+// retain lets go of the versions that are not to be kept any longer, and of what only they need.
+func (s *Session) retain(ctx context.Context) error {
+	if _, err := s.conn.Exec(ctx, sql.Query("etl_release_versions"), s.collection, s.keep+1); err != nil {
+		return fmt.Errorf("let go of old versions: %w", err)
+	}
+	if _, err := s.conn.Exec(ctx, sql.Query("etl_delete_changes"), s.collection); err != nil {
+		return fmt.Errorf("shorten the log of changes: %w", err)
 	}
 	return s.dropDeadTables(ctx)
 }
@@ -165,7 +220,7 @@ type deadTable struct {
 	Name       string
 }
 
-// dropDeadTables drops the tables of every generation but the live one, the one before it, and those of runs at work. It
+// dropDeadTables drops the tables of every generation but those of the versions that are kept and of runs at work. It
 // trusts nothing that the session remembers, so it is safe whoever else is publishing. Each table goes in a transaction of
 // its own: together they could deadlock with a batch of lookups.
 func (s *Session) dropDeadTables(ctx context.Context) error {
@@ -213,15 +268,6 @@ func isBusy(err error) bool {
 	return errors.As(err, &refused) && refused.Code == lockNotAvailable
 }
 
-// begin registers a run and returns its id.
-func (s *Session) begin(ctx context.Context, mode string) (int64, error) {
-	var run int64
-	if err := s.conn.QueryRow(ctx, sql.Query("etl_insert_run"), s.collection, mode, holderName()).Scan(&run); err != nil {
-		return 0, migrationMissing(fmt.Errorf("register the run: %w", err))
-	}
-	return run, nil
-}
-
 func holderName() string {
 	who, where := "somebody", "somewhere"
 	if u, err := user.Current(); err == nil {
@@ -236,5 +282,8 @@ func holderName() string {
 // encode returns v as the text of a jsonb parameter.
 func encode(v any) (string, error) {
 	text, err := json.Marshal(v)
-	return string(text), err
+	if err != nil {
+		return "", fmt.Errorf("encode %T for the run's row: %w", v, err)
+	}
+	return string(text), nil
 }

@@ -24,7 +24,7 @@ var documents = []sql.Document{{Name: "summary", List: true}, {Name: "item", Pat
 
 func open(t *testing.T, database testdb.Database, collection string) *Session {
 	t.Helper()
-	session, err := Open(t.Context(), database.ETL, collection)
+	session, err := Open(t.Context(), database.ETL, collection, 1)
 	if err != nil {
 		t.Fatalf("open %s: %v", collection, err)
 	}
@@ -37,7 +37,7 @@ func fill(t *testing.T, load *Load, count int) {
 	t.Helper()
 	for id := int64(1); id <= int64(count); id++ {
 		for d := range documents {
-			if err := load.Append(d, id*2, uint64(id)<<60+uint64(id), body(load.Run(), d, id)); err != nil {
+			if err := load.Append(d, id*2, uint64(id)<<60+uint64(id), body(load.run.ID(), d, id)); err != nil {
 				t.Fatalf("append: %v", err)
 			}
 		}
@@ -51,9 +51,13 @@ func body(run int64, document int, id int64) []byte {
 
 func begin(t *testing.T, ctx context.Context, session *Session) *Load {
 	t.Helper()
-	load, err := session.Begin(ctx, documents, 2)
+	run, err := session.Begin(ctx, Generation)
 	if err != nil {
 		t.Fatalf("begin: %v", err)
+	}
+	load, err := run.Load(ctx, documents, 2)
+	if err != nil {
+		t.Fatalf("load: %v", err)
 	}
 	return load
 }
@@ -62,7 +66,7 @@ func publish(t *testing.T, session *Session, count int) Published {
 	t.Helper()
 	load := begin(t, t.Context(), session)
 	fill(t, load, count)
-	published, err := load.Publish(t.Context(), []string{}, func(string) {})
+	published, err := load.Publish(t.Context(), Record{}, func(string) {})
 	if err != nil {
 		t.Fatalf("publish: %v", err)
 	}
@@ -139,11 +143,13 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "select first_id from catalog.page_anchor where collection = 'things' and generation = $1 and page = 53", live.Generation).Scan(&first); err != nil || first != 2*5301 {
 		t.Errorf("anchor 53 is %d (%v), want %d", first, err, 2*5301)
 	}
-	page, err := conn.Query(t.Context(), sql.QueryFor("api_list_documents", "table", listed), "things", live.Generation, 53, 7, 3)
-	if err != nil {
-		t.Fatal(err)
+	var run int64
+	var at time.Time
+	var bodies []string
+	err = conn.QueryRow(t.Context(), sql.QueryFor("api_list_documents", "table", listed), "things", live.Generation, 53, 7, 3).Scan(&run, &at, &bodies)
+	if run != live.Run || !at.Equal(live.At) {
+		t.Errorf("the page is of run %d, published at %v, want %d and %v", run, at, live.Run, live.At)
 	}
-	bodies, err := pgx.CollectRows(page, pgx.RowTo[string])
 	if err != nil || len(bodies) != 3 || !strings.Contains(bodies[0], `"id": 5308,`) || !strings.Contains(bodies[2], `"id": 5310,`) {
 		t.Errorf("the page holds %d bodies (%v), want 5308 to 5310: %.300q", len(bodies), err, bodies)
 	}
@@ -188,9 +194,7 @@ func TestOpenClearsAwayWhatAKilledRunLeft(t *testing.T) {
 	session := open(t, database, "things")
 	publish(t, session, 1)
 	before := tables(t, conn)
-	if _, err := session.Begin(t.Context(), documents, 1); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, t.Context(), session)
 	if got := tables(t, conn); got == before {
 		t.Fatal("the second run made no tables")
 	}
@@ -208,13 +212,13 @@ func TestSecondSessionIsToldWhoHolds(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
 	load := begin(t, t.Context(), session)
-	_, err := Open(t.Context(), database.ETL, "things")
+	_, err := Open(t.Context(), database.ETL, "things", 1)
 	var held *HeldError
-	if !errors.As(err, &held) || held.Run != load.Run() || !strings.Contains(held.Error(), "process ") {
-		t.Errorf("the second session: %v, want a HeldError with run %d", err, load.Run())
+	if !errors.As(err, &held) || held.Run != load.run.ID() || !strings.Contains(held.Error(), "process ") {
+		t.Errorf("the second session: %v, want a HeldError with run %d", err, load.run.ID())
 	}
 	open(t, database, "others") // another collection is free
-	if err := load.Abort(errors.New("enough"), []string{}); err != nil {
+	if err := load.run.Abort(errors.New("enough"), Record{}); err != nil {
 		t.Fatal(err)
 	}
 	session.Close()
@@ -247,24 +251,24 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 	t.Run("given up by its owner", func(t *testing.T) {
 		load := begin(t, t.Context(), session)
 		fill(t, load, 5_000)
-		if err := load.Abort(errors.New("files out of order"), []string{}); err != nil {
+		if err := load.run.Abort(errors.New("files out of order"), Record{}); err != nil {
 			t.Fatal(err)
 		}
-		unharmed(t, load.Run(), "files out of order")
+		unharmed(t, load.run.ID(), "files out of order")
 	})
 	t.Run("a body that Postgres refuses", func(t *testing.T) {
 		load := begin(t, t.Context(), session)
 		if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
 			t.Fatal(err)
 		}
-		_, err := load.Publish(t.Context(), []string{}, func(string) {})
+		_, err := load.Publish(t.Context(), Record{}, func(string) {})
 		if err == nil || !strings.Contains(err.Error(), "copy into things_summary_g") {
 			t.Fatalf("Publish = %v, want the COPY's error", err)
 		}
-		if err := load.Abort(err, []string{}); err != nil {
+		if err := load.run.Abort(err, Record{}); err != nil {
 			t.Fatal(err)
 		}
-		unharmed(t, load.Run(), "copy into things_summary_g")
+		unharmed(t, load.run.ID(), "copy into things_summary_g")
 	})
 	t.Run("the same id twice", func(t *testing.T) {
 		load := begin(t, t.Context(), session)
@@ -273,14 +277,14 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := load.Publish(t.Context(), []string{}, func(string) {})
+		_, err := load.Publish(t.Context(), Record{}, func(string) {})
 		if err == nil {
 			t.Fatal("published with the same id twice")
 		}
-		if err := load.Abort(err, []string{}); err != nil {
+		if err := load.run.Abort(err, Record{}); err != nil {
 			t.Fatal(err)
 		}
-		unharmed(t, load.Run(), "primary key")
+		unharmed(t, load.run.ID(), "primary key")
 	})
 	t.Run("a row that the table does not keep", func(t *testing.T) {
 		load := begin(t, t.Context(), session)
@@ -291,28 +295,28 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		fill(t, load, 50)
-		_, err = load.Publish(t.Context(), []string{}, func(string) {})
+		_, err = load.Publish(t.Context(), Record{}, func(string) {})
 		if err == nil || !strings.Contains(err.Error(), "holds 49 rows and 50 were sent") {
 			t.Fatalf("Publish = %v, want a word about the missing row", err)
 		}
-		if err := load.Abort(err, []string{}); err != nil {
+		if err := load.run.Abort(err, Record{}); err != nil {
 			t.Fatal(err)
 		}
-		unharmed(t, load.Run(), "holds 49 rows")
+		unharmed(t, load.run.ID(), "holds 49 rows")
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		load := begin(t, ctx, session)
 		fill(t, load, 100)
 		cancel()
-		_, err := load.Publish(ctx, []string{}, func(string) {})
+		_, err := load.Publish(ctx, Record{}, func(string) {})
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("Publish = %v, want context.Canceled", err)
 		}
-		if err := load.Abort(err, []string{}); err != nil {
+		if err := load.run.Abort(err, Record{}); err != nil {
 			t.Fatal(err)
 		}
-		unharmed(t, load.Run(), "canceled")
+		unharmed(t, load.run.ID(), "canceled")
 	})
 	t.Run("its session's connection is ended", func(t *testing.T) {
 		session.Close()
@@ -323,14 +327,14 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 		if n := scalar[int](t, admin, "select count(pg_terminate_backend(pid)) from pg_stat_activity where pid = $1", session.conn.PgConn().PID()); n != 1 {
 			t.Fatalf("%d connections ended", n)
 		}
-		_, err := load.Publish(t.Context(), []string{}, func(string) {})
+		_, err := load.Publish(t.Context(), Record{}, func(string) {})
 		if err == nil {
 			t.Fatal("published without the connection that holds the collection")
 		}
-		if err := load.Abort(err, []string{}); err != nil {
+		if err := load.run.Abort(err, Record{}); err != nil {
 			t.Fatal(err)
 		}
-		unharmed(t, load.Run(), "publish run")
+		unharmed(t, load.run.ID(), "publish run")
 	})
 }
 
@@ -344,7 +348,7 @@ func TestFlipOfAFailedRun(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), sql.Query("etl_fail_dead_runs"), "things"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := load.Publish(t.Context(), []string{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "marked failed meanwhile") {
+	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "marked failed meanwhile") {
 		t.Errorf("Publish = %v, want a word about the run's state", err)
 	}
 	if n := scalar[int](t, conn, "select count(*) from catalog.version"); n != 0 {
@@ -364,7 +368,7 @@ func TestFlipsInARace(t *testing.T) {
 		update catalog.version set run_id = r.id from r`); err != nil {
 		t.Fatal(err)
 	}
-	_, err := load.Publish(t.Context(), []string{}, func(string) {})
+	_, err := load.Publish(t.Context(), Record{}, func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "another run published things") {
 		t.Errorf("Publish = %v, want a word about the other run", err)
 	}
@@ -387,7 +391,7 @@ func TestTheAnswerToTheCommitIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	through.Host, through.RawQuery = address, "sslmode=disable"
-	session, err := Open(t.Context(), through.String(), "things")
+	session, err := Open(t.Context(), through.String(), "things", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -478,12 +482,12 @@ func TestSettleKnowsAPublishedRun(t *testing.T) {
 	session := open(t, database, "things")
 	load := begin(t, t.Context(), session)
 	fill(t, load, 1)
-	if _, err := load.Publish(t.Context(), []string{}, func(string) {}); err != nil {
+	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
 	conn := testdb.Connect(t, database.ETL)
 	before := tables(t, conn)
-	if err := load.Abort(errors.New("the answer to the commit was lost"), []string{}); err != nil {
+	if err := load.run.Abort(errors.New("the answer to the commit was lost"), Record{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tables(t, conn); got != before || got == "" {
@@ -496,14 +500,14 @@ func TestSettleKnowsAPublishedRun(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	database := testdb.NewEmpty(t)
-	if _, err := Open(t.Context(), database.ETL, "things"); !errors.Is(err, ErrNotMigrated) {
+	if _, err := Open(t.Context(), database.ETL, "things", 1); !errors.Is(err, ErrNotMigrated) {
 		t.Errorf("without a schema: %v, want ErrNotMigrated", err)
 	}
-	_, err := Open(t.Context(), "postgres://user:secret@host:port/name", "things")
+	_, err := Open(t.Context(), "postgres://user:secret@host:port/name", "things", 1)
 	if err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a URL that is none: %v, want an error without the password", err)
 	}
-	_, err = Open(t.Context(), "postgres://user:secret@127.0.0.1:1/name", "things")
+	_, err = Open(t.Context(), "postgres://user:secret@127.0.0.1:1/name", "things", 1)
 	if err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a database that is away: %v, want an error without the password", err)
 	}

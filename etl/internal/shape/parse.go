@@ -115,7 +115,7 @@ func (r *reader) source(e entry) (Source, link) {
 	for _, setting := range entries {
 		switch setting.key {
 		case "file":
-			source.File = r.text(setting.value, "file")
+			source.File, source.FileAt = r.text(setting.value, "file"), place(setting.value)
 			if strings.ContainsAny(source.File, `/\`) {
 				r.fail(position(setting.value), "file %q must be a plain name: the directory is said when the ETL is run", source.File)
 			}
@@ -154,7 +154,7 @@ func (r *reader) columns(n ast.Node, source string) []Column {
 		if !ok {
 			r.fail(position(e.value), "column %s of %s has no type %q; the types are int, money, text and flag, with a ? where null is admitted", e.key, source, text)
 		}
-		columns = append(columns, Column{Name: e.key, Type: kind, Nullable: nullable})
+		columns = append(columns, Column{Name: e.key, At: Position{e.at.Line, e.at.Column}, Type: kind, Nullable: nullable})
 	}
 	return columns
 }
@@ -193,9 +193,6 @@ func (r *reader) repairs(n ast.Node, source Source) []Repair {
 			switch setting.key {
 			case "column":
 				repair.Column = r.column(setting.value, source)
-				if c := source.Columns[repair.Column]; c.Type != Text {
-					r.fail(position(setting.value), "repair %s: only text can be repaired, and %s is not", e.key, c.Name)
-				}
 			case "prefix":
 				repair.Prefix = r.text(setting.value, "prefix")
 			case "with":

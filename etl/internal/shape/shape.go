@@ -35,6 +35,7 @@ type Dialect struct {
 type Source struct {
 	Name     string
 	File     string
+	FileAt   Position `json:"-"` // of File; where a shape says something makes no other documents
 	Columns  []Column
 	Key      int // index in Columns of the column that identifies a row
 	Parent   int // index in Shape.Sources, or -1 for the root
@@ -48,9 +49,13 @@ type Source struct {
 // Column is one declared column of a source.
 type Column struct {
 	Name     string
+	At       Position `json:"-"` // as FileAt
 	Type     Type
 	Nullable bool
 }
+
+// Position is where something is written in the shape file. Both are from 1; Column counts characters.
+type Position struct{ Line, Column int }
 
 // Type is what a column holds.
 type Type uint8
@@ -65,7 +70,9 @@ const (
 
 var typeNames = map[string]Type{"int": Int, "money": Money, "text": Text, "flag": Flag}
 
-// Repair replaces the beginning of a text column where it is Prefix.
+// Repair replaces the beginning of a field where it is Prefix, before the field is read as its column's type. Prefix is
+// compared with the field's text; if something stands behind the field's closing quote, with the field as it stands in the file,
+// quotes and all, since such a field has no text otherwise. What the repair makes is a bare field.
 type Repair struct {
 	Name   string // under which it is counted
 	Column int

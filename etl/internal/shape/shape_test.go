@@ -70,6 +70,41 @@ func TestParsePutsParentsFirst(t *testing.T) {
 	}
 }
 
+func TestParseRepairOfAnyType(t *testing.T) {
+	for column, index := range map[string]int{"id": 0, "title": 1, "price": 2} {
+		text := strings.Replace(small, "columns: {id: int, title: text, price: money}",
+			"columns: {id: int, title: text, price: money}\n    repairs: {label: {column: "+column+", prefix: '\"price\":', with: \"\"}}", 1)
+		spec, err := Parse("small.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := spec.Sources[0].Repairs[0], (Repair{"label", index, `"price":`, ""}); got != want {
+			t.Errorf("repair %+v, want %+v", got, want)
+		}
+	}
+}
+
+// TestPositions finds every file and column of the built-in shape where it is said to stand.
+func TestPositions(t *testing.T) {
+	spec, err := Parse(shapes.ProductsName, shapes.Products)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(shapes.Products), "\n")
+	check := func(what string, at Position) {
+		t.Helper()
+		if at.Line < 1 || at.Line > len(lines) || !strings.HasPrefix(lines[at.Line-1][min(max(at.Column-1, 0), len(lines[at.Line-1])):], what) {
+			t.Errorf("%s is not at %+v", what, at)
+		}
+	}
+	for _, s := range spec.Sources {
+		check(s.File, s.FileAt)
+		for _, c := range s.Columns {
+			check(c.Name+":", c.At)
+		}
+	}
+}
+
 func TestParseBody(t *testing.T) {
 	cases := []struct{ name, body, want string }{
 		{"an object with a field called text", `{object: {text: title}}`, `{[{text {1 false}}]}`},
@@ -121,7 +156,7 @@ func TestParseNamesLineColumnAndRemedy(t *testing.T) {
 		{"two roots", "    parent: book\n    on: book_id\n", "", "small.yaml:11:3: sources page and book both have no parent"},
 		{"a circle", "    columns: {id: int, title: text, price: money}\n", "    parent: page\n    on: id\n    columns: {id: int, title: text, price: money}\n", "small.yaml:3:3: every source has a parent"},
 		{"a circle beside the root", "  book:\n    file", "  a: {file: a.csv, key: id, parent: b, on: id, columns: {id: int}}\n  b: {file: b.csv, key: id, parent: a, on: id, columns: {id: int}}\n  book:\n    file", "small.yaml:13:3: source a is its own ancestor"},
-		{"a repair of a number", "trim: {column: words", "trim: {column: id", "only text can be repaired"},
+		{"a repair of a column that is none", "trim: {column: words", "trim: {column: word", `page has no column "word"`},
 		{"a repair of nothing", `prefix: "- ", `, "", "repair trim needs a column, a prefix"},
 		{"a filter for nothing", `, drop: "-"`, "", "filter blank needs a column and the value to drop"},
 

@@ -58,6 +58,11 @@ func position(n ast.Node) *token.Position {
 	return n.GetToken().Position
 }
 
+func place(n ast.Node) Position {
+	at := position(n)
+	return Position{at.Line, at.Column}
+}
+
 // mapping returns the entries of a mapping in the file's order. With known keys, any other is a mistake.
 func (r *reader) mapping(n ast.Node, what string, known ...string) []entry {
 	m, ok := n.(ast.MapNode)

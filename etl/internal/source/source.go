@@ -73,8 +73,18 @@ func Sum[K comparable](counts map[K]int64) int64 {
 	return sum
 }
 
+// Kind tells the mistakes that somebody may decide to live with.
+type Kind string
+
+// The kinds of FileErrors that are told apart.
+const (
+	MissingColumn Kind = "missing-column"
+	Empty         Kind = "empty-file"
+)
+
 // FileError is a mistake that makes a whole file unusable.
 type FileError struct {
+	Kind    Kind // empty for all others
 	File    string
 	Line    int64 // 0 when it is no line's fault
 	Message string
@@ -199,7 +209,7 @@ func (r *Reader) header() error {
 		if r.options.NoHeader {
 			return nil
 		}
-		return &FileError{File: r.spec.File, Message: "the file is empty: not even a header is there"}
+		return &FileError{Kind: Empty, File: r.spec.File, Message: "the file is empty: not even a header is there"}
 	}
 	names := make([]string, 0, 16)
 	for _, field := range r.scanner.Fields() {
@@ -217,7 +227,7 @@ func (r *Reader) header() error {
 			continue
 		}
 		if at < 0 {
-			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
+			return &FileError{Kind: MissingColumn, File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
 				declared.Name, abbreviate([]byte(strings.Join(names, ", "))), r.spec.Name)}
 		}
 		if slices.Contains(names[at+1:], declared.Name) {

@@ -1,0 +1,348 @@
+package extsort
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type record struct {
+	key, sequence int64
+	payload       []byte
+}
+
+func byKeyAndSequence(a, b record) int {
+	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.sequence, b.sequence))
+}
+
+// sorted sends records through a Sorter, whose payload buffer is spoilt behind every Add and Next.
+func sorted(t *testing.T, memory int, records []record) (got []record, spilled int) {
+	t.Helper()
+	directory := t.TempDir()
+	s := New(directory, memory)
+	var scratch []byte
+	for _, r := range records {
+		scratch = append(scratch[:0], r.payload...)
+		if err := s.Add(r.key, r.sequence, scratch); err != nil {
+			t.Fatal(err)
+		}
+		clear(scratch)
+	}
+	result, err := s.Sort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		key, sequence, payload, err := result.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, record{key, sequence, bytes.Clone(payload)})
+	}
+	if _, _, _, err := result.Next(); err != io.EOF {
+		t.Errorf("behind the end Next says %v", err)
+	}
+	_, spilled = result.Spilled()
+	if left, err := os.ReadDir(directory); err != nil || len(left) > 0 {
+		t.Errorf("%v is in the directory (%v)", left, err)
+	}
+	if err := result.Close(); err != nil {
+		t.Error(err)
+	}
+	return got, spilled
+}
+
+func checkSorted(t *testing.T, memory int, records []record) (spilled int) {
+	t.Helper()
+	got, spilled := sorted(t, memory, records)
+	want := slices.Clone(records)
+	slices.SortStableFunc(want, byKeyAndSequence)
+	if len(got) != len(want) {
+		t.Fatalf("%d records came out, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if byKeyAndSequence(got[i], want[i]) != 0 || !bytes.Equal(got[i].payload, want[i].payload) {
+			t.Fatalf("record %d is %d/%d %.40q, want %d/%d %.40q", i, got[i].key, got[i].sequence, got[i].payload,
+				want[i].key, want[i].sequence, want[i].payload)
+		}
+	}
+	return spilled
+}
+
+// payloadOf is different for every sequence.
+func payloadOf(sequence int64, size int) []byte {
+	payload := bytes.Repeat([]byte{byte('a' + sequence%26)}, size)
+	return binary.AppendVarint(payload, sequence)
+}
+
+func TestSort(t *testing.T) {
+	cases := []struct {
+		name     string
+		records  int
+		memory   int
+		minRuns  int
+		key      func(i int64, random *rand.Rand) int64
+		sequence func(i int64) int64
+		size     func(random *rand.Rand) int
+	}{
+		{name: "none", memory: 1 << 20},
+		{name: "one", records: 1, memory: 1},
+		{name: "all in memory", records: 5000, memory: 1 << 20},
+		{name: "in order already", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(i int64, _ *rand.Rand) int64 { return i / 3 }},
+		{name: "in blocks", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(i int64, _ *rand.Rand) int64 { return scattered(i / 7) }},
+		{name: "one key", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(int64, *rand.Rand) int64 { return 7 }},
+		{name: "one key, sequences that go down", records: 20_000, memory: 64 << 10, minRuns: 5,
+			key: func(int64, *rand.Rand) int64 { return 7 }, sequence: func(i int64) int64 { return -i }},
+		{name: "extreme keys", records: 9000, memory: 64 << 10, minRuns: 2,
+			key: func(_ int64, random *rand.Rand) int64 {
+				return []int64{math.MinInt64, -1, 0, math.MaxInt64}[random.IntN(4)]
+			}},
+		{name: "extreme sequences", records: 9000, memory: 64 << 10, minRuns: 2, sequence: func(i int64) int64 { return math.MaxInt64 - i }},
+		{name: "merged in many stages", records: 20_000, memory: 1, minRuns: 100},
+		{name: "as many runs as are merged at once", records: 40_000, memory: 256 << 10, minRuns: 6},
+		{name: "empty payloads", records: 20_000, memory: 64 << 10, minRuns: 5, size: func(*rand.Rand) int { return -1 }},
+		{name: "payloads larger than a block and than the memory", records: 300, memory: 100 << 10, minRuns: 50,
+			size: func(random *rand.Rand) int { return random.IntN(4) * 60_000 }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(1, uint64(c.records)))
+			var records []record
+			for i := range int64(c.records) {
+				r := record{key: random.Int64N(1000) - 500, sequence: i}
+				if c.key != nil {
+					r.key = c.key(i, random)
+				}
+				if c.sequence != nil {
+					r.sequence = c.sequence(i)
+				}
+				size := random.IntN(40)
+				if c.size != nil {
+					size = c.size(random)
+				}
+				if size >= 0 {
+					r.payload = payloadOf(r.sequence, size)
+				}
+				records = append(records, r)
+			}
+			if runs := checkSorted(t, c.memory, records); runs < c.minRuns || c.minRuns == 0 && runs > 0 {
+				t.Errorf("%d runs were spilled, want at least %d, or none for 0", runs, c.minRuns)
+			}
+		})
+	}
+}
+
+// scattered gives numbers an order that is neither theirs nor its reverse.
+func scattered(n int64) int64 { return n * 7919 % 10_007 }
+
+func TestSortInEveryMemory(t *testing.T) {
+	random := rand.New(rand.NewPCG(2, 2))
+	for range 30 {
+		memory := 1 << random.IntN(18)
+		records := make([]record, random.IntN(2000))
+		for i := range records {
+			records[i] = record{random.Int64() >> random.IntN(64), int64(i), payloadOf(int64(i), random.IntN(1<<random.IntN(12)))}
+		}
+		checkSorted(t, memory, records)
+	}
+}
+
+func FuzzSort(f *testing.F) {
+	f.Add(uint16(1), []byte("\x01\x02\x03"))
+	f.Add(uint16(5000), bytes.Repeat([]byte("\x80\x10\xff\x00"), 3000))
+	f.Fuzz(func(t *testing.T, memory uint16, input []byte) {
+		// Each byte is a record: its key, and how long its payload is.
+		records := make([]record, len(input))
+		for i, b := range input {
+			records[i] = record{int64(int8(b)), int64(i), payloadOf(int64(i), int(b)*8)}
+		}
+		checkSorted(t, int(memory), records)
+	})
+}
+
+func TestErrorsNameDirectoryAndRemedy(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	fill := func(s *Sorter) error {
+		for i := range int64(10_000) {
+			if err := s.Add(-i, i, []byte("payload")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	check := func(t *testing.T, directory string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "sort in "+directory) || !strings.Contains(err.Error(), "--temp") {
+			t.Errorf("the error is %v, want one with directory and remedy", err)
+		}
+	}
+	t.Run("no directory", func(t *testing.T) { check(t, missing, fill(New(missing, 1))) })
+	t.Run("a file that cannot be written", func(t *testing.T) {
+		directory := t.TempDir()
+		s := New(directory, 1)
+		if err := fill(s); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.file.Close()
+		check(t, directory, fill(s))
+	})
+	t.Run("a file that cannot be written at last", func(t *testing.T) {
+		directory := t.TempDir()
+		s := New(directory, 1)
+		if err := fill(s); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.file.Close()
+		result, err := s.Sort()
+		check(t, directory, err)
+		if result != nil {
+			t.Error("Sort returned a result with its error")
+		}
+	})
+	for name, spoil := range map[string]func(*os.File) error{
+		"cut off":     func(file *os.File) error { return file.Truncate(0) },
+		"overwritten": func(file *os.File) error { _, err := file.WriteAt(bytes.Repeat([]byte{0xff}, 1<<20), 0); return err },
+	} {
+		t.Run("a file "+name, func(t *testing.T) {
+			directory := t.TempDir()
+			s := New(directory, 64<<10)
+			for range 3 {
+				if err := fill(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			result, err := s.Sort()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(s.file); err != nil {
+				t.Fatal(err)
+			}
+			for err == nil {
+				_, _, _, err = result.Next()
+			}
+			check(t, directory, err)
+			if err := result.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("closed without Sort", func(t *testing.T) {
+		s := New(t.TempDir(), 1)
+		if err := fill(s); err != nil {
+			t.Fatal(err)
+		}
+		if s.file == nil {
+			t.Fatal("nothing was spilled")
+		}
+		for range 2 {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestMemoryIsBounded sorts sixty times what it may hold, and looks at what is allocated in all.
+func TestMemoryIsBounded(t *testing.T) {
+	const memory = 512 << 10
+	s := New(t.TempDir(), memory)
+	payload := bytes.Repeat([]byte("x"), 100)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const records = 300_000
+	for i := range int64(records) {
+		if err := s.Add(scattered(i), i, payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := s.Sort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for {
+		_, _, _, err := result.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		count++
+	}
+	runtime.ReadMemStats(&after)
+	bytes, runs := result.Spilled()
+	if count != records || runs < maxFanIn || bytes < records*int64(len(payload)) {
+		t.Errorf("%d records, %d bytes and %d runs spilled", count, bytes, runs)
+	}
+	// The index is made twice as large several times, so all its sizes together count.
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 2*memory {
+		t.Errorf("%d bytes were allocated, want at most twice %d", allocated, memory)
+	}
+	if objects := after.Mallocs - before.Mallocs; objects > records/100 {
+		t.Errorf("%d objects were allocated for %d records", objects, records)
+	}
+	if err := result.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkSort(b *testing.B) {
+	const records, size = 1_000_000, 60
+	payload := bytes.Repeat([]byte("x"), size)
+	for _, order := range []struct {
+		name string
+		key  func(int64) int64
+	}{
+		{"ascending", func(i int64) int64 { return i }},
+		{"blocks", func(i int64) int64 { return scattered(i/6) % 10_007 }},
+		{"random", func(i int64) int64 { return int64(uint64(i) * 0x9e3779b97f4a7c15 >> 20) }},
+	} {
+		for _, memory := range []int{2 << 20, 8 << 20, 32 << 20, 256 << 20} {
+			b.Run(fmt.Sprintf("%s/%dMiB", order.name, memory>>20), func(b *testing.B) {
+				b.SetBytes(records * size)
+				b.ReportAllocs()
+				for b.Loop() {
+					s := New(b.TempDir(), memory)
+					for i := range int64(records) {
+						if err := s.Add(order.key(i), i, payload); err != nil {
+							b.Fatal(err)
+						}
+					}
+					result, err := s.Sort()
+					if err != nil {
+						b.Fatal(err)
+					}
+					count, last := 0, int64(math.MinInt64)
+					for {
+						key, _, _, err := result.Next()
+						if err == io.EOF {
+							break
+						}
+						if err != nil || key < last {
+							b.Fatal(err, key, last)
+						}
+						count, last = count+1, key
+					}
+					if err := result.Close(); err != nil || count != records {
+						b.Fatal(err, count)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package extsort
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+)
+
+// maxHeader is the most that stands before a payload in a run: key, sequence and length.
+const maxHeader = 3 * binary.MaxVarintLen64
+
+var errRun = errors.New("the temporary file does not hold what was written to it")
+
+// merger merges runs with a tree of losers: log2(runs) comparisons a record, each with the same neighbours.
+type merger struct {
+	runs    []run
+	losers  []int // by node; 0 is the winner
+	started bool
+}
+
+func (s *Sorter) newMerger(sections []section) (*merger, error) {
+	m := &merger{runs: make([]run, len(sections)), losers: make([]int, len(sections))}
+	for i, section := range sections {
+		if i == len(s.blocks) {
+			s.blocks = append(s.blocks, make([]byte, 0, s.blockSize))
+		}
+		m.runs[i] = run{file: s.file, section: section, buffer: s.blocks[i][:s.blockSize]}
+		if err := m.runs[i].next(); err != nil {
+			return nil, err
+		}
+	}
+	for i := range m.losers {
+		m.losers[i] = -1
+	}
+	for i := range m.runs {
+		m.replay(i)
+	}
+	return m, nil
+}
+
+// replay lets a run, whose record is new, play against the losers on its way up.
+func (m *merger) replay(winner int) {
+	for node := (winner + len(m.runs)) / 2; node > 0; node /= 2 {
+		other := m.losers[node]
+		if other < 0 { // still being built: the second one to come this way goes on
+			m.losers[node] = winner
+			return
+		}
+		if m.runs[other].before(&m.runs[winner]) {
+			m.losers[node], winner = winner, other
+		}
+	}
+	m.losers[0] = winner
+}
+
+// next returns the run that stands at the next record, or io.EOF.
+func (m *merger) next() (*run, error) {
+	if m.started {
+		last := m.losers[0]
+		if err := m.runs[last].next(); err != nil {
+			return nil, err
+		}
+		m.replay(last)
+	}
+	m.started = true
+	if r := &m.runs[m.losers[0]]; !r.ended {
+		return r, nil
+	}
+	return nil, io.EOF
+}
+
+// run is a run that is being read, and its current record.
+type run struct {
+	key, sequence int64
+	payload       []byte
+	ended         bool
+
+	file        *os.File
+	section     section // not yet read
+	buffer      []byte
+	start, stop int // what was read and not yet handed out is buffer[start:stop]
+}
+
+func (r *run) before(other *run) bool {
+	switch {
+	case r.ended || other.ended:
+		return !r.ended
+	case r.key != other.key:
+		return r.key < other.key
+	}
+	return r.sequence < other.sequence
+}
+
+// next moves to the next record. It sets ended behind the last one.
+func (r *run) next() error {
+	if err := r.fill(maxHeader); err != nil {
+		return err
+	}
+	if r.start == r.stop {
+		r.ended, r.payload = true, nil
+		return nil
+	}
+	var sizes [3]int
+	var length uint64
+	r.key, sizes[0] = binary.Varint(r.buffer[r.start:r.stop])
+	r.sequence, sizes[1] = binary.Varint(r.buffer[r.start+max(sizes[0], 0) : r.stop])
+	length, sizes[2] = binary.Uvarint(r.buffer[r.start+max(sizes[0], 0)+max(sizes[1], 0) : r.stop])
+	if min(sizes[0], sizes[1], sizes[2]) <= 0 {
+		return errRun
+	}
+	r.start += sizes[0] + sizes[1] + sizes[2]
+	if length > uint64(r.stop-r.start)+uint64(r.section.to-r.section.from) {
+		return errRun
+	}
+	if err := r.fill(int(length)); err != nil {
+		return err
+	}
+	r.payload = r.buffer[r.start : r.start+int(length) : r.start+int(length)]
+	r.start += int(length)
+	return nil
+}
+
+// fill reads until size bytes, or all that the run still has, are in the buffer.
+func (r *run) fill(size int) error {
+	left := r.section.to - r.section.from
+	if r.stop-r.start >= size || left == 0 {
+		return nil
+	}
+	r.stop = copy(r.buffer, r.buffer[r.start:r.stop])
+	r.start = 0
+	if size > len(r.buffer) {
+		r.buffer = append(r.buffer[:r.stop], make([]byte, size-r.stop)...)
+	}
+	n, err := r.file.ReadAt(r.buffer[r.stop:min(int64(len(r.buffer)), int64(r.stop)+left)], r.section.from)
+	r.stop += n
+	r.section.from += int64(n)
+	if err == io.EOF {
+		return errRun // the file has become shorter
+	}
+	return err
+}

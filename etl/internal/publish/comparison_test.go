@@ -1,0 +1,219 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+// load publishes a generation of which each document has the same ids, each with the etag that etag returns.
+func load(t testing.TB, session *Session, of []sql.Document, ids []int64, etag func(document int, id int64) uint64) Published {
+	t.Helper()
+	run, err := session.Begin(context.Background(), Generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load, err := run.Load(context.Background(), of, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		for d := range of {
+			if err := load.Append(d, id, etag(d, id), edition(etag(d, id))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	published, err := load.Publish(context.Background(), Record{}, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return published
+}
+
+// edition is a body that says which etag it goes with.
+func edition(etag uint64) []byte { return fmt.Appendf(nil, `{"etag": %d}`, etag) }
+
+func compare(t testing.TB, database testdb.Database, rendered []sql.Document, removed func(int, int64) error) *Comparison {
+	t.Helper()
+	comparison, err := Compare(context.Background(), database.ETL, "things", rendered, removed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(comparison.Close)
+	return comparison
+}
+
+func sequence(from, to, step int64) []int64 {
+	var ids []int64
+	for id := from; id <= to; id += step {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// TestComparison renders over what is published: ids in the middle and at both ends that only one side has, more than two
+// batches of each document, one that is no longer rendered and one that was never published.
+func TestComparison(t *testing.T) {
+	database := testdb.New(t)
+	session := openThings(t, database)
+	const last = 2*fetched + 5_000
+	published := load(t, session, documents, sequence(10, last, 1), func(_ int, id int64) uint64 { return uint64(id) << 40 })
+	rendered := []sql.Document{{Name: "new", Path: "new"}, {Name: "summary", List: true}, {Name: "item"}}
+
+	var removed []string
+	comparison := compare(t, database, rendered, func(document int, id int64) error {
+		removed = append(removed, fmt.Sprintf("%d:%d", document, id))
+		return nil
+	})
+	if comparison.Version().Run != published.Run {
+		t.Errorf("compared with version %d, want %d", comparison.Version().Run, published.Run)
+	}
+	// Twice, because a pass may have to begin anew.
+	for range 2 {
+		removed = nil
+		got := map[string][]int64{}
+		// 1 to 9 and the last are new; 10, 11, 30,000 and everything above last-2 are gone; multiples of 10,000 have changed.
+		for _, id := range append(sequence(1, last-2, 1), last+100) {
+			if id == 10 || id == 11 || id == 30_000 {
+				continue
+			}
+			etag := uint64(id) << 40
+			if id%10_000 == 0 {
+				etag++
+			}
+			for d := range rendered {
+				kind, err := comparison.Compare(d, id, etag)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if kind != Unchanged {
+					key := fmt.Sprintf("%d %d", d, kind)
+					got[key] = append(got[key], id)
+				}
+			}
+		}
+		if err := comparison.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		for d := 1; d <= 2; d++ {
+			if added := got[fmt.Sprint(d, " ", Added)]; !slices.Equal(added, append(sequence(1, 9, 1), last+100)) {
+				t.Errorf("added %v", added)
+			}
+			if changed := got[fmt.Sprint(d, " ", Changed)]; !slices.Equal(changed, []int64{10_000, 20_000, 40_000}) {
+				t.Errorf("changed %v", changed)
+			}
+		}
+		slices.Sort(removed)
+		if want := []string{"1:10", "1:11", "1:30000", "1:44999", "1:45000", "2:10", "2:11", "2:30000", "2:44999", "2:45000"}; !slices.Equal(removed, want) {
+			t.Errorf("removed %v, want %v", removed, want)
+		}
+		all := int64(last - 9)
+		same := Counts{Added: 10, Changed: 3, Removed: 5, Unchanged: all - 8}
+		want := Changes{
+			Documents: []DocumentCounts{{"new", Counts{Added: all + 5}}, {"summary", same}, {"item", same}, {"parts", Counts{Removed: all}}},
+			Items:     Items{Published: all, Added: 10, Changed: 3, Removed: 5},
+		}
+		if changes := comparison.Changes(); fmt.Sprint(changes) != fmt.Sprint(want) {
+			t.Errorf("changes\n%v, want\n%v", changes, want)
+		}
+		bodies, err := comparison.Bodies(1, []int64{10_000, 5})
+		if err != nil || len(bodies) != 1 || string(bodies[10_000]) != string(edition(10_000<<40)) {
+			t.Errorf("bodies %v (%v)", bodies, err)
+		}
+		if err := comparison.Reset(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestComparisonWithNothing(t *testing.T) {
+	comparison := compare(t, testdb.New(t), documents, nil)
+	for d := range documents {
+		if kind, err := comparison.Compare(d, 7, 7); kind != Added || err != nil {
+			t.Errorf("Compare = %v, %v, want Added", kind, err)
+		}
+	}
+	if err := comparison.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if changes := comparison.Changes(); changes.Differing() != int64(len(documents)) || changes.Items != (Items{}) {
+		t.Errorf("changes %+v", changes)
+	}
+}
+
+// TestComparisonIsOfOneMoment publishes while a comparison is under way: it goes on with what it began with.
+func TestComparisonIsOfOneMoment(t *testing.T) {
+	database := testdb.New(t)
+	session := openThings(t, database)
+	ids := sequence(1, 3*fetched, 1)
+	load(t, session, documents[:1], ids, func(int, int64) uint64 { return 1 })
+	comparison := compare(t, database, documents[:1], nil)
+	for i, id := range ids {
+		if i == fetched/2 {
+			conn := testdb.Connect(t, database.ETL)
+			if _, err := conn.Exec(t.Context(), "update catalog.things_summary_g1 set etag = 2"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if kind, err := comparison.Compare(0, id, 1); kind != Unchanged || err != nil {
+			t.Fatalf("Compare(%d) = %v, %v, want Unchanged", id, kind, err)
+		}
+	}
+}
+
+func TestComparisonEndsWithItsContext(t *testing.T) {
+	database := testdb.New(t)
+	load(t, openThings(t, database), documents, []int64{1}, func(int, int64) uint64 { return 1 })
+	ctx, cancel := context.WithCancel(t.Context())
+	comparison, err := Compare(ctx, database.ETL, "things", documents, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := comparison.Compare(0, 1, 1); err == nil {
+		// What was fetched before is still there; the end is not.
+		if err := comparison.Finish(); err == nil {
+			t.Error("a comparison went on after its context had ended")
+		}
+	}
+	comparison.Close()
+	comparison.Close()
+}
+
+func openThings(t testing.TB, database testdb.Database) *Session {
+	t.Helper()
+	session, err := Open(context.Background(), database.ETL, "things", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(session.Close)
+	return session
+}
+
+// BenchmarkComparison compares documents with a published version that has them all.
+func BenchmarkComparison(b *testing.B) {
+	const rows = 50_000
+	database := testdb.New(b)
+	load(b, openThings(b, database), documents, sequence(1, rows, 1), func(_ int, id int64) uint64 { return uint64(id) })
+	b.ReportAllocs()
+	for b.Loop() {
+		comparison := compare(b, database, documents, nil)
+		for id := int64(1); id <= rows; id++ {
+			for d := range documents {
+				if kind, err := comparison.Compare(d, id, uint64(id)); kind != Unchanged || err != nil {
+					b.Fatal(kind, err)
+				}
+			}
+		}
+		if err := comparison.Finish(); err != nil {
+			b.Fatal(err)
+		}
+		comparison.Close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows*len(documents)), "ns/document")
+}

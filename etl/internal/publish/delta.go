@@ -1,0 +1,98 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+)
+
+// PublishDelta writes what is spooled into the live tables, in one transaction with the log of what stood there before and the
+// pointer row. changes is what the comparison found, which must be what is written. tables describes the documents
+// as they then are. Errors are as those of Load.Publish.
+func (r *Run) PublishDelta(ctx context.Context, spool *Spool, changes Changes, tables []Table, record Record) (Published, error) {
+	version := r.session.live
+	version.Run = r.id
+	published := Published{Run: r.id, Mode: Delta, Documents: tables}
+	return published, r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, sql.Query("etl_create_staging")); err != nil {
+			return fmt.Errorf("create the staging tables: %w", err)
+		}
+		for i, d := range version.Documents {
+			if err := copySpooled(ctx, tx, spool.staged[i], "etl_copy_staged"); err != nil {
+				return err
+			}
+			if err := copySpooled(ctx, tx, spool.removed[i], "etl_copy_removed"); err != nil {
+				return err
+			}
+			written, err := r.applyStaged(ctx, tx, version.Generation, d)
+			if err != nil {
+				return err
+			}
+			found := changes.Documents[i].Counts
+			written.Unchanged = found.Unchanged
+			if written != found {
+				return fmt.Errorf("%s would have %d documents added, %d changed and %d removed, and %d, %d and %d were found: nothing is published",
+					d.Name, written.Added, written.Changed, written.Removed, found.Added, found.Changed, found.Removed)
+			}
+		}
+		return nil
+	})
+}
+
+func copySpooled(ctx context.Context, tx pgx.Tx, spooled *spoolFile, statement string) error {
+	if spooled == nil {
+		return nil
+	}
+	var rows io.Reader
+	rows, err := spooled.reader()
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Conn().PgConn().CopyFrom(ctx, rows, sql.Query(statement)); err != nil {
+		return fmt.Errorf("stage the changed documents: %w", err)
+	}
+	return nil
+}
+
+// applyStaged writes what is staged into a table of the generation, logs what stood there, and empties the staging tables.
+func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, document sql.Document) (Counts, error) {
+	collection, name := r.session.collection, document.Name
+	table := sql.DocumentTable(collection, name, generation)
+	var counts Counts
+	if _, err := tx.Exec(ctx, sql.Query("etl_analyze_staging")); err != nil {
+		return counts, fmt.Errorf("analyse the staged documents: %w", err)
+	}
+	err := tx.QueryRow(ctx, sql.QueryFor("etl_log_staged", "table", table), collection, generation, r.id, name).Scan(&counts.Added, &counts.Changed)
+	if err != nil {
+		return counts, fmt.Errorf("log the changes of %s: %w", name, err)
+	}
+	removed, err := tx.Exec(ctx, sql.QueryFor("etl_log_removed", "table", table), collection, generation, r.id, name)
+	if err != nil {
+		return counts, fmt.Errorf("log the removals of %s: %w", name, err)
+	}
+	counts.Removed = removed.RowsAffected()
+	if counts.Differing() == 0 {
+		return counts, nil
+	}
+	for _, statement := range []string{"etl_delete_removed", "etl_upsert_staged"} {
+		if _, err := tx.Exec(ctx, sql.QueryFor(statement, "table", table)); err != nil {
+			return counts, fmt.Errorf("write the changes to %s: %w", table, err)
+		}
+	}
+	if document.List && counts.Added+counts.Removed > 0 {
+		if _, err := tx.Exec(ctx, sql.Query("etl_delete_page_anchors"), collection, generation); err != nil {
+			return counts, fmt.Errorf("remove the page anchors: %w", err)
+		}
+		if _, err := tx.Exec(ctx, sql.QueryFor("etl_insert_page_anchors", "table", table), collection, generation, sql.AnchorEvery); err != nil {
+			return counts, fmt.Errorf("make the page anchors anew: %w", err)
+		}
+	}
+	if _, err := tx.Exec(ctx, sql.Query("etl_truncate_staging")); err != nil {
+		return counts, fmt.Errorf("empty the staging tables: %w", err)
+	}
+	return counts, nil
+}

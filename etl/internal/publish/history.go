@@ -1,0 +1,60 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/goccy/go-json"
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+)
+
+// PastRun is one run in the history. What its run did not come to is nil or empty.
+type PastRun struct {
+	Run        int64           `json:"run"`
+	StartedAt  time.Time       `json:"started_at"`
+	FinishedAt *time.Time      `json:"finished_at"` // nil while it runs, or when it was killed and no run came after it
+	State      string          `json:"state"`       // running, published, unchanged or failed
+	Mode       Mode            `json:"mode"`
+	Holder     string          `json:"holder"`
+	Verdict    *string         `json:"verdict"` // of the gates: passed, accepted or failed
+	Error      *string         `json:"error"`
+	Shape      *string         `json:"shape"`     // fingerprint
+	Sources    json.RawMessage `json:"sources"`   // one object per file
+	Documents  []Table         `json:"documents"` // as published
+	Plan       *Changes        `json:"plan"`
+	Gates      json.RawMessage `json:"gates"`
+	Live       bool            `json:"live"`
+	Retained   bool            `json:"retained"` // can be returned to, or is live
+}
+
+// History returns the newest runs of a collection, the newest first. It needs no hold on it.
+func History(ctx context.Context, databaseURL, collection string, limit int) ([]PastRun, error) {
+	config, err := configure(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := connect(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	rows, err := conn.Query(ctx, sql.Query("etl_select_history"), collection, limit)
+	if err != nil {
+		return nil, migrationMissing(fmt.Errorf("read the history: %w", err))
+	}
+	runs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (PastRun, error) {
+		var r PastRun
+		var sources, gates []byte
+		err := row.Scan(&r.Run, &r.StartedAt, &r.FinishedAt, &r.State, &r.Mode, &r.Holder, &r.Verdict, &r.Error, &r.Shape,
+			&sources, &r.Documents, &r.Plan, &gates, &r.Live, &r.Retained)
+		r.Sources, r.Gates = sources, gates
+		return r, err
+	})
+	if err != nil {
+		return nil, migrationMissing(fmt.Errorf("read the history: %w", err))
+	}
+	return runs, nil
+}

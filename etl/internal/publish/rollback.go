@@ -1,0 +1,118 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+)
+
+// Retained is a version that is kept, and can be returned to.
+type Retained struct {
+	Version
+	Tables      []Table
+	Shape       string
+	PublishedAt time.Time
+}
+
+// NotRetainedError means that there is no such version to return to.
+type NotRetainedError struct {
+	Collection string
+	Run        int64 // 0 when there is none before the live one
+	Live       int64 // 0 when nothing is published
+	Retained   []Retained
+}
+
+func (e *NotRetainedError) Error() string {
+	var message strings.Builder
+	switch {
+	case e.Live == 0:
+		fmt.Fprintf(&message, "nothing is published of %s, so there is nothing to return to", e.Collection)
+		return message.String()
+	case e.Run == 0:
+		fmt.Fprintf(&message, "no version before %d, which is live, is kept of %s", e.Live, e.Collection)
+	case e.Run == e.Live:
+		fmt.Fprintf(&message, "run %d is what is live of %s", e.Run, e.Collection)
+	default:
+		fmt.Fprintf(&message, "run %d has published no version of %s that is kept", e.Run, e.Collection)
+	}
+	var others []string
+	for _, r := range e.Retained {
+		if r.Run != e.Live {
+			others = append(others, fmt.Sprintf("%d (%s)", r.Run, r.PublishedAt.Format(time.RFC3339)))
+		}
+	}
+	if len(others) == 0 {
+		message.WriteString("; there is no other. --keep says how many versions are")
+	} else {
+		message.WriteString("; --to takes one of " + strings.Join(others, ", "))
+	}
+	return message.String()
+}
+
+// Target returns the version to return to: that of a run, or for 0 the one before the live one. The error is a *NotRetainedError
+// when it is not kept.
+func (s *Session) Target(ctx context.Context, run int64) (Retained, error) {
+	rows, err := s.conn.Query(ctx, sql.Query("etl_select_retained"), s.collection)
+	if err != nil {
+		return Retained{}, migrationMissing(fmt.Errorf("list the versions that are kept: %w", err))
+	}
+	retained, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Retained, error) {
+		var r Retained
+		var shape *string
+		err := row.Scan(&r.Run, &r.Generation, &r.Documents, &r.Tables, &shape, &r.PublishedAt)
+		if shape != nil {
+			r.Shape = *shape
+		}
+		return r, err
+	})
+	if err != nil {
+		return Retained{}, migrationMissing(fmt.Errorf("list the versions that are kept: %w", err))
+	}
+	for _, r := range retained {
+		if run == 0 && r.Run < s.live.Run || run != 0 && r.Run == run && run != s.live.Run {
+			return r, nil
+		}
+	}
+	return Retained{}, &NotRetainedError{Collection: s.collection, Run: run, Live: s.live.Run, Retained: retained}
+}
+
+// PublishRollback makes a version live again that is kept: it takes back, in its tables, what later runs changed there, and moves
+// the pointer. It is logged as a change itself, so it can be taken back too. The Changes are those that were made to
+// the version's tables; errors are as those of Load.Publish.
+func (r *Run) PublishRollback(ctx context.Context, target Retained) (Published, Changes, error) {
+	version := target.Version
+	version.Run = r.id
+	published := Published{Run: r.id, Mode: Rollback, Documents: target.Tables}
+	var changes Changes
+	record := Record{Shape: target.Shape}
+	err := r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
+		changes = Changes{}
+		if _, err := tx.Exec(ctx, sql.Query("etl_create_staging")); err != nil {
+			return fmt.Errorf("create the staging tables: %w", err)
+		}
+		for _, d := range version.Documents {
+			table := sql.DocumentTable(r.session.collection, d.Name, version.Generation)
+			for _, statement := range []string{"etl_stage_undo", "etl_stage_undo_of_additions"} {
+				_, err := tx.Exec(ctx, sql.QueryFor(statement, "table", table), r.session.collection, version.Generation, d.Name, target.Run)
+				if err != nil {
+					return fmt.Errorf("stage %s as it was: %w", d.Name, err)
+				}
+			}
+			written, err := r.applyStaged(ctx, tx, version.Generation, d)
+			if err != nil {
+				return err
+			}
+			changes.Documents = append(changes.Documents, DocumentCounts{Name: d.Name, Counts: written})
+		}
+		if version.Generation == r.session.live.Generation {
+			record.Plan = changes // between two generations, it is not what a reader sees change
+		}
+		return nil
+	})
+	return published, changes, err
+}

@@ -1,0 +1,222 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+)
+
+// Mode is how a run writes.
+type Mode string
+
+// The modes, as catalog.run names them.
+const (
+	Generation Mode = "generation" // new tables beside the live ones, then a flip
+	Delta      Mode = "delta"      // one transaction in the live tables
+	Rollback   Mode = "rollback"   // return to what an earlier run had published
+)
+
+// The states in which a run ends, as catalog.run names them.
+const (
+	statePublished = "published"
+	stateUnchanged = "unchanged"
+	stateFailed    = "failed"
+)
+
+// Run is one row of the history: what is written in a session, and how that ends. It is used by one goroutine.
+type Run struct {
+	session *Session
+	id      int64
+	load    *Load // nil unless it writes a generation
+}
+
+// Record is what the history keeps of a run beside how it ended. Sources, Plan and Gates are stored as JSON, and nil
+// as nothing.
+type Record struct {
+	Sources any
+	Plan    any
+	Gates   any
+	Verdict string
+	Shape   string
+}
+
+// Published says what a run made live.
+type Published struct {
+	Run       int64
+	Mode      Mode
+	Documents []Table
+}
+
+// Table says how large a document's table is.
+type Table struct {
+	Name  string `json:"name"`
+	Rows  int64  `json:"rows"`
+	Bytes int64  `json:"bytes"` // of the rendered bodies, before Postgres stores them its own way
+}
+
+// Begin registers a run. What follows is a Publish of some kind, Unchanged, or Abort. mode is what the run is expected to do;
+// what it did is known when it is published.
+func (s *Session) Begin(ctx context.Context, mode Mode) (*Run, error) {
+	r := &Run{session: s}
+	if err := s.conn.QueryRow(ctx, sql.Query("etl_insert_run"), s.collection, mode, holderName()).Scan(&r.id); err != nil {
+		return nil, migrationMissing(fmt.Errorf("register the run: %w", err))
+	}
+	return r, nil
+}
+
+// ID returns the run's id, which becomes the data version when the run is published.
+func (r *Run) ID() int64 { return r.id }
+
+// publish makes version live in one transaction with change, if what was live when the session began still is. published
+// and record, which change may still add to, become the run's row. After an error nothing has changed, unless it is ErrOutcomeUnknown.
+func (r *Run) publish(ctx context.Context, version Version, published Published, record *Record, change func(pgx.Tx) error) error {
+	s := r.session
+	tables, err := encode(published.Documents)
+	if err != nil {
+		return err
+	}
+	endpoints, err := encode(version.Documents)
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		encoded, err := record.encode()
+		if err != nil {
+			return err
+		}
+		marked, err := tx.Exec(ctx, sql.Query("etl_finish_run"), r.id, statePublished, published.Mode, version.Generation, endpoints, tables,
+			encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape)
+		if err != nil {
+			return fmt.Errorf("mark the run published: %w", err)
+		}
+		if marked.RowsAffected() != 1 {
+			return errors.New("the run was marked failed meanwhile")
+		}
+		statement, arguments := "etl_insert_version", []any{s.collection, version.Generation, r.id, endpoints}
+		if s.live.Run != 0 {
+			statement, arguments = "etl_flip_version", append(arguments, s.live.Run)
+		}
+		flipped, err := tx.Exec(ctx, sql.Query(statement), arguments...)
+		if err != nil {
+			return fmt.Errorf("flip the pointer: %w", err)
+		}
+		if flipped.RowsAffected() != 1 {
+			return fmt.Errorf("another run published %s while this one was at work: nothing is changed", s.collection)
+		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("publish run %d: %w", r.id, err)
+		// The connection may have broken while the server was committing: the run's own row knows.
+		switch state, settleErr := r.settle(err, *record); {
+		case settleErr != nil:
+			return errors.Join(ErrOutcomeUnknown, err, settleErr)
+		case state != statePublished:
+			return err
+		}
+	}
+	s.live = version
+	s.live.Rows = 0
+	for _, t := range published.Documents {
+		s.live.Rows += t.Rows
+	}
+	// What cannot be let go now the next session lets go, or says why it cannot.
+	_ = s.retain(ctx)
+	return nil
+}
+
+// Unchanged ends a run that found nothing to publish. What is live stays so, under the version that it has.
+func (r *Run) Unchanged(ctx context.Context, record Record) error {
+	encoded, err := record.encode()
+	if err != nil {
+		return err
+	}
+	_, err = r.session.conn.Exec(ctx, sql.Query("etl_finish_run"), r.id, stateUnchanged, Delta, nil, nil, nil,
+		encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape)
+	if err != nil {
+		return fmt.Errorf("mark the run unchanged: %w", err)
+	}
+	return nil
+}
+
+// settle marks the run failed because of cause, unless it has ended already, and returns its state.
+func (r *Run) settle(cause error, record Record) (state string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
+	defer cancel()
+	encoded, err := record.encode()
+	if err != nil {
+		return "", err
+	}
+	// Twice, because a connection that was cut while it was idle shows it only when it is used.
+	for range 2 {
+		var conn *pgx.Conn
+		if conn, err = r.session.cleanUpConn(ctx); err != nil {
+			continue
+		}
+		err = conn.QueryRow(ctx, sql.Query("etl_fail_run"), r.id, cause.Error(),
+			encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape).Scan(&state)
+		if err == nil {
+			return state, nil
+		}
+	}
+	return "", fmt.Errorf("mark run %d failed: %w", r.id, err)
+}
+
+// Abort marks the run failed because of cause and drops its tables. It works after the context of the run was cancelled, and
+// does nothing to a run that is published.
+func (r *Run) Abort(cause error, record Record) error {
+	if r.load != nil {
+		r.load.abandon()
+	}
+	state, err := r.settle(cause, record)
+	if err != nil || state != stateFailed || r.load == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
+	defer cancel()
+	conn, err := r.session.cleanUpConn(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i := range r.load.documents {
+		errs = append(errs, dropTable(ctx, conn, r.load.table(i)))
+	}
+	return errors.Join(errs...)
+}
+
+// encodedRecord is a Record as parameters, nil where there is nothing.
+type encodedRecord struct {
+	sources, plan, gates, verdict, shape *string
+}
+
+func (r Record) encode() (encodedRecord, error) {
+	var e encodedRecord
+	for _, part := range []struct {
+		value any
+		text  **string
+	}{{r.Sources, &e.sources}, {r.Plan, &e.plan}, {r.Gates, &e.gates}} {
+		if part.value == nil {
+			continue
+		}
+		text, err := encode(part.value)
+		if err != nil {
+			return e, err
+		}
+		*part.text = &text
+	}
+	if r.Verdict != "" {
+		e.verdict = &r.Verdict
+	}
+	if r.Shape != "" {
+		e.shape = &r.Shape
+	}
+	return e, nil
+}

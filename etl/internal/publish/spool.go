@@ -1,0 +1,126 @@
+package publish
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Spool keeps the documents that differ from what is published until they are written: on disk, in files that no longer have
+// a name, so that nothing is left of them however the process ends. It is used by one goroutine.
+type Spool struct {
+	directory string
+	most      int64
+	rows      int64
+	staged    []*spoolFile // added and changed, by document, in the format of a binary COPY; nil while empty
+	removed   []*spoolFile // ids
+	buffer    []byte
+}
+
+type spoolFile struct {
+	file   *os.File
+	writer *bufio.Writer
+}
+
+// NewSpool returns a Spool for some kinds of documents, of which it takes at most this many in all. Its files are in a directory, "" being
+// the system's for temporary files, and take what the documents take.
+func NewSpool(directory string, documents int, most int64) *Spool {
+	return &Spool{directory: directory, most: most, staged: make([]*spoolFile, documents), removed: make([]*spoolFile, documents)}
+}
+
+// Full reports that more came than the spool takes. It then holds nothing.
+func (s *Spool) Full() bool { return s.rows > s.most }
+
+// Put adds a document that was added or changed. body is copied.
+func (s *Spool) Put(document int, id int64, etag uint64, body []byte) error {
+	if full, err := s.count(); full {
+		return err
+	}
+	s.buffer = AppendRow(s.buffer[:0], id, etag, body)
+	return s.write(s.staged, document)
+}
+
+// Remove adds a document that was removed.
+func (s *Spool) Remove(document int, id int64) error {
+	if full, err := s.count(); full {
+		return err
+	}
+	s.buffer = binary.BigEndian.AppendUint16(s.buffer[:0], 1)
+	s.buffer = binary.BigEndian.AppendUint32(s.buffer, 8)
+	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(id))
+	return s.write(s.removed, document)
+}
+
+// count counts one more document, and lets go of all when it is one too many.
+func (s *Spool) count() (full bool, err error) {
+	if s.Full() {
+		return true, nil
+	}
+	s.rows++
+	if s.Full() {
+		return true, s.Close()
+	}
+	return false, nil
+}
+
+func (s *Spool) write(files []*spoolFile, document int) error {
+	if files[document] == nil {
+		file, err := s.create()
+		if err != nil {
+			return err
+		}
+		files[document] = file
+	}
+	if _, err := files[document].writer.Write(s.buffer); err != nil {
+		return fmt.Errorf("spool changed documents: %w", err)
+	}
+	return nil
+}
+
+func (s *Spool) create() (*spoolFile, error) {
+	file, err := os.CreateTemp(s.directory, "etl-spool-*")
+	if err != nil {
+		return nil, fmt.Errorf("create a file to spool changed documents in: %w. --temp names another directory", err)
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(fmt.Errorf("spool changed documents: %w", err), file.Close())
+	}
+	f := &spoolFile{file: file, writer: bufio.NewWriterSize(file, 64<<10)}
+	_, err = f.writer.Write(AppendHeader(nil))
+	return f, err
+}
+
+// reader ends a file and returns it from its beginning.
+func (f *spoolFile) reader() (io.Reader, error) {
+	_, err := f.writer.Write(AppendTrailer(nil))
+	if err = errors.Join(err, f.writer.Flush()); err == nil {
+		_, err = f.file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the spooled documents: %w", err)
+	}
+	return bufio.NewReaderSize(f.file, 256<<10), nil
+}
+
+// Reset forgets all that was put in, so that it can be put in anew.
+func (s *Spool) Reset() error {
+	s.rows = 0
+	return s.Close()
+}
+
+// Close lets go of the files. It may be called twice.
+func (s *Spool) Close() error {
+	var errs []error
+	for _, files := range [][]*spoolFile{s.staged, s.removed} {
+		for i, f := range files {
+			if f != nil {
+				errs = append(errs, f.file.Close())
+				files[i] = nil
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"systemscale/etl/internal/document"
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/source"
+)
+
+// emit takes a rendered document, of which it may keep body only until it returns.
+type emit func(document int, id int64, etag uint64, body []byte) error
+
+// pass reads all files once, joins them and hands every document of every item to emit: in ascending order of id, and of one
+// item in the order of the shape's documents. tick is called now and then. Behind it, in.counts has the fate of every row.
+func pass(ctx context.Context, in *input, tick func(), emit emit) error {
+	var err error
+	if in.joiner, err = join.New(in.spec.Sources, in.readers); err != nil {
+		return err
+	}
+	renderers := make([]*document.Renderer, len(in.spec.Documents))
+	for i := range in.spec.Documents {
+		renderers[i] = document.New(in.spec, &in.spec.Documents[i])
+	}
+	var body []byte
+	for items := 0; ; items++ {
+		tree, err := in.joiner.Next()
+		if err == io.EOF {
+			if items == 0 {
+				return &source.FileError{File: in.spec.Sources[0].File, Message: "no row of it can be used, so there is nothing to publish"}
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i, renderer := range renderers {
+			body = renderer.Append(body[:0], tree)
+			if err := emit(i, tree.Key(), document.Etag(body), body); err != nil {
+				return err
+			}
+		}
+		// Often enough for a person and for an interrupt, seldom enough to cost nothing.
+		if items%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			tick()
+		}
+	}
+}

@@ -1,0 +1,7 @@
+-- How many documents there are of the one and of the other, how many of a sample are compared, and how many of these differ.
+select (select count(*) from :"schema".:"ours"),
+       (select count(*) from :"their schema".:"theirs"),
+       count(*),
+       count(*) filter (where ours.body is distinct from theirs.body)
+from (select id, body from :"schema".:"ours" where id % $1 = 0) ours
+full join (select id, body from :"their schema".:"theirs" where id % $1 = 0) theirs on theirs.id = ours.id

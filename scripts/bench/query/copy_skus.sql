@@ -1,0 +1,1 @@
+copy :"schema".skus (id, style_id, size, quantity) from stdin (format csv, header, null 'null')

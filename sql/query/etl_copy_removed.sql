@@ -1,0 +1,1 @@
+copy "pg_temp"."removed" ("id") from stdin (format binary)

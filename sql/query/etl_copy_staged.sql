@@ -1,0 +1,1 @@
+copy "pg_temp"."staged" ("id", "etag", "body") from stdin (format binary)

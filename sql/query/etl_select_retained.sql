@@ -1,0 +1,5 @@
+-- The versions that can be returned to, the newest first.
+select "id", "generation", "endpoints", "documents", "shape", "finished_at"
+from "catalog"."run"
+where "collection" = $1 and "generation" is not null
+order by "id" desc

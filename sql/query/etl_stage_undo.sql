@@ -1,0 +1,11 @@
+-- The oldest change after a version holds what stood there in it. What stands there again is left alone.
+insert into "pg_temp"."staged" ("id", "etag", "body")
+select u."id", u."old_etag", u."old_body"
+from (
+    select distinct on ("id") "id", "kind", "old_etag", "old_body"
+    from "catalog"."change"
+    where "collection" = $1 and "generation" = $2 and "document" = $3 and "run_id" > $4
+    order by "id", "run_id"
+) u
+left join "catalog".:"table" d on d."id" = u."id"
+where u."kind" <> 'added' and d."etag" is distinct from u."old_etag"

@@ -1,0 +1,1 @@
+truncate "pg_temp"."staged", "pg_temp"."removed"
