@@ -63,7 +63,7 @@ func (c *etlCommand) Run(ctx context.Context, stdout io.Writer) error {
 			return err
 		}
 		run, err := measure(ctx, c.program("etl"), "run", "--csv", c.csv(), "--database", c.etlURL(),
-			"--rejects", filepath.Join(c.Work, "rejects"), "--streams", strconv.Itoa(c.Streams))
+			"--rejects", filepath.Join(c.Work, "rejects"), "--streams", strconv.Itoa(c.Streams), "--mode", "generation")
 		if err != nil {
 			return err
 		}
