@@ -240,7 +240,7 @@ func TestMigrateCommand(t *testing.T) {
 }
 
 func TestHelpShowsAnExample(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"migrate", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"plan", "--help"}, {"history", "--help"}, {"rollback", "--help"}, {"migrate", "--help"}} {
 		code, stdout, stderr := etl(t.Context(), args...)
 		if code != exitOK || !strings.Contains(stdout, "Example:") || stderr != "" {
 			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)

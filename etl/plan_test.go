@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -453,5 +454,45 @@ func TestDifferences(t *testing.T) {
 	f(`"`+strings.Repeat("é", 100)+`"`, `""`, `: "`+strings.Repeat("é", 59)+`… > ""`)
 	if fields, all, err := differences([]byte(`[1,2,3,4,5,6,7,8,9,10]`), []byte(`[]`)); len(fields) != mostFields || all != 10 || err != nil {
 		t.Errorf("%d fields of %d (%v)", len(fields), all, err)
+	}
+}
+
+// TestSurveyBeginsAnew gives a survey half a pass, resets it, and gives it a whole one: it must find what it finds at once.
+func TestSurveyBeginsAnew(t *testing.T) {
+	database := testdb.New(t)
+	code, stdout, stderr := at(t, database, shopFiles(t, 120, nil), "run")
+	must(t, exitOK, code, stdout, stderr)
+	directory := shopFiles(t, 120, map[int]string{3: "three", 4: "", 110: "more"})
+	survey := func(reset bool) string {
+		t.Helper()
+		in, err := openInput(directory, filepath.Join(directory, "shop.yaml"), &countedRejects{}, acceptsNone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.close()
+		s := newSurvey(in.spec, 2)
+		s.spool = publish.NewSpool(t.TempDir(), len(in.spec.Documents), 7) // what differs, and no more
+		defer func() { _ = s.spool.Close() }()
+		if s.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", in.spec.Published(), s.removed); err != nil {
+			t.Fatal(err)
+		}
+		defer s.comparison.Close()
+		if reset {
+			for id := int64(50); id < 60; id++ {
+				if err := s.take(0, id, 1, make([]byte, 5_000)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.reset(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(pass(t.Context(), in, func() {}, s.take), s.finish()); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%+v %+v %+v %+v %+v %v", s.found, s.sums, s.tables, s.biggest, s.comparison.Changes(), s.spool.Full())
+	}
+	if got, want := survey(true), survey(false); got != want || strings.HasSuffix(want, "true") {
+		t.Errorf("after a reset\n%s, want\n%s", got, want)
 	}
 }

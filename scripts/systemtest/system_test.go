@@ -158,7 +158,7 @@ func testHopelessPrice(t *testing.T, s *stack) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := s.etl("run", "--csv", v2)
+	report := s.etl("run", "--csv", v2, "--accept", "rejects", "--accept", "removed", "--accept", "changed")
 	if !strings.Contains(report, `product.csv:12: default_price text after quote`) || !strings.Contains(report, `"default_price": 49`) {
 		t.Errorf("the row is not reported with file, line and text:\n%s", report)
 	}
@@ -217,7 +217,7 @@ func testKilledLoads(t *testing.T, s *stack) {
 	var longest time.Duration
 	for _, csv := range catalogs {
 		began := time.Now()
-		s.etl("run", "--csv", csv)
+		s.etl("run", "--csv", csv, "--accept", "removed", "--accept", "changed")
 		longest = max(longest, time.Since(began))
 		version := liveVersion(t, s)
 		for _, instance := range instances {
@@ -265,7 +265,7 @@ func testKilledLoads(t *testing.T, s *stack) {
 	}
 	const kills = 10
 	for i := range kills {
-		command := s.etlCommand("run", "--csv", catalogs[i%2])
+		command := s.etlCommand("run", "--csv", catalogs[i%2], "--accept", "changed", "--mode", []string{"delta", "generation"}[i/2%2])
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +273,7 @@ func testKilledLoads(t *testing.T, s *stack) {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	}
-	s.etl("run", "--csv", catalogs[0])
+	s.etl("run", "--csv", catalogs[0], "--accept", "changed")
 	stop()
 	readers.Wait()
 	if asked.Load() < 100 {

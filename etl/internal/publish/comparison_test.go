@@ -156,13 +156,19 @@ func TestComparisonIsOfOneMoment(t *testing.T) {
 	for i, id := range ids {
 		if i == fetched/2 {
 			conn := testdb.Connect(t, database.ETL)
-			if _, err := conn.Exec(t.Context(), "update catalog.things_summary_g1 set etag = 2"); err != nil {
+			if _, err := conn.Exec(t.Context(), "update catalog.things_summary_g1 set etag = 2, body = '{}'"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if kind, err := comparison.Compare(0, id, 1); kind != Unchanged || err != nil {
 			t.Fatalf("Compare(%d) = %v, %v, want Unchanged", id, kind, err)
 		}
+	}
+	if err := comparison.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if bodies, err := comparison.Bodies(0, []int64{7}); err != nil || string(bodies[7]) != string(edition(1)) {
+		t.Errorf("the body is %s (%v), want the one that was compared", bodies[7], err)
 	}
 }
 

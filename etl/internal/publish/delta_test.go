@@ -266,6 +266,12 @@ func TestRollback(t *testing.T) {
 			t.Errorf("back to %d:\n%s, want\n%s", to, got, looks[want])
 		}
 		looks[published.Run] = state(t, conn)
+		// What a version has in common with the one that lived in its tables last is not written again.
+		table := sql.DocumentTable("things", documents[0].Name, session.Live().Generation)
+		if n := scalar[int](t, conn, "select count(*) from catalog.change c join catalog."+table+" d using (id) where document = $1 and run_id = $2 and old_etag = etag",
+			documents[0].Name, published.Run); n != 0 {
+			t.Errorf("back to %d: %d documents were written that were so already", to, n)
+		}
 	}
 	generation(sequence(1, 250, 1), 1) // 1
 	if _, err := rollBack(t, session, 0); err == nil || !strings.Contains(err.Error(), "no version before 1") {
@@ -398,8 +404,12 @@ func TestResetBeginsALoadAnew(t *testing.T) {
 	session := openThings(t, database)
 	load := begin(t, t.Context(), session)
 	fill(t, load, 6_000)
+	former := load.ctx
 	if err := load.Reset(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if former.Err() == nil {
+		t.Error("the streams of the load that is forgotten go on")
 	}
 	// After a stream has failed, too.
 	if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
