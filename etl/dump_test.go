@@ -116,14 +116,11 @@ func openBooks(t *testing.T, ending string, text []byte, rejects source.Sink) (*
 // readBooks reads the reader of book.csv to its end.
 func readBooks(in *input) (rows int, err error) {
 	for {
-		switch _, err := in.readers[0].Next(); err {
-		case nil:
-			rows++
-		case io.EOF:
-			return rows, nil
-		default:
+		more, err := in.readers[0].Next()
+		if err != nil || !more {
 			return rows, err
 		}
+		rows++
 	}
 }
 
