@@ -91,6 +91,33 @@ func (f *dumpFile) open() (io.ReadCloser, error) {
 	return stream, nil
 }
 
+// again opens the text as open does, without any effect on position.
+func (f *dumpFile) again() (io.ReadCloser, error) {
+	other := &dumpFile{path: f.path, size: f.size}
+	return other.open()
+}
+
+// bytes opens some bytes of the text.
+func (f *dumpFile) bytes(offset, size int64) (io.ReadCloser, error) {
+	stream, err := f.again()
+	if err != nil {
+		return nil, err
+	}
+	if plain, ok := stream.(*dumpStream).text.(*rawStream); ok {
+		_, err = plain.file.Seek(offset, io.SeekStart)
+	} else {
+		_, err = io.CopyN(io.Discard, stream, offset)
+	}
+	if err != nil {
+		_ = stream.Close() // only read
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(stream, size), stream}, nil
+}
+
 // dumpStream is a dumpFile that is being read.
 type dumpStream struct {
 	dump *dumpFile

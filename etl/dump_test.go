@@ -101,12 +101,12 @@ func TestCompressedFilesGiveTheSameDocuments(t *testing.T) {
 }
 
 // openBooks opens a directory with a book.csv in the given form, and reviews beside it.
-func openBooks(t *testing.T, ending string, text []byte, rejects source.Sink) (*input, error) {
+func openBooks(t *testing.T, ending string, text []byte, rejects rejects) (*input, error) {
 	t.Helper()
 	directory := t.TempDir()
 	write(t, directory, map[string]string{"books.yaml": books, "review.csv": "id,isbn,stars\n1,7,5\n"})
 	put(t, filepath.Join(directory, "book.csv"+ending), text)
-	in, err := openInput(directory, filepath.Join(directory, "books.yaml"), rejects, acceptsNone)
+	in, err := openInput(readingOf(directory, "books.yaml", rejects))
 	if err == nil {
 		t.Cleanup(in.close)
 	}

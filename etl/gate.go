@@ -167,7 +167,7 @@ func judge(limits *limits, counts []source.Counts, changes publish.Changes, bigg
 
 	var lost int64
 	var worstShare percent
-	var losing, rejecting, short []string
+	var losing, rejecting, missing, short []string
 	fewest := int64(-1)
 	for _, c := range counts {
 		rejected := source.Sum(c.Rejected)
@@ -182,6 +182,9 @@ func judge(limits *limits, counts []source.Counts, changes publish.Changes, bigg
 		}
 		if fewest < 0 || c.Read < fewest {
 			fewest = c.Read
+		}
+		for _, column := range c.Missing {
+			missing = append(missing, c.File+" "+column)
 		}
 		if c.Read < limits.MinRows {
 			short = append(short, fmt.Sprintf("%s has %d", c.File, c.Read))
@@ -198,7 +201,8 @@ func judge(limits *limits, counts []source.Counts, changes publish.Changes, bigg
 		"%d of %d published items would be removed. Is the dump whole? If it is, raise --max-removed", items.Removed, items.Published)
 	add(gateChanged, fmt.Sprintf("%.3g%%", float64(changed)), limits.MaxChanged.String(), changed > limits.MaxChanged,
 		"%d of %d published items would change. etl plan shows how; if that is right, raise --max-changed", items.Changed, items.Published)
-	add(gateMissingColumn, "0", "0", false, "")
+	add(gateMissingColumn, count(int64(len(missing))), "0", len(missing) > 0,
+		"columns are missing and were read as null: %s", strings.Join(missing, ", "))
 	add(gateEmptyFile, count(max(fewest, 0)), count(limits.MinRows), len(short) > 0,
 		"files have too few rows: %s. Is the dump whole? If it is, lower --min-rows", strings.Join(short, ", "))
 	add(gateDocumentSize, byteSize(biggest.bytes).String(), limits.MaxDocument.String(), biggest.bytes > int64(limits.MaxDocument),

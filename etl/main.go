@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,6 +31,7 @@ type arguments struct {
 	History  historyCommand  `cmd:"" help:"List the runs of a collection."`
 	Rollback rollbackCommand `cmd:"" help:"Make an earlier version live again."`
 	Render   renderCommand   `cmd:"" help:"Join the CSV files and render the documents, without a database."`
+	Explain  explainCommand  `cmd:"" help:"Show the lines of the CSV files that an item's documents are made of."`
 	Check    checkCommand    `cmd:"" help:"Compare a shape file with the headers of the CSV files, without a database."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema up to date."`
 }
@@ -96,6 +98,9 @@ type output struct {
 type database struct {
 	URL string `name:"database" env:"DATABASE_URL" required:"" placeholder:"URL" help:"Postgres to write to, as the role systemscale_etl, such as postgres://user:password@host:5432/name."`
 }
+
+// log returns where warnings go.
+func (o *output) log() *slog.Logger { return slog.New(slog.NewTextHandler(o.stderr, nil)) }
 
 type migrateCommand struct {
 	database

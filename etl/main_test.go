@@ -80,11 +80,29 @@ func TestRunPublishesRealRows(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	const hopeless = `product.csv:12: default_price text after quote: ` + "`" + `11,"Air Minis 250","Full court support"`
-	if !strings.Contains(stdout, hopeless) || !strings.Contains(stdout, `"default_price": 49`) {
+	if !strings.Contains(stdout, "product.csv: 1 repaired: stray label") || !strings.Contains(written(t, conn, "products", "product", 11), `"default_price": "49.00"`) {
+		t.Errorf("the price behind a stray label is not repaired and counted:\n%s", stdout)
+	}
+
+	// The same row without its first quote is hopeless.
+	hopeless := t.TempDir()
+	if err := os.CopyFS(hopeless, os.DirFS("testdata/v2")); err != nil {
+		t.Fatal(err)
+	}
+	products, err := os.ReadFile("testdata/v2/product.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, hopeless, map[string]string{"product.csv": strings.Replace(string(products), `"default_price": 49`, `default_price": 49`, 1)})
+	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", hopeless, "--rejects", rejects, "--accept", "rejects")
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	const row = `11,"Air Minis 250","Full court support"`
+	if !strings.Contains(stdout, "product.csv:12: default_price bare quote: `"+row) || !strings.Contains(stdout, "features.csv: 3 rejected: orphan") {
 		t.Errorf("the hopeless price is not reported with file, line and text:\n%s", stdout)
 	}
-	if raw, err := os.ReadFile(filepath.Join(rejects, "products-2", "product.csv")); err != nil || !strings.HasPrefix(string(raw), `11,"Air Minis 250"`) {
+	if raw, err := os.ReadFile(filepath.Join(rejects, "products-3", "product.csv")); err != nil || !strings.HasPrefix(string(raw), row) {
 		t.Errorf("the rejected row is not kept: %q, %v", raw, err)
 	}
 	if written(t, conn, "products", "product", 11) != "" || !strings.Contains(written(t, conn, "products", "product", 12), `"id": 12`) {
@@ -154,7 +172,6 @@ func TestRunFails(t *testing.T) {
 		{name: "an empty file", files: map[string]string{"review.csv": ""}, code: 25, want: "review.csv: the file is empty"},
 		{name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: 24, want: `book.csv:1: the header has no column "title"`},
 		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: not even a header is there. If it is to be so, pass --accept empty-file\nreview.csv:1:"},
-		{name: "out of order", files: map[string]string{"book.csv": "isbn,title\n8,Eight\n7,Seven\n"}, code: exitFiles, want: "book.csv:3: isbn 7 stands behind isbn 8"},
 		{name: "no row that can be used", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles, want: "book.csv: no row of it can be used"},
 		{name: "a database that is away", database: "postgres://nobody:secret@127.0.0.1:1/none", code: exitDatabase, want: "connect to the database"},
 		{name: "a database URL that is none", database: "postgres://%zz", code: exitUsage, want: "postgres://user:password@host:5432/name"},
@@ -215,7 +232,10 @@ func TestRunFails(t *testing.T) {
 	t.Run("rejects that cannot be written", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		write(t, filepath.Dir(file), map[string]string{"file": ""})
-		code, _, stderr := etl(t.Context(), "run", "--csv", "testdata/v2", "--rejects", filepath.Join(file, "x"), "--database", database.ETL)
+		directory := t.TempDir()
+		write(t, directory, good)
+		write(t, directory, map[string]string{"book.csv": "isbn,title\nx,Seven\n8,Eight\n"})
+		code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--rejects", filepath.Join(file, "x"), "--database", database.ETL)
 		if code != exitUnexpected || !strings.Contains(stderr, "not a directory") {
 			t.Errorf("exit code %d, want %d; stderr %q", code, exitUnexpected, stderr)
 		}

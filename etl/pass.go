@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"systemscale/etl/internal/document"
@@ -12,13 +13,34 @@ import (
 // emit takes a rendered document, of which it may keep body only until it returns.
 type emit func(document int, id int64, etag uint64, body []byte) error
 
-// pass reads all files once, joins them and hands every document of every item to emit: in ascending order of id, and of one
+// pass reads all files, joins them and hands every document of every item to emit: in ascending order of id, and of one
 // item in the order of the shape's documents. tick is called now and then. Behind it, in.counts has the fate of every row.
-func pass(ctx context.Context, in *input, tick func(), emit emit) error {
+//
+// Files are read once, unless they turn out not to be in order: then they are sorted, restart is called, which is to forget all
+// that was emitted, and everything begins anew.
+func pass(ctx context.Context, in *input, tick func(), restart func() error, emit emit) error {
+	for attempt := 0; ; attempt++ {
+		err := passOnce(ctx, in, tick, emit)
+		var disorder *join.Disorder
+		if !errors.As(err, &disorder) || attempt > len(in.spec.Sources) {
+			return err
+		}
+		in.say.Warn("the files are read anew, in another order", "reason", disorder)
+		if err := in.arrange(ctx, disorder); err != nil {
+			return err
+		}
+		if err := restart(); err != nil {
+			return err
+		}
+	}
+}
+
+func passOnce(ctx context.Context, in *input, tick func(), emit emit) error {
 	var err error
 	if in.joiner, err = join.New(in.spec.Sources, in.readers); err != nil {
 		return err
 	}
+	in.joiner.Observe = in.observe
 	renderers := make([]*document.Renderer, len(in.spec.Documents))
 	for i := range in.spec.Documents {
 		renderers[i] = document.New(in.spec, &in.spec.Documents[i])

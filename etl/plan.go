@@ -21,7 +21,18 @@ type planning struct {
 	database
 	CSV   string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
 	Shape string `placeholder:"FILE" help:"Shape file that says what the CSV files and the documents are. Default: the built-in catalog of products."`
+	temporary
 	limits
+}
+
+// temporary is the flag of whatever may have to sort.
+type temporary struct {
+	Temp string `type:"path" placeholder:"DIR" help:"Directory for temporary files, of which none is left. Default: the system's."`
+}
+
+// reading returns how the files are to be read.
+func (p *planning) reading(out *output, rejects rejects) reading {
+	return reading{directory: p.CSV, shape: p.Shape, temp: p.Temp, rejects: rejects, accepts: p.accepts, say: out.log()}
 }
 
 type planCommand struct {
@@ -90,7 +101,7 @@ type changedSample struct {
 // showPlan makes a plan and writes it. The error tells its outcome as the exit code does.
 func showPlan(ctx context.Context, out *output, of *planning, samples int, asJSON bool) error {
 	began := time.Now()
-	in, err := openInput(of.CSV, of.Shape, &countedRejects{}, of.limits.accepts)
+	in, err := openInput(of.reading(out, &countedRejects{}))
 	if err != nil {
 		return err
 	}
@@ -102,7 +113,7 @@ func showPlan(ctx context.Context, out *output, of *planning, samples int, asJSO
 	}
 	defer survey.comparison.Close()
 	progress := newProgress(out.stderr, in.size, "compare")
-	err = pass(ctx, in, func() { progress.at(in.position()) }, survey.take)
+	err = pass(ctx, in, func() { progress.at(in.position()) }, survey.reset, survey.take)
 	progress.finish(err)
 	if err != nil {
 		return err

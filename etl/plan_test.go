@@ -191,7 +191,7 @@ func TestFilesChangeBetweenThePasses(t *testing.T) {
 	must(t, exitOK, code, stdout, stderr)
 
 	directory := shopFiles(t, 50, map[int]string{5: "five"})
-	in, err := openInput(directory, filepath.Join(directory, "shop.yaml"), &countedRejects{}, acceptsNone)
+	in, err := openInput(readingOf(directory, "shop.yaml", &countedRejects{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestFilesChangeBetweenThePasses(t *testing.T) {
 	if j.survey.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", j.documents, j.survey.removed); err != nil {
 		t.Fatal(err)
 	}
-	if err := pass(t.Context(), in, func() {}, j.survey.take); err != nil {
+	if err := pass(t.Context(), in, func() {}, j.survey.reset, j.survey.take); err != nil {
 		t.Fatal(err)
 	}
 	other := shopFiles(t, 50, map[int]string{5: "fine"})
@@ -465,7 +465,7 @@ func TestSurveyBeginsAnew(t *testing.T) {
 	directory := shopFiles(t, 120, map[int]string{3: "three", 4: "", 110: "more"})
 	survey := func(reset bool) string {
 		t.Helper()
-		in, err := openInput(directory, filepath.Join(directory, "shop.yaml"), &countedRejects{}, acceptsNone)
+		in, err := openInput(readingOf(directory, "shop.yaml", &countedRejects{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -487,7 +487,7 @@ func TestSurveyBeginsAnew(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := errors.Join(pass(t.Context(), in, func() {}, s.take), s.finish()); err != nil {
+		if err := errors.Join(pass(t.Context(), in, func() {}, s.reset, s.take), s.finish()); err != nil {
 			t.Fatal(err)
 		}
 		return fmt.Sprintf("%+v %+v %+v %+v %+v %v", s.found, s.sums, s.tables, s.biggest, s.comparison.Changes(), s.spool.Full())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,7 +17,8 @@ import (
 type renderCommand struct {
 	CSV   string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
 	Shape string `placeholder:"FILE" help:"Shape file. Default: the built-in catalog of products."`
-	Out   string `placeholder:"DIR" help:"Directory to write one file for each document into, in the format of a binary COPY. Default: nothing is written."`
+	temporary
+	Out string `placeholder:"DIR" help:"Directory to write one file for each document into, in the format of a binary COPY. Default: nothing is written."`
 }
 
 func (c *renderCommand) Help() string {
@@ -33,7 +35,7 @@ Example:
 func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	began := time.Now()
 	rejects := &countedRejects{}
-	in, err := openInput(c.CSV, c.Shape, rejects, acceptsNone)
+	in, err := openInput(reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: rejects, accepts: acceptsNone, say: out.log()})
 	if err != nil {
 		return err
 	}
@@ -51,8 +53,19 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 		}
 	}
 	rendered := make([]publish.Table, len(spec.Documents))
+	restart := func() error {
+		clear(rendered)
+		for _, w := range writers {
+			if w != nil {
+				if err := w.reset(); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
 	progress := newProgress(out.stderr, in.size, "render")
-	err = pass(ctx, in, func() { progress.at(in.position()) }, func(document int, id int64, etag uint64, body []byte) error {
+	err = pass(ctx, in, func() { progress.at(in.position()) }, restart, func(document int, id int64, etag uint64, body []byte) error {
 		rendered[document].Rows++
 		rendered[document].Bytes += int64(len(body))
 		if w := writers[document]; w != nil {
@@ -98,6 +111,11 @@ func (c *countedRejects) Reject(source.Reject) error {
 	return nil
 }
 
+func (c *countedRejects) Reset() error {
+	c.count = 0
+	return nil
+}
+
 // copyFile is a file in the format of a binary COPY.
 type copyFile struct {
 	file   *os.File
@@ -111,8 +129,19 @@ func createCopyFile(path string) (*copyFile, error) {
 		return nil, err
 	}
 	c := &copyFile{file: file, writer: bufio.NewWriterSize(file, 1<<20)}
-	_, err = c.writer.Write(publish.AppendHeader(nil))
-	return c, err
+	return c, c.begin()
+}
+
+func (c *copyFile) begin() error {
+	_, err := c.writer.Write(publish.AppendHeader(nil))
+	return err
+}
+
+// reset forgets what was written.
+func (c *copyFile) reset() error {
+	c.writer.Reset(c.file)
+	_, err := c.file.Seek(0, io.SeekStart)
+	return errors.Join(err, c.file.Truncate(0), c.begin())
 }
 
 func (c *copyFile) row(id int64, etag uint64, body []byte) error {

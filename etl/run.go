@@ -24,7 +24,6 @@ type runCommand struct {
 	retention
 	Rejects    string  `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a directory of its own. Default: ${default}."`
 	Streams    int     `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
-	Temp       string  `type:"path" placeholder:"DIR" help:"Directory for temporary files, of which none is left. Default: the system's."`
 	Mode       string  `default:"auto" enum:"auto,delta,generation" help:"How to write: delta (the changed documents, in one transaction), generation (everything, beside what is live, then a flip), or auto, the cheaper of the two. Default: ${default}."`
 	DeltaLimit percent `default:"10%" placeholder:"PERCENT" help:"With --mode auto, the largest share of the documents that is written as a delta. Default: ${default}."`
 	DryRun     bool    `help:"Only show what etl plan would, and write nothing."`
@@ -59,7 +58,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	}
 	began := time.Now()
 	rejects := &source.RejectFiles{}
-	in, err := openInput(c.CSV, c.Shape, rejects, c.limits.accepts)
+	in, err := openInput(c.reading(out, rejects))
 	if err != nil {
 		return err
 	}
@@ -132,7 +131,8 @@ func (j *job) write(ctx context.Context) (published publish.Published, err error
 		if err != nil {
 			return published, ofDatabase(err)
 		}
-		err = j.pass(ctx, "load", func(document int, id int64, etag uint64, body []byte) error {
+		restart := func() error { return errors.Join(j.survey.reset(), ofDatabase(load.Reset(ctx))) }
+		err = j.pass(ctx, "load", restart, func(document int, id int64, etag uint64, body []byte) error {
 			if err := j.survey.take(document, id, etag, body); err != nil {
 				return err
 			}
@@ -152,7 +152,7 @@ func (j *job) write(ctx context.Context) (published publish.Published, err error
 	spool := publish.NewSpool(j.Temp, len(j.documents), most)
 	defer func() { err = errors.Join(err, spool.Close()) }()
 	j.survey.spool = spool
-	if err := j.pass(ctx, "compare", j.survey.take); err != nil {
+	if err := j.pass(ctx, "compare", j.survey.reset, j.survey.take); err != nil {
 		return published, err
 	}
 	changes := j.survey.comparison.Changes()
@@ -168,9 +168,9 @@ func (j *job) write(ctx context.Context) (published publish.Published, err error
 }
 
 // pass passes over the files once, and asks the gates.
-func (j *job) pass(ctx context.Context, what string, emit emit) error {
+func (j *job) pass(ctx context.Context, what string, restart func() error, emit emit) error {
 	j.progress = newProgress(j.out.stderr, j.in.size, what)
-	err := pass(ctx, j.in, func() { j.progress.at(j.in.position()) }, emit)
+	err := pass(ctx, j.in, func() { j.progress.at(j.in.position()) }, restart, emit)
 	j.progress.finish(err)
 	if err != nil {
 		return err
@@ -195,7 +195,7 @@ func (j *job) pass(ctx context.Context, what string, emit emit) error {
 // first pass found.
 func (j *job) loadAgain(ctx context.Context) (publish.Published, error) {
 	j.survey.comparison.Close()
-	again, err := openInput(j.CSV, j.Shape, &countedRejects{}, j.limits.accepts)
+	again, err := j.in.again(ctx)
 	if err != nil {
 		return publish.Published{}, err
 	}
@@ -206,7 +206,8 @@ func (j *job) loadAgain(ctx context.Context) (publish.Published, error) {
 	}
 	sums := make([]checksum, len(j.documents))
 	j.progress = newProgress(j.out.stderr, again.size, "load")
-	err = pass(ctx, again, func() { j.progress.at(again.position()) }, func(document int, id int64, etag uint64, body []byte) error {
+	// Arranged as it is, what is read again cannot turn out unsorted, unless it changed.
+	err = passOnce(ctx, again, func() { j.progress.at(again.position()) }, func(document int, id int64, etag uint64, body []byte) error {
 		sums[document].add(id, etag)
 		return ofDatabase(load.Append(document, id, etag, body))
 	})

@@ -41,6 +41,7 @@ type input struct {
 	more   bool // the last of rows is read and not yet placed; false at the end of the file
 
 	byItem        bool // rows say which item they belong to
+	keysChecked   bool // no key comes twice
 	childrenFound bool // by item, so the keys need not ascend from item to item
 
 	highestOn    int64 // parent's key seen so far, to tell an orphan from a file out of order
@@ -61,7 +62,7 @@ func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
 		in.reader, in.spec, in.level = readers[i], &sources[i], &j.tree.levels[i]
 		in.rows = in.level.rows
 		in.highestOn, in.highestKey = math.MinInt64, math.MinInt64
-		in.byItem = in.reader.ByItem()
+		in.byItem, in.keysChecked = in.reader.ByItem(), in.reader.KeysChecked()
 		in.childrenFound = i > 0
 		for _, child := range in.spec.Children {
 			in.childrenFound = in.childrenFound && readers[child].ByItem()
@@ -184,7 +185,10 @@ func (j *Joiner) children(i int, on int64, parentRow int32) error {
 	from := in.level.size
 	for in.more && in.rows.LastOn() == on {
 		key := in.rows.LastKey()
-		found, full := in.seen.add(key)
+		found, full := false, false
+		if !in.keysChecked {
+			found, full = in.seen.add(key)
+		}
 		if found {
 			if err := in.reject(source.DuplicateKey, in.spec.Key); err != nil {
 				return err

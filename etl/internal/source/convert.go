@@ -29,8 +29,8 @@ func (r *Reader) convert() (Reason, int) {
 	}
 	fields := r.scanner.Fields()
 	last := &fields[len(fields)-1]
-	if last.Damage == csvscan.Unclosed && (len(fields) != r.width || !r.dialect.CloseQuotes || !r.scanner.Ended()) {
-		if !r.scanner.Ended() {
+	if last.Damage == csvscan.Unclosed && (len(fields) != r.width || !r.dialect.CloseQuotes || !r.ended()) {
+		if !r.ended() {
 			return Truncated, -1
 		}
 		return UnclosedQuote, r.columnOf(len(fields) - 1)

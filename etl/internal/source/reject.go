@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"unicode/utf8"
@@ -20,6 +21,9 @@ type Reject struct {
 	Column string // the column at fault, or empty
 	Reason Reason
 	Raw    []byte // the line as it stands in the file, valid only during the call; of a line too long its beginning
+
+	// Whole opens all of a line too long with its line end, if there is one. It is nil of others, and valid only during the call.
+	Whole func() (io.ReadCloser, error)
 }
 
 // Sink takes rejects.
@@ -39,6 +43,8 @@ type RejectFiles struct {
 	raw   map[string]*bufio.Writer
 	files []*os.File
 	first []string
+
+	written map[string]struct{} // names of the files
 }
 
 // First returns a line for each of the first rejects: file, line, column, reason and text.
@@ -51,6 +57,7 @@ type rejectLine struct {
 	Offset    int64  `json:"offset"`
 	Column    string `json:"column,omitempty"`
 	Reason    Reason `json:"reason"`
+	Cut       bool   `json:"cut,omitempty"` // the row is the beginning of a line too long; the file beside has all of it
 	Row       string `json:"row,omitempty"`
 	RowBase64 string `json:"row_base64,omitempty"`
 }
@@ -76,10 +83,14 @@ func (f *RejectFiles) Reject(reject Reject) error {
 		raw, f.raw[reject.File] = created, created
 	}
 	line := rejectLine{File: reject.File, Line: reject.Line, Offset: reject.Offset, Column: reject.Column, Reason: reject.Reason}
-	if utf8.Valid(reject.Raw) {
-		line.Row = string(reject.Raw)
+	row := reject.Raw
+	if line.Cut = reject.Whole != nil; line.Cut {
+		row = row[:min(len(row), shownOfLong)]
+	}
+	if utf8.Valid(row) {
+		line.Row = string(row)
 	} else {
-		line.RowBase64 = base64.StdEncoding.EncodeToString(reject.Raw)
+		line.RowBase64 = base64.StdEncoding.EncodeToString(row)
 	}
 	encoded, err := json.MarshalWithOption(line, json.DisableHTMLEscape())
 	if err != nil {
@@ -89,8 +100,51 @@ func (f *RejectFiles) Reject(reject Reject) error {
 		f.first = append(f.first, show(reject))
 	}
 	_, logErr := f.log.Write(append(encoded, '\n'))
-	_, rawErr := raw.Write(append(reject.Raw[:len(reject.Raw):len(reject.Raw)], '\n'))
-	return errors.Join(logErr, rawErr)
+	return errors.Join(logErr, writeRaw(raw, reject))
+}
+
+// shownOfLong is how much rejects.ndjson has of a line too long, in bytes.
+const shownOfLong = 1 << 10
+
+// writeRaw writes the row as it stands in the file, whole, and a line feed.
+func writeRaw(w *bufio.Writer, reject Reject) error {
+	if reject.Whole == nil {
+		_, err := w.Write(append(reject.Raw[:len(reject.Raw):len(reject.Raw)], '\n'))
+		return err
+	}
+	line, err := reject.Whole()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = line.Close() }() // only read
+	last := lastByte{w: w}
+	if _, err := io.Copy(&last, line); err != nil || last.byte == '\n' {
+		return err
+	}
+	return w.WriteByte('\n')
+}
+
+// lastByte remembers the last byte that was written through it.
+type lastByte struct {
+	w    io.Writer
+	byte byte
+}
+
+func (l *lastByte) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		l.byte = p[len(p)-1]
+	}
+	return l.w.Write(p)
+}
+
+// Reset removes what was written, because the files are read anew.
+func (f *RejectFiles) Reset() error {
+	errs := []error{f.Close()}
+	for name := range f.written {
+		errs = append(errs, os.Remove(filepath.Join(f.Directory, name)))
+	}
+	f.written, f.first = nil, nil
+	return errors.Join(errs...)
 }
 
 func show(reject Reject) string {
@@ -107,6 +161,10 @@ func (f *RejectFiles) create(name string) (*bufio.Writer, error) {
 		return nil, err
 	}
 	f.files = append(f.files, file)
+	if f.written == nil {
+		f.written = map[string]struct{}{}
+	}
+	f.written[name] = struct{}{}
 	return bufio.NewWriterSize(file, 64<<10), nil
 }
 

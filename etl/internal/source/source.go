@@ -46,6 +46,7 @@ type Counts struct {
 	File        string           `json:"file"`
 	Bytes       int64            `json:"bytes"`
 	Fingerprint string           `json:"fingerprint,omitempty"` // xxh3 with 64 bits, in hexadecimal, of the bytes
+	Missing     []string         `json:"missing,omitempty"`     // declared columns that the header lacks, which are read as null
 	Read        int64            `json:"read"`
 	Used        int64            `json:"used"`
 	Filtered    map[string]int64 `json:"filtered,omitempty"` // by the filter's name
@@ -100,10 +101,29 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
 }
 
+// Origin is where a record stood in its file.
+type Origin struct {
+	Line   int64
+	Offset int64
+	Size   int64 // in bytes, with its line end
+	Ended  bool  // in a line feed
+	Item   int64 // the key of the item that it belongs to
+}
+
+// Origins says of an input whose records are in another order than in their file where each came from.
+type Origins interface {
+	Next() Origin // of the record that is read next, the header included
+	ByItem() bool // Item means something
+	Total() (bytes int64, fingerprint uint64)
+}
+
 // Options are what NewReader can do without. The zero value is strict.
 type Options struct {
-	MissingColumns bool // a column that the header lacks is read as null, unless it is a key
-	NoHeader       bool // a file without any byte is read as one without rows
+	Origins        Origins                                         // nil for a file as it is
+	Duplicates     map[int64]struct{}                              // lines whose keys stand on an earlier line; nil when nobody has looked for them
+	Whole          func(offset, size int64) (io.ReadCloser, error) // reads bytes of the file once more
+	MissingColumns bool                                            // a column that the header lacks is read as null, unless it is a key
+	NoHeader       bool                                            // a file without any byte is read as one without rows
 }
 
 // Reader reads one CSV. It is used by one goroutine.
@@ -120,7 +140,8 @@ type Reader struct {
 	columns   []column // as in spec
 	fields    []field  // as in the header, for decode; nil when it may not be used
 	delimiter byte
-	absent    []int // cells of columns that the header lacks
+	missing   []string // columns
+	absent    []int    // cells of columns that the header lacks
 	filters   []filter
 	filtered  []int64 // by filter
 	repaired  []int64 // by repair
@@ -130,8 +151,9 @@ type Reader struct {
 	used      int64 // without the rows that are not released
 
 	rows      Rows
-	shift     int64 // from a decoded record's position to its offset in the file
-	converted bool  // that record is one that Scan has cut
+	origin    Origin // of the record that Scan has cut, when the options have Origins
+	shift     int64  // from a decoded record's position to its offset in the file
+	converted bool   // that record is one that Scan has cut
 	values    []value
 	applied   []int  // the repairs that the row at hand needed
 	scratch   []byte // its repaired texts
@@ -195,7 +217,9 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	if err := r.header(); err != nil {
 		return nil, err
 	}
-	r.fields = r.plan()
+	if r.width > 0 && options.Origins == nil && options.Duplicates == nil {
+		r.fields = r.plan()
+	}
 	r.scanner.Hold(r.scanner.Position())
 	r.rows.held, r.rows.origin = r.scanner.Held()
 	return r, nil
@@ -211,6 +235,9 @@ func (r *Reader) header() error {
 		}
 		return &FileError{Kind: Empty, File: r.spec.File, Message: "the file is empty: not even a header is there"}
 	}
+	if r.options.Origins != nil {
+		r.origin = r.options.Origins.Next()
+	}
 	names := make([]string, 0, 16)
 	for _, field := range r.scanner.Fields() {
 		names = append(names, string(field.Text))
@@ -221,6 +248,7 @@ func (r *Reader) header() error {
 		place := slices.Index(r.spec.Rendered, i)
 		r.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place}
 		if at < 0 && r.options.MissingColumns && i != r.spec.Key && i != r.spec.On {
+			r.missing = append(r.missing, declared.Name)
 			if place >= 0 {
 				r.absent = append(r.absent, place)
 			}
@@ -236,6 +264,9 @@ func (r *Reader) header() error {
 	}
 	return nil
 }
+
+// Missing returns the declared columns that the header lacks.
+func (r *Reader) Missing() []string { return r.missing }
 
 // Rows returns the rows that Next has read and Release has not released. It is the same for the Reader's whole life.
 func (r *Reader) Rows() *Rows { return &r.rows }
@@ -287,11 +318,17 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 		return false, false, nil
 	}
 	r.read++
+	if r.options.Origins != nil {
+		r.origin = r.options.Origins.Next()
+	}
 	if reason, column := r.convert(); reason != "" {
 		return false, true, r.reject(reason, column)
 	}
 	if r.drop() {
 		return false, true, nil
+	}
+	if _, found := r.options.Duplicates[r.Line()]; found {
+		return false, true, r.reject(DuplicateKey, r.spec.Key)
 	}
 	r.rows.start[r.rows.ahead] = position
 	r.rows.ahead++
@@ -329,28 +366,59 @@ func (r *Reader) Raw() []byte {
 
 // offset returns where the record that Next read last begins in the file.
 func (r *Reader) offset() int64 {
-	if r.converted {
+	switch {
+	case r.options.Origins != nil:
+		return r.origin.Offset
+	case r.converted:
 		return r.scanner.Offset()
 	}
 	return r.rows.start[r.rows.end-1] + r.shift
 }
 
+// size returns how many bytes the record that Next read last has in the file, with its line end.
+func (r *Reader) size() int64 {
+	switch {
+	case r.options.Origins != nil:
+		return r.origin.Size
+	case r.converted:
+		return r.scanner.BytesRead() - r.scanner.Offset()
+	}
+	return int64(len(r.Raw())) + 1
+}
+
+// ended reports whether the record that Scan has cut ended in a line feed.
+func (r *Reader) ended() bool {
+	if r.options.Origins != nil {
+		return r.origin.Ended
+	}
+	return r.scanner.Ended()
+}
+
+// KeysChecked reports whether rows whose keys the file has had already are rejected by the Reader.
+func (r *Reader) KeysChecked() bool { return r.options.Duplicates != nil }
+
 // ByItem reports whether Item says which item a row belongs to.
-func (r *Reader) ByItem() bool { return false }
+func (r *Reader) ByItem() bool { return r.options.Origins != nil && r.options.Origins.ByItem() }
 
 // Item returns the key of the item that the row which Next read last belongs to.
-func (r *Reader) Item() int64 { return 0 }
+func (r *Reader) Item() int64 { return r.origin.Item }
 
-// Line returns the line number of the row that Next read last.
-func (r *Reader) Line() int64 { return r.scanner.Line() - int64(r.rows.ahead-r.rows.end) }
-
-// BytesRead returns how far into the file the reader is.
-func (r *Reader) BytesRead() int64 { return r.scanner.BytesRead() }
+// Line returns the line number of the record that Next read last.
+func (r *Reader) Line() int64 {
+	if r.options.Origins != nil {
+		return r.origin.Line
+	}
+	return r.scanner.Line() - int64(r.rows.ahead-r.rows.end)
+}
 
 // Counts returns what became of the rows so far.
 func (r *Reader) Counts() Counts {
+	bytes, fingerprint := r.scanner.BytesRead(), r.input.hash.Sum64()
+	if r.options.Origins != nil {
+		bytes, fingerprint = r.options.Origins.Total()
+	}
 	counts := Counts{
-		File: r.spec.File, Bytes: r.scanner.BytesRead(), Fingerprint: fmt.Sprintf("%016x", r.input.hash.Sum64()), Read: r.read - int64(r.rows.ahead-r.rows.end), Used: r.used,
+		File: r.spec.File, Bytes: bytes, Fingerprint: fmt.Sprintf("%016x", fingerprint), Missing: r.missing, Read: r.read - int64(r.rows.ahead-r.rows.end), Used: r.used,
 		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
 	}
 	for i, n := range r.filtered {
@@ -386,6 +454,9 @@ func (r *Reader) reject(reason Reason, column int) error {
 	}
 	if column >= 0 {
 		reject.Column = r.spec.Columns[column].Name
+	}
+	if reason == LineTooLong && r.options.Whole != nil {
+		reject.Whole = func() (io.ReadCloser, error) { return r.options.Whole(reject.Offset, r.size()) }
 	}
 	if err := r.rejects.Reject(reject); err != nil {
 		return fmt.Errorf("write the reject of %s:%d: %w", r.spec.File, reject.Line, err)
