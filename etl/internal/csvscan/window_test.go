@@ -126,6 +126,9 @@ func FuzzWindow(f *testing.F) {
 	f.Add([]byte("\xef\xbb\xbfa\n\n\nbcd\r\n"), []byte{1, 2, 3, 4, 5})
 	f.Add([]byte(strings.Repeat("12345678,abc\n", 20)), []byte{3, 0, 0, 0, 7, 0, 1, 1, 1, 11, 0, 5, 0, 0, 2})
 	f.Fuzz(func(t *testing.T, in, plan []byte) {
+		if len(in) > 4<<10 {
+			return // every step compares the whole Window
+		}
 		size := 1
 		if len(plan) > 0 {
 			size += int(plan[0])

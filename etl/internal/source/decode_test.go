@@ -245,6 +245,9 @@ func FuzzDecodeAgainstConvert(f *testing.F) {
 		f.Add([]byte(strings.ReplaceAll(rows, ",", string(d.Delimiter))), byte(number), []byte{3, 0, 15, 1})
 	}
 	f.Fuzz(func(t *testing.T, rows []byte, number byte, plan []byte) {
+		if len(rows) > 4<<10 {
+			return // every step compares all rows that are held
+		}
 		d := &all[int(number)%len(all)]
 		in := append([]byte(strings.Join(wideFields, string(d.Delimiter))+"\n"), rows...)
 		if d.Delimiter == 'l' { // which is in names of the header
