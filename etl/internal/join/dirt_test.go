@@ -221,6 +221,7 @@ func TestKeySetAgainstMap(t *testing.T) {
 		"around zero":     func() int64 { return random.Int64N(2_000) - 1_000 },
 		"around a piece":  func() int64 { return 1<<16 - 50 + random.Int64N(100) },
 		"pieces in turns": func() int64 { return random.Int64N(5)<<16 | random.Int64N(64) },
+		"far pieces":      func() int64 { return random.Int64N(5)<<24 | random.Int64N(64) },
 		"negative pieces": func() int64 { return -(random.Int64N(5) << 16) - random.Int64N(64) },
 		"the limits": func() int64 {
 			return []int64{math.MinInt64, math.MaxInt64}[random.IntN(2)] ^ random.Int64N(40)
