@@ -190,7 +190,8 @@ func wide() *shape.Source {
 		Repairs: []shape.Repair{
 			{Name: "uhttps", Column: 5, Prefix: "uhttps://", With: "https://"},
 			{Name: "stray label", Column: 3, Prefix: `"price":`},
-			{Name: "number sign", Column: 8, Prefix: "#"},
+			{Name: "number sign", Column: 6, Prefix: "#"},
+			{Name: "double nine", Column: 6, Prefix: "99"},
 		},
 		Filters: []shape.Filter{
 			{Name: "no parent", Column: 1, Drop: "0"},
@@ -261,7 +262,7 @@ func FuzzDecodeAgainstConvert(f *testing.F) {
 // FuzzDecodeAgainstConvert does.
 func TestDecodeAgainstConvert(t *testing.T) {
 	ints := []string{"1", "23", "1234567", "12345678", "123456789", "123456789012345", "1234567890123456", "9223372036854775807", "007", "0", "-0", "-5",
-		`"77"`, ` 5`, `5 `, `" 5"`, `"5`, "7", `"7"`, "11", "12", "#11", "#3", "null", "x", "", "+1", "1.0", "１"}
+		`"77"`, ` 5`, `5 `, `" 5"`, `"5`, "7", `"7"`, "11", "12", "#11", "#3", "993", "99", "null", "x", "", "+1", "1.0", "１"}
 	moneys := []string{"1", "140", "0", "0.00", "12.34", "12.3", "12.345", "123456789012345.00", "1234567890123456", "-1.50", "01", `"12"`, `"12.50"`, " 3", "3 ", "null",
 		`"price": 49`, `"price":49.5`, `"price":x`, `"price" 49`, ".5", "5.", "1.2.3", "1e3", "92233720368547758"}
 	flags := []string{"0", "1", "true", "false", `"0"`, `"true"`, " 1", "null", "2", "10", ""}
@@ -272,7 +273,7 @@ func TestDecodeAgainstConvert(t *testing.T) {
 	pools := [][]string{ints, ints, words, moneys, flags, words, ints, words, ints}
 	good := []string{"5", "6", `"a"`, "12", "1", "u", "8", `"e"`, "9"}
 	all := dialects()
-	for round := range 600 {
+	for range 600 {
 		d := &all[random.IntN(len(all))]
 		in := []byte(strings.Join(wideFields, string(d.Delimiter)) + "\n")
 		if d.Delimiter == 'l' {
@@ -305,9 +306,48 @@ func TestDecodeAgainstConvert(t *testing.T) {
 			plan[i] = byte(random.IntN(256))
 		}
 		newTwins(t, in, plan, wide(), d, Options{MissingColumns: true}).run(plan)
-		if t.Failed() {
-			t.Fatalf("round %d", round)
+	}
+}
+
+// TestManyRowsAgainstConvert reads so many rows, with long texts that are repaired, that released ones make room and texts move.
+func TestManyRowsAgainstConvert(t *testing.T) {
+	random := rand.New(rand.NewPCG(15, 16))
+	var in bytes.Buffer
+	in.WriteString(strings.Join(wideFields, ",") + "\n")
+	for id := range 2_500 {
+		fmt.Fprintf(&in, "%d,2,\"a\",%d,1,%s//%d,8,,9\n", id+1, id, []string{"https:", "uhttps:"}[random.IntN(2)], random.Int64())
+		if id%400 == 0 {
+			fmt.Fprintf(&in, "%d,2,\"a\"\"%s\",%d,1,u,8,,9\n", id+1, strings.Repeat("long ", 4_000), id)
 		}
+	}
+	for name, plan := range map[string][]byte{
+		"released at once":    {4},
+		"released and placed": {4, 8},
+		"in items of three":   {0, 0, 4},
+		"rejected":            {0, 4, 0, 3, 8, 0, 4, 12},
+		"seldom":              append(make([]byte, 250), 4, 0, 8),
+	} {
+		t.Run(name, func(t *testing.T) {
+			newTwins(t, in.Bytes(), nil, wide(), dialect, Options{MissingColumns: true}).run(plan)
+		})
+	}
+}
+
+// TestOffsetsBehindALongLine rejects rows that are decoded behind a line whose bytes do not all go through the buffer.
+func TestOffsetsBehindALongLine(t *testing.T) {
+	in := header + "1,2,a,3,1,u\n" + strings.Repeat("x", 4*csvscan.MaxLine) + "\n2,2,a,3,1,u\n3,2,a,3,1,u\n"
+	w := newTwins(t, []byte(in), nil, itemSpec(), dialect, Options{})
+	w.in = nil // too much to show
+	for w.next() {
+		w.reject()
+	}
+	var got []int64
+	for _, reject := range w.sinks[0].rejects {
+		got = append(got, reject.Offset)
+	}
+	first := int64(len(header))
+	if want := []int64{first, first + 12, int64(len(in) - 24), int64(len(in) - 12)}; !reflect.DeepEqual(got, want) {
+		t.Errorf("rejects at bytes %d, want %d", got, want)
 	}
 }
 
