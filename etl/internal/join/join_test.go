@@ -34,8 +34,8 @@ func (s *sink) Reject(r source.Reject) error {
 	return nil
 }
 
-// joinFiles joins the five files, given without their headers, and returns every tree as text.
-func joinFiles(t testing.TB, files map[string]string) (trees, rejects []string, err error) {
+// joinFiles joins the files of a shape, given without their headers, and returns every tree as text.
+func joinFiles(t testing.TB, spec string, files map[string]string) (trees, rejects []string, err error) {
 	t.Helper()
 	parsed, err := shape.Parse("test.yaml", []byte(spec))
 	if err != nil {
@@ -148,7 +148,7 @@ func TestNext(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			trees, rejects, err := joinFiles(t, c.files)
+			trees, rejects, err := joinFiles(t, spec, c.files)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,7 +177,7 @@ func TestNextStopsAtAFileOutOfOrder(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, _, err := joinFiles(t, c.files)
+			_, _, err := joinFiles(t, spec, c.files)
 			var mistake *source.FileError
 			if !errors.As(err, &mistake) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("joined with %v, want a FileError with %q", err, c.want)
@@ -201,7 +201,7 @@ func TestNextAgainstNestedLoops(t *testing.T) {
 				}
 			}
 		}
-		trees, rejects, err := joinFiles(t, files)
+		trees, rejects, err := joinFiles(t, spec, files)
 		if err != nil {
 			t.Fatalf("round %d: %v\n%v", round, err, files)
 		}

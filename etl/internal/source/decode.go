@@ -59,11 +59,11 @@ type field struct {
 
 // plan returns how decode is to read the records, or nil when the dialect has something in it that decode would misread.
 func (r *Reader) plan() []field {
-	if d := r.dialect.Delimiter; d >= '0' && d <= '9' || d == '.' || d == '-' || d >= utf8.RuneSelf {
+	if d := r.dialect.Delimiter; d >= '0' && d <= '9' || d == '.' || d == '-' || d >= utf8.RuneSelf || d <= ' ' && d != '\t' {
 		return nil
 	}
-	if len(r.null) > 0 && (r.null[0] < 'A' || len(r.null) > 16) {
-		return nil // it may look like a number, or a quote
+	if len(r.null) > 0 && (r.null[0] < 'A' || len(r.null) > 16 || bytes.IndexByte(r.null, r.delimiter) >= 0 || bytes.ContainsAny(r.null, " \t\r\n\"")) {
+		return nil // it may look like a number or a quote, or no field can read so
 	}
 	fields := make([]field, r.width)
 	for i := range fields {
