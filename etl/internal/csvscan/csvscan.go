@@ -123,8 +123,8 @@ func (s *Scanner) Scan() bool {
 // Window returns what was read and not yet handed out, followed by Slack zeros. It is valid until the next call to Scan.
 func (s *Scanner) Window() []byte { return s.buffer[s.start : s.end+Slack] }
 
-// Position returns the position of the Window's first byte. Positions count the bytes that go through the buffer: all but
-// those of over-long lines.
+// Position returns the position of the Window's first byte. Positions count the bytes that stay in the buffer: of an
+// over-long line its beginning.
 func (s *Scanner) Position() int64 { return s.origin + int64(s.start) }
 
 // Take hands out the first size bytes of the Window, which are so many lines with their line feeds, in place of Scan. Of these
@@ -258,16 +258,17 @@ func (s *Scanner) fill(from int) {
 	if s.end == len(s.buffer)-Slack {
 		s.buffer = append(s.buffer, make([]byte, len(s.buffer)-Slack)...)
 	}
-	for range 100 {
-		n, err := s.reader.Read(s.buffer[s.end : len(s.buffer)-Slack])
-		s.end += n
-		s.readErr = err
-		if n > 0 || err != nil {
-			clear(s.buffer[s.end : s.end+Slack])
-			return
+	n := 0
+	s.readErr = nil
+	for tries := 0; n == 0 && s.readErr == nil; tries++ {
+		if tries == 100 {
+			s.readErr = io.ErrNoProgress
+			break
 		}
+		n, s.readErr = s.reader.Read(s.buffer[s.end : len(s.buffer)-Slack])
 	}
-	s.readErr = io.ErrNoProgress
+	s.end += n
+	clear(s.buffer[s.end : s.end+Slack])
 }
 
 // cut fills s.fields from line. The fields are written where they stay: they are what moves most often in a scan.
