@@ -44,7 +44,7 @@ func (c *apiCommand) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "load the catalog")
-	if _, err := measure(ctx, c.program("etl"), "run", "--csv", c.csv(), "--database", c.etlURL(), "--rejects", filepath.Join(c.Work, "rejects")); err != nil {
+	if _, err := measure(ctx, c.program("etl"), "run", "--csv", c.csv(), "--database", c.etlURL(), "--accept", "rejects", "--rejects", c.rejects()); err != nil {
 		return err
 	}
 	table, err := c.stylesTable(ctx)

@@ -37,11 +37,14 @@ func (w *workplace) prepare(ctx context.Context) error {
 	if _, err := measure(ctx, "go", "build", "-o", filepath.Join(w.Work, "bin")+"/", "./etl", "./api", "./scripts/generate"); err != nil {
 		return err
 	}
-	if _, err := w.generate(ctx, "", "--dirt"); err != nil {
+	if _, err := w.generate(ctx, "", spoiled...); err != nil {
 		return err
 	}
 	return w.createMigrated(ctx)
 }
+
+// spoiled is the flags of a catalog with rows of every kind that the ETL repairs, filters or rejects.
+var spoiled = []string{"--dirt", "--hopeless"}
 
 // generate writes the catalog into a directory of its own for each variant, "" being the one of csv, and returns the directory.
 func (w *workplace) generate(ctx context.Context, variant string, flags ...string) (string, error) {
@@ -63,7 +66,10 @@ func (w *workplace) createMigrated(ctx context.Context) error {
 }
 
 func (w *workplace) program(name string) string { return filepath.Join(w.Work, "bin", name) }
-func (w *workplace) csv() string                { return filepath.Join(w.Work, "csv-"+strconv.Itoa(w.Products)) }
+func (w *workplace) csv() string {
+	return filepath.Join(w.Work, "csv-spoiled-"+strconv.Itoa(w.Products))
+}
+func (w *workplace) rejects() string { return filepath.Join(w.Work, "rejects") }
 
 // password is no secret: the cluster is reached through a unix socket in a private directory, and gone after the run.
 const password = "bench"

@@ -797,6 +797,7 @@ func TestCommandLine(t *testing.T) {
 		{"products missing", []string{"--out", out}, "--products"},
 		{"share above 1", []string{"--products=1", "--change=1.5", "--out", out}, "--change is 1.5: it must be a share from 0 to 1"},
 		{"share below 0", []string{"--products=1", "--change=-0.1", "--out", out}, "--change is -0.1"},
+		{"hopeless and shuffled", []string{"--products=1", "--hopeless", "--shuffle", "--out", out}, "--hopeless and --shuffle do not go together"},
 		{"out missing", []string{"--products=1"}, "--out"},
 		{"out empty", []string{"--products=1", "--out="}, "--out is empty"},
 		{"unknown flag", []string{"--products=1", "--out", out, "--frce"}, "--frce"},
@@ -819,5 +820,88 @@ func TestCommandLine(t *testing.T) {
 	}
 	if !strings.Contains(help.String(), "go run ./scripts/generate --products 10000") {
 		t.Errorf("the help has no example:\n%s", help.String())
+	}
+}
+
+// TestHopelessOnlyAddsRows takes the added rows away again.
+func TestHopelessOnlyAddsRows(t *testing.T) {
+	plain, _ := generated(t, "--products=3000", "--dirt")
+	spoiled, printed := generated(t, "--products=3000", "--dirt", "--hopeless")
+	if again, _ := generated(t, "--products=3000", "--dirt", "--hopeless"); fmt.Sprint(digests(t, again)) != fmt.Sprint(digests(t, spoiled)) {
+		t.Error("two runs with the same flags differ")
+	}
+	before := readReport(t, plain)
+	for i, file := range readReport(t, spoiled).Files {
+		old, fresh := strings.Split(string(contents(t, plain, file.Name)), "\n"), strings.Split(string(contents(t, spoiled, file.Name)), "\n")
+		if file.Rows != int64(len(fresh)-1) {
+			t.Errorf("%s has %d rows, reported are %d", file.Name, len(fresh)-1, file.Rows)
+		}
+		added, quarters := map[int]bool{}, map[int]int{}
+		kinds := 0
+		for j, dirt := range file.Dirt {
+			if dirt.Fate != fateRejected {
+				// The rows that were dirty before still are, wherever they stand now.
+				was := before.Files[i].Dirt[j]
+				for n, line := range dirt.Lines {
+					if fresh[line-1] != old[was.Lines[n]-1] {
+						t.Errorf("%s:%d is reported as %s: %s", file.Name, line, dirt.Kind, fresh[line-1])
+					}
+				}
+				if len(dirt.Lines) != len(was.Lines) || dirt.Rows != was.Rows {
+					t.Errorf("%s: %d rows are %s, and were %d", file.Name, dirt.Rows, dirt.Kind, was.Rows)
+				}
+				continue
+			}
+			kinds++
+			if dirt.Rows < 1 || dirt.Rows != int64(len(dirt.Lines)) || !slices.IsSorted(dirt.Lines) || dirt.Reason == "" {
+				t.Errorf("%s: dirt %+v", file.Name, dirt)
+			}
+			for _, line := range dirt.Lines {
+				added[int(line)] = true
+				quarters[4*(int(line)-1)/len(fresh)]++
+			}
+			if line := fmt.Sprint(file.Name, " ", dirt.Kind, " ", dirt.Rows, " rejected"); !strings.Contains(strings.Join(strings.Fields(printed), " "), line) {
+				t.Errorf("no %q in what was printed:\n%s", line, printed)
+			}
+		}
+		leaf := file.Name != "product.csv" && file.Name != "styles.csv"
+		if leaf && (kinds < 12 || len(quarters) != 4) || !leaf && kinds > 0 {
+			t.Errorf("%s is spoiled in %d ways, rows by quarter of the file: %v", file.Name, kinds, quarters)
+		}
+		var kept []string
+		for n, line := range fresh {
+			if !added[n+1] {
+				kept = append(kept, line)
+			}
+		}
+		if !slices.Equal(kept, old) {
+			t.Errorf("%s: without the %d added rows it is not what it was", file.Name, len(added))
+		}
+	}
+}
+
+func TestHopelessAtEverySize(t *testing.T) {
+	for seed := range 20 {
+		directory, _ := generated(t, "--products=1", "--dirt", "--hopeless", "--seed", fmt.Sprint(seed))
+		for _, file := range readReport(t, directory).Files {
+			good := file.Rows
+			for _, dirt := range file.Dirt {
+				if dirt.Fate == fateRejected {
+					good -= dirt.Rows
+				}
+			}
+			for _, dirt := range file.Dirt {
+				if dirt.Fate == fateRejected && dirt.Rows < 1 && (dirt.Kind != kindDuplicate || good > 1) {
+					t.Errorf("seed %d: %s with %d good rows has none of %s", seed, file.Name, good, dirt.Kind)
+				}
+			}
+		}
+	}
+	c := catalog{products: realProducts, hopeless: true}
+	for file := range leaves {
+		h := c.hopelessRows(file)
+		if len(h.order) < 10*hopelessOfEach || h.most != hopelessOfEach/2 || h.width < 100 {
+			t.Errorf("at full size %d rows and %d orphans, one row in %d", len(h.order), h.most, h.width)
+		}
 	}
 }

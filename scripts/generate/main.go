@@ -37,6 +37,7 @@ type command struct {
 	Seed     uint64  `default:"1" placeholder:"S" help:"Another seed gives another catalog (default 1)."`
 	Out      string  `required:"" placeholder:"DIR" help:"Directory for the files. It is created if need be."`
 	Dirt     bool    `help:"Spoil some rows as the real files are spoiled: closing quotes missing, uhttps:// addresses, related product 0, the word \"null\" in quotes."`
+	Hopeless bool    `help:"Add rows that the ETL must reject, some of each kind to each file that has no children: it should report exactly these, and the documents be those of the catalog without them."`
 	Change   float64 `placeholder:"SHARE" help:"Of the catalog that the other flags give, change about this share of the products, such as 0.01: the price of each and the quantity of its first SKU."`
 	Shuffle  bool    `help:"Write the parents' rows in random order; the rows of one parent stay together and keep their order. Needs as much memory as the files are large."`
 }
@@ -48,6 +49,9 @@ func (c command) Validate() error {
 	}
 	if !(c.Change >= 0 && c.Change <= 1) {
 		return fmt.Errorf("--change is %g: it must be a share from 0 to 1", c.Change)
+	}
+	if c.Hopeless && c.Shuffle {
+		return errors.New("--hopeless and --shuffle do not go together: which of two rows with the same id is the later one would not be known")
 	}
 	if c.Out == "" {
 		return errors.New("--out is empty: name a directory")
@@ -79,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("%w; see --help", err)
 	}
 
-	c := catalog{products: command.Products, seed: command.Seed, dirt: command.Dirt, change: command.Change, shuffle: command.Shuffle}
+	c := catalog{products: command.Products, seed: command.Seed, dirt: command.Dirt, hopeless: command.Hopeless, change: command.Change, shuffle: command.Shuffle}
 	result, err := generate(ctx, c, command.Out, slog.New(slog.NewTextHandler(stderr, nil)))
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("interrupted, the files in %s are as they were: %w", command.Out, err)

@@ -30,6 +30,7 @@ type report struct {
 	Products int64        `json:"products"`
 	Seed     uint64       `json:"seed"`
 	Dirt     bool         `json:"dirt"`
+	Hopeless bool         `json:"hopeless,omitempty"`
 	Change   float64      `json:"change,omitempty"`           // the share that was asked for
 	Changed  int64        `json:"changed_products,omitempty"` // and what it came to
 	Shuffle  bool         `json:"shuffle,omitempty"`
@@ -55,7 +56,7 @@ func generate(ctx context.Context, c catalog, directory string, log *slog.Logger
 	if err := refuseStrangers(directory, sources); err != nil {
 		return report{}, err
 	}
-	result := report{c.products, c.seed, c.dirt, c.change, c.countChanged(), c.shuffle, make([]fileReport, len(sources))}
+	result := report{c.products, c.seed, c.dirt, c.hopeless, c.change, c.countChanged(), c.shuffle, make([]fileReport, len(sources))}
 	names := []string{reportName}
 	for _, source := range sources {
 		names = append(names, source.name)
@@ -143,24 +144,33 @@ func (c catalog) writeSource(ctx context.Context, source source, out io.Writer) 
 		w.out = &ordered
 	}
 	w.buffer = append(w.buffer, source.header...)
+	if w.hopeless = c.hopelessRows(source.purpose); w.hopeless != nil {
+		source.dirt = append(source.dirt, w.hopeless.kinds...)
+		w.hopeless.begin(w)
+	}
 	var shared stream
 	for id := int64(1); id <= c.products && w.err == nil; id++ {
 		product := c.product(&shared, id)
 		w.random.restart(c.seed, source.purpose, id)
 		source.write(w, product)
 	}
+	if w.hopeless != nil {
+		w.hopeless.end(w)
+	}
 	w.flush()
 	if c.shuffle && w.err == nil {
 		_, w.err = out.Write(c.shuffled(source, ordered.Bytes()))
 	}
-	return fileReport{source.name, w.rows, w.bytes, source.dirt}, w.err
+	return fileReport{source.name, w.line() - 1, w.bytes, source.dirt}, w.err
 }
 
 // writer gathers the rows of one file. The first error is kept, and what comes after it is thrown away.
 type writer struct {
 	random  stream
-	rows    int64 // rows begun
+	rows    int64 // good rows begun
 	parents int64 // styles of the products before this one; for the files whose parent is a style
+
+	hopeless *hopeless // rows to add between the good ones, or nil
 
 	ctx    context.Context
 	out    io.Writer
@@ -170,17 +180,28 @@ type writer struct {
 }
 
 // beginRow counts a row and returns the buffer to append it to. The caller hands the result to endRow and
-// keeps nothing of it.
+// keeps nothing of it. The last row always stays in the buffer.
 func (w *writer) beginRow() []byte {
+	if len(w.buffer) >= bufferSize {
+		w.flush()
+	}
 	w.rows++
 	return append(w.buffer, '\n')
 }
 
 func (w *writer) endRow(buffer []byte) {
 	w.buffer = buffer
-	if len(buffer) >= bufferSize {
-		w.flush()
+	if w.hopeless != nil {
+		w.hopeless.behind(w)
 	}
+}
+
+// line returns the number of the line that holds the last row; the header is line 1.
+func (w *writer) line() int64 {
+	if w.hopeless != nil {
+		return 1 + w.rows + w.hopeless.added
+	}
+	return 1 + w.rows
 }
 
 func (w *writer) flush() {

@@ -68,4 +68,6 @@ const (
 	purposeZero
 	purposeChange
 	purposeShuffle
+	purposeHopeless
+	purposeHopelessRow
 )

@@ -33,6 +33,7 @@ type catalog struct {
 	products int64
 	seed     uint64
 	dirt     bool
+	hopeless bool
 	change   float64 // share of the products that are not what the seed says
 	shuffle  bool
 }
@@ -144,7 +145,7 @@ func (c catalog) featureSource() source {
 		for range pick(s, featuresPerProduct) {
 			feature := features[pick(s, choices)]
 			b := w.beginRow()
-			if quotedNull.spoils(w.rows) {
+			if quotedNull.spoils(w) {
 				feature.quotedValue = `"null"`
 			}
 			b = strconv.AppendInt(b, w.rows, 10)
@@ -229,11 +230,11 @@ func (c catalog) photoSource() source {
 				b = append(b, `,"`...)
 				b = append(b, photo.address...)
 				b = append(b, `","`...)
-				if strayLetter.spoils(w.rows) {
+				if strayLetter.spoils(w) {
 					b = append(b, 'u')
 				}
 				b = append(b, photo.thumbnail...)
-				if !missingQuote.spoils(w.rows) {
+				if !missingQuote.spoils(w) {
 					b = append(b, '"')
 				}
 				w.endRow(b)
@@ -298,7 +299,7 @@ func (c catalog) relatedSource() source {
 				related = p.id
 			}
 			b := w.beginRow()
-			if zero.spoils(w.rows) {
+			if zero.spoils(w) {
 				related = 0
 			} else {
 				selfReference.count(related == p.id)
