@@ -45,13 +45,11 @@ func (r *Reader) decode() int {
 // field is what decode needs to know of one field of the records.
 type field struct {
 	kind     shape.Type
-	int      bool   // for decodeInts
-	drop     uint64 // the int for which it leaves the record to convert
-	on       bool   // the parent's key, and not the row's own alone
-	key      bool
+	key, on  bool
+	int      bool // for decodeInts, which leaves the record to convert when it reads drop
+	drop     uint64
 	special  bool // drops or repairs has something in it
 	nullable bool
-	text     bool     // the word that stands for null is text here: no column is declared
 	place    int      // of the cell in the row, or -1 for a column that no document shows
 	drops    [][]byte // texts for which a filter drops the row
 	repairs  [][]byte // prefixes that a repair replaces
@@ -67,7 +65,7 @@ func (r *Reader) plan() []field {
 	}
 	fields := make([]field, r.width)
 	for i := range fields {
-		fields[i] = field{kind: shape.Text, text: true, place: -1}
+		fields[i] = field{kind: shape.Text, place: -1}
 	}
 	for i, c := range r.columns {
 		if c.field < 0 {

@@ -42,7 +42,7 @@ const (
 	trueSize  = 4
 )
 
-// released is how many rows may stand released before the others are moved to the front.
+// So many rows may stand released, and so many bytes in spare, before what is not released is moved to the front.
 const releasedRows, releasedSpare = 512, 64 << 10
 
 // Len returns the number of rows, the candidate included.
