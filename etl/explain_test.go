@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/source"
 )
 
@@ -68,9 +69,12 @@ func TestExplain(t *testing.T) {
 func TestExplainFindsTheLinesOfASortedFile(t *testing.T) {
 	directory := t.TempDir()
 	write(t, directory, map[string]string{"books.yaml": books, "book.csv": "isbn,title\n8,Eight\n7,Seven\n", "review.csv": "id,isbn,stars\n3,8,1\n1,7,5\n"})
-	code, stdout, stderr := etl(t.Context(), "explain", "books", "7", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
-	if code != exitOK || !strings.HasPrefix(stdout, "book.csv:3: 7,Seven\nreview.csv:3: 1,7,5\n") {
-		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	// The first reading comes to 8 before it finds that the file must be sorted.
+	for id, want := range map[string]string{"7": "book.csv:3: 7,Seven\nreview.csv:3: 1,7,5\n\n", "8": "book.csv:2: 8,Eight\nreview.csv:2: 3,8,1\n\n"} {
+		code, stdout, stderr := etl(t.Context(), "explain", "books", id, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
+		if code != exitOK || !strings.HasPrefix(stdout, want) {
+			t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+		}
 	}
 }
 
@@ -93,6 +97,17 @@ func TestAcceptedMissingColumnIsNull(t *testing.T) {
 	}
 	if counts := in.counts(); len(counts[0].Missing) != 1 || counts[0].Missing[0] != "title" || counts[1].Missing[0] != "stars" {
 		t.Errorf("missing columns %v, %v", counts[0].Missing, counts[1].Missing)
+	}
+	for accepted, want := range map[bool]string{true: verdictAccepted, false: verdictFailed} {
+		l := &limits{}
+		if accepted {
+			l.Accept = []gateName{gateName(gateMissingColumn)}
+		}
+		for _, f := range judge(l, in.counts(), publish.Changes{}, largest{}) {
+			if f.Gate == gateMissingColumn && (f.Verdict != want || f.Value != "2" || !strings.Contains(f.Message, "book.csv title, review.csv stars")) {
+				t.Errorf("the gate says %+v, want %s", f, want)
+			}
+		}
 	}
 
 	write(t, directory, map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": ""})

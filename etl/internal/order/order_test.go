@@ -113,7 +113,7 @@ func TestSort(t *testing.T) {
 		{"equal keys keep their order, and bad rows their place", []string{"", "5,2\nbad\n4,1\n6,x\n3,2\n"}, 1, ByParent, "1:id,shelf 4:4,1 5:6,x 2:5,2 3:bad 6:3,2"},
 		{"no line end, and a carriage return", []string{"", "5,2\r\n4,1"}, 1, ByParent, "1:id,shelf 3:4,1 2:5,2"},
 		{"negative and far keys", []string{"", "1,9223372036854775807\n2,-5\n3,0\n"}, 1, ByParent, "1:id,shelf 3:2,-5 4:3,0 2:1,9223372036854775807"},
-		{"by item", []string{"", "10,2\n20,1\n30,2\n", "1,10\n2,20\n3,30\n4,20\n5,99\n"}, 2, ByItem, "1:id,book 6:orphan 3:2,20@1 5:4,20@1 2:1,10@2 4:3,30@2"},
+		{"by item", []string{"", "10,2\n20,1\n30,2\n", "1,10\n2,20\n3,30\n4,20\n5,99\n6,15\n"}, 2, ByItem, "1:id,book 6:orphan 7:orphan 3:2,20@1 5:4,20@1 2:1,10@2 4:3,30@2"},
 		{"by item, two levels down", []string{"", "10,2\n20,1\n", "1,10\n2,20\n3,77\n", "1,1\n2,2\n3,1\n4,3\n"}, 3, ByItem, "1:id,page 5:orphan 3:2,2@1 2:1,1@2 4:3,1@2"},
 		{"by item, and a parent's key twice", []string{"", "10,2\n10,1\n", "1,10\n"}, 2, ByItem, "1:id,book 2:1,10@1"},
 	}
