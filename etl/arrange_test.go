@@ -239,6 +239,31 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 	}
 }
 
+// TestProgressOfASortedFile shows how far the reading is that goes on behind the sort, of a plain and of a compressed file.
+func TestProgressOfASortedFile(t *testing.T) {
+	text := "isbn,title\n"
+	for i := 5000; i > 0; i-- {
+		text += fmt.Sprintf("%d,Title\n", i)
+	}
+	for ending, form := range map[string][]byte{"": []byte(text), ".gz": gzipped(t, []byte(text))} {
+		in, err := openBooks(t, ending, form, &countedRejects{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.say = slog.New(slog.DiscardHandler)
+		// review.csv is read whole with its first row.
+		var positions []int64
+		tick := func() { positions = append(positions, in.position()) }
+		if err := pass(t.Context(), in, tick, func() error { return nil }, func(int, int64, uint64, []byte) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		half := positions[len(positions)-1-len(positions)/2]
+		if at := in.position(); at != in.size || half < in.size/3 || half > in.size*2/3 {
+			t.Errorf("%s: half-way at byte %d, and at last at %d of %d", ending, half, at, in.size)
+		}
+	}
+}
+
 // TestSparseIDsThatComeTwice has ids too far apart for a bitmap of them all.
 func TestSparseIDsThatComeTwice(t *testing.T) {
 	directory := t.TempDir()

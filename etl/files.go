@@ -169,8 +169,12 @@ func (in *input) open(i int) error {
 // position returns how much of size has been read.
 func (in *input) position() int64 {
 	var read int64
-	for _, file := range in.files {
-		read += file.position()
+	for i, file := range in.files {
+		if sorted := in.arranged[i].sorted; sorted != nil {
+			read += int64(sorted.Progress() * float64(file.size))
+		} else {
+			read += file.position()
+		}
 	}
 	return read
 }

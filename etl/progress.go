@@ -22,12 +22,14 @@ type progress struct {
 	what   string
 	total  int64
 	began  time.Time
+	anew   time.Time // when the reading began that is under way
+	last   int64     // read, when that was asked last
 	said   time.Time
 }
 
 // newProgress shows the reading of total bytes, which is done to do what.
 func newProgress(stderr io.Writer, total int64, what string) *progress {
-	p := &progress{stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), what: what, total: total, began: time.Now(), said: time.Now()}
+	p := &progress{stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), what: what, total: total, began: time.Now(), anew: time.Now(), said: time.Now()}
 	if file, ok := stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(stderr),
@@ -42,8 +44,12 @@ func newProgress(stderr io.Writer, total int64, what string) *progress {
 	return p
 }
 
-// at shows how many bytes have been read.
+// at shows how many bytes have been read. Fewer than before say that the reading has begun anew.
 func (p *progress) at(read int64) {
+	if read < p.last {
+		p.anew = time.Now()
+	}
+	p.last = read
 	if p.bar == nil && time.Since(p.said) < logEvery {
 		return
 	}
@@ -53,7 +59,7 @@ func (p *progress) at(read int64) {
 	}
 	p.said = time.Now()
 	spent := time.Since(p.began)
-	left := time.Duration(float64(spent) * float64(p.total-read) / float64(max(read, 1)))
+	left := time.Duration(float64(time.Since(p.anew)) * float64(p.total-read) / float64(max(read, 1)))
 	p.log.Info(p.what, "read", size(read), "of", size(p.total), "spent", spent.Round(time.Second), "left", left.Round(time.Second))
 }
 

@@ -198,6 +198,7 @@ type Sorted struct {
 	rows   *extsort.Sorted
 	err    error
 
+	done    int64  // bytes of the file whose records were handed out
 	pending []byte // of the text, not yet read
 	origins []source.Origin
 	first   int
@@ -362,11 +363,15 @@ func (s *Sorted) Read(p []byte) (int, error) {
 func (s *Sorted) Next() source.Origin {
 	origin := s.origins[s.first]
 	s.first++
+	s.done += origin.Size
 	if s.first == len(s.origins) {
 		s.origins, s.first = s.origins[:0], 0
 	}
 	return origin
 }
+
+// Progress returns which share of the file has been handed out, from 0 to 1.
+func (s *Sorted) Progress() float64 { return float64(s.done) / float64(max(s.total.Bytes, 1)) }
 
 // ByItem reports whether origins say which item a record belongs to.
 func (s *Sorted) ByItem() bool { return s.byItem }
