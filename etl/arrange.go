@@ -58,9 +58,6 @@ func (in *input) again(ctx context.Context) (*input, error) {
 	again.joiner, again.streams = nil, nil
 	again.readers = make([]*source.Reader, len(in.readers))
 	again.arranged = append([]arranged(nil), in.arranged...)
-	for i := range again.arranged {
-		again.arranged[i].sorted = nil
-	}
 	return &again, again.reopen(ctx)
 }
 
@@ -70,6 +67,7 @@ func (in *input) reopen(ctx context.Context) error {
 	var errs []error
 	for i := range in.arranged {
 		a := &in.arranged[i]
+		a.sorted = nil
 		if a.order != order.AsItIs {
 			began := time.Now()
 			sorted, err := dump.Sort(ctx, i, a.order)

@@ -179,16 +179,7 @@ func TestDirtAgainstNestedLoops(t *testing.T) {
 	rejected, scattered := 0, 0
 	for round := range 400 {
 		rows := dirtyRows(random)
-		files := map[string]string{}
-		for name, list := range rows {
-			for _, r := range list {
-				if name == "a" {
-					files[name] += fmt.Sprintf("%d,%s\n", r.key, r.text)
-				} else {
-					files[name] += fmt.Sprintf("%d,%d,%s\n", r.key, r.on, r.text)
-				}
-			}
-		}
+		files := filesOf(rows)
 		trees, rejects, err := joinFiles(t, deep, files)
 		if err != nil {
 			t.Fatalf("round %d: %v\n%v", round, err, files)

@@ -191,16 +191,7 @@ func TestNextAgainstNestedLoops(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 300 {
 		rows := randomRows(random)
-		files := map[string]string{}
-		for name, list := range rows {
-			for _, r := range list {
-				if name == "a" {
-					files[name] += fmt.Sprintf("%d,%s\n", r.key, r.text)
-				} else {
-					files[name] += fmt.Sprintf("%d,%d,%s\n", r.key, r.on, r.text)
-				}
-			}
-		}
+		files := filesOf(rows)
 		trees, rejects, err := joinFiles(t, spec, files)
 		if err != nil {
 			t.Fatalf("round %d: %v\n%v", round, err, files)
@@ -228,6 +219,21 @@ func TestNextAgainstNestedLoops(t *testing.T) {
 type row struct {
 	key, on int64
 	text    string
+}
+
+// filesOf writes rows as the texts of files, without headers. a is the root.
+func filesOf(rows map[string][]row) map[string]string {
+	files := map[string]string{}
+	for name, list := range rows {
+		for _, r := range list {
+			if name == "a" {
+				files[name] += fmt.Sprintf("%d,%s\n", r.key, r.text)
+			} else {
+				files[name] += fmt.Sprintf("%d,%d,%s\n", r.key, r.on, r.text)
+			}
+		}
+	}
+	return files
 }
 
 func texts(rows []row, on int64) []string {

@@ -3,7 +3,6 @@ package publish
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -209,16 +208,7 @@ func TestTheAnswerToADeltasCommitIsLost(t *testing.T) {
 	address := breakAtCommit(t, database.ETL, func() {
 		eventuallyTrue(t, func() bool { return scalar[int](t, conn, "select run_id from catalog.version") == 2 })
 	})
-	through, err := url.Parse(database.ETL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	through.Host, through.RawQuery = address, "sslmode=disable"
-	session, err := Open(t.Context(), through.String(), "things", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(session.Close)
+	session := openThrough(t, database.ETL, address)
 	published, _, err := render(t, database, session, sequence(2, 300, 1), constant(1))
 	if err != nil || published.Run != 2 {
 		t.Errorf("published %+v, %v; want run 2", published, err)

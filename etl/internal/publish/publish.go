@@ -84,15 +84,11 @@ type Version struct {
 // live one can still be returned to when the session has published, at least 1. The error is a *HeldError
 // when another run holds the collection, and wraps ErrNotMigrated when the schema is not there.
 func Open(ctx context.Context, databaseURL, collection string, keep int) (*Session, error) {
-	config, err := configure(databaseURL)
+	conn, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := connect(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	s := &Session{config: config, conn: conn, collection: collection, keep: keep}
+	s := &Session{config: conn.Config(), conn: conn, collection: collection, keep: keep}
 	if err := s.hold(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -100,8 +96,8 @@ func Open(ctx context.Context, databaseURL, collection string, keep int) (*Sessi
 	return s, nil
 }
 
-// configure returns how to connect. The error is ErrDatabaseURL.
-func configure(databaseURL string) (*pgx.ConnConfig, error) {
+// connect connects as every connection of the ETL does. The error is ErrDatabaseURL when the URL is none.
+func connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, ErrDatabaseURL
@@ -114,10 +110,6 @@ func configure(databaseURL string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
-	return config, nil
-}
-
-func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)

@@ -386,16 +386,7 @@ func TestTheAnswerToTheCommitIsLost(t *testing.T) {
 		second = publish(t, other, 3)
 		other.Close()
 	})
-	through, err := url.Parse(database.ETL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	through.Host, through.RawQuery = address, "sslmode=disable"
-	session, err := Open(t.Context(), through.String(), "things", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(session.Close)
+	session := openThrough(t, database.ETL, address)
 	first := publish(t, session, 2)
 	if first.Run != 1 || second.Run != 2 {
 		t.Fatalf("runs %d and %d, want 1 and 2", first.Run, second.Run)
@@ -511,4 +502,20 @@ func TestOpenRefuses(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a database that is away: %v, want an error without the password", err)
 	}
+}
+
+// openThrough opens a session by way of another address.
+func openThrough(t *testing.T, databaseURL, address string) *Session {
+	t.Helper()
+	through, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through.Host, through.RawQuery = address, "sslmode=disable"
+	session, err := Open(t.Context(), through.String(), "things", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(session.Close)
+	return session
 }

@@ -375,15 +375,12 @@ func (r *Reader) offset() int64 {
 	return r.rows.start[r.rows.end-1] + r.shift
 }
 
-// size returns how many bytes the record that Next read last has in the file, with its line end.
+// size returns how many bytes the record that Scan has cut has in the file, with its line end.
 func (r *Reader) size() int64 {
-	switch {
-	case r.options.Origins != nil:
+	if r.options.Origins != nil {
 		return r.origin.Size
-	case r.converted:
-		return r.scanner.BytesRead() - r.scanner.Offset()
 	}
-	return int64(len(r.Raw())) + 1
+	return r.scanner.BytesRead() - r.scanner.Offset()
 }
 
 // ended reports whether the record that Scan has cut ended in a line feed.
