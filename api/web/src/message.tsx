@@ -1,0 +1,27 @@
+import type { ReactNode } from "react";
+import { Refusal } from "./api/client.ts";
+
+/** Message stands where a page has nothing to show, and says why and what to do about it. */
+export function Message({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <section className="message">
+      <title>{`${title} · systemScale`}</title>
+      <h1 tabIndex={-1}>{title}</h1>
+      {children}
+    </section>
+  );
+}
+
+/** Unreachable is the Message of a request that came to nothing. It goes away by itself: its query asks again. */
+export function Unreachable({ error, onRetry, retrying }: { error: Error; onRetry: () => void; retrying: boolean }) {
+  const refused = error instanceof Refusal;
+  return (
+    <Message title={refused && !error.passing ? "The catalog did not understand this" : "The catalog cannot be reached"}>
+      <p>{refused ? error.message : "No answer came. It may be the network, or the catalog is restarting."}</p>
+      <p className="faint">This page tries again by itself every few seconds.</p>
+      <button type="button" className="button" aria-busy={retrying} onClick={onRetry}>
+        Try again
+      </button>
+    </Message>
+  );
+}
