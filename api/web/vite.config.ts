@@ -33,6 +33,7 @@ export default defineConfig({
     emptyOutDir: true,
     // A font in a data: URL would be read before the page's first words.
     assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,
     rollupOptions: {
       input: { index: "index.html", docs: "docs/index.html" },

@@ -1,12 +1,23 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "wouter";
 import type { ProductSummary } from "./api/client.ts";
+import { product as productQuery, styles as stylesQuery } from "./api/queries.ts";
 import { formatPrice } from "./price.ts";
 
 /** Card is a product among others. */
 export function Card({ product, heading: Heading = "h2" }: { product: ProductSummary; heading?: "h2" | "h3" }) {
+  const client = useQueryClient();
+  // Whoever points at it probably goes there.
+  const prepare = () => {
+    void client.prefetchQuery(productQuery(product.id));
+    void client.prefetchQuery(stylesQuery(product.id));
+  };
   return (
-    <article className="card">
-      <p className="eyebrow">{product.category}</p>
+    <article className="card" onPointerEnter={prepare}>
+      <p className="eyebrow">
+        {product.category}
+        <span>{`No. ${product.id}`}</span>
+      </p>
       <Heading>
         <Link href={`/item/${product.id}`}>{product.name}</Link>
       </Heading>

@@ -12,8 +12,15 @@ export function Message({ title, children }: { title: string; children?: ReactNo
   );
 }
 
+interface Failure {
+  error: Error;
+  retrying: boolean;
+  onRetry: () => void;
+  children?: ReactNode;
+}
+
 /** Unreachable is the Message of a request that came to nothing. It goes away by itself: its query asks again. */
-export function Unreachable({ error, onRetry, retrying }: { error: Error; onRetry: () => void; retrying: boolean }) {
+export function Unreachable({ error, retrying, onRetry, children }: Failure) {
   const refused = error instanceof Refusal;
   return (
     <Message title={refused && !error.passing ? "The catalog did not understand this" : "The catalog cannot be reached"}>
@@ -22,6 +29,7 @@ export function Unreachable({ error, onRetry, retrying }: { error: Error; onRetr
       <button type="button" className="button" aria-busy={retrying} onClick={onRetry}>
         Try again
       </button>
+      {children}
     </Message>
   );
 }

@@ -1,6 +1,6 @@
 // What can be asked, and how often. A query that is on screen asks again every few seconds and when the window gets the focus, so
 // that a price that changes is seen without a reload; most of these end in a 304.
-import { QueryClient, queryOptions } from "@tanstack/react-query";
+import { focusManager, QueryClient, queryOptions } from "@tanstack/react-query";
 import { client, read, Refusal } from "./client.ts";
 
 const often = 5_000;
@@ -30,6 +30,17 @@ export const catalogPage = (page: number) =>
     queryKey: ["page", page],
     queryFn: ({ signal }) => read(client.GET("/products", { params: { query: { page, count: pageSize } }, signal })),
   });
+
+// By itself it looks only at whether the page is visible. A window beside another is, and is looked at when it gets the focus.
+focusManager.setEventListener((handle) => {
+  const listen = () => handle();
+  window.addEventListener("focus", listen);
+  document.addEventListener("visibilitychange", listen);
+  return () => {
+    window.removeEventListener("focus", listen);
+    document.removeEventListener("visibilitychange", listen);
+  };
+});
 
 const ofProduct = (id: number) => ({ params: { path: { product_id: id } } });
 

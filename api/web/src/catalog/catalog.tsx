@@ -14,7 +14,14 @@ export function Catalog() {
   });
   const goTo = (wanted: number) => setParameters(wanted === 1 ? {} : { page: String(wanted) });
 
-  if (data === undefined && error) return <Unreachable error={error} retrying={isFetching} onRetry={() => void refetch()} />;
+  if (data === undefined && error) {
+    return (
+      <Unreachable error={error} retrying={isFetching} onRetry={() => void refetch()}>
+        {/* Pages that were seen before are still there. */}
+        {page > 1 && <Pager page={page} count={undefined} onPage={goTo} />}
+      </Unreachable>
+    );
+  }
   if (data?.length === 0 && !isPlaceholderData) {
     return page === 1 ? (
       <Message title="The catalog is empty">

@@ -1,22 +1,22 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import { useExchanges } from "../api/exchanges.ts";
+import { useEffect, useState } from "react";
 import { catalogPage, pageSize } from "../api/queries.ts";
 import { findLastPage } from "./lastPage.ts";
+
+const lastPageKey = ["last page"];
 
 /**
  * Pager leads to any page of the catalog. How many there are is unknown until somebody asks for the last one or comes upon it.
  * count is how many products are on the page, or undefined while that is not known.
  */
 export function Pager({ page, count, onPage }: { page: number; count: number | undefined; onPage: (page: number) => void }) {
-  const { last, search, searching, failed } = useLastPage(page, count);
+  const { last, isLast, search, searching, failed } = useLastPage(page, count);
   const [written, setWritten] = useState<string>();
   const shown = written ?? String(page);
   const go = (wanted: number) => {
     setWritten(undefined);
     onPage(wanted);
   };
-  const isLast = last !== undefined && page >= last;
   return (
     <nav className="pager" aria-label="Pages">
       <button type="button" disabled={page === 1} onClick={() => go(1)} aria-label="First page">
@@ -49,10 +49,10 @@ export function Pager({ page, count, onPage }: { page: number; count: number | u
         </label>
         {last !== undefined && <span className="of">{` of ${last.toLocaleString("en-US")}`}</span>}
       </form>
-      <button type="button" disabled={isLast || count === 0} onClick={() => go(page + 1)} aria-label="Next page">
+      <button type="button" disabled={isLast || count === 0 || page === last} onClick={() => go(page + 1)} aria-label="Next page">
         ›
       </button>
-      <button type="button" disabled={isLast && count !== 0} aria-busy={searching} onClick={() => void search().then((found) => found && go(found))} aria-label="Last page">
+      <button type="button" disabled={isLast} aria-busy={searching} onClick={() => void search().then((found) => found && go(found))} aria-label="Last page">
         »
       </button>
       <span role="status" className="hidden">
@@ -62,29 +62,30 @@ export function Pager({ page, count, onPage }: { page: number; count: number | u
   );
 }
 
-/** useLastPage knows the last page once it was found, for as long as the data has the same version. */
+/** useLastPage remembers the last page once somebody has found it. Products come and go, so that a search only begins with what is remembered. */
 function useLastPage(page: number, count: number | undefined) {
   const client = useQueryClient();
-  const version = useExchanges((state) => state.version);
-  const key = ["last page"];
-  const known = client.getQueryData<{ page: number; version: string | undefined }>(key);
+  const known = client.getQueryData<number>(lastPageKey);
   const [searching, setSearching] = useState(false);
   const [failed, setFailed] = useState(false);
 
-  // A page that is not full is the last; one that is full shows that an older finding is none any more.
-  let last = known?.version === version ? known?.page : undefined;
-  if (count !== undefined && count > 0 && count < pageSize) last = page;
-  else if (last !== undefined && count === pageSize && page > last) last = undefined;
+  const isLast = count !== undefined && count > 0 && count < pageSize;
+  // There is something beyond what was the last.
+  const more = count !== undefined && count > 0 && known !== undefined && page > known;
+  const last = isLast ? page : more ? undefined : known;
+  useEffect(() => {
+    if (last === undefined) client.removeQueries({ queryKey: lastPageKey });
+    else client.setQueryData<number>(lastPageKey, last);
+  }, [client, last]);
 
   const search = async () => {
     if (searching) return undefined;
-    if (last !== undefined) return last;
     setSearching(true);
     setFailed(false);
     try {
-      const countOn = async (wanted: number) => (await client.fetchQuery({ ...catalogPage(wanted), staleTime: 60_000 })).length;
-      const found = await findLastPage(countOn, pageSize, known?.page ?? (count ? page : 1));
-      client.setQueryData(key, { page: found, version });
+      const countOn = async (wanted: number) => (await client.fetchQuery(catalogPage(wanted))).length;
+      const found = await findLastPage(countOn, pageSize, last ?? (count ? page : 1));
+      client.setQueryData<number>(lastPageKey, found);
       return found;
     } catch {
       setFailed(true);
@@ -93,5 +94,5 @@ function useLastPage(page: number, count: number | undefined) {
       setSearching(false);
     }
   };
-  return { last, search, searching, failed };
+  return { last, isLast, search, searching, failed };
 }

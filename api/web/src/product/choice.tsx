@@ -72,7 +72,7 @@ export function Choice({ styles, chosen, onChoose }: { styles: readonly Style[];
                   <span>Total</span> {formatPrice(multiplyPrice(price, quantity))}
                 </>
               ) : (
-                <span>Choose a size to see how many there are.</span>
+                <span>Choose a size first</span>
               )}
             </output>
           </div>

@@ -40,6 +40,7 @@ export function Gallery({ name, style }: { name: string; style: Style | undefine
             <p className="caption" aria-live="polite">
               <span className="hidden">Photo </span>
               {at + 1} / {photos.length}
+              <span className="absent"> · did not load</span>
             </p>
           </>
         )}

@@ -52,7 +52,10 @@ function KnownProduct({ id }: { id: number }) {
           <GallerySkeleton />
         )}
         <div className="details">
-          <p className="eyebrow">{shown?.category ?? <i className="bone" style={{ width: "6em" }} />}</p>
+          <p className="eyebrow">
+            {shown?.category ?? <i className="bone" style={{ width: "6em" }} />}
+            <span>{`No. ${id}`}</span>
+          </p>
           <h1 tabIndex={-1}>
             {shown?.name ?? (
               <>
@@ -119,7 +122,7 @@ function Price({ style, fallback, known }: { style: Style | undefined; fallback:
         ) : (
           <>
             <span className="hidden">{before ? "Sale price " : "Price "}</span>
-            <strong key={now}>{formatPrice(now)}</strong>
+            <strong>{formatPrice(now)}</strong>
             {before && (
               <>
                 <span className="hidden">, original price </span>
