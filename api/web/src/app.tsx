@@ -3,14 +3,15 @@ import { useEffect, useRef, useState } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { useExchanges } from "./api/exchanges.ts";
 import { Catalog } from "./catalog/catalog.tsx";
-import { Message } from "./message.tsx";
+import { Guard, Message } from "./message.tsx";
 import { Panel } from "./panel/panel.tsx";
 import { ProductPage } from "./product/product.tsx";
 
 export function App() {
   const [panel, setPanel] = useState(false);
   useKey("d", () => setPanel((open) => !open));
-  useNavigation();
+  const [path] = useLocation();
+  useNavigation(path);
   return (
     <>
       <a className="skip" href="#main">
@@ -27,19 +28,21 @@ export function App() {
       </header>
       <Away />
       <main id="main" tabIndex={-1}>
-        <Switch>
-          <Route path="/">
-            <Catalog />
-          </Route>
-          <Route path="/item/:id">{({ id }) => <ProductPage key={id} address={id} />}</Route>
-          <Route>
-            <Message title="There is nothing at this address">
-              <Link href="/" className="button">
-                Go to the catalog
-              </Link>
-            </Message>
-          </Route>
-        </Switch>
+        <Guard key={path}>
+          <Switch>
+            <Route path="/">
+              <Catalog />
+            </Route>
+            <Route path="/item/:id">{({ id }) => <ProductPage key={id} address={id} />}</Route>
+            <Route>
+              <Message title="There is nothing at this address">
+                <Link href="/" className="button">
+                  Go to the catalog
+                </Link>
+              </Message>
+            </Route>
+          </Switch>
+        </Guard>
       </main>
       <Footer panel={panel} onPanel={() => setPanel(!panel)} />
       {panel && <Panel onClose={() => setPanel(false)} />}
@@ -83,8 +86,7 @@ function Away() {
 }
 
 /** useNavigation does what a browser does when it loads another page: begins at the top, and tells a screen reader where it is. */
-function useNavigation() {
-  const [path] = useLocation();
+function useNavigation(path: string) {
   const last = useRef(path);
   useEffect(() => {
     const toTop = () => window.scrollTo(0, 0);

@@ -15,7 +15,7 @@ export function Card({ product, heading: Heading = "h2" }: { product: ProductSum
   return (
     <article className="card" onPointerEnter={prepare}>
       <p className="eyebrow">
-        {product.category}
+        <span>{product.category}</span>
         <span>{`No. ${product.id}`}</span>
       </p>
       <Heading>

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { Component, type ReactNode } from "react";
 import { Refusal } from "./api/client.ts";
 
 /** Message stands where a page has nothing to show, and says why and what to do about it. */
@@ -32,4 +32,25 @@ export function Unreachable({ error, retrying, onRetry, children }: Failure) {
       {children}
     </Message>
   );
+}
+
+/** Guard keeps a mistake of one page from taking the others with it. Give it the page's address as its key. */
+export class Guard extends Component<{ children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override render() {
+    if (!this.state.failed) return this.props.children;
+    return (
+      <Message title="This page went wrong">
+        <p>The mistake is on our side. It may help to load the page again.</p>
+        <button type="button" className="button" onClick={() => window.location.reload()}>
+          Load again
+        </button>
+      </Message>
+    );
+  }
 }

@@ -54,7 +54,7 @@ export function Catalog() {
               </li>
             ))
           : Array.from({ length: pageSize }, (_, i) => (
-              <li key={i}>
+              <li key={`bone ${i}`}>
                 <CardSkeleton />
               </li>
             ))}

@@ -32,6 +32,12 @@ describe("findLastPage", () => {
     expect(asked.length).toBeLessThan(30);
   });
 
+  test("a page that is not full ends it", async () => {
+    const { asked, countOn } = catalogOf(24 * 64 + 1);
+    expect(await findLastPage(countOn, size, 65)).toBe(65);
+    expect(asked).toEqual([65]);
+  });
+
   test("a right guess costs two requests", async () => {
     const { asked, countOn } = catalogOf(24 * 64);
     expect(await findLastPage(countOn, size, 64)).toBe(64);

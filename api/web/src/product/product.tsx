@@ -53,7 +53,7 @@ function KnownProduct({ id }: { id: number }) {
         )}
         <div className="details">
           <p className="eyebrow">
-            {shown?.category ?? <i className="bone" style={{ width: "6em" }} />}
+            <span>{shown?.category ?? <i className="bone" style={{ width: "6em" }} />}</span>
             <span>{`No. ${id}`}</span>
           </p>
           <h1 tabIndex={-1}>

@@ -26,7 +26,7 @@ export function Related({ id }: { id: number }) {
         <ul className="cards">
           {isPending
             ? Array.from({ length: 4 }, (_, i) => (
-                <li key={i}>
+                <li key={`bone ${i}`}>
                   <CardSkeleton />
                 </li>
               ))
