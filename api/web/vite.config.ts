@@ -34,6 +34,7 @@ export default defineConfig({
     // A font in a data: URL would be read before the page's first words.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    license: { fileName: "docs/licenses.md" },
     chunkSizeWarningLimit: 2000,
     rollupOptions: {
       input: { index: "index.html", docs: "docs/index.html" },

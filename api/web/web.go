@@ -1,7 +1,7 @@
 // Package web holds the storefront and the documentation of the API, and says what each of their addresses shows:
 //
 //	/, /item/{id}           the storefront: one page, which finds out from its address what to show
-//	/docs                   the documentation
+//	/docs                   the documentation; /docs/licenses.md are those of what was built in
 //	/openapi.yaml           what the documentation shows
 //	/assets/, /docs/assets/ what these pages consist of; a file's name holds a hash of it
 //
@@ -53,6 +53,11 @@ type File struct {
 // Gzip returns the body in gzip, or nil if that would save nothing. It is compressed when it is first asked for.
 func (f *File) Gzip() []byte { return f.compressed() }
 
+// Description returns what is to be shown at /openapi.yaml while these collections are published.
+func Description(collections ...openapi.Collection) *File {
+	return newFile("openapi.yaml", openapi.Describe(collections...))
+}
+
 // Site is everything there is to show, by address. Its methods are safe for concurrent use.
 type Site struct {
 	files map[string]*File
@@ -70,7 +75,7 @@ func Open() (*Site, error) {
 
 // newSite takes what Vite has built, if it has.
 func newSite(built fs.FS) (*Site, error) {
-	s := &Site{files: map[string]*File{"/openapi.yaml": newFile("openapi.yaml", openapi.YAML)}}
+	s := &Site{files: map[string]*File{"/openapi.yaml": Description()}}
 	err := fs.WalkDir(built, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			if name == "." { // nothing was built
@@ -125,6 +130,7 @@ var types = map[string]string{
 	".css":   "text/css; charset=utf-8",
 	".html":  "text/html; charset=utf-8",
 	".js":    "text/javascript; charset=utf-8",
+	".md":    "text/markdown; charset=utf-8",
 	".svg":   "image/svg+xml",
 	".woff2": "font/woff2",
 	".yaml":  "application/yaml",

@@ -23,6 +23,7 @@ var built = fstest.MapFS{
 	"assets/index-Cd34.css":  {Data: []byte("p {}")},
 	"assets/serif-Ef.woff2":  {Data: []byte("\x17\x9c\xe4")},
 	"docs/assets/docs-Gh.js": {Data: []byte("let b;")},
+	"docs/licenses.md":       {Data: []byte("# Licenses")},
 	"assets/odd":             {Data: []byte("?")},
 }
 
@@ -42,6 +43,7 @@ func TestLookup(t *testing.T) {
 		{"/item/1", "<p>the storefront</p>", "text/html; charset=utf-8", "no-cache"},
 		{"/item/none", "<p>the storefront</p>", "text/html; charset=utf-8", "no-cache"},
 		{"/docs", "<p>the documentation</p>", "text/html; charset=utf-8", "no-cache"},
+		{"/docs/licenses.md", "# Licenses", "text/markdown; charset=utf-8", "no-cache"},
 		{"/openapi.yaml", string(openapi.YAML), "application/yaml", "no-cache"},
 		{"/assets/index-Ab12.js", strings.Repeat("let a = 1;", 100), "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
 		{"/assets/index-Cd34.css", "p {}", "text/css; charset=utf-8", "public, max-age=31536000, immutable"},
@@ -79,6 +81,14 @@ func TestETagFollowsTheBody(t *testing.T) {
 	}
 	if again := open(t, built).Lookup([]byte("/")); again.ETag != page.ETag {
 		t.Errorf("one body, two ETags: %s, %s", page.ETag, again.ETag)
+	}
+}
+
+func TestDescription(t *testing.T) {
+	before := open(t, built).Lookup([]byte("/openapi.yaml"))
+	after := Description(openapi.Collection{Name: "reviews", List: true})
+	if !bytes.Contains(after.Body, []byte("/reviews:")) || after.ETag == before.ETag || after.ContentType != before.ContentType {
+		t.Errorf("got %s, %s", after.ETag, after.ContentType)
 	}
 }
 
