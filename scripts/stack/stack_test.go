@@ -188,7 +188,7 @@ func TestFreePort(t *testing.T) {
 	if err != nil || got <= taken+1 {
 		t.Errorf("freePort(%d, %d) = %d, %v", taken, taken+1, got, err)
 	}
-	if err := claimGatewayPort(got); err != nil {
+	if err := claimPort(got, "GATEWAY_PORT"); err != nil {
 		t.Errorf("port %d was free: %v", got, err)
 	}
 }
