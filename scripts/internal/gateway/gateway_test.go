@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -272,6 +271,19 @@ func (rig *rig) askAt(server string, transport *http.Transport, method, path str
 		rig.t.Fatalf("%s %s: %v", method, path, err)
 	}
 	return answer{response.StatusCode, response.Header, string(text)}
+}
+
+// raw sends bytes and returns all that comes back.
+func (rig *rig) raw(sent string) string {
+	rig.t.Helper()
+	connection, err := net.Dial("tcp", rig.gateway.Listen)
+	if err != nil {
+		rig.t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	_, _ = io.WriteString(connection, sent)
+	text, _ := io.ReadAll(connection)
+	return string(text)
 }
 
 // warm asks until the path is answered from the cache, which then holds it. What the upstreams saw of that is forgotten.
@@ -744,16 +756,8 @@ func TestNGINXsOwnErrorsAreProblems(t *testing.T) {
 	wantProblem(t, rig.ask(http.MethodTrace, "/products", nil), http.StatusMethodNotAllowed)
 	wantProblem(t, rig.get("/../../etc/passwd"), http.StatusBadRequest)
 
-	raw, err := net.Dial("tcp", rig.gateway.Listen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = raw.Close() }()
-	_, _ = io.WriteString(raw, "GET /products HTTP/1.1\r\n\r\n") // no Host
-	recorder := httptest.NewRecorder()
-	text, _ := io.ReadAll(raw)
-	_, _ = recorder.Write(text)
-	if !strings.Contains(string(text), "400 Bad Request") || !strings.HasSuffix(string(text), `{"type":"about:blank","title":"Bad Request","status":400}`) {
+	text := rig.raw("GET /products HTTP/1.1\r\n\r\n") // no Host
+	if !strings.Contains(text, "400 Bad Request") || !strings.HasSuffix(text, `{"type":"about:blank","title":"Bad Request","status":400}`) {
 		t.Errorf("no Host: %q", text)
 	}
 	rig.wantSeen()
