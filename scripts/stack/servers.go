@@ -276,8 +276,10 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 		}
 	}
 	if stack.Gateway.Process.Alive() {
-		if changed || renewed {
-			stack.say("NGINX takes its new configuration")
+		if changed || renewed || forget {
+			if changed || renewed {
+				stack.say("NGINX takes its new configuration")
+			}
 			if err := gateway.Reload(stack.Gateway.Process); err != nil {
 				return err
 			}

@@ -191,7 +191,8 @@ func Stop(ctx context.Context, identity process.Identity) error {
 	return nil
 }
 
-// Forget empties the cache. It may be called while NGINX runs: an entry whose file is gone is a miss.
+// Forget empties the cache. It may be called while NGINX runs: an entry whose file is gone is a miss, within two seconds, and after
+// Reload at once.
 func (gateway Gateway) Forget() error {
 	err := filepath.WalkDir(gateway.cache(), func(path string, entry fs.DirEntry, err error) error {
 		switch {

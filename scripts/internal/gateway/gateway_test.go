@@ -772,7 +772,7 @@ func TestReloadLosesNothingAndForgetEmptiesTheCache(t *testing.T) {
 	if err := rig.gateway.Forget(); err != nil {
 		t.Fatal(err)
 	}
-	rig.wantCache(rig.get("/products/1"), "MISS")
+	rig.await("MISS", "/products/1", func(got answer) bool { return got.cache() == "MISS" })
 	rig.warm("/products/1")
 
 	if changed, err := rig.gateway.Configure(t.Context()); err != nil || changed {

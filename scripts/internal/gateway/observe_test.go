@@ -28,7 +28,7 @@ func TestRequestID(t *testing.T) {
 		sent = request.Header.Get("X-Request-ID")
 		answerTimed(response, request)
 	})
-	made := regexp.MustCompile(`^[0-9a-f]{32}$`)
+	made := regexp.MustCompile(`^\d+\.\d{3}-\d+-\d+$`)
 	for _, encoding := range []string{"", "gzip"} {
 		for i, test := range []struct {
 			id   string
