@@ -236,6 +236,9 @@ func TestClaimGatewayPorts(t *testing.T) {
 		{"stopped, and others took what nobody types", stopped, upCommand{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls > present.TLSPort && got.refresh > present.Refresh && got.tls != got.refresh
 		}},
+		{"clients take the ports of the others", gatewayRun{TLSPort: free, Refresh: free}, upCommand{GatewayPort: free}, func(got gatewayPorts, err error) bool {
+			return err == nil && got.clients == free && got.tls != free && got.refresh != free && got.tls != got.refresh
+		}},
 		{"stopped, and another took what was asked for", gatewayRun{}, upCommand{GatewayPort: free, GatewayTLSPort: taken}, func(_ gatewayPorts, err error) bool {
 			return err != nil && strings.Contains(err.Error(), "GATEWAY_TLS_PORT=")
 		}},

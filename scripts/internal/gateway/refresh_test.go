@@ -127,19 +127,26 @@ func TestRefreshFromAnAPIThatFailsKeepsTheEntry(t *testing.T) {
 
 func TestLookingAtAStaleEntryChangesNothing(t *testing.T) {
 	rig := start(t)
-	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) { answerWith(brief, response, request) })
-	rig.warm("/products/1")
-	for cache := "HIT"; cache != "STALE"; {
-		got := rig.door(http.MethodGet, "/cached/products/1")
-		if cache = got.header.Get("X-Cache"); got.status != http.StatusOK || cache != "HIT" && cache != "STALE" {
-			t.Fatalf("%d, X-Cache %q", got.status, cache)
+	for path, test := range map[string]struct{ cacheControl, next string }{
+		"/products/1": {brief, "STALE"},
+		"/products/2": {"public, s-maxage=1", "REVALIDATED"}, // too old to be served, but there
+	} {
+		rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
+			answerWith(test.cacheControl, response, request)
+		})
+		rig.warm(path)
+		for cache := "HIT"; cache != "STALE"; {
+			got := rig.door(http.MethodGet, "/cached"+path)
+			if cache = got.header.Get("X-Cache"); got.status != http.StatusOK || cache != "HIT" && cache != "STALE" {
+				t.Fatalf("%s: %d, X-Cache %q", path, got.status, cache)
+			}
 		}
+		rig.wantCached(path, http.StatusOK)
+		rig.wantSeen()
+		// The next client is the one that has it updated.
+		rig.wantCache(rig.get(path), test.next)
+		rig.await("HIT", path, func(got answer) bool { return got.cache() == "HIT" })
 	}
-	rig.wantCached("/products/1", http.StatusOK)
-	rig.wantSeen()
-	// The next client is the one that has it updated.
-	rig.wantCache(rig.get("/products/1"), "STALE")
-	rig.await("HIT", "/products/1", func(got answer) bool { return got.cache() == "HIT" })
 }
 
 func TestRefreshDoorIsForTheTrusted(t *testing.T) {
