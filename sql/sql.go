@@ -25,6 +25,10 @@ const (
 // that the API serves. A page reads at most this many rows before its first.
 const AnchorEvery = 100
 
+// VersionChannel is where each transaction that publishes notifies: whoever listens hears the name of the collection once what was
+// published is live. It is a hint, so that nobody has to ask often; what is live is only said by catalog.version.
+const VersionChannel = "catalog_version"
+
 // MaxNameLength is the longest name of a collection or of a document, in bytes. Two of them and a
 // generation number of 19 digits stay within Postgres's 63 bytes for an identifier.
 const MaxNameLength = 20
