@@ -86,6 +86,10 @@ func (t *telling) open(ctx context.Context, databaseURL, collection string, limi
 		return
 	}
 	switch {
+	case journal.Live() == 0:
+		t.said = "nothing is published of " + collection
+		journal.Close()
+		return
 	case journal.Live() == journal.Told():
 		t.said = fmt.Sprintf("has been told of version %d", journal.Live())
 	case !journal.Logged():
