@@ -105,15 +105,17 @@ func (j *Journal) Paths(ctx context.Context, yield func(path string) error) erro
 	var document string
 	var id int64
 	var path []byte
+	var stopped error
 	_, err = pgx.ForEachRow(rows, []any{&document, &id}, func() error {
 		path = append(append(append(path[:0], '/'), j.collection...), '/')
 		path = append(strconv.AppendInt(path, id, 10), j.paths[document]...)
-		return yield(string(path))
+		stopped = yield(string(path))
+		return stopped
 	})
-	if err != nil {
+	if err != nil && stopped == nil {
 		return fmt.Errorf("read the changes since run %d: %w", j.told, err)
 	}
-	return nil
+	return stopped
 }
 
 // Finish moves the node's bookmark to what is live: it has been told, or finds out by itself. Nothing can be read any more.
