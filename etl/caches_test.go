@@ -74,6 +74,9 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 		if !strings.Contains(stdout, full.URL+": "+says) || strings.Contains(stderr, "WARN") {
 			t.Errorf("%s: no %q in\n%s%s", what, says, stdout, stderr)
 		}
+		if n := strings.Count(stdout, full.URL); n != 1 {
+			t.Errorf("%s: the node that was named twice was told %d times", what, n)
+		}
 		if got, want := bookmarks(t, conn, full, empty), fmt.Sprintf("%d %d", live, live); got != want {
 			t.Errorf("%s: the bookmarks are at %s, want %s", what, got, want)
 		}
