@@ -112,7 +112,7 @@ func TestAllocations(t *testing.T) {
 	body := `{"pad": "` + strings.Repeat("x", size) + `"}`
 	f.publish("things",
 		catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: []catalogtest.Row{{ID: 1, ETag: 7, Body: body}}})
-	handler := New(f, quiet()).app.Server().Handler
+	handler := New(f, Options{Logger: quiet()}).app.Server().Handler
 
 	var ctx fasthttp.RequestCtx
 	ctx.Init2(nil, nil, false) // keeps the response's buffer from one request to the next, as a connection does
