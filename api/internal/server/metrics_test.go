@@ -11,11 +11,15 @@ import (
 	"systemscale/api/internal/catalogtest"
 )
 
-// measured is a fake site and what it counts: answers by "route status", and other metrics by name.
-func measured(t *testing.T) (*site, func() map[string]float64) {
+// measured is a fake site with a limit on its connections, unless that is 0, and what it counts: answers by "route status", and other metrics by name.
+func measured(t *testing.T, limit int64) (*site, func() map[string]float64) {
 	f := newFake(t)
 	registry := prometheus.NewRegistry()
-	s := listen(t, f, Options{Logger: quiet(), Registerer: registry})
+	s := newSite(t, f, Options{Logger: quiet(), Registerer: registry})
+	if limit > 0 {
+		s.connectionLimit = limit
+	}
+	s.start(tcp(t))
 	s.publish = f.publish
 	return s, func() map[string]float64 {
 		families, err := registry.Gather()
@@ -44,7 +48,7 @@ func measured(t *testing.T) (*site, func() map[string]float64) {
 }
 
 func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
-	s, read := measured(t)
+	s, read := measured(t, 0)
 	s.ask("GET", "/things/1")
 	s.publish("things", things(1, 3)...)
 	s.publish("museums", onlyItems(1, 3))
@@ -81,7 +85,7 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 }
 
 func TestNoSeriesFromWhatClientsMakeUp(t *testing.T) {
-	s, read := measured(t)
+	s, read := measured(t, 0)
 	s.publish("things", things(1, 3)...)
 	s.ask("GET", "/things/1")
 	s.ask("GET", "/things/x")
@@ -101,9 +105,8 @@ func TestNoSeriesFromWhatClientsMakeUp(t *testing.T) {
 }
 
 func TestConnectionsAreCounted(t *testing.T) {
-	s, read := measured(t)
+	s, read := measured(t, 2)
 	s.publish("things", things(1, 1)...)
-	s.connectionLimit = 2
 	first, second := s.dial(), s.dial()
 	count := func(want float64) {
 		t.Helper()

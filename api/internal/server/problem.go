@@ -96,7 +96,7 @@ func problemOf(err error) *problem {
 func (s *Server) handleError(c *fiber.Ctx, err error) error {
 	answer := problemOf(err)
 	// All that Fiber itself finds wrong is on the way in.
-	if parsing := (*fiber.Error)(nil); errors.As(err, &parsing) {
+	if _, unreadable := err.(*fiber.Error); unreadable {
 		s.metrics.malformed.Inc()
 	}
 	if answer.err == errUnexpected {

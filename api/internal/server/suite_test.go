@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"systemscale/api/internal/catalogtest"
 	"systemscale/api/internal/store"
 	"systemscale/sql"
@@ -33,33 +35,43 @@ type site struct {
 
 func listen(t testing.TB, from Store, options Options) *site {
 	t.Helper()
+	s := newSite(t, from, options)
+	s.start(tcp(t))
+	return s
+}
+
+func tcp(t testing.TB) net.Listener {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, listener, from, options)
+	return listener
 }
 
-func serve(t testing.TB, listener net.Listener, from Store, options Options) *site {
-	t.Helper()
-	s := &site{Server: New(from, options), t: t, address: listener.Addr().String()}
-	s.url = "http://" + s.address
+// newSite makes a site that does not listen yet.
+func newSite(t testing.TB, from Store, options Options) *site {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	s.client = &http.Client{Transport: transport, Timeout: catalogtest.Patience}
+	return &site{Server: New(from, options), t: t, client: &http.Client{Transport: transport, Timeout: catalogtest.Patience}}
+}
+
+// start serves until the test ends.
+func (s *site) start(listener net.Listener) {
+	s.address = listener.Addr().String()
+	s.url = "http://" + s.address
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
+	s.t.Cleanup(func() {
+		s.client.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
-			t.Errorf("shut down: %v", err)
+			s.t.Errorf("shut down: %v", err)
 		}
 		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
+			s.t.Errorf("serve: %v", err)
 		}
 	})
-	return s
 }
 
 // logged is a log that is read while it is written.
@@ -96,10 +108,14 @@ func fakeSite(t testing.TB) (*site, *fake) {
 	return s, f
 }
 
+// realSite serves from a database of its own. It follows closely unless options say otherwise.
 func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
 	t.Helper()
 	database := testdb.New(t)
-	options.URL, options.Logger, options.Poll = database.API, quiet(), 5*time.Millisecond
+	options.URL, options.Logger = database.API, quiet()
+	if options.Poll == 0 {
+		options.Poll = 5 * time.Millisecond
+	}
 	st, err := store.Open(options)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +127,7 @@ func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
 			t.Errorf("close the store: %v", err)
 		}
 	})
-	s := listen(t, st, Options{Logger: quiet()})
+	s := listen(t, st, Options{Logger: quiet(), Registerer: prometheus.NewRegistry()})
 	publisher := catalogtest.NewPublisher(t, database)
 	s.publish = func(collection string, tables ...catalogtest.Table) int64 {
 		t.Helper()
