@@ -68,7 +68,7 @@ func (c *caches) tell(ctx context.Context, out *output, databaseURL, collection 
 	}
 	var errs []error
 	for _, t := range tellings {
-		out.metrics.cache(t.node, t.counts)
+		out.metrics.cache(t.node, t.err == nil, t.counts)
 		if t.err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", t.node, t.err))
 			continue
