@@ -34,10 +34,12 @@ type runCommand struct {
 func (c *runCommand) Help() string {
 	return `Reads all files, joins them, renders every document, and compares it with what is published. If no gate fails, what differs is
 written: a little in one transaction, much by loading everything beside what is live and then flipping to it. Until that moment,
-and after any failure, the API serves what it served before.
+and after any failure, the API serves what it served before. Behind it, the caches that --cache names are told which documents
+changed; one that cannot be told now is told by the next run.
 
 Example:
   etl run --csv ./dump
+  etl run --csv ./dump --cache http://cache-a:8180 --cache http://cache-b:8180
   etl run --csv ./dump --accept removed
   etl run --csv ./dump --shape ./books.yaml --rejects /var/lib/systemscale/rejects`
 }
