@@ -278,7 +278,7 @@ func TestRefreshFails(t *testing.T) {
 		says string
 	}{
 		{"no node", nil, exitUsage, "--cache or CACHE_NODES must name a cache node"},
-		{"no address", []string{"--cache", "cache-a:8180"}, exitUsage, "written as the address of its refresh door, http://host:port"},
+		{"no address", []string{"--cache", "cache-a:8281"}, exitUsage, "written as the address of its refresh door, http://host:port"},
 		{"a negative limit", []string{"--cache", node.URL, "--refresh-limit=-1"}, exitUsage, "--refresh-limit must not be negative"},
 		{"no database", []string{"--cache", node.URL, "--database", "postgres://127.0.0.1:1/none"}, exitDatabase, "connect to the database"},
 		{"no schema", []string{"--cache", node.URL, "--database", testdb.NewEmpty(t).ETL}, exitDatabase, "run etl migrate"},

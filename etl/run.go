@@ -39,7 +39,7 @@ changed; one that cannot be told now is told by the next run.
 
 Example:
   etl run --csv ./dump
-  etl run --csv ./dump --cache http://cache-a:8180 --cache http://cache-b:8180
+  etl run --csv ./dump --cache http://cache-a:8281 --cache http://cache-b:8281
   etl run --csv ./dump --accept removed
   etl run --csv ./dump --shape ./books.yaml --rejects /var/lib/systemscale/rejects`
 }

@@ -12,7 +12,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-const door = "http://127.0.0.1:8180"
+const door = "http://127.0.0.1:8281"
 
 func openJournal(t *testing.T, database testdb.Database, limit int64) *Journal {
 	t.Helper()
