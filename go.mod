@@ -17,7 +17,7 @@ require (
 	github.com/jackc/pgx/v5 v5.12.0
 	// .csv.gz and .csv.zst: the one library that reads both, in Go
 	github.com/klauspost/compress v1.20.3
-	// metrics, as Prometheus scrapes them
+	// metrics, in the form that operators collect
 	github.com/prometheus/client_golang v1.25.0
 	// the bar on a terminal
 	github.com/schollz/progressbar/v3 v3.19.1
@@ -30,6 +30,8 @@ require (
 	// is somebody watching?
 	golang.org/x/term v0.47.0
 )
+
+require github.com/prometheus/client_model v0.6.3
 
 require (
 	github.com/andybalholm/brotli v1.1.0 // indirect
@@ -46,7 +48,6 @@ require (
 	github.com/mattn/go-runewidth v0.0.16 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
-	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect

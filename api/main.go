@@ -120,6 +120,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Queue:       f.Queue,
 		Timeout:     f.Timeout,
 		Logger:      logger,
+		Registerer:  metrics,
 	})
 	if err != nil {
 		closeAll(listeners)
