@@ -60,7 +60,7 @@ type flags struct {
 	DrainLimit  time.Duration `env:"API_DRAIN_LIMIT" default:"10s" help:"How long requests under way may take to finish after that."`
 	Connections int           `env:"API_CONNECTIONS" default:"2" help:"Database connections that carry lookups."`
 	Batch       int           `env:"API_BATCH" default:"64" help:"Most lookups in one round trip to the database."`
-	Queue       int           `env:"API_QUEUE" default:"4096" help:"Most lookups waiting for a connection; beyond it requests get 503."`
+	Queue       int           `env:"API_QUEUE" default:"1024" help:"Most lookups waiting for a connection; beyond it requests get 503."`
 	Timeout     time.Duration `env:"API_TIMEOUT" default:"2s" help:"Longest that a lookup may take."`
 }
 
