@@ -39,7 +39,7 @@ func versionOf(snapshot *store.Snapshot, now time.Time) version {
 			}
 		}
 	}
-	for collection := range snapshot.Collections() {
+	for _, collection := range snapshot.Collections() {
 		v.Data[collection.Collection] = data{
 			Run:         collection.Run,
 			Generation:  collection.Generation,
