@@ -90,9 +90,12 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	}
 	live := session.Live()
 	job := &job{runCommand: c, out: out, in: in, session: session, rejects: rejects, mode: publish.Delta, documents: in.spec.Published()}
-	comparable := live.Run != 0 && slices.Equal(live.Documents, job.documents)
+	comparable := live.Run != 0 && slices.EqualFunc(live.Documents, job.documents, sql.Document.SameAddress)
 	if !comparable && c.Mode == string(publish.Delta) {
 		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or there is nothing: use --mode auto", in.spec.Collection)}
+	}
+	for _, line := range breaks(live.Documents, in.spec) {
+		out.log().Warn("the shape breaks what clients of the published documents rely on", "where", line)
 	}
 	if !comparable || c.Mode == string(publish.Generation) {
 		job.mode = publish.Generation
@@ -184,7 +187,7 @@ func (j *job) write(ctx context.Context) (published publish.Published, err error
 		return j.loadAgain(ctx)
 	}
 	j.progress.phase("write the changes")
-	published, err = j.run.PublishDelta(ctx, spool, changes, j.survey.tables, j.record)
+	published, err = j.run.PublishDelta(ctx, spool, j.documents, changes, j.survey.tables, j.record)
 	return published, ofDatabase(err)
 }
 
