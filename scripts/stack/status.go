@@ -61,6 +61,7 @@ The catalog from %s is served at %s
   curl -i %[2]s/api/fec2/any/products/1      the paths that existing clients use; X-Cache says HIT or MISS
   curl --cacert %[4]s https://%[5]s/products/1
 
+For whoever runs it: http://%[6]s/
 Addresses for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, stack.Catalog.Directory, gateway, stack.State,
-		certificateIn(filepath.Join(stack.Servers, "nginx")).certificate, address(stack.Gateway.TLSPort))
+		certificateIn(filepath.Join(stack.Servers, "nginx")).certificate, address(stack.Gateway.TLSPort), address(stack.Instances[0].Admin))
 }

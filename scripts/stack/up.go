@@ -156,7 +156,7 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 			return err
 		}
 	}
-	if err := stack.startInstances(ctx, database.apiURL); err != nil {
+	if err := stack.startInstances(ctx, database.apiURL, ports.refresh); err != nil {
 		return err
 	}
 	if chosen.wanted {
