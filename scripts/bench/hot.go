@@ -129,15 +129,6 @@ func heat(ctx context.Context, address string, documents []document, h header) e
 	}
 }
 
-// stillHot is an error if the cache has lost some of the documents since heat.
-func stillHot(ctx context.Context, address string, documents []document, h header) error {
-	got, err := askAll(ctx, address, documents, h, http.StatusOK)
-	if err == nil && got.fromCache() < 1 {
-		err = fmt.Errorf("after the measurement the cache says %v: not all were hits", got.Cache)
-	}
-	return err
-}
-
 // shuffled is traffic that asks for documents at random, for ever.
 type shuffled struct {
 	documents []document

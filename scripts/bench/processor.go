@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -37,6 +38,15 @@ func processorTime(pids ...int) time.Duration {
 		pids = append(pids[1:len(pids):len(pids)], children[pid]...)
 	}
 	return time.Duration(total) * time.Second / 100 // what Linux tells users is always in hundredths
+}
+
+// ownTime returns what this process has had of the processors so far, without its children.
+func ownTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // parentOf returns the process that started another, or 0.

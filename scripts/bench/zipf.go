@@ -31,14 +31,13 @@ type catalogue struct {
 	popularity zipf
 	products   []int32 // by rank; popular ones are strewn over the ids
 	pages      zipf
-	header     string
 }
 
 // pageCount is how many products a page of the list has.
 const pageCount = 5
 
-func newCatalogue(products int, header string) *catalogue {
-	c := &catalogue{popularity: newZipf(products, 1), pages: newZipf((products+pageCount-1)/pageCount, 1), products: make([]int32, products), header: header}
+func newCatalogue(products int) *catalogue {
+	c := &catalogue{popularity: newZipf(products, 1), pages: newZipf((products+pageCount-1)/pageCount, 1), products: make([]int32, products)}
 	for i, at := range rand.New(rand.NewPCG(1, 0)).Perm(products) {
 		c.products[i] = int32(at + 1)
 	}
@@ -52,11 +51,12 @@ type visitor struct {
 	random  *rand.Rand
 	step    int
 	product int32
+	header  string
 	request []byte
 }
 
-func (c *catalogue) visitor(seed uint64) *visitor {
-	return &visitor{catalogue: c, random: rand.New(rand.NewPCG(seed, 1))}
+func (c *catalogue) visitor(seed uint64, header string) *visitor {
+	return &visitor{catalogue: c, header: header, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
 // next returns a request that is valid until the next call.
