@@ -18,6 +18,7 @@ import (
 // NGINX.) It shares the processors with what it measures; what it takes is reported.
 type drive struct {
 	address     string
+	dial        func(address string) (net.Conn, error) // nil: TCP
 	connections int
 	duration    time.Duration // 0: until the traffic ends
 	rate        float64       // requests a second, whatever becomes of them; 0: each connection asks again when it has its answer
@@ -47,10 +48,6 @@ func (d drive) run(ctx context.Context, of func(connection int) traffic) (load, 
 	}
 	wait.Wait()
 	got := load{Microseconds: max(d.duration, time.Since(began)).Microseconds(), Cache: map[string]int64{}}
-	if d.duration > 0 && d.rate == 0 {
-		// The last answers were under way when time was up.
-		got.Microseconds = d.duration.Microseconds()
-	}
 	var latencies []time.Duration
 	var errs []error
 	for _, driver := range drivers {
@@ -138,7 +135,11 @@ func (d *driver) await(turn int) (at time.Time, more bool) {
 
 func (d *driver) exchange(request []byte) error {
 	if d.connection == nil {
-		connection, err := net.DialTimeout("tcp", d.address, patience)
+		dial := d.dial
+		if dial == nil {
+			dial = dialTCP
+		}
+		connection, err := dial(d.address)
 		if err != nil {
 			return err
 		}
@@ -164,6 +165,8 @@ func (d *driver) exchange(request []byte) error {
 	}
 	return nil
 }
+
+func dialTCP(address string) (net.Conn, error) { return net.DialTimeout("tcp", address, patience) }
 
 // Read reads from the connection and counts.
 func (d *driver) Read(into []byte) (int, error) {
