@@ -22,6 +22,7 @@ type load struct {
 	P99          int64              `json:"p99,omitempty"`
 	P999         int64              `json:"p999,omitempty"`
 	Errors       int64              `json:"errors"`
+	Kinds        map[string]int64   `json:"kinds,omitempty"`           // of errors, where that is known
 	Cache        map[string]int64   `json:"cache,omitempty"`           // answers by X-Cache
 	Cores        map[string]float64 `json:"cores,omitempty"`           // busy for whom, on average
 	Allocations  float64            `json:"allocations,omitempty"`     // in the API, per request
@@ -46,7 +47,7 @@ func (l load) fromCache() float64 {
 // valid returns an error if something was answered otherwise than it should be: a rate of errors means nothing.
 func (l load) valid() error {
 	if l.Errors > 0 || l.Requests == 0 {
-		return fmt.Errorf("%d of %d requests failed", l.Errors, l.Requests)
+		return fmt.Errorf("%d of %d requests failed %v", l.Errors, l.Requests, l.Kinds)
 	}
 	return nil
 }
@@ -71,6 +72,9 @@ func (c *apiCommand) wrk(ctx context.Context, address string, connections int, w
 		return load{}, err
 	}
 	got.Cores = map[string]float64{"load": took.cpu.Seconds() / took.wall.Seconds()}
+	if got.Errors == 0 {
+		got.Kinds = nil
+	}
 	return got, got.valid()
 }
 

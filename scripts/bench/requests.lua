@@ -30,7 +30,8 @@ end
 
 function done(summary, latency, requests)
     local e = summary.errors
-    io.write(string.format('{"requests":%d,"microseconds":%d,"bytes":%d,"p50":%d,"p99":%d,"p999":%d,"errors":%d}\n',
+    io.write(string.format('{"requests":%d,"microseconds":%d,"bytes":%d,"p50":%d,"p99":%d,"p999":%d,"errors":%d,' ..
+        '"kinds":{"connect":%d,"read":%d,"write":%d,"timeout":%d,"status":%d}}\n',
         summary.requests, summary.duration, summary.bytes, latency:percentile(50), latency:percentile(99), latency:percentile(99.9),
-        e.connect + e.read + e.write + e.timeout + e.status))
+        e.connect + e.read + e.write + e.timeout + e.status, e.connect, e.read, e.write, e.timeout, e.status))
 end
