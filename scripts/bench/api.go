@@ -13,8 +13,8 @@ type apiCommand struct {
 	workplace
 	Rounds      int      `default:"3" help:"How often everything is measured, in turns. Default: ${default}."`
 	Seconds     int      `default:"4" help:"Length of one measurement. Default: ${default}."`
-	Connections []int    `default:"64,256" placeholder:"N,..." help:"HTTP connections, and pgbench clients, everything being measured with each number. Default: ${default}."`
-	Only        []string `enum:"lookups,uncached,random,revalidation,list,hits,zipf,constant" placeholder:"NAME,..." help:"Measure only these: ${enum}. Default: all."`
+	Connections []int    `default:"64,256" placeholder:"N" help:"HTTP connections, and pgbench clients, everything being measured with each number. Default: ${default}."`
+	Only        []string `enum:"lookups,uncached,random,revalidation,list,hits,zipf,constant" placeholder:"NAME" help:"Measure only these: ${enum}. Default: all."`
 	Instances   int      `default:"2" help:"API instances behind NGINX, with GOMAXPROCS=1 each. Default: ${default}."`
 	Rate        float64  `default:"9000" help:"Requests a second of constant. Default: ${default}."`
 	WarmUp      int      `default:"6" placeholder:"SECONDS" help:"How long the cache gets the traffic of zipf before it is measured. Default: ${default}."`
@@ -80,13 +80,17 @@ func (c *apiCommand) Run(ctx context.Context, stdout io.Writer) (err error) {
 			fmt.Fprintln(os.Stderr)
 		}
 	}
-	s.report(r)
+	r.Machine.NGINX = s.edge.nginx.Version.String()
+	c.addTargets(r, meanSize(s.hot))
+	r.add("api, peak memory", "MiB", float64(s.api.stop())/(1<<20))
+	for i, instance := range s.behind {
+		r.add(fmt.Sprintf("api instance %d behind nginx, peak memory", i+1), "MiB", float64(instance.stop())/(1<<20))
+	}
 	return r.write(stdout, c.Work)
 }
 
-// report adds the targets.
-func (s *serving) report(r *report) {
-	c := s.command
+// addTargets adds the targets of what was asked for. bodySize is the mean size of a body in bytes.
+func (c *apiCommand) addTargets(r *report, bodySize float64) {
 	asked := func(line string) bool { return len(c.Only) == 0 || slices.Contains(c.Only, line) }
 	ratios := []struct {
 		line, name, subject, reference string
@@ -126,19 +130,11 @@ func (s *serving) report(r *report) {
 	if asked("lookups") {
 		name, bytesName := "api, allocations per 200", "api, bytes allocated per 200 / size of a body"
 		if api := r.load(ofAPI, c.Connections[0]); api != nil && api.Allocations > 0 {
-			size := 0
-			for _, d := range s.hot {
-				size += len(d.body)
-			}
 			r.atMost(name, api.Allocations, 10)
-			r.atMost(bytesName, api.Allocated/(float64(size)/float64(len(s.hot))), 1)
+			r.atMost(bytesName, api.Allocated/bodySize, 1)
 		} else {
 			r.missed(name, "≤ 10")
 			r.missed(bytesName, "≤ 1")
 		}
-	}
-	r.add("api, peak memory", "MiB", float64(s.api.stop())/(1<<20))
-	for i, instance := range s.behind {
-		r.add(fmt.Sprintf("api instance %d behind nginx, peak memory", i+1), "MiB", float64(instance.stop())/(1<<20))
 	}
 }

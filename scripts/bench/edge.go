@@ -99,11 +99,14 @@ func (e *edge) pids() []int {
 func (e *edge) socket(name string) string { return filepath.Join(e.directory, name+".sock") }
 
 // startCached starts the gateway as production has it, with an empty cache. One that runs is replaced.
-func (e *edge) startCached(ctx context.Context) (err error) {
+func (e *edge) startCached(ctx context.Context) error {
 	if err := e.cached.stop(); err != nil {
 		return err
 	}
-	e.cached, err = e.startGateway(ctx, "cached", e.template)
+	started, err := e.startGateway(ctx, "cached", e.template)
+	if err == nil {
+		e.cached = started
+	}
 	return err
 }
 

@@ -51,6 +51,15 @@ func hotDocuments(ctx context.Context, address string, products int) ([]document
 	return documents, nil
 }
 
+// meanSize is of the bodies, in bytes.
+func meanSize(documents []document) float64 {
+	total := 0
+	for _, d := range documents {
+		total += len(d.body)
+	}
+	return float64(total) / float64(len(documents))
+}
+
 // writeRequests writes a file for requests.lua.
 func (c *apiCommand) writeRequests(name string, documents []document, h header) (string, error) {
 	var text strings.Builder

@@ -164,3 +164,43 @@ func TestFlagsOfBenchAPI(t *testing.T) {
 		}
 	}
 }
+
+func TestTargetsAreRatiosOfMedians(t *testing.T) {
+	r, c := &report{}, &apiCommand{Connections: []int{64, 256}, Rate: 9000, workplace: workplace{Products: 1_000_011}}
+	add := func(name string, connections int, requests ...int64) {
+		for _, one := range requests {
+			r.addLoad(name, connections, load{Requests: one, Microseconds: 1_000_000, P99: 9_000, Allocations: 8, Allocated: 500})
+		}
+	}
+	add(ofPgbench, 64, 90, 100, 1000)
+	add(ofAPI, 64, 120, 1, 300)
+	add(ofPool, 64, 100, 100, 100)
+	add(ofConstant, 64, 9000)
+	add(ofLast, 256, 94)
+	add(ofFirst, 256, 100)
+	c.addTargets(r, 2000)
+	got := map[string]target{}
+	for _, one := range r.Targets {
+		got[one.Name] = one
+	}
+	for _, want := range []target{
+		{"api / pgbench, 64 connections", 1.2, "≥ 1.1", true},
+		{"api / Fiber + pgxpool, 64 connections", 1.2, "≥ 1.8", false},
+		{"api / pgbench, 256 connections", 0, "≥ 1.1", false},
+		{"page 200000 / page 1, 256 connections", 0.94, "≥ 0.95", false},
+		{"constant 9000 requests/s, p99, ms", 9, "≤ 10", true},
+		{"api, allocations per 200", 8, "≤ 10", true},
+		{"api, bytes allocated per 200 / size of a body", 0.25, "≤ 1", true},
+	} {
+		if got[want.Name] != want {
+			t.Errorf("%+v, want %+v", got[want.Name], want)
+		}
+	}
+	if len(got) != 2*8+3 {
+		t.Errorf("%d targets, want those of eight ratios at two numbers of connections and three others", len(got))
+	}
+	c.Only, r.Targets = []string{"hits"}, nil
+	if c.addTargets(r, 2000); len(r.Targets) != 2 {
+		t.Errorf("targets of hits alone: %+v", r.Targets)
+	}
+}

@@ -58,6 +58,7 @@ type machine struct {
 	CPU      string `json:"cpu"`
 	Go       string `json:"go"`
 	Postgres string `json:"postgres"`
+	NGINX    string `json:"nginx,omitempty"`
 }
 
 // measurement is one number with what every round gave. Value is their median.
@@ -188,7 +189,7 @@ func (r *report) write(w io.Writer, directory string) error {
 		if l.Allocations > 0 {
 			allocations, allocated = number(l.Allocations), number(l.Allocated)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Connections, number(l.Rate), number(l.P50), number(l.P99), number(l.P999),
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Connections, number(l.Rate), latency(l.P50), latency(l.P99), latency(l.P999),
 			fromCache, allocations, allocated, cores(l.Rounds[len(l.Rounds)-1].Cores))
 	}
 	if len(r.Loads) > 0 {
@@ -229,6 +230,14 @@ func (r *report) write(w io.Writer, directory string) error {
 		errs = append(errs, fmt.Errorf("%s, %d connections: %s", f.Name, f.Connections, f.Error))
 	}
 	return errors.Join(errs...)
+}
+
+// latency leaves out what was not measured.
+func latency(milliseconds float64) string {
+	if milliseconds == 0 {
+		return ""
+	}
+	return number(milliseconds)
 }
 
 // cores says for whom the processors were busy.
