@@ -131,7 +131,7 @@ func withoutCache(template string) (string, error) {
 }
 
 func (e *edge) startGateway(ctx context.Context, name, template string) (*front, error) {
-	addresses, err := freeAddresses(1)
+	addresses, err := freeAddresses(2)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (e *edge) startGateway(ctx context.Context, name, template string) (*front,
 	}
 	f := &front{address: addresses[0], gateway: gateway.Gateway{
 		NGINX: e.nginx, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: e.upstreams, Sockets: sockets,
-		CacheTTL: 10 * time.Second, CacheSize: cacheSize, Log: filepath.Join(e.logs, "nginx-"+name+".log"), Account: e.account,
+		Refresh: addresses[1], Trusted: []string{"127.0.0.1"}, CacheSize: cacheSize, Log: filepath.Join(e.logs, "nginx-"+name+".log"), Account: e.account,
 	}}
 	if _, err := f.gateway.Configure(ctx); err != nil {
 		return nil, err
