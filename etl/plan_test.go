@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,6 +126,48 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestPlanWarnsOfBrokenContracts changes the shape under what is published.
+func TestPlanWarnsOfBrokenContracts(t *testing.T) {
+	database := testdb.New(t)
+	directory := shopFiles(t, 3, nil)
+	code, stdout, stderr := at(t, database, directory, "run")
+	must(t, exitOK, code, stdout, stderr)
+	warns := func(old, new string, want ...string) {
+		t.Helper()
+		if !strings.Contains(shop, old) {
+			t.Fatalf("%q is not in the shape", old)
+		}
+		write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, old, new, 1)})
+		_, stdout, _ := at(t, database, directory, "plan", "--json")
+		var got plan
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+			t.Fatalf("%v: %s", err, stdout)
+		}
+		if !slices.Equal(got.Breaks, want) {
+			t.Errorf("%s → %s breaks %q, want %q", old, new, got.Breaks, want)
+		}
+		_, stdout, _ = at(t, database, directory, "plan")
+		for _, line := range want {
+			if !strings.Contains(stdout, line) {
+				t.Errorf("the plan does not say %q:\n%s", line, stdout)
+			}
+		}
+	}
+	warns("price: price", "price: price, word: name")
+	warns("name: name, price: price", "name: name", "GET /shop/{id}: price is gone")
+	warns("path: tags", "path: words", "GET /shop/{id}/tags: is gone")
+	warns("{id: id, name: name, price", "{id: {text: id}, name: name, price", "GET /shop/{id}: id was integer and is now string")
+
+	// A delta describes the documents anew.
+	write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: name, price: price", "name: name", 1)})
+	code, stdout, stderr = at(t, database, directory, "run", "--mode", "delta", "--accept", "changed")
+	must(t, exitOK, code, stdout, stderr)
+	if !strings.Contains(stderr, "price is gone") {
+		t.Errorf("the run does not say what it breaks:\n%s", stderr)
+	}
+	warns("name: name, price: price", "name: name")
+}
+
 // TestRunChoosesHowToWrite publishes a first version, nothing, a few changes and many.
 func TestRunChoosesHowToWrite(t *testing.T) {
 	database := testdb.New(t)
@@ -146,10 +189,11 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 		{"the first", nil, nil, "published", "generation", 1, "version 1 is published"},
 		{"nothing", nil, nil, "unchanged", "delta", 0, "nothing changed, and version 1 stays"},
 		{"a few", few, nil, "published", "delta", 1, "version 3 is published"},
-		{"many", many, nil, "published", "generation", 4, "version 4 is published"},
+		{"many above the limit", many, []string{"--delta-limit", "10%"}, "published", "generation", 4, "version 4 is published"},
 		{"many, as a delta", few, []string{"--mode", "delta"}, "published", "delta", 4, "version 5 is published"},
 		{"a few, as a generation", nil, []string{"--mode", "generation"}, "published", "generation", 6, "version 6 is published"},
 		{"a few above the limit", few, []string{"--delta-limit", "0%"}, "published", "generation", 7, "version 7 is published"},
+		{"many of a small catalog", many, nil, "published", "delta", 7, "version 8 is published"},
 	} {
 		directory := shopFiles(t, 200, c.files)
 		code, stdout, stderr := at(t, database, directory, "run", c.args...)

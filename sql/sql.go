@@ -76,4 +76,12 @@ type Document struct {
 	Name string `json:"name"`           // as in the shape file and in the table's name
 	Path string `json:"path"`           // what follows /{collection}/{id}/ in the URL; empty for /{collection}/{id}
 	List bool   `json:"list,omitempty"` // served in pages at /{collection}, and Path means nothing
+
+	// Schema is the JSON Schema of the body, as text; of a list, of one element. Empty where an older run published the document.
+	Schema string `json:"schema,omitempty"`
+}
+
+// SameAddress reports whether d and other have the same name and are served at the same place.
+func (d Document) SameAddress(other Document) bool {
+	return d.Name == other.Name && d.Path == other.Path && d.List == other.List
 }

@@ -2,40 +2,40 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
-	"syscall"
-	"time"
-
-	"github.com/goccy/go-json"
-	"github.com/jackc/pgx/v5"
-
-	"systemscale/sql"
+	"slices"
 )
 
 type apiCommand struct {
 	workplace
-	Rounds      int `default:"3" help:"How often everything is measured, in turns. Default: ${default}."`
-	Seconds     int `default:"10" help:"Length of one measurement. Default: ${default}."`
-	Connections int `default:"64" help:"HTTP connections, and pgbench clients. Default: ${default}."`
+	Rounds      int      `default:"3" help:"How often everything is measured, in turns. Default: ${default}."`
+	Seconds     int      `default:"4" help:"Length of one measurement. Default: ${default}."`
+	Connections []int    `default:"64,256" placeholder:"N" help:"HTTP connections, and pgbench clients, everything being measured with each number. Default: ${default}."`
+	Only        []string `enum:"lookups,uncached,random,revalidation,list,hits,zipf,constant" placeholder:"NAME" help:"Measure only these: ${enum}. Default: all."`
+	Instances   int      `default:"2" help:"API instances behind NGINX, with GOMAXPROCS=1 each. Default: ${default}."`
+	Rate        float64  `default:"9000" help:"Requests a second of constant. Default: ${default}."`
+	WarmUp      int      `default:"6" placeholder:"SECONDS" help:"How long the cache gets the traffic of zipf before it is measured. Default: ${default}."`
+	APIFlags    string   `name:"api-flags" placeholder:"FLAGS" help:"More flags for every API process, such as --api-flags=\"--connections 1 --batch 128\"."`
 }
 
-//go:embed random.lua
-var randomScript []byte
+// Validate is called by kong.
+func (c *apiCommand) Validate() error {
+	for _, number := range append([]int{c.Products, c.Rounds, c.Seconds, c.Instances}, c.Connections...) {
+		if number < 1 {
+			return errors.New("--products, --rounds, --seconds, --instances and --connections must be at least 1")
+		}
+	}
+	if c.Rate <= 0 || c.WarmUp < 0 {
+		return errors.New("--rate must be positive, and --warm-up not negative")
+	}
+	return nil
+}
 
-// Run measures lookups of random products' styles, none of them cached: over HTTP by the API and by the plain handler,
-// and without HTTP by pgbench.
-func (c *apiCommand) Run(ctx context.Context, stdout io.Writer) error {
+// Run measures what is asked for, in turns, and reports. What was answered wrongly is an error, after the report of everything else.
+func (c *apiCommand) Run(ctx context.Context, stdout io.Writer) (err error) {
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
@@ -47,220 +47,94 @@ func (c *apiCommand) Run(ctx context.Context, stdout io.Writer) error {
 	if _, err := measure(ctx, c.program("etl"), "run", "--csv", c.csv(), "--database", c.etlURL(), "--accept", "rejects", "--rejects", c.rejects()); err != nil {
 		return err
 	}
-	table, err := c.stylesTable(ctx)
-	if err != nil {
+	if err := c.settle(ctx); err != nil {
 		return err
 	}
-	wrkScript, err := c.file("random.lua", string(randomScript))
-	if err != nil {
+	s := &serving{command: c}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	if err := s.start(ctx); err != nil {
 		return err
 	}
-	pgbenchScript, err := c.file("lookup.sql", fmt.Sprintf("\\set id random(1, %d)\n%s;\n", c.Products, strings.ReplaceAll(sql.QueryFor("api_get_document", "table", table), "$1", ":id")))
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	addresses, err := freeAddresses(3)
-	if err != nil {
-		return err
-	}
-	api, err := start(ctx, filepath.Join(c.Work, "api.log"), addresses[0], c.program("api"), "--database", c.apiURL(), "--listen", addresses[0], "--admin", addresses[1])
-	if err != nil {
-		return err
-	}
-	defer api.stop()
-	plain, err := start(ctx, filepath.Join(c.Work, "pool.log"), addresses[2], self, "pool-server", "--database", c.apiURL(), "--table", table, "--listen", addresses[2])
-	if err != nil {
-		return err
-	}
-	defer plain.stop()
-
-	var apiLoads, plainLoads []load
-	var pgbench []float64
+	subjects := slices.DeleteFunc(s.subjects(), func(one subject) bool {
+		return len(c.Only) > 0 && !slices.ContainsFunc(one.lines, func(line string) bool { return slices.Contains(c.Only, line) })
+	})
 	for round := range c.Rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d:", round+1, c.Rounds)
-		for _, turn := range []struct {
-			name  string
-			at    string
-			loads *[]load
-		}{{"pgxpool", addresses[2], &plainLoads}, {"api", addresses[0], &apiLoads}} {
-			got, err := c.wrk(ctx, wrkScript, turn.at)
-			if err != nil {
-				return fmt.Errorf("%s: %w", turn.name, err)
+		for i, connections := range c.Connections {
+			fmt.Fprintf(os.Stderr, "round %d of %d, %d connections:", round+1, c.Rounds, connections)
+			for _, one := range subjects {
+				if one.once && i > 0 || r.failed(one.name, connections) {
+					continue
+				}
+				got, err := s.measure(ctx, one, trial{connections, round})
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err != nil {
+					r.Failures = append(r.Failures, failure{one.name, connections, err.Error()})
+					fmt.Fprintf(os.Stderr, " %s FAILED: %v;", one.name, err)
+					continue
+				}
+				r.addLoad(one.name, connections, got)
+				fmt.Fprintf(os.Stderr, " %s %.0f/s;", one.name, got.rate())
 			}
-			*turn.loads = append(*turn.loads, got)
-			fmt.Fprintf(os.Stderr, " %s %.0f/s,", turn.name, got.rate())
+			fmt.Fprintln(os.Stderr)
 		}
-		rate, err := c.pgbench(ctx, pgbenchScript)
-		if err != nil {
-			return err
-		}
-		pgbench = append(pgbench, rate)
-		fmt.Fprintf(os.Stderr, " pgbench %.0f/s\n", rate)
 	}
-
-	apiRate := r.addLoads("api", apiLoads)
-	plainRate := r.addLoads("Fiber + pgxpool, 8 connections", plainLoads)
-	pgbenchRate := r.add(fmt.Sprintf("pgbench -M prepared, %d clients, no HTTP", c.Connections), "lookups/s", pgbench...)
-	p99 := r.add("api, p99", "ms", each(apiLoads, func(l load) float64 { return float64(l.P99) / 1e3 })...)
-	r.add("api, peak memory", "MiB", float64(api.stop())/(1<<20))
-	r.atLeast("api / plain pgxpool handler", apiRate/plainRate, 1.4)
-	r.atMost(fmt.Sprintf("api, p99 at %d connections, ms", c.Connections), p99, 10)
-	r.Targets = append(r.Targets, target{"api / pgbench", apiRate / pgbenchRate, "for scale", true})
+	r.Machine.NGINX = s.edge.nginx.Version.String()
+	c.addTargets(r, meanSize(s.hot))
+	r.add("api, peak memory", "MiB", float64(s.api.stop())/(1<<20))
+	for i, instance := range s.behind {
+		r.add(fmt.Sprintf("api instance %d behind nginx, peak memory", i+1), "MiB", float64(instance.stop())/(1<<20))
+	}
 	return r.write(stdout, c.Work)
 }
 
-// load is what wrk found in one round. Latencies are microseconds.
-type load struct {
-	Requests     int64 `json:"requests"`
-	Microseconds int64 `json:"microseconds"`
-	P50          int64 `json:"p50"`
-	P99          int64 `json:"p99"`
-	P999         int64 `json:"p999"`
-	Errors       int64 `json:"errors"`
-}
-
-func (l load) rate() float64 { return float64(l.Requests) / (float64(l.Microseconds) / 1e6) }
-
-func each(loads []load, value func(load) float64) []float64 {
-	values := make([]float64, len(loads))
-	for i, l := range loads {
-		values[i] = value(l)
+// addTargets adds the targets of what was asked for. bodySize is the mean size of a body in bytes.
+func (c *apiCommand) addTargets(r *report, bodySize float64) {
+	asked := func(line string) bool { return len(c.Only) == 0 || slices.Contains(c.Only, line) }
+	ratios := []struct {
+		line, name, subject, reference string
+		least                          float64
+	}{
+		{"lookups", "api / pgbench", ofAPI, ofPgbench, 1.1},
+		{"lookups", "api / Fiber + pgxpool", ofAPI, ofPool, 1.8},
+		{"revalidation", "304 / 200", ofHot304, ofHot200, 1.5},
+		{"hits", "nginx hits / static files", ofHits, ofStatic, 0.95},
+		{"uncached", "nginx without cache / api", ofUncached, ofAPI, 0.65},
+		{"random", "nginx, random / api", ofRandom, ofAPI, 0.5},
+		{"list", fmt.Sprintf("page %d / page 1", c.lastPage()), ofLast, ofFirst, 0.95},
+		{"list", "deep pages / first pages", ofLasts, ofFirsts, 0.95},
 	}
-	return values
-}
-
-// addLoads notes rate and median latency and returns the rate.
-func (r *report) addLoads(name string, loads []load) float64 {
-	rate := r.add(name, "requests/s", each(loads, load.rate)...)
-	r.add(name+", p50", "ms", each(loads, func(l load) float64 { return float64(l.P50) / 1e3 })...)
-	return rate
-}
-
-func (c *apiCommand) wrk(ctx context.Context, script, address string) (load, error) {
-	result, err := measure(ctx, "wrk", "-t2", "-c", strconv.Itoa(c.Connections), "-d", strconv.Itoa(c.Seconds)+"s", "-s", script,
-		"http://"+address, "--", strconv.Itoa(c.Products))
-	if err != nil {
-		return load{}, err
-	}
-	line := result.out[strings.LastIndex(strings.TrimSpace(result.out), "\n")+1:]
-	var got load
-	if err := json.Unmarshal([]byte(line), &got); err != nil {
-		return load{}, fmt.Errorf("read what wrk says: %w: %q", err, line)
-	}
-	if got.Errors > 0 || got.Requests == 0 {
-		return load{}, fmt.Errorf("%d of %d requests failed: a rate of errors means nothing", got.Errors, got.Requests)
-	}
-	return got, nil
-}
-
-var pgbenchRate = regexp.MustCompile(`tps = ([0-9.]+) \(without initial connection time\)`)
-
-func (c *apiCommand) pgbench(ctx context.Context, script string) (float64, error) {
-	result, err := measure(ctx, "pgbench", "-n", "-M", "prepared", "-c", strconv.Itoa(c.Connections), "-j", "2", "-T", strconv.Itoa(c.Seconds), "-f", script, c.apiURL())
-	if err != nil {
-		return 0, err
-	}
-	found := pgbenchRate.FindStringSubmatch(result.out)
-	if found == nil {
-		return 0, fmt.Errorf("no rate in what pgbench says: %q", result.out)
-	}
-	return strconv.ParseFloat(found[1], 64)
-}
-
-func (c *apiCommand) stylesTable(ctx context.Context) (string, error) {
-	conn, err := pgx.Connect(ctx, c.apiURL())
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	rows, err := conn.Query(ctx, sql.Query("api_select_versions"))
-	if err != nil {
-		return "", err
-	}
-	type version struct {
-		Collection      string
-		Generation, Run int64
-		Documents       []sql.Document
-		PublishedAt     time.Time
-	}
-	live, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[version])
-	if err != nil {
-		return "", err
-	}
-	return sql.DocumentTable(live.Collection, "styles", live.Generation), nil
-}
-
-func (c *apiCommand) file(name, text string) (string, error) {
-	path := filepath.Join(c.Work, name)
-	return path, os.WriteFile(path, []byte(text), 0o644)
-}
-
-// freeAddresses returns loopback addresses on which nothing listens at this moment.
-func freeAddresses(count int) ([]string, error) {
-	var addresses []string
-	for range count {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	for _, ratio := range ratios {
+		if !asked(ratio.line) {
+			continue
 		}
-		defer func() { _ = listener.Close() }()
-		addresses = append(addresses, listener.Addr().String())
-	}
-	return addresses, nil
-}
-
-// server is a program that serves while others are measured.
-type server struct {
-	command *exec.Cmd
-	peak    func() int64
-	memory  int64
-}
-
-// start starts a program and waits until it answers for product 1.
-func start(ctx context.Context, logPath, address, name string, args ...string) (*server, error) {
-	log, err := os.Create(logPath)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = log.Close() }()
-	command := exec.Command(name, args...)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		return nil, err
-	}
-	s := &server{command: command, peak: watchMemory(command.Process.Pid)}
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/products/1/styles", nil)
-		if err != nil {
-			return nil, err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err == nil {
-			_, err = io.Copy(io.Discard, response.Body)
-			_ = response.Body.Close()
-			if response.StatusCode == http.StatusOK && err == nil {
-				return s, nil
+		for _, connections := range c.Connections {
+			name := fmt.Sprintf("%s, %d connections", ratio.name, connections)
+			subject, reference := r.load(ratio.subject, connections), r.load(ratio.reference, connections)
+			if subject == nil || reference == nil {
+				r.missed(name, fmt.Sprintf("≥ %g", ratio.least))
+				continue
 			}
+			r.atLeast(name, subject.Rate/reference.Rate, ratio.least)
 		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			s.stop()
-			return nil, errors.Join(fmt.Errorf("%s does not answer; its log is %s", filepath.Base(name), logPath), err)
+	}
+	if asked("constant") {
+		name := fmt.Sprintf("constant %g requests/s, p99, ms", c.Rate)
+		if constant := r.load(ofConstant, c.Connections[0]); constant != nil {
+			r.atMost(name, constant.P99, 10)
+		} else {
+			r.missed(name, "≤ 10")
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
-}
-
-// stop ends the server and returns the memory it had at most, in bytes.
-func (s *server) stop() int64 {
-	if s.command.ProcessState == nil {
-		s.memory = s.peak()
-		_ = s.command.Process.Signal(syscall.SIGTERM)
-		_ = s.command.Wait() // whatever its exit code, it is gone
+	if asked("lookups") {
+		name, bytesName := "api, allocations per 200", "api, bytes allocated per 200 / size of a body"
+		if api := r.load(ofAPI, c.Connections[0]); api != nil && api.Allocations > 0 {
+			r.atMost(name, api.Allocations, 10)
+			r.atMost(bytesName, api.Allocated/bodySize, 1)
+		} else {
+			r.missed(name, "≤ 10")
+			r.missed(bytesName, "≤ 1")
+		}
 	}
-	return s.memory
 }

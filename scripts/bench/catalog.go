@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/goccy/go-json"
 	"github.com/jackc/pgx/v5"
 
 	"systemscale/sql"
@@ -34,7 +37,8 @@ func (w *workplace) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(w.Work, "bin"), 0o755); err != nil {
 		return err
 	}
-	if _, err := measure(ctx, "go", "build", "-o", filepath.Join(w.Work, "bin")+"/", "./etl", "./api", "./scripts/generate"); err != nil {
+	// Without the commit in it, so that a generator that has not changed is known again.
+	if _, err := measure(ctx, "go", "build", "-buildvcs=false", "-o", filepath.Join(w.Work, "bin")+"/", "./etl", "./api", "./scripts/generate"); err != nil {
 		return err
 	}
 	if _, err := w.generate(ctx, "", spoiled...); err != nil {
@@ -46,14 +50,55 @@ func (w *workplace) prepare(ctx context.Context) error {
 // spoiled is the flags of a catalog with rows of every kind that the ETL repairs, filters or rejects.
 var spoiled = []string{"--dirt", "--hopeless"}
 
-// generate writes the catalog into a directory of its own for each variant, "" being the one of csv, and returns the directory.
+// generate writes the catalog into a directory of its own for each variant, "" being the one of csv, and returns the directory. What
+// the same generator has written with the same flags is there already.
 func (w *workplace) generate(ctx context.Context, variant string, flags ...string) (string, error) {
 	directory := w.csv()
 	if variant != "" {
 		directory += "-" + variant
 	}
-	_, err := measure(ctx, w.program("generate"), append([]string{"--products", strconv.Itoa(w.Products), "--seed", "1", "--out", directory}, flags...)...)
-	return directory, err
+	arguments := append([]string{"--products", strconv.Itoa(w.Products), "--seed", "1", "--out", directory}, flags...)
+	program, err := os.ReadFile(w.program("generate"))
+	if err != nil {
+		return "", err
+	}
+	// The generator replaces its own files only when all are complete; what it was is written behind it.
+	note, want := directory+".made-by", fmt.Sprintf("%x %q\n", sha256.Sum256(program), arguments)
+	if is, err := os.ReadFile(note); err == nil && string(is) == want && complete(directory) {
+		return directory, nil
+	}
+	if err := os.Remove(note); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	fmt.Fprintln(os.Stderr, "generate the catalog")
+	if _, err := measure(ctx, w.program("generate"), arguments...); err != nil {
+		return "", err
+	}
+	return directory, os.WriteFile(note, []byte(want), 0o644)
+}
+
+// complete reports whether the files of a catalog are as large as its generator has noted.
+func complete(directory string) bool {
+	text, err := os.ReadFile(filepath.Join(directory, "generated.json"))
+	if err != nil {
+		return false
+	}
+	var made struct {
+		Files []struct {
+			Name  string
+			Bytes int64
+		}
+	}
+	if json.Unmarshal(text, &made) != nil || len(made.Files) == 0 {
+		return false
+	}
+	for _, file := range made.Files {
+		info, err := os.Stat(filepath.Join(directory, file.Name))
+		if err != nil || info.Size() != file.Bytes {
+			return false
+		}
+	}
+	return true
 }
 
 // createMigrated replaces the database by an empty one with the schema in it.

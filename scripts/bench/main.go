@@ -25,7 +25,7 @@ func main() {
 
 type arguments struct {
 	ETL        etlCommand        `cmd:"" name:"etl" help:"Measure a full load, a plan and a nightly run against a bare COPY of the same documents, rendering alone, and the same job in SQL."`
-	API        apiCommand        `cmd:"" name:"api" help:"Measure uncached lookups over HTTP against a plain pgxpool handler and against pgbench."`
+	API        apiCommand        `cmd:"" name:"api" help:"Measure the API and NGINX in front of it against pgbench, a plain handler, and static files."`
 	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents the plain way; bench api starts it."`
 }
 
@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	parser, err := kong.New(&cli, kong.Name("bench"),
 		kong.Description("Measures systemScale against the limits of the machine, as ratios within one run.\n\n"+
 			"Example:\n  ./scripts/task bench:etl\n  ./scripts/task bench:etl -- --crossover 1,2,5,10,20,30\n"+
-			"  ./scripts/task bench:etl -- --memory 100000,1000000,3000000\n  ./scripts/task bench:api -- --products 100000 --seconds 5"),
+			"  ./scripts/task bench:etl -- --memory 100000,1000000,3000000\n  ./scripts/task bench:api -- --products 100000 --rounds 1 --only hits,constant"),
 		kong.Writers(stdout, os.Stderr),
 		kong.Exit(func(int) { exited = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))

@@ -9,8 +9,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"systemscale/sql"
 )
 
 // poolServerCommand is the reference: what one writes first with the same libraries. A pool of connections, one query
@@ -34,7 +32,7 @@ func (c *poolServerCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
-	query := sql.QueryFor("api_get_document", "table", c.Table)
+	lookup := query("lookup", "table", c.Table)
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Get("/products/:id/styles", func(request *fiber.Ctx) error {
 		id, err := strconv.ParseInt(request.Params("id"), 10, 64)
@@ -43,7 +41,7 @@ func (c *poolServerCommand) Run(ctx context.Context) error {
 		}
 		var etag int64
 		var body []byte
-		err = pool.QueryRow(context.Background(), query, id).Scan(&etag, &body)
+		err = pool.QueryRow(context.Background(), lookup, id).Scan(&etag, &body)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fiber.ErrNotFound
 		}

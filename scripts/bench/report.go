@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,8 +26,31 @@ type report struct {
 	Machine      machine       `json:"machine"`
 	Products     int           `json:"products"`
 	Rounds       int           `json:"rounds"`
+	Loads        []*loads      `json:"loads,omitempty"`
 	Measurements []measurement `json:"measurements"`
 	Targets      []target      `json:"targets"`
+	Failures     []failure     `json:"failures,omitempty"`
+}
+
+// loads is one subject with what every round gave, and their medians. Latencies are milliseconds.
+type loads struct {
+	Name        string  `json:"name"`
+	Connections int     `json:"connections"`
+	Rate        float64 `json:"rate"`
+	P50         float64 `json:"p50"`
+	P99         float64 `json:"p99"`
+	P999        float64 `json:"p999"`
+	FromCache   float64 `json:"from_cache,omitempty"`
+	Allocations float64 `json:"allocations,omitempty"`
+	Allocated   float64 `json:"allocated_bytes,omitempty"`
+	Rounds      []load  `json:"rounds"`
+}
+
+// failure is a subject that could not be measured.
+type failure struct {
+	Name        string `json:"name"`
+	Connections int    `json:"connections"`
+	Error       string `json:"error"`
 }
 
 type machine struct {
@@ -33,6 +58,7 @@ type machine struct {
 	CPU      string `json:"cpu"`
 	Go       string `json:"go"`
 	Postgres string `json:"postgres"`
+	NGINX    string `json:"nginx,omitempty"`
 }
 
 // measurement is one number with what every round gave. Value is their median.
@@ -79,13 +105,59 @@ func cpuModel() string {
 
 // add notes what the rounds gave and returns their median.
 func (r *report) add(name, unit string, rounds ...float64) float64 {
+	middle := median(rounds)
+	r.Measurements = append(r.Measurements, measurement{name, unit, middle, rounds})
+	return middle
+}
+
+func median(rounds []float64) float64 {
 	sorted := slices.Sorted(slices.Values(rounds))
-	median := sorted[len(sorted)/2]
+	middle := sorted[len(sorted)/2]
 	if len(sorted)%2 == 0 {
-		median = (median + sorted[len(sorted)/2-1]) / 2
+		middle = (middle + sorted[len(sorted)/2-1]) / 2
 	}
-	r.Measurements = append(r.Measurements, measurement{name, unit, median, rounds})
-	return median
+	return middle
+}
+
+// addLoad notes what one round gave.
+func (r *report) addLoad(name string, connections int, got load) {
+	l := r.load(name, connections)
+	if l == nil {
+		l = &loads{Name: name, Connections: connections}
+		r.Loads = append(r.Loads, l)
+	}
+	l.Rounds = append(l.Rounds, got)
+	of := func(value func(load) float64) float64 {
+		values := make([]float64, len(l.Rounds))
+		for i, round := range l.Rounds {
+			values[i] = value(round)
+		}
+		return median(values)
+	}
+	l.Rate = of(load.rate)
+	l.P50 = of(func(one load) float64 { return float64(one.P50) / 1e3 })
+	l.P99 = of(func(one load) float64 { return float64(one.P99) / 1e3 })
+	l.P999 = of(func(one load) float64 { return float64(one.P999) / 1e3 })
+	l.FromCache = of(load.fromCache)
+	l.Allocations = of(func(one load) float64 { return one.Allocations })
+	l.Allocated = of(func(one load) float64 { return one.Allocated })
+}
+
+// load returns what was found of a subject, or nil, also when it failed in some round.
+func (r *report) load(name string, connections int) *loads {
+	if r.failed(name, connections) {
+		return nil
+	}
+	for _, l := range r.Loads {
+		if l.Name == name && l.Connections == connections {
+			return l
+		}
+	}
+	return nil
+}
+
+func (r *report) failed(name string, connections int) bool {
+	return slices.ContainsFunc(r.Failures, func(f failure) bool { return f.Name == name && f.Connections == connections })
 }
 
 func (r *report) atMost(name string, value, most float64) {
@@ -96,10 +168,33 @@ func (r *report) atLeast(name string, value, least float64) {
 	r.Targets = append(r.Targets, target{name, value, fmt.Sprintf("≥ %g", least), value >= least})
 }
 
-// write prints the report and saves it. A target that is missed is no error: the report says so.
+// missed notes a target for which there is no number.
+func (r *report) missed(name, want string) {
+	r.Targets = append(r.Targets, target{name, 0, want, false})
+}
+
+// write prints the report and saves it. A target that is missed is no error: the report says so. What could not be measured is one.
 func (r *report) write(w io.Writer, directory string) error {
 	fmt.Fprintf(w, "\n%s: %d products, %s\n%d × %s, %s, PostgreSQL %s\n\n", r.Name, r.Products, r.Date, r.Machine.CPUs, r.Machine.CPU, r.Machine.Go, r.Machine.Postgres)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(r.Loads) > 0 {
+		fmt.Fprintf(table, "requests\tconnections\tper second\tp50, ms\tp99\tp99.9\tfrom cache\tallocations\tbytes\tcores, last round\n")
+	}
+	for _, l := range r.Loads {
+		fromCache := ""
+		if l.FromCache > 0 {
+			fromCache = fmt.Sprintf("%.1f %%", l.FromCache*100)
+		}
+		allocations, allocated := "", ""
+		if l.Allocations > 0 {
+			allocations, allocated = number(l.Allocations), number(l.Allocated)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Connections, number(l.Rate), latency(l.P50), latency(l.P99), latency(l.P999),
+			fromCache, allocations, allocated, cores(l.Rounds[len(l.Rounds)-1].Cores))
+	}
+	if len(r.Loads) > 0 {
+		fmt.Fprintln(table)
+	}
 	fmt.Fprintf(table, "measured\tmedian\tunit\trounds\n")
 	for _, m := range r.Measurements {
 		rounds := make([]string, len(m.Rounds))
@@ -127,8 +222,31 @@ func (r *report) write(w io.Writer, directory string) error {
 	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "\nsaved as %s\n", path)
-	return err
+	if _, err := fmt.Fprintf(w, "\nsaved as %s\n", path); err != nil {
+		return err
+	}
+	var errs []error
+	for _, f := range r.Failures {
+		errs = append(errs, fmt.Errorf("%s, %d connections: %s", f.Name, f.Connections, f.Error))
+	}
+	return errors.Join(errs...)
+}
+
+// latency leaves out what was not measured.
+func latency(milliseconds float64) string {
+	if milliseconds == 0 {
+		return ""
+	}
+	return number(milliseconds)
+}
+
+// cores says for whom the processors were busy.
+func cores(of map[string]float64) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, fmt.Sprintf("%s %.2f", name, of[name]))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func number(value float64) string {

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,14 +21,25 @@ import (
 )
 
 // startInstances makes every API instance run the present binary. One after the other, so that while one is
-// replaced the others answer.
-func (stack *stack) startInstances(ctx context.Context, databaseURL string) error {
-	build, err := fingerprintFile(stack.binary("api"), databaseURL)
+// replaced the others answer. refresh is the port at which NGINX says how many requests it has had.
+func (stack *stack) startInstances(ctx context.Context, databaseURL string, refresh int) error {
+	environment := []string{"DATABASE_URL=" + databaseURL, "API_GATEWAY_STATUS=http://" + address(refresh) + "/status"}
+	build, err := fingerprintFile(stack.binary("api"), environment...)
 	if err != nil {
 		return fmt.Errorf("look at the API's binary: %w", err)
 	}
-	for len(stack.Instances) < instanceCount {
-		stack.Instances = append(stack.Instances, instance{})
+	var taken []int
+	for i := range instanceCount {
+		if i == len(stack.Instances) {
+			stack.Instances = append(stack.Instances, instance{})
+		}
+		present := &stack.Instances[i]
+		if present.Admin == 0 { // before the others start, who are told of it
+			if present.Admin, err = freePort(firstAdminPort+i, taken...); err != nil {
+				return err
+			}
+		}
+		taken = append(taken, present.Admin)
 	}
 	for i := range stack.Instances {
 		present := &stack.Instances[i]
@@ -40,7 +53,7 @@ func (stack *stack) startInstances(ctx context.Context, databaseURL string) erro
 				return err
 			}
 		}
-		if err := stack.startInstance(ctx, i, build, databaseURL, !alive); err != nil {
+		if err := stack.startInstance(ctx, i, build, environment, !alive); err != nil {
 			return err
 		}
 	}
@@ -51,11 +64,13 @@ func (stack *stack) instanceLog(i int) string {
 	return filepath.Join(stack.logs(), fmt.Sprintf("api-%d.log", i+1))
 }
 
-func (stack *stack) startInstance(ctx context.Context, i int, build, databaseURL string, fresh bool) error {
+func (stack *stack) startInstance(ctx context.Context, i int, build string, environment []string, fresh bool) error {
 	var taken []int
+	var peers []string
 	for j, other := range stack.Instances {
 		if j != i {
 			taken = append(taken, other.Port, other.Admin)
+			peers = append(peers, address(other.Admin))
 		}
 	}
 	var err error
@@ -75,7 +90,7 @@ func (stack *stack) startInstance(ctx context.Context, i int, build, databaseURL
 		Args: []string{"--listen", "unix:" + next.Socket, "--listen", address(next.Port), "--admin", address(next.Admin)},
 		// Instances share the cores with NGINX and Postgres: with one thread each they served
 		// the most, and two of them use two cores.
-		Env: []string{"DATABASE_URL=" + databaseURL, "GOMAXPROCS=1"},
+		Env: append(slices.Clone(environment), "API_PEERS="+strings.Join(peers, ","), "GOMAXPROCS=1"),
 		Dir: stack.State, Log: stack.instanceLog(i),
 	}.Start()
 	if err != nil {

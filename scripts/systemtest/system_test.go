@@ -111,10 +111,12 @@ func testRealAnswers(t *testing.T, s *stack) {
 func testHTTP(t *testing.T, s *stack) {
 	gateway := s.env["GATEWAY_URL"]
 	path := "/products/3/styles"
-	first, second := s.get(path), s.get(path)
-	if first.header.Get("X-Cache") != "MISS" && first.header.Get("X-Cache") != "HIT" || second.header.Get("X-Cache") != "HIT" {
-		t.Errorf("X-Cache is %q, then %q", first.header.Get("X-Cache"), second.header.Get("X-Cache"))
+	first := s.get(path)
+	if first.header.Get("X-Cache") != "MISS" && first.header.Get("X-Cache") != "HIT" {
+		t.Errorf("X-Cache is %q", first.header.Get("X-Cache"))
 	}
+	// What is asked for once is not kept.
+	eventually(t, "an answer from the cache", func() bool { return s.get(path).header.Get("X-Cache") == "HIT" })
 	if first.header.Get("X-Data-Version") == "" || first.header.Get("Cache-Control") == "" || first.header.Get("Content-Type") != "application/json; charset=utf-8" {
 		t.Errorf("headers are %v", first.header)
 	}

@@ -96,7 +96,7 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 	pending, alive := s.queue.state()
 	metrics <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(pending))
 	metrics <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(alive))
-	for collection := range s.Snapshot().Collections() {
+	for _, collection := range s.Snapshot().Collections() {
 		at := float64(collection.PublishedAt.UnixMicro()) / 1e6
 		metrics <- prometheus.MustNewConstMetric(dataVersion, prometheus.GaugeValue, float64(collection.Run), collection.Collection)
 		metrics <- prometheus.MustNewConstMetric(publishedAt, prometheus.GaugeValue, at, collection.Collection)

@@ -1,9 +1,9 @@
 package store
 
 import (
-	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"systemscale/sql"
@@ -109,12 +109,14 @@ func (s *Snapshot) Collection(name []byte) *Collection {
 	return s.collections[string(name)]
 }
 
-// Collections returns what is published, in no particular order.
-func (s *Snapshot) Collections() iter.Seq[*Collection] {
+// Collections returns what is published, by name.
+func (s *Snapshot) Collections() []*Collection {
 	if s == nil {
-		return func(func(*Collection) bool) {}
+		return nil
 	}
-	return maps.Values(s.collections)
+	return slices.SortedFunc(maps.Values(s.collections), func(a, b *Collection) int {
+		return strings.Compare(a.Collection, b.Collection)
+	})
 }
 
 // Path returns the document that is served under /{collection}/{id}/{path}, or under /{collection}/{id}

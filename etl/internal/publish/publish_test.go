@@ -120,7 +120,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 		}
 		var etag int64
 		var got string
-		if err := conn.QueryRow(t.Context(), sql.QueryFor("api_get_document", "table", table), 2*9_999).Scan(&etag, &got); err != nil {
+		if err := conn.QueryRow(t.Context(), sql.QueryFor("api_get_documents", "table", table), []int64{2 * 9_999}).Scan(nil, &etag, &got); err != nil {
 			t.Fatal(err)
 		}
 		id := uint64(9_999)

@@ -19,7 +19,7 @@ import (
 type Purpose int
 
 // A cluster for tests saves what only a power cut would need, and memory; its URL names a loopback port, so that a test can put
-// itself between. One for measuring runs exactly as the settings say, and is reached through its socket.
+// itself between. One for measuring runs as the settings say, but for the number of connections, and is reached through its socket.
 const (
 	Testing Purpose = iota
 	Measuring
@@ -57,7 +57,11 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 		Postgres: postgres, Directory: filepath.Join(directory, "data"), Sockets: directory, Port: 5432,
 		Log: filepath.Join(directory, "log"), Password: NewPassword(), Settings: settings, Account: account,
 	}
-	if purpose == Testing {
+	switch purpose {
+	case Measuring:
+		// pgbench with as many clients as the API has, which needs a few connections only.
+		cluster.Override = []string{"max_connections = 400"}
+	case Testing:
 		cluster.Override = []string{
 			"fsync = off", "synchronous_commit = off", "full_page_writes = off", // nothing here outlives the run
 			"shared_buffers = 128MB",

@@ -1,0 +1,138 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"systemscale/api/internal/store"
+	"systemscale/sql/testdb"
+)
+
+func TestChanges(t *testing.T) {
+	s, _ := fakeSite(t)
+	run := s.publish("things", things(1, 3)...)
+	for _, c := range []struct {
+		query string
+		since int64
+		after string
+		count int64
+	}{
+		{"since=0", 0, "0..0", 100},
+		{"since=7", 7, "0..0", 100},
+		{"count=1000&since=7", 7, "0..0", 1000},
+		{"since=7&count=1&page=x", 7, "0..0", 1},
+		{"since=7&after=9.item.12", 7, "9.item.12", 100},
+		{"since=7&after=9.a_1.12", 7, "9.a_1.12", 100},
+		{"since=7&after=9%2eitem%2e12", 7, "9.item.12", 100},
+		{"since=7&since=8", 7, "0..0", 100},
+		{"since=9223372036854775807", math.MaxInt64, "0..0", 100},
+		{"since=99999999999999999999", math.MaxInt64, "0..0", 100},
+		{"since=7&after=9223372036854775807.item.9223372036854775807", 7, "9223372036854775807.item.9223372036854775807", 100},
+	} {
+		t.Run(c.query, func(t *testing.T) {
+			r := s.ask("GET", "/things/changes?"+c.query)
+			var got struct {
+				Collection, After string
+				Since, Count      int64
+			}
+			if err := json.Unmarshal([]byte(r.body), &got); err != nil || r.status != http.StatusOK {
+				t.Fatalf("%d %q: %v", r.status, r.body, err)
+			}
+			if got.Collection != "things" || got.Since != c.since || got.After != c.after || got.Count != c.count {
+				t.Errorf("the store is asked %+v, want %+v", got, c)
+			}
+			checkTiming(t, r)
+			checkHeaders(t, r, append(common(run, pageCaching), "Content-Type", "application/json; charset=utf-8", "ETag", pageTag(t, s, run))...)
+		})
+	}
+}
+
+func TestChangesOfTheRealStore(t *testing.T) {
+	s, database := realSite(t, store.Options{})
+	first := s.publish("things", things(1, 3)...)
+	conn := testdb.Connect(t, database.ETL)
+	// What the ETL writes when a run has ended, and what a run writes that changes two documents where they are.
+	for _, statement := range []string{
+		"update catalog.run set state = 'published', generation = id, finished_at = now()",
+		"insert into catalog.run (collection, mode, holder, state, generation, finished_at) values ('things', 'delta', 'test', 'published', $1, now())",
+		"insert into catalog.change (collection, generation, run_id, document, id, kind) select 'things', $1, max(id), 'item', 2, 'changed' from catalog.run",
+		"insert into catalog.change (collection, generation, run_id, document, id, kind) select 'things', $1, max(id), 'detail', 3, 'removed' from catalog.run",
+		"update catalog.version set run_id = (select max(id) from catalog.run), published_at = now()",
+	} {
+		arguments := []any{first}
+		if !strings.Contains(statement, "$1") {
+			arguments = nil
+		}
+		if _, err := conn.Exec(t.Context(), statement, arguments...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	type feed struct {
+		Version int64
+		Changes []struct{ Path, Kind string }
+		Next    string
+	}
+	ask := func(target string) (response, feed) {
+		t.Helper()
+		r := s.ask("GET", target)
+		var said feed
+		if err := json.Unmarshal([]byte(r.body), &said); err != nil || r.status != http.StatusOK {
+			t.Fatalf("%s: %d %s: %v", target, r.status, r.body, err)
+		}
+		checkTiming(t, r)
+		checkHeaders(t, r, append(common(said.Version, pageCaching), "Content-Type", "application/json; charset=utf-8")...)
+		return r, said
+	}
+	target, paths := fmt.Sprintf("/things/changes?since=%d&count=1", first), []string(nil)
+	for range 2 {
+		r, said := ask(target)
+		if len(said.Changes) != 1 || said.Version <= first {
+			t.Fatalf("%s: %s", target, r.body)
+		}
+		paths = append(paths, said.Changes[0].Kind+" "+said.Changes[0].Path)
+		if held := s.ask("GET", target, "If-None-Match", r.header.Get("ETag")); held.status != http.StatusNotModified {
+			t.Errorf("%s: %d for one who has it", target, held.status)
+		}
+		target = said.Next
+	}
+	if want := []string{"removed /things/3/detail", "changed /things/2"}; !slices.Equal(paths, want) || target != "" {
+		t.Errorf("changed: %q and then %q, want %q", paths, target, want)
+	}
+	for _, since := range []int64{first - 1, first + 100, math.MaxInt64} {
+		r := s.ask("GET", fmt.Sprintf("/things/changes?since=%d", since))
+		checkFixed(t, r, http.StatusGone)
+		checkHeaders(t, r, "X-Data-Version", fmt.Sprint(first+1))
+	}
+	s.publish("bare", onlyItems(1, 3))
+	checkFixed(t, s.ask("GET", "/bare/changes?since=0"), http.StatusGone)
+}
+
+func TestChangesAreRevalidatedWithoutALookup(t *testing.T) {
+	s, f := fakeSite(t)
+	run := s.publish("things", things(1, 3)...)
+	tag := fmt.Sprintf(`"v%d-%x"`, run, run)
+	r := s.ask("GET", "/things/changes?since=1", "If-None-Match", tag)
+	if r.status != http.StatusNotModified || f.seen != 0 {
+		t.Errorf("got %d after %d lookups, want 304 after none", r.status, f.seen)
+	}
+	checkHeaders(t, r, append(common(run, pageCaching), "ETag", tag)...)
+	checkProblem(t, s.ask("GET", "/things/changes?since=x", "If-None-Match", tag), http.StatusBadRequest)
+}
+
+func TestChangesBeyondTheLog(t *testing.T) {
+	s, f := fakeSite(t)
+	run := s.publish("things", things(1, 3)...)
+	f.fail = fmt.Errorf("since 1: %w", store.ErrHistoryTooShort)
+	r := s.ask("GET", "/things/changes?since=1")
+	checkFixed(t, r, http.StatusGone)
+	checkTiming(t, r)
+	checkHeaders(t, r, "X-Data-Version", fmt.Sprint(run), "X-Accel-Expires", "")
+	if !strings.Contains(r.body, "The change log does not reach back to that version. Read everything anew, then ask from the version in X-Data-Version.") {
+		t.Errorf("the answer does not say what to do: %s", r.body)
+	}
+}

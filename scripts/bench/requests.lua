@@ -1,0 +1,37 @@
+-- wrk: GET requests over and over, in random order. Every thread has a sequence of its own, which the seed decides. Arguments:
+--     random SEED PRODUCTS   /products/{id}/styles of any product
+--     file SEED FILE         those of a file: a line is a path and, behind a tab, a header
+local threads = 0
+
+function setup(thread)
+    thread:set("number", threads)
+    threads = threads + 1
+end
+
+function init(args)
+    math.randomseed(tonumber(args[2]) * 7919 + number + 1)
+    if args[1] == "random" then
+        -- Put together by hand: wrk.format takes as long as all the rest.
+        local products, before, after = tonumber(args[3]), "GET /products/", "/styles HTTP/1.1\r\nHost: " .. wrk.headers["Host"] .. "\r\n\r\n"
+        request = function() return before .. math.random(products) .. after end
+        return
+    end
+    local requests = {}
+    for line in io.lines(args[3]) do
+        local path, header = line:match("^([^\t]+)\t?(.*)$")
+        local headers = {Host = wrk.headers["Host"]}
+        local name, value = header:match("^([^:]+): (.+)$")
+        if name then headers[name] = value end
+        requests[#requests + 1] = wrk.format("GET", path, headers)
+    end
+    local count = #requests
+    request = function() return requests[math.random(count)] end
+end
+
+function done(summary, latency, requests)
+    local e = summary.errors
+    io.write(string.format('{"requests":%d,"microseconds":%d,"bytes":%d,"p50":%d,"p99":%d,"p999":%d,"errors":%d,' ..
+        '"kinds":{"connect":%d,"read":%d,"write":%d,"timeout":%d,"status":%d}}\n',
+        summary.requests, summary.duration, summary.bytes, latency:percentile(50), latency:percentile(99), latency:percentile(99.9),
+        e.connect + e.read + e.write + e.timeout + e.status, e.connect, e.read, e.write, e.timeout, e.status))
+end

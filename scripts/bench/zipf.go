@@ -1,0 +1,88 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"sort"
+	"strconv"
+)
+
+// zipf draws ranks 0, 1, … with probabilities in proportion to 1/(rank+1)^s. Unlike math/rand's it takes s = 1. It may be shared: only the
+// source of random numbers is written to.
+type zipf struct{ cumulative []float64 }
+
+func newZipf(count int, s float64) zipf {
+	z := zipf{make([]float64, count)}
+	total := 0.0
+	for rank := range z.cumulative {
+		total += math.Pow(float64(rank+1), -s)
+		z.cumulative[rank] = total
+	}
+	return z
+}
+
+func (z zipf) rank(random *rand.Rand) int {
+	last := len(z.cumulative) - 1
+	return min(last, sort.SearchFloat64s(z.cumulative, random.Float64()*z.cumulative[last]))
+}
+
+// catalogue is what visitors look at: some products a lot, most hardly ever. It is shared.
+type catalogue struct {
+	popularity zipf
+	products   []int32 // by rank; popular ones are strewn over the ids
+	pages      zipf
+}
+
+// pageCount is how many products a page of the list has.
+const pageCount = 5
+
+func newCatalogue(products int) *catalogue {
+	c := &catalogue{popularity: newZipf(products, 1), pages: newZipf((products+pageCount-1)/pageCount, 1), products: make([]int32, products)}
+	for i, at := range rand.New(rand.NewPCG(1, 0)).Perm(products) {
+		c.products[i] = int32(at + 1)
+	}
+	return c
+}
+
+// visitor asks what a page view of the React client asks: a page of the list, the first ones most, then a product, its styles, and what is
+// related to it.
+type visitor struct {
+	*catalogue
+	random  *rand.Rand
+	step    int
+	product int32
+	header  string
+	request []byte
+}
+
+func (c *catalogue) visitor(seed uint64, header string) *visitor {
+	return &visitor{catalogue: c, header: header, random: rand.New(rand.NewPCG(seed, 1))}
+}
+
+// next returns a request that is valid until the next call.
+func (v *visitor) next() []byte {
+	v.request = append(v.request[:0], "GET /products"...)
+	switch v.step {
+	case 0:
+		v.product = v.products[v.popularity.rank(v.random)]
+		v.request = append(v.request, "?page="...)
+		v.request = strconv.AppendInt(v.request, int64(v.pages.rank(v.random)+1), 10)
+		v.request = append(v.request, "&count="...)
+		v.request = strconv.AppendInt(v.request, pageCount, 10)
+	default:
+		v.request = append(v.request, '/')
+		v.request = strconv.AppendInt(v.request, int64(v.product), 10)
+		v.request = append(v.request, [...]string{1: "", 2: "/styles", 3: "/related"}[v.step]...)
+	}
+	v.step = (v.step + 1) % 4
+	return appendEnd(v.request, v.header)
+}
+
+// appendEnd completes a request of which method and path are there.
+func appendEnd(request []byte, header string) []byte {
+	request = append(request, " HTTP/1.1\r\nHost: bench\r\n"...)
+	if header != "" {
+		request = append(append(request, header...), "\r\n"...)
+	}
+	return append(request, "\r\n"...)
+}

@@ -1,3 +1,0 @@
-select "etag", "body"
-from "catalog".:"table"
-where "id" = $1
