@@ -26,7 +26,7 @@ export interface State {
   readonly exchanges: readonly Exchange[];
   readonly requests: number;
   readonly bytes: number;
-  /** The newest X-Data-Version that was seen. */
+  /** The newest X-Data-Version that was seen: versions only grow. */
   readonly version?: string;
   /** Whether the last request came to nothing: no answer, or one that says "not now". */
   readonly away: boolean;
@@ -90,8 +90,13 @@ export async function tracedFetch(request: Request): Promise<Response> {
     version,
     timing: header("Server-Timing"),
   }));
-  replace({ ...state, ...defined({ version }), away: response.status === 429 || response.status >= 500 });
+  replace({ ...state, ...defined({ version: newer(state.version, version) }), away: response.status === 429 || response.status >= 500 });
   return response;
+}
+
+// An answer out of a cache has the version that made it, and that may be an old one.
+function newer(one: string | undefined, other: string | undefined): string | undefined {
+  return Number(other ?? 0) > Number(one ?? 0) ? other : one;
 }
 
 function defined<T extends object>(properties: T): { [K in keyof T]?: NonNullable<T[K]> } {
