@@ -181,6 +181,13 @@ func (h *history) end(run int64) {
 	h.since[run] = time.Now()
 }
 
+// publishedAt returns when a run had published for certain, or the zero time.
+func (h *history) publishedAt(run int64) time.Time {
+	h.mutex.RLock()
+	defer h.mutex.RUnlock()
+	return h.since[run]
+}
+
 // explain returns the data version of an answer that is one of a published version, whole and with its own ETag, and an error
 // otherwise. Of a page the version is exactly that of the body. A document may be newer than its version says, because a run that changes
 // live tables is seen by a lookup before the instance has heard of it, but never older.
