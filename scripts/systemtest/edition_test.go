@@ -30,6 +30,7 @@ type edition struct {
 	csv       string
 	documents map[string]document // by path, such as /products/7/styles
 	pages     map[string]string   // by path, such as /products?page=2&count=50
+	summaries []string            // of which pages are made
 }
 
 type document struct{ etag, body string }
@@ -57,20 +58,19 @@ func (s *stack) newEdition(t *testing.T, number, products int) *edition {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
-	var summaries []string
 	for name, path := range map[string]string{"summary": "", "product": "", "styles": "/styles", "related": "/related"} {
 		for _, row := range printed(t, conn, filepath.Join(rendered, name+".copy")) {
 			if name == "summary" {
-				summaries = append(summaries, row.body)
+				e.summaries = append(e.summaries, row.body)
 				continue
 			}
 			e.documents[fmt.Sprintf("/products/%d%s", row.id, path)] = document{fmt.Sprintf(`"%016x"`, uint64(row.etag)), row.body}
 		}
 	}
 	for page, count := range map[int]int{1: 5, 2: 50, 3: 100} {
-		first := min((page-1)*count, len(summaries))
+		first := min((page-1)*count, len(e.summaries))
 		path := fmt.Sprintf("/products?page=%d&count=%d", page, count)
-		e.pages[path] = "[" + strings.Join(summaries[first:min(first+count, len(summaries))], ",") + "]"
+		e.pages[path] = "[" + strings.Join(e.summaries[first:min(first+count, len(e.summaries))], ",") + "]"
 	}
 	return e
 }

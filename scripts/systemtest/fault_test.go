@@ -21,6 +21,11 @@ func TestFaults(t *testing.T) {
 	i := s.takeInstances(t)
 	t.Run("both instances replaced several times", func(t *testing.T) { testRolling(t, i, c) })
 	t.Run("an instance killed and started again", func(t *testing.T) { testKilledInstance(t, i, c) })
+	t.Run("more than is taken", func(t *testing.T) { testOversized(t, s) })
+	t.Run("clients that are slow", func(t *testing.T) { testSlowClients(t, s, c) })
+	t.Run("clients that go away", func(t *testing.T) { testGoneClients(t, s, c) })
+	t.Run("hostile requests", func(t *testing.T) { testHostile(t, i, c) })
+	t.Run("a storm of misses", func(t *testing.T) { testMissStorm(t, s, c) })
 	p := &postgres{stack: s, t: t}
 	t.Run("Postgres killed and started again at once", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGKILL, 0) })
 	t.Run("Postgres stopped for some seconds", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGINT, 4*time.Second) })

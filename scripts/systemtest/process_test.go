@@ -17,6 +17,7 @@ import (
 
 	"systemscale/scripts/internal/cluster"
 	"systemscale/scripts/internal/process"
+	"systemscale/sql"
 )
 
 // owned is a process that the test has put in the place of one of the stack's, so that it sees how it ends.
@@ -163,6 +164,29 @@ func (s *postgres) start() (accepts time.Time) {
 	}
 	s.t.Fatal("Postgres does not start")
 	return accepts
+}
+
+// lock keeps everybody from reading a document of the live version until the function that it returns is called.
+func (s *stack) lock(t *testing.T, collection, document string) (unlock func()) {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, s.env["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	var generation int64
+	if err = conn.QueryRow(ctx, "select generation from catalog.version where collection = $1", collection).Scan(&generation); err != nil {
+		t.Fatal(err)
+	}
+	transaction, err := conn.Begin(ctx)
+	if err == nil {
+		_, err = transaction.Exec(ctx, "lock table catalog."+sql.DocumentTable(collection, document, generation)+" in access exclusive mode")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = transaction.Rollback(ctx) }
 }
 
 // running is the part of .run/state.json that says what runs.
