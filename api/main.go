@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"systemscale/api/internal/admin"
 	"systemscale/api/internal/server"
@@ -52,12 +54,13 @@ Example: two ways in, TCP for people and a unix socket for NGINX on the same mac
 type flags struct {
 	Database    string        `env:"DATABASE_URL" placeholder:"URL" help:"Database, as a role that may read. It need not be up yet."`
 	Listen      []string      `env:"API_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Where to serve: host:port or unix:/path. May be repeated, or a list with commas. Default: ${default}."`
-	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Where to answer /live and /ready. Default: ${default}."`
+	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Where to answer /live, /ready, /metrics and /version. Default: ${default}."`
+	CacheAge    time.Duration `env:"API_CACHE_AGE" default:"10s" help:"How long caches in front may use a document without asking, in whole seconds. Browsers are told half of it."`
 	DrainPause  time.Duration `env:"API_DRAIN_PAUSE" default:"1s" help:"How long to go on serving after a signal, while /ready already fails."`
 	DrainLimit  time.Duration `env:"API_DRAIN_LIMIT" default:"10s" help:"How long requests under way may take to finish after that."`
 	Connections int           `env:"API_CONNECTIONS" default:"2" help:"Database connections that carry lookups."`
 	Batch       int           `env:"API_BATCH" default:"64" help:"Most lookups in one round trip to the database."`
-	Queue       int           `env:"API_QUEUE" default:"4096" help:"Most lookups waiting for a connection; beyond it requests get 503."`
+	Queue       int           `env:"API_QUEUE" default:"1024" help:"Most lookups waiting for a connection; beyond it requests get 503."`
 	Timeout     time.Duration `env:"API_TIMEOUT" default:"2s" help:"Longest that a lookup may take."`
 }
 
@@ -76,6 +79,9 @@ func (f *flags) Validate() error {
 	}
 	if f.Timeout < time.Millisecond {
 		return fmt.Errorf("--timeout must be at least 1ms, not %s", f.Timeout)
+	}
+	if f.CacheAge < time.Second || f.CacheAge%time.Second != 0 {
+		return fmt.Errorf("--cache-age must be whole seconds and at least 1s, not %s", f.CacheAge)
 	}
 	if f.DrainPause < 0 || f.DrainLimit < 0 {
 		return errors.New("--drain-pause and --drain-limit must not be negative")
@@ -105,6 +111,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	documents, err := store.Open(store.Options{
 		URL:         f.Database,
 		Connections: f.Connections,
@@ -112,12 +120,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Queue:       f.Queue,
 		Timeout:     f.Timeout,
 		Logger:      logger,
+		Registerer:  metrics,
 	})
 	if err != nil {
 		closeAll(listeners)
 		return fmt.Errorf("--database (DATABASE_URL): %w", err)
 	}
-	p := &program{flags: f, logger: logger, store: documents, server: server.New(documents, logger)}
+	p := &program{flags: f, logger: logger, metrics: metrics, store: documents, server: server.New(documents, server.Options{
+		CacheAge:   f.CacheAge,
+		Logger:     logger,
+		Registerer: metrics,
+	})}
 	return p.serve(ctx, listeners[:len(listeners)-1], listeners[len(listeners)-1])
 }
 
@@ -125,6 +138,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 type program struct {
 	flags    flags
 	logger   *slog.Logger
+	metrics  *prometheus.Registry
 	store    *store.Store
 	server   *server.Server
 	draining atomic.Bool
@@ -151,7 +165,12 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 		}()
 	}
 	p.logger.Info("serving admin", "address", address(private))
-	administration := admin.New(p.ready)
+	administration := admin.New(admin.Options{
+		Ready:    p.ready,
+		Snapshot: p.store.Snapshot,
+		Metrics:  p.metrics,
+		Logger:   p.logger,
+	})
 	go func() {
 		if err := administration.Serve(private); !errors.Is(err, http.ErrServerClosed) {
 			broken <- fmt.Errorf("serve %s: %w", address(private), err)

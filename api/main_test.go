@@ -79,6 +79,8 @@ func TestCommandLine(t *testing.T) {
 		{name: "no connections", args: []string{"--database", "postgres://h/d", "--connections", "0"}, err: "--connections must be at least 1"},
 		{name: "no batch", args: []string{"--database", "postgres://h/d", "--batch=-1"}, err: "--batch must be at least 1"},
 		{name: "no time", args: []string{"--database", "postgres://h/d", "--timeout", "0s"}, err: "--timeout"},
+		{name: "no age", args: []string{"--database", "postgres://h/d", "--cache-age", "0s"}, err: "--cache-age must be whole seconds"},
+		{name: "half an age", args: []string{"--database", "postgres://h/d", "--cache-age", "1500ms"}, err: "--cache-age must be whole seconds"},
 		{name: "negative pause", args: []string{"--database", "postgres://h/d", "--drain-pause=-1s"}, err: "--drain-pause"},
 		{name: "unknown flag", args: []string{"--frobnicate"}, err: "api --help"},
 	} {
@@ -318,6 +320,34 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 		t.Error("the socket is left behind")
 	}
 	t.Logf("%d answers, %d of them the last on their connection", answered.Load(), closed.Load())
+}
+
+func TestCacheAgeAndVersion(t *testing.T) {
+	p := start(t, "--cache-age", "4s")
+	answer, err := http.Get("http://" + p.tcp + "/things/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if got, want := answer.Header.Get("Cache-Control"), "public, max-age=2, s-maxage=4, stale-while-revalidate=12"; got != want {
+		t.Errorf("Cache-Control: %s, want %s", got, want)
+	}
+	status, body, _, err := get(p.admin, "http://admin/version")
+	var said struct {
+		Module, Go string
+		Data       map[string]struct {
+			Run         int64
+			PublishedAt time.Time `json:"published_at"`
+			Age         float64   `json:"age_seconds"`
+		}
+	}
+	if err != nil || status != http.StatusOK || json.Unmarshal([]byte(body), &said) != nil {
+		t.Fatalf("/version: %d %s %v", status, body, err)
+	}
+	things := said.Data["things"]
+	if said.Module != "systemscale" || said.Go == "" || things.Run != p.run || things.PublishedAt.IsZero() || things.Age < 0 || things.Age > catalogtest.Patience.Seconds() {
+		t.Errorf("/version says %s", body)
+	}
 }
 
 // lock keeps the process from reading any document until the function that it returns is called.

@@ -21,6 +21,10 @@ const (
 	RoleAPI = "systemscale_api" // may only read
 )
 
+// VersionChannel is what the ETL notifies when a version goes live, with the collection's name. It is a hint to look at the pointer
+// row at once, and may be lost.
+const VersionChannel = "catalog_version"
+
 // AnchorEvery is how many documents lie between two page anchors; it is also the largest page
 // that the API serves. A page reads at most this many rows before its first.
 const AnchorEvery = 100

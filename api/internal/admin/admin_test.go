@@ -1,20 +1,48 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"systemscale/api/internal/store"
 )
+
+// options are of a server that is ready, publishes nothing and counts nothing.
+func options() Options {
+	return Options{
+		Ready:    func() error { return nil },
+		Snapshot: func() *store.Snapshot { return nil },
+		Metrics:  prometheus.NewRegistry(),
+		Logger:   slog.New(slog.DiscardHandler),
+	}
+}
+
+func ask(handler http.Handler, method, path string) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, httptest.NewRequest(method, path, nil))
+	return recorder
+}
 
 func TestAnswers(t *testing.T) {
 	asked := 0
 	var reason error
-	handler := New(func() error {
+	o := options()
+	o.Ready = func() error {
 		asked++
 		return reason
-	}).Handler
+	}
+	handler := New(o).Handler
 	for _, c := range []struct {
 		name, method, path string
 		reason             error
@@ -31,36 +59,112 @@ func TestAnswers(t *testing.T) {
 		{name: "longer", method: "GET", path: "/live/x", status: 404},
 		{name: "documents", method: "GET", path: "/products/1", status: 404},
 		{name: "post", method: "POST", path: "/ready", status: 405},
+		{name: "post metrics", method: "POST", path: "/metrics", status: 405},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asked, reason = 0, c.reason
-			recorder := httptest.NewRecorder()
-			handler.ServeHTTP(recorder, httptest.NewRequest(c.method, c.path, nil))
+			recorder := ask(handler, c.method, c.path)
 			if recorder.Code != c.status || asked != c.asks {
 				t.Errorf("%d after asking %d times, want %d after %d", recorder.Code, asked, c.status, c.asks)
 			}
-			if c.body == "" {
-				return
-			}
-			if header := recorder.Header(); header.Get("Content-Type") != "application/json" || header.Get("Cache-Control") != "no-store" {
-				t.Errorf("headers %v", header)
-			}
-			var got, want any
-			if err := json.Unmarshal(recorder.Body.Bytes(), &got); err != nil {
-				t.Fatal(err)
-			}
-			_ = json.Unmarshal([]byte(c.body), &want)
-			gotText, _ := json.Marshal(got)
-			wantText, _ := json.Marshal(want)
-			if string(gotText) != string(wantText) {
-				t.Errorf("%s, want %s", gotText, wantText)
+			if c.body != "" {
+				checkJSON(t, recorder, c.body)
 			}
 		})
 	}
 }
 
+// checkJSON fails t unless the answer is this JSON and may not be cached.
+func checkJSON(t *testing.T, recorder *httptest.ResponseRecorder, body string) {
+	t.Helper()
+	if header := recorder.Header(); header.Get("Content-Type") != "application/json" || header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers %v", header)
+	}
+	var got, want any
+	if err := json.Unmarshal(recorder.Body.Bytes(), &got); err != nil {
+		t.Fatalf("%q: %v", recorder.Body, err)
+	}
+	if err := json.Unmarshal([]byte(body), &want); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s, want %s", recorder.Body, body)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	published := time.Date(2026, 11, 23, 4, 0, 0, 0, time.FixedZone("", 3600))
+	snapshot := store.NewSnapshot(nil,
+		store.Version{Collection: "things", Run: 7, Generation: 5, PublishedAt: published},
+		store.Version{Collection: "museums", Run: 1, Generation: 1, PublishedAt: published})
+	got := versionOf(snapshot, published.Add(90*time.Second))
+	if got.Go != runtime.Version() || got.Module != "systemscale" {
+		t.Errorf("built by %q from %q", got.Go, got.Module)
+	}
+	want := map[string]data{
+		"things":  {Run: 7, Generation: 5, PublishedAt: published.UTC(), Age: 90},
+		"museums": {Run: 1, Generation: 1, PublishedAt: published.UTC(), Age: 90},
+	}
+	if !reflect.DeepEqual(got.Data, want) {
+		t.Errorf("data %+v, want %+v", got.Data, want)
+	}
+
+	o := options()
+	recorder := ask(New(o).Handler, "GET", "/version")
+	var said struct {
+		Go   string
+		Data map[string]any
+	}
+	if err := json.Unmarshal(recorder.Body.Bytes(), &said); err != nil || recorder.Code != 200 || said.Go == "" || said.Data == nil || len(said.Data) != 0 {
+		t.Errorf("before anything is published: %d %s: %v", recorder.Code, recorder.Body, err)
+	}
+	o.Snapshot = func() *store.Snapshot { return snapshot }
+	recorder = ask(New(o).Handler, "GET", "/version")
+	if !strings.Contains(recorder.Body.String(), `"things":{"run":7,"generation":5,"published_at":"2026-11-23T03:00:00Z","age_seconds":`) {
+		t.Errorf("%s", recorder.Body)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "things_total", Help: "Things."})
+	registry.MustRegister(counter)
+	counter.Add(3)
+	o := options()
+	o.Metrics = registry
+	recorder := ask(New(o).Handler, "GET", "/metrics")
+	if recorder.Code != 200 || !strings.Contains(recorder.Body.String(), "\nthings_total 3\n") {
+		t.Errorf("%d %s", recorder.Code, recorder.Body)
+	}
+}
+
+func TestPanicIsAnAnswer(t *testing.T) {
+	var log bytes.Buffer
+	o := options()
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	o.Ready = func() error { panic("secret of the inside") }
+	o.Snapshot = func() *store.Snapshot { panic("secret of the inside") }
+	handler := New(o).Handler
+	for _, path := range []string{"/ready", "/version"} {
+		log.Reset()
+		recorder := ask(handler, "GET", path)
+		if recorder.Code != http.StatusInternalServerError || strings.Contains(recorder.Body.String(), "secret") {
+			t.Errorf("%s: %d %s", path, recorder.Code, recorder.Body)
+		}
+		checkJSON(t, recorder, `{"error": "unexpected; see the log"}`)
+		for _, want := range []string{"path=" + path, `panic="secret of the inside"`, "admin_test.go"} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("%s: the log does not say %s: %s", path, want, log.String())
+			}
+		}
+	}
+	if recorder := ask(handler, "GET", "/live"); recorder.Code != http.StatusOK {
+		t.Errorf("afterwards /live is %d", recorder.Code)
+	}
+}
+
 func TestLimits(t *testing.T) {
-	s := New(func() error { return nil })
+	s := New(options())
 	if s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes >= http.DefaultMaxHeaderBytes {
 		t.Errorf("a client may hold on for ever: %+v", s)
 	}

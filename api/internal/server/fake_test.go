@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"sort"
 	"strings"
 	"sync"
@@ -80,7 +81,7 @@ func (f *fake) Get(document *store.Document, id int64, unless store.Match, dst [
 	}
 	at := sort.Search(len(rows), func(i int) bool { return rows[i].ID >= id })
 	if at == len(rows) || rows[at].ID != id {
-		return store.Result{Body: dst}, store.ErrNotFound
+		return store.Result{Run: document.Run, PublishedAt: time.UnixMicro(document.Run), Body: dst}, store.ErrNotFound
 	}
 	result := store.Result{Run: document.Run, ETag: rows[at].ETag, Body: dst, NotModified: unless.Any}
 	for _, etag := range unless.ETags {
@@ -103,6 +104,15 @@ func (f *fake) List(document *store.Document, skip, limit int64, dst []byte) (st
 		bodies = append(bodies, row.Body)
 	}
 	return store.Result{Run: document.Run, PublishedAt: time.UnixMicro(document.Run), Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
+}
+
+// Changes answers with what it was asked.
+func (f *fake) Changes(collection *store.Collection, since int64, after store.Cursor, limit int64, dst []byte) (store.Result, error) {
+	if _, err := f.rows(nil); err != nil {
+		return store.Result{Body: dst}, err
+	}
+	return store.Result{Run: collection.Run, PublishedAt: collection.PublishedAt,
+		Body: fmt.Appendf(dst, `{"collection": %q, "since": %d, "after": "%d.%s.%d", "count": %d}`, collection.Collection, since, after.Run, after.Document, after.ID, limit)}, nil
 }
 
 // things are the tables of the collection that most tests serve: ids 1 to count.

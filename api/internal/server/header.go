@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -15,41 +16,114 @@ import (
 // Names and values as they go onto the wire.
 var (
 	slash = []byte("/")
+	dot   = []byte(".")
 
+	keyAccelExpires       = []byte("X-Accel-Expires")
 	keyAllow              = []byte("Allow")
+	keyAllowHeaders       = []byte("Access-Control-Allow-Headers")
+	keyAllowMethods       = []byte("Access-Control-Allow-Methods")
 	keyAllowOrigin        = []byte("Access-Control-Allow-Origin")
 	keyCacheControl       = []byte("Cache-Control")
 	keyContentTypeOptions = []byte("X-Content-Type-Options")
 	keyDataVersion        = []byte("X-Data-Version")
 	keyETag               = []byte("ETag")
-	keyIfNoneMatch        = []byte("If-None-Match")
+	keyExposeHeaders      = []byte("Access-Control-Expose-Headers")
+	keyMaxAge             = []byte("Access-Control-Max-Age")
+	keyRequestID          = []byte("X-Request-Id")
 	keyRetryAfter         = []byte("Retry-After")
+	keyServerTiming       = []byte("Server-Timing")
 
-	anyOrigin    = []byte("*")
-	methods      = []byte("GET, HEAD")
-	noSniff      = []byte("nosniff")
-	noStore      = []byte("no-store")
-	oneSecond    = []byte("1")
-	shortCaching = []byte("public, max-age=5, stale-while-revalidate=30")
-	typeJSON     = []byte("application/json; charset=utf-8")
-	typeProblem  = []byte("application/problem+json")
+	anyOrigin   = []byte("*")
+	methods     = []byte("GET, HEAD, OPTIONS")
+	noSniff     = []byte("nosniff")
+	noStore     = []byte("no-store")
+	oneDay      = []byte("86400")
+	oneSecond   = []byte("1")
+	typeJSON    = []byte("application/json; charset=utf-8")
+	typeProblem = []byte("application/problem+json")
+
+	// exposed is what a script of another origin may read.
+	exposed = []byte("ETag, X-Data-Version, X-Cache, Server-Timing, X-Request-ID, Retry-After")
+	// accepted is what it may send. The list is fixed, and is not made from what the browser asks for: NGINX passes nothing of that on.
+	accepted = []byte("Accept, Authorization, Content-Type, If-None-Match, X-Request-ID, X-Requested-With")
 )
 
+// caching is what answers say about how long a copy of them may be used, ready to be sent.
+type caching struct {
+	document []byte // Cache-Control
+	page     []byte // Cache-Control; a page changes with any of its documents
+	absent   []byte // X-Accel-Expires: how long NGINX keeps a 404 in the place of a document
+}
+
+// newCaching makes it from the age up to which shared caches use a document. Browsers, which nobody can tell of a change, get half
+// of that. A stale copy may be used for three times as long while a new one is fetched.
+func newCaching(age time.Duration) caching {
+	seconds := int64(age / time.Second)
+	return caching{
+		document: fmt.Appendf(nil, "public, max-age=%d, s-maxage=%d, stale-while-revalidate=%d", (seconds+1)/2, seconds, 3*seconds),
+		page:     []byte("public, max-age=1, s-maxage=1, stale-while-revalidate=5"),
+		absent:   strconv.AppendInt(nil, seconds, 10),
+	}
+}
+
 // describe sets what a 200 and a 304 have in common.
-func describe(response *fasthttp.Response, etag []byte, run int64) {
-	var number [20]byte
+func describe(response *fasthttp.Response, etag []byte, run int64, caching []byte) {
 	header := &response.Header
 	header.SetCanonical(keyETag, etag)
-	header.SetCanonical(keyDataVersion, strconv.AppendInt(number[:0], run, 10))
-	header.SetCanonical(keyCacheControl, shortCaching)
+	setDataVersion(header, run)
+	header.SetCanonical(keyCacheControl, caching)
+	admit(header)
+}
+
+// admit sets what lets a browser use the answer.
+func admit(header *fasthttp.ResponseHeader) {
 	header.SetCanonical(keyAllowOrigin, anyOrigin)
+	header.SetCanonical(keyExposeHeaders, exposed)
 	header.SetCanonical(keyContentTypeOptions, noSniff)
 }
 
+func setDataVersion(header *fasthttp.ResponseHeader, run int64) {
+	var number [20]byte
+	header.SetCanonical(keyDataVersion, strconv.AppendInt(number[:0], run, 10))
+}
+
+// setServerTiming says how long the store took, in milliseconds.
+func setServerTiming(header *fasthttp.ResponseHeader, took time.Duration) {
+	var buffer [40]byte
+	hundredths := int64((took + 5*time.Microsecond) / (10 * time.Microsecond))
+	value := append(buffer[:0], "db;dur="...)
+	value = strconv.AppendInt(value, hundredths/100, 10)
+	value = append(value, '.', byte('0'+hundredths/10%10), byte('0'+hundredths%10))
+	header.SetCanonical(keyServerTiming, value)
+}
+
+// maxRequestID is the length of the longest request id that is taken over.
+const maxRequestID = 128
+
+// requestID returns the request's X-Request-ID, or nil if it has none that may go into an answer and a log as it is. It is valid as long
+// as the request.
+func requestID(request *fasthttp.Request) []byte {
+	id := request.Header.PeekBytes(keyRequestID)
+	if len(id) == 0 || len(id) > maxRequestID {
+		return nil
+	}
+	for _, c := range id {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return nil
+		}
+	}
+	return id
+}
+
+// answerOptions says what may be done here. It is the same for every address, published or not.
 func answerOptions(response *fasthttp.Response) {
 	response.SetStatusCode(fasthttp.StatusNoContent)
-	response.Header.SetCanonical(keyAllow, methods)
-	response.Header.SetCanonical(keyAllowOrigin, anyOrigin)
+	header := &response.Header
+	header.SetCanonical(keyAllow, methods)
+	header.SetCanonical(keyAllowMethods, methods)
+	header.SetCanonical(keyAllowHeaders, accepted)
+	header.SetCanonical(keyMaxAge, oneDay)
+	admit(header)
 }
 
 // appendDocumentETag appends the entity tag of a document: its stored etag in 16 hexadecimal digits.
@@ -72,10 +146,10 @@ func appendVersionETag(dst []byte, run int64, published time.Time) []byte {
 	return append(dst, '"')
 }
 
-// heldDocuments returns what an If-None-Match header says about documents. Tags that are not ours match none of them.
-func heldDocuments(header []byte) store.Match {
+// heldDocuments returns what a request's If-None-Match says about documents. Tags that are not ours match none of them.
+func heldDocuments(request *fasthttp.Request) store.Match {
 	var match store.Match
-	visitETags(header, func(tag []byte) {
+	visitHeldETags(request, func(tag []byte) {
 		var raw [8]byte
 		switch {
 		case tag[0] == '*':
@@ -89,18 +163,25 @@ func heldDocuments(header []byte) store.Match {
 	return match
 }
 
-// holdsVersion reports whether an If-None-Match header names the pages of a run.
-func holdsVersion(header []byte, run int64, published time.Time) bool {
+// holdsVersion reports whether a request's If-None-Match names the pages of a run.
+func holdsVersion(request *fasthttp.Request, run int64, published time.Time) bool {
 	var buffer [48]byte
 	want := appendVersionETag(buffer[:0], run, published)
 	holds := false
-	visitETags(header, func(tag []byte) {
+	visitHeldETags(request, func(tag []byte) {
 		holds = holds || tag[0] == '*' || bytes.Equal(tag, want)
 	})
 	return holds
 }
 
-// visitETags calls visit for each entity tag of an If-None-Match header: with the quoted tag, without the mark of a weak one,
+// visitHeldETags visits the entity tags of all If-None-Match lines: a list may be spread over several (RFC 9110, 5.3).
+func visitHeldETags(request *fasthttp.Request, visit func(tag []byte)) {
+	for _, line := range request.Header.PeekAll("If-None-Match") {
+		visitETags(line, visit)
+	}
+}
+
+// visitETags calls visit for each entity tag of an If-None-Match line: with the quoted tag, without the mark of a weak one,
 // as this header compares weakly (RFC 9110, 13.1.2), or with an asterisk. It stops at the first thing that is neither.
 func visitETags(header []byte, visit func(tag []byte)) {
 	for {

@@ -2,15 +2,24 @@ package server
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/store"
 )
 
 // say sends raw bytes over a new connection and returns the first answer, or false if the server just hung up.
@@ -96,65 +105,294 @@ func TestSlowClient(t *testing.T) {
 	checkProblem(t, response{answer.StatusCode, answer.Header, string(body), answer.ContentLength}, http.StatusRequestTimeout)
 }
 
-func TestHostileRequestsAreNoFaultOfOurs(t *testing.T) {
-	s, _ := fakeSite(t)
-	s.publish("things", things(1, 3)...)
-	random := rand.New(rand.NewPCG(4, 4))
-	pick := func(from ...string) string { return from[random.IntN(len(from))] }
-	noise := func() string {
-		raw := make([]byte, random.IntN(40))
-		for i := range raw {
-			raw[i] = byte(random.IntN(256))
-		}
-		return string(raw)
-	}
-	segment := func() string {
-		return pick("things", "things", "1", "2", "4", "0", "-1", "detail", "page", "", ".", "..", "%2e%2e", "%00", "%", "%zz", "%ff", "'", "1'--", "1;drop", "\\", "~",
-			"9223372036854775807", "9223372036854775808", strings.Repeat("9", 300), strings.Repeat("a", 900), "ü", "\xff\xfe", "http:", "*", "\t", "{id}", noise())
-	}
-	target := func() string {
-		var path strings.Builder
-		for range random.IntN(6) {
-			path.WriteString("/" + segment())
-		}
-		if random.IntN(2) == 0 {
-			path.WriteString(pick("?", "??", "?page=", "?count=", "?page=1&count=", "?page="+segment(), "?count="+segment(), "?&&&=&", "?page=1&page=x", "?"+noise(), "#", "#?page=0"))
-		}
-		return path.String()
-	}
-	header := func() string {
-		return pick("Host: h", "Host:", "Host: h\r\nHost: i", "Host: h:x", "Host: [::1", "Host: %zz", "Host: a@b", noise(), "If-None-Match: *", "If-None-Match: "+noise(), "If-None-Match: W/\"", `If-None-Match: "`+strings.Repeat(`","`, 500),
-			"Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999999999999999", "Transfer-Encoding: chunked", "Transfer-Encoding: x", "Expect: 100-continue",
-			"Connection: close", "Connection: upgrade\r\nUpgrade: h2c", "Range: bytes=0-1", "Accept-Encoding: gzip", "Cookie: "+noise(), "X:"+strings.Repeat("y", random.IntN(9000)), ": empty", "Trailer: Content-Length")
-	}
-	const requests = 4000
-	statuses := map[int]int{}
-	for range requests {
-		var raw strings.Builder
-		raw.WriteString(pick("GET", "GET", "GET", "GET", "HEAD", "POST", "OPTIONS", "DELETE", "PRI", "G\x00T", "", noise()))
-		raw.WriteString(pick(" ", " ", " ", " ", "  ", "\t", "") + target() + pick(" HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/1.0", " HTTP/2.0", " HTTP/9", "", " x") + "\r\n")
-		for range random.IntN(4) {
-			raw.WriteString(header() + "\r\n")
-		}
-		raw.WriteString("\r\n" + pick("", "", "hello", "5\r\nhello\r\n0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"))
+// attacker makes requests up, the same ones from the same seed.
+type attacker struct{ *rand.Rand }
 
-		r, answered := s.say(raw.String())
-		statuses[r.status]++
-		if !answered {
+func newAttacker(seed uint64) attacker { return attacker{rand.New(rand.NewPCG(4, seed))} }
+
+func (a attacker) pick(from ...string) string { return from[a.IntN(len(from))] }
+
+// noise is up to 40 bytes of anything.
+func (a attacker) noise() string {
+	raw := make([]byte, a.IntN(40))
+	for i := range raw {
+		raw[i] = byte(a.IntN(256))
+	}
+	return string(raw)
+}
+
+var (
+	nines   = strings.Repeat("9", 300)
+	letters = strings.Repeat("a", 900)
+	quotes  = strings.Repeat(`","`, 500)
+	filler  = strings.Repeat("y", 9000)
+)
+
+func (a attacker) segment() string {
+	switch a.IntN(8) {
+	case 0:
+		return a.noise()
+	case 1:
+		return a.pick("'", "1'--", "1;drop", "1 or 1=1", "1%27%20or%201=1", "$1", "${jndi:ldap://x}", "{{7*7}}", "{id}", "%s%n", "$(id)", "`id`", "<script>", "\\", "~", "*")
+	case 2:
+		return a.pick("..", ".", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%00", "%", "%zz", "%ff", "%c0%ae", "ü", "\xff\xfe", "http:", "\t", "\u202e", ".git", ".env", "debug", "pprof", "metrics", "ready", "admin")
+	case 3:
+		return a.pick("0", "-1", "+1", "1.0", "1e9", "0x1", "01", " 1", "9223372036854775807", "9223372036854775808", "18446744073709551616", nines, letters, "１")
+	default:
+		return a.pick("things", "things", "things", "1", "2", "3", "4", "detail", "page", "item", "changes", "")
+	}
+}
+
+func (a attacker) query() string {
+	key := a.pick("page", "count", "since", "after", "PAGE", "page[]", "%70age", a.noise())
+	value := a.pick(a.segment(), a.noise(), "", "1", "2", "1.item.1", "1.item", "..", "1.it'em.1")
+	return key + a.pick("=", "=", "=", "==", "") + value
+}
+
+func (a attacker) target() string {
+	var path strings.Builder
+	switch a.IntN(10) {
+	case 0:
+		path.WriteString(a.pick("*", "http://elsewhere", "//", "", "?", "#", "/things", "things/1", a.noise()))
+	case 1, 2, 3:
+		// Nearly right.
+		path.WriteString("/things" + a.pick("", "", "/", "/1", "/1/detail", "/changes", "/"+a.segment(), "/1/"+a.segment()))
+	default:
+		for range a.IntN(6) {
+			path.WriteString("/" + a.segment())
+		}
+	}
+	if a.IntN(2) == 0 {
+		path.WriteString(a.pick("?", "?", "?", "??", "#", "?&&&=&", "%3f", ";"))
+		for range a.IntN(4) {
+			path.WriteString(a.query() + a.pick("&", "&", ";", "&&", ""))
+		}
+	}
+	return path.String()
+}
+
+func (a attacker) header() string {
+	switch a.IntN(6) {
+	case 0:
+		return a.noise()
+	case 1:
+		return a.pick("Host: h", "Host:", "Host: h\r\nHost: i", "Host: h:x", "Host: [::1", "Host: %zz", "Host: a@b", "Host: "+a.noise())
+	case 2:
+		return a.pick("If-None-Match: *", "If-None-Match: "+a.noise(), "If-None-Match: W/\"", `If-None-Match: "`+quotes, "If-None-Match: \"x\"\r\nIf-None-Match: *", "If-None-Match: \"8000010000000104\"")
+	case 3:
+		return a.pick("Content-Length: 5", "Content-Length: 5000", "Content-Length: -1", "Content-Length: 99999999999999999999", "Content-Length: 5\r\nContent-Length: 6", "Transfer-Encoding: chunked",
+			"Transfer-Encoding: chunked\r\nContent-Length: 5", "Transfer-Encoding: x", "Transfer-Encoding: chunked, identity", "Expect: 100-continue", "Trailer: Content-Length")
+	case 4:
+		return a.pick("X-Request-ID: "+a.noise(), "X-Request-ID: a\r\n\tb", "X-Request-ID: ok-1", "X-Request-ID: "+letters, "Origin: null", "Origin: https://"+a.noise(),
+			"Access-Control-Request-Headers: "+a.noise(), "Authorization: Bearer "+a.noise(), "X-Forwarded-For: "+a.noise(), "X-HTTP-Method-Override: DELETE", "X-Original-URL: /admin")
+	default:
+		return a.pick("Connection: close", "Connection: upgrade\r\nUpgrade: h2c", "Range: bytes=0-1", "Range: bytes="+nines+"-", "Accept-Encoding: gzip", "Accept: "+a.noise(), "Cookie: "+a.noise(),
+			"X:"+filler[:a.IntN(len(filler))], ": empty", " folded: x", "A b: c", "A\x00b: c", "\r", a.noise()+": "+a.noise(), "Set-Cookie: x", "Content-Type: "+a.noise(), "Date: "+a.noise())
+	}
+}
+
+// request is one that may be right, but hardly ever is.
+func (a attacker) request() string {
+	var raw strings.Builder
+	raw.WriteString(a.pick("GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "OPTIONS", a.pick("DELETE", "PRI", "G\x00T", "", "get", "CONNECT", "TRACE", letters, a.noise())))
+	raw.WriteString(a.pick(" ", " ", " ", " ", " ", " ", "  ", "\t", "") + a.target() + a.pick(" HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/1.0", " HTTP/2.0", " HTTP/9", "", " x") + "\r\n")
+	for range a.IntN(3) {
+		raw.WriteString(a.header() + "\r\n")
+	}
+	raw.WriteString("\r\n" + a.pick("", "", "hello", "5\r\nhello\r\n0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"))
+	return raw.String()
+}
+
+// tape is a connection whose client has said all that it will ever say.
+type tape struct {
+	strings.Reader
+	heard bytes.Buffer
+}
+
+func (t *tape) Write(p []byte) (int, error)      { return t.heard.Write(p) }
+func (t *tape) Close() error                     { return nil }
+func (t *tape) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (t *tape) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (t *tape) SetDeadline(time.Time) error      { return nil }
+func (t *tape) SetReadDeadline(time.Time) error  { return nil }
+func (t *tape) SetWriteDeadline(time.Time) error { return nil }
+
+// inside is what no answer may hold, in lower case.
+var inside = []string{
+	"select ", "insert ", "sql", "pgx", "pgconn", "postgres", "catalog.", "panic", "goroutine", "runtime", "fasthttp", "fiber", "store.", "server.", ".go", "errors.", "0x", "nil", "/root", "/tmp", "/src",
+	"concurrency", "buffer", "cannot", "unsupported", "eof",
+}
+
+// allowed are the headers that answers have, but for those of every HTTP answer.
+var allowed = []string{
+	"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Allow", "Cache-Control",
+	"Connection", "Content-Length", "Content-Type", "Date", "Etag", "Retry-After", "Server-Timing", "X-Accel-Expires", "X-Content-Type-Options", "X-Data-Version", "X-Request-Id",
+}
+
+var formOfRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
+// judge looks at answers. The zero value is ready.
+type judge struct {
+	reader bufio.Reader
+	known  map[string]bool // bodies of problems that are in order; there are few
+}
+
+// answer says what is wrong with the first of the answers to a request, and its status; 0 if there is no answer.
+func (j *judge) answer(request string, heard []byte) (status int, wrong string) {
+	j.reader.Reset(bytes.NewReader(heard))
+	method, _, _ := strings.Cut(request, " ")
+	for {
+		answer, err := http.ReadResponse(&j.reader, &http.Request{Method: method})
+		if err != nil {
+			if len(heard) == 0 {
+				return 0, ""
+			}
+			return 0, "is no HTTP: " + err.Error()
+		}
+		if answer.StatusCode == http.StatusContinue {
+			if _, err := j.reader.Peek(1); err == io.EOF {
+				return answer.StatusCode, ""
+			}
 			continue
 		}
-		if r.status >= 500 {
-			t.Errorf("%d for %.300q", r.status, raw.String())
-		}
-		if r.status >= 400 && (r.header.Get("Content-Type") != "application/problem+json" || r.header.Get("Cache-Control") != "no-store") {
-			t.Errorf("%d is no problem or may be cached: %v for %.300q", r.status, r.header, raw.String())
+		return answer.StatusCode, j.complete(method, answer)
+	}
+}
+
+func (j *judge) complete(method string, answer *http.Response) (wrong string) {
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return "is not whole: " + err.Error()
+	}
+	for name, values := range answer.Header {
+		if !slices.Contains(allowed, name) || len(values) != 1 {
+			return "has the header " + name
 		}
 	}
+	if id := answer.Header.Get("X-Request-ID"); id != "" && !formOfRequestID.MatchString(id) {
+		return "repeats the request id " + id
+	}
+	switch status := answer.StatusCode; {
+	case status == http.StatusOK || status == http.StatusNoContent || status == http.StatusNotModified:
+		return ""
+	case status < 400:
+		return "is none of ours"
+	case status >= 500:
+		return "is our fault"
+	case answer.Header.Get("Content-Type") != "application/problem+json" || answer.Header.Get("Cache-Control") != "no-store":
+		return "is no problem or may be cached"
+	case method == "HEAD" || j.known[string(body)]:
+		return ""
+	default:
+		var p struct{ Status int }
+		if err := json.Unmarshal(body, &p); err != nil || p.Status != status {
+			return "does not describe itself"
+		}
+	}
+	for _, word := range inside {
+		if bytes.Contains(bytes.ToLower(body), []byte(word)) {
+			return "gives away " + word
+		}
+	}
+	if j.known == nil {
+		j.known = map[string]bool{}
+	}
+	j.known[string(body)] = true
+	return ""
+}
+
+// attack sends requests straight into the server, and returns how often each status came back.
+func (s *site) attack(seed uint64, requests int) map[int]int {
+	s.t.Helper()
+	a, statuses := newAttacker(seed), map[int]int{}
+	var conn tape
+	var j judge
+	for range requests {
+		request := a.request()
+		conn.Reset(request)
+		conn.heard.Reset()
+		_ = s.app.Server().ServeConn(&conn) // it says what was wrong with the client
+		status, wrong := j.answer(request, conn.heard.Bytes())
+		if wrong != "" {
+			s.t.Errorf("%d %s: %.600q, the answer to %.300q", status, wrong, conn.heard.Bytes(), request)
+		}
+		statuses[status]++
+	}
+	return statuses
+}
+
+func checkVariety(t *testing.T, statuses map[int]int, requests int) {
+	t.Helper()
 	t.Log(statuses)
-	if statuses[200] == 0 || statuses[400] == 0 || statuses[404] == 0 || statuses[405] == 0 || statuses[0] > requests/4 {
-		t.Errorf("the requests are too much alike to test anything: %v", statuses)
+	for _, status := range []int{200, 204, 304, 400, 404, 405, 413, 431} {
+		if statuses[status] == 0 {
+			t.Errorf("no request was answered with %d: they are too much alike to test anything", status)
+		}
+	}
+	if statuses[200] < requests/50 || statuses[0] > requests/4 {
+		t.Errorf("too few requests were understood: %v", statuses)
+	}
+}
+
+func TestHostileRequests(t *testing.T) {
+	t.Parallel()
+	requests := 100_000
+	if raced {
+		requests /= 10
+	}
+	const attackers = 4
+	f := newFake(t)
+	log := new(logged)
+	s := listen(t, f, Options{Logger: slog.New(slog.NewTextHandler(log, nil)), Registerer: prometheus.NewRegistry()})
+	f.publish("things", things(1, 3)...)
+	var wait sync.WaitGroup
+	var mutex sync.Mutex
+	statuses := map[int]int{}
+	for seed := range uint64(attackers) {
+		wait.Go(func() {
+			mine := s.attack(seed, requests/attackers)
+			mutex.Lock()
+			defer mutex.Unlock()
+			for status, count := range mine {
+				statuses[status] += count
+			}
+		})
+	}
+	wait.Wait()
+	checkVariety(t, statuses, requests)
+	if log.String() != "" {
+		t.Errorf("the log is not empty: %.1000s", log.String())
 	}
 	if r := s.ask("GET", "/things/1"); r.status != http.StatusOK {
 		t.Errorf("afterwards an honest request gets %d", r.status)
 	}
+}
+
+func TestHostileRequestsToTheRealStore(t *testing.T) {
+	const requests = 3000
+	s, _ := realSite(t, store.Options{})
+	s.publish("things", things(1, 3)...)
+	checkVariety(t, s.attack(1000, requests), requests)
+}
+
+// TestHostileRequestsOverTCP is about what a connection adds: answers that a server gives before it has read everything.
+func TestHostileRequestsOverTCP(t *testing.T) {
+	const requests = 1000
+	s, _ := fakeSite(t)
+	s.publish("things", things(1, 3)...)
+	a := newAttacker(2000)
+	for range requests {
+		request := a.request()
+		r, answered := s.say(request)
+		if answered && (r.status >= 500 || r.status >= 400 && r.header.Get("Cache-Control") != "no-store") {
+			t.Errorf("%d %v for %.300q", r.status, r.header, request)
+		}
+	}
+	if r := s.ask("GET", "/things/1"); r.status != http.StatusOK {
+		t.Errorf("afterwards an honest request gets %d", r.status)
+	}
+	catalogtest.Eventually(t, "no connection stays", func() bool {
+		s.client.CloseIdleConnections()
+		return s.connections.Load() == 0
+	})
 }

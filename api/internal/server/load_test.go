@@ -9,12 +9,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
 	"systemscale/api/internal/catalogtest"
 	"systemscale/api/internal/store"
-	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
 
@@ -106,41 +107,99 @@ func TestKilledConnectionsUnderLoad(t *testing.T) {
 	t.Logf("%d answers, %d refusals", answers.Load(), refusals.Load())
 }
 
-func TestAllocations(t *testing.T) {
-	const size = 64 << 10
-	f := newFake(t)
-	body := `{"pad": "` + strings.Repeat("x", size) + `"}`
-	f.publish("things",
-		catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: []catalogtest.Row{{ID: 1, ETag: 7, Body: body}}})
-	handler := New(f, quiet()).app.Server().Handler
-
-	var ctx fasthttp.RequestCtx
-	ctx.Init2(nil, nil, false) // keeps the response's buffer from one request to the next, as a connection does
+// repeat returns a function that sends one request through the whole handler, as a connection does that keeps its buffers.
+func (s *site) repeat(target string, status, size int, pairs ...string) func() {
+	handler := s.app.Server().Handler
+	ctx := new(fasthttp.RequestCtx)
+	ctx.Init2(nil, nil, false)
 	ctx.Request.Header.SetMethod(http.MethodGet)
-	ctx.Request.SetRequestURI("/things/1")
+	ctx.Request.SetRequestURI(target)
 	ctx.Request.Header.SetHost("h")
-	serve := func() {
+	for i := 0; i < len(pairs); i += 2 {
+		ctx.Request.Header.Set(pairs[i], pairs[i+1])
+	}
+	return func() {
 		ctx.Response.Reset()
-		handler(&ctx)
-		if ctx.Response.StatusCode() != http.StatusOK || len(ctx.Response.Body()) != len(body) {
-			t.Fatalf("got %d with %d bytes", ctx.Response.StatusCode(), len(ctx.Response.Body()))
+		ctx.ResetUserValues()
+		handler(ctx)
+		if ctx.Response.StatusCode() != status || len(ctx.Response.Body()) != size {
+			s.t.Fatalf("%s: %d with %d bytes, want %d with %d", target, ctx.Response.StatusCode(), len(ctx.Response.Body()), status, size)
 		}
 	}
-	serve()
-	const most = 2
-	allocations := testing.AllocsPerRun(200, serve)
-	t.Logf("%.0f allocations", allocations)
-	if allocations > most {
-		t.Errorf("%.0f allocations for a document, want at most %d", allocations, most)
+}
+
+const largeSize = 64 << 10
+
+// measurable are documents of which one is large.
+func measurable() []catalogtest.Table {
+	tables := things(1, 3)
+	tables[0].Rows[0].Body = `{"pad": "` + strings.Repeat("x", largeSize) + `"}`
+	return tables
+}
+
+// checkAllocations fails t if an answer allocates more often than it should, or as much as a body. Under the race detector it only
+// looks at the answers.
+func (s *site) checkAllocations(t *testing.T, run int64, most map[string]float64) {
+	tables := measurable()
+	size := len(tables[0].Rows[0].Body)
+	page := len("[" + tables[2].Rows[0].Body + "," + tables[2].Rows[1].Body + "]")
+	id := []string{"X-Request-ID", "5f2c9a51-0abc"}
+	for _, c := range []struct {
+		name, target string
+		status, size int
+		pairs        []string
+	}{
+		{"document", "/things/1", 200, size, id},
+		{"another's document", "/things/2/detail", 200, len(tables[1].Rows[1].Body), id},
+		{"held document", "/things/1", 304, 0, append(id, "If-None-Match", quoted(tables[0].Rows[0]))},
+		{"absent document", "/things/9", 404, len(problemOf(store.ErrNotFound).body), id},
+		{"page", "/things?count=2", 200, page, id},
+		{"held page", "/things", 304, 0, append(id, "If-None-Match", pageTag(t, s, run))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			serve := s.repeat(c.target, c.status, c.size, c.pairs...)
+			// The first answers make what the later ones use again.
+			for range 10 {
+				serve()
+			}
+			allocations := testing.AllocsPerRun(200, serve)
+			t.Logf("%.0f allocations", allocations)
+			if raced {
+				return
+			}
+			if allocations > most[c.name] {
+				t.Errorf("%.0f allocations, want at most %.0f", allocations, most[c.name])
+			}
+			const runs = 200
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range runs {
+				serve()
+			}
+			runtime.ReadMemStats(&after)
+			if bytes := (after.TotalAlloc - before.TotalAlloc) / runs; bytes > largeSize/8 {
+				t.Errorf("%d bytes are allocated for an answer of %d", bytes, c.size)
+			}
+		})
 	}
-	const runs = 200
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		serve()
-	}
-	runtime.ReadMemStats(&after)
-	if bytes := (after.TotalAlloc - before.TotalAlloc) / runs; bytes > size/8 {
-		t.Errorf("%d bytes are allocated for a document of %d", bytes, size)
-	}
+}
+
+// TestAllocations is about the server alone: request id, timing and metrics included.
+func TestAllocations(t *testing.T) {
+	f := newFake(t)
+	s := listen(t, f, Options{Logger: quiet(), Registerer: prometheus.NewRegistry()})
+	run := f.publish("things", measurable()...)
+	s.checkAllocations(t, run, map[string]float64{
+		// The list of the etags that are held, and the pages that the fake store puts together.
+		"held document": 1, "page": 2,
+	})
+}
+
+// TestAllocationsWithTheStore is about a whole lookup, the sending to Postgres and the receiving included.
+func TestAllocationsWithTheStore(t *testing.T) {
+	s, _ := realSite(t, store.Options{Poll: time.Second})
+	run := s.publish("things", measurable()...)
+	s.checkAllocations(t, run, map[string]float64{
+		"document": 10, "another's document": 10, "held document": 10, "absent document": 10, "page": 10, "held page": 0,
+	})
 }

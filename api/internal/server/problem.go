@@ -17,13 +17,18 @@ var (
 	errBadID            = errors.New("bad id")
 	errBadPage          = errors.New("bad page")
 	errBadCount         = errors.New("bad count")
+	errBadSince         = errors.New("bad since")
+	errBadAfter         = errors.New("bad after")
+	errBadChangeCount   = errors.New("bad count of changes")
 	errMethod           = errors.New("method not allowed")
 	errNothingPublished = errors.New("nothing is published")
 
 	errMalformed  = errors.New("malformed request")
+	errCrowded    = errors.New("too many connections")
 	errUnexpected = errors.New("unexpected")
 
 	errNoNumber = errors.New("no positive number")
+	errNoCursor = errors.New("no cursor")
 	errTooLarge = errors.New("number too large")
 )
 
@@ -42,12 +47,17 @@ var problems = []problem{
 	newProblem(errBadID, http.StatusBadRequest, "An id is a positive number: digits only, no leading zero."),
 	newProblem(errBadPage, http.StatusBadRequest, "page is a number from 1: digits only, no leading zero."),
 	newProblem(errBadCount, http.StatusBadRequest, "count is a number from 1 to 100: digits only, no leading zero."),
+	newProblem(errBadSince, http.StatusBadRequest, "since is needed: a version, as in X-Data-Version, or 0."),
+	newProblem(errBadAfter, http.StatusBadRequest, "after is what the page before gave as the place to go on from."),
+	newProblem(errBadChangeCount, http.StatusBadRequest, "count is a number from 1 to 1000: digits only, no leading zero."),
+	newProblem(store.ErrHistoryTooShort, http.StatusGone, "The change log does not reach back to that version. Read everything anew, then ask from the version in X-Data-Version."),
 	newProblem(errMethod, http.StatusMethodNotAllowed, "This address can only be read, with GET or HEAD."),
 	newProblem(errMalformed, http.StatusBadRequest, "This is no well-formed HTTP request."),
 	newProblem(fiber.ErrRequestTimeout, http.StatusRequestTimeout, "The request took too long to arrive."),
 	newProblem(fiber.ErrRequestEntityTooLarge, http.StatusRequestEntityTooLarge, "No request here needs so large a body."),
 	newProblem(fiber.ErrRequestHeaderFieldsTooLarge, http.StatusRequestHeaderFieldsTooLarge, "The request's line and headers are too long."),
 	newProblem(errNothingPublished, http.StatusServiceUnavailable, "Nothing is published yet. Try again in a moment."),
+	newProblem(errCrowded, http.StatusServiceUnavailable, "Too many connections are open. Try again in a moment."),
 	newProblem(store.ErrOverloaded, http.StatusServiceUnavailable, "Too many requests are waiting. Try again in a moment."),
 	newProblem(store.ErrTimeout, http.StatusServiceUnavailable, "The answer took too long. Try again in a moment."),
 	newProblem(store.ErrUnavailable, http.StatusServiceUnavailable, "The documents cannot be reached. Try again in a moment."),
@@ -85,8 +95,15 @@ func problemOf(err error) *problem {
 // handleError is Fiber's error handler. It logs what the table does not know, once, with the path.
 func (s *Server) handleError(c *fiber.Ctx, err error) error {
 	answer := problemOf(err)
+	// All that Fiber itself finds wrong is on the way in.
+	if _, unreadable := err.(*fiber.Error); unreadable {
+		s.metrics.malformed.Inc()
+	}
 	if answer.err == errUnexpected {
 		attributes := []any{"path", c.Path(), "error", err}
+		if id := requestID(c.Request()); id != nil {
+			attributes = append(attributes, "request_id", string(id))
+		}
 		if stack, panicked := c.Locals(stackKey).([]byte); panicked {
 			attributes = append(attributes, "stack", string(stack))
 		}
@@ -102,8 +119,7 @@ func answerProblem(response *fasthttp.Response, answer *problem) {
 	header := &response.Header
 	header.SetContentTypeBytes(typeProblem)
 	header.SetCanonical(keyCacheControl, noStore)
-	header.SetCanonical(keyAllowOrigin, anyOrigin)
-	header.SetCanonical(keyContentTypeOptions, noSniff)
+	admit(header)
 	switch answer.status {
 	case http.StatusMethodNotAllowed:
 		header.SetCanonical(keyAllow, methods)

@@ -2,7 +2,9 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -14,6 +16,11 @@ const (
 	defaultPage  = 1
 	defaultCount = 5
 	maxCount     = 100 // also sql.AnchorEvery, the most that a page may reach beyond its anchor
+
+	defaultChanges = 100
+	maxChanges     = 1000
+
+	maxName = 63 // bytes of what Postgres takes as a name
 
 	// lastPage stands for every page beyond it. It is past the end of anything, and its first document's
 	// number still fits an int64.
@@ -36,12 +43,17 @@ func (s *Server) route(c *fiber.Ctx) error {
 	if !nested {
 		return s.page(ctx, collection)
 	}
+	// No id is a word, so this can be no document's address.
+	if string(rest) == "changes" {
+		return s.changes(ctx, collection)
+	}
 	idText, documentPath, nested := bytes.Cut(rest, slash)
 	document := collection.Path(documentPath)
 	// An empty segment is no other way of writing a shorter address.
 	if document == nil || len(idText) == 0 || nested != (len(documentPath) > 0) {
 		return errNoSuchAddress
 	}
+	s.mark(ctx, collection, "/{id}", documentPath)
 	id, err := parseNumber(idText)
 	if err != nil {
 		return errBadID
@@ -49,19 +61,37 @@ func (s *Server) route(c *fiber.Ctx) error {
 	return s.document(ctx, document, id)
 }
 
+// mark says which of a collection's addresses is asked for.
+func (s *Server) mark(ctx *fasthttp.RequestCtx, collection *store.Collection, tail string, documentPath []byte) {
+	var buffer [256]byte
+	template := append(append(append(buffer[:0], '/'), collection.Collection...), tail...)
+	if len(documentPath) > 0 {
+		template = append(append(template, '/'), documentPath...)
+	}
+	mark(ctx, s.metrics.route(template))
+}
+
 // document answers with one document, or with the news that the client's copy is still right.
 func (s *Server) document(ctx *fasthttp.RequestCtx, document *store.Document, id int64) error {
-	unless := heldDocuments(ctx.Request.Header.PeekBytes(keyIfNoneMatch))
+	unless := heldDocuments(&ctx.Request)
 	response := &ctx.Response
+	start := time.Now()
 	// The store appends to the very buffer that goes to the socket. While it has it, the response has none,
 	// and if the lookup was abandoned the response stays without.
 	result, err := s.store.Get(document, id, unless, response.SwapBody(nil)[:0])
+	setServerTiming(&response.Header, time.Since(start))
 	response.SwapBody(result.Body)
+	if err == store.ErrNotFound {
+		// It takes the place of the copy of a document that was removed. NGINX goes by whichever header comes first, this or the
+		// Cache-Control that every error has.
+		response.Header.SetCanonical(keyAccelExpires, s.caching.absent)
+		setDataVersion(&response.Header, result.Run)
+	}
 	if err != nil {
 		return err
 	}
 	var etag [18]byte
-	describe(response, appendDocumentETag(etag[:0], result.ETag), result.Run)
+	describe(response, appendDocumentETag(etag[:0], result.ETag), result.Run, s.caching.document)
 	if result.NotModified {
 		response.SetStatusCode(fasthttp.StatusNotModified)
 		return nil
@@ -70,11 +100,12 @@ func (s *Server) document(ctx *fasthttp.RequestCtx, document *store.Document, id
 	return nil
 }
 
-// page answers with a page of the collection. While the version stands, so does the page, and saying so asks nobody.
+// page answers with a page of the collection.
 func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection) error {
 	if collection.List == nil {
 		return errNoSuchAddress
 	}
+	s.mark(ctx, collection, "", nil)
 	page, err := parseQuery(ctx.QueryArgs(), "page", defaultPage)
 	if err != nil {
 		return errBadPage
@@ -83,22 +114,101 @@ func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection) er
 	if err != nil || count > maxCount {
 		return errBadCount
 	}
+	skip := (min(page, lastPage) - 1) * count
+	return s.ofVersion(ctx, collection, func(dst []byte) (store.Result, error) {
+		return s.store.List(collection.List, skip, count, dst)
+	})
+}
+
+// changes answers with a page of the change log.
+func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection) error {
+	s.mark(ctx, collection, "/changes", nil)
+	arguments := ctx.QueryArgs()
+	since, err := parseSince(arguments.Peek("since"))
+	if err != nil {
+		return errBadSince
+	}
+	var after store.Cursor
+	if arguments.Has("after") {
+		if after, err = parseCursor(arguments.Peek("after")); err != nil {
+			return errBadAfter
+		}
+	}
+	count, err := parseQuery(arguments, "count", defaultChanges)
+	if err != nil || count > maxChanges {
+		return errBadChangeCount
+	}
+	err = s.ofVersion(ctx, collection, func(dst []byte) (store.Result, error) {
+		return s.store.Changes(collection, since, after, count, dst)
+	})
+	if errors.Is(err, store.ErrHistoryTooShort) {
+		// Whoever reads everything anew sees this version or a later one, and so misses nothing that came after it.
+		setDataVersion(&ctx.Response.Header, collection.Run)
+	}
+	return err
+}
+
+// ofVersion answers with what depends on nothing but the data version. While that stands, so does the answer, and saying so
+// asks nobody.
+func (s *Server) ofVersion(ctx *fasthttp.RequestCtx, collection *store.Collection, read func(dst []byte) (store.Result, error)) error {
 	response := &ctx.Response
 	var etag [48]byte
-	if holdsVersion(ctx.Request.Header.PeekBytes(keyIfNoneMatch), collection.Run, collection.PublishedAt) {
-		describe(response, appendVersionETag(etag[:0], collection.Run, collection.PublishedAt), collection.Run)
+	if holdsVersion(&ctx.Request, collection.Run, collection.PublishedAt) {
+		describe(response, appendVersionETag(etag[:0], collection.Run, collection.PublishedAt), collection.Run, s.caching.page)
 		response.SetStatusCode(fasthttp.StatusNotModified)
 		return nil
 	}
-	skip := (min(page, lastPage) - 1) * count
-	result, err := s.store.List(collection.List, skip, count, response.SwapBody(nil)[:0])
+	start := time.Now()
+	result, err := read(response.SwapBody(nil)[:0])
+	setServerTiming(&response.Header, time.Since(start))
 	response.SwapBody(result.Body)
 	if err != nil {
 		return err
 	}
-	describe(response, appendVersionETag(etag[:0], result.Run, result.PublishedAt), result.Run)
+	describe(response, appendVersionETag(etag[:0], result.Run, result.PublishedAt), result.Run, s.caching.page)
 	response.Header.SetContentTypeBytes(typeJSON)
 	return nil
+}
+
+// parseSince reads a version: like parseNumber, but 0 is one, too, from before everything. A number beyond int64 is
+// returned as the largest.
+func parseSince(text []byte) (int64, error) {
+	if len(text) == 1 && text[0] == '0' {
+		return 0, nil
+	}
+	value, err := parseNumber(text)
+	if err == errTooLarge {
+		err = nil
+	}
+	return value, err
+}
+
+// parseCursor reads RUN.DOCUMENT.ID.
+func parseCursor(text []byte) (store.Cursor, error) {
+	run, rest, _ := bytes.Cut(text, dot)
+	document, id, _ := bytes.Cut(rest, dot)
+	if !isName(document) {
+		return store.Cursor{}, errNoCursor
+	}
+	cursor := store.Cursor{Document: string(document)}
+	var err error
+	if cursor.Run, err = parseNumber(run); err != nil {
+		return store.Cursor{}, err
+	}
+	if cursor.ID, err = parseNumber(id); err != nil {
+		return store.Cursor{}, err
+	}
+	return cursor, nil
+}
+
+// isName reports whether text can be a document's name: such as the shape file allows, of which a table can be named.
+func isName(text []byte) bool {
+	for _, c := range text {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return len(text) > 0 && len(text) <= maxName
 }
 
 // parseQuery returns the number that a query parameter holds, or otherwise if the parameter is not there. A

@@ -5,13 +5,16 @@
 //	GET /{collection}?page=1&count=5   a page of the list document
 //	GET /{collection}/{id}             the document with the empty path
 //	GET /{collection}/{id}/{path}      the document with that path
+//	GET /{collection}/changes?since=7  which documents runs after 7 have changed
 //
 // An id, a page and a count are plain positive numbers: digits without sign or leading zero. Addresses are
 // compared byte by byte, without decoding: a percent sign or a trailing slash makes another address, so that a
 // document has exactly one and a cache holds it once.
 //
-// A document is strongly identified by its stored ETag, a page by the data version. Every error is
-// application/problem+json with a fixed text, and none may be cached.
+// A document is strongly identified by its stored ETag, a page by the data version. How long a copy of either may be used is
+// said here, and nowhere else: to browsers by max-age, to shared caches by s-maxage and stale-while-revalidate. Every error is
+// application/problem+json with a fixed text, and none may be cached, but for one: a shared cache keeps the news that an id
+// is gone as long as it would have kept the document, because otherwise the document's copy would stay.
 package server
 
 import (
@@ -24,6 +27,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
 	"systemscale/api/internal/store"
@@ -38,7 +42,7 @@ const (
 	maxHeader      = 8 << 10  // bytes of request line and headers
 	maxRequestBody = 1 << 10  // bytes; nothing here reads one
 	writeBuffer    = 16 << 10 // bytes; most documents leave with their headers in one write
-	maxConnections = 4096     // per listener, each holding up to 24 KiB of buffers; fasthttp turns more away with a bare 503
+	maxConnections = 4096     // each holding up to 24 KiB of buffers; more get a 503 and are closed
 )
 
 // Store is where documents come from. See store.Store for the contract of each method.
@@ -46,28 +50,59 @@ type Store interface {
 	Snapshot() *store.Snapshot
 	Get(document *store.Document, id int64, unless store.Match, dst []byte) (store.Result, error)
 	List(document *store.Document, skip, limit int64, dst []byte) (store.Result, error)
+	Changes(collection *store.Collection, since int64, after store.Cursor, limit int64, dst []byte) (store.Result, error)
+}
+
+// Options says how a server answers. A zero field takes the default that is named beside it.
+type Options struct {
+	CacheAge   time.Duration         // how long a shared cache may use a document without asking, 10 s; whole seconds
+	Logger     *slog.Logger          // of what nobody expected, slog.Default()
+	Registerer prometheus.Registerer // of the metrics, none
+}
+
+func (o Options) withDefaults() Options {
+	if o.CacheAge <= 0 {
+		o.CacheAge = 10 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
 }
 
 // Server serves HTTP. Its methods are safe for concurrent use.
 type Server struct {
 	store    Store
 	logger   *slog.Logger
+	caching  caching
+	metrics  *metrics
 	app      *fiber.App
 	draining atomic.Bool
+
+	connections     atomic.Int64 // that are open
+	connectionLimit int64        // of those
 }
 
-// New returns a server that answers from store and logs what nobody expected to logger.
-func New(store Store, logger *slog.Logger) *Server {
-	s := &Server{store: store, logger: logger}
+// New returns a server that answers from store.
+func New(store Store, options Options) *Server {
+	options = options.withDefaults()
+	s := &Server{
+		store:           store,
+		logger:          options.Logger,
+		caching:         newCaching(options.CacheAge),
+		connectionLimit: maxConnections,
+	}
+	s.metrics = newMetrics(options.Registerer, func() float64 { return float64(s.connections.Load()) })
 	s.app = fiber.New(fiber.Config{
-		ErrorHandler:              s.handleError,
-		ReadTimeout:               readTimeout,
-		WriteTimeout:              writeTimeout,
-		IdleTimeout:               idleTimeout,
-		ReadBufferSize:            maxHeader,
-		WriteBufferSize:           writeBuffer,
-		BodyLimit:                 maxRequestBody,
-		Concurrency:               maxConnections,
+		ErrorHandler:    s.handleError,
+		ReadTimeout:     readTimeout,
+		WriteTimeout:    writeTimeout,
+		IdleTimeout:     idleTimeout,
+		ReadBufferSize:  maxHeader,
+		WriteBufferSize: writeBuffer,
+		BodyLimit:       maxRequestBody,
+		// Never reached: the gate closes before.
+		Concurrency:               2 * maxConnections,
 		DisableDefaultContentType: true,
 		DisableStartupMessage:     true,
 		// One handler splits the path itself, so Fiber need not prettify it.
@@ -77,6 +112,7 @@ func New(store Store, logger *slog.Logger) *Server {
 	s.app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: keepStack}))
 	s.app.Use(s.route)
 	s.app.Server().Handler = s.inFront(s.app.Handler())
+	s.app.Server().ConnState = s.count
 	return s
 }
 
@@ -89,8 +125,12 @@ func keepStack(c *fiber.Ctx, _ any) { c.Locals(stackKey, debug.Stack()) }
 // with a text of its own before any handler runs.
 func (s *Server) inFront(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
+		start := time.Now()
 		if s.draining.Load() {
 			ctx.SetConnectionClose()
+		}
+		if id := requestID(&ctx.Request); id != nil {
+			ctx.Response.Header.SetCanonical(keyRequestID, id)
 		}
 		switch header := &ctx.Request.Header; {
 		case header.IsGet() || header.IsHead():
@@ -100,11 +140,14 @@ func (s *Server) inFront(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 		default:
 			answerProblem(&ctx.Response, problemOf(errMethod))
 		}
+		s.metrics.observe(s.metrics.routeOf(ctx), ctx.Response.StatusCode(), time.Since(start))
 	}
 }
 
 // Serve accepts connections until Shutdown, and then returns nil. It may be called for several listeners at once.
-func (s *Server) Serve(listener net.Listener) error { return s.app.Server().Serve(listener) }
+func (s *Server) Serve(listener net.Listener) error {
+	return s.app.Server().Serve(&gate{Listener: listener, server: s})
+}
 
 // Drain asks clients to move on: from now on every answer closes its connection. New ones are still served.
 func (s *Server) Drain() { s.draining.Store(true) }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +40,8 @@ func TestDocuments(t *testing.T) {
 						r.body = catalogtest.NewRow(c.document, 1, c.id).Body
 					}
 					checkDocument(t, c.document, c.id, r)
-					checkHeaders(t, r, append(common(run), "Content-Type", "application/json; charset=utf-8", "Connection", "")...)
+					checkTiming(t, r)
+					checkHeaders(t, r, append(common(run, documentCaching), "Content-Type", "application/json; charset=utf-8", "Connection", "")...)
 				})
 			}
 		}
@@ -89,7 +89,8 @@ func TestPages(t *testing.T) {
 					if r.status != http.StatusOK || r.body != want || r.length != int64(len(c.want)) {
 						t.Errorf("got %d, length %d, %.200q; want %d, %.200q", r.status, r.length, r.body, len(c.want), want)
 					}
-					checkHeaders(t, r, append(common(run), "Content-Type", "application/json; charset=utf-8", "ETag", pageTag(t, s, run))...)
+					checkHeaders(t, r, append(common(run, pageCaching), "Content-Type", "application/json; charset=utf-8", "ETag", pageTag(t, s, run))...)
+					checkTiming(t, r)
 				})
 			}
 		}
@@ -98,20 +99,30 @@ func TestPages(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
-		s.publish("things", things(1, 3)...)
+		run := s.publish("things", things(1, 3)...)
 		s.publish("bare", onlyItems(1, 3))
 		s.publish("pages", catalogtest.Table{Document: sql.Document{Name: "page", List: true}})
 		for _, c := range []struct {
 			status  int
+			absent  bool // the address is one of a document
 			targets []string
 		}{
-			{http.StatusNotFound, []string{
+			{http.StatusNotFound, true, []string{"/things/4", "/things/4/detail", "/things/9223372036854775807", "/things/4?since=1"}},
+			{http.StatusNotFound, false, []string{
 				"/", "/nothing", "/thing", "/Things", "/things%2F1", "/%74hings/1", "/things/", "//things", "//things/1", "/things//1", "/things/1/",
 				"/things/1//detail", "/things/1/detail/", "/things/1/detail/1", "/things/1/nothing", "/things/x/nothing", "/things/1/Detail", "/things/1/det%61il",
 				"/nothing/1", "/nothing/x", "/nothing/1/detail", "/bare", "/bare?page=x", "/bare/1/detail", "/pages/1", "/pages/x", "/things/../things/1", "/./things/1",
-				"/things/4", "/things/4/detail", "/things/9223372036854775807", "/things;x/1",
+				"/things;x/1", "/changes", "/changes?since=0", "/nothing/changes?since=0", "/changes/1", "/changes/changes", "/things/1/changes",
 			}},
-			{http.StatusBadRequest, []string{
+			{http.StatusBadRequest, false, []string{
+				"/things/changes/detail", "/things/Changes", "/things/change",
+				"/things/changes", "/things/changes?", "/things/changes?since", "/things/changes?since=", "/things/changes?since=-1", "/things/changes?since=x", "/things/changes?since=00",
+				"/things/changes?since=01", "/things/changes?since=1.0", "/things/changes?since=+1", "/things/changes?after=1.item.1", "/things/changes?SINCE=1",
+				"/things/changes?since=1&after=", "/things/changes?since=1&after", "/things/changes?since=1&after=1", "/things/changes?since=1&after=1.item", "/things/changes?since=1&after=1.item.",
+				"/things/changes?since=1&after=.item.1", "/things/changes?since=1&after=1..1", "/things/changes?since=1&after=0.item.1", "/things/changes?since=1&after=1.item.0",
+				"/things/changes?since=1&after=1.it%27em.1", "/things/changes?since=1&after=1.item.1.1", "/things/changes?since=1&after=1.Item.1", "/things/changes?since=1&after=99999999999999999999.item.1",
+				"/things/changes?since=1&after=1." + strings.Repeat("x", 64) + ".1",
+				"/things/changes?since=1&count=", "/things/changes?since=1&count=0", "/things/changes?since=1&count=1001", "/things/changes?since=1&count=-1", "/things/changes?since=1&count=99999999999999999999",
 				"/things/0", "/things/007", "/things/01", "/things/-1", "/things/+1", "/things/1.0", "/things/1e3", "/things/0x1", "/things/x", "/things/1x", "/things/%31",
 				"/things/%20", "/things/1%00", "/things/9223372036854775808", "/things/99999999999999999999999", "/things/%EF%BC%91", "/things/null", "/things/1;2",
 				"/things/0/detail", "/things/x/detail", "/things/-1/detail", "/things/list",
@@ -121,7 +132,13 @@ func TestRefusals(t *testing.T) {
 		} {
 			for _, target := range c.targets {
 				t.Run(target, func(t *testing.T) {
-					checkProblem(t, s.ask("GET", target), c.status)
+					r := s.ask("GET", target)
+					if c.absent {
+						checkAbsent(t, r, run)
+					} else {
+						checkProblem(t, r, c.status)
+						checkHeaders(t, r, "Server-Timing", "")
+					}
 					head := s.ask("HEAD", target)
 					if head.status != c.status || head.body != "" || head.length <= 0 {
 						t.Errorf("HEAD: %d with body %q and length %d, want %d", head.status, head.body, head.length, c.status)
@@ -144,7 +161,9 @@ func TestMethods(t *testing.T) {
 			if r.status != http.StatusNoContent || r.body != "" {
 				t.Errorf("got %d with %q, want 204 with nothing", r.status, r.body)
 			}
-			checkHeaders(t, r, "Allow", "GET, HEAD", "Access-Control-Allow-Origin", "*", "Content-Type", "")
+			checkHeaders(t, r, "Allow", "GET, HEAD, OPTIONS", "Access-Control-Allow-Origin", "*", "Content-Type", "",
+				"Access-Control-Allow-Methods", "GET, HEAD, OPTIONS", "Access-Control-Max-Age", "86400",
+				"Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, If-None-Match, X-Request-ID, X-Requested-With")
 		})
 	}
 	if f.seen != 0 {
@@ -166,6 +185,10 @@ func TestConditions(t *testing.T) {
 			{"held among others", "/things/1", `"x", ` + other + `,W/` + mine + ` , "y"`, 304},
 			{"held after a comma in quotes", "/things/1", `"a,b", ` + mine, 304},
 			{"anything", "/things/1", "*", 304},
+			{"held on another line", "/things/1", other + "\n" + `W/"x", ` + mine, 304},
+			{"held on a line behind a broken one", "/things/1", `"x` + "\n" + mine, 304},
+			{"anything on another line", "/things/1", other + "\n*", 304},
+			{"held on no line", "/things/1", other + "\n" + `"x"`, 200},
 			{"another", "/things/1", other, 200},
 			{"another's detail", "/things/1/detail", mine, 200},
 			{"foreign", "/things/1", `"abc"`, 200},
@@ -181,6 +204,7 @@ func TestConditions(t *testing.T) {
 			{"page held", "/things", version, 304},
 			{"page held weakly", "/things?page=2", "W/" + version, 304},
 			{"page held among others", "/things", mine + ", " + version, 304},
+			{"page held on another line", "/things", mine + "\n" + version, 304},
 			{"any page", "/things", "*", 304},
 			{"page of another version", "/things", `"v0"`, 200},
 			{"page of the same run in another database", "/things", strings.Replace(version, "-", "-1", 1), 200},
@@ -189,18 +213,25 @@ func TestConditions(t *testing.T) {
 		} {
 			for _, method := range []string{"GET", "HEAD"} {
 				t.Run(method+" "+c.name, func(t *testing.T) {
-					r := s.ask(method, c.target, "If-None-Match", c.header)
+					var lines []string
+					for line := range strings.SplitSeq(c.header, "\n") {
+						lines = append(lines, "If-None-Match", line)
+					}
+					r := s.ask(method, c.target, lines...)
 					if r.status != c.status {
 						t.Fatalf("If-None-Match: %s: got %d, want %d", c.header, r.status, c.status)
 					}
 					if c.status != http.StatusNotModified {
 						return
 					}
-					etag := mine
+					etag, caching := mine, documentCaching
 					if !strings.Contains(c.target, "/1") {
-						etag = version
+						etag, caching = version, pageCaching
+						checkHeaders(t, r, "Server-Timing", "")
+					} else {
+						checkTiming(t, r)
 					}
-					checkHeaders(t, r, append(common(run), "ETag", etag, "Content-Type", "", "Content-Length", "")...)
+					checkHeaders(t, r, append(common(run, caching), "ETag", etag, "Content-Type", "", "Content-Length", "")...)
 					if r.body != "" {
 						t.Errorf("a 304 with the body %.60q", r.body)
 					}
@@ -239,12 +270,12 @@ func TestCollectionsAreServedFromTheMomentTheyArePublished(t *testing.T) {
 		run := s.publish("museums", onlyItems(2, 9), deep)
 		r := s.ask("GET", "/museums/9")
 		checkDocument(t, "item", 9, r)
-		checkHeaders(t, r, common(run)...)
+		checkHeaders(t, r, common(run, documentCaching)...)
 		checkDocument(t, "deep", 7, s.ask("GET", "/museums/7/hall/deep"))
 		checkProblem(t, s.ask("GET", "/museums/7/hall"), http.StatusNotFound)
 		checkProblem(t, s.ask("GET", "/museums/3/detail"), http.StatusNotFound)
 		checkDocument(t, "item", 2, s.ask("GET", "/things/2"))
-		checkProblem(t, s.ask("GET", "/things/9"), http.StatusNotFound)
+		checkFixed(t, s.ask("GET", "/things/9"), http.StatusNotFound)
 	})
 }
 
@@ -267,8 +298,8 @@ func TestFailures(t *testing.T) {
 		for _, target := range []string{"/things/1", "/things"} {
 			t.Run(c.name+" "+target, func(t *testing.T) {
 				f := newFake(t)
-				var log bytes.Buffer
-				s := listen(t, f, slog.New(slog.NewTextHandler(&log, nil)))
+				log := new(logged)
+				s := listen(t, f, Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
 				f.publish("things", things(1, 1)...)
 				f.fail, f.loud = c.fail, c.loud
 				r := s.ask("GET", target)

@@ -8,10 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"systemscale/api/internal/catalogtest"
 	"systemscale/api/internal/store"
@@ -29,30 +33,69 @@ type site struct {
 	publish func(collection string, tables ...catalogtest.Table) int64 // and wait until it is served
 }
 
-func listen(t testing.TB, from Store, logger *slog.Logger) *site {
+func listen(t testing.TB, from Store, options Options) *site {
+	t.Helper()
+	s := newSite(t, from, options)
+	s.start(tcp(t))
+	return s
+}
+
+func tcp(t testing.TB) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{Server: New(from, logger), t: t, address: listener.Addr().String()}
-	s.url = "http://" + s.address
+	return listener
+}
+
+// newSite makes a site that does not listen yet.
+func newSite(t testing.TB, from Store, options Options) *site {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	s.client = &http.Client{Transport: transport, Timeout: catalogtest.Patience}
+	return &site{Server: New(from, options), t: t, client: &http.Client{Transport: transport, Timeout: catalogtest.Patience}}
+}
+
+// start serves until the test ends.
+func (s *site) start(listener net.Listener) {
+	s.address = listener.Addr().String()
+	s.url = "http://" + s.address
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
+	s.t.Cleanup(func() {
+		s.client.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
-			t.Errorf("shut down: %v", err)
+			s.t.Errorf("shut down: %v", err)
 		}
 		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
+			s.t.Errorf("serve: %v", err)
 		}
 	})
-	return s
+}
+
+// logged is a log that is read while it is written.
+type logged struct {
+	mutex sync.Mutex
+	text  strings.Builder
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.String()
+}
+
+func (l *logged) Reset() {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.text.Reset()
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -60,15 +103,19 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func fakeSite(t testing.TB) (*site, *fake) {
 	t.Helper()
 	f := newFake(t)
-	s := listen(t, f, quiet())
+	s := listen(t, f, Options{Logger: quiet()})
 	s.publish = f.publish
 	return s, f
 }
 
+// realSite serves from a database of its own. It follows closely unless options say otherwise.
 func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
 	t.Helper()
 	database := testdb.New(t)
-	options.URL, options.Logger, options.Poll = database.API, quiet(), 5*time.Millisecond
+	options.URL, options.Logger = database.API, quiet()
+	if options.Poll == 0 {
+		options.Poll = 5 * time.Millisecond
+	}
 	st, err := store.Open(options)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +127,7 @@ func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
 			t.Errorf("close the store: %v", err)
 		}
 	})
-	s := listen(t, st, quiet())
+	s := listen(t, st, Options{Logger: quiet(), Registerer: prometheus.NewRegistry()})
 	publisher := catalogtest.NewPublisher(t, database)
 	s.publish = func(collection string, tables ...catalogtest.Table) int64 {
 		t.Helper()
@@ -148,6 +195,29 @@ func checkHeaders(t testing.TB, r response, pairs ...string) {
 // checkProblem fails t unless r is a complete problem that nobody may cache.
 func checkProblem(t testing.TB, r response, status int) {
 	t.Helper()
+	checkFixed(t, r, status)
+	checkHeaders(t, r, "X-Data-Version", "", "X-Accel-Expires", "")
+}
+
+// checkAbsent fails t unless r says that there is no document with this id, as a shared cache may keep it.
+func checkAbsent(t testing.TB, r response, run int64) {
+	t.Helper()
+	checkFixed(t, r, http.StatusNotFound)
+	checkHeaders(t, r, "X-Data-Version", strconv.FormatInt(run, 10), "X-Accel-Expires", "10")
+	checkTiming(t, r)
+}
+
+// checkTiming fails t unless r says how long the lookup took.
+func checkTiming(t testing.TB, r response) {
+	t.Helper()
+	if timing := r.header.Get("Server-Timing"); !regexp.MustCompile(`^db;dur=\d+\.\d\d$`).MatchString(timing) {
+		t.Errorf("Server-Timing: %q", timing)
+	}
+}
+
+// checkFixed fails t unless r is a complete problem that browsers may not cache.
+func checkFixed(t testing.TB, r response, status int) {
+	t.Helper()
 	if r.status != status {
 		t.Errorf("status %d, want %d", r.status, status)
 		return
@@ -157,11 +227,12 @@ func checkProblem(t testing.TB, r response, status int) {
 	case http.StatusServiceUnavailable:
 		retry = "1"
 	case http.StatusMethodNotAllowed:
-		allow = "GET, HEAD"
+		allow = "GET, HEAD, OPTIONS"
 	}
 	checkHeaders(t, r,
 		"Content-Type", "application/problem+json", "Cache-Control", "no-store", "Access-Control-Allow-Origin", "*",
-		"X-Content-Type-Options", "nosniff", "ETag", "", "X-Data-Version", "", "Server", "",
+		"Access-Control-Expose-Headers", exposedHeaders,
+		"X-Content-Type-Options", "nosniff", "ETag", "", "Server", "",
 		"Retry-After", retry, "Allow", allow)
 	var body struct {
 		Type, Title, Detail string
@@ -193,11 +264,19 @@ func checkDocument(t testing.TB, document string, id int64, r response) {
 	}
 }
 
+const (
+	exposedHeaders = "ETag, X-Data-Version, X-Cache, Server-Timing, X-Request-ID, Retry-After"
+
+	documentCaching = "public, max-age=5, s-maxage=10, stale-while-revalidate=30"
+	pageCaching     = "public, max-age=1, s-maxage=1, stale-while-revalidate=5"
+)
+
 // common are the headers of every 200 and 304 of a run.
-func common(run int64) []string {
+func common(run int64, caching string) []string {
 	return []string{
-		"Cache-Control", "public, max-age=5, stale-while-revalidate=30", "X-Data-Version", strconv.FormatInt(run, 10),
-		"Access-Control-Allow-Origin", "*", "X-Content-Type-Options", "nosniff", "Server", "", "Vary", "",
+		"Cache-Control", caching, "X-Data-Version", strconv.FormatInt(run, 10), "X-Accel-Expires", "",
+		"Access-Control-Allow-Origin", "*", "Access-Control-Expose-Headers", exposedHeaders,
+		"X-Content-Type-Options", "nosniff", "Server", "", "Vary", "", "X-Request-ID", "",
 	}
 }
 

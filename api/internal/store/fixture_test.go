@@ -3,7 +3,11 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -117,4 +121,36 @@ func (f *fixture) lock(document *Document) (unlock func()) {
 			f.t.Errorf("unlock %s: %v", document.table, err)
 		}
 	}
+}
+
+// change runs statements in a transaction that makes a new run, of the same tables, live, and returns the run. $run in them is
+// the run's number.
+func (f *fixture) change(document *Document, statements ...string) (run int64) {
+	f.t.Helper()
+	conn := testdb.Connect(f.t, f.database.ETL)
+	err := pgx.BeginFunc(context.Background(), conn, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(context.Background(), sql.Query("etl_insert_run"), collection, "delta", "test").Scan(&run); err != nil {
+			return err
+		}
+		for _, statement := range append(statements,
+			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d where id = $run", document.Generation),
+			"update catalog.version set run_id = $run, published_at = now()",
+		) {
+			if _, err := tx.Exec(context.Background(), strings.ReplaceAll(statement, "$run", strconv.FormatInt(run, 10))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f.t.Fatalf("change %s: %v", document.table, err)
+	}
+	return run
+}
+
+// fetchable returns the lookups that wait for a connection.
+func (q *queue) fetchable() []*lookup {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	return slices.Clone(q.waiting)
 }

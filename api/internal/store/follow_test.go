@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"systemscale/api/internal/catalogtest"
@@ -66,7 +65,7 @@ func TestFollowsTheVersion(t *testing.T) {
 }
 
 // TestAPageKnowsItsVersion changes tables in place, and then moves the pointer away from them, while the store has not yet heard
-// of either: what a page says it is must be what its bytes are.
+// of either: what a page says it is must be what its bytes are. And once a client has heard of a version, so has the store.
 func TestAPageKnowsItsVersion(t *testing.T) {
 	f := newFixture(t, 150, Options{Poll: time.Hour})
 	list := f.list()
@@ -77,38 +76,26 @@ func TestAPageKnowsItsVersion(t *testing.T) {
 		if err := conn.QueryRow(t.Context(), "select coalesce((select published_at from catalog.version where run_id = $1), (select finished_at from catalog.run where id = $1))", run).Scan(&at); err != nil {
 			t.Fatal(err)
 		}
-		result, err := f.List(list, skip, 2, nil)
+		l := newLookup()
+		l.kind, l.document, l.limit = kindList, list, 2
+		l.anchor, l.offset = skip/sql.AnchorEvery, skip%sql.AnchorEvery
+		result, err := f.look(l, nil)
 		if err != nil || result.Run != run || !result.PublishedAt.Equal(at) || string(result.Body) != want {
 			t.Errorf("%s: run %d at %v (%v): %.80s; want run %d at %v: %.80s", what, result.Run, result.PublishedAt, err, result.Body, run, at, want)
 		}
 	}
 	check("as published", 1000, list.Run, "[]")
-	var run int64
-	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(t.Context(), sql.Query("etl_insert_run"), collection, "delta", "test").Scan(&run); err != nil {
-			return err
-		}
-		for _, statement := range []string{
-			"update catalog." + list.table + " set body = to_jsonb(id) where id between 149 and 150",
-			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d where id = %d", list.Generation, run),
-			fmt.Sprintf("update catalog.version set run_id = %d, published_at = now()", run),
-		} {
-			if _, err := tx.Exec(t.Context(), statement); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	run := f.change(list, "update catalog."+list.table+" set body = to_jsonb(id) where id between 149 and 150")
 	check("changed in place", 148, run, "[149,150]")
 	check("an empty page", 1000, run, "[]")
+	if f.list().Run != list.Run {
+		t.Error("the store has heard of the run, so nothing was tested")
+	}
+	if _, err := f.List(list, 0, 1, nil); err != nil || f.list().Run != run {
+		t.Errorf("after a page of run %d (%v), run %d is followed", run, err, f.list().Run)
+	}
 	f.publish(2, 3)
 	check("no longer live", 148, run, "[149,150]")
-	if f.list().Run != list.Run {
-		t.Error("the store has heard of the runs, so nothing was tested")
-	}
 }
 
 func TestDroppedGeneration(t *testing.T) {
@@ -240,7 +227,7 @@ func TestTableOfOtherTypes(t *testing.T) {
 
 // TestStatementFailsAlone has one batch in which the second of three lookups is refused when it is executed.
 func TestStatementFailsAlone(t *testing.T) {
-	f := newFixture(t, 1, Options{Poll: time.Hour})
+	f := newFixture(t, 3, Options{Poll: time.Hour})
 	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
 	if err != nil {
 		t.Fatal(err)
@@ -259,12 +246,12 @@ func TestStatementFailsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	queue := newQueue(3, f.queue.logger)
+	queue := newQueue(3, catalogtest.Patience, f.queue.logger, f.metrics)
 	queue.connected()
 	var lookups []*lookup
-	for _, document := range []*Document{f.document(""), detail, f.document("")} {
+	for i, document := range []*Document{f.document(""), detail, f.document("")} {
 		l := newLookup()
-		l.document, l.id = document, 1
+		l.document, l.id = document, int64(1+i)
 		l.begin(nil)
 		lookups = append(lookups, l)
 		if err := queue.push(l); err != nil {
@@ -272,7 +259,7 @@ func TestStatementFailsAlone(t *testing.T) {
 		}
 	}
 	queue.close()
-	p := &pipeline{queue: queue, follower: f.follower, limit: 3, timeout: catalogtest.Patience, conn: conn}
+	p := &pipeline{queue: queue, follower: f.follower, metrics: f.metrics, limit: 3, timeout: catalogtest.Patience, conn: conn}
 	if err := p.serve(); err != nil {
 		t.Fatalf("serve: %v", err)
 	}
@@ -293,15 +280,53 @@ func TestStatementFailsAlone(t *testing.T) {
 			t.Errorf("lookup %d: %v", i, l.err)
 			continue
 		}
-		checkBody(t, "item", 1, l.result)
+		checkBody(t, "item", int64(1+i), l.result)
 	}
 }
 
+// TestARowFailsAlone has three lookups in one statement, which one of the rows makes fail.
+func TestARowFailsAlone(t *testing.T) {
+	f := newFixture(t, 3, Options{Connections: 1, Poll: time.Hour})
+	table := "catalog." + f.document("").table
+	if _, err := testdb.Connect(t, f.database.ETL).Exec(t.Context(), fmt.Sprintf(`
+		alter table %[1]s rename to moved;
+		create view %[1]s as select id, etag / (id - 2) * (id - 2) as etag, body from catalog.moved`, table)); err != nil {
+		t.Fatal(err)
+	}
+	unlock := f.lock(f.document("detail"))
+	var wait sync.WaitGroup
+	wait.Go(func() { _, _ = f.Get(f.document("detail"), 1, Match{}, nil) })
+	catalogtest.Eventually(t, "the connection is busy", func() bool { pending, _ := f.queue.state(); return pending == 1 && len(f.queue.fetchable()) == 0 })
+	for id := int64(1); id <= 3; id++ {
+		wait.Go(func() {
+			result, err := f.Get(f.document(""), id, Match{}, nil)
+			var refusal *pgconn.PgError
+			switch {
+			case id == 2 && (!errors.As(err, &refusal) || refusal.Code != "22012"):
+				t.Errorf("the row that cannot be read: %v", err)
+			case id != 2 && err != nil:
+				t.Errorf("a row beside it: %v", err)
+			case id != 2 && len(result.Body) == 0:
+				t.Error("a row beside it has no body")
+			}
+		})
+	}
+	catalogtest.Eventually(t, "three lookups wait", func() bool { return len(f.queue.fetchable()) == 3 })
+	unlock()
+	wait.Wait()
+}
+
 func TestRetriedOnce(t *testing.T) {
+	queue := newQueue(2, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
+	queue.connected()
 	first, second := newLookup(), newLookup()
-	first.begin(nil)
-	second.begin(nil)
-	p := &pipeline{waiting: []*lookup{first}}
+	for _, l := range []*lookup{first, second} {
+		l.begin(nil)
+		if err := queue.push(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &pipeline{queue: queue, waiting: []*lookup{first}}
 	p.interrupted()
 	if len(p.waiting) != 1 || len(first.done) != 0 {
 		t.Fatal("a lookup that was cut off once is not tried again")
@@ -335,7 +360,7 @@ func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 		return string(result.Rows[0][0])
 	}
 	old := f.Snapshot()
-	for _, kind := range []kind{kindGet, kindGetUnlessMatch} {
+	for _, kind := range []kind{kindGet, kindETag} {
 		for range 2 {
 			if _, err := conn.statement(f.document(""), kind); err != nil {
 				t.Fatal(err)
@@ -359,7 +384,7 @@ func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 }
 
 func TestLastConnectionTakesTheQueueWithIt(t *testing.T) {
-	queue := newQueue(2, slog.New(slog.DiscardHandler))
+	queue := newQueue(2, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
 	queue.connected()
 	queue.connected()
 	waiting := newLookup()

@@ -20,6 +20,7 @@ type follower struct {
 	logger   *slog.Logger
 	timeout  time.Duration // of one look, connecting included
 	snapshot atomic.Pointer[Snapshot]
+	hint     chan struct{} // receives a token when it may be time for a look
 
 	// mutex lets one look at a time through, so that an older answer never replaces a newer one.
 	mutex sync.Mutex
@@ -38,7 +39,11 @@ func (f *follower) lostFor() time.Duration {
 	return time.Since(time.Unix(0, since))
 }
 
-// run looks every interval until ctx ends.
+func newFollower(config *pgx.ConnConfig, options Options) *follower {
+	return &follower{config: config, logger: options.Logger, timeout: options.Timeout, hint: make(chan struct{}, 1)}
+}
+
+// run looks every interval, and on a hint, until ctx ends.
 func (f *follower) run(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -49,11 +54,56 @@ func (f *follower) run(ctx context.Context, interval time.Duration) {
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
+		case <-f.hint:
 		}
 	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.disconnect()
+}
+
+// listen turns the database's notifications of a new version into hints, until ctx ends. It has a connection of its own, because one
+// that waits cannot be asked anything. Where there is none, such as on a replica, looking every interval has to do.
+func (f *follower) listen(ctx context.Context, interval time.Duration) {
+	for ctx.Err() == nil {
+		f.relay(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(interval):
+		}
+	}
+}
+
+// relay relays notifications until its connection breaks.
+func (f *follower) relay(ctx context.Context) {
+	connecting, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(connecting, f.config)
+	if err != nil {
+		return
+	}
+	defer goodbye(conn)
+	if _, err := conn.Exec(connecting, sql.QueryFor("api_listen", "channel", sql.VersionChannel)); err != nil {
+		return
+	}
+	for {
+		if _, err := conn.WaitForNotification(ctx); err != nil {
+			return
+		}
+		select {
+		case f.hint <- struct{}{}:
+		default: // there is one already
+		}
+	}
+}
+
+// reach looks once if the snapshot is behind a run of document's collection.
+func (f *follower) reach(document *Document, run int64) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if live := f.snapshot.Load().current(document); live != nil && live.Run < run {
+		f.look(context.Background())
+	}
 }
 
 // successor returns the document that is live now in the place of gone, whose table is gone. It returns gone itself
@@ -139,8 +189,12 @@ func (f *follower) disconnect() {
 	if f.conn == nil {
 		return
 	}
+	goodbye(f.conn)
+	f.conn = nil
+}
+
+func goodbye(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
 	defer cancel()
-	_ = f.conn.Close(ctx)
-	f.conn = nil
+	_ = conn.Close(ctx)
 }

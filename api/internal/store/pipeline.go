@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -31,23 +34,42 @@ var binaryFormat = []int16{1}
 // pipeline is one connection to the database and the goroutine that keeps it alive and busy.
 type pipeline struct {
 	config   *pgconn.Config
+	hosts    int // that config names; with several, one may be behind another
 	queue    *queue
 	follower *follower
+	metrics  *metrics
 	limit    int // lookups in one round trip
 	timeout  time.Duration
 
 	conn      *connection
 	arguments arguments
 	waiting   []*lookup // to be sent
-	sent      []*lookup // in the round trip under way
 	again     []*lookup // to be sent next
+	settled   []*lookup // answered, and soon to be handed over
+	groups    []group   // in the round trip under way
 }
+
+// group is the lookups that share one statement in a round trip.
+type group struct {
+	document *Document
+	kind     kind
+	members  []member // in order of id
+}
+
+// member is one lookup of a group.
+type member struct {
+	id     int64
+	lookup *lookup // nil once it is settled
+}
+
+// handOver is how many answers are handed over at a time: each takes the queue's mutex once, while the server works on the next.
+const handOver = 8
 
 // run serves the queue until it is closed and empty. It gives up connecting when ctx ends.
 func (p *pipeline) run(ctx context.Context) {
 	pause := shortestPause
 	for {
-		conn, err := connect(ctx, p.config)
+		conn, err := p.connect(ctx)
 		if err == nil {
 			born := time.Now()
 			p.queue.connected()
@@ -70,6 +92,14 @@ func (p *pipeline) run(ctx context.Context) {
 	}
 }
 
+func (p *pipeline) connect(ctx context.Context) (*connection, error) {
+	conn, err := connect(ctx, p.config)
+	if err == nil {
+		p.metrics.connects.Inc()
+	}
+	return conn, err
+}
+
 // keep serves the queue over conn and over whatever replaces it at once. It returns nil at the end of the queue, and
 // otherwise what broke the last connection. No lookup is left with p then.
 func (p *pipeline) keep(ctx context.Context, conn *connection) error {
@@ -84,7 +114,7 @@ func (p *pipeline) keep(ctx context.Context, conn *connection) error {
 		p.interrupted()
 		if time.Since(born) > provenAge {
 			repair, cancel := context.WithTimeout(ctx, repairTimeout)
-			next, failure := connect(repair, p.config)
+			next, failure := p.connect(repair)
 			cancel()
 			if failure == nil {
 				conn = next
@@ -93,11 +123,7 @@ func (p *pipeline) keep(ctx context.Context, conn *connection) error {
 			err = failure
 		}
 		// Another pipeline may do better.
-		for _, l := range p.waiting {
-			if err := p.queue.push(l); err != nil {
-				l.complete(err)
-			}
-		}
+		p.queue.requeue(p.waiting...)
 		p.waiting = p.waiting[:0]
 		return err
 	}
@@ -108,13 +134,14 @@ func (p *pipeline) interrupted() {
 	once := p.waiting[:0]
 	for _, l := range p.waiting {
 		if l.retried {
-			l.complete(ErrUnavailable)
+			p.settle(l, ErrUnavailable)
 			continue
 		}
 		l.retried = true
 		once = append(once, l)
 	}
 	p.waiting = once
+	p.flush()
 }
 
 // serve sends what is waiting and then what comes from the queue, until its end or until the connection breaks. What
@@ -123,128 +150,253 @@ func (p *pipeline) serve() error {
 	for {
 		for len(p.waiting) > 0 {
 			err := p.exchange()
+			p.flush()
 			p.waiting, p.again = p.again, p.waiting[:0]
 			if err != nil {
 				return err
 			}
 		}
-		first, open := <-p.queue.lookups
-		if !open {
+		var open bool
+		if p.waiting, open = p.queue.fetch(p.waiting[:0], p.limit); !open {
 			return nil
 		}
-		p.fetch(first)
 	}
 }
 
-// fetch makes first and whatever else is queued wait for the next round trip. It does not wait for more to come.
-func (p *pipeline) fetch(first *lookup) {
-	p.waiting = append(p.waiting[:0], first)
-	for len(p.waiting) < p.limit {
-		select {
-		case l, open := <-p.queue.lookups:
-			if !open {
-				return
-			}
-			p.waiting = append(p.waiting, l)
-		default:
-			return
-		}
+// settle is the end of a lookup, whose answer is in place unless there is an error.
+func (p *pipeline) settle(l *lookup, err error) {
+	l.err = err
+	p.settled = append(p.settled, l)
+	if len(p.settled) >= handOver {
+		p.flush()
 	}
 }
 
-// exchange sends the waiting lookups in one round trip and completes those that are answered. The others are
+// flush hands over what is settled.
+func (p *pipeline) flush() {
+	if len(p.settled) > 0 {
+		p.queue.finish(p.settled)
+		p.settled = p.settled[:0]
+	}
+}
+
+// exchange sends the waiting lookups in one round trip and settles those that are answered. The others are
 // then in again: to be sent on this connection or, if there is an error, on another.
 func (p *pipeline) exchange() error {
-	p.sent, p.again = p.sent[:0], p.again[:0]
+	p.again = p.again[:0]
+	p.sort()
 	batch := &pgconn.Batch{}
-	if unsent, err := p.assemble(batch); err != nil {
-		p.again = append(append(p.again, p.sent...), unsent...)
+	if err := p.assemble(batch); err != nil {
+		p.unanswered(p.groups)
 		return err
 	}
-	if len(p.sent) == 0 {
+	if len(p.groups) == 0 {
 		return nil
 	}
+	p.metrics.batchSize.Observe(float64(len(p.waiting)))
 
 	// Anew, because assembling may have waited for the pointer row.
 	if err := p.conn.expect(p.timeout + answerGrace); err != nil {
-		p.again = append(p.again, p.sent...)
+		p.unanswered(p.groups)
 		return err
 	}
 	results := p.conn.ExecBatch(context.Background(), batch)
 	answered := 0
-	for answered < len(p.sent) && results.NextResult() {
-		l := p.sent[answered]
-		if l.read(results.ResultReader()) != nil {
-			break
-		}
-		l.complete(l.err)
+	for answered < len(p.groups) && results.NextResult() && p.read(&p.groups[answered], results.ResultReader()) == nil {
 		answered++
 	}
 	err := results.Close()
-	unanswered := p.sent[answered:]
 	switch {
-	case p.conn.IsClosed():
-		p.again = append(p.again, unanswered...)
-		return err
-	case len(unanswered) == 0:
+	case answered == len(p.groups) && !p.conn.IsClosed():
 		return nil
+	case p.conn.IsClosed():
+		p.unanswered(p.groups[answered:])
+		return err
 	case err == nil:
-		p.again = append(p.again, unanswered...)
-		return errors.New("the server answered fewer lookups than it was asked")
+		p.unanswered(p.groups[answered:])
+		return errors.New("the server answered fewer statements than it was asked")
 	}
 	// The first that was not answered failed, and took the others, of the same implicit transaction, with it.
-	p.again = append(p.again, unanswered[1:]...)
-	p.failed(unanswered[0], err)
+	p.unanswered(p.groups[answered+1:])
+	p.failed(&p.groups[answered], err)
 	return nil
 }
 
-// assemble puts the waiting lookups into batch. If the connection breaks over it, it returns those not yet looked at.
-func (p *pipeline) assemble(batch *pgconn.Batch) (unsent []*lookup, err error) {
+// sort puts the waiting lookups into groups.
+func (p *pipeline) sort() {
+	p.groups = p.groups[:0]
+	for _, l := range p.waiting {
+		g := p.group(l)
+		g.members = append(g.members, member{l.id, l})
+	}
+	for i := range p.groups {
+		slices.SortFunc(p.groups[i].members, func(a, b member) int { return cmp.Compare(a.id, b.id) })
+	}
+}
+
+// group returns the group that l belongs to.
+func (p *pipeline) group(l *lookup) *group {
+	if l.kind.shared() && !l.alone {
+		for i := range p.groups {
+			if g := &p.groups[i]; g.document == l.document && g.kind == l.kind && !g.members[0].lookup.alone {
+				return g
+			}
+		}
+	}
+	if len(p.groups) < cap(p.groups) { // with the room that its members took before
+		p.groups = p.groups[:len(p.groups)+1]
+	} else {
+		p.groups = append(p.groups, group{})
+	}
+	g := &p.groups[len(p.groups)-1]
+	*g = group{l.document, l.kind, g.members[:0]}
+	return g
+}
+
+// assemble puts the statement of each group into batch. Groups whose statement is refused are settled and leave p.groups. If it
+// returns an error, the connection is broken.
+func (p *pipeline) assemble(batch *pgconn.Batch) error {
 	if err := p.conn.expect(p.timeout + answerGrace); err != nil {
-		return p.waiting, err
+		return err
 	}
 	if err := p.conn.sweep(p.follower.snapshot.Load()); err != nil {
-		return p.waiting, err
+		return err
 	}
-	for i, l := range p.waiting {
-		if l.abandoned() {
-			continue
-		}
-		statement, err := p.conn.statement(l.document, l.kind)
+	for i := 0; i < len(p.groups); {
+		g := &p.groups[i]
+		statement, err := p.statement(g)
 		if err != nil {
 			if p.conn.IsClosed() {
-				return p.waiting[i:], err
+				return err
 			}
-			p.failed(l, err)
+			p.failed(g, err)
+			last := len(p.groups) - 1
+			p.groups[i], p.groups[last] = p.groups[last], p.groups[i]
+			p.groups = p.groups[:last]
 			continue
 		}
 		p.arguments.reset()
-		l.bind(&p.arguments)
+		if g.kind.shared() {
+			p.arguments.ids(g.members)
+		} else {
+			g.members[0].lookup.bind(&p.arguments)
+		}
 		batch.ExecStatement(statement, p.arguments.values, binaryFormat, binaryFormat)
-		p.sent = append(p.sent, l)
+		i++
 	}
-	return nil, nil
+	return nil
 }
 
-// failed deals with a lookup whose statement the server refused: it is complete, or to be sent again.
-func (p *pipeline) failed(l *lookup, err error) {
+// statement returns the prepared statement of a group.
+func (p *pipeline) statement(g *group) (*pgconn.StatementDescription, error) {
+	if p.hosts > 1 && !p.conn.knows(g.document) {
+		if err := p.conn.await(g.document); err != nil {
+			return nil, err
+		}
+	}
+	return p.conn.statement(g.document, g.kind)
+}
+
+// unanswered puts what is not settled of some groups into again.
+func (p *pipeline) unanswered(groups []group) {
+	for i := range groups {
+		for _, m := range groups[i].members {
+			if m.lookup != nil {
+				p.again = append(p.again, m.lookup)
+			}
+		}
+	}
+}
+
+// read settles the members of a group by the rows that answer it. It returns what stopped the rows from arriving.
+func (p *pipeline) read(g *group, rows *pgconn.ResultReader) error {
+	if !g.kind.shared() {
+		l := g.members[0].lookup
+		if err := l.read(rows); err != nil {
+			return err
+		}
+		g.members[0].lookup = nil
+		p.settle(l, l.err)
+		return nil
+	}
+	next := 0 // as rows of an index come in its order
+	for rows.NextRow() {
+		values := rows.Values()
+		if len(values[0]) != 8 || len(values[1]) != 8 {
+			continue // nothing that a document table holds; the lookup stays without an answer
+		}
+		id := int64(binary.BigEndian.Uint64(values[0]))
+		if next >= len(g.members) || g.members[next].id != id {
+			next, _ = slices.BinarySearchFunc(g.members, id, func(m member, id int64) int { return cmp.Compare(m.id, id) })
+		}
+		for ; next < len(g.members) && g.members[next].id == id; next++ {
+			l := g.members[next].lookup
+			g.members[next].lookup = nil
+			switch {
+			case g.kind == kindGet:
+				l.take(values)
+				p.settle(l, l.err)
+			case l.held(values):
+				p.settle(l, nil)
+			default:
+				l.kind = kindGet
+				p.again = append(p.again, l)
+			}
+		}
+	}
+	if _, err := rows.Close(); err != nil {
+		return err
+	}
+	for i := range g.members {
+		if l := g.members[i].lookup; l != nil {
+			g.members[i].lookup = nil
+			l.missing()
+			p.settle(l, l.err)
+		}
+	}
+	return nil
+}
+
+// failed deals with a group whose statement was refused: its lookups are settled, or to be sent again.
+func (p *pipeline) failed(g *group, err error) {
+	for i := range g.members {
+		if l := g.members[i].lookup; l != nil {
+			p.refused(l, err, len(g.members) > 1)
+		}
+	}
+}
+
+// refused deals with a lookup whose statement the server refused, and which others shared or not.
+func (p *pipeline) refused(l *lookup, err error, shared bool) {
+	if errors.Is(err, errBehind) {
+		if l.retried {
+			p.settle(l, ErrUnavailable)
+			return
+		}
+		l.retried = true
+		p.queue.requeue(l)
+		return
+	}
 	var refusal *pgconn.PgError
 	if !errors.As(err, &refusal) {
-		l.complete(err)
+		p.settle(l, err)
 		return
 	}
 	switch code := refusal.Code; {
 	case code == "42P01" || code == "0A000": // undefined_table; "cached plan must not change result type"
 		p.follow(l, err)
 	case code == "57014": // query_canceled, by statement_timeout
-		l.complete(ErrTimeout)
+		p.settle(l, ErrTimeout)
 	case code[:2] == "40" && !l.retried: // transaction_rollback: a deadlock, or a replica's recovery conflict
 		l.retried = true
 		p.again = append(p.again, l)
 	case code[:2] == "53" || code[:2] == "57": // insufficient_resources, operator_intervention
-		l.complete(ErrUnavailable)
+		p.settle(l, ErrUnavailable)
+	case shared: // it may be the fault of one of them
+		l.alone = true
+		p.again = append(p.again, l)
 	default:
-		l.complete(fmt.Errorf("look up in catalog.%s: %w", l.document.table, err))
+		p.settle(l, fmt.Errorf("look up in catalog.%s: %w", l.document.table, err))
 	}
 }
 
@@ -252,7 +404,7 @@ func (p *pipeline) failed(l *lookup, err error) {
 func (p *pipeline) follow(l *lookup, err error) {
 	switch live := p.follower.successor(l.document); {
 	case live == nil:
-		l.complete(ErrNotFound)
+		p.settle(l, ErrNotFound)
 	case live != l.document:
 		l.document = live
 		p.again = append(p.again, l)
@@ -261,6 +413,6 @@ func (p *pipeline) follow(l *lookup, err error) {
 		l.retried = true
 		p.again = append(p.again, l)
 	default:
-		l.complete(fmt.Errorf("look up in catalog.%s, which the pointer row names: %w", l.document.table, err))
+		p.settle(l, fmt.Errorf("look up in catalog.%s, which the pointer row names: %w", l.document.table, err))
 	}
 }

@@ -6,15 +6,26 @@ import (
 	"time"
 )
 
-// queue is where callers leave lookups and connected pipelines fetch them. It takes none that nobody would
-// fetch: without a live connection a lookup fails at once instead of waiting for its deadline.
+// queue is where callers leave lookups and connected pipelines fetch them. It takes none that nobody would fetch: without a
+// live connection a lookup fails at once instead of waiting for its deadline. A lookup of a document that is being looked up
+// already joins that one, so that any number of callers of one document cost one lookup.
+//
+// Its mutex also guards what callers and pipelines both touch of a lookup: its place in the list, joined and abandoned.
 type queue struct {
-	lookups chan *lookup
+	size    int
+	timeout time.Duration
 	logger  *slog.Logger
+	metrics *metrics
 
-	// mutex is held for reading while a lookup goes in, and for writing while the answer to "will
-	// anybody fetch it" changes.
-	mutex  sync.RWMutex
+	mutex   sync.Mutex
+	arrival sync.Cond // there is something to fetch, or never will be again
+	waiting []*lookup // to be fetched
+	flights map[flight]*lookup
+
+	// Lookups whose callers wait, linked in the order of their deadlines, which is that of their arrival.
+	oldest, newest *lookup
+	pending        int
+
 	alive  int  // pipelines that are connected, or about to be again
 	closed bool // no more lookups; those that wait are still fetched
 
@@ -22,22 +33,179 @@ type queue struct {
 	lost time.Time // when the last one died, if alive is 0 and ever is true
 }
 
-func newQueue(size int, logger *slog.Logger) *queue {
-	return &queue{lookups: make(chan *lookup, size), logger: logger}
+// flight is what lookups have in common that can share an answer. A document stands for one version, so nobody gets an answer that
+// is older than the version that was asked for.
+type flight struct {
+	document *Document
+	id       int64
 }
 
-// push leaves l to the pipelines, or says why it cannot.
+func newQueue(size int, timeout time.Duration, logger *slog.Logger, metrics *metrics) *queue {
+	q := &queue{size: size, timeout: timeout, logger: logger, metrics: metrics, flights: make(map[flight]*lookup)}
+	q.arrival.L = &q.mutex
+	return q
+}
+
+// push leaves l to the pipelines, or says why it cannot. l.done receives a token when l is finished or its time is up.
 func (q *queue) push(l *lookup) error {
-	q.mutex.RLock()
-	defer q.mutex.RUnlock()
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
 	if q.closed || q.alive == 0 {
 		return ErrUnavailable
 	}
-	select {
-	case q.lookups <- l:
-		return nil
-	default:
+	if l.flight.document != nil {
+		if first := q.flights[l.flight]; first != nil {
+			first.joined = append(first.joined, l)
+			q.enlist(l)
+			q.metrics.joined.Inc()
+			return nil
+		}
+	}
+	if len(q.waiting) >= q.size {
 		return ErrOverloaded
+	}
+	if l.flight.document != nil {
+		q.flights[l.flight] = l
+	}
+	q.enlist(l)
+	q.waiting = append(q.waiting, l)
+	q.arrival.Signal()
+	return nil
+}
+
+// enlist appends l to those whose callers wait. The mutex is held.
+func (q *queue) enlist(l *lookup) {
+	l.pushed = time.Now()
+	l.older = q.newest
+	if q.newest == nil {
+		q.oldest = l
+	} else {
+		q.newest.younger = l
+	}
+	q.newest = l
+	q.pending++
+}
+
+// delist takes l out of those whose callers wait. The mutex is held.
+func (q *queue) delist(l *lookup) {
+	if l.older == nil {
+		q.oldest = l.younger
+	} else {
+		l.older.younger = l.younger
+	}
+	if l.younger == nil {
+		q.newest = l.older
+	} else {
+		l.younger.older = l.older
+	}
+	l.older, l.younger = nil, nil
+	q.pending--
+}
+
+// fetch waits for lookups and appends at most limit of them to dst. It does not wait for more to come. At the end of the
+// queue it reports false.
+func (q *queue) fetch(dst []*lookup, limit int) ([]*lookup, bool) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	for {
+		for len(q.waiting) == 0 {
+			if q.closed {
+				return dst, false
+			}
+			q.arrival.Wait()
+		}
+		taken := min(limit, len(q.waiting))
+		now := time.Now()
+		for _, l := range q.waiting[:taken] {
+			if l.abandoned && len(l.joined) == 0 {
+				continue
+			}
+			q.metrics.queueWait.Observe(now.Sub(l.pushed).Seconds())
+			dst = append(dst, l)
+		}
+		rest := copy(q.waiting, q.waiting[taken:])
+		clear(q.waiting[rest:])
+		q.waiting = q.waiting[:rest]
+		if rest > 0 {
+			q.arrival.Signal()
+		}
+		if len(dst) > 0 {
+			return dst, true
+		}
+	}
+}
+
+// requeue leaves lookups that a pipeline could not answer to the others.
+func (q *queue) requeue(lookups ...*lookup) {
+	q.mutex.Lock()
+	if q.closed || q.alive == 0 {
+		q.mutex.Unlock()
+		fail(lookups, ErrUnavailable)
+		q.finish(lookups)
+		return
+	}
+	defer q.mutex.Unlock()
+	q.waiting = append(q.waiting, lookups...)
+	q.arrival.Broadcast()
+}
+
+func fail(lookups []*lookup, err error) {
+	for _, l := range lookups {
+		l.err = err
+	}
+}
+
+// finish hands result and err of each lookup to its caller and to those who joined it. No lookup may be touched afterwards.
+func (q *queue) finish(lookups []*lookup) {
+	q.mutex.Lock()
+	for _, l := range lookups {
+		if q.flights[l.flight] == l {
+			delete(q.flights, l.flight)
+		}
+		if !l.abandoned {
+			q.delist(l)
+		}
+		for _, j := range l.joined {
+			if !j.abandoned {
+				q.delist(j)
+			}
+		}
+	}
+	q.mutex.Unlock()
+	// What is off the list is abandoned already or never will be. Copies come first: once its caller is told, a lookup is
+	// the caller's.
+	for _, l := range lookups {
+		for _, j := range l.joined {
+			if !j.abandoned {
+				j.copy(l)
+			}
+		}
+	}
+	for _, l := range lookups {
+		for _, j := range l.joined {
+			if !j.abandoned {
+				j.done <- struct{}{}
+			}
+		}
+		if !l.abandoned {
+			l.done <- struct{}{}
+		}
+	}
+}
+
+// expire gives up the lookups whose time is over and tells their callers.
+func (q *queue) expire(now time.Time) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	for q.oldest != nil && now.Sub(q.oldest.pushed) >= q.timeout {
+		l := q.oldest
+		q.delist(l)
+		// Whoever comes from now on does better to start anew.
+		if q.flights[l.flight] == l {
+			delete(q.flights, l.flight)
+		}
+		l.abandoned = true
+		l.done <- struct{}{} // it has room for one, and finish leaves it alone
 	}
 }
 
@@ -55,30 +223,31 @@ func (q *queue) connected() {
 // lose counts one pipeline less, because of cause. The last one takes what is still waiting with it.
 func (q *queue) lose(cause error) {
 	q.mutex.Lock()
-	defer q.mutex.Unlock()
 	q.alive--
 	if q.alive > 0 {
+		q.mutex.Unlock()
 		return
 	}
 	q.lost = time.Now()
+	waiting := q.waiting
+	q.waiting = nil
+	q.mutex.Unlock()
 	q.logger.Error("database connection lost, lookups are refused until it is back", "error", cause)
-	for {
-		select {
-		case l, open := <-q.lookups:
-			if !open {
-				return
-			}
-			l.complete(ErrUnavailable)
-		default:
-			return
-		}
-	}
+	fail(waiting, ErrUnavailable)
+	q.finish(waiting)
+}
+
+// state returns how many lookups are pending and how many pipelines alive.
+func (q *queue) state() (pending, alive int) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	return q.pending, q.alive
 }
 
 // disconnected returns for how long no pipeline has been alive, and whether one ever was.
 func (q *queue) disconnected() (lost time.Duration, ever bool) {
-	q.mutex.RLock()
-	defer q.mutex.RUnlock()
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
 	if q.alive == 0 && q.ever {
 		lost = time.Since(q.lost)
 	}
@@ -89,8 +258,6 @@ func (q *queue) disconnected() (lost time.Duration, ever bool) {
 func (q *queue) close() {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if !q.closed {
-		q.closed = true
-		close(q.lookups)
-	}
+	q.closed = true
+	q.arrival.Broadcast()
 }

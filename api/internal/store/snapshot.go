@@ -1,7 +1,9 @@
 package store
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"systemscale/sql"
@@ -31,6 +33,7 @@ type Collection struct {
 	Version
 	List *Document // served in pages; nil if the collection has no such document
 
+	log    *Document // stands for the change log
 	byPath map[string]*Document
 	byName map[string]*Document
 }
@@ -72,6 +75,7 @@ func NewSnapshot(previous *Snapshot, versions ...Version) *Snapshot {
 func newCollection(version Version) *Collection {
 	c := &Collection{
 		Version: version,
+		log:     &Document{Collection: version.Collection, Generation: version.Generation, Run: version.Run, publishedAt: version.PublishedAt},
 		byPath:  make(map[string]*Document, len(version.Documents)),
 		byName:  make(map[string]*Document, len(version.Documents)),
 	}
@@ -105,6 +109,16 @@ func (s *Snapshot) Collection(name []byte) *Collection {
 	return s.collections[string(name)]
 }
 
+// Collections returns what is published, by name.
+func (s *Snapshot) Collections() []*Collection {
+	if s == nil {
+		return nil
+	}
+	return slices.SortedFunc(maps.Values(s.collections), func(a, b *Collection) int {
+		return strings.Compare(a.Collection, b.Collection)
+	})
+}
+
 // Path returns the document that is served under /{collection}/{id}/{path}, or under /{collection}/{id}
 // for the empty path, or nil. It does not keep path.
 func (c *Collection) Path(path []byte) *Document { return c.byPath[string(path)] }
@@ -117,6 +131,9 @@ func (s *Snapshot) current(d *Document) *Document {
 	collection := s.collections[d.Collection]
 	if collection == nil {
 		return nil
+	}
+	if d.Name == "" {
+		return collection.log
 	}
 	return collection.byName[d.Name]
 }

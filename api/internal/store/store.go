@@ -2,8 +2,8 @@
 // only package of the server that sees pgx.
 //
 // A lookup is one primary-key read. Requests that arrive together share a round trip: a few
-// connections each take whatever is queued, up to a batch, and send it as one pipelined message.
-// Nothing is decoded. A body is copied once, out of the driver's buffer (which dies at the next
+// connections each take whatever is queued, up to a batch, and send it as one pipelined message, with one statement
+// for each kind of document in it. Requests for one document that is being looked up share that lookup. Nothing is decoded. A body is copied once, out of the driver's buffer (which dies at the next
 // read) and into the buffer that the caller handed over.
 //
 // What is live is a row per collection in catalog.version. The store follows it and hands out
@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"systemscale/sql"
 )
@@ -34,6 +35,9 @@ var (
 	ErrTimeout     = errors.New("the database did not answer in time")
 	ErrOverloaded  = errors.New("too many lookups are waiting")
 	ErrUnavailable = errors.New("no connection to the database")
+
+	// ErrHistoryTooShort means that the change log does not tell all that happened since a version.
+	ErrHistoryTooShort = errors.New("the change log does not reach back so far")
 )
 
 // Reasons why a store is not ready.
@@ -49,21 +53,26 @@ const lossGrace = 10 * time.Second
 
 // Options says how a store reads. A zero field takes the default that is named beside it.
 type Options struct {
-	URL         string        // of the database; several hosts are tried in order
-	Connections int           // that carry lookups, 2; the pointer row has one more of its own
+	URL         string        // of the database; the connections begin with different ones of several hosts, and try the others
+	Connections int           // that carry lookups, 2; the pointer row has two more of its own
 	Batch       int           // most lookups in one round trip, 64
-	Queue       int           // most lookups waiting for a connection, 4096; beyond it is ErrOverloaded
+	Queue       int           // most lookups waiting for a connection, 1024; beyond it is ErrOverloaded
 	Timeout     time.Duration // of one lookup, from the call to its answer, 2 s
 	Poll        time.Duration // between two looks at the pointer row, 1 s
 	Logger      *slog.Logger  // slog.Default()
+
+	Registerer prometheus.Registerer // for the store's metrics; one of its own that nobody reads
 }
+
+// expiryInterval is how often lookups are checked for having waited too long.
+const expiryInterval = 20 * time.Millisecond
 
 // Store looks documents up. All methods are safe for concurrent use.
 type Store struct {
 	follower *follower
 	queue    *queue
-	lookups  sync.Pool // of *lookup that are complete, never of one that its caller gave up
-	timeout  time.Duration
+	metrics  *metrics
+	lookups  sync.Pool // of *lookup that are finished, never of one that was abandoned
 
 	stop    context.CancelFunc // ends connecting and polling, not the lookups under way
 	running sync.WaitGroup
@@ -78,26 +87,42 @@ func Open(options Options) (*Store, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Store{
-		follower: &follower{config: config, logger: options.Logger, timeout: options.Timeout},
-		queue:    newQueue(options.Queue, options.Logger),
-		timeout:  options.Timeout,
-		stop:     stop,
-	}
+	s := &Store{metrics: newMetrics(), stop: stop}
+	s.queue = newQueue(options.Queue, options.Timeout, options.Logger, s.metrics)
+	s.follower = newFollower(config, options)
 	s.lookups.New = func() any { return newLookup() }
+	if err := s.register(options.Registerer); err != nil {
+		stop()
+		return nil, err
+	}
 
 	s.running.Go(func() { s.follower.run(ctx, options.Poll) })
-	for range options.Connections {
+	s.running.Go(func() { s.follower.listen(ctx, options.Poll) })
+	go s.expire(ctx, min(expiryInterval, max(options.Timeout/4, time.Millisecond)))
+	hosts := hostsOf(&config.Config)
+	for i := range options.Connections {
 		p := &pipeline{
-			config:   &config.Config,
+			config:   startingWith(&config.Config, hosts[i%len(hosts)]),
+			hosts:    len(hosts),
 			queue:    s.queue,
 			follower: s.follower,
+			metrics:  s.metrics,
 			limit:    options.Batch,
 			timeout:  options.Timeout,
 		}
 		s.running.Go(func() { p.run(ctx) })
 	}
 	return s, nil
+}
+
+// expire gives up lookups that have waited too long, until the last of them is gone after ctx has ended.
+func (s *Store) expire(ctx context.Context, interval time.Duration) {
+	for now := range time.Tick(interval) {
+		s.queue.expire(now)
+		if pending, _ := s.queue.state(); pending == 0 && ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // configure returns how to connect.
@@ -119,6 +144,8 @@ func configure(options Options) (*pgx.ConnConfig, error) {
 		// than reading it does (37 µs against 23 µs), and a generic plan's estimates must not wake the JIT.
 		"plan_cache_mode": "force_generic_plan",
 		"jit":             "off",
+		// Its rows would come in the order of the heap; and for ids of a generic plan, which it knows nothing of, it may look cheap.
+		"enable_bitmapscan": "off",
 	} {
 		config.RuntimeParams[name] = value
 	}
@@ -133,13 +160,16 @@ func (o Options) withDefaults() Options {
 		o.Batch = 64
 	}
 	if o.Queue <= 0 {
-		o.Queue = 4096
+		o.Queue = 1024
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 2 * time.Second
 	}
 	if o.Poll <= 0 {
 		o.Poll = time.Second
+	}
+	if o.Registerer == nil {
+		o.Registerer = prometheus.NewRegistry()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -177,9 +207,9 @@ func (m Match) none() bool { return !m.Any && len(m.ETags) == 0 }
 
 // Result is the answer to a lookup.
 type Result struct {
-	Run         int64     // the data version: of a page the one that it was read from, of a document the one that is followed
+	Run         int64     // the data version: of a page and of changes the one that they were read from, of a document the one that is followed
 	PublishedAt time.Time // when that version went live
-	ETag        uint64    // of the document; 0 for a page
+	ETag        uint64    // of the document; 0 for anything else
 	NotModified bool      // the etag is one of those that the caller held, and Body was not read
 	Body        []byte    // dst with the JSON text appended
 }
@@ -189,17 +219,19 @@ type Result struct {
 // The text is appended to dst, which belongs to the store until Get returns. On an error Body is dst as it
 // was, or nil if the caller must forget dst because the lookup was abandoned and may still be writing to it.
 //
-// The error is ErrNotFound, ErrTimeout, ErrOverloaded, ErrUnavailable or unexpected. There is no context:
-// a lookup ends by itself after Options.Timeout, and a fasthttp handler has none that ends earlier.
+// The error is ErrNotFound, which comes with Run and PublishedAt, ErrTimeout, ErrOverloaded, ErrUnavailable or unexpected. There
+// is no context: a lookup ends by itself after Options.Timeout, and a fasthttp handler has none that ends earlier.
 //
 // If the document's generation was dropped in the meantime, the live one is read, and Run says so.
 func (s *Store) Get(document *Document, id int64, unless Match, dst []byte) (Result, error) {
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindGet
-	if !unless.none() {
-		l.kind = kindGetUnlessMatch
-	}
 	l.document, l.id, l.unless = document, id, unless
+	if unless.none() {
+		l.flight = flight{document, id}
+	} else {
+		l.kind = kindETag
+	}
 	return s.look(l, dst)
 }
 
@@ -212,7 +244,36 @@ func (s *Store) List(document *Document, skip, limit int64, dst []byte) (Result,
 	l.kind = kindList
 	l.document, l.limit = document, limit
 	l.anchor, l.offset = skip/sql.AnchorEvery, skip%sql.AnchorEvery
-	return s.look(l, dst)
+	return s.lookAhead(l, dst)
+}
+
+// Cursor is a place in the change log: a change that is known already. The zero Cursor is before the first.
+type Cursor struct {
+	Run      int64
+	Document string
+	ID       int64
+}
+
+// Changes reads what changed in the collection since a version, in the order of the runs that changed it: at most limit
+// changes after a cursor, as a JSON object that also says where to go on.
+//
+// Buffers and errors are as for Get, and there is ErrHistoryTooShort, with Run and PublishedAt.
+func (s *Store) Changes(collection *Collection, since int64, after Cursor, limit int64, dst []byte) (Result, error) {
+	l := s.lookups.Get().(*lookup)
+	l.kind = kindChanges
+	l.document, l.since, l.after, l.limit = collection.log, since, after, limit
+	return s.lookAhead(l, dst)
+}
+
+// lookAhead looks up what comes with a version of its own. Should that be newer than the one that is followed, it is
+// followed before anybody hears of it: versions never go backwards for a client.
+func (s *Store) lookAhead(l *lookup, dst []byte) (Result, error) {
+	document := l.document
+	result, err := s.look(l, dst)
+	if result.Run > document.Run {
+		s.follower.reach(document, result.Run)
+	}
+	return result, err
 }
 
 // look hands l to a connection and waits for it, but no longer than the timeout.
@@ -220,23 +281,24 @@ func (s *Store) look(l *lookup, dst []byte) (Result, error) {
 	l.begin(dst)
 	if err := s.queue.push(l); err != nil {
 		s.recycle(l)
+		s.metrics.count(false, err)
 		return Result{Body: dst}, err
 	}
-	l.deadline.Reset(s.timeout)
-	select {
-	case <-l.done:
-		l.deadline.Stop()
-	case <-l.deadline.C:
-		if l.abandon() {
-			return Result{}, ErrTimeout
-		}
-		<-l.done
+	<-l.done
+	if l.abandoned {
+		s.metrics.count(false, ErrTimeout)
+		return Result{}, ErrTimeout
 	}
 	result, err := l.result, l.err
-	if err != nil {
+	s.recycle(l)
+	s.metrics.count(result.NotModified, err)
+	switch err {
+	case nil:
+	case ErrNotFound, ErrHistoryTooShort:
+		result = Result{Run: result.Run, PublishedAt: result.PublishedAt, Body: dst}
+	default:
 		result = Result{Body: dst}
 	}
-	s.recycle(l)
 	return result, err
 }
 

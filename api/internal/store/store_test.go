@@ -229,7 +229,7 @@ func TestBodiesNeverMix(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t, ids, Options{Batch: 16})
-			f.timeout = c.timeout
+			f.queue.timeout = c.timeout
 			var succeeded, abandoned atomic.Int64
 			var wait sync.WaitGroup
 			for reader := range readers {
@@ -306,12 +306,12 @@ func among(err error, allowed []error) bool {
 }
 
 func TestOverload(t *testing.T) {
-	f := newFixture(t, 1, Options{Connections: 1, Batch: 1, Queue: 3, Timeout: catalogtest.Patience})
+	f := newFixture(t, 20, Options{Connections: 1, Batch: 1, Queue: 3, Timeout: catalogtest.Patience})
 	unlock := f.lock(f.document(""))
 	results := make(chan error)
-	for range 20 {
+	for id := int64(1); id <= 20; id++ {
 		go func() {
-			_, err := f.Get(f.document(""), 1, Match{}, nil)
+			_, err := f.Get(f.document(""), id, Match{}, nil)
 			results <- err
 		}()
 	}
@@ -422,19 +422,22 @@ func TestKilledWhileIdleIsNoError(t *testing.T) {
 }
 
 func TestCloseLetsLookupsFinish(t *testing.T) {
-	f := newFixture(t, 1, Options{Connections: 1, Batch: 2, Timeout: catalogtest.Patience})
+	f := newFixture(t, 10, Options{Connections: 1, Batch: 2, Timeout: catalogtest.Patience})
 	unlock := f.lock(f.document(""))
 	results := make(chan error)
-	for range 10 {
+	for id := int64(1); id <= 10; id++ {
 		go func() {
-			result, err := f.Get(f.document(""), 1, Match{}, nil)
+			result, err := f.Get(f.document(""), id, Match{}, nil)
 			if err == nil {
-				checkBody(t, "item", 1, result)
+				checkBody(t, "item", id, result)
 			}
 			results <- err
 		}()
 	}
-	catalogtest.Eventually(t, "two lookups are under way and eight wait", func() bool { return len(f.queue.lookups) == 8 || len(f.queue.lookups) == 9 })
+	catalogtest.Eventually(t, "two lookups are under way and eight wait", func() bool {
+		waiting := len(f.queue.fetchable())
+		return waiting == 8 || waiting == 9
+	})
 
 	short, cancel := context.WithCancel(context.Background())
 	cancel()

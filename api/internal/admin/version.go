@@ -1,0 +1,51 @@
+package admin
+
+import (
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"systemscale/api/internal/store"
+)
+
+// version is the answer to /version.
+type version struct {
+	Module   string          `json:"module,omitempty"`
+	Version  string          `json:"version,omitempty"`  // (devel) unless it was installed by version
+	Revision string          `json:"revision,omitempty"` // as version control names it; absent where the build did not ask
+	Modified bool            `json:"modified,omitempty"` // built from more than the revision
+	Go       string          `json:"go"`
+	Data     map[string]data `json:"data"` // by collection
+}
+
+// data is one published collection.
+type data struct {
+	Run         int64     `json:"run"` // what X-Data-Version says
+	Generation  int64     `json:"generation"`
+	PublishedAt time.Time `json:"published_at"`
+	Age         float64   `json:"age_seconds"`
+}
+
+func versionOf(snapshot *store.Snapshot, now time.Time) version {
+	v := version{Go: runtime.Version(), Data: map[string]data{}}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.Module, v.Version = info.Main.Path, info.Main.Version
+		for _, setting := range info.Settings {
+			switch setting.Key {
+			case "vcs.revision":
+				v.Revision = setting.Value
+			case "vcs.modified":
+				v.Modified = setting.Value == "true"
+			}
+		}
+	}
+	for _, collection := range snapshot.Collections() {
+		v.Data[collection.Collection] = data{
+			Run:         collection.Run,
+			Generation:  collection.Generation,
+			PublishedAt: collection.PublishedAt.UTC(),
+			Age:         now.Sub(collection.PublishedAt).Seconds(),
+		}
+	}
+	return v
+}

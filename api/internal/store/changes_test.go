@@ -1,0 +1,118 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+type changes struct {
+	Collection string
+	Since      int64
+	Version    int64
+	Changes    []struct {
+		Version  int64
+		Document string
+		ID       int64
+		Kind     string
+		Path     *string
+	}
+	Next *string
+}
+
+func TestChanges(t *testing.T) {
+	f := newFixture(t, 3, Options{Poll: time.Hour})
+	things := f.Snapshot().Collection([]byte(collection))
+	first := things.Run
+	conn := testdb.Connect(t, f.database.ETL)
+	if _, err := conn.Exec(t.Context(), "update catalog.run set state = 'published', generation = id, finished_at = now()"); err != nil {
+		t.Fatal(err)
+	}
+	log := func(document string, id int64, kind string) string {
+		return fmt.Sprintf("insert into catalog.change (collection, generation, run_id, document, id, kind) values ('%s', %d, $run, '%s', %d, '%s')",
+			collection, things.Generation, document, id, kind)
+	}
+	second := f.change(things.List, log("item", 1, "changed"), log("page", 1, "changed"), log("detail", 3, "removed"))
+	third := f.change(things.List, log("detail", 2, "added"))
+
+	ask := func(since int64, after Cursor, limit int64) string {
+		t.Helper()
+		result, err := f.Changes(things, since, after, limit, nil)
+		if err != nil {
+			return err.Error()
+		}
+		var said changes
+		if err := json.Unmarshal(result.Body, &said); err != nil {
+			t.Fatalf("no JSON: %v: %s", err, result.Body)
+		}
+		if said.Collection != collection || said.Since != since || said.Version != result.Run || said.Changes == nil {
+			t.Errorf("got %s of run %d", result.Body, result.Run)
+		}
+		text := fmt.Sprint(said.Version-first, ":")
+		for _, c := range said.Changes {
+			path := "none"
+			if c.Path != nil {
+				path = *c.Path
+			}
+			text += fmt.Sprintf(" %d %s %d %s %s,", c.Version-first, c.Document, c.ID, c.Kind, path)
+		}
+		if said.Next != nil {
+			text += " " + *said.Next
+		}
+		return text
+	}
+	for _, c := range []struct {
+		since int64
+		after Cursor
+		limit int64
+		want  string
+	}{
+		{first, Cursor{}, 10, "2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, 1 page 1 changed none, 2 detail 2 added /things/2/detail,"},
+		{first, Cursor{}, 2, fmt.Sprintf("2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, /things/changes?since=%d&after=%d.item.1&count=2", first, second)},
+		{first, Cursor{second, "item", 1}, 2, "2: 1 page 1 changed none, 2 detail 2 added /things/2/detail,"},
+		{first, Cursor{second, "item", 1}, 1, fmt.Sprintf("2: 1 page 1 changed none, /things/changes?since=%d&after=%d.page.1&count=1", first, second)},
+		{second, Cursor{}, 10, "2: 2 detail 2 added /things/2/detail,"},
+		{third, Cursor{}, 10, "2:"},
+		{third + 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
+		{first - 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
+	} {
+		if got := ask(c.since, c.after, c.limit); got != c.want {
+			t.Errorf("since %d after %v, %d: got %s, want %s", c.since, c.after, c.limit, got, c.want)
+		}
+	}
+	if f.list().Run != third {
+		t.Errorf("after the answer of run %d, run %d is followed", third, f.list().Run)
+	}
+
+	// Another generation: nobody has written down in what it differs.
+	fourth := f.publish(2, 3)
+	if _, err := conn.Exec(t.Context(), "update catalog.run set state = 'published', generation = id, finished_at = now() where id = $1", fourth); err != nil {
+		t.Fatal(err)
+	}
+	result, err := f.Changes(things, third, Cursor{}, 10, []byte("kept"))
+	if !errors.Is(err, ErrHistoryTooShort) || result.Run != fourth || string(result.Body) != "kept" {
+		t.Errorf("across a flip: %v, run %d, %q; want %v, run %d and the buffer back", err, result.Run, result.Body, ErrHistoryTooShort, fourth)
+	}
+	if got := ask(fourth, Cursor{}, 10); got != fmt.Sprintf("%d:", fourth-first) {
+		t.Errorf("since the flip: got %s", got)
+	}
+}
+
+func TestANotificationIsAHintToLook(t *testing.T) {
+	f := newFixture(t, 1, Options{Poll: time.Hour})
+	conn := testdb.Connect(t, f.database.ETL)
+	run := f.publish(2, 1)
+	// It cannot be seen from here when the store begins to listen, so the hint is given until it is taken.
+	catalogtest.Eventually(t, "the hint is taken", func() bool {
+		if _, err := conn.Exec(t.Context(), "select pg_notify($1, $2)", sql.VersionChannel, collection); err != nil {
+			t.Fatal(err)
+		}
+		return f.document("").Run == run
+	})
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"systemscale/api/internal/catalogtest"
+)
+
+// gathered returns the sum of a metric over its labels; of a histogram, what was observed.
+func gathered(t testing.TB, registry *prometheus.Registry, name string) (sum float64) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.Metric {
+			switch family.GetType() {
+			case dto.MetricType_COUNTER:
+				sum += metric.Counter.GetValue()
+			case dto.MetricType_GAUGE:
+				sum += metric.Gauge.GetValue()
+			case dto.MetricType_HISTOGRAM:
+				sum += metric.Histogram.GetSampleSum()
+			}
+		}
+		return sum
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
+func TestCallersOfOneDocumentShareALookup(t *testing.T) {
+	const callers = 200
+	registry := prometheus.NewRegistry()
+	f := newFixture(t, 2, Options{Timeout: catalogtest.Patience, Registerer: registry})
+	unlock := f.lock(f.document(""))
+	var wait sync.WaitGroup
+	for i := range callers {
+		wait.Go(func() {
+			result, err := f.Get(f.document(""), 2, Match{}, make([]byte, 0, i))
+			if err != nil {
+				t.Errorf("a caller gets %v", err)
+				return
+			}
+			checkBody(t, "item", 2, result)
+		})
+	}
+	catalogtest.Eventually(t, "all callers wait", func() bool { return gathered(t, registry, "systemscale_lookups_in_flight") == callers })
+	unlock()
+	wait.Wait()
+	if asked := gathered(t, registry, "systemscale_lookup_batch_size"); asked != 1 {
+		t.Errorf("%v lookups were sent for one document, want 1", asked)
+	}
+	if joined := gathered(t, registry, "systemscale_lookups_joined_total"); joined != callers-1 {
+		t.Errorf("%v joined, want %d", joined, callers-1)
+	}
+	if answers := gathered(t, registry, "systemscale_lookups_total"); answers != callers {
+		t.Errorf("%v answers were counted, want %d", answers, callers)
+	}
+	if left := gathered(t, registry, "systemscale_lookups_in_flight"); left != 0 || len(f.queue.flights) != 0 {
+		t.Errorf("%v lookups and %d flights are left", left, len(f.queue.flights))
+	}
+}
+
+// newSharedQueue has one lookup that waits and one that joined it.
+func newSharedQueue(t *testing.T) (q *queue, first, second *lookup, another func() *lookup) {
+	q = newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
+	q.connected()
+	document := &Document{Name: "item"}
+	another = func() *lookup {
+		l := newLookup()
+		l.document, l.id, l.flight = document, 7, flight{document, 7}
+		l.begin([]byte("kept "))
+		if err := q.push(l); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	first, second = another(), another()
+	if len(q.waiting) != 1 || len(first.joined) != 1 {
+		t.Fatalf("%d wait and %d joined, want one and one", len(q.waiting), len(first.joined))
+	}
+	return q, first, second, another
+}
+
+func answer(t *testing.T, q *queue, text string) {
+	t.Helper()
+	lookups, _ := q.fetch(nil, 8)
+	for _, l := range lookups {
+		l.result.Body = append(l.result.Body, text...)
+		l.result.ETag = 5
+	}
+	q.finish(lookups)
+}
+
+func TestTheFirstLeavesAndTheOthersGetTheAnswer(t *testing.T) {
+	q, first, second, another := newSharedQueue(t)
+	q.expire(first.pushed.Add(q.timeout)) // second came later, if by a moment
+	if !first.abandoned || len(first.done) != 1 || second.abandoned {
+		t.Fatal("not exactly the first is abandoned")
+	}
+	third := another() // starts anew: nobody knows what keeps the first
+	if len(q.waiting) != 2 {
+		t.Errorf("%d wait, want the first and the third", len(q.waiting))
+	}
+	answer(t, q, "text")
+	for _, l := range []*lookup{second, third} {
+		if len(l.done) != 1 || l.abandoned || string(l.result.Body) != "kept text" || l.result.ETag != 5 {
+			t.Errorf("a caller who stayed gets %q with etag %d", l.result.Body, l.result.ETag)
+		}
+	}
+	if len(first.done) != 1 {
+		t.Error("the first is told twice")
+	}
+}
+
+func TestOneThatJoinedLeaves(t *testing.T) {
+	q, first, second, _ := newSharedQueue(t)
+	first.pushed = first.pushed.Add(time.Hour)
+	q.delist(first)
+	q.newest.younger, first.older, q.newest = first, q.newest, first // as if it had come later
+	q.pending++
+	q.expire(second.pushed.Add(q.timeout))
+	if first.abandoned || !second.abandoned {
+		t.Fatal("not exactly the second is abandoned")
+	}
+	answer(t, q, "text")
+	if len(first.done) != 1 || string(first.result.Body) != "kept text" {
+		t.Errorf("the first gets %q", first.result.Body)
+	}
+	if len(second.done) != 1 || string(second.result.Body) != "kept " || q.pending != 0 {
+		t.Errorf("the abandoned one was written to: %q; %d pending", second.result.Body, q.pending)
+	}
+}
+
+func TestNobodyWaitsSoNobodyAsks(t *testing.T) {
+	q, first, second, _ := newSharedQueue(t)
+	q.expire(second.pushed.Add(q.timeout))
+	if !first.abandoned || !second.abandoned {
+		t.Fatal("not both are abandoned")
+	}
+	first.joined = nil
+	q.close()
+	if lookups, open := q.fetch(nil, 8); open || len(lookups) != 0 {
+		t.Errorf("%d lookups are sent that nobody waits for", len(lookups))
+	}
+}
+
+func TestAnErrorIsSharedToo(t *testing.T) {
+	q, first, second, _ := newSharedQueue(t)
+	q.lose(errors.New("cut"))
+	for _, l := range []*lookup{first, second} {
+		if len(l.done) != 1 || !errors.Is(l.err, ErrUnavailable) {
+			t.Errorf("got %v, want %v", l.err, ErrUnavailable)
+		}
+	}
+}

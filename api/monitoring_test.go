@@ -1,0 +1,265 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+// series are metrics by name, as they are scraped, each with the names of its labels.
+type series map[string]map[string]bool
+
+var (
+	sample = regexp.MustCompile(`(?m)^([a-zA-Z_][a-zA-Z0-9_]*)(?:\{(.*)\})? \S+$`)
+	label  = regexp.MustCompile(`([a-z_]+)="(?:[^"\\]|\\.)*"`)
+)
+
+// add reads what a scrape returns.
+func (s series) add(text string) {
+	for _, line := range sample.FindAllStringSubmatch(text, -1) {
+		if s[line[1]] == nil {
+			// Prometheus adds these two.
+			s[line[1]] = map[string]bool{"job": true, "instance": true}
+		}
+		for _, pair := range label.FindAllStringSubmatch(line[2], -1) {
+			s[line[1]][pair[1]] = true
+		}
+	}
+}
+
+var (
+	quotedText = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	duration   = regexp.MustCompile(`\[[^\]]*\]|\b\d+[smhd]\b`)
+	grouping   = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)`)
+	selector   = regexp.MustCompile(`([a-zA-Z_][a-zA-Z0-9_]*)\s*(\{[^}]*\}|\()?`)
+	matcher    = regexp.MustCompile(`([a-zA-Z_]+)\s*(?:=~|!~|!=|=)`)
+	operators  = []string{"and", "or", "unless", "bool", "by", "without", "on", "ignoring", "group_left", "group_right", "offset"}
+)
+
+// check reports what an expression of Prometheus' language names that is not in s. It knows as much of the language as is used here.
+func (s series) check(expression string) (missing []string) {
+	text := duration.ReplaceAllString(quotedText.ReplaceAllString(expression, `""`), "")
+	var grouped []string
+	text = grouping.ReplaceAllStringFunc(text, func(clause string) string {
+		for name := range strings.SplitSeq(grouping.FindStringSubmatch(clause)[1], ",") {
+			grouped = append(grouped, strings.TrimSpace(name))
+		}
+		return ""
+	})
+	labels, metrics := map[string]bool{}, 0
+	for _, found := range selector.FindAllStringSubmatch(text, -1) {
+		name, tail := found[1], found[2]
+		if tail == "(" || slices.Contains(operators, name) {
+			continue
+		}
+		metrics++
+		if s[name] == nil {
+			missing = append(missing, name)
+			continue
+		}
+		maps.Copy(labels, s[name])
+		for _, match := range matcher.FindAllStringSubmatch(tail, -1) {
+			if !s[name][match[1]] {
+				missing = append(missing, name+"{"+match[1]+"}")
+			}
+		}
+	}
+	for _, name := range grouped {
+		if !labels[name] {
+			missing = append(missing, "by ("+name+")")
+		}
+	}
+	if metrics == 0 {
+		missing = append(missing, "no metric at all")
+	}
+	return missing
+}
+
+// awaited are the metrics of the store until it has them.
+const awaited = `
+systemscale_lookups_in_flight 0
+systemscale_lookups_total{outcome="found"} 0
+systemscale_lookups_joined_total 0
+systemscale_lookup_batch_size_bucket{le="1"} 0
+systemscale_lookup_batch_size_sum 0
+systemscale_lookup_batch_size_count 0
+systemscale_lookup_queue_seconds_bucket{le="1"} 0
+systemscale_database_connections 0
+systemscale_database_connects_total 0
+systemscale_data_version{collection="things"} 0
+systemscale_data_published_timestamp_seconds{collection="things"} 0
+`
+
+// scraped is everything that a server under some load and a run of the ETL have to say.
+func scraped(t *testing.T) series {
+	t.Helper()
+	p := start(t)
+	client := &http.Client{}
+	for _, target := range []string{"/things/1", "/things/1", "/things/100000", "/things/x", "/nothing"} {
+		if _, _, _, err := get(client, "http://"+p.tcp+target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, text, _, err := get(p.admin, "http://admin/metrics")
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("/metrics: %d, %v", status, err)
+	}
+	s := series{"up": {"job": true, "instance": true}}
+	s.add(text)
+	file, err := os.ReadFile("../infra/prometheus/etl.prom")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.add(string(file))
+	s.add(awaited)
+	return s
+}
+
+type dashboard struct {
+	Panels []struct {
+		Type, Title, Description string
+		FieldConfig              struct{ Defaults struct{ Unit string } }
+		Targets                  []struct{ Expr, LegendFormat string }
+		GridPos                  struct{ X, Y, W, H int }
+	}
+	Templating struct {
+		List []struct{ Name, Type, Query string }
+	}
+	Annotations struct{ List []struct{ Name, Expr string } }
+}
+
+func TestMonitoringKnowsOnlyWhatIsMeasured(t *testing.T) {
+	known := scraped(t)
+	check := func(where, expression string) {
+		t.Helper()
+		for _, missing := range known.check(expression) {
+			t.Errorf("%s: there is no %s, as in %s", where, missing, expression)
+		}
+	}
+
+	var d dashboard
+	text, err := os.ReadFile("../infra/grafana/systemscale.json")
+	if err == nil {
+		err = json.Unmarshal(text, &d)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	legend := regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
+	titles := map[string]bool{}
+	for _, panel := range d.Panels {
+		if panel.Type == "row" {
+			continue
+		}
+		if panel.Title == "" || titles[panel.Title] || panel.Description == "" || panel.FieldConfig.Defaults.Unit == "" || len(panel.Targets) == 0 {
+			t.Errorf("panel %q lacks a title of its own, a description, a unit or an expression", panel.Title)
+		}
+		titles[panel.Title] = true
+		if g := panel.GridPos; g.W <= 0 || g.H <= 0 || g.X < 0 || g.X+g.W > 24 {
+			t.Errorf("panel %q is out of the grid: %+v", panel.Title, g)
+		}
+		for _, target := range panel.Targets {
+			check(fmt.Sprintf("panel %q", panel.Title), target.Expr)
+			for _, name := range legend.FindAllStringSubmatch(target.LegendFormat, -1) {
+				check("legend of "+panel.Title, "sum by ("+name[1]+") ("+target.Expr+")")
+			}
+		}
+	}
+	if len(titles) < 20 {
+		t.Errorf("there are %d panels", len(titles))
+	}
+	for _, variable := range d.Templating.List {
+		if inner, ok := strings.CutPrefix(variable.Query, "label_values("); ok {
+			metric, name, _ := strings.Cut(strings.TrimSuffix(inner, ")"), ",")
+			check("variable "+variable.Name, "sum by ("+strings.TrimSpace(name)+") ("+metric+")")
+		}
+	}
+	for _, annotation := range d.Annotations.List {
+		check("annotation "+annotation.Name, annotation.Expr)
+	}
+
+	var rules struct {
+		Groups []struct {
+			Name  string
+			Rules []struct {
+				Alert, Expr, For    string
+				Labels, Annotations map[string]string
+			}
+		}
+	}
+	readYAML(t, "systemscale.rules.yml", &rules)
+	alerts := map[string]bool{}
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			if rule.Alert == "" || alerts[rule.Alert] || rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" || !slices.Contains([]string{"page", "ticket"}, rule.Labels["severity"]) {
+				t.Errorf("alert %q lacks a name of its own, a summary, a description or a severity", rule.Alert)
+			}
+			alerts[rule.Alert] = true
+			check("alert "+rule.Alert, rule.Expr)
+			for _, name := range regexp.MustCompile(`\$labels\.(\w+)`).FindAllStringSubmatch(rule.Annotations["summary"], -1) {
+				check("summary of "+rule.Alert, "sum by ("+name[1]+") ("+rule.Expr+")")
+			}
+		}
+	}
+	if len(alerts) < 8 {
+		t.Errorf("there are %d alerts", len(alerts))
+	}
+}
+
+func readYAML(t *testing.T, name string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../infra/prometheus", name))
+	if err == nil {
+		err = yaml.UnmarshalWithOptions(text, into, yaml.Strict())
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+func TestScrapeExampleScrapesTheAdminPort(t *testing.T) {
+	var config struct {
+		Global        map[string]string
+		RuleFiles     []string `yaml:"rule_files"`
+		ScrapeConfigs []struct {
+			JobName        string                       `yaml:"job_name"`
+			ScrapeInterval string                       `yaml:"scrape_interval"`
+			StaticConfigs  []struct{ Targets []string } `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	readYAML(t, "prometheus.yml", &config)
+	for _, file := range config.RuleFiles {
+		if !exists(filepath.Join("../infra/prometheus", file)) {
+			t.Errorf("there is no %s", file)
+		}
+	}
+	if job := config.ScrapeConfigs[0]; job.JobName != "systemscale-api" || !slices.Contains(job.StaticConfigs[0].Targets, "127.0.0.1:8181") {
+		t.Errorf("the default of --admin is not scraped: %+v", job)
+	}
+}
+
+func TestCheckOfExpressions(t *testing.T) {
+	known := series{"a_total": {"job": true, "x": true}, "b_bucket": {"le": true}}
+	f := func(expression string, want ...string) {
+		t.Helper()
+		if got := known.check(expression); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", expression, got, want)
+		}
+	}
+	f(`rate(a_total{x=~"1|c_total", job!="}"}[5m]) > 0.5`)
+	f(`histogram_quantile(0.99, sum by (le) (rate(b_bucket[$__rate_interval])))`)
+	f(`max by (x) (a_total) - on (x) group_right a_total and a_total offset 5m`)
+	f(`sum by (x, y) (a_total)`, "by (y)")
+	f(`sum(rate(a_totl[5m]))`, "a_totl")
+	f(`a_total{y="1"} / c_total`, "a_total{y}", "c_total")
+	f(`time() - 5`, "no metric at all")
+}

@@ -1,0 +1,3 @@
+select "run_id"
+from "catalog"."version"
+where "collection" = $1
