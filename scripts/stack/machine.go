@@ -29,15 +29,16 @@ func isFree(port int) (bool, error) {
 	}
 }
 
-// claimGatewayPort returns an error that says what to do when the port, which people chose and type, is taken.
-func claimGatewayPort(port int) error {
+// claimPort returns an error that says what to do when the port, which people chose and type, is taken. The variable is what
+// chooses another.
+func claimPort(port int, variable string) error {
 	free, err := isFree(port)
 	if err != nil {
 		return err
 	}
 	if !free {
 		return fmt.Errorf("port %d is taken by another program: stop that one, or choose another port, "+
-			"such as GATEWAY_PORT=%d ./scripts/task up", port, port+10)
+			"such as %s=%d ./scripts/task up", port, variable, port+10)
 	}
 	return nil
 }

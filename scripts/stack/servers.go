@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -200,7 +204,41 @@ func (stack *stack) createDatabase(ctx context.Context, server cluster.Cluster) 
 	return nil
 }
 
-func (stack *stack) startGateway(ctx context.Context, account *process.Account, port int, forget bool) error {
+// gatewayPorts are where NGINX listens.
+type gatewayPorts struct{ clients, tls, refresh int }
+
+// claimGatewayPorts decides where NGINX is to listen, and makes sure that it can. Those that it has stay unless the command says otherwise.
+func (stack *stack) claimGatewayPorts(command upCommand) (gatewayPorts, error) {
+	present := gatewayPorts{stack.Gateway.Port, stack.Gateway.TLSPort, stack.Gateway.Refresh}
+	running := stack.Gateway.Process.Alive()
+	claimed := gatewayPorts{clients: cmp.Or(command.GatewayPort, present.clients, defaultGatewayPort)}
+	if claimed.clients != present.clients || !running {
+		if err := claimPort(claimed.clients, "GATEWAY_PORT"); err != nil {
+			return gatewayPorts{}, err
+		}
+	}
+	var err error
+	claimed.tls = cmp.Or(command.GatewayTLSPort, present.tls)
+	switch {
+	case claimed.tls == present.tls && running && present.tls != 0:
+	case command.GatewayTLSPort != 0:
+		err = claimPort(claimed.tls, "GATEWAY_TLS_PORT")
+	default:
+		claimed.tls, err = freePort(cmp.Or(claimed.tls, defaultTLSPort), claimed.clients)
+	}
+	if err != nil {
+		return gatewayPorts{}, err
+	}
+	claimed.refresh = present.refresh
+	if !running || present.refresh == 0 {
+		if claimed.refresh, err = freePort(cmp.Or(present.refresh, firstRefreshPort), claimed.clients, claimed.tls); err != nil {
+			return gatewayPorts{}, err
+		}
+	}
+	return claimed, nil
+}
+
+func (stack *stack) startGateway(ctx context.Context, account *process.Account, ports gatewayPorts, forget bool) error {
 	installation, err := program.FindNGINX()
 	if err != nil {
 		return err
@@ -209,16 +247,26 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	if err != nil {
 		return fmt.Errorf("read NGINX's configuration: %w", err)
 	}
+	directory := filepath.Join(stack.Servers, "nginx")
+	certificate, renewed, err := developmentCertificate(directory, account, time.Now())
+	if err != nil {
+		return err
+	}
 	front := gateway.Gateway{
-		NGINX: installation, Template: string(template), Prefix: filepath.Join(stack.Servers, "nginx"), Listen: address(port),
-		Sockets: filepath.Join(stack.Sockets, "nginx"), CacheTTL: cacheTTL, CacheSize: cacheSize,
-		Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
+		NGINX: installation, Template: string(template), Prefix: directory, Listen: address(ports.clients),
+		TLS:     gateway.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
+		Refresh: address(ports.refresh), Trusted: []string{loopback},
+		Sockets: filepath.Join(stack.Sockets, "nginx"), CacheSize: cacheSize,
+		AccessLog: filepath.Join(directory, "access.json"), Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
 	}
 	for _, instance := range stack.Instances {
 		front.Upstreams = append(front.Upstreams, "unix:"+instance.Socket)
 	}
 	changed, err := front.Configure(ctx)
 	if err != nil {
+		return err
+	}
+	if err := stack.linkAccessLog(front.AccessLog); err != nil {
 		return err
 	}
 	if forget {
@@ -228,7 +276,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 		}
 	}
 	if stack.Gateway.Process.Alive() {
-		if changed {
+		if changed || renewed {
 			stack.say("NGINX takes its new configuration")
 			if err := gateway.Reload(stack.Gateway.Process); err != nil {
 				return err
@@ -236,7 +284,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 		}
 		err := front.AwaitReady(ctx)
 		if err == nil {
-			stack.Gateway.Port = port
+			stack.Gateway = gatewayRun{stack.Gateway.Process, ports.clients, ports.tls, ports.refresh}
 			return stack.save()
 		}
 		stack.say("NGINX does not answer (%v): restarting it", err)
@@ -248,10 +296,26 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	if err != nil {
 		return err
 	}
-	stack.Gateway = gatewayRun{running.Identity, port}
+	stack.Gateway = gatewayRun{running.Identity, ports.clients, ports.tls, ports.refresh}
 	stack.onUndo(func(ctx context.Context) error { return gateway.Stop(ctx, running.Identity) })
-	stack.say("NGINX runs on port %d", port)
+	stack.say("NGINX runs on port %d, with TLS on port %d", ports.clients, ports.tls)
 	return stack.save()
+}
+
+// linkAccessLog makes NGINX's access log appear among the logs. It is elsewhere because NGINX makes the file, when it is
+// rotated as well, and may not be allowed to write here.
+func (stack *stack) linkAccessLog(path string) error {
+	link := filepath.Join(stack.logs(), "access.json")
+	if target, err := os.Readlink(link); err == nil && target == path {
+		return nil
+	}
+	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("link the access log: %w", err)
+	}
+	if err := os.Symlink(path, link); err != nil {
+		return fmt.Errorf("link the access log: %w", err)
+	}
+	return nil
 }
 
 func (stack *stack) onUndo(stop func(context.Context) error) {
@@ -259,7 +323,7 @@ func (stack *stack) onUndo(stop func(context.Context) error) {
 }
 
 // writeEnvironment writes .run/env, which people and scripts source.
-func (stack *stack) writeEnvironment(database database, port int) error {
+func (stack *stack) writeEnvironment(database database) error {
 	var instances, admins []string
 	for _, instance := range stack.Instances {
 		instances = append(instances, "http://"+address(instance.Port))
@@ -272,7 +336,10 @@ func (stack *stack) writeEnvironment(database database, port int) error {
 	text, err := formatEnvironment([]variable{
 		{"DATABASE_URL", database.etlURL},
 		{"API_DATABASE_URL", database.apiURL},
-		{"GATEWAY_URL", "http://" + address(port)},
+		{"GATEWAY_URL", "http://" + address(stack.Gateway.Port)},
+		{"GATEWAY_TLS_URL", "https://" + address(stack.Gateway.TLSPort)},
+		{"GATEWAY_CERTIFICATE", certificateIn(filepath.Join(stack.Servers, "nginx")).certificate},
+		{"REFRESH_URLS", "http://" + address(stack.Gateway.Refresh)},
 		{"API_URLS", strings.Join(instances, ",")},
 		{"ADMIN_URLS", strings.Join(admins, ",")},
 		{"POSTGRES_BIN", installation.Bin},

@@ -50,6 +50,17 @@ func listen(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
+// unused returns a loopback port that was free a moment ago.
+func unused(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
 func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 	taken := strconv.Itoa(listen(t))
 	empty := t.TempDir()
@@ -59,6 +70,7 @@ func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 		want      string
 	}{
 		{"taken port", []string{"--gateway-port", taken}, "port " + taken + " is taken by another program: stop that one, or choose another port, such as GATEWAY_PORT="},
+		{"taken TLS port", []string{"--gateway-port", strconv.Itoa(unused(t)), "--gateway-tls-port", taken}, "such as GATEWAY_TLS_PORT="},
 		{"two catalogs", []string{"--csv", empty, "--products", "5"}, "CSV and PRODUCTS exclude each other"},
 		{"no products", []string{"--products=-1"}, "there must be one product at least"},
 		{"directory without CSVs", []string{"--csv", empty}, "there is no CSV file in this directory"},
@@ -188,8 +200,71 @@ func TestFreePort(t *testing.T) {
 	if err != nil || got <= taken+1 {
 		t.Errorf("freePort(%d, %d) = %d, %v", taken, taken+1, got, err)
 	}
-	if err := claimGatewayPort(got); err != nil {
+	if err := claimPort(got, "GATEWAY_PORT"); err != nil {
 		t.Errorf("port %d was free: %v", got, err)
+	}
+}
+
+func TestClaimGatewayPorts(t *testing.T) {
+	alive, err := process.Of(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, free, another := listen(t), unused(t), unused(t)
+	present := gatewayRun{Process: alive, Port: taken, TLSPort: listen(t), Refresh: listen(t)}
+	stopped := present
+	stopped.Process = process.Identity{}
+	stopped.Port = free
+	for _, test := range []struct {
+		name    string
+		present gatewayRun
+		command upCommand
+		check   func(gatewayPorts, error) bool
+	}{
+		{"nothing yet", gatewayRun{}, upCommand{GatewayPort: free}, func(got gatewayPorts, err error) bool {
+			return err == nil && got.clients == free && got.tls >= defaultTLSPort && got.refresh >= firstRefreshPort
+		}},
+		{"it runs", present, upCommand{}, func(got gatewayPorts, err error) bool {
+			return err == nil && got == gatewayPorts{present.Port, present.TLSPort, present.Refresh}
+		}},
+		{"it runs from before there was TLS", gatewayRun{Process: alive, Port: taken}, upCommand{}, func(got gatewayPorts, err error) bool {
+			return err == nil && got.clients == taken && got.tls >= defaultTLSPort && got.refresh >= firstRefreshPort
+		}},
+		{"others are asked for", present, upCommand{GatewayPort: free, GatewayTLSPort: another}, func(got gatewayPorts, err error) bool {
+			return err == nil && got == gatewayPorts{free, another, present.Refresh}
+		}},
+		{"stopped, and others took what nobody types", stopped, upCommand{}, func(got gatewayPorts, err error) bool {
+			return err == nil && got.clients == free && got.tls > present.TLSPort && got.refresh > present.Refresh && got.tls != got.refresh
+		}},
+		{"stopped, and another took what was asked for", gatewayRun{}, upCommand{GatewayPort: free, GatewayTLSPort: taken}, func(_ gatewayPorts, err error) bool {
+			return err != nil && strings.Contains(err.Error(), "GATEWAY_TLS_PORT=")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stack := &stack{state: &state{Gateway: test.present}}
+			if got, err := stack.claimGatewayPorts(test.command); !test.check(got, err) {
+				t.Errorf("claimGatewayPorts() = %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestLinkAccessLog(t *testing.T) {
+	directory := t.TempDir()
+	stack := &stack{location: location{State: directory}}
+	if err := os.Mkdir(stack.logs(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{filepath.Join(directory, "a"), filepath.Join(directory, "b"), filepath.Join(directory, "b")} {
+		if err := os.WriteFile(target, []byte(target), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := stack.linkAccessLog(target); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(filepath.Join(stack.logs(), "access.json")); err != nil || string(text) != target {
+			t.Errorf("the log reads %q, %v, want %q", text, err, target)
+		}
 	}
 }
 

@@ -50,6 +50,8 @@ type instance struct {
 type gatewayRun struct {
 	Process process.Identity `json:"process"`
 	Port    int              `json:"port"`
+	TLSPort int              `json:"tlsPort"`
+	Refresh int              `json:"refresh"` // port of the refresh door
 }
 
 // catalog says what was loaded last.

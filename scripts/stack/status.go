@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"text/tabwriter"
 
 	"systemscale/scripts/internal/process"
@@ -36,7 +37,8 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 		}
 		row(fmt.Sprintf("API %d", i+1), instance.Process, where)
 	}
-	row("NGINX", state.Gateway.Process, "http://"+address(state.Gateway.Port))
+	row("NGINX", state.Gateway.Process, fmt.Sprintf("http://%s  https://%s  refresh door http://%s",
+		address(state.Gateway.Port), address(state.Gateway.TLSPort), address(state.Gateway.Refresh)))
 	if err := table.Flush(); err != nil {
 		return err
 	}
@@ -57,6 +59,8 @@ The catalog from %s is served at %s
   curl %[2]s/products/1/styles
   curl %[2]s/products/1/related
   curl -i %[2]s/api/fec2/any/products/1      the paths that existing clients use; X-Cache says HIT or MISS
+  curl --cacert %[4]s https://%[5]s/products/1
 
-Addresses for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, stack.Catalog.Directory, gateway, stack.State)
+Addresses for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, stack.Catalog.Directory, gateway, stack.State,
+		certificateIn(filepath.Join(stack.Servers, "nginx")).certificate, address(stack.Gateway.TLSPort))
 }

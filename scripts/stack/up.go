@@ -17,12 +17,13 @@ import (
 
 const (
 	defaultGatewayPort  = 8080
+	defaultTLSPort      = 8443
 	defaultProducts     = 10_000
 	firstPostgresPort   = 54320
 	firstInstancePort   = 8081
 	firstAdminPort      = 8181
+	firstRefreshPort    = 8281
 	instanceCount       = 2
-	cacheTTL            = 10 * time.Second
 	cacheSize           = "2g"
 	stopInstanceLimit   = 15 * time.Second // its pause and its drain take 11
 	readyInstanceLimit  = 30 * time.Second
@@ -30,9 +31,10 @@ const (
 )
 
 type upCommand struct {
-	CSV         string `name:"csv" help:"Load this directory's CSV files instead of a generated sample." placeholder:"DIR"`
-	Products    int    `help:"Generate this many products (default: 10000)." placeholder:"N"`
-	GatewayPort int    `help:"Port for clients, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
+	CSV            string `name:"csv" help:"Load this directory's CSV files instead of a generated sample." placeholder:"DIR"`
+	Products       int    `help:"Generate this many products (default: 10000)." placeholder:"N"`
+	GatewayPort    int    `help:"Port for clients, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
+	GatewayTLSPort int    `name:"gateway-tls-port" help:"Port for clients that speak TLS (default: the first free one from 8443 on)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
 }
 
 func (upCommand) Help() string {
@@ -113,23 +115,15 @@ func (stack *stack) undo(ctx context.Context) error {
 }
 
 func (stack *stack) up(ctx context.Context, command upCommand) error {
-	port := command.GatewayPort
-	if port == 0 {
-		port = stack.Gateway.Port
-	}
-	if port == 0 {
-		port = defaultGatewayPort
-	}
 	if !stack.Gateway.Process.Alive() {
-		// The workers of one that was killed still hold the port.
+		// The workers of one that was killed still hold the ports.
 		if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
 			return err
 		}
 	}
-	if stack.Gateway.Port != port || !stack.Gateway.Process.Alive() {
-		if err := claimGatewayPort(port); err != nil {
-			return err
-		}
+	ports, err := stack.claimGatewayPorts(command)
+	if err != nil {
+		return err
 	}
 	chosen, err := stack.choose(command)
 	if err != nil {
@@ -170,10 +164,10 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 			return err
 		}
 	}
-	if err := stack.startGateway(ctx, accounts.nginx, port, chosen.wanted); err != nil {
+	if err := stack.startGateway(ctx, accounts.nginx, ports, chosen.wanted); err != nil {
 		return err
 	}
-	if err := stack.writeEnvironment(database, port); err != nil {
+	if err := stack.writeEnvironment(database); err != nil {
 		return err
 	}
 	stack.welcome()

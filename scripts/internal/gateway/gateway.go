@@ -2,6 +2,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,16 +25,33 @@ import (
 
 // Gateway says how NGINX is to run. All paths are absolute.
 type Gateway struct {
-	NGINX     program.NGINX
-	Template  string   // text of nginx.conf.template
-	Prefix    string   // directory for configuration, pid, cache and scratch files; must belong to Account
-	Listen    string   // address and port for clients
-	Upstreams []string // addresses of the API instances, host:port or unix:/path
-	Sockets   string   // directory for NGINX's own socket; must belong to Account
-	CacheTTL  time.Duration
+	NGINX      program.NGINX
+	Template   string   // text of nginx.conf.template
+	Prefix     string   // directory for configuration, pid and scratch files; must belong to Account
+	Listen     string   // address and port for clients
+	TLS        TLS      // the zero value: none
+	Refresh    string   // address and port of the refresh door
+	Trusted    []string // addresses and networks that may use that door and that no limit holds for
+	Upstreams  []string // addresses of the API instances, host:port or unix:/path
+	RoundRobin bool     // instead of the instance with the fewest requests under way
+	Sockets    string   // directory for NGINX's own socket; must belong to Account
+
+	Cache     string // directory of the cache, made by Configure; "": cache under Prefix
 	CacheSize string // in NGINX's notation, such as 2g
+
+	RateLimit       int // requests a second for each client address, of which it may save up one second's; 0: no limit
+	ConnectionLimit int // requests under way for each client address; 0: no limit
+
+	AccessLog string // file, in a directory of Account's so that it can be rotated; "": none
 	Log       string
 	Account   *process.Account // nil: the account of this process
+}
+
+// TLS says where NGINX speaks TLS and HTTP/2. Account must be able to read the files.
+type TLS struct {
+	Listen      string // address and port
+	Certificate string // PEM, with the chain
+	Key         string // PEM
 }
 
 // Accounts are the users that NGINX may run as when this process is root, best first.
@@ -50,8 +68,8 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 	if present, err := os.ReadFile(path); err == nil && string(present) == text {
 		return false, nil
 	}
-	for _, name := range []string{"cache", "temp"} {
-		if err := gateway.Account.MakeDirectory(filepath.Join(gateway.Prefix, name), 0o700); err != nil {
+	for _, directory := range []string{gateway.cache(), filepath.Join(gateway.Prefix, "temp")} {
+		if err := gateway.Account.MakeDirectory(directory, 0o700); err != nil {
 			return false, fmt.Errorf("make room for NGINX: %w", err)
 		}
 	}
@@ -175,8 +193,7 @@ func Stop(ctx context.Context, identity process.Identity) error {
 
 // Forget empties the cache. It may be called while NGINX runs: an entry whose file is gone is a miss.
 func (gateway Gateway) Forget() error {
-	root := filepath.Join(gateway.Prefix, "cache")
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(gateway.cache(), func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
@@ -200,6 +217,10 @@ func (gateway Gateway) configuration() string {
 	return filepath.Join(gateway.Prefix, "nginx.conf")
 }
 
+func (gateway Gateway) cache() string {
+	return cmp.Or(gateway.Cache, filepath.Join(gateway.Prefix, "cache"))
+}
+
 func (gateway Gateway) compressorSocket() string {
 	return filepath.Join(gateway.Sockets, "compressor.sock")
 }
@@ -215,18 +236,59 @@ func (gateway Gateway) arguments(configuration string) []string {
 	return arguments
 }
 
+// values are what the template asks for.
 func (gateway Gateway) values() map[string]string {
-	servers := make([]string, len(gateway.Upstreams))
-	for i, address := range gateway.Upstreams {
-		servers[i] = "server " + address + " max_fails=3 fail_timeout=1s;"
+	// Two lists of the same: the template says why.
+	var servers, backups, trusted, limitZones, limits []string
+	for _, address := range gateway.Upstreams {
+		servers = append(servers, "server "+address+" max_fails=3 fail_timeout=10s;")
+		backups = append(backups, "server "+address+" max_fails=0 backup;")
 	}
+	for _, address := range gateway.Trusted {
+		trusted = append(trusted, address+" 1;")
+	}
+	if gateway.RateLimit > 0 {
+		limitZones = append(limitZones, fmt.Sprintf("limit_req_zone $limited zone=requests:10m rate=%dr/s;", gateway.RateLimit))
+		limits = append(limits, fmt.Sprintf("limit_req zone=requests burst=%d nodelay;", gateway.RateLimit))
+	}
+	if gateway.ConnectionLimit > 0 {
+		limitZones = append(limitZones, "limit_conn_zone $limited zone=connections:10m;")
+		limits = append(limits, fmt.Sprintf("limit_conn connections %d;", gateway.ConnectionLimit))
+	}
+	balance := "least_conn;"
+	if gateway.RoundRobin {
+		balance = ""
+	}
+	accessLog := "off"
+	if gateway.AccessLog != "" {
+		accessLog = gateway.AccessLog + " access buffer=256k flush=1s if=$logged"
+	}
+	const separator = "\n        "
 	return map[string]string{
 		"LISTEN":            gateway.Listen,
-		"API_SERVERS":       strings.Join(servers, "\n        "),
+		"TLS":               gateway.tls(),
+		"REFRESH":           gateway.Refresh,
+		"TRUSTED":           strings.Join(trusted, separator),
+		"BALANCE":           balance,
+		"API_SERVERS":       strings.Join(append(servers, backups...), separator),
 		"COMPRESSOR_SOCKET": gateway.compressorSocket(),
-		"CACHE_TTL":         fmt.Sprintf("%ds", int(gateway.CacheTTL.Seconds())),
+		"CACHE":             gateway.cache(),
 		"CACHE_SIZE":        gateway.CacheSize,
+		"LIMIT_ZONES":       strings.Join(limitZones, separator),
+		"LIMITS":            strings.Join(limits, separator),
+		"ACCESS_LOG":        accessLog,
 	}
+}
+
+func (gateway Gateway) tls() string {
+	if gateway.TLS == (TLS{}) {
+		return ""
+	}
+	listen := "listen " + gateway.TLS.Listen + " ssl http2;"
+	if gateway.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 25, Patch: 1}) {
+		listen = "listen " + gateway.TLS.Listen + " ssl; http2 on;"
+	}
+	return listen + " ssl_certificate " + gateway.TLS.Certificate + "; ssl_certificate_key " + gateway.TLS.Key + ";"
 }
 
 var placeholder = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)\}`)

@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// answerTimed answers as the API does, with what it says of this one request.
+func answerTimed(response http.ResponseWriter, request *http.Request) {
+	response.Header().Set("X-Request-ID", request.Header.Get("X-Request-ID"))
+	response.Header().Set("Server-Timing", "db;dur=1.5")
+	answerDocument(response, request)
+}
+
+func TestRequestID(t *testing.T) {
+	rig := start(t)
+	var sent string // to the API
+	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
+		sent = request.Header.Get("X-Request-ID")
+		answerTimed(response, request)
+	})
+	made := regexp.MustCompile(`^[0-9a-f]{32}$`)
+	for _, encoding := range []string{"", "gzip"} {
+		for i, test := range []struct {
+			id   string
+			kept bool
+		}{{"4f1c-A.b_9", true}, {strings.Repeat("x", 128), true}, {"", false}, {"two words", false}, {`a"b`, false}, {strings.Repeat("x", 129), false}} {
+			path := fmt.Sprintf("/products/%d", i)
+			for range 4 { // the last ones come from the cache, which holds another's
+				got := rig.get(path, "X-Request-ID", test.id, "Accept-Encoding", encoding)
+				ids := got.header.Values("X-Request-ID")
+				if len(ids) != 1 || test.kept && ids[0] != test.id || !test.kept && !made.MatchString(ids[0]) {
+					t.Errorf("%q, encoding %q: X-Request-ID %q", test.id, encoding, ids)
+				} else if got.cache() == "MISS" && sent != ids[0] {
+					t.Errorf("%q, encoding %q: the API was told %q, the client %q", test.id, encoding, sent, ids)
+				}
+			}
+			if first, second := rig.warm(path, "Accept-Encoding", encoding), rig.get(path, "Accept-Encoding", encoding); first.header.Get("X-Request-ID") == second.header.Get("X-Request-ID") {
+				t.Errorf("two hits have one X-Request-ID, %q", first.header.Get("X-Request-ID"))
+			}
+		}
+	}
+	if got := rig.get("/../..", "X-Request-ID", "mine"); got.status != http.StatusBadRequest {
+		t.Errorf("%d, want NGINX's 400", got.status)
+	}
+	if got := rig.ask(http.MethodTrace, "/", nil, "X-Request-ID", "mine"); got.header.Get("X-Request-ID") != "mine" {
+		t.Errorf("NGINX's own answer: X-Request-ID %q", got.header.Get("X-Request-ID"))
+	}
+}
+
+func TestServerTiming(t *testing.T) {
+	rig := start(t)
+	rig.setAnswer(answerTimed)
+	want := func(got answer, want string) {
+		t.Helper()
+		if timing := strings.Join(got.header.Values("Server-Timing"), " and "); timing != want {
+			t.Errorf("%d %s: Server-Timing %q, want %q", got.status, got.cache(), timing, want)
+		}
+	}
+	for _, encoding := range []string{"", "gzip"} {
+		want(rig.get("/products/1", "Accept-Encoding", encoding), "cache;desc=MISS, db;dur=1.5")
+		want(rig.warm("/products/1", "Accept-Encoding", encoding), "cache;desc=HIT")
+		want(rig.ask(http.MethodPost, "/products/1", nil, "Accept-Encoding", encoding), "cache;desc=MISS, db;dur=1.5")
+	}
+	rig.setAnswer(answerDocument) // which says nothing of it
+	want(rig.get("/products/2"), "cache;desc=MISS")
+	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
+		response.Header().Set("Server-Timing", "db;dur=1.5")
+		answerWith(brief, response, request)
+	})
+	rig.warm("/products/3")
+	want(rig.await("STALE", "/products/3", func(got answer) bool { return got.cache() == "STALE" }), "cache;desc=STALE")
+}
+
+func TestOptionsAreTheAPIs(t *testing.T) {
+	rig := start(t)
+	rig.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
+		response.Header().Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+		response.Header().Set("Access-Control-Allow-Origin", "*")
+		response.Header().Set("Cache-Control", fresh) // even so
+		response.WriteHeader(http.StatusNoContent)
+	})
+	for range 4 {
+		got := rig.ask(http.MethodOptions, "/api/products/1", nil, "Origin", "https://a.example", "Access-Control-Request-Method", "GET", "Accept-Encoding", "gzip")
+		if got.status != http.StatusNoContent || got.cache() != "" || got.header.Get("Access-Control-Allow-Methods") != "GET, HEAD, OPTIONS" ||
+			got.header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%d, X-Cache %q, %v", got.status, got.cache(), got.header)
+		}
+	}
+	if seen := rig.seen(); len(seen) != 4 || seen[0] != "OPTIONS /products/1" {
+		t.Errorf("the upstreams saw %q", seen)
+	}
+}
+
+// line is what the access log says of a request.
+type line struct {
+	Time         time.Time `json:"time"`
+	RequestID    string    `json:"request_id"`
+	Remote       string    `json:"remote"`
+	Method       string    `json:"method"`
+	URI          string    `json:"uri"`
+	Status       int       `json:"status"`
+	Bytes        int       `json:"bytes"`
+	Cache        string    `json:"cache"`
+	Upstream     string    `json:"upstream"`
+	UpstreamTime string    `json:"upstream_time"`
+	RequestTime  float64   `json:"request_time"`
+}
+
+// awaitLines waits until the log holds as many lines that are wanted, and returns all that it has then.
+func awaitLines(t *testing.T, path string, count int, wanted func(line) bool) []line {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		text, _ := os.ReadFile(path)
+		var lines []line
+		found := 0
+		for _, raw := range bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+			if len(raw) == 0 {
+				continue
+			}
+			var read line
+			decoder := json.NewDecoder(bytes.NewReader(raw))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(&read); err != nil {
+				t.Fatalf("%v: %s", err, raw)
+			}
+			lines = append(lines, read)
+			if wanted(read) {
+				found++
+			}
+		}
+		if found >= count {
+			return lines
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d lines: %s", found, count, text)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func TestAccessLog(t *testing.T) {
+	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(gateway.Prefix, "access.json") })
+	hostile := "/products/\"}\\%22%0a%00\x7fü?a=\"'"
+	const hits = 1000
+	rig.get("/products/1", "X-Request-ID", "mine")
+	rig.warm("/products/1")
+	client := http.Client{Transport: &http.Transport{}} // one connection
+	for range hits {
+		response, err := client.Get(rig.url + "/products/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+	}
+	client.CloseIdleConnections()
+	connection := rig.raw("GET " + hostile + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	if !strings.Contains(connection, " 200 OK") && !strings.Contains(connection, " 400 Bad Request") {
+		t.Errorf("hostile path: %.40q", connection)
+	}
+	rig.ask(http.MethodTrace, "/last", nil)
+	lines := awaitLines(t, rig.gateway.AccessLog, 1, func(line line) bool { return line.URI == "/last" })
+	logged := 0
+	for _, line := range lines {
+		if line.Cache == "HIT" {
+			logged++
+		}
+		if line.RequestID == "mine" && (line.Method != "GET" || line.URI != "/products/1" || line.Status != 200 || line.Bytes != len(body("/products/1")) ||
+			line.Cache != "MISS" || line.Remote != "127.0.0.1" || !strings.HasPrefix(line.Upstream, "unix:") || line.UpstreamTime == "" ||
+			time.Since(line.Time) > time.Minute) {
+			t.Errorf("a miss: %+v", line)
+		}
+		if line.URI == "/last" && (line.Method != "TRACE" || line.Status != 405) {
+			t.Errorf("refused: %+v", line)
+		}
+	}
+	if logged > hits/20 { // of which a hundredth is a fifth
+		t.Errorf("%d of %d hits were logged, want about %d", logged, hits, hits/100)
+	}
+
+	rotated := rig.gateway.AccessLog + ".1"
+	if err := os.Rename(rig.gateway.AccessLog, rotated); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(rig.running.PID, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for _, err := os.Stat(rig.gateway.AccessLog); err != nil; _, err = os.Stat(rig.gateway.AccessLog) {
+		if time.Now().After(deadline) {
+			t.Fatal("no new access log after SIGUSR1")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	// A worker may be a moment behind.
+	for i := 0; ; i++ {
+		rig.ask(http.MethodTrace, fmt.Sprintf("/after/%d", i), nil)
+		if text, _ := os.ReadFile(rig.gateway.AccessLog); len(text) > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing in the new access log")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
