@@ -18,6 +18,7 @@ require (
 	// .csv.gz and .csv.zst: the one library that reads both, in Go
 	github.com/klauspost/compress v1.20.3
 	// metrics, in the form that operators collect
+	// metrics, as Prometheus reads them
 	github.com/prometheus/client_golang v1.25.0
 	// the bar on a terminal
 	github.com/schollz/progressbar/v3 v3.19.1

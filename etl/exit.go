@@ -16,6 +16,7 @@ const (
 	exitFiles       = 3
 	exitDatabase    = 4
 	exitHeld        = 5
+	exitUntold      = 6
 	exitChanges     = 10  // of a plan; a gate's own codes are in gates
 	exitInterrupted = 130 // 128 + SIGINT, as shells say it
 )
@@ -60,6 +61,8 @@ func exitCode(err error) int {
 		return exitOfFiles(err)
 	case is[*publish.HeldError](err):
 		return exitHeld
+	case is[*untoldError](err) && !is[*databaseError](err):
+		return exitUntold
 	case is[*databaseError](err):
 		return exitDatabase
 	}

@@ -30,6 +30,7 @@ type arguments struct {
 	Plan     planCommand     `cmd:"" help:"Show what a run would change, and write nothing."`
 	History  historyCommand  `cmd:"" help:"List the runs of a collection."`
 	Rollback rollbackCommand `cmd:"" help:"Make an earlier version live again."`
+	Refresh  refreshCommand  `cmd:"" help:"Tell the caches what changed since they were told last."`
 	Render   renderCommand   `cmd:"" help:"Join the CSV files and render the documents, without a database."`
 	Explain  explainCommand  `cmd:"" help:"Show the lines of the CSV files that an item's documents are made of."`
 	Check    checkCommand    `cmd:"" help:"Compare a shape file with the headers of the CSV files, without a database."`
@@ -45,7 +46,8 @@ Example:
   etl run --csv ./dump
 
 Exit codes: 0 published or nothing to do, 1 unexpected, 2 wrong flags or shape file, 3 a CSV file cannot be used, 4 the
-database refused or is away, 5 another run holds the collection, 10 a plan found changes, 20 to 26 a gate failed
+database refused or is away, 5 another run holds the collection, 6 etl refresh could not tell every
+cache, 10 a plan found changes, 20 to 26 a gate failed
 (unreconciled, rejects, removed, changed, missing-column, empty-file, document-size), 130 interrupted. After any but 0, what was
 published before is untouched and still served; only if the connection breaks in the very moment of publishing does the
 message say that it is not known which of the two versions, each complete, is live.`
@@ -53,6 +55,7 @@ message say that it is not known which of the two versions, each complete, is li
 // run executes the command line args and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var cli arguments
+	out := &output{stdout: stdout, stderr: stderr}
 	exited := false
 	parser, err := kong.New(&cli,
 		kong.Name("etl"),
@@ -60,7 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { exited = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(&output{stdout: stdout, stderr: stderr}),
+		kong.Bind(out),
 	)
 	if err != nil {
 		panic("BUG: " + err.Error())
@@ -73,25 +76,32 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "etl: %v\nTry etl --help\n", err)
 		return exitUsage
 	}
-	if err := command.Run(); err != nil {
-		if is[quietError](err) {
-			return exitCode(err)
-		}
-		if ctx.Err() != nil && !errors.Is(err, publish.ErrOutcomeUnknown) {
-			if errors.Is(err, context.Canceled) {
-				err = nil // says no more than what follows
-			}
-			err = errors.Join(errInterrupted, err)
-		}
-		fmt.Fprintf(stderr, "etl: %v\n", err)
+	code := out.conclude(ctx, command.Run())
+	if err := out.metrics.write(code); err != nil {
+		out.log().Warn("the metrics are not written", "reason", err)
+	}
+	return code
+}
+
+// conclude says how a command ended, and returns the exit code.
+func (o *output) conclude(ctx context.Context, err error) int {
+	if err == nil || is[quietError](err) {
 		return exitCode(err)
 	}
-	return exitOK
+	if ctx.Err() != nil && !errors.Is(err, publish.ErrOutcomeUnknown) {
+		if errors.Is(err, context.Canceled) {
+			err = nil // says no more than what follows
+		}
+		err = errors.Join(errInterrupted, err)
+	}
+	fmt.Fprintf(o.stderr, "etl: %v\n", err)
+	return exitCode(err)
 }
 
 // output is where a command writes: results to stdout, progress and errors to stderr.
 type output struct {
 	stdout, stderr io.Writer
+	metrics        *metrics // nil unless a run is to write them
 }
 
 // database is the flag of every command that needs one.

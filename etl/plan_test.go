@@ -146,10 +146,11 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 		{"the first", nil, nil, "published", "generation", 1, "version 1 is published"},
 		{"nothing", nil, nil, "unchanged", "delta", 0, "nothing changed, and version 1 stays"},
 		{"a few", few, nil, "published", "delta", 1, "version 3 is published"},
-		{"many", many, nil, "published", "generation", 4, "version 4 is published"},
+		{"many above the limit", many, []string{"--delta-limit", "10%"}, "published", "generation", 4, "version 4 is published"},
 		{"many, as a delta", few, []string{"--mode", "delta"}, "published", "delta", 4, "version 5 is published"},
 		{"a few, as a generation", nil, []string{"--mode", "generation"}, "published", "generation", 6, "version 6 is published"},
 		{"a few above the limit", few, []string{"--delta-limit", "0%"}, "published", "generation", 7, "version 7 is published"},
+		{"many of a small catalog", many, nil, "published", "delta", 7, "version 8 is published"},
 	} {
 		directory := shopFiles(t, 200, c.files)
 		code, stdout, stderr := at(t, database, directory, "run", c.args...)

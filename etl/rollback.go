@@ -24,6 +24,8 @@ func (r *retention) check() error {
 type rollbackCommand struct {
 	database
 	retention
+	caches
+	measuring
 	Collection string `default:"products" placeholder:"NAME" help:"Collection to roll back. Default: ${default}."`
 	To         int64  `placeholder:"RUN" help:"Run whose version to return to; etl history lists them. Default: the version before the live one."`
 }
@@ -42,17 +44,21 @@ func (c *rollbackCommand) Validate() error {
 	if c.To < 0 {
 		return fmt.Errorf("--to must be a run, which etl history lists, not %d", c.To)
 	}
-	return c.retention.check()
+	return errors.Join(c.retention.check(), c.caches.check())
 }
 
 // Run returns to an earlier version.
 func (c *rollbackCommand) Run(ctx context.Context, out *output) (err error) {
 	began := time.Now()
+	out.measure(c.measuring, c.Collection)
 	session, err := publish.Open(ctx, c.URL, c.Collection, c.Keep)
 	if err != nil {
 		return ofDatabase(err)
 	}
 	defer session.Close()
+	if err := c.register(ctx, session); err != nil {
+		return err
+	}
 	target, err := session.Target(ctx, c.To)
 	if err != nil {
 		return ofDatabase(err)
@@ -71,5 +77,8 @@ func (c *rollbackCommand) Run(ctx context.Context, out *output) (err error) {
 	}
 	writeTable(out.stdout, table)
 	fmt.Fprintf(out.stdout, "\n%s: version %d is published, with the documents of version %d. %.1f s\n", c.Collection, published.Run, target.Run, time.Since(began).Seconds())
+	out.metrics.changes(changes)
+	session.Close()
+	c.warn(out, c.tell(ctx, out, c.URL, c.Collection))
 	return nil
 }

@@ -22,11 +22,13 @@ import (
 type runCommand struct {
 	planning
 	retention
-	Rejects    string  `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a directory of its own. Default: ${default}."`
-	Streams    int     `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
-	Mode       string  `default:"auto" enum:"auto,delta,generation" help:"How to write: delta (the changed documents, in one transaction), generation (everything, beside what is live, then a flip), or auto, the cheaper of the two. Default: ${default}."`
-	DeltaLimit percent `default:"10%" placeholder:"PERCENT" help:"With --mode auto, the largest share of the documents that is written as a delta. Default: ${default}."`
-	DryRun     bool    `help:"Only show what etl plan would, and write nothing."`
+	caches
+	measuring
+	Rejects    string   `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a directory of its own. Default: ${default}."`
+	Streams    int      `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
+	Mode       string   `default:"auto" enum:"auto,delta,generation" help:"How to write: delta (the changed documents, in one transaction), generation (everything, beside what is live, then a flip), or auto, the cheaper of the two. Default: ${default}."`
+	DeltaLimit *percent `placeholder:"PERCENT" help:"With --mode auto, the largest share of the documents that is written as a delta. Default: 10%, or 10000 documents where that is more."`
+	DryRun     bool     `help:"Only show what etl plan would, and write nothing."`
 }
 
 func (c *runCommand) Help() string {
@@ -45,8 +47,15 @@ func (c *runCommand) Validate() error {
 	if c.Streams < 1 || c.Streams > 64 {
 		return fmt.Errorf("--streams must be between 1 and 64, not %d", c.Streams)
 	}
-	return c.retention.check()
+	return errors.Join(c.retention.check(), c.caches.check())
 }
+
+// What is written as a delta, if nothing else is said: a share at which it is still cheaper than a generation, and however large the share, a
+// number at which neither costs a second. A delta lists what it changed, for the caches; decision 7 has the measurements.
+const (
+	deltaShare = percent(10)
+	smallDelta = 10_000
+)
 
 // dryRunSamples is how many changed documents of each name a dry run shows.
 const dryRunSamples = 3
@@ -57,6 +66,11 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		return showPlan(ctx, out, &c.planning, dryRunSamples, false)
 	}
 	began := time.Now()
+	collection := ""
+	if spec, err := readShape(c.Shape); err == nil { // whose mistakes are reported below
+		collection = spec.Collection
+	}
+	out.measure(c.measuring, collection)
 	rejects := &source.RejectFiles{}
 	in, err := openInput(c.reading(out, rejects))
 	if err != nil {
@@ -69,6 +83,9 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		return ofDatabase(err)
 	}
 	defer session.Close()
+	if err := c.register(ctx, session); err != nil {
+		return err
+	}
 	live := session.Live()
 	job := &job{runCommand: c, out: out, in: in, session: session, rejects: rejects, mode: publish.Delta, documents: in.spec.Published()}
 	comparable := live.Run != 0 && slices.Equal(live.Documents, job.documents)
@@ -78,7 +95,12 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if !comparable || c.Mode == string(publish.Generation) {
 		job.mode = publish.Generation
 	}
-	return job.do(ctx, began)
+	if err := job.do(ctx, began); err != nil {
+		return err
+	}
+	session.Close() // what follows is no reason to keep the next run waiting
+	c.warn(out, c.tell(ctx, out, c.URL, in.spec.Collection))
+	return nil
 }
 
 // job is a run under way.
@@ -104,6 +126,7 @@ func (j *job) do(ctx context.Context, began time.Time) (err error) {
 	}
 	j.rejects.Directory = filepath.Join(j.Rejects, fmt.Sprintf("%s-%d", j.in.spec.Collection, j.run.ID()))
 	defer func() {
+		j.out.metrics.sources(j.in.counts())
 		if err != nil {
 			j.record.Sources = j.in.counts()
 			err = errors.Join(err, j.rejects.Close(), j.run.Abort(err, j.record))
@@ -145,11 +168,7 @@ func (j *job) write(ctx context.Context) (published publish.Published, err error
 		return published, ofDatabase(err)
 	}
 
-	most := int64(math.MaxInt64 - 1)
-	if j.Mode != string(publish.Delta) {
-		most = j.DeltaLimit.of(j.session.Live().Rows)
-	}
-	spool := publish.NewSpool(j.Temp, len(j.documents), most)
+	spool := publish.NewSpool(j.Temp, len(j.documents), j.deltaLimit())
 	defer func() { err = errors.Join(err, spool.Close()) }()
 	j.survey.spool = spool
 	if err := j.pass(ctx, "compare", j.survey.reset, j.survey.take); err != nil {
@@ -167,6 +186,18 @@ func (j *job) write(ctx context.Context) (published publish.Published, err error
 	return published, ofDatabase(err)
 }
 
+// deltaLimit returns how many documents are written as a delta.
+func (j *job) deltaLimit() int64 {
+	rows := j.session.Live().Rows
+	switch {
+	case j.Mode == string(publish.Delta):
+		return math.MaxInt64 - 1
+	case j.DeltaLimit != nil:
+		return j.DeltaLimit.of(rows)
+	}
+	return max(deltaShare.of(rows), smallDelta)
+}
+
 // pass passes over the files once, and asks the gates.
 func (j *job) pass(ctx context.Context, what string, restart func() error, emit emit) error {
 	j.progress = newProgress(j.out.stderr, j.in.size, what)
@@ -182,6 +213,7 @@ func (j *job) pass(ctx context.Context, what string, restart func() error, emit 
 		return err
 	}
 	changes, counts := j.survey.comparison.Changes(), j.in.counts()
+	j.out.metrics.changes(changes)
 	findings := judge(&j.limits, counts, changes, j.survey.biggest)
 	j.record.Sources, j.record.Plan, j.record.Gates, j.record.Verdict = counts, changes, findings, verdictOf(findings)
 	if err := failedGates(findings); err != nil {

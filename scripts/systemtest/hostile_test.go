@@ -290,8 +290,20 @@ func testMissStorm(t *testing.T, s *stack, c *catalog) {
 	}
 }
 
-// inside matches what no answer may tell.
-var inside = regexp.MustCompile(`(?i)/tmp/|/var/|/usr/|/home/|/work/|\.go\b|goroutine|panic|runtime error|pgx|pgconn|sqlstate|postgres|\bselect\b|catalog\.|fasthttp|fiber|nginx/|unix:|compressor|\.sock|127\.0\.0\.1|0x[0-9a-f]{6}`)
+// inside is what no answer may tell, in lower case.
+var inside = []string{"/tmp/", "/var/", "/usr/", "/home/", "/work/", ".go", "goroutine", "panic", "runtime error", "pgx", "pgconn", "sqlstate", "postgres", "select ",
+	"catalog", "fasthttp", "fiber", "nginx/", "unix:", "compressor", ".sock", "127.0.0.1", "0xc0"}
+
+// tells returns what a text tells of the inside, or "".
+func tells(text string) string {
+	text = strings.ToLower(text)
+	for _, word := range inside {
+		if strings.Contains(text, word) {
+			return word
+		}
+	}
+	return ""
+}
 
 // expectedHeaders are the headers that an answer may have.
 var expectedHeaders = []string{
@@ -322,45 +334,48 @@ func newJudge(e *edition) *judge {
 	return j
 }
 
-func (j *judge) judge(method string, got answer) error {
+// judge returns what is wrong with an answer to a request with a method, or "".
+func (j *judge) judge(method string, got answer) string {
+	for name, values := range got.header {
+		if !slices.Contains(expectedHeaders, name) {
+			return "has a header " + name
+		}
+		if told := tells(strings.Join(values, "\n")); told != "" {
+			return fmt.Sprintf("tells %q in a header", told)
+		}
+	}
+	if server := got.header.Get("Server"); server != "" && server != "nginx" {
+		return "is from " + server
+	}
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.statuses[got.status]++
-	var headers strings.Builder
-	_ = got.header.Write(&headers)
-	for name := range got.header {
-		if !slices.Contains(expectedHeaders, name) {
-			return fmt.Errorf("has a header %s", name)
-		}
-	}
-	if found := inside.FindString(headers.String()); found != "" {
-		return fmt.Errorf("tells %q in its headers", found)
-	}
-	if server := got.header.Get("Server"); server != "" && server != "nginx" {
-		return fmt.Errorf("is from %q", server)
-	}
 	switch {
 	case got.status == http.StatusNoContent || got.status == http.StatusNotModified:
 		if got.body != "" {
-			return fmt.Errorf("has a body")
+			return "has a body"
 		}
 	case got.status == http.StatusOK && method == http.MethodHead:
 	case got.status == http.StatusOK:
 		if !j.known[got.body] && !j.isPage(got.body) {
-			return fmt.Errorf("is no document")
+			return "is no document"
 		}
+		j.known[got.body] = true
+	case got.status >= 400 && got.status < 500 && method == http.MethodHead:
 	case got.status >= 400 && got.status < 500:
-		if method != http.MethodHead && !isProblem(got, got.status) {
-			return fmt.Errorf("is no problem+json that is not stored")
+		if j.problems[got.body]++; j.problems[got.body] > 1 {
+			break
 		}
-		j.problems[got.body]++
-		if found := inside.FindString(got.body); found != "" {
-			return fmt.Errorf("tells %q", found)
+		if !isProblem(got, got.status) {
+			return "is no problem+json that is not stored"
+		}
+		if told := tells(got.body); told != "" {
+			return fmt.Sprintf("tells %q", told)
 		}
 	default:
-		return fmt.Errorf("is not to be expected")
+		return "is not to be expected"
 	}
-	return nil
+	return ""
 }
 
 func (j *judge) isPage(body string) bool {
@@ -400,7 +415,11 @@ func testHostile(t *testing.T, s *instances, c *catalog) {
 				if alone {
 					w.close()
 				}
+				began := time.Now()
 				got, err := w.send(method, raw)
+				if d := time.Since(began); d > time.Second {
+					t.Logf("SLOW %s %v %.300q", d, err, raw)
+				}
 				if alone {
 					w.close()
 				}
@@ -412,8 +431,8 @@ func testHostile(t *testing.T, s *instances, c *catalog) {
 					}
 					continue
 				}
-				if err := j.judge(method, got); err != nil {
-					t.Errorf("the answer to %.300q %v: %d %v %.300q", raw, err, got.status, got.header, got.body)
+				if wrong := j.judge(method, got); wrong != "" {
+					t.Errorf("the answer to %.300q %s: %d %v %.300q", raw, wrong, got.status, got.header, got.body)
 					if failed++; failed == mostErrors {
 						return
 					}

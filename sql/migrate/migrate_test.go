@@ -54,7 +54,7 @@ func TestUpDownUp(t *testing.T) {
 		return schema(t, conn)
 	}
 	first := step("up", migrate.Up)
-	for _, part := range []string{"column run.id", "column version.run_id", "column page_anchor.first_id", "column change.old_body", "right version systemscale_api SELECT"} {
+	for _, part := range []string{"column run.id", "column version.run_id", "column page_anchor.first_id", "column change.old_body", "column cache_node.run_id", "right version systemscale_api SELECT"} {
 		if !strings.Contains(first, part) {
 			t.Errorf("after up, the schema has no %q:\n%s", part, first)
 		}
@@ -70,8 +70,8 @@ func TestUpDownUp(t *testing.T) {
 	}
 }
 
-// TestDownAndUpWithRows takes the last migration back and makes it again while there are runs of all kinds: what is live stays live, and a
-// version can be returned to only if its tables are there and were not changed since.
+// TestDownAndUpWithRows takes all migrations but the first back and makes them again while there are runs of all kinds: what is
+// live stays live, and a version can be returned to only if its tables are there and were not changed since.
 func TestDownAndUpWithRows(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
@@ -96,11 +96,16 @@ func TestDownAndUpWithRows(t *testing.T) {
 			t.Errorf("runs %s (%v), want %s", got, err, want)
 		}
 	}
-	down, err := sql.Migrations.ReadFile("migrations/000002_change_log.down.sql")
-	if err != nil {
-		t.Fatal(err)
+	for _, file := range []string{"000003_cache_node.down.sql", "000002_change_log.down.sql"} {
+		down, err := sql.Migrations.ReadFile("migrations/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), string(down)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := conn.Exec(t.Context(), string(down)+"; update schema_migrations set version = 1"); err != nil {
+	if _, err := conn.Exec(t.Context(), "update schema_migrations set version = 1"); err != nil {
 		t.Fatal(err)
 	}
 	const flat = "1 published generation, 2 failed generation, 3 published generation, 4 published generation, 5 published generation, 6 failed generation"
@@ -110,7 +115,7 @@ func TestDownAndUpWithRows(t *testing.T) {
 	}
 	states(flat)
 	var kept string
-	err = conn.QueryRow(t.Context(), `select string_agg(id || ' in ' || generation || ' ' || (endpoints -> 0 ->> 'name'), ', ' order by id) from catalog.run where generation is not null`).Scan(&kept)
+	err := conn.QueryRow(t.Context(), `select string_agg(id || ' in ' || generation || ' ' || (endpoints -> 0 ->> 'name'), ', ' order by id) from catalog.run where generation is not null`).Scan(&kept)
 	if want := "1 in 1 item, 5 in 4 item"; err != nil || kept != want {
 		t.Errorf("versions kept: %s (%v), want %s", kept, err, want)
 	}
@@ -140,7 +145,7 @@ func TestTheAPIMayOnlyRead(t *testing.T) {
 	if _, err := owner.Exec(t.Context(), sql.QueryFor("etl_create_document_table", "table", "products_styles_g1")); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"run", "version", "page_anchor", "change", "products_styles_g1"} {
+	for _, table := range []string{"run", "version", "page_anchor", "change", "cache_node", "products_styles_g1"} {
 		if _, err := reader.Exec(t.Context(), "select from catalog."+table); err != nil {
 			t.Errorf("read %s: %v", table, err)
 		}

@@ -117,6 +117,15 @@ func connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
 	return conn, nil
 }
 
+// Register gives each cache node that is new to the collection a bookmark at what is live, so that its Journal has all that is published
+// from now on, however the run ends. nodes are the addresses of their refresh doors.
+func (s *Session) Register(ctx context.Context, nodes []string) error {
+	if _, err := s.conn.Exec(ctx, sql.Query("etl_register_cache_nodes"), s.collection, s.live.Run, nodes); err != nil {
+		return migrationMissing(fmt.Errorf("register the cache nodes: %w", err))
+	}
+	return nil
+}
+
 // Live returns what the pointer row says since the session was opened or last published.
 func (s *Session) Live() Version { return s.live }
 

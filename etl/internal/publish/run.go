@@ -110,6 +110,9 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		if flipped.RowsAffected() != 1 {
 			return fmt.Errorf("another run published %s while this one was at work: nothing is changed", s.collection)
 		}
+		if _, err := tx.Exec(ctx, sql.Query("etl_notify_version"), sql.VersionChannel, s.collection); err != nil {
+			return fmt.Errorf("notify those who follow the pointer: %w", err)
+		}
 		return nil
 	})
 	if err != nil {

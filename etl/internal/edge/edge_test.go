@@ -1,0 +1,364 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"systemscale/etl/internal/edge/edgetest"
+)
+
+// hurried waits for nothing longer than a test should, and for a slow machine long enough.
+var hurried = timing{answer: 20 * time.Second, follow: 20 * time.Millisecond, patience: 200 * time.Millisecond, pause: time.Millisecond, all: 40 * time.Second}
+
+// patient waits until something is as it should be, or the test's own time is up.
+var patient = timing{answer: 20 * time.Second, follow: 20 * time.Millisecond, patience: 40 * time.Second, pause: time.Millisecond, all: 60 * time.Second}
+
+const run = 7
+
+func nodeOf(t testing.TB, address string) Node {
+	t.Helper()
+	var node Node
+	if err := node.UnmarshalText([]byte(address)); err != nil {
+		t.Fatal(err)
+	}
+	return node
+}
+
+func these(paths ...string) Paths {
+	return func(_ context.Context, yield func(string) error) error {
+		for _, path := range paths {
+			if err := yield(path); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func tell(t *testing.T, timing timing, node *edgetest.Node, paths ...string) (Counts, error) {
+	t.Helper()
+	return refresh(t.Context(), timing, nodeOf(t, node.URL), run, these(paths...), func() {})
+}
+
+func TestRefreshesWhatIsThere(t *testing.T) {
+	node := edgetest.New(t)
+	old := []edgetest.Copy{{Path: "/things/1", Encoding: "identity"}, {Path: "/things/2/parts", Encoding: "gzip"},
+		{Path: "/things/3", Encoding: "identity"}, {Path: "/things/3", Encoding: "gzip"}, {Path: "/things/4", Encoding: "gzip"}}
+	node.Hold(run-1, old...)
+	node.Hold(run, edgetest.Copy{Path: "/things/5", Encoding: "gzip"})
+	node.Hold(run+1, edgetest.Copy{Path: "/things/5", Encoding: "identity"})
+	node.Hold(run-1, edgetest.Copy{Path: "/things/7", Encoding: "gzip"}) // which did not change
+	node.Publish(run, "/things/3", "/things/6")                          // the copies of 3 become 404s
+	node.Hold(run-1, edgetest.Copy{Path: "/things/6", Encoding: "gzip"}) // is a 404 already
+
+	var looked atomic.Int64
+	counts, err := refresh(t.Context(), hurried, nodeOf(t, node.URL), run,
+		these("/things/1", "/things/2/parts", "/things/3", "/things/4", "/things/5", "/things/6"), func() { looked.Add(1) })
+	if want := (Counts{Absent: 4, Fresh: 2, Refreshed: 6}); err != nil || counts != want {
+		t.Errorf("counts %+v (%v), want %+v", counts, err, want)
+	}
+	if looked.Load() != 6*CopiesOfPath {
+		t.Errorf("%d copies were looked at, want %d", looked.Load(), 6*CopiesOfPath)
+	}
+	asked := slices.Compact(node.Asked())
+	want := []string{"HEAD /status "}
+	for id, path := range []string{"/things/1", "/things/2/parts", "/things/3", "/things/4", "/things/5", "/things/6"} {
+		want = append(want, "HEAD /cached"+path+" gzip", "HEAD /cached"+path+" identity")
+		for _, encoding := range [][]string{{"identity"}, {"gzip"}, {"gzip", "identity"}, {"gzip"}, {}, {"gzip"}}[id] {
+			want = append(want, "HEAD /refresh"+path+" "+encoding)
+		}
+	}
+	slices.Sort(want)
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
+	}
+	for _, c := range old {
+		if node.Held(c) != run {
+			t.Errorf("the copy %v is of version %d", c, node.Held(c))
+		}
+	}
+}
+
+// TestAPIFollowsLate answers with what was before, or not at all, for a while.
+func TestAPIFollowsLate(t *testing.T) {
+	for name, late := range map[string]func(w http.ResponseWriter, node *edgetest.Node){
+		"an earlier version": func(w http.ResponseWriter, _ *edgetest.Node) { w.Header().Set("X-Data-Version", "6") },
+		"no version":         func(http.ResponseWriter, *edgetest.Node) {},
+		"a version that is none": func(w http.ResponseWriter, _ *edgetest.Node) {
+			w.Header().Set("X-Data-Version", "99999999999999999999")
+		},
+		"a 404 of an earlier version": func(w http.ResponseWriter, _ *edgetest.Node) {
+			w.Header().Set("X-Data-Version", "6")
+			w.WriteHeader(http.StatusNotFound)
+		},
+		"503": func(w http.ResponseWriter, _ *edgetest.Node) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"429": func(w http.ResponseWriter, _ *edgetest.Node) { w.WriteHeader(http.StatusTooManyRequests) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			node := edgetest.New(t)
+			copies := []edgetest.Copy{{Path: "/things/1", Encoding: "gzip"}, {Path: "/things/2", Encoding: "identity"}}
+			node.Hold(run-1, copies...)
+			node.Publish(run)
+			var refreshes atomic.Int64
+			node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasPrefix(r.URL.Path, "/refresh/") || refreshes.Add(1) > 5 {
+					return false
+				}
+				late(w, node)
+				return true
+			})
+			counts, err := tell(t, patient, node, "/things/1", "/things/2", "/things/3")
+			if want := (Counts{Absent: 4, Refreshed: 2}); err != nil || counts != want {
+				t.Errorf("counts %+v (%v), want %+v", counts, err, want)
+			}
+			for _, c := range copies {
+				if node.Held(c) != run {
+					t.Errorf("the copy %v is of version %d", c, node.Held(c))
+				}
+			}
+
+			node.Hold(run-1, copies...)
+			refreshes.Store(-1 << 40)
+			counts, err = tell(t, hurried, node, "/things/1", "/things/2", "/things/3")
+			if want := (Counts{Absent: 4, Behind: 2}); err == nil || !strings.Contains(err.Error(), "2 copies are not of run 7 yet") || counts != want {
+				t.Errorf("an API that never follows: counts %+v (%v), want %+v", counts, err, want)
+			}
+		})
+	}
+}
+
+// TestLooksTwice lets a client fetch the old document just when the cache was found without it, and another put it in the place of a copy
+// that has been refreshed: an instance that has not followed yet makes both possible.
+func TestLooksTwice(t *testing.T) {
+	node := edgetest.New(t)
+	missed, overwritten := edgetest.Copy{Path: "/things/1", Encoding: "gzip"}, edgetest.Copy{Path: "/things/2", Encoding: "gzip"}
+	node.Hold(run-1, overwritten)
+	node.Publish(run)
+	var looks [2]atomic.Int64
+	timing := patient
+	timing.follow = time.Second
+	began := time.Now()
+	node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
+		switch c := (edgetest.Copy{Path: strings.TrimPrefix(r.URL.Path, "/cached"), Encoding: r.Header.Get("Accept-Encoding")}); {
+		case c == missed && looks[0].Add(1) == 1:
+			node.Hold(run-1, missed)
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		case c == overwritten && looks[1].Add(1) == 2:
+			node.Hold(run-1, overwritten)
+		}
+		return false
+	})
+	counts, err := tell(t, timing, node, missed.Path, overwritten.Path)
+	if time.Since(began) < timing.follow {
+		t.Error("it did not wait until every instance has followed")
+	}
+	if want := (Counts{Absent: 2, Refreshed: 2}); err != nil || counts != want || node.Held(missed) != run || node.Held(overwritten) != run {
+		t.Errorf("counts %+v (%v), want %+v; the copies are of versions %d and %d", counts, err, want, node.Held(missed), node.Held(overwritten))
+	}
+}
+
+// TestNodeMisbehaves has a node do what a refresh door does not: it is let alone at once.
+func TestNodeMisbehaves(t *testing.T) {
+	var elsewhere atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	t.Cleanup(other.Close)
+	status := func(code int) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	}
+	hangUp := func(w http.ResponseWriter, _ *http.Request) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+	}
+	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	nonsense := func(w http.ResponseWriter, _ *http.Request) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_, _ = conn.Write([]byte("220 mail.example.com ESMTP\r\n"))
+			_ = conn.Close()
+		}
+	}
+	endless := func(w http.ResponseWriter, _ *http.Request) {
+		for i := range 3000 {
+			w.Header().Set(fmt.Sprintf("X-Header-%d", i), strings.Repeat("x", 100))
+		}
+	}
+	for name, c := range map[string]struct {
+		at    string // the requests that it misbehaves at
+		do    func(http.ResponseWriter, *http.Request)
+		says  string
+		count int // of the requests to /refresh
+	}{
+		"another server":            {"/status", status(404), "the answer to HEAD /status is 404: is this the node's refresh door?", 0},
+		"trusts nobody":             {"/", status(403), "403: the node does not trust this machine", 0},
+		"is sick":                   {"/status", status(502), "the answer to HEAD /status is 502", 0},
+		"hangs up":                  {"/cached/", hangUp, "ask for /cached/things/", 0},
+		"hangs up at the refresh":   {"/refresh/", hangUp, "ask for /refresh/things/", 1},
+		"is slow":                   {"/cached/", hang, "ask for /cached/things/", 0},
+		"is slow at the refresh":    {"/refresh/", hang, "ask for /refresh/things/", 1},
+		"speaks another protocol":   {"/status", nonsense, "ask for /status", 0},
+		"never ends its header":     {"/status", endless, "ask for /status", 0},
+		"wants a password":          {"/cached/", status(401), "401: is this the node's refresh door?", 0},
+		"does not know the refresh": {"/refresh/", status(405), "405: is this the node's refresh door?", 1},
+		"sends us elsewhere": {"/", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL, http.StatusMovedPermanently)
+		}, "301: is this the node's refresh door?", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			node := edgetest.New(t)
+			node.Hold(run-1, edgetest.Copy{Path: "/things/1", Encoding: "gzip"})
+			node.Publish(run)
+			node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasPrefix(r.URL.Path, c.at) {
+					return false
+				}
+				c.do(w, r)
+				return true
+			})
+			timing := hurried
+			timing.answer = 200 * time.Millisecond
+			_, err := tell(t, timing, node, "/things/1")
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("the error is %v, want %q", err, c.says)
+			}
+			refreshes := 0
+			for _, request := range node.Asked() {
+				if strings.HasPrefix(request, "HEAD /refresh/") {
+					refreshes++
+				}
+			}
+			if c.count == 0 && refreshes > 0 || c.count > 0 && refreshes == 0 {
+				t.Errorf("%d refreshes were asked for", refreshes)
+			}
+		})
+	}
+	if elsewhere.Load() != 0 {
+		t.Error("a redirect was followed")
+	}
+	t.Run("is down", func(t *testing.T) {
+		closed := httptest.NewServer(nil)
+		closed.Close()
+		_, err := refresh(t.Context(), hurried, nodeOf(t, closed.URL), run, these("/things/1"), func() {})
+		if err == nil || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("the error is %v", err)
+		}
+	})
+}
+
+// TestRefreshEnds covers what ends it from the outside: whatever reads the paths must not be left waiting.
+func TestRefreshEnds(t *testing.T) {
+	node := edgetest.New(t)
+	forever := func(ctx context.Context, yield func(string) error) error {
+		for id := 1; ; id++ {
+			if err := yield(fmt.Sprintf("/things/%d", id)); err != nil {
+				return fmt.Errorf("read: %w", err)
+			}
+		}
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var looked atomic.Int64
+		_, err := refresh(ctx, hurried, nodeOf(t, node.URL), run, forever, func() {
+			if looked.Add(1) == 100 {
+				cancel()
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	t.Run("too slow", func(t *testing.T) {
+		timing := hurried
+		timing.all = 50 * time.Millisecond
+		if _, err := refresh(t.Context(), timing, nodeOf(t, node.URL), run, forever, func() {}); !errors.Is(err, errTooSlow) {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	t.Run("no more paths", func(t *testing.T) {
+		lost := errors.New("the database is gone")
+		_, err := refresh(t.Context(), hurried, nodeOf(t, node.URL), run, func(_ context.Context, yield func(string) error) error {
+			if err := yield("/things/1"); err != nil {
+				return err
+			}
+			return lost
+		}, func() {})
+		if !errors.Is(err, lost) {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	t.Run("cut off in the middle", func(t *testing.T) {
+		node := edgetest.New(t)
+		var asked atomic.Int64
+		node.Spoil(func(w http.ResponseWriter, _ *http.Request) bool {
+			if asked.Add(1) < 50 {
+				return false
+			}
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_ = conn.Close()
+			}
+			return true
+		})
+		if _, err := refresh(t.Context(), hurried, nodeOf(t, node.URL), run, forever, func() {}); err == nil || !strings.Contains(err.Error(), "ask for /cached/things/") {
+			t.Errorf("the error is %v", err)
+		}
+	})
+}
+
+func TestNodeIsAnAddress(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://127.0.0.1:8180":    "http://127.0.0.1:8180",
+		" http://cache-a:8180/":    "http://cache-a:8180",
+		"HTTPS://Cache.Example":    "https://cache.example",
+		"http://[::1]:8180":        "http://[::1]:8180",
+		"127.0.0.1:8180":           "",
+		"cache-a":                  "",
+		"":                         "",
+		"http://":                  "",
+		"http://:8180":             "",
+		"unix:///run/cache":        "",
+		"http://cache/status":      "",
+		"http://cache?x":           "",
+		"http://cache?":            "",
+		"http://cache#x":           "",
+		"http://u:secret@cache":    "",
+		"http://cache:secret:port": "",
+	} {
+		var node Node
+		err := node.UnmarshalText([]byte(text))
+		if want == "" && (err == nil || strings.Contains(err.Error(), "secret")) || want != "" && (err != nil || node.String() != want) {
+			t.Errorf("%q is %v (%v), want %q", text, node, err, want)
+		}
+	}
+}
+
+// BenchmarkProbe looks for copies that are not there, as almost all are.
+func BenchmarkProbe(b *testing.B) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/status" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	b.Cleanup(server.Close)
+	timing := hurried
+	timing.follow = 0
+	b.ReportAllocs()
+	counts, err := refresh(b.Context(), timing, nodeOf(b, server.URL), run, func(_ context.Context, yield func(string) error) error {
+		for i := range (b.N + 1) / CopiesOfPath {
+			if err := yield(fmt.Sprintf("/things/%d", i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func() {})
+	if err != nil || counts.Absent != int64((b.N+1)/CopiesOfPath*CopiesOfPath) {
+		b.Fatalf("%+v, %v", counts, err)
+	}
+}

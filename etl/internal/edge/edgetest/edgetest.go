@@ -1,0 +1,122 @@
+// Package edgetest stands in for a cache node in tests: it has a refresh door, copies of some paths, and an API behind it.
+package edgetest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Copy is what a node holds of a path in an encoding: identity or gzip.
+type Copy struct{ Path, Encoding string }
+
+// Node is a cache node. It may be used by several goroutines.
+type Node struct {
+	URL string // of the refresh door
+
+	mu      sync.Mutex
+	copies  map[Copy]int64  // with the version that each is of
+	gone    map[string]bool // paths that the API has no document for
+	version int64           // that the API answers with
+	asked   []string
+	spoil   func(http.ResponseWriter, *http.Request) bool
+}
+
+// New starts a node that is stopped when t ends. Its API answers with data version 1.
+func New(t testing.TB) *Node {
+	n := &Node{copies: map[Copy]int64{}, gone: map[string]bool{}, version: 1}
+	server := httptest.NewServer(n)
+	t.Cleanup(server.Close)
+	n.URL = server.URL
+	return n
+}
+
+// Hold puts copies of a version into the cache.
+func (n *Node) Hold(version int64, copies ...Copy) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range copies {
+		n.copies[c] = version
+	}
+}
+
+// Held returns the version of a copy, 0 if there is none.
+func (n *Node) Held(c Copy) int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.copies[c]
+}
+
+// Publish makes the API answer with a version, and with 404 for some paths.
+func (n *Node) Publish(version int64, gone ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.version = version
+	for _, path := range gone {
+		n.gone[path] = true
+	}
+}
+
+// Spoil has every request go through a function first, which reports that it has answered. It may call the node's other methods.
+func (n *Node) Spoil(spoil func(http.ResponseWriter, *http.Request) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.spoil = spoil
+}
+
+// Asked returns what the node was asked since the last call, such as "HEAD /cached/products/1 gzip", sorted.
+func (n *Node) Asked() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	asked := n.asked
+	n.asked = nil
+	slices.Sort(asked)
+	return asked
+}
+
+// Refreshed returns the copies that Asked has as refreshed, such as "/products/1 gzip", each once.
+func (n *Node) Refreshed() []string {
+	var refreshed []string
+	for _, request := range n.Asked() {
+		if path, found := strings.CutPrefix(request, "HEAD /refresh"); found {
+			refreshed = append(refreshed, path)
+		}
+	}
+	return slices.Compact(refreshed)
+}
+
+// ServeHTTP answers as a refresh door does.
+func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.mu.Lock()
+	n.asked = append(n.asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Accept-Encoding"))
+	spoil := n.spoil
+	n.mu.Unlock()
+	if spoil != nil && spoil(w, r) {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at := Copy{Encoding: r.Header.Get("Accept-Encoding")}
+	var refresh, cached bool
+	if at.Path, refresh = strings.CutPrefix(r.URL.Path, "/refresh"); !refresh {
+		at.Path, cached = strings.CutPrefix(r.URL.Path, "/cached")
+	}
+	if refresh {
+		n.copies[at] = n.version
+	}
+	version, held := n.copies[at]
+	switch {
+	case r.URL.Path == "/status":
+	case !refresh && (!cached || !held):
+		w.WriteHeader(http.StatusNotFound)
+	default:
+		w.Header().Set("X-Data-Version", strconv.FormatInt(version, 10))
+		if n.gone[at.Path] {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+-- Never back, should two tell the same cache at once.
+insert into "catalog"."cache_node" ("address", "collection", "run_id")
+values ($1, $2, $3)
+on conflict ("address", "collection") do update set "run_id" = excluded."run_id", "refreshed_at" = now()
+where "cache_node"."run_id" < excluded."run_id"

@@ -1,0 +1,2 @@
+-- Heard when the transaction commits.
+select pg_notify($1, $2)
