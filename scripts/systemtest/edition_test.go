@@ -130,7 +130,7 @@ func writeEdition(t *testing.T, directory string, number, products int) {
 		if id%50 == 49 && number%2 == 1 {
 			continue
 		}
-		price, photos := 1000+id, 2
+		price, photos := 1000+id, 2 // photos of each style
 		if changes {
 			price = 10 + number
 		}

@@ -413,13 +413,9 @@ func testHostile(t *testing.T, s *instances, c *catalog) {
 				}
 				method, raw, alone := h.request()
 				if alone {
-					w.close()
+					w.close() // what was asked before has nothing to do with it
 				}
-				began := time.Now()
 				got, err := w.send(method, raw)
-				if d := time.Since(began); d > time.Second {
-					t.Logf("SLOW %s %v %.300q", d, err, raw)
-				}
 				if alone {
 					w.close()
 				}
@@ -509,11 +505,11 @@ func (h hostile) noise(most int) string {
 	return string(raw)
 }
 
-// encoded writes random characters of a text as %-sequences.
+// encoded writes random characters of a text as %-sequences, some of them twice.
 func (h hostile) encoded(text string) string {
 	var out strings.Builder
 	for _, b := range []byte(text) {
-		if h.IntN(2) == 0 {
+		if b <= ' ' || h.IntN(2) == 0 { // what would end a line or a word is always encoded
 			_, _ = fmt.Fprintf(&out, h.pick("%%%02x", "%%%02X", "%%25%02x"), b)
 		} else {
 			_ = out.WriteByte(b)
@@ -589,7 +585,9 @@ func (h hostile) request() (method, raw string, alone bool) {
 	for range h.IntN(3) {
 		out.WriteString(h.header() + "\r\n")
 	}
-	if h.IntN(20) == 0 { // where one request ends and the next begins is open to question
+	// Where one request ends and the next begins is open to question. Not so of CONNECT: NGINX refuses that before it looks at the body,
+	// and when it then finds the body to be nonsense, adds a page of its own.
+	if h.IntN(20) == 0 && method != http.MethodConnect {
 		alone = true
 		out.WriteString(h.pick("Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /products/2 HTTP/1.1\r\nHost: h\r\n\r\n", "Content-Length: -1\r\n\r\n", "Content-Length: 99999999999999999999\r\n\r\n", "Content-Length: 99999999999\r\n\r\n",
 			"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding: nonsense\r\n\r\n", "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", "Content-Length: 5\r\n\r\nhello", "Content-Length: 38\r\n\r\nDELETE /products/1 HTTP/1.1\r\nHost: h\r\n\r\n",
