@@ -18,7 +18,6 @@ require (
 	// .csv.gz and .csv.zst: the one library that reads both, in Go
 	github.com/klauspost/compress v1.20.3
 	// metrics, in the form that operators collect
-	// metrics, as Prometheus reads them
 	github.com/prometheus/client_golang v1.25.0
 	// the bar on a terminal
 	github.com/schollz/progressbar/v3 v3.19.1
@@ -32,7 +31,10 @@ require (
 	golang.org/x/term v0.47.0
 )
 
-require github.com/prometheus/client_model v0.6.3
+require (
+	github.com/prometheus/client_model v0.6.3
+	github.com/prometheus/common v0.72.0
+)
 
 require (
 	github.com/andybalholm/brotli v1.1.0 // indirect
@@ -49,7 +51,6 @@ require (
 	github.com/mattn/go-runewidth v0.0.16 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
-	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect

@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"systemscale/api/internal/admin"
+	"systemscale/api/internal/operator"
 	"systemscale/api/internal/server"
 	"systemscale/api/internal/store"
 )
@@ -54,7 +55,9 @@ Example: two ways in, TCP for people and a unix socket for NGINX on the same mac
 type flags struct {
 	Database    string        `env:"DATABASE_URL" placeholder:"URL" help:"Database, as a role that may read. It need not be up yet."`
 	Listen      []string      `env:"API_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Where to serve: host:port or unix:/path. May be repeated, or a list with commas. Default: ${default}."`
-	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Where to answer /live, /ready, /metrics and /version. Default: ${default}."`
+	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Where to answer /live, /ready, /metrics, /version, and the operator's page at /. Default: ${default}."`
+	Peer        []string      `env:"API_PEERS" placeholder:"ADDR" help:"Admin address of another instance, whose requests the operator's page counts in. May be repeated."`
+	Gateway     string        `env:"API_GATEWAY_STATUS" placeholder:"URL" help:"NGINX's stub_status, such as http://127.0.0.1:8281/status, from which the operator's page knows the hit ratio."`
 	CacheAge    time.Duration `env:"API_CACHE_AGE" default:"10s" help:"How long caches in front may use a document without asking, in whole seconds. Browsers are told half of it."`
 	DrainPause  time.Duration `env:"API_DRAIN_PAUSE" default:"1s" help:"How long to go on serving after a signal, while /ready already fails."`
 	DrainLimit  time.Duration `env:"API_DRAIN_LIMIT" default:"10s" help:"How long requests under way may take to finish after that."`
@@ -165,10 +168,13 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 		}()
 	}
 	p.logger.Info("serving admin", "address", address(private))
+	page := operator.New(operator.Options{Store: p.store, Metrics: p.metrics, Peers: p.flags.Peer, Gateway: p.flags.Gateway, Logger: p.logger})
+	go page.Watch(ctx)
 	administration := admin.New(admin.Options{
 		Ready:    p.ready,
 		Snapshot: p.store.Snapshot,
 		Metrics:  p.metrics,
+		Page:     page,
 		Logger:   p.logger,
 	})
 	go func() {

@@ -16,7 +16,7 @@ import (
 
 // caches is the flags of whatever tells the cache nodes what changed.
 type caches struct {
-	Cache        []edge.Node `env:"CACHE_NODES" placeholder:"URL" help:"Refresh door of an NGINX cache node, such as http://127.0.0.1:8180, in which exactly the changed documents are refreshed. May be repeated."`
+	Cache        []edge.Node `env:"CACHE_NODES" placeholder:"URL" help:"Refresh door of an NGINX cache node, such as http://127.0.0.1:8281, in which exactly the changed documents are refreshed. May be repeated."`
 	RefreshLimit int64       `default:"100000" placeholder:"N" help:"Most changed documents that caches are told of. What is above grows old in them by itself, as does a whole new set of tables. Default: ${default}."`
 }
 
@@ -68,7 +68,7 @@ func (c *caches) tell(ctx context.Context, out *output, databaseURL, collection 
 	}
 	var errs []error
 	for _, t := range tellings {
-		out.metrics.cache(t.node, t.counts)
+		out.metrics.cache(t.node, t.err == nil, t.counts)
 		if t.err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", t.node, t.err))
 			continue

@@ -74,6 +74,9 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 		if !strings.Contains(stdout, full.URL+": "+says) || strings.Contains(stderr, "WARN") {
 			t.Errorf("%s: no %q in\n%s%s", what, says, stdout, stderr)
 		}
+		if n := strings.Count(stdout, full.URL); n != 1 {
+			t.Errorf("%s: the node that was named twice was told %d times", what, n)
+		}
 		if got, want := bookmarks(t, conn, full, empty), fmt.Sprintf("%d %d", live, live); got != want {
 			t.Errorf("%s: the bookmarks are at %s, want %s", what, got, want)
 		}
@@ -275,7 +278,7 @@ func TestRefreshFails(t *testing.T) {
 		says string
 	}{
 		{"no node", nil, exitUsage, "--cache or CACHE_NODES must name a cache node"},
-		{"no address", []string{"--cache", "cache-a:8180"}, exitUsage, "written as the address of its refresh door, http://host:port"},
+		{"no address", []string{"--cache", "cache-a:8281"}, exitUsage, "written as the address of its refresh door, http://host:port"},
 		{"a negative limit", []string{"--cache", node.URL, "--refresh-limit=-1"}, exitUsage, "--refresh-limit must not be negative"},
 		{"no database", []string{"--cache", node.URL, "--database", "postgres://127.0.0.1:1/none"}, exitDatabase, "connect to the database"},
 		{"no schema", []string{"--cache", node.URL, "--database", testdb.NewEmpty(t).ETL}, exitDatabase, "run etl migrate"},

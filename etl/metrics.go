@@ -23,6 +23,7 @@ type metrics struct {
 	registry   *prometheus.Registry
 	documents  *prometheus.GaugeVec
 	rows       *prometheus.GaugeVec
+	told       *prometheus.GaugeVec
 	urls       *prometheus.GaugeVec
 }
 
@@ -34,6 +35,7 @@ func (o *output) measure(flag measuring, collection string) {
 	m := &metrics{file: flag.Metrics, began: time.Now(), collection: collection, registry: prometheus.NewRegistry()}
 	m.documents = m.gauge("documents_changed", "Documents that the last run found changed, by kind: added, changed or removed.", "document", "kind")
 	m.rows = m.gauge("rows", "Rows that the last run read, by fate: used, filtered or rejected.", "file", "fate")
+	m.told = m.gauge("cache_told", "1 if a cache was told all that changed, or left to find out by itself; 0 if it could not be told.", "node")
 	m.urls = m.gauge("cache_urls", "Copies of changed documents that the last run looked for in a cache, by outcome: refreshed, fresh, absent or behind.", "node", "outcome")
 	o.metrics = m
 }
@@ -71,11 +73,12 @@ func (m *metrics) changes(changes publish.Changes) {
 	}
 }
 
-// cache takes what a node was told.
-func (m *metrics) cache(node edge.Node, counts edge.Counts) {
+// cache takes what a node was told, and whether that was everything.
+func (m *metrics) cache(node edge.Node, told bool, counts edge.Counts) {
 	if m == nil {
 		return
 	}
+	m.told.WithLabelValues(node.String()).Set(number(told))
 	for outcome, n := range map[string]int64{"refreshed": counts.Refreshed, "fresh": counts.Fresh, "absent": counts.Absent, "behind": counts.Behind} {
 		m.urls.WithLabelValues(node.String(), outcome).Set(float64(n))
 	}
@@ -86,20 +89,23 @@ func (m *metrics) write(code int) error {
 	if m == nil {
 		return nil
 	}
-	success := 0.0
-	if code == exitOK {
-		success = 1
-	}
 	for _, g := range []struct {
 		name, help string
 		value      float64
 	}{
 		{"timestamp_seconds", "When the last run ended, in seconds since 1970.", float64(time.Now().UnixMilli()) / 1e3},
 		{"duration_seconds", "How long the last run took.", time.Since(m.began).Seconds()},
-		{"success", "1 if the last run published, or found nothing to publish; 0 otherwise.", success},
+		{"success", "1 if the last run published, or found nothing to publish; 0 otherwise.", number(code == exitOK)},
 		{"exit_code", "Exit code of the last run.", float64(code)},
 	} {
 		m.gauge("last_run_"+g.name, g.help).WithLabelValues().Set(g.value)
 	}
 	return prometheus.WriteToTextfile(m.file, m.registry)
+}
+
+func number(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,6 +72,7 @@ type plan struct {
 	Live       int64           `json:"live"` // the version compared with; 0 when nothing is published
 	Items      publish.Items   `json:"items"`
 	Documents  []plannedChange `json:"documents"`
+	Breaks     []string        `json:"breaks"` // what a client of the published documents would trip over
 	Gates      []finding       `json:"gates"`
 	Verdict    string          `json:"verdict"`
 	Sources    []source.Counts `json:"sources"`
@@ -150,7 +152,7 @@ func (s *survey) plan(counts []source.Counts, limits *limits) (*plan, error) {
 	changes := s.comparison.Changes()
 	p := &plan{
 		Collection: s.spec.Collection, Live: s.comparison.Version().Run, Items: changes.Items,
-		Gates: judge(limits, counts, changes, s.biggest), Sources: counts,
+		Breaks: breaks(s.comparison.Version().Documents, s.spec), Gates: judge(limits, counts, changes, s.biggest), Sources: counts,
 	}
 	p.Verdict = verdictOf(p.Gates)
 	for i, found := range changes.Documents {
@@ -215,6 +217,34 @@ func (s *survey) changedSamples(document int) ([]changedSample, error) {
 	return samples, nil
 }
 
+// breaks returns what a client of the published documents would trip over if the shape took their place.
+func breaks(published []sql.Document, spec *shape.Shape) []string {
+	found := []string{}
+	next := spec.Published()
+	for _, old := range published {
+		where := "GET " + address(spec, shape.Document{Name: old.Name, Path: old.Path, List: old.List})
+		i := slices.IndexFunc(next, func(d sql.Document) bool { return d.List == old.List && d.Path == old.Path })
+		if i < 0 {
+			found = append(found, where+": is gone")
+			continue
+		}
+		var schema shape.Schema
+		if err := json.Unmarshal([]byte(old.Schema), &schema); err != nil {
+			continue // published before schemas were, or by a later program: nothing is known
+		}
+		for _, line := range schema.Breaks(spec.Schema(&spec.Documents[i])) {
+			found = append(found, where+": "+line)
+		}
+	}
+	return found
+}
+
+func writeBreaks(w io.Writer, breaks []string) {
+	if len(breaks) > 0 {
+		fmt.Fprintf(w, "\nWARNING: the shape breaks what clients of the published documents rely on:\n  %s\n", strings.Join(breaks, "\n  "))
+	}
+}
+
 func (p *plan) differing() int64 {
 	var differing int64
 	for _, d := range p.Documents {
@@ -250,6 +280,7 @@ func (p *plan) write(w io.Writer, spec *shape.Shape, took time.Duration) {
 			}
 		}
 	}
+	writeBreaks(w, p.Breaks)
 	writeGates(w, p.Gates)
 	compared := "nothing is published yet"
 	if p.Live != 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -123,6 +124,48 @@ func TestPlan(t *testing.T) {
 	if text := must(t, 22, code, stdout, stderr); !strings.Contains(text, "150 of 250 published items would be removed") || stderr != "" && strings.Contains(stderr, "etl:") {
 		t.Errorf("with a gate that would fail:\n%s\n%s", text, stderr)
 	}
+}
+
+// TestPlanWarnsOfBrokenContracts changes the shape under what is published.
+func TestPlanWarnsOfBrokenContracts(t *testing.T) {
+	database := testdb.New(t)
+	directory := shopFiles(t, 3, nil)
+	code, stdout, stderr := at(t, database, directory, "run")
+	must(t, exitOK, code, stdout, stderr)
+	warns := func(old, new string, want ...string) {
+		t.Helper()
+		if !strings.Contains(shop, old) {
+			t.Fatalf("%q is not in the shape", old)
+		}
+		write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, old, new, 1)})
+		_, stdout, _ := at(t, database, directory, "plan", "--json")
+		var got plan
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+			t.Fatalf("%v: %s", err, stdout)
+		}
+		if !slices.Equal(got.Breaks, want) {
+			t.Errorf("%s → %s breaks %q, want %q", old, new, got.Breaks, want)
+		}
+		_, stdout, _ = at(t, database, directory, "plan")
+		for _, line := range want {
+			if !strings.Contains(stdout, line) {
+				t.Errorf("the plan does not say %q:\n%s", line, stdout)
+			}
+		}
+	}
+	warns("price: price", "price: price, word: name")
+	warns("name: name, price: price", "name: name", "GET /shop/{id}: price is gone")
+	warns("path: tags", "path: words", "GET /shop/{id}/tags: is gone")
+	warns("{id: id, name: name, price", "{id: {text: id}, name: name, price", "GET /shop/{id}: id was integer and is now string")
+
+	// A delta describes the documents anew.
+	write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: name, price: price", "name: name", 1)})
+	code, stdout, stderr = at(t, database, directory, "run", "--mode", "delta", "--accept", "changed")
+	must(t, exitOK, code, stdout, stderr)
+	if !strings.Contains(stderr, "price is gone") {
+		t.Errorf("the run does not say what it breaks:\n%s", stderr)
+	}
+	warns("name: name, price: price", "name: name")
 }
 
 // TestRunChoosesHowToWrite publishes a first version, nothing, a few changes and many.

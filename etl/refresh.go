@@ -19,8 +19,8 @@ nothing, and may be used at any time.
 Pages of a list have no single address: they are never told, and follow by their age of a second.
 
 Example:
-  etl refresh --cache http://127.0.0.1:8180
-  CACHE_NODES=http://cache-a:8180,http://cache-b:8180 etl refresh --collection books`
+  etl refresh --cache http://127.0.0.1:8281
+  CACHE_NODES=http://cache-a:8281,http://cache-b:8281 etl refresh --collection books`
 }
 
 // Validate is called by kong once the flags are read.

@@ -34,10 +34,12 @@ type runCommand struct {
 func (c *runCommand) Help() string {
 	return `Reads all files, joins them, renders every document, and compares it with what is published. If no gate fails, what differs is
 written: a little in one transaction, much by loading everything beside what is live and then flipping to it. Until that moment,
-and after any failure, the API serves what it served before.
+and after any failure, the API serves what it served before. Behind it, the caches that --cache names are told which documents
+changed; one that cannot be told now is told by the next run.
 
 Example:
   etl run --csv ./dump
+  etl run --csv ./dump --cache http://cache-a:8281 --cache http://cache-b:8281
   etl run --csv ./dump --accept removed
   etl run --csv ./dump --shape ./books.yaml --rejects /var/lib/systemscale/rejects`
 }
@@ -88,9 +90,12 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	}
 	live := session.Live()
 	job := &job{runCommand: c, out: out, in: in, session: session, rejects: rejects, mode: publish.Delta, documents: in.spec.Published()}
-	comparable := live.Run != 0 && slices.Equal(live.Documents, job.documents)
+	comparable := live.Run != 0 && slices.EqualFunc(live.Documents, job.documents, sql.Document.SameAddress)
 	if !comparable && c.Mode == string(publish.Delta) {
 		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or there is nothing: use --mode auto", in.spec.Collection)}
+	}
+	for _, line := range breaks(live.Documents, in.spec) {
+		out.log().Warn("the shape breaks what clients of the published documents rely on", "where", line)
 	}
 	if !comparable || c.Mode == string(publish.Generation) {
 		job.mode = publish.Generation
@@ -182,7 +187,7 @@ func (j *job) write(ctx context.Context) (published publish.Published, err error
 		return j.loadAgain(ctx)
 	}
 	j.progress.phase("write the changes")
-	published, err = j.run.PublishDelta(ctx, spool, changes, j.survey.tables, j.record)
+	published, err = j.run.PublishDelta(ctx, spool, j.documents, changes, j.survey.tables, j.record)
 	return published, ofDatabase(err)
 }
 

@@ -21,13 +21,13 @@ const (
 	RoleAPI = "systemscale_api" // may only read
 )
 
+// VersionChannel is what the ETL notifies when a version goes live, with the collection's name. It is a hint to look at the pointer
+// row at once, and may be lost.
+const VersionChannel = "catalog_version"
+
 // AnchorEvery is how many documents lie between two page anchors; it is also the largest page
 // that the API serves. A page reads at most this many rows before its first.
 const AnchorEvery = 100
-
-// VersionChannel is where each transaction that publishes notifies: whoever listens hears the name of the collection once what was
-// published is live. It is a hint, so that nobody has to ask often; what is live is only said by catalog.version.
-const VersionChannel = "catalog_version"
 
 // MaxNameLength is the longest name of a collection or of a document, in bytes. Two of them and a
 // generation number of 19 digits stay within Postgres's 63 bytes for an identifier.
@@ -76,4 +76,12 @@ type Document struct {
 	Name string `json:"name"`           // as in the shape file and in the table's name
 	Path string `json:"path"`           // what follows /{collection}/{id}/ in the URL; empty for /{collection}/{id}
 	List bool   `json:"list,omitempty"` // served in pages at /{collection}, and Path means nothing
+
+	// Schema is the JSON Schema of the body, as text; of a list, of one element. Empty where an older run published the document.
+	Schema string `json:"schema,omitempty"`
+}
+
+// SameAddress reports whether d and other have the same name and are served at the same place.
+func (d Document) SameAddress(other Document) bool {
+	return d.Name == other.Name && d.Path == other.Path && d.List == other.List
 }

@@ -26,11 +26,13 @@ type Options struct {
 	Ready    func() error           // nil, or the reason why not
 	Snapshot func() *store.Snapshot // what is published
 	Metrics  prometheus.Gatherer
+	Page     http.Handler // for people
 	Logger   *slog.Logger
 }
 
 // New returns an HTTP server, to be given a listener, that answers
 //
+//	GET /          a page for people
 //	GET /live      200 as long as the process answers at all; it never asks the database
 //	GET /ready     200, or 503 and the reason why the server is not ready
 //	GET /metrics   what Prometheus scrapes
@@ -49,6 +51,7 @@ func New(options Options) *http.Server {
 		}
 		answer(w, http.StatusOK, map[string]any{"ready": true})
 	})
+	mux.Handle("GET /{$}", options.Page)
 	errorLog := slog.NewLogLogger(options.Logger.Handler(), slog.LevelError)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(options.Metrics, promhttp.HandlerOpts{
 		ErrorLog: errorLog,

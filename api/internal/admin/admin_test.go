@@ -24,6 +24,7 @@ func options() Options {
 		Ready:    func() error { return nil },
 		Snapshot: func() *store.Snapshot { return nil },
 		Metrics:  prometheus.NewRegistry(),
+		Page:     http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a page")) }),
 		Logger:   slog.New(slog.DiscardHandler),
 	}
 }
@@ -55,7 +56,6 @@ func TestAnswers(t *testing.T) {
 		{name: "ready", method: "GET", path: "/ready", status: 200, asks: 1, body: `{"ready":true}`},
 		{name: "not ready", method: "GET", path: "/ready", reason: errors.New(`no "version"`), status: 503, asks: 1, body: `{"ready":false,"reason":"no \"version\""}`},
 		{name: "head", method: "HEAD", path: "/ready", status: 200, asks: 1},
-		{name: "root", method: "GET", path: "/", status: 404},
 		{name: "longer", method: "GET", path: "/live/x", status: 404},
 		{name: "documents", method: "GET", path: "/products/1", status: 404},
 		{name: "post", method: "POST", path: "/ready", status: 405},
@@ -167,5 +167,15 @@ func TestLimits(t *testing.T) {
 	s := New(options())
 	if s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes >= http.DefaultMaxHeaderBytes {
 		t.Errorf("a client may hold on for ever: %+v", s)
+	}
+}
+
+func TestPageIsAtTheRootOnly(t *testing.T) {
+	handler := New(options()).Handler
+	if got := ask(handler, "GET", "/"); got.Code != http.StatusOK || got.Body.String() != "a page" {
+		t.Errorf("at the root: %d %q", got.Code, got.Body)
+	}
+	if got := ask(handler, "GET", "/other"); got.Code != http.StatusNotFound {
+		t.Errorf("elsewhere: %d %q", got.Code, got.Body)
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"systemscale/api/internal/store"
+	"systemscale/sql/testdb"
 )
 
 func TestChanges(t *testing.T) {
@@ -48,6 +50,66 @@ func TestChanges(t *testing.T) {
 			checkHeaders(t, r, append(common(run, pageCaching), "Content-Type", "application/json; charset=utf-8", "ETag", pageTag(t, s, run))...)
 		})
 	}
+}
+
+func TestChangesOfTheRealStore(t *testing.T) {
+	s, database := realSite(t, store.Options{})
+	first := s.publish("things", things(1, 3)...)
+	conn := testdb.Connect(t, database.ETL)
+	// What the ETL writes when a run has ended, and what a run writes that changes two documents where they are.
+	for _, statement := range []string{
+		"update catalog.run set state = 'published', generation = id, finished_at = now()",
+		"insert into catalog.run (collection, mode, holder, state, generation, finished_at) values ('things', 'delta', 'test', 'published', $1, now())",
+		"insert into catalog.change (collection, generation, run_id, document, id, kind) select 'things', $1, max(id), 'item', 2, 'changed' from catalog.run",
+		"insert into catalog.change (collection, generation, run_id, document, id, kind) select 'things', $1, max(id), 'detail', 3, 'removed' from catalog.run",
+		"update catalog.version set run_id = (select max(id) from catalog.run), published_at = now()",
+	} {
+		arguments := []any{first}
+		if !strings.Contains(statement, "$1") {
+			arguments = nil
+		}
+		if _, err := conn.Exec(t.Context(), statement, arguments...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	type feed struct {
+		Version int64
+		Changes []struct{ Path, Kind string }
+		Next    string
+	}
+	ask := func(target string) (response, feed) {
+		t.Helper()
+		r := s.ask("GET", target)
+		var said feed
+		if err := json.Unmarshal([]byte(r.body), &said); err != nil || r.status != http.StatusOK {
+			t.Fatalf("%s: %d %s: %v", target, r.status, r.body, err)
+		}
+		checkTiming(t, r)
+		checkHeaders(t, r, append(common(said.Version, pageCaching), "Content-Type", "application/json; charset=utf-8")...)
+		return r, said
+	}
+	target, paths := fmt.Sprintf("/things/changes?since=%d&count=1", first), []string(nil)
+	for range 2 {
+		r, said := ask(target)
+		if len(said.Changes) != 1 || said.Version <= first {
+			t.Fatalf("%s: %s", target, r.body)
+		}
+		paths = append(paths, said.Changes[0].Kind+" "+said.Changes[0].Path)
+		if held := s.ask("GET", target, "If-None-Match", r.header.Get("ETag")); held.status != http.StatusNotModified {
+			t.Errorf("%s: %d for one who has it", target, held.status)
+		}
+		target = said.Next
+	}
+	if want := []string{"removed /things/3/detail", "changed /things/2"}; !slices.Equal(paths, want) || target != "" {
+		t.Errorf("changed: %q and then %q, want %q", paths, target, want)
+	}
+	for _, since := range []int64{first - 1, first + 100, math.MaxInt64} {
+		r := s.ask("GET", fmt.Sprintf("/things/changes?since=%d", since))
+		checkFixed(t, r, http.StatusGone)
+		checkHeaders(t, r, "X-Data-Version", fmt.Sprint(first+1))
+	}
+	s.publish("bare", onlyItems(1, 3))
+	checkFixed(t, s.ask("GET", "/bare/changes?since=0"), http.StatusGone)
 }
 
 func TestChangesAreRevalidatedWithoutALookup(t *testing.T) {

@@ -108,6 +108,13 @@ func impatient(t *testing.T) (*site, *fake) {
 	return s, f
 }
 
+func TestLimits(t *testing.T) {
+	s := New(newFake(t), Options{}).app.Server()
+	if s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 || s.ReadBufferSize > 16<<10 || s.MaxRequestBodySize > 16<<10 || s.Concurrency <= maxConnections {
+		t.Errorf("a client may hold on for ever, or to much: %+v", s)
+	}
+}
+
 // checkNothingStays waits until no connection is open and nobody serves one.
 func (s *site) checkNothingStays() {
 	s.t.Helper()

@@ -109,7 +109,7 @@ func (f *fake) List(document *store.Document, skip, limit int64, dst []byte) (st
 // Changes answers with what it was asked.
 func (f *fake) Changes(collection *store.Collection, since int64, after store.Cursor, limit int64, dst []byte) (store.Result, error) {
 	if _, err := f.rows(nil); err != nil {
-		return store.Result{Body: dst}, err
+		return store.Result{Run: collection.Run, PublishedAt: collection.PublishedAt, Body: dst}, err
 	}
 	return store.Result{Run: collection.Run, PublishedAt: collection.PublishedAt,
 		Body: fmt.Appendf(dst, `{"collection": %q, "since": %d, "after": "%d.%s.%d", "count": %d}`, collection.Collection, since, after.Run, after.Document, after.ID, limit)}, nil

@@ -203,3 +203,16 @@ func TestAllocationsWithTheStore(t *testing.T) {
 		"document": 10, "another's document": 10, "held document": 10, "absent document": 10, "page": 10, "held page": 0,
 	})
 }
+
+// BenchmarkDocument is what the server itself adds to a lookup: routing, headers, timing, metrics.
+func BenchmarkDocument(b *testing.B) {
+	f := newFake(b)
+	s := newSite(b, f, Options{Logger: quiet(), Registerer: prometheus.NewRegistry()})
+	tables := things(1, 3)
+	f.publish("things", tables...)
+	serve := s.repeat("/things/2/detail", http.StatusOK, len(tables[1].Rows[1].Body), "X-Request-ID", "5f2c9a51-0abc")
+	b.ReportAllocs()
+	for b.Loop() {
+		serve()
+	}
+}

@@ -138,14 +138,9 @@ func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection)
 	if err != nil || count > maxChanges {
 		return errBadChangeCount
 	}
-	err = s.ofVersion(ctx, collection, func(dst []byte) (store.Result, error) {
+	return s.ofVersion(ctx, collection, func(dst []byte) (store.Result, error) {
 		return s.store.Changes(collection, since, after, count, dst)
 	})
-	if errors.Is(err, store.ErrHistoryTooShort) {
-		// Whoever reads everything anew sees this version or a later one, and so misses nothing that came after it.
-		setDataVersion(&ctx.Response.Header, collection.Run)
-	}
-	return err
 }
 
 // ofVersion answers with what depends on nothing but the data version. While that stands, so does the answer, and saying so
@@ -162,6 +157,10 @@ func (s *Server) ofVersion(ctx *fasthttp.RequestCtx, collection *store.Collectio
 	result, err := read(response.SwapBody(nil)[:0])
 	setServerTiming(&response.Header, time.Since(start))
 	response.SwapBody(result.Body)
+	if errors.Is(err, store.ErrHistoryTooShort) {
+		// From here the client may go on, once it has read everything anew.
+		setDataVersion(&response.Header, result.Run)
+	}
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func TestLooksTwice(t *testing.T) {
 	node.Publish(run)
 	var looks [2]atomic.Int64
 	timing := patient
-	timing.follow = time.Second
+	timing.follow = 2 * time.Second
 	began := time.Now()
 	node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
 		switch c := (edgetest.Copy{Path: strings.TrimPrefix(r.URL.Path, "/cached"), Encoding: r.Header.Get("Accept-Encoding")}); {
@@ -224,7 +224,9 @@ func TestNodeMisbehaves(t *testing.T) {
 				return true
 			})
 			timing := hurried
-			timing.answer = 200 * time.Millisecond
+			if strings.HasPrefix(name, "is slow") {
+				timing.answer = 2 * time.Second // which its other answers must not take
+			}
 			_, err := tell(t, timing, node, "/things/1")
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error is %v, want %q", err, c.says)
@@ -314,15 +316,15 @@ func TestRefreshEnds(t *testing.T) {
 
 func TestNodeIsAnAddress(t *testing.T) {
 	for text, want := range map[string]string{
-		"http://127.0.0.1:8180":    "http://127.0.0.1:8180",
-		" http://cache-a:8180/":    "http://cache-a:8180",
+		"http://127.0.0.1:8281":    "http://127.0.0.1:8281",
+		" http://cache-a:8281/":    "http://cache-a:8281",
 		"HTTPS://Cache.Example":    "https://cache.example",
-		"http://[::1]:8180":        "http://[::1]:8180",
-		"127.0.0.1:8180":           "",
+		"http://[::1]:8281":        "http://[::1]:8281",
+		"127.0.0.1:8281":           "",
 		"cache-a":                  "",
 		"":                         "",
 		"http://":                  "",
-		"http://:8180":             "",
+		"http://:8281":             "",
 		"unix:///run/cache":        "",
 		"http://cache/status":      "",
 		"http://cache?x":           "",

@@ -11,7 +11,7 @@ type Node struct {
 	scheme, host string
 }
 
-// UnmarshalText reads an address such as http://127.0.0.1:8180. One address is always written the same way afterwards.
+// UnmarshalText reads an address such as http://127.0.0.1:8281. One address is always written the same way afterwards.
 func (n *Node) UnmarshalText(text []byte) error {
 	// The message of the parser would repeat the address, and with it a password.
 	wrong := errors.New("a cache node is written as the address of its refresh door, http://host:port and nothing behind it")

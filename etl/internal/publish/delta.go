@@ -11,11 +11,11 @@ import (
 )
 
 // PublishDelta writes what is spooled into the live tables, in one transaction with the log of what stood there before and the
-// pointer row. changes is what the comparison found, which must be what is written. tables describes the documents
-// as they then are. Errors are as those of Load.Publish.
-func (r *Run) PublishDelta(ctx context.Context, spool *Spool, changes Changes, tables []Table, record Record) (Published, error) {
+// pointer row. documents are what is live, in that order, described anew. changes is what the comparison found, which must be what is
+// written. tables describes the documents as they then are. Errors are as those of Load.Publish.
+func (r *Run) PublishDelta(ctx context.Context, spool *Spool, documents []sql.Document, changes Changes, tables []Table, record Record) (Published, error) {
 	version := r.session.live
-	version.Run = r.id
+	version.Run, version.Documents = r.id, documents
 	published := Published{Run: r.id, Mode: Delta, Documents: tables}
 	return published, r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, sql.Query("etl_create_staging")); err != nil {

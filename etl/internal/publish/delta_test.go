@@ -46,7 +46,7 @@ func render(t *testing.T, database testdb.Database, session *Session, ids []int6
 	}
 	changes := comparison.Changes()
 	comparison.Close()
-	published, err := run.PublishDelta(t.Context(), spool, changes, tables, Record{Plan: changes})
+	published, err := run.PublishDelta(t.Context(), spool, documents, changes, tables, Record{Plan: changes})
 	if err != nil {
 		return published, changes, errors.Join(err, run.Abort(err, Record{}))
 	}
@@ -175,7 +175,7 @@ func TestDeltaFails(t *testing.T) {
 			if _, err := conn.Exec(t.Context(), c.spoil); err != nil {
 				t.Fatal(err)
 			}
-			_, err = run.PublishDelta(t.Context(), spool, changes, nil, Record{})
+			_, err = run.PublishDelta(t.Context(), spool, documents, changes, nil, Record{})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("PublishDelta = %v, want %q in it", err, c.want)
 			}

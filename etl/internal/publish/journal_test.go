@@ -12,7 +12,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-const door = "http://127.0.0.1:8180"
+const door = "http://127.0.0.1:8281"
 
 func openJournal(t *testing.T, database testdb.Database, limit int64) *Journal {
 	t.Helper()
@@ -127,8 +127,18 @@ func TestJournal(t *testing.T) {
 	if _, err := rollBack(t, session, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := openJournal(t, database, 6).Paths(t.Context(), func(string) error { return stop }); err != stop {
-		t.Errorf("Paths = %v, want what yield returned", err)
+	yielded := 0
+	if err := openJournal(t, database, 6).Paths(t.Context(), func(string) error { yielded++; return stop }); err != stop || yielded != 1 {
+		t.Errorf("Paths = %v after %d paths, want what yield returned first", err, yielded)
+	}
+
+	// There and back again: the tables are those of the bookmark, and the caches may hold what was live in between.
+	load(t, session, documents, ids, constant(9))
+	if _, err := rollBack(t, session, 6); err != nil {
+		t.Fatal(err)
+	}
+	if journal := openJournal(t, database, 6); journal.Told() != 5 || journal.Live() != 8 || journal.Logged() {
+		t.Errorf("the journal leads from %d to %d, and all of it is logged: %v", journal.Told(), journal.Live(), journal.Logged())
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/goccy/go-json"
+
 	"systemscale/sql"
 )
 
@@ -129,7 +131,11 @@ func (Each) node()   {}
 func (s *Shape) Published() []sql.Document {
 	documents := make([]sql.Document, len(s.Documents))
 	for i, d := range s.Documents {
-		documents[i] = sql.Document{Name: d.Name, Path: d.Path, List: d.List}
+		schema, err := json.Marshal(s.Schema(&d))
+		if err != nil {
+			panic("BUG: a schema cannot be written as JSON: " + err.Error())
+		}
+		documents[i] = sql.Document{Name: d.Name, Path: d.Path, List: d.List, Schema: string(schema)}
 	}
 	return documents
 }

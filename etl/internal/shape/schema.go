@@ -1,0 +1,182 @@
+package shape
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/goccy/go-json"
+)
+
+// Schema is the part of JSON Schema (2020-12) that documents of a shape need: what a client may rely on.
+type Schema struct {
+	Type       []string           `json:"type"`                 // of string, integer, boolean, null, object and array
+	Pattern    string             `json:"pattern,omitempty"`    // of a string
+	Items      *Schema            `json:"items,omitempty"`      // of an array; nil where it is always empty
+	Properties map[string]*Schema `json:"properties,omitempty"` // of an object with fixed fields
+	Required   []string           `json:"required,omitempty"`   // fields that are always there, sorted
+	Keyed      *Schema            `json:"additionalProperties,omitempty"`
+}
+
+// moneyPattern is how an amount is written.
+const moneyPattern = `^-?[0-9]+\.[0-9]{2}$`
+
+// Schema returns what the bodies of d look like. Of a document that is served in pages it is that of one element.
+func (s *Shape) Schema(d *Document) *Schema { return s.schema(d.Body, 0) }
+
+func (s *Shape) schema(n Node, in int) *Schema {
+	switch n := n.(type) {
+	case Value:
+		return s.Sources[in].Columns[n.Column].schema(n.Text)
+	case Object:
+		object := &Schema{Type: []string{"object"}, Properties: make(map[string]*Schema, len(n.Fields))}
+		for _, field := range n.Fields {
+			object.Properties[field.Name] = s.schema(field.Body, in)
+		}
+		object.Required = slices.Sorted(maps.Keys(object.Properties))
+		return object
+	case Each:
+		each := &Schema{Type: []string{"array"}, Items: s.schema(n.As, n.Source)}
+		if n.Keyed >= 0 {
+			each = &Schema{Type: []string{"object"}, Keyed: s.schema(n.As, n.Source)}
+		}
+		var empty any
+		if err := json.Unmarshal([]byte(n.Empty), &empty); err != nil {
+			panic("BUG: what stands for no rows is no JSON: " + err.Error())
+		}
+		each.admit(empty)
+		return each
+	}
+	panic(fmt.Sprintf("BUG: a body of type %T", n))
+}
+
+func (c *Column) schema(text bool) *Schema {
+	var one Schema
+	switch {
+	case c.Type == Int && !text:
+		one.Type = []string{"integer"}
+	case c.Type == Flag:
+		one.Type = []string{"boolean"}
+	case c.Type == Money:
+		one.Type, one.Pattern = []string{"string"}, moneyPattern
+	default:
+		one.Type = []string{"string"}
+	}
+	if c.Nullable {
+		one.Type = append(one.Type, "null")
+	}
+	return &one
+}
+
+// admit widens s so that value is valid.
+func (s *Schema) admit(value any) {
+	kind, fields, elements := "", map[string]any{}, []any{}
+	switch value := value.(type) {
+	case nil:
+		kind = "null"
+	case bool:
+		kind = "boolean"
+	case string:
+		kind = "string"
+	case float64:
+		kind = "number"
+		if value == float64(int64(value)) {
+			kind = "integer"
+		}
+	case []any:
+		kind, elements = "array", value
+	case map[string]any:
+		kind, fields = "object", value
+	}
+	if !slices.Contains(s.Type, kind) {
+		s.Type = append(s.Type, kind)
+	}
+	for _, element := range elements {
+		if s.Items == nil {
+			s.Items = &Schema{}
+		}
+		s.Items.admit(element)
+	}
+	if kind != "object" {
+		return
+	}
+	s.Required = slices.DeleteFunc(s.Required, func(name string) bool { _, there := fields[name]; return !there })
+	for name, field := range fields {
+		switch known := s.Properties[name]; {
+		case known != nil:
+			known.admit(field)
+		case s.Keyed != nil:
+			s.Keyed.admit(field)
+		default:
+			if s.Properties == nil {
+				s.Properties = map[string]*Schema{}
+			}
+			s.Properties[name] = &Schema{}
+			s.Properties[name].admit(field)
+		}
+	}
+}
+
+// Breaks returns what a client of documents that look like s would trip over if they looked like next: a line for each field
+// that is gone or no longer always there, and for each value that may be of a type that it was not. What is new breaks nothing.
+func (s *Schema) Breaks(next *Schema) []string { return s.breaks(next, "") }
+
+func (s *Schema) breaks(next *Schema, at string) []string {
+	var found []string
+	say := func(format string, args ...any) {
+		where := at
+		if where == "" {
+			where = "the body"
+		}
+		found = append(found, where+" "+fmt.Sprintf(format, args...))
+	}
+	for _, kind := range next.Type {
+		switch {
+		case slices.Contains(s.Type, kind):
+		case kind == "null":
+			say("may now be null")
+		default:
+			say("was %s and is now %s", oneOf(s.Type), oneOf(next.Type))
+		}
+	}
+	if s.Pattern != next.Pattern && s.Pattern != "" && slices.Contains(next.Type, "string") {
+		say("is no longer written as %s", s.Pattern)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		path := name
+		if at != "" {
+			path = at + "." + name
+		}
+		switch field := next.Properties[name]; {
+		case !slices.Contains(next.Type, "object"): // said already
+		case field == nil:
+			found = append(found, path+" is gone")
+		default:
+			if slices.Contains(s.Required, name) && !slices.Contains(next.Required, name) {
+				found = append(found, path+" is not always there any more")
+			}
+			found = append(found, s.Properties[name].breaks(field, path)...)
+		}
+	}
+	if s.Items != nil && next.Items != nil {
+		found = append(found, s.Items.breaks(next.Items, at+"[]")...)
+	}
+	switch {
+	case s.Keyed != nil && next.Keyed != nil:
+		found = append(found, s.Keyed.breaks(next.Keyed, at+"{}")...)
+	case s.Keyed != nil && slices.Contains(next.Type, "object"):
+		say("has fixed fields now, and was keyed")
+	}
+	return slices.Compact(found)
+}
+
+func oneOf(types []string) string {
+	text := ""
+	for i, kind := range types {
+		if i > 0 {
+			text += " or "
+		}
+		text += kind
+	}
+	return text
+}

@@ -1,0 +1,89 @@
+package shape
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-json"
+)
+
+const schemaShape = `
+collection: things
+sources:
+  thing: {file: thing.csv, key: id, columns: {id: int, name: text, note: text?, price: money, hot: flag}}
+  part: {file: part.csv, key: id, parent: thing, on: thing_id, columns: {id: int, thing_id: int, size: text, weight: int?}}
+documents:
+  page: {list: true, body: {id: id, name: name}}
+  thing:
+    path: ""
+    body:
+      id: {text: id}
+      note: note
+      price: price
+      hot: hot
+      parts: {each: part, as: {size: size, weight: weight}, empty: [{size: null}]}
+      keyed: {each: part, keyed: id, as: {size: size}, empty: {"null": {size: null}}}
+      sizes: {each: part, as: size}
+`
+
+func schemaOf(t *testing.T, text, document string) *Schema {
+	t.Helper()
+	s, err := Parse("things.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.Documents {
+		if s.Documents[i].Name == document {
+			return s.Schema(&s.Documents[i])
+		}
+	}
+	t.Fatalf("no document %s", document)
+	return nil
+}
+
+func TestSchema(t *testing.T) {
+	got, err := json.Marshal(schemaOf(t, schemaShape, "thing"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"type":["object"],"properties":{` +
+		`"hot":{"type":["boolean"]},` +
+		`"id":{"type":["string"]},` +
+		`"keyed":{"type":["object"],"additionalProperties":{"type":["object"],"properties":{"size":{"type":["string","null"]}},"required":["size"]}},` +
+		`"note":{"type":["string","null"]},` +
+		`"parts":{"type":["array"],"items":{"type":["object"],"properties":{"size":{"type":["string","null"]},"weight":{"type":["integer","null"]}},"required":["size"]}},` +
+		`"price":{"type":["string"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"},` +
+		`"sizes":{"type":["array"],"items":{"type":["string"]}}` +
+		`},"required":["hot","id","keyed","note","parts","price","sizes"]}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestBreaks(t *testing.T) {
+	before := schemaOf(t, schemaShape, "thing")
+	for _, c := range []struct{ name, old, new, want string }{
+		{"nothing", "", "", ""},
+		{"a new field", "      hot: hot\n", "      hot: hot\n      name: name\n", ""},
+		{"a field gone", "      hot: hot\n", "", "hot is gone"},
+		{"a type changed", "id: {text: id}", "id: id", "id was string and is now integer"},
+		{"a column may be null", "price: money", "price: money?", "price may now be null"},
+		{"a column may no longer be null", "note: text?", "note: text", ""},
+		{"money no more", "price: price", "price: note", "price may now be null; price is no longer written as ^-?[0-9]+\\.[0-9]{2}$"},
+		{"deep in an array", "as: {size: size, weight: weight}", "as: {weight: weight}", "parts[].size is not always there any more"},
+		{"deep in an array, no stand-in", "as: {size: size, weight: weight}, empty: [{size: null}]", "as: {weight: weight}", "parts[].size is gone"},
+		{"deep in a keyed object", "keyed: id, as: {size: size}", "keyed: id, as: {size: weight}", "keyed{}.size was string or null and is now integer or null"},
+		{"an array keyed", "sizes: {each: part, as: size}", "sizes: {each: part, keyed: id, as: size}", "sizes was array and is now object"},
+		{"keyed no more", `keyed: {each: part, keyed: id, as: {size: size}, empty: {"null": {size: null}}}`, "keyed: {size: name}", "keyed has fixed fields now, and was keyed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if !strings.Contains(schemaShape, c.old) {
+				t.Fatalf("%q is not in the shape", c.old)
+			}
+			after := schemaOf(t, strings.Replace(schemaShape, c.old, c.new, 1), "thing")
+			if got := strings.Join(before.Breaks(after), "; "); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
