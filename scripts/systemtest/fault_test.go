@@ -14,21 +14,29 @@ import (
 	"time"
 )
 
-// TestFaults breaks parts of a running stack while clients ask.
+// TestFaults breaks parts of a running stack while clients ask, and publishes in another one all the while.
 func TestFaults(t *testing.T) {
-	t.Parallel()
-	s, c := publishedStack(t, 6000)
-	i := s.takeInstances(t)
-	t.Run("both instances replaced several times", func(t *testing.T) { testRolling(t, i, c) })
-	t.Run("an instance killed and started again", func(t *testing.T) { testKilledInstance(t, i, c) })
-	t.Run("more than is taken", func(t *testing.T) { testOversized(t, s) })
-	t.Run("clients that are slow", func(t *testing.T) { testSlowClients(t, s, c) })
-	t.Run("clients that go away", func(t *testing.T) { testGoneClients(t, s, c) })
-	t.Run("hostile requests", func(t *testing.T) { testHostile(t, i, c) })
-	t.Run("a storm of misses", func(t *testing.T) { testMissStorm(t, s, c) })
-	p := &postgres{stack: s, t: t}
-	t.Run("Postgres killed and started again at once", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGKILL, 0) })
-	t.Run("Postgres stopped for some seconds", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGINT, 4*time.Second) })
+	// Both are up before anything is broken: a port that is free for a moment, because its instance was killed, would be taken.
+	failing, c := publishedStack(t, 6000)
+	publishing, d := publishedStack(t, publishedProducts)
+	t.Run("publishing under load", func(t *testing.T) {
+		t.Parallel()
+		testPublishing(t, publishing, d)
+	})
+	t.Run("parts that fail", func(t *testing.T) {
+		t.Parallel()
+		i := failing.takeInstances(t)
+		t.Run("both instances replaced several times", func(t *testing.T) { testRolling(t, i, c) })
+		t.Run("an instance killed and started again", func(t *testing.T) { testKilledInstance(t, i, c) })
+		t.Run("more than is taken", func(t *testing.T) { testOversized(t, failing) })
+		t.Run("clients that go away", func(t *testing.T) { testGoneClients(t, failing, c) })
+		t.Run("clients that are slow", func(t *testing.T) { testSlowClients(t, failing, c) })
+		t.Run("hostile requests", func(t *testing.T) { testHostile(t, i, c) })
+		t.Run("a storm of misses", func(t *testing.T) { testMissStorm(t, failing, c) })
+		p := &postgres{stack: failing, t: t}
+		t.Run("Postgres killed and started again at once", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGKILL, 0) })
+		t.Run("Postgres stopped for some seconds", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGINT, 4*time.Second) })
+	})
 }
 
 // publishedStack returns a running stack and the catalog that is published in it.

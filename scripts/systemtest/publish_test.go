@@ -16,9 +16,10 @@ import (
 // publishingTime is how long the ETL publishes under load. SYSTEMTEST_PUBLISHING makes it shorter, for who waits.
 const publishingTime = time.Minute
 
-// TestPublishing publishes again and again, in every way that there is, while clients ask NGINX and each instance.
-func TestPublishing(t *testing.T) {
-	t.Parallel()
+const publishedProducts = 200
+
+// testPublishing publishes again and again, in every way that there is, while clients ask NGINX and each instance.
+func testPublishing(t *testing.T, s *stack, c *catalog) {
 	duration := publishingTime
 	if text := os.Getenv("SYSTEMTEST_PUBLISHING"); text != "" {
 		var err error
@@ -26,15 +27,13 @@ func TestPublishing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const products = 200
-	s, c := publishedStack(t, products)
 	p := &publisher{stack: s, t: t, history: &c.history, published: []*edition{c.editions[c.newest]}}
 	for number := 1; number <= 6; number++ {
-		p.editions = append(p.editions, s.newEdition(t, number, products))
+		p.editions = append(p.editions, s.newEdition(t, number, c.products))
 	}
 	t.Run("a changed price is visible at once", func(t *testing.T) { testFreshness(t, p) })
 	l := newLoad(t)
-	asked := append(paths(1, products), "/products?page=1&count=5", "/products?page=2&count=50", "/products?page=3&count=100")
+	asked := append(paths(1, c.products), "/products?page=1&count=5", "/products?page=2&count=50", "/products?page=3&count=100")
 	for client := range 2 {
 		for _, door := range s.doors(t) {
 			o := newOrder(&c.history)
