@@ -2,6 +2,7 @@ package store
 
 import (
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -16,6 +17,9 @@ type queue struct {
 	timeout time.Duration
 	logger  *slog.Logger
 	metrics *metrics
+	// yields says that a pipeline that is woken lets others run first. On one processor it is the next to run, before the requests that
+	// arrived together with the first one and are about to be pushed; on several it would only be late.
+	yields bool
 
 	mutex   sync.Mutex
 	arrival sync.Cond // there is something to fetch, or never will be again
@@ -43,7 +47,7 @@ type flight struct {
 }
 
 func newQueue(size int, timeout time.Duration, logger *slog.Logger, metrics *metrics) *queue {
-	q := &queue{size: size, timeout: timeout, logger: logger, metrics: metrics, flights: make(map[flight]*lookup)}
+	q := &queue{size: size, timeout: timeout, logger: logger, metrics: metrics, flights: make(map[flight]*lookup), yields: runtime.GOMAXPROCS(0) == 1}
 	q.arrival.L = &q.mutex
 	return q
 }
@@ -128,6 +132,11 @@ func (q *queue) fetch(dst []*lookup, limit int) ([]*lookup, bool) {
 		for len(q.waiting) == 0 && !q.closed {
 			q.arrival.Wait()
 			q.called = max(q.called-1, 0)
+			if q.yields {
+				q.mutex.Unlock()
+				runtime.Gosched()
+				q.mutex.Lock()
+			}
 		}
 		q.resting--
 		if len(q.waiting) == 0 {
