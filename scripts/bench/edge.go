@@ -120,12 +120,12 @@ func (e *edge) startUncached(ctx context.Context) error {
 	return err
 }
 
-var useOfCache = regexp.MustCompile(`(?m)^(\s*)proxy_cache\s+documents\s*;`)
+var useOfCache = regexp.MustCompile(`(?m)^(\s*)proxy_cache\s+\$cache\s*;`)
 
 // withoutCache returns the template of a gateway that neither looks into its cache nor stores anything.
 func withoutCache(template string) (string, error) {
 	if !useOfCache.MatchString(template) {
-		return "", errors.New(`nginx.conf.template has no line "proxy_cache documents;" that could be replaced to measure without the cache`)
+		return "", errors.New(`nginx.conf.template has no line "proxy_cache $cache;" that could be replaced to measure without the cache`)
 	}
 	return useOfCache.ReplaceAllString(template, "${1}proxy_cache off;"), nil
 }

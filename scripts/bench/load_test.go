@@ -90,7 +90,7 @@ func TestWithoutCacheTheGatewayNeitherLooksNorStores(t *testing.T) {
 		t.Fatal(err)
 	}
 	without, err := withoutCache(string(text))
-	if err != nil || strings.Contains(without, "proxy_cache documents") || !strings.Contains(without, "\n    proxy_cache off;") {
+	if err != nil || strings.Contains(without, "proxy_cache $cache;") || !strings.Contains(without, "\n    proxy_cache off;") {
 		t.Errorf("%v, or the cache is used still", err)
 	}
 	if _, err := withoutCache(without); err == nil {

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"systemscale/scripts/internal/process"
 )
 
 // stack is a running stack in a directory of its own.
@@ -45,6 +47,12 @@ func start(t *testing.T, csv string) (s *stack, report string) {
 	}
 	s = &stack{t: t, root: root, state: filepath.Join(directory, "run"), program: filepath.Join(directory, "stack"), port: freePort(t)}
 	t.Cleanup(func() {
+		if t.Failed() {
+			logs, _ := filepath.Glob(filepath.Join(s.state, "log", "*.log"))
+			for _, log := range logs {
+				t.Log(process.LogTail(log))
+			}
+		}
 		out, err := s.command("down", "--purge").CombinedOutput()
 		if err != nil {
 			t.Errorf("down --purge: %v\n%s", err, out)

@@ -48,7 +48,6 @@ func TestSystem(t *testing.T) {
 	t.Run("another catalog, with a row that is repaired, and back", func(t *testing.T) { testAnotherCatalog(t, s) })
 	t.Run("another shape at its own paths", func(t *testing.T) { testAnotherShape(t, s) })
 	t.Run("kill -9 during a load", func(t *testing.T) { testKilledLoads(t, s) })
-	t.Run("instances leave one after the other under load", func(t *testing.T) { testInstancesLeave(t, s) })
 	t.Run("NGINX answers from its cache when nobody else is left", func(t *testing.T) { testStale(t, s) })
 }
 
@@ -296,49 +295,6 @@ func liveVersion(t *testing.T, s *stack) string {
 	return strings.TrimSpace(string(out))
 }
 
-// testInstancesLeave ends each API instance with SIGTERM and lets up start it again, while clients ask through the gateway
-// for documents that are not in its cache. No client may notice.
-func testInstancesLeave(t *testing.T, s *stack) {
-	ctx, stop := context.WithCancel(t.Context())
-	var clients sync.WaitGroup
-	var asked atomic.Int64
-	for i := range 8 {
-		clients.Go(func() {
-			for n := i; ctx.Err() == nil; n += 8 {
-				id := 1_000 + n%5_000 // no earlier test has asked for these
-				url := fmt.Sprintf("%s/products/%d", s.env["GATEWAY_URL"], id)
-				got, err := request(ctx, http.MethodGet, url)
-				if ctx.Err() != nil {
-					return
-				}
-				asked.Add(1)
-				if err != nil || got.status != http.StatusOK || !strings.Contains(got.body, fmt.Sprintf(`"id": %d,`, id)) {
-					t.Errorf("GET %s: %v, %d %.200s", url, err, got.status, got.body)
-					return
-				}
-			}
-		})
-	}
-	for i := range 2 {
-		before := pids(t, s)
-		instance := before.Instances[i].Process.PID
-		if err := syscall.Kill(instance, syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "the instance ends", func() bool { return !alive(instance) })
-		s.up()
-		if after := pids(t, s); after.Instances[i].Process.PID == instance {
-			t.Errorf("instance %d was not started again", i+1)
-		}
-	}
-	stop()
-	clients.Wait()
-	if asked.Load() < 100 {
-		t.Errorf("only %d requests were made meanwhile", asked.Load())
-	}
-	t.Logf("%d requests while both instances were replaced", asked.Load())
-}
-
 // testStale kills both instances: what is cached goes on being served, and what is not gets a problem, not a page of NGINX's.
 func testStale(t *testing.T, s *stack) {
 	version := liveVersion(t, s)
@@ -365,51 +321,4 @@ func testStale(t *testing.T, s *stack) {
 	}
 	s.up()
 	eventually(t, "answers again", func() bool { return s.get("/products/5432/related").status == http.StatusOK })
-}
-
-// running is the part of .run/state.json that says what runs.
-type running struct {
-	Postgres struct {
-		Process struct {
-			PID int `json:"pid"`
-		} `json:"process"`
-	} `json:"postgres"`
-	Instances []struct {
-		Process struct {
-			PID int `json:"pid"`
-		} `json:"process"`
-	} `json:"instances"`
-	Gateway struct {
-		Process struct {
-			PID int `json:"pid"`
-		} `json:"process"`
-	} `json:"gateway"`
-}
-
-func pids(t *testing.T, s *stack) running {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.state, "state.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r running
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
-	}
-	if len(r.Instances) != 2 || r.Gateway.Process.PID == 0 {
-		t.Fatalf("state.json names no two instances and a gateway: %s", text)
-	}
-	return r
-}
-
-func processes(t *testing.T, s *stack) string { return fmt.Sprintf("%+v", pids(t, s)) }
-
-func alive(pid int) bool {
-	// A process that has ended and that nobody has waited for is no longer at work.
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return syscall.Kill(pid, 0) == nil
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(rest, "Z")
 }

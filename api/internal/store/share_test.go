@@ -166,3 +166,65 @@ func TestAnErrorIsSharedToo(t *testing.T) {
 		}
 	}
 }
+
+// TestAFewLookupsAreLeftToWhoeverIsBusy has two pipelines: one that is busy, and one that rests until there is a crowd.
+func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
+	q := newQueue(2*crowd, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
+	document := &Document{Name: "item"}
+	push := func(count int) {
+		for range count {
+			l := newLookup()
+			l.document = document
+			if err := q.push(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	q.connected()
+	q.connected()
+	fetched := make(chan int)
+	for range 2 {
+		go func() {
+			for {
+				lookups, open := q.fetch(nil, 2*crowd)
+				if !open {
+					return
+				}
+				fetched <- len(lookups) // busy until somebody takes it
+			}
+		}()
+	}
+	resting := func() int {
+		q.mutex.Lock()
+		defer q.mutex.Unlock()
+		return q.resting - q.called
+	}
+	catalogtest.Eventually(t, "both rest", func() bool { return resting() == 2 })
+	push(1)
+	catalogtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
+	push(crowd - 1)
+	if resting() != 1 || len(q.fetchable()) != crowd-1 {
+		t.Errorf("%d rest and %d lookups wait, want 1 and %d", resting(), len(q.fetchable()), crowd-1)
+	}
+	push(1)
+	catalogtest.Eventually(t, "both are busy", func() bool { return resting() == 0 && len(q.fetchable()) == 0 })
+	push(1)
+	if first, second := <-fetched, <-fetched; first+second != 1+crowd {
+		t.Errorf("%d and %d lookups were fetched, want 1 and %d", first, second, crowd)
+	}
+	if third := <-fetched; third != 1 {
+		t.Errorf("%d lookups were fetched at last, want 1", third)
+	}
+
+	// Whoever is busy may be held up: what waits for long is anybody's.
+	catalogtest.Eventually(t, "both rest", func() bool { return resting() == 2 })
+	push(1)
+	catalogtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
+	push(1)
+	q.expire(time.Now())
+	catalogtest.Eventually(t, "the other helps", func() bool { return len(q.fetchable()) == 0 })
+	if first, second := <-fetched, <-fetched; first != 1 || second != 1 {
+		t.Errorf("%d and %d lookups were fetched, want 1 and 1", first, second)
+	}
+	q.close()
+}

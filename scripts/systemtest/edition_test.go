@@ -1,0 +1,236 @@
+package systemtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Of the products of an edition, by id: hot ones change in every edition, steady ones never; the others change now and then, and one in
+// fifty is missing from every other edition. The styles of the large one are 200 KB.
+const (
+	hotProducts  = 10
+	largeProduct = 7
+)
+
+func steady(id int) bool { return id > hotProducts && id%10 == 5 }
+
+// edition is one state of a catalog, with everything that there is to answer, byte for byte.
+type edition struct {
+	csv       string
+	documents map[string]document // by path, such as /products/7/styles
+	pages     map[string]string   // by path, such as /products?page=2&count=50
+	summaries []string            // of which pages are made
+}
+
+type document struct{ etag, body string }
+
+// paths are the addresses of products with ids from first to last.
+func paths(first, last int) (all []string) {
+	for id := first; id <= last; id++ {
+		for _, document := range []string{"", "/styles", "/related"} {
+			all = append(all, "/products/"+strconv.Itoa(id)+document)
+		}
+	}
+	return all
+}
+
+// newEdition writes the CSVs of an edition and works out what is to be answered, with the ETL's renderer and with Postgres, which
+// decides on the order of keys.
+func (s *stack) newEdition(t *testing.T, number, products int) *edition {
+	t.Helper()
+	e := &edition{csv: t.TempDir(), documents: map[string]document{}, pages: map[string]string{}}
+	writeEdition(t, e.csv, number, products)
+	rendered := t.TempDir()
+	s.etl("render", "--csv", e.csv, "--out", rendered)
+	conn, err := pgx.Connect(t.Context(), s.env["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	for name, path := range map[string]string{"summary": "", "product": "", "styles": "/styles", "related": "/related"} {
+		for _, row := range printed(t, conn, filepath.Join(rendered, name+".copy")) {
+			if name == "summary" {
+				e.summaries = append(e.summaries, row.body)
+				continue
+			}
+			e.documents[fmt.Sprintf("/products/%d%s", row.id, path)] = document{fmt.Sprintf(`"%016x"`, uint64(row.etag)), row.body}
+		}
+	}
+	for page, count := range map[int]int{1: 5, 2: 50, 3: 100} {
+		first := min((page-1)*count, len(e.summaries))
+		path := fmt.Sprintf("/products?page=%d&count=%d", page, count)
+		e.pages[path] = "[" + strings.Join(e.summaries[first:min(first+count, len(e.summaries))], ",") + "]"
+	}
+	return e
+}
+
+type printedRow struct {
+	id, etag int64
+	body     string
+}
+
+// printed returns the documents of a file as Postgres prints them, by id.
+func printed(t *testing.T, conn *pgx.Conn, path string) []printedRow {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	ctx := t.Context()
+	if _, err = conn.Exec(ctx, "create temporary table rendered (id bigint, etag bigint, body jsonb)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = conn.PgConn().CopyFrom(ctx, file, "copy rendered from stdin (format binary)"); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(ctx, "select id, etag, body::text from rendered order by id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r printedRow, err error) { return r, row.Scan(&r.id, &r.etag, &r.body) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = conn.Exec(ctx, "drop table rendered"); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func writeEdition(t *testing.T, directory string, number, products int) {
+	t.Helper()
+	files := map[string]*strings.Builder{}
+	line := func(file, format string, values ...any) {
+		if files[file] == nil {
+			files[file] = &strings.Builder{}
+		}
+		_, _ = fmt.Fprintf(files[file], format+"\n", values...)
+	}
+	line("product.csv", "id,name,slogan,description,category,default_price")
+	line("features.csv", "id,product_id,feature,value")
+	line("styles.csv", "id,productId,name,sale_price,original_price,default_style")
+	line("photos.csv", "id,styleId,url,thumbnail_url")
+	line("skus.csv", "id,styleId,size,quantity")
+	line("related.csv", "id,current_product_id,related_product_id")
+	photo := 0
+	for id := 1; id <= products; id++ {
+		changes := id <= hotProducts || !steady(id) && id%10 == number%10
+		if id%50 == 49 && number%2 == 1 {
+			continue
+		}
+		price, photos := 1000+id, 2 // photos of each style
+		if changes {
+			price = 10 + number
+		}
+		if id == largeProduct {
+			photos = 1000
+		}
+		line("product.csv", `%d,"Jäckchen %d","%s","%s","Jackets",%d`, id, id, "☃ für alle", strings.Repeat("warm ", id%40), price)
+		line("features.csv", `%d,%d,"Fabric","Canvas %d"`, id, id, price)
+		line("related.csv", "%d,%d,%d", id, id, 1+(id+price)%products)
+		for style := 2*id - 1; style <= 2*id; style++ {
+			line("styles.csv", `%d,%d,"Style %d",null,%d,%d`, style, id, style, price, style%2)
+			line("skus.csv", `%d,%d,"XS",%d`, style, style, price%100)
+			for range photos {
+				photo++
+				line("photos.csv", `%d,%d,"https://example.com/%d.jpg","https://example.com/%d-small.jpg"`, photo, style, photo, photo)
+			}
+		}
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// history knows what every run has published, and so what an answer may be.
+type history struct {
+	mutex    sync.RWMutex
+	editions map[int64]*edition  // by run
+	since    map[int64]time.Time // when a run had published for certain
+	newest   int64               // the run that clients may have seen
+}
+
+// begin makes a run's edition known, before the run can have published it.
+func (h *history) begin(run int64, e *edition) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if h.editions == nil {
+		h.editions, h.since = map[int64]*edition{}, map[int64]time.Time{}
+	}
+	h.editions[run], h.newest = e, run
+}
+
+// end notes that a run has published.
+func (h *history) end(run int64) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.since[run] = time.Now()
+}
+
+// publishedAt returns when a run had published for certain, or the zero time.
+func (h *history) publishedAt(run int64) time.Time {
+	h.mutex.RLock()
+	defer h.mutex.RUnlock()
+	return h.since[run]
+}
+
+// explain returns the data version of an answer that is one of a published version, whole and with its own ETag, and an error
+// otherwise. Of a page the version is exactly that of the body. A document may be newer than its version says, because a run that changes
+// live tables is seen by a lookup before the instance has heard of it, but never older.
+func (h *history) explain(path string, got answer) (version int64, err error) {
+	h.mutex.RLock()
+	defer h.mutex.RUnlock()
+	wrong := func(what string) error {
+		return fmt.Errorf("GET %s: %s: %d %v %.150q (the newest run is %d)", path, what, got.status, got.header, got.body, h.newest)
+	}
+	version, err = strconv.ParseInt(got.header.Get("X-Data-Version"), 10, 64)
+	if err != nil || h.editions[version] == nil {
+		return 0, wrong("no published version")
+	}
+	etag := got.header.Get("ETag")
+	if page, list := h.editions[version].pages[path]; list {
+		if got.status != http.StatusOK || got.body != page || !strings.HasPrefix(etag, fmt.Sprintf(`"v%d-`, version)) {
+			return 0, wrong("not the page of that version")
+		}
+		return version, nil
+	}
+	for run := version; run <= h.newest; run++ {
+		e := h.editions[run]
+		if e == nil {
+			continue
+		}
+		want, exists := e.documents[path]
+		switch {
+		case exists && got.status == http.StatusOK && got.body == want.body && etag == want.etag:
+			return version, nil
+		case !exists && isProblem(got, http.StatusNotFound):
+			return version, nil
+		}
+	}
+	return 0, wrong("no document of that version or of a later one")
+}
+
+// isProblem reports whether an answer is problem+json with a status that it also says in its body, and may not be stored.
+func isProblem(got answer, status int) bool {
+	var problem struct {
+		Type, Title string
+		Status      int
+	}
+	err := json.Unmarshal([]byte(got.body), &problem)
+	return err == nil && got.status == status && problem.Status == status && problem.Type != "" && problem.Title != "" &&
+		got.header.Get("Content-Type") == "application/problem+json" && got.header.Get("Cache-Control") == "no-store"
+}

@@ -1,0 +1,248 @@
+package systemtest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestFaults breaks parts of a running stack while clients ask, and publishes in another one all the while.
+func TestFaults(t *testing.T) {
+	// Both are up before anything is broken: a port that is free for a moment, because its instance was killed, would be taken.
+	failing, c := publishedStack(t, 6000)
+	publishing, d := publishedStack(t, publishedProducts)
+	t.Run("publishing under load", func(t *testing.T) {
+		t.Parallel()
+		testPublishing(t, publishing, d)
+	})
+	t.Run("parts that fail", func(t *testing.T) {
+		t.Parallel()
+		i := failing.takeInstances(t)
+		t.Run("both instances replaced several times", func(t *testing.T) { testRolling(t, i, c) })
+		t.Run("an instance killed and started again", func(t *testing.T) { testKilledInstance(t, i, c) })
+		t.Run("more than is taken", func(t *testing.T) { testOversized(t, failing) })
+		t.Run("clients that go away", func(t *testing.T) { testGoneClients(t, failing, c) })
+		t.Run("clients that are slow", func(t *testing.T) { testSlowClients(t, failing, c) })
+		t.Run("hostile requests", func(t *testing.T) { testHostile(t, i, c) })
+		t.Run("a storm of misses", func(t *testing.T) { testMissStorm(t, failing, c) })
+		p := &postgres{stack: failing, t: t}
+		t.Run("Postgres killed and started again at once", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGKILL, 0) })
+		t.Run("Postgres stopped for some seconds", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGINT, 4*time.Second) })
+	})
+}
+
+// publishedStack returns a running stack and the catalog that is published in it.
+func publishedStack(t *testing.T, products int) (*stack, *catalog) {
+	t.Helper()
+	first := t.TempDir()
+	writeEdition(t, first, 0, products)
+	s, _ := start(t, first)
+	c := &catalog{products: products}
+	run, err := strconv.ParseInt(liveVersion(t, s), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.begin(run, s.newEdition(t, 0, products))
+	c.end(run)
+	return s, c
+}
+
+// gateway is the address of NGINX.
+func (s *stack) gateway(t *testing.T) string { return host(t, s.env["GATEWAY_URL"]) }
+
+// doors are the addresses of the instances.
+func (s *stack) doors(t *testing.T) (addresses []string) {
+	for _, address := range strings.Split(s.env["API_URLS"], ",") {
+		addresses = append(addresses, host(t, address))
+	}
+	return addresses
+}
+
+func host(t *testing.T, address string) string {
+	t.Helper()
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Host
+}
+
+// catalog is what the faults are tested with.
+type catalog struct {
+	history
+	products int
+	cold     atomic.Int64 // addresses that nobody had asked NGINX for before
+}
+
+// hotPaths are in NGINX's cache.
+func hotPaths() []string { return paths(1, 3*hotProducts) }
+
+// nextCold returns an address that NGINX has not been asked for, and the header to ask with.
+func (c *catalog) nextCold() (path string, header []string) {
+	const documents = 3
+	n := int(c.cold.Add(1))
+	id := 3*hotProducts + 1 + n/documents/len(encodings)
+	if id > c.products { // not even there, which the API has to look up just as well
+		return fmt.Sprintf("/products/%d", 1_000_000+n), nil
+	}
+	return paths(id, id)[n%documents], encodings[n/documents%len(encodings)]
+}
+
+// ask asks for a path and returns an error unless the answer is right.
+func (h *history) ask(w *wire, path string, header ...string) error {
+	got, err := w.get(path, header...)
+	if err != nil {
+		return fmt.Errorf("GET %s: %w", path, err)
+	}
+	_, err = h.explain(path, got)
+	return err
+}
+
+// mixed asks NGINX for what it has, at full speed, and for what it has not.
+func (s *stack) mixed(t *testing.T, c *catalog) *load {
+	l, hot := newLoad(t), hotPaths()
+	for client := range 4 {
+		l.client(s.gateway(t), 0, func(w *wire, n int) error { return c.ask(w, hot[n%len(hot)], encodings[client%2]...) })
+		l.client(s.gateway(t), 4*time.Millisecond, func(w *wire, _ int) error {
+			path, header := c.nextCold()
+			return c.ask(w, path, header...)
+		})
+	}
+	return l
+}
+
+// testRolling replaces the instances in turn under load. No client may notice, and each instance leaves with exit code 0.
+func testRolling(t *testing.T, s *instances, c *catalog) {
+	l := s.mixed(t, c)
+	const rounds = 3
+	for range rounds {
+		for i := range s.running {
+			l.more(500)
+			s.running[i].signal(syscall.SIGTERM)
+			if err := s.running[i].await(); err != nil {
+				t.Errorf("instance %d leaves with %v", i+1, err)
+			}
+			s.start(i)
+		}
+	}
+	l.stop()
+	t.Logf("%d requests", l.asked.Load())
+}
+
+// testKilledInstance kills the instances in turn under load and starts them again. No client may notice.
+func testKilledInstance(t *testing.T, s *instances, c *catalog) {
+	l := s.mixed(t, c)
+	const rounds = 4
+	for range rounds {
+		for i := range s.running {
+			l.more(500)
+			s.running[i].signal(syscall.SIGKILL)
+			_ = s.running[i].await()
+			l.more(500)
+			s.start(i)
+		}
+	}
+	l.stop()
+	t.Logf("%d requests", l.asked.Load())
+}
+
+// refusals are the answers of one door that say 503.
+type refusals struct {
+	mutex sync.Mutex
+	took  []time.Duration
+	last  time.Time
+}
+
+// admit returns nil for an answer that is right and for a refusal as it should be, which it counts.
+func (r *refusals) admit(c *catalog, path string, took time.Duration, got answer) error {
+	if got.status != http.StatusServiceUnavailable {
+		_, err := c.explain(path, got)
+		return err
+	}
+	if !isProblem(got, http.StatusServiceUnavailable) || got.header.Get("Retry-After") == "" {
+		return fmt.Errorf("GET %s: not as a refusal should be: %d %v %.150q", path, got.status, got.header, got.body)
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.took, r.last = append(r.took, took), time.Now()
+	return nil
+}
+
+const (
+	// recoveryLimit is within which everything must be answered again once Postgres accepts connections.
+	recoveryLimit = 2 * time.Second
+	// refusalLimit is what half of the refusals may take. A lookup may wait for 2 s: one that first queues takes as long.
+	refusalLimit = time.Second
+)
+
+// testPostgres ends Postgres with a signal and starts it again after a while. What NGINX has it goes on answering; what it has not
+// is refused quickly, and is answered again as soon as Postgres is back.
+func testPostgres(t *testing.T, p *postgres, c *catalog, signal syscall.Signal, away time.Duration) {
+	warm := &wire{address: p.gateway(t)}
+	defer warm.close()
+	hot := hotPaths()
+	for range 3 { // NGINX may want to be asked more than once before it keeps something
+		for _, path := range hot {
+			for _, encoding := range encodings {
+				if err := c.ask(warm, path, encoding...); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+
+	l := newLoad(t)
+	for client := range 4 {
+		l.client(p.gateway(t), time.Millisecond, func(w *wire, n int) error { return c.ask(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...) })
+	}
+	doors := map[string]*refusals{}
+	for _, address := range append(p.doors(t), p.gateway(t)) {
+		door := &refusals{}
+		doors[address] = door
+		for range 2 {
+			l.client(address, 4*time.Millisecond, func(w *wire, _ int) error {
+				path, header := c.nextCold()
+				began := time.Now()
+				got, err := w.get(path, header...)
+				if err != nil {
+					return fmt.Errorf("GET %s: %w", path, err)
+				}
+				return door.admit(c, path, time.Since(began), got)
+			})
+		}
+	}
+	l.more(1000)
+	p.end(signal)
+	time.Sleep(away)
+	accepts := p.start()
+	time.Sleep(recoveryLimit + time.Second)
+	l.stop()
+	for address, door := range doors {
+		slices.Sort(door.took)
+		count := len(door.took)
+		if away > 0 && count < 50 {
+			t.Errorf("%s: only %d requests were refused while Postgres was away", address, count)
+		}
+		if count == 0 {
+			continue
+		}
+		recovery := door.last.Sub(accepts)
+		t.Logf("%s: %d refused, half of them within %s, all within %s; the last %s after Postgres accepted connections",
+			address, count, door.took[count/2], door.took[count-1], recovery)
+		if half := door.took[count/2]; half > refusalLimit {
+			t.Errorf("%s: half of %d refusals took longer than %s, want %s", address, count, half, refusalLimit)
+		}
+		if recovery > recoveryLimit {
+			t.Errorf("%s: refused %s after Postgres accepted connections, want %s", address, recovery, recoveryLimit)
+		}
+	}
+	t.Logf("%d requests", l.asked.Load())
+}
