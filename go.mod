@@ -3,7 +3,10 @@ module systemscale
 go 1.26.0
 
 // npm packages may hold Go files of their own
-ignore ./api/web/node_modules
+ignore (
+	./api/web/node_modules
+	./scripts/systemtest/browser/node_modules
+)
 
 require (
 	// command lines from structs: help, environment variables and validation in one place
@@ -56,6 +59,7 @@ require (
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/tcplisten v1.0.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect

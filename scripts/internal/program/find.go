@@ -36,6 +36,8 @@ func (version Version) String() string {
 var (
 	oldestPostgres = Version{Major: 14}
 	oldestNGINX    = Version{Major: 1, Minor: 18}
+	// What Vite runs with; api/web/package.json says so, too.
+	oldestNode = Version{Major: 20, Minor: 19}
 )
 
 var versionPattern = regexp.MustCompile(`(\d+)(?:\.(\d+))?(?:\.(\d+))?`)
@@ -157,6 +159,47 @@ func FindNGINX() (NGINX, error) {
 		seen = fmt.Sprintf(": there is only %s in %s", version, path)
 	}
 	return NGINX{}, fmt.Errorf("NGINX %s or newer is %w%s", oldestNGINX, ErrMissing, seen)
+}
+
+// Node is an installation of Node.js.
+type Node struct {
+	Path    string
+	NPM     string // path of npm
+	Version Version
+}
+
+// FindNode returns the Node.js in PATH, if it is new enough and npm is there, too.
+func FindNode() (Node, error) {
+	wanted := "Node.js " + oldestNode.String() + " or newer"
+	path, err := FindInPath("node", "nodejs")
+	if err != nil {
+		return Node{}, fmt.Errorf("%s is %w", wanted, ErrMissing)
+	}
+	version, err := versionOf(path, "--version")
+	if err != nil {
+		return Node{}, err
+	}
+	if !version.AtLeast(oldestNode) {
+		return Node{}, fmt.Errorf("%s is %w: there is only %s in %s", wanted, ErrMissing, version, path)
+	}
+	npm, err := FindInPath("npm")
+	if err != nil {
+		return Node{}, err
+	}
+	return Node{Path: path, NPM: npm, Version: version}, nil
+}
+
+// FindChromium returns the path of a browser that is Chromium or made of it.
+func FindChromium() (string, error) {
+	if path, err := FindInPath("chromium", "chromium-browser", "google-chrome"); err == nil {
+		return path, nil
+	}
+	for _, path := range []string{"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"} {
+		if isProgram(path) {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("a browser, Chromium, is %w", ErrMissing)
 }
 
 // FindInPath looks the first of the names up in PATH.

@@ -37,6 +37,15 @@ var (
 		Find: func() error { _, err := FindInPath("cc", "gcc", "clang"); return err },
 		Apt:  []string{"gcc", "libc6-dev"}, Brew: []string{"gcc"},
 	}
+	// NeedNode is for the pages and their tests. Debian's is new enough from 13 on; for older systems there are packages at nodejs.org.
+	NeedNode = Need{
+		Find: func() error { _, err := FindNode(); return err },
+		Apt:  []string{"nodejs", "npm"}, Brew: []string{"node"},
+	}
+	NeedChromium = Need{
+		Find: func() error { _, err := FindChromium(); return err },
+		Apt:  []string{"chromium"}, Brew: []string{"chromium"},
+	}
 	NeedWrk = Need{
 		Find: func() error { _, err := FindInPath("wrk"); return err },
 		Apt:  []string{"wrk"}, Brew: []string{"wrk"},

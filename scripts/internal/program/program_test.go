@@ -101,6 +101,34 @@ func TestFindNGINX(t *testing.T) {
 	}
 }
 
+func TestFindNode(t *testing.T) {
+	directory := t.TempDir()
+	t.Setenv("PATH", directory)
+	for _, test := range []struct {
+		node, npm string // what they say; "": they are not there
+		wantError string
+	}{
+		{"", "", "Node.js 20.19.0 or newer is missing"},
+		{"v18.20.4", "9.2.0", "Node.js 20.19.0 or newer is missing: there is only 18.20.4 in " + filepath.Join(directory, "node")},
+		{"v20.19.0", "", "npm is missing"},
+		{"v22.1.0", "10.0.0", ""},
+	} {
+		for name, says := range map[string]string{"node": test.node, "npm": test.npm} {
+			if says != "" {
+				program(t, directory, name, "echo "+says)
+			}
+		}
+		got, err := FindNode()
+		if fmt.Sprint(err) != test.wantError && (err != nil || test.wantError != "") {
+			t.Errorf("Node %q, npm %q: %v, want %q", test.node, test.npm, err, test.wantError)
+		}
+		if want := (Node{filepath.Join(directory, "node"), filepath.Join(directory, "npm"), Version{22, 1, 0}}); err == nil && got != want {
+			t.Errorf("FindNode() = %v, want %v", got, want)
+		}
+		_ = os.Remove(filepath.Join(directory, "npm"))
+	}
+}
+
 // need is a package that is there when a file is.
 func need(path string) Need {
 	return Need{
