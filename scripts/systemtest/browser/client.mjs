@@ -1,0 +1,71 @@
+// An existing client's way of calling: a page of another origin, a prefix of the original service, and an Authorization header.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { browser, gateway } from "./browser.mjs";
+
+test("a page of another origin reads what it is used to", async (t) => {
+  const elsewhere = createServer((_, response) => response.setHeader("Content-Type", "text/html").end("<!doctype html><title>another origin</title>"));
+  await new Promise((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
+  t.after(() => elsewhere.close());
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const network = await context.newCDPSession(page);
+  await network.send("Network.enable");
+  const preflights = [];
+  network.on("Network.requestWillBeSent", ({ type, request }) => type === "Preflight" && preflights.push(`${request.method} ${new URL(request.url).pathname}`));
+  await page.goto(`http://127.0.0.1:${elsewhere.address().port}/`);
+
+  const base = `${gateway}/api/fec2/hr-rfp/products`;
+  const call = (path, headers = {}) =>
+    page.evaluate(
+      async ([url, headers]) => {
+        const response = await fetch(url, { headers: { Authorization: "a token that nobody reads", ...headers }, cache: "no-store" });
+        const text = await response.text();
+        return { status: response.status, body: text && JSON.parse(text), headers: Object.fromEntries(response.headers) };
+      },
+      [base + path, headers],
+    );
+
+  const product = await call("/1");
+  assert.equal(product.status, 200);
+  assert.equal(product.body.name, "Camo Onesie");
+  for (const header of ["etag", "x-data-version", "x-cache", "server-timing", "x-request-id"]) {
+    assert.ok(product.headers[header], `${header} cannot be read: ${JSON.stringify(product.headers)}`);
+  }
+  assert.deepEqual(preflights, ["OPTIONS /api/fec2/hr-rfp/products/1"]);
+
+  const styles = await call("/1/styles");
+  assert.equal(styles.status, 200);
+  assert.equal(styles.body.product_id, "1");
+  assert.equal(styles.body.results[2].sale_price, "100.00");
+  assert.deepEqual((await call("/1/related")).body, [2, 3, 8, 7]);
+  assert.deepEqual((await call("/?page=2&count=2")).body.map(({ id }) => id), [3, 4]);
+
+  const unchanged = await call("/1", { "If-None-Match": product.headers.etag, "X-Request-ID": "of-this-client" });
+  assert.equal(unchanged.status, 304);
+  assert.equal(unchanged.headers["x-request-id"], "of-this-client");
+
+  const missing = await call("/999999");
+  assert.equal(missing.status, 404);
+  assert.equal(missing.body.title, "Not Found");
+
+  // Before fetch there was this, and the original client's library still uses it.
+  const old = await page.evaluate(
+    (url) =>
+      new Promise((resolve, reject) => {
+        const request = new XMLHttpRequest();
+        request.open("GET", url);
+        request.setRequestHeader("Authorization", "a token that nobody reads");
+        request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
+        request.responseType = "json";
+        request.onload = () => resolve({ status: request.status, body: request.response, version: request.getResponseHeader("X-Data-Version") });
+        request.onerror = () => reject(new Error("no answer may be read"));
+        request.send();
+      }),
+    `${base}/2`,
+  );
+  assert.equal(old.body.name, "Bright Future Sunglasses");
+  assert.equal(old.version, product.headers["x-data-version"]);
+});

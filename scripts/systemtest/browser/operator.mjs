@@ -1,0 +1,21 @@
+// The operator's page, on an instance's admin port.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { admin, audited, eventually, open, phone, picture } from "./browser.mjs";
+
+test("the operator's page", async (t) => {
+  const page = await open(t, admin + "/", { viewport: { width: 1280, height: 1100 } });
+  await eventually("the last minutes are drawn", async () => {
+    await page.reload();
+    return page.getByRole("heading", { name: "Now" }).locator("xpath=following-sibling::div//*[name()='svg']").first().isVisible();
+  });
+  assert.match(await page.locator("body").innerText(), /version \d+/);
+  assert.ok((await page.getByRole("row", { name: /published/ }).count()) >= 2, "the runs are listed");
+  await audited(page, "operator-whole", { fullPage: true });
+  await picture(page, "operator");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await audited(page, "operator-dark", { fullPage: true });
+  await page.setViewportSize(phone);
+  await audited(page, "operator-phone", { fullPage: true });
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it is as wide as a phone");
+});

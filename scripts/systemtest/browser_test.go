@@ -1,0 +1,199 @@
+package systemtest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"systemscale/scripts/internal/program"
+)
+
+// shownProducts are in the catalog that browsers see. Its last page is not full.
+const shownProducts = 590
+
+// TestShown is about what people and other programs see of a stack: the description of the API, the pages, and the operator's page.
+func TestShown(t *testing.T) {
+	csv := realAndMadeUp(t, shownProducts)
+	s, _ := start(t, csv)
+	p := &postgres{stack: s, t: t}
+	t.Run("the API is as it is described", func(t *testing.T) { testDescription(t, s, p) })
+	b := newBrowser(t, s)
+	t.Run("an existing client of another origin", func(t *testing.T) { b.run(t, "client.mjs", nil) })
+	t.Run("the storefront", func(t *testing.T) {
+		b.run(t, "storefront.mjs", map[string]func(){
+			"publish": func() {
+				change(t, csv, "product.csv", `(?m)^(1,"Camo Onesie",.*),140$`, "$1,151")
+				change(t, csv, "styles.csv", `(?m)^(1,1,"Forest Green & Black"),null,`, "$1,19,")
+				s.etl("run", "--csv", csv, "--cache", s.env["CACHE_NODES"])
+			},
+			"stop Postgres":  func() { p.end(syscall.SIGINT) },
+			"start Postgres": func() { p.start() },
+		})
+	})
+	t.Run("the operator's page", func(t *testing.T) { b.run(t, "operator.mjs", nil) })
+}
+
+// realAndMadeUp writes a catalog of as many products: the real ones of testdata, and made-up ones after them.
+func realAndMadeUp(t *testing.T, products int) (directory string) {
+	t.Helper()
+	madeUp := filepath.Join(t.TempDir(), "csv")
+	generate := exec.Command("go", "run", "../generate", "--products", strconv.Itoa(products), "--seed", "1", "--out", madeUp)
+	if out, err := generate.CombinedOutput(); err != nil {
+		t.Fatalf("generate: %v\n%s", err, out)
+	}
+	directory = t.TempDir()
+	last := map[string]int{} // real id of each file
+	for _, file := range []struct {
+		name   string
+		parent string // the file in whose first column the second one's ids are
+	}{{"product.csv", ""}, {"styles.csv", "product.csv"}, {"features.csv", "product.csv"}, {"related.csv", "product.csv"}, {"photos.csv", "styles.csv"}, {"skus.csv", "styles.csv"}} {
+		real, err := os.ReadFile(filepath.Join(testdata, "v1", file.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		added, err := os.ReadFile(filepath.Join(madeUp, file.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		text.Write(real)
+		lines := strings.Split(strings.TrimSpace(string(real)), "\n")
+		last[file.name] = number(t, lines[len(lines)-1], 0)
+		for _, line := range strings.Split(strings.TrimSpace(string(added)), "\n")[1:] {
+			// Of a product whose real rows end somewhere there are no others.
+			isNew := file.parent == "" && number(t, line, 0) > last[file.name]
+			switch {
+			case file.parent == "product.csv":
+				isNew = number(t, line, 1) > last["product.csv"]
+			case file.parent == "styles.csv":
+				isNew = number(t, line, 1) >= last["first made-up style"]
+			}
+			if !isNew {
+				continue
+			}
+			if file.name == "styles.csv" && last["first made-up style"] == 0 {
+				last["first made-up style"] = number(t, line, 0)
+			}
+			text.WriteString("\n" + line)
+		}
+		if err := os.WriteFile(filepath.Join(directory, file.name), []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return directory
+}
+
+// number returns a line's column, which is a number and has only numbers before it.
+func number(t *testing.T, line string, column int) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.Split(line, ",")[column])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// change replaces what a pattern finds in a file, which must be there once.
+func change(t *testing.T, directory, name, pattern, replacement string) {
+	t.Helper()
+	path := filepath.Join(directory, name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expression := regexp.MustCompile(pattern)
+	if found := len(expression.FindAll(text, -1)); found != 1 {
+		t.Fatalf("%s has %q %d times", name, pattern, found)
+	}
+	if err := os.WriteFile(path, expression.ReplaceAll(text, []byte(replacement)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// browser runs scripts that drive a browser.
+type browser struct {
+	node, directory string
+	env             []string
+}
+
+// newBrowser gets ready what the scripts need. Pictures go to .run/screenshots; those of the README go to the directory in
+// SCREENSHOTS as well, if there is one.
+func newBrowser(t *testing.T, s *stack) *browser {
+	t.Helper()
+	node, err := program.FindNode()
+	if err != nil {
+		t.Fatalf("%v; ./scripts/task test installs what is needed", err)
+	}
+	chromium, err := program.FindChromium()
+	if err != nil {
+		t.Fatalf("%v; ./scripts/task test installs what is needed", err)
+	}
+	if got := s.get("/"); !strings.Contains(got.body, "/assets/") {
+		t.Fatalf("the storefront was not built: %s", got.body)
+	}
+	b := &browser{node: node.Path, directory: filepath.Join(s.root, "scripts", "systemtest", "browser")}
+	b.env = append(os.Environ(), "GATEWAY_URL="+s.env["GATEWAY_URL"], "ADMIN_URL="+strings.Split(s.env["ADMIN_URLS"], ",")[0], "CHROMIUM="+chromium,
+		"SCREENSHOTS_ALL="+filepath.Join(s.root, ".run", "screenshots"), fmt.Sprintf("PRODUCTS=%d", shownProducts))
+	install := exec.CommandContext(t.Context(), node.NPM, "ci")
+	install.Dir = b.directory
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci: %v\n%s", err, out)
+	}
+	return b
+}
+
+// run runs a script to its end. A line that it writes to its file 3 names a step, which is taken here, in the test's goroutine; a line
+// on its standard input then says that it has been.
+func (b *browser) run(t *testing.T, script string, steps map[string]func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	asks, asked, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = asks.Close() }()
+	command := exec.CommandContext(ctx, b.node, "--test-reporter=spec", script)
+	command.Dir, command.Env, command.ExtraFiles = b.directory, b.env, []*os.File{asked}
+	// The script then ends its browser.
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 10 * time.Second
+	var out strings.Builder
+	command.Stdout, command.Stderr = &out, &out
+	answers, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = command.Start()
+	_ = asked.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(asks) // ends when the script does
+	for lines.Scan() {
+		step := steps[lines.Text()]
+		if step == nil {
+			t.Errorf("%s asks for %q, which nobody knows", script, lines.Text())
+			break
+		}
+		step()
+		if _, err := fmt.Fprintln(answers, "done"); err != nil {
+			t.Errorf("%s does not wait for %q: %v", script, lines.Text(), err)
+			break
+		}
+	}
+	_ = answers.Close()
+	if err := command.Wait(); err != nil {
+		t.Errorf("%s: %v", script, err)
+	}
+	t.Log(out.String())
+}

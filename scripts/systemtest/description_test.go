@@ -1,0 +1,5 @@
+package systemtest
+
+import "testing"
+
+func testDescription(t *testing.T, s *stack, p *postgres) {}
