@@ -9,7 +9,7 @@ const lastPage = Math.ceil(products / perPage);
 
 const heading = (page, name) => page.getByRole("heading", { level: 1, name, exact: true });
 const related = (page) => page.getByRole("region", { name: "Related products" });
-const text = async (locator) => (await locator.innerText()).replace(/\s+/g, " ").trim();
+const text = async (locator) => (await locator.innerText()).replace(/\s+/g, " ").replaceAll(" ,", ",").trim();
 const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 
 /** seeIt notes when the product's name is on screen, and how much moves. */
@@ -65,7 +65,18 @@ test("a product is read", async (t) => {
   await page.getByRole("button", { name: "Next photo" }).click();
   await page.getByText("2 / 6").waitFor();
 
+  // Two SKUs of this style are XL.
+  const sizes = page.getByRole("radiogroup", { name: "Size" }).getByRole("radio");
+  assert.deepEqual(await sizes.evaluateAll((radios) => radios.map((radio) => radio.getAttribute("aria-label"))), ["XS", "S", "M", "L", "XL"]);
+  const quantity = page.getByRole("combobox", { name: "Quantity" });
+  assert.ok(await quantity.isDisabled(), "a quantity can be chosen before a size");
+  await page.getByRole("radio", { name: "XL", exact: true }).check();
+  await page.getByText("XL · 19 left").waitFor();
+  await quantity.selectOption("2");
+  assert.equal(await text(page.getByRole("status", { name: "Total" })), "Total $280.00");
+
   await page.getByRole("radio", { name: "Ocean Blue & Grey" }).check();
+  assert.equal(await text(page.getByRole("status", { name: "Total" })), "Total $200.00", "size and quantity stay chosen");
   assert.equal(await text(price), "Sale price $100.00, original price $140.00");
   assert.equal(await text(price.locator("s")), "$140.00");
   assert.match(page.url(), /\/item\/1\?style=3$/);
@@ -73,13 +84,6 @@ test("a product is read", async (t) => {
   assert.ok(await page.getByRole("radio", { name: "Digital Red & Black" }).isChecked(), "arrow keys choose a style");
   await page.getByRole("radio", { name: "Ocean Blue & Grey" }).check();
 
-  // Two SKUs of this style are XL.
-  assert.deepEqual(await page.getByRole("radiogroup", { name: "Size" }).getByRole("radio").evaluateAll((radios) => radios.map((radio) => radio.ariaLabel)), ["XS", "S", "M", "L", "XL"]);
-  assert.ok(await page.getByRole("combobox", { name: "Quantity" }).isDisabled(), "a quantity can be chosen before a size");
-  await page.getByRole("radio", { name: "XL", exact: true }).check();
-  await page.getByText("XL · 19 left").waitFor();
-  await page.getByRole("combobox", { name: "Quantity" }).selectOption("2");
-  assert.equal(await text(page.getByRole("status", { name: "Total" })), "Total $200.00");
   await audited(page, "product-chosen");
 
   assert.deepEqual(await related(page).getByRole("link").allInnerTexts(), ["Bright Future Sunglasses", "Morning Joggers", "YEasy 350", "Blues Suede Shoes"]);
@@ -287,7 +291,7 @@ test("a new price is seen without a reload", async (t) => {
   const version = await text(page.getByText(/^Data version \d+$/));
   await ask("publish");
   const published = performance.now();
-  await page.getByText("$19.99").or(page.getByText("$19.00")).first().waitFor();
+  await page.getByText("$19.00").first().waitFor();
   console.log(`a changed price was on screen ${(performance.now() - published).toFixed()} ms after the ETL had ended`);
   assert.equal(await text(page.locator(".details .price")), "Sale price $19.00, original price $140.00");
   assert.equal(await page.locator(".details").getByRole("status").filter({ hasText: "Forest Green & Black: $19.00, was $140.00" }).count(), 1, "the change is read out");
@@ -333,12 +337,12 @@ test("pages are shown while Postgres is down", async (t) => {
   assert.ok(await wanted.isVisible());
   await page.goto(gateway + "/");
   await page.getByText("Page 1", { exact: true }).waitFor();
-  await page.getByRole("textbox", { name: "Page number" }).fill("9");
+  await page.getByRole("textbox", { name: "Page number" }).fill("3000");
   await page.keyboard.press("Enter");
   await heading(page, "The catalog cannot be reached").waitFor();
   await ask("start Postgres");
   await late.getByRole("radiogroup", { name: "Style" }).or(late.getByText("No styles of this product are listed.")).first().waitFor();
-  await page.getByText("Page 9", { exact: true }).waitFor();
+  await heading(page, "Beyond the last page").waitFor();
   await audit(page, "up again");
 });
 
