@@ -2,6 +2,9 @@ module systemscale
 
 go 1.26.0
 
+// npm packages may hold Go files of their own
+ignore ./api/web/node_modules
+
 require (
 	// command lines from structs: help, environment variables and validation in one place
 	github.com/alecthomas/kong v1.17.0

@@ -26,6 +26,7 @@ import (
 	"systemscale/api/internal/operator"
 	"systemscale/api/internal/server"
 	"systemscale/api/internal/store"
+	"systemscale/api/web"
 )
 
 func main() {
@@ -114,6 +115,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	site, err := web.Open()
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	documents, err := store.Open(store.Options{
@@ -133,6 +139,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		CacheAge:   f.CacheAge,
 		Logger:     logger,
 		Registerer: metrics,
+		Site:       site,
 	})}
 	return p.serve(ctx, listeners[:len(listeners)-1], listeners[len(listeners)-1])
 }

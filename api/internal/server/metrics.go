@@ -26,6 +26,9 @@ var counted = [...]int{
 // other is the route of whatever asks for nothing that is published.
 const other = "other"
 
+// pageRoute is the route of the pages that people see, and of what they consist of.
+const pageRoute = "pages"
+
 // metrics counts what the server does. Once a route and a status have been seen, counting another of the kind allocates nothing.
 type metrics struct {
 	duration  *prometheus.HistogramVec
@@ -33,6 +36,7 @@ type metrics struct {
 	refused   prometheus.Counter
 
 	other  *route
+	pages  *route
 	mutex  sync.Mutex                        // of changing routes
 	routes atomic.Pointer[map[string]*route] // by template; replaced, never changed
 }
@@ -60,6 +64,7 @@ func newMetrics(registerer prometheus.Registerer, connections func() float64) *m
 			Help: "Connections turned away because too many were open.",
 		}),
 		other: &route{template: other},
+		pages: &route{template: pageRoute},
 	}
 	m.routes.Store(&map[string]*route{})
 	if registerer != nil {

@@ -31,13 +31,19 @@ const (
 func (s *Server) route(c *fiber.Ctx) error {
 	ctx := c.Context()
 	snapshot := s.store.Snapshot()
-	if snapshot.Empty() {
-		return errNothingPublished
-	}
-	path, rooted := bytes.CutPrefix(ctx.URI().PathOriginal(), slash)
+	address := ctx.URI().PathOriginal()
+	path, rooted := bytes.CutPrefix(address, slash)
 	name, rest, nested := bytes.Cut(path, slash)
 	collection := snapshot.Collection(name)
 	if !rooted || collection == nil {
+		if file := s.pages.at(address, snapshot); file != nil {
+			mark(ctx, s.metrics.pages)
+			s.show(ctx, file)
+			return nil
+		}
+		if snapshot.Empty() {
+			return errNothingPublished
+		}
 		return errNoSuchAddress
 	}
 	if !nested {

@@ -7,6 +7,8 @@
 //	GET /{collection}/{id}/{path}      the document with that path
 //	GET /{collection}/changes?since=7  which documents runs after 7 have changed
 //
+// Where no collection is, there may be pages for people; see package web.
+//
 // An id, a page and a count are plain positive numbers: digits without sign or leading zero. Addresses are
 // compared byte by byte, without decoding: a percent sign or a trailing slash makes another address, so that a
 // document has exactly one and a cache holds it once.
@@ -31,6 +33,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"systemscale/api/internal/store"
+	"systemscale/api/web"
 )
 
 // Limits on what a client may hold on to. Whatever stands in front has its own, tighter ones.
@@ -58,6 +61,7 @@ type Options struct {
 	CacheAge   time.Duration         // how long a shared cache may use a document without asking, 10 s; whole seconds
 	Logger     *slog.Logger          // of what nobody expected, slog.Default()
 	Registerer prometheus.Registerer // of the metrics, none
+	Site       *web.Site             // what people see where no collection is, nothing
 }
 
 func (o Options) withDefaults() Options {
@@ -76,6 +80,7 @@ type Server struct {
 	logger   *slog.Logger
 	caching  caching
 	metrics  *metrics
+	pages    pages
 	app      *fiber.App
 	draining atomic.Bool
 
@@ -90,6 +95,7 @@ func New(store Store, options Options) *Server {
 		store:           store,
 		logger:          options.Logger,
 		caching:         newCaching(options.CacheAge),
+		pages:           pages{site: options.Site},
 		connectionLimit: maxConnections,
 	}
 	s.metrics = newMetrics(options.Registerer, func() float64 { return float64(s.connections.Load()) })

@@ -1,0 +1,11 @@
+// The package has no types of its own.
+declare module "swagger-ui-dist/swagger-ui-es-bundle.js" {
+  export default function SwaggerUI(options: {
+    url: string;
+    domNode: HTMLElement | null;
+    deepLinking?: boolean;
+    defaultModelsExpandDepth?: number;
+    displayRequestDuration?: boolean;
+    validatorUrl?: string | null;
+  }): void;
+}

@@ -1,0 +1,56 @@
+import { Component, type ReactNode } from "react";
+import { Refusal } from "./api/client.ts";
+
+/** Message stands where a page has nothing to show, and says why and what to do about it. */
+export function Message({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <section className="message">
+      <title>{`${title} · systemScale`}</title>
+      <h1 tabIndex={-1}>{title}</h1>
+      {children}
+    </section>
+  );
+}
+
+interface Failure {
+  error: Error;
+  retrying: boolean;
+  onRetry: () => void;
+  children?: ReactNode;
+}
+
+/** Unreachable is the Message of a request that came to nothing. It goes away by itself: its query asks again. */
+export function Unreachable({ error, retrying, onRetry, children }: Failure) {
+  const refused = error instanceof Refusal;
+  return (
+    <Message title={refused && !error.passing ? "The catalog did not understand this" : "The catalog cannot be reached"}>
+      <p>{refused ? error.message : "No answer came. It may be the network, or the catalog is restarting."}</p>
+      <p className="faint">This page tries again by itself every few seconds.</p>
+      <button type="button" className="button" aria-busy={retrying} onClick={onRetry}>
+        Try again
+      </button>
+      {children}
+    </Message>
+  );
+}
+
+/** Guard keeps a mistake of one page from taking the others with it. Give it the page's address as its key. */
+export class Guard extends Component<{ children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override render() {
+    if (!this.state.failed) return this.props.children;
+    return (
+      <Message title="This page went wrong">
+        <p>The mistake is on our side. It may help to load the page again.</p>
+        <button type="button" className="button" onClick={() => window.location.reload()}>
+          Load again
+        </button>
+      </Message>
+    );
+  }
+}

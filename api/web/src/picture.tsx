@@ -1,0 +1,39 @@
+import { useState } from "react";
+
+/**
+ * Picture is a photo in a box whose size is known before the photo is. Until the photo is there, and if it never comes, the box holds
+ * a placeholder that is calm to look at: not every address in the data leads to a photo.
+ */
+export function Picture({ url, label, initial, first = false }: { url: string | null; label: string; initial: string; first?: boolean }) {
+  const [state, setState] = useState<{ url: string | null; is: "loading" | "there" | "missing" }>({ url, is: "loading" });
+  const is = !url ? "missing" : state.url === url ? state.is : "loading";
+  return (
+    <span className="picture" data-state={is}>
+      <Placeholder initial={initial} />
+      {is === "missing" && label && <span className="hidden">{`${label} (no picture)`}</span>}
+      {url && is !== "missing" && (
+        <img
+          key={url}
+          src={url}
+          alt={label}
+          decoding="async"
+          referrerPolicy="no-referrer"
+          loading={first ? "eager" : "lazy"}
+          fetchPriority={first ? "high" : "auto"}
+          onLoad={() => setState({ url, is: "there" })}
+          onError={() => setState({ url, is: "missing" })}
+        />
+      )}
+    </span>
+  );
+}
+
+/** Placeholder is what stands for a photo: a letter on a ground of its own. */
+export function Placeholder({ initial }: { initial: string }) {
+  const letter = /\p{L}|\p{N}/u.exec(initial)?.[0]?.toUpperCase() ?? "·";
+  return (
+    <span className="placeholder" aria-hidden="true" data-tint={letter.codePointAt(0)! % 6}>
+      {letter}
+    </span>
+  );
+}

@@ -1,0 +1,167 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+import { Link, useSearchParams } from "wouter";
+import { Refusal, type Product, type ProductSummary, type Style } from "../api/client.ts";
+import { product as productQuery, styles as stylesQuery } from "../api/queries.ts";
+import { Message, Unreachable } from "../message.tsx";
+import { formatPrice } from "../price.ts";
+import { Choice } from "./choice.tsx";
+import { Gallery, GallerySkeleton } from "./gallery.tsx";
+import { Related } from "./related.tsx";
+import { styleToShow } from "./stock.ts";
+
+/** ProductPage shows the product whose id is in the address, if it is one. */
+export function ProductPage({ address }: { address: string }) {
+  if (!/^[1-9]\d{0,14}$/.test(address)) return <NoProduct>{`“${address}” is no product number. They are digits, such as 1.`}</NoProduct>;
+  return <KnownProduct id={Number(address)} />;
+}
+
+function NoProduct({ children }: { children: string }) {
+  return (
+    <Message title="No such product">
+      <p>{children}</p>
+      <Link href="/" className="button">
+        Go to the catalog
+      </Link>
+    </Message>
+  );
+}
+
+function KnownProduct({ id }: { id: number }) {
+  const seen = useSummary(id);
+  const { data: product, error, isFetching, refetch } = useQuery(productQuery(id));
+  const styles = useQuery(stylesQuery(id));
+  const [parameters, setParameters] = useSearchParams();
+
+  // A product that is gone is gone, even if it is still on screen.
+  if (error instanceof Refusal && error.status === 404) return <NoProduct>{`There is no product with the number ${id}. It may have been removed.`}</NoProduct>;
+  if (!product && error) return <Unreachable error={error} retrying={isFetching} onRetry={() => void refetch()} />;
+
+  const shown: Product | ProductSummary | undefined = product ?? seen;
+  const results = styles.data?.results;
+  const style = results && styleToShow(results, Number(parameters.get("style") ?? NaN));
+  return (
+    <>
+      <title>{`${shown?.name ?? `Product ${id}`} · systemScale`}</title>
+      <article className="product" aria-busy={!product || styles.isPending}>
+        {shown && results ? (
+          <Gallery key={style?.style_id} name={shown.name} style={style} />
+        ) : styles.isError && shown ? (
+          <Gallery name={shown.name} style={undefined} />
+        ) : (
+          <GallerySkeleton />
+        )}
+        <div className="details">
+          <p className="eyebrow">
+            <span>{shown?.category ?? <i className="bone" style={{ width: "6em" }} />}</span>
+            <span>{`No. ${id}`}</span>
+          </p>
+          <h1 tabIndex={-1}>
+            {shown?.name ?? (
+              <>
+                <span className="hidden">{`Loading product ${id}`}</span>
+                <i className="bone" style={{ width: "70%" }} />
+              </>
+            )}
+          </h1>
+          <p className="slogan">{shown?.slogan ?? <i className="bone" style={{ width: "50%" }} />}</p>
+          <Price fallback={shown?.default_price} style={style} known={results !== undefined || styles.isError} />
+          {results && style ? (
+            <Choice styles={results} chosen={style} onChoose={(chosen) => setParameters({ style: String(chosen.style_id) }, { replace: true })} />
+          ) : results ? (
+            <p className="note">No styles of this product are listed.</p>
+          ) : styles.isError ? (
+            <p className="note">
+              Its styles cannot be reached.{" "}
+              <button type="button" className="link" onClick={() => void styles.refetch()}>
+                Try again
+              </button>
+            </p>
+          ) : (
+            <ChoiceSkeleton />
+          )}
+          <section aria-label="About this product" className="about">
+            <p>{shown?.description ?? <i className="bone" style={{ width: "100%", height: "5em" }} />}</p>
+            {product && product.features.length > 0 && (
+              <dl aria-label="Features">
+                {product.features.map(({ feature, value }, i) => (
+                  <div key={i}>
+                    <dt>{feature}</dt>
+                    <dd>{value ?? "Yes"}</dd>
+                  </div>
+                ))}
+              </dl>
+            )}
+          </section>
+        </div>
+      </article>
+      <Related id={id} />
+    </>
+  );
+}
+
+/** useSummary returns what the catalog or a card has told of a product already, so that its page begins with more than bones. */
+function useSummary(id: number): ProductSummary | undefined {
+  const client = useQueryClient();
+  return client
+    .getQueriesData<readonly ProductSummary[]>({ queryKey: ["page"] })
+    .flatMap(([, page]) => page ?? [])
+    .find((summary) => summary.id === id);
+}
+
+/** Price is that of the style, or the product's own where there is none. A change is read out, whoever made it. */
+function Price({ style, fallback, known }: { style: Style | undefined; fallback: string | undefined; known: boolean }) {
+  const now = style ? (style.sale_price ?? style.original_price) : known ? fallback : undefined;
+  const before = style?.sale_price != null ? style.original_price : undefined;
+  const news = useNews(now === undefined ? undefined : `${style ? `${style.name}: ` : ""}${formatPrice(now)}${before ? `, was ${formatPrice(before)}` : ""}`);
+  return (
+    <>
+      <p className="price" data-sale={before !== undefined}>
+        {now === undefined ? (
+          <i className="bone" style={{ width: "5em" }} />
+        ) : (
+          <>
+            <span className="hidden">{before ? "Sale price " : "Price "}</span>
+            <strong>{formatPrice(now)}</strong>
+            {before && (
+              <>
+                <span className="hidden">, original price </span>
+                <s>{formatPrice(before)}</s>
+              </>
+            )}
+          </>
+        )}
+      </p>
+      <p role="status" className="hidden">
+        {news}
+      </p>
+    </>
+  );
+}
+
+/** useNews returns text once it is another than it was at first. */
+function useNews(text: string | undefined): string | undefined {
+  const first = useRef(text);
+  const [news, setNews] = useState<string>();
+  useEffect(() => {
+    first.current ??= text;
+    setNews((before) => (before !== undefined || text !== first.current ? text : undefined));
+  }, [text]);
+  return news;
+}
+
+function ChoiceSkeleton() {
+  return (
+    <div className="choice" aria-hidden="true">
+      <p>
+        <i className="bone" style={{ width: "9em" }} />
+      </p>
+      <div className="swatches">
+        {Array.from({ length: 5 }, (_, i) => (
+          <i key={i} className="bone swatch" />
+        ))}
+      </div>
+      <i className="bone" style={{ width: "60%", height: "2.75rem" }} />
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+import { useQueries, useQuery } from "@tanstack/react-query";
+import { Refusal } from "../api/client.ts";
+import { productCard, related as relatedQuery } from "../api/queries.ts";
+import { Card, CardSkeleton } from "../card.tsx";
+import { othersOf } from "./stock.ts";
+
+/** Related shows what is related to a product. A product that is related and does not exist is left out. */
+export function Related({ id }: { id: number }) {
+  const { data, isError, isPending, refetch } = useQuery(relatedQuery(id));
+  const others = othersOf(data ?? [], id);
+  const cards = useQueries({ queries: others.map(productCard) });
+  const there = cards.filter(({ error }) => !(error instanceof Refusal && error.status === 404));
+  return (
+    <section className="related" aria-label="Related products" aria-busy={isPending || cards.some((card) => card.isPending)}>
+      <h2>Goes with it</h2>
+      {isError && !data ? (
+        <p className="note">
+          What goes with it cannot be reached.{" "}
+          <button type="button" className="link" onClick={() => void refetch()}>
+            Try again
+          </button>
+        </p>
+      ) : !isPending && there.length === 0 ? (
+        <p className="note">Nothing is listed as related to this product.</p>
+      ) : (
+        <ul className="cards">
+          {isPending
+            ? Array.from({ length: 4 }, (_, i) => (
+                <li key={`bone ${i}`}>
+                  <CardSkeleton />
+                </li>
+              ))
+            : cards.map(({ data: product, error }, i) =>
+                error instanceof Refusal && error.status === 404 ? null : (
+                  <li key={others[i]}>{product ? <Card product={product} heading="h3" /> : <CardSkeleton />}</li>
+                ),
+              )}
+        </ul>
+      )}
+    </section>
+  );
+}
