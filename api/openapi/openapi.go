@@ -23,13 +23,19 @@ var collectionTemplate = template.Must(template.New("collection").Parse(collecti
 // Collection is what a shape file publishes. Its names are words such as a shape file allows: lower-case letters, digits and
 // underscores.
 type Collection struct {
-	Name  string
-	List  bool     // whether it has pages
-	Paths []string // of the documents that each item has; "" is the item itself
+	Name      string
+	Documents []Document
+}
+
+// Document is one document of each item, or what a page consists of.
+type Document struct {
+	Path   string // what follows the id; "" is the item itself
+	List   bool   // served in pages, and Path means nothing
+	Schema string // JSON Schema of the document, as JSON text; "" where it is not known
 }
 
 // Describe returns the description with the addresses of these collections, but for those that it has already, which
-// are described better. What their documents look like is for their shape files to say.
+// are described better. What their documents look like is what their shape files said.
 func Describe(collections ...Collection) []byte {
 	var others []Collection
 	for _, collection := range collections {

@@ -75,14 +75,16 @@ func TestDescription(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	products := Collection{Name: "products", List: true, Paths: []string{"", "styles", "related"}}
+	products := Collection{Name: "products", Documents: []Document{{List: true}, {}, {Path: "styles"}, {Path: "related"}}}
 	if got := Describe(products); !bytes.Equal(got, YAML) {
 		t.Error("the built-in catalog is described twice")
 	}
 	document := parse(t, Describe(
-		Collection{Name: "reviews", List: true, Paths: []string{"", "photos"}},
+		Collection{Name: "reviews", Documents: []Document{
+			{List: true, Schema: `{"type":["object"],"properties":{"price":{"type":["string","null"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"}},"required":["price"]}`}, {}, {Path: "photos"},
+		}},
 		products,
-		Collection{Name: "q_1", Paths: []string{"answers"}},
+		Collection{Name: "q_1", Documents: []Document{{Path: "answers"}}},
 	))
 	want := append(pathsOf(parse(t, YAML)), "/reviews", "/reviews/{id}", "/reviews/{id}/photos", "/reviews/changes", "/q_1/{id}/answers", "/q_1/changes")
 	slices.Sort(want)
@@ -94,6 +96,17 @@ func TestDescribe(t *testing.T) {
 		if responses, _ := operation["responses"].(map[string]any); responses["200"] == nil || responses["405"] == nil || responses["default"] == nil {
 			t.Errorf("%s answers %v", path, responses)
 		}
+	}
+	schemaAt := func(path string) any {
+		node := document["paths"].(map[string]any)[path]
+		for _, name := range []string{"get", "responses", "200", "content", "application/json", "schema"} {
+			node = node.(map[string]any)[name]
+		}
+		return node
+	}
+	price := schemaAt("/reviews").(map[string]any)["items"].(map[string]any)["properties"].(map[string]any)["price"].(map[string]any)
+	if price["pattern"] != `^-?[0-9]+\.[0-9]{2}$` || schemaAt("/reviews/{id}") != true {
+		t.Errorf("the schemas are %v and %v", price, schemaAt("/reviews/{id}"))
 	}
 	if !bytes.Contains(YAML, []byte("\n\ncomponents:\n")) || bytes.Contains(YAML, []byte("reviews")) {
 		t.Error("the description itself was changed")

@@ -52,7 +52,7 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 func (stack *stack) welcome() {
 	gateway := "http://" + address(stack.Gateway.Port)
 	stack.print(`
-The catalog from %s is served at %s
+The catalog from %s is served at %s/ (the storefront), described at %[2]s/docs
 
   curl '%[2]s/products?page=1&count=5'
   curl %[2]s/products/1

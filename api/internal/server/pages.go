@@ -46,11 +46,7 @@ func (p *pages) description(snapshot *store.Snapshot) *web.File {
 	for _, collection := range snapshot.Collections() {
 		next := openapi.Collection{Name: collection.Collection}
 		for _, document := range collection.Documents {
-			if document.List {
-				next.List = true
-				continue
-			}
-			next.Paths = append(next.Paths, document.Path)
+			next.Documents = append(next.Documents, openapi.Document{Path: document.Path, List: document.List, Schema: document.Schema})
 		}
 		collections = append(collections, next)
 	}
