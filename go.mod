@@ -25,6 +25,8 @@ require (
 	github.com/klauspost/compress v1.20.3
 	// metrics, in the form that operators collect
 	github.com/prometheus/client_golang v1.25.0
+	// JSON Schema 2020-12: do the API's answers agree with its description?
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	// the bar on a terminal
 	github.com/schollz/progressbar/v3 v3.19.1
 	// what Fiber stands on: response buffers that can be swapped, so that a body is copied once
@@ -59,7 +61,6 @@ require (
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/tcplisten v1.0.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect

@@ -1,5 +1,586 @@
 package systemtest
 
-import "testing"
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"mime"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
 
-func testDescription(t *testing.T, s *stack, p *postgres) {}
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"systemscale/scripts/internal/gateway"
+	"systemscale/scripts/internal/process"
+	"systemscale/scripts/internal/program"
+)
+
+// testDescription asks for whatever /openapi.yaml describes, in the ways that it describes, and compares each answer with it. Every
+// status that is described must have been seen, with every header; nothing may be answered that is not described.
+func testDescription(t *testing.T, s *stack, p *postgres) {
+	publishBooks(t, s)
+	d := describe(t, s)
+	for _, o := range d.operations {
+		good := o.address(t, nil)
+		for _, server := range d.servers {
+			d.get(t, o, s.get(server+good), http.StatusOK)
+			d.get(t, o, s.get(server+good, "Accept-Encoding", "gzip"), http.StatusOK)
+		}
+		ok := s.get(good, "X-Request-ID", "of-this-test")
+		d.get(t, o, ok, http.StatusOK)
+		if id := ok.header.Get("X-Request-ID"); id != "of-this-test" {
+			t.Errorf("GET %s: X-Request-ID is %q", good, id)
+		}
+		d.get(t, o, s.get(good, "If-None-Match", ok.header.Get("ETag")), http.StatusNotModified)
+		if o.responses["404"] != nil && o.id != "getLicenses" {
+			d.get(t, o, s.get(o.address(t, map[string]string{"product_id": "999999999", "id": "999999999", "file": "none.js"})), http.StatusNotFound)
+		}
+		if o.responses["410"] != nil {
+			d.get(t, o, s.get(o.address(t, map[string]string{"since": "0"})), http.StatusGone)
+		}
+		for _, values := range o.refused() {
+			bad := o.address(t, values)
+			d.get(t, o, s.get(bad), http.StatusBadRequest)
+		}
+		for _, values := range o.accepted() {
+			extreme := o.address(t, values)
+			if got := s.get(extreme); got.status == http.StatusBadRequest {
+				t.Errorf("GET %s: %s, though the description allows it", extreme, got.body)
+			}
+		}
+		d.others(t, s, o, good, ok)
+	}
+	d.feed(t, s)
+	d.undescribed(t, s)
+
+	// Each has a share of two requests.
+	limited := limitedGateway(t, s)
+	for _, o := range d.operations {
+		good := o.address(t, nil)
+		if o.responses["429"] == nil {
+			continue
+		}
+		eventually(t, "GET "+good+" more often than is allowed", func() bool {
+			got := askAsStranger(t, limited+good)
+			if got.status == http.StatusTooManyRequests {
+				d.get(t, o, got, http.StatusTooManyRequests)
+			}
+			return got.status == http.StatusTooManyRequests
+		})
+	}
+
+	p.end(syscall.SIGINT)
+	for _, o := range d.operations {
+		if o.responses["503"] != nil {
+			// What nobody has asked for yet, or not without a cache.
+			d.get(t, o, s.ask(http.MethodGet, s.env["GATEWAY_URL"]+o.address(t, map[string]string{"product_id": "123", "id": "123", "page": "4", "count": "7", "since": "1"})), http.StatusServiceUnavailable)
+		}
+	}
+	p.start()
+	d.unseen(t)
+}
+
+// publishBooks publishes a second collection, whose addresses the description then has to have.
+func publishBooks(t *testing.T, s *stack) {
+	t.Helper()
+	directory := t.TempDir()
+	for name, text := range map[string]string{
+		"books.yaml": `
+collection: books
+sources:
+  book:   {file: book.csv, key: id, columns: {id: int, title: text, pages: int?}}
+  loan:   {file: loan.csv, key: id, parent: book, on: book, columns: {id: int, book: int, days: int}}
+documents:
+  summary: {list: true, body: {id: id, title: title}}
+  book: {path: "", body: {title: title, pages: pages, loans: {each: loan, as: days}}}
+  loans: {path: loans, body: {each: loan, as: days}}
+`,
+		"book.csv": "id,title,pages\n1,a,100\n2,b,null\n", "loan.csv": "id,book,days\n1,1,7\n2,1,14\n",
+	} {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.etl("run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
+	// Each instance follows at a moment of its own.
+	for _, door := range strings.Split(s.env["API_URLS"], ",") {
+		eventually(t, "the books", func() bool { return s.ask(http.MethodGet, door+"/books/1").status == http.StatusOK })
+	}
+	eventually(t, "the books in the description", func() bool { return strings.Contains(s.get("/openapi.yaml").body, "\n  /books/{id}/loans:\n") })
+}
+
+// description is what /openapi.yaml says.
+type description struct {
+	document   any
+	compiler   *jsonschema.Compiler
+	servers    []string // prefixes of every path
+	operations []*operation
+	expected   map[string]bool // "id status" and "id status header": what is described; true once it was seen
+}
+
+type operation struct {
+	id, path   string
+	pointer    string // of the operation, in the document
+	parameters []map[string]any
+	responses  map[string]any // by status, with their references followed
+	pointers   map[string]string
+}
+
+const descriptionURL = "http://description/openapi.json"
+
+func describe(t *testing.T, s *stack) *description {
+	t.Helper()
+	text, err := yaml.YAMLToJSON([]byte(s.get("/openapi.yaml").body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &description{compiler: jsonschema.NewCompiler(), expected: map[string]bool{}}
+	if d.document, err = jsonschema.UnmarshalJSON(bytes.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	d.compiler.AssertFormat()
+	if err := d.compiler.AddResource(descriptionURL, d.document); err != nil {
+		t.Fatal(err)
+	}
+	root := d.document.(map[string]any)
+	for _, server := range root["servers"].([]any) {
+		server := server.(map[string]any)
+		url := strings.TrimSuffix(server["url"].(string), "/")
+		if variables, has := server["variables"].(map[string]any); has {
+			for name, variable := range variables {
+				url = strings.ReplaceAll(url, "{"+name+"}", variable.(map[string]any)["default"].(string))
+			}
+		}
+		d.servers = append(d.servers, url)
+	}
+	paths := root["paths"].(map[string]any)
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		for method, described := range paths[path].(map[string]any) {
+			if method != "get" {
+				t.Fatalf("%s %s: this test knows only how to read", method, path)
+			}
+			described := described.(map[string]any)
+			o := &operation{
+				id: described["operationId"].(string), path: path, pointer: "/paths/" + escape(path) + "/get", responses: map[string]any{}, pointers: map[string]string{},
+			}
+			parameters, _ := described["parameters"].([]any)
+			for i := range parameters {
+				parameter, _ := d.follow(fmt.Sprintf("%s/parameters/%d", o.pointer, i))
+				o.parameters = append(o.parameters, parameter)
+			}
+			for status := range described["responses"].(map[string]any) {
+				response, pointer := d.follow(o.pointer + "/responses/" + status)
+				o.responses[status], o.pointers[status] = response, pointer
+				d.expected[o.id+" "+status] = false
+				headers, _ := response["headers"].(map[string]any)
+				for name := range headers {
+					d.expected[o.id+" "+status+" "+name] = false
+				}
+			}
+			d.operations = append(d.operations, o)
+		}
+	}
+	return d
+}
+
+func escape(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
+
+// follow returns what a JSON pointer leads to, and where that is once references were followed.
+func (d *description) follow(pointer string) (map[string]any, string) {
+	node := d.document
+	for _, name := range strings.Split(pointer, "/")[1:] {
+		name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+		switch parent := node.(type) {
+		case map[string]any:
+			node = parent[name]
+		case []any:
+			i, _ := strconv.Atoi(name)
+			node = parent[i]
+		}
+	}
+	found, _ := node.(map[string]any)
+	if reference, is := found["$ref"].(string); is {
+		return d.follow(strings.TrimPrefix(reference, "#"))
+	}
+	return found, pointer
+}
+
+// address returns an address of the operation, with the values given and otherwise those of the description's examples.
+func (o *operation) address(t *testing.T, values map[string]string) string {
+	t.Helper()
+	address := o.path
+	var query []string
+	for _, parameter := range o.parameters {
+		name := parameter["name"].(string)
+		value, given := values[name]
+		if example, has := parameter["example"]; !given && has {
+			value, given = fmt.Sprint(example), true
+		}
+		switch {
+		case parameter["in"] == "path" && name == "file" && !given:
+			value = builtAsset(t, strings.TrimSuffix(o.path, "{file}"))
+			fallthrough
+		case parameter["in"] == "path":
+			address = strings.ReplaceAll(address, "{"+name+"}", value)
+		case parameter["in"] == "query" && given && value != "absent":
+			query = append(query, name+"="+value)
+		}
+	}
+	// The version that the description has as an example is none of this stack's.
+	address += "?" + strings.Replace(strings.Join(query, "&"), "since=7", "since=1", 1)
+	return strings.TrimSuffix(address, "?")
+}
+
+// builtAsset returns the name of a file that the pages name, which is at an address that begins so.
+func builtAsset(t *testing.T, prefix string) string {
+	t.Helper()
+	for _, address := range builtFiles(t) {
+		if name, is := strings.CutPrefix(address, prefix); is {
+			return name
+		}
+	}
+	t.Fatalf("nothing was built for %s", prefix)
+	return ""
+}
+
+// builtFiles are the addresses of what the API's build found.
+func builtFiles(t *testing.T) (addresses []string) {
+	t.Helper()
+	site := filepath.Join("..", "..", "api", "web", "dist", "site")
+	err := filepath.WalkDir(site, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			address := "/" + strings.TrimSuffix(filepath.ToSlash(strings.TrimPrefix(path, site+string(filepath.Separator))), "index.html")
+			if address != "/" {
+				address = strings.TrimSuffix(address, "/")
+			}
+			addresses = append(addresses, address)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addresses
+}
+
+// refused returns values that the description does not allow, where it says that such are refused.
+func (o *operation) refused() (all []map[string]string) {
+	if o.responses["400"] == nil {
+		return nil
+	}
+	for _, parameter := range o.parameters {
+		if parameter["in"] == "header" {
+			continue
+		}
+		name, schema := parameter["name"].(string), parameter["schema"].(map[string]any)
+		bad := []string{"x", "-1", "1.5", "+1", "01"}
+		if name == "id" || schema["minimum"] != nil && fmt.Sprint(schema["minimum"]) == "1" {
+			bad = append(bad, "0")
+		}
+		if maximum := schema["maximum"]; maximum != nil {
+			n, _ := strconv.Atoi(fmt.Sprint(maximum))
+			bad = append(bad, strconv.Itoa(n+1))
+		}
+		if parameter["in"] == "query" {
+			bad = append(bad, "")
+			if parameter["required"] == true {
+				bad = append(bad, "absent")
+			}
+		}
+		for _, value := range bad {
+			all = append(all, map[string]string{name: value})
+		}
+	}
+	return all
+}
+
+// accepted returns the extreme values that the description allows.
+func (o *operation) accepted() (all []map[string]string) {
+	for _, parameter := range o.parameters {
+		schema, _ := parameter["schema"].(map[string]any)
+		for _, limit := range []string{"minimum", "maximum"} {
+			if value := schema[limit]; value != nil && parameter["in"] != "header" {
+				all = append(all, map[string]string{parameter["name"].(string): fmt.Sprint(value)})
+			}
+		}
+	}
+	return all
+}
+
+// ordinary headers need no description: HTTP's own, and those that tell browsers who may read.
+var ordinary = []string{
+	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Server",
+	"Transfer-Encoding", "Vary", "X-Content-Type-Options",
+}
+
+// get compares the answer to a GET with the description, which must have the status wanted.
+func (d *description) get(t *testing.T, o *operation, got answer, want int) {
+	t.Helper()
+	if err := d.compare(o, got, want); err != nil {
+		t.Errorf("%s (%s): %v\n%v\n%.300s", o.id, o.path, err, got.header, got.body)
+	}
+}
+
+func (d *description) compare(o *operation, got answer, want int) error {
+	if got.status != want {
+		return fmt.Errorf("answered %d, want %d", got.status, want)
+	}
+	status := strconv.Itoa(got.status)
+	if o.responses[status] == nil {
+		status = "default"
+	}
+	response, has := o.responses[status].(map[string]any)
+	if !has {
+		return fmt.Errorf("status %d is not described", got.status)
+	}
+	d.expected[o.id+" "+status] = true
+	if err := d.compareHeaders(o, status, response, got.header); err != nil {
+		return err
+	}
+	contents, _ := response["content"].(map[string]any)
+	if len(contents) == 0 {
+		if got.body != "" {
+			return fmt.Errorf("a body is not described")
+		}
+		return nil
+	}
+	mediaType, _, err := mime.ParseMediaType(got.header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	described := mediaType
+	if contents[described] == nil {
+		described = "*/*"
+	}
+	if contents[described] == nil {
+		return fmt.Errorf("type %s is not described", mediaType)
+	}
+	body := got.body
+	if got.header.Get("Content-Encoding") == "gzip" {
+		unpacker, err := gzip.NewReader(strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		unpacked, err := io.ReadAll(unpacker)
+		if err != nil {
+			return err
+		}
+		body = string(unpacked)
+	}
+	var value any = body
+	if strings.HasSuffix(mediaType, "json") {
+		if value, err = jsonschema.UnmarshalJSON(strings.NewReader(body)); err != nil {
+			return err
+		}
+	}
+	return d.validate(o.pointers[status]+"/content/"+escape(described)+"/schema", value)
+}
+
+func (d *description) compareHeaders(o *operation, status string, response map[string]any, got http.Header) error {
+	headers, _ := response["headers"].(map[string]any)
+	described := map[string]bool{}
+	for name := range headers {
+		described[http.CanonicalHeaderKey(name)] = true
+		value := got.Get(name)
+		if value == "" {
+			continue
+		}
+		d.expected[o.id+" "+status+" "+name] = true
+		header, pointer := d.follow(o.pointers[status] + "/headers/" + escape(name))
+		var typed any = value
+		if schema, _ := header["schema"].(map[string]any); schema["type"] == "integer" {
+			number, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				return fmt.Errorf("header %s: %w", name, err)
+			}
+			typed = number
+		}
+		if err := d.validate(pointer+"/schema", typed); err != nil {
+			return fmt.Errorf("header %s: %w", name, err)
+		}
+	}
+	for name := range got {
+		if !described[name] && !slices.Contains(ordinary, name) {
+			return fmt.Errorf("header %s is not described", name)
+		}
+	}
+	return nil
+}
+
+func (d *description) validate(pointer string, value any) error {
+	schema, err := d.compiler.Compile(descriptionURL + "#" + strings.NewReplacer("{", "%7B", "}", "%7D").Replace(pointer))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(value)
+}
+
+// others compares what is said of other methods, and of a request that is too long.
+func (d *description) others(t *testing.T, s *stack, o *operation, address string, ok answer) {
+	t.Helper()
+	url := s.env["GATEWAY_URL"] + address
+	head := s.ask(http.MethodHead, url)
+	if head.status != http.StatusOK || head.body != "" || head.header.Get("ETag") != ok.header.Get("ETag") {
+		t.Errorf("HEAD %s: %d %v", address, head.status, head.header)
+	}
+	if got := s.ask(http.MethodOptions, url); got.status != http.StatusNoContent || got.header.Get("Access-Control-Allow-Methods") == "" {
+		t.Errorf("OPTIONS %s: %d %v", address, got.status, got.header)
+	}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
+		d.get(t, o, s.ask(method, url), http.StatusMethodNotAllowed)
+	}
+	d.get(t, o, s.get(address, "X-Long", strings.Repeat("x", 20_000)), http.StatusRequestHeaderFieldsTooLarge)
+}
+
+// feed follows the changes from the first version to the last, one at a time.
+func (d *description) feed(t *testing.T, s *stack) {
+	t.Helper()
+	changes := d.operations[slices.IndexFunc(d.operations, func(o *operation) bool { return o.id == "listChanges" })]
+	seen := 0
+	for next := "/products/changes?since=1&count=1"; next != ""; seen++ {
+		got := s.get(next)
+		d.get(t, changes, got, http.StatusOK)
+		var page struct {
+			Next    string `json:"next"`
+			Changes []any  `json:"changes"`
+		}
+		if err := yaml.Unmarshal([]byte(got.body), &page); err != nil || len(page.Changes) != 1 {
+			t.Fatalf("GET %s: %v %s", next, err, got.body)
+		}
+		next = page.Next
+	}
+	if seen < 3 { // the summary, the product and its styles
+		t.Errorf("%d changes were fed", seen)
+	}
+}
+
+// undescribed looks for what is served and not described: among what was built, among the addresses that the instances have counted, and
+// where something might be.
+func (d *description) undescribed(t *testing.T, s *stack) {
+	t.Helper()
+	var patterns []*regexp.Regexp
+	for _, o := range d.operations {
+		patterns = append(patterns, regexp.MustCompile("^"+regexp.MustCompile(`\\\{[a-z_]+\\\}`).ReplaceAllString(regexp.QuoteMeta(o.path), "[^/]+")+"$"))
+	}
+	described := func(path string) bool {
+		return slices.ContainsFunc(patterns, func(pattern *regexp.Regexp) bool { return pattern.MatchString(path) })
+	}
+	for _, address := range builtFiles(t) {
+		if got := s.get(address); got.status != http.StatusOK || !described(address) {
+			t.Errorf("GET %s: %d; described: %v", address, got.status, described(address))
+		}
+	}
+	routes := map[string]bool{}
+	for _, admin := range strings.Split(s.env["ADMIN_URLS"], ",") {
+		for _, found := range regexp.MustCompile(`systemscale_http_request_duration_seconds_count\{route="([^"]+)"`).FindAllStringSubmatch(s.ask(http.MethodGet, admin+"/metrics").body, -1) {
+			routes[found[1]] = true
+		}
+	}
+	if !routes["/products/{id}/styles"] {
+		t.Errorf("the instances have counted %v", routes)
+	}
+	for route := range routes {
+		if route != "other" && route != "pages" && !described(route) {
+			t.Errorf("%s is served and not described", route)
+		}
+	}
+	for _, path := range []string{
+		"/nothing", "/api", "/metrics", "/live", "/ready", "/version", "/status", "/debug/pprof/", "/cached/products/1", "/refresh/products/1", "/-/problem", "/-/cached",
+		"/index.html", "/docs/index.html", "/item", "/item/1/styles", "/assets", "/products/1/reviews", "/products/1/summary", "/products/1/styles/1", "/product/1",
+		"/products/changes/1", "/books/1/reviews", "/openapi.json", "/openapi", "/robots.txt", "/favicon.ico", "/.git/config", "/sources.sha256", "/dist/site/index.html",
+	} {
+		if got := s.get(path); !isProblem(got, http.StatusNotFound) {
+			t.Errorf("GET %s: %d %.100q is not described", path, got.status, got.body)
+		}
+	}
+}
+
+// unseen reports what is described and was not answered.
+func (d *description) unseen(t *testing.T) {
+	t.Helper()
+	for _, what := range slices.Sorted(maps.Keys(d.expected)) {
+		// Where the pages were not built there are no licenses; here they were.
+		if !d.expected[what] && !strings.HasPrefix(what, "getLicenses 404") {
+			t.Errorf("described, and never answered: %s", what)
+		}
+	}
+}
+
+// stranger is a client from an address that is not trusted.
+var stranger = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	DisableCompression: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext,
+}}
+
+func askAsStranger(t *testing.T, url string) answer {
+	t.Helper()
+	response, err := stranger.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(body)}
+}
+
+// limitedGateway starts another NGINX in front of the instances, with a limit, and returns its address.
+func limitedGateway(t *testing.T, s *stack) string {
+	t.Helper()
+	installation, err := program.FindNGINX()
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := process.Unprivileged(gateway.Accounts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := os.ReadFile(filepath.Join(s.root, "infra", "nginx", "nginx.conf.template"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not t.TempDir(): only its owner may enter it.
+	directory, err := os.MkdirTemp("", "limited-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
+	if err := account.MakeDirectory(directory, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	limited := gateway.Gateway{
+		NGINX: installation, Template: string(template), Prefix: directory, Listen: "127.0.0.1:" + freePort(t), Refresh: "127.0.0.1:" + freePort(t),
+		Trusted: []string{"127.0.0.1"}, Sockets: directory, CacheSize: "10m", RateLimit: 1, Log: filepath.Join(directory, "log"), Account: account,
+	}
+	for _, instance := range pids(t, s).Instances {
+		limited.Upstreams = append(limited.Upstreams, "unix:"+instance.Socket)
+	}
+	if _, err := limited.Configure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	running, err := limited.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := gateway.Stop(context.Background(), running.Identity); err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + limited.Listen
+}

@@ -120,6 +120,7 @@ type view struct {
 	Charts      []chart
 	Problem     error // why live numbers are missing
 	Every       int   // seconds
+	Live        bool  // drawn anew by itself: only where that is asked for, as it takes the page from under whoever reads it
 }
 
 type collectionView struct {
@@ -142,7 +143,7 @@ type reject struct {
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	v := view{Now: time.Now(), Ready: p.store.Ready(), Every: int(sampleEvery.Seconds())}
+	v := view{Now: time.Now(), Ready: p.store.Ready(), Every: int(sampleEvery.Seconds()), Live: r.URL.Query().Has("live")}
 	for _, collection := range p.store.Snapshot().Collections() {
 		runs, err := p.store.Runs(ctx, collection.Collection, showRuns)
 		if err != nil {
