@@ -38,7 +38,7 @@ func testDescription(t *testing.T, s *stack, p *postgres, csv string) {
 	d := describe(t, s)
 	for _, o := range d.operations {
 		good := o.address(t, nil)
-		for _, server := range d.servers {
+		for _, server := range o.prefixes {
 			d.get(t, o, s.get(server+good), http.StatusOK)
 			d.get(t, o, s.get(server+good, "Accept-Encoding", "gzip"), http.StatusOK)
 		}
@@ -130,13 +130,13 @@ documents:
 type description struct {
 	document   any
 	compiler   *jsonschema.Compiler
-	servers    []string // prefixes of every path
 	operations []*operation
 	expected   map[string]bool // "id status" and "id status header": what is described; true once it was seen
 }
 
 type operation struct {
 	id, path   string
+	prefixes   []string // of the path, for the servers that have it
 	pointer    string // of the operation, in the document
 	parameters []map[string]any
 	responses  map[string]any // by status, with their references followed
@@ -160,19 +160,12 @@ func describe(t *testing.T, s *stack) *description {
 		t.Fatal(err)
 	}
 	root := d.document.(map[string]any)
-	for _, server := range root["servers"].([]any) {
-		server := server.(map[string]any)
-		url := strings.TrimSuffix(server["url"].(string), "/")
-		if variables, has := server["variables"].(map[string]any); has {
-			for name, variable := range variables {
-				url = strings.ReplaceAll(url, "{"+name+"}", variable.(map[string]any)["default"].(string))
-			}
-		}
-		d.servers = append(d.servers, url)
-	}
 	paths := root["paths"].(map[string]any)
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		for method, described := range paths[path].(map[string]any) {
+			if method == "servers" {
+				continue
+			}
 			if method != "get" {
 				t.Fatalf("%s %s: this test knows only how to read", method, path)
 			}
@@ -180,6 +173,11 @@ func describe(t *testing.T, s *stack) *description {
 			o := &operation{
 				id: described["operationId"].(string), path: path, pointer: "/paths/" + escape(path) + "/get", responses: map[string]any{}, pointers: map[string]string{},
 			}
+			servers, own := paths[path].(map[string]any)["servers"]
+			if !own {
+				servers = root["servers"]
+			}
+			o.prefixes = prefixes(servers.([]any))
 			parameters, _ := described["parameters"].([]any)
 			for i := range parameters {
 				parameter, _ := d.follow(fmt.Sprintf("%s/parameters/%d", o.pointer, i))
@@ -198,6 +196,19 @@ func describe(t *testing.T, s *stack) *description {
 		}
 	}
 	return d
+}
+
+func prefixes(servers []any) (all []string) {
+	for _, server := range servers {
+		server := server.(map[string]any)
+		url := strings.TrimSuffix(server["url"].(string), "/")
+		variables, _ := server["variables"].(map[string]any)
+		for name, variable := range variables {
+			url = strings.ReplaceAll(url, "{"+name+"}", variable.(map[string]any)["default"].(string))
+		}
+		all = append(all, url)
+	}
+	return all
 }
 
 func escape(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
@@ -334,7 +345,7 @@ var ordinary = []string{
 func (d *description) get(t *testing.T, o *operation, got answer, want int) {
 	t.Helper()
 	if err := d.compare(o, got, want); err != nil {
-		t.Errorf("%s (%s): %v\n%v\n%.300s", o.id, o.path, err, got.header, got.body)
+		t.Errorf("%s (%s): %v\n%v\n%.200q", o.id, o.path, err, got.header, got.body)
 	}
 }
 
