@@ -44,7 +44,19 @@ func TestShown(t *testing.T) {
 			"start Postgres": func() { p.start() },
 		})
 	})
-	t.Run("the operator's page", func(t *testing.T) { b.run(t, "operator.mjs", nil) })
+	t.Run("the operator's page", func(t *testing.T) {
+		for price := range 4 {
+			change(t, csv, "product.csv", `(?m)^(3,"Morning Joggers",.*),\d+$`, fmt.Sprintf("$1,%d", 41+price))
+			s.etl("run", "--csv", csv)
+		}
+		// Most products would go: a gate is in front of that.
+		refused := s.etlCommand("run", "--csv", filepath.Join(s.root, "etl", "testdata", "v2"))
+		if out, err := refused.CombinedOutput(); err == nil {
+			t.Errorf("most of the catalog was removed:\n%s", out)
+		}
+		s.etl("rollback")
+		b.run(t, "operator.mjs", nil)
+	})
 	t.Run("the API is as it is described", func(t *testing.T) { testDescription(t, s, p, csv) })
 }
 

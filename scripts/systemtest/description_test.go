@@ -32,10 +32,11 @@ import (
 // testDescription asks for whatever /openapi.yaml describes, in the ways that it describes, and compares each answer with it. Every
 // status that is described must have been seen, with every header; nothing may be answered that is not described.
 func testDescription(t *testing.T, s *stack, p *postgres, csv string) {
+	before := liveVersion(t, s)
 	change(t, csv, "product.csv", `(?m)^(2,"Bright Future Sunglasses",.*),69$`, "$1,71")
 	s.etl("run", "--csv", csv, "--cache", s.env["CACHE_NODES"])
 	publishBooks(t, s)
-	d := describe(t, s)
+	d := describe(t, s, before)
 	for _, o := range d.operations {
 		good := o.address(t, nil)
 		for _, server := range o.prefixes {
@@ -66,7 +67,7 @@ func testDescription(t *testing.T, s *stack, p *postgres, csv string) {
 		}
 		d.others(t, s, o, good, ok)
 	}
-	d.feed(t, s)
+	d.feed(t, s, before)
 	d.undescribed(t, s)
 
 	// Each has a share of two requests.
@@ -89,7 +90,7 @@ func testDescription(t *testing.T, s *stack, p *postgres, csv string) {
 	for _, o := range d.operations {
 		if o.responses["503"] != nil {
 			// What nobody has asked for yet, or not without a cache.
-			d.get(t, o, s.ask(http.MethodGet, s.env["GATEWAY_URL"]+o.address(t, map[string]string{"product_id": "123", "id": "123", "page": "4", "count": "7", "since": "1"})), http.StatusServiceUnavailable)
+			d.get(t, o, s.ask(http.MethodGet, s.env["GATEWAY_URL"]+o.address(t, map[string]string{"product_id": "123", "id": "123", "page": "4", "count": "7", "since": before})), http.StatusServiceUnavailable)
 		}
 	}
 	p.start()
@@ -147,7 +148,8 @@ type operation struct {
 
 const descriptionURL = "http://description/openapi.json"
 
-func describe(t *testing.T, s *stack) *description {
+// describe reads the description. before is the products' version before the last.
+func describe(t *testing.T, s *stack, before string) *description {
 	t.Helper()
 	text, err := yaml.YAMLToJSON([]byte(s.get("/openapi.yaml").body))
 	if err != nil {
@@ -175,7 +177,7 @@ func describe(t *testing.T, s *stack) *description {
 			o := &operation{
 				id: described["operationId"].(string), path: path, pointer: "/paths/" + escape(path) + "/get", responses: map[string]any{}, pointers: map[string]string{},
 			}
-			if o.since = "1"; strings.HasPrefix(path, "/books/") {
+			if o.since = before; strings.HasPrefix(path, "/books/") {
 				o.since = s.get("/books/1").header.Get("X-Data-Version")
 			}
 			servers, own := paths[path].(map[string]any)["servers"]
@@ -467,12 +469,12 @@ func (d *description) others(t *testing.T, s *stack, o *operation, address strin
 	d.get(t, o, s.get(address, "X-Long", strings.Repeat("x", 20_000)), http.StatusRequestHeaderFieldsTooLarge)
 }
 
-// feed follows the changes from the first version to the last, one at a time.
-func (d *description) feed(t *testing.T, s *stack) {
+// feed follows the changes since a version to the last, one at a time.
+func (d *description) feed(t *testing.T, s *stack, since string) {
 	t.Helper()
 	changes := d.operations[slices.IndexFunc(d.operations, func(o *operation) bool { return o.id == "listChanges" })]
 	seen := 0
-	for next := "/products/changes?since=1&count=1"; next != ""; seen++ {
+	for next := "/products/changes?count=1&since=" + since; next != ""; seen++ {
 		got := s.get(next)
 		d.get(t, changes, got, http.StatusOK)
 		var page struct {

@@ -75,7 +75,7 @@ export async function show(page, name, options = {}) {
   await page.screenshot({ path: `${screenshots}/${name}.png`, ...options });
 }
 
-/** publish takes a picture that the README shows, if such are wanted. */
+/** picture takes a picture that the README shows, if such are wanted. */
 export async function picture(page, name) {
   await show(page, name);
   if (pictures) await page.screenshot({ path: `${pictures}/${name}.png` });
