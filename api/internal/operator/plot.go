@@ -11,7 +11,7 @@ import (
 
 // Size of a plot, in its own units.
 const (
-	width, height = 640.0, 120.0
+	width, height = 480.0, 120.0
 	left, bottom  = 4.0, 18.0
 )
 
