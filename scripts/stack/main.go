@@ -102,6 +102,7 @@ type commandLine struct {
 	Down        downCommand        `cmd:"" help:"Stop what up started."`
 	Status      statusCommand      `cmd:"" help:"Show what runs, and where."`
 	Postgres    postgresCommand    `cmd:"" help:"Run a command with a throwaway Postgres."`
+	Pages       pagesCommand       `cmd:"" help:"Build the storefront and the documentation."`
 	Install     installCommand     `cmd:"" help:"Install what the tests need."`
 	AptPackages aptPackagesCommand `cmd:"" hidden:"" help:"As root: install Debian packages without starting their services."`
 }

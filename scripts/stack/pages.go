@@ -15,8 +15,29 @@ import (
 	"systemscale/scripts/internal/program"
 )
 
+type pagesCommand struct{}
+
+func (pagesCommand) Help() string {
+	return "Into api/web/dist, where the API's build finds them. Nothing is done if they are there already.\n\nExample:\n\n  stack pages && go build ./api"
+}
+
+// Run builds the pages. Unlike up it needs Node for it.
+func (pagesCommand) Run(ctx context.Context, location location, console console) error {
+	return (&stack{location: location, console: console}).buildPages(ctx)
+}
+
+// offerPages builds the pages if that can be done. Otherwise the API has those that were built before, or says in them what is missing.
+func (stack *stack) offerPages(ctx context.Context) error {
+	err := stack.buildPages(ctx)
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	stack.say("%v\nThe storefront and the documentation are not built; everything else works.", err)
+	return nil
+}
+
 // buildPages builds the storefront and the documentation into api/web/dist, where the API's build finds them, unless they are there
-// as their sources are now. Where that cannot be done the API has what was built before, or says in its pages what is missing.
+// as their sources are now.
 func (stack *stack) buildPages(ctx context.Context) error {
 	directory := filepath.Join(stack.Root, "api", "web")
 	sources, err := fingerprintSources(directory, filepath.Join(stack.Root, "api", "openapi", "openapi.yaml"))
@@ -31,8 +52,7 @@ func (stack *stack) buildPages(ctx context.Context) error {
 	}
 	node, err := program.FindNode()
 	if err != nil {
-		stack.say("%v: the storefront and the documentation are not built; everything else works", err)
-		return nil
+		return err
 	}
 	stack.say("building the storefront and the documentation")
 	for _, arguments := range [][]string{{"ci"}, {"run", "build"}} {
@@ -41,11 +61,7 @@ func (stack *stack) buildPages(ctx context.Context) error {
 		var out strings.Builder
 		command.Stdout, command.Stderr = &out, &out
 		if err := runGently(command); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			stack.say("npm %s: %v\n%s\nThe storefront and the documentation could not be built; everything else works.", strings.Join(arguments, " "), err, out.String())
-			return nil
+			return fmt.Errorf("npm %s in api/web: %w\n%s", strings.Join(arguments, " "), err, out.String())
 		}
 	}
 	if err := os.WriteFile(stamp, []byte(sources), 0o644); err != nil {

@@ -137,7 +137,7 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 	if err := os.MkdirAll(stack.logs(), 0o755); err != nil {
 		return fmt.Errorf("make room for logs: %w", err)
 	}
-	if err := stack.buildPages(ctx); err != nil {
+	if err := stack.offerPages(ctx); err != nil {
 		return err
 	}
 	if err := stack.build(ctx); err != nil {

@@ -26,7 +26,13 @@ func TestShown(t *testing.T) {
 	s, _ := start(t, csv)
 	p := &postgres{stack: s, t: t}
 	b := newBrowser(t, s)
-	t.Run("an existing client of another origin", func(t *testing.T) { b.run(t, "client.mjs", nil) })
+	t.Run("an existing client of another origin", func(t *testing.T) {
+		b.run(t, "client.mjs", nil)
+		eventually(t, "the browser asks first whether it may send an Authorization header", func() bool {
+			log, err := os.ReadFile(filepath.Join(s.state, "log", "access.json"))
+			return err == nil && strings.Contains(string(log), `"method":"OPTIONS","uri":"/api/fec2/hr-rfp/products/1"`)
+		})
+	})
 	t.Run("the storefront", func(t *testing.T) {
 		b.run(t, "storefront.mjs", map[string]func(){
 			"publish": func() {
@@ -39,8 +45,7 @@ func TestShown(t *testing.T) {
 		})
 	})
 	t.Run("the operator's page", func(t *testing.T) { b.run(t, "operator.mjs", nil) })
-	// There are two versions now, and changes between them.
-	t.Run("the API is as it is described", func(t *testing.T) { testDescription(t, s, p) })
+	t.Run("the API is as it is described", func(t *testing.T) { testDescription(t, s, p, csv) })
 }
 
 // realAndMadeUp writes a catalog of as many products: the real ones of testdata, and made-up ones after them.
@@ -126,8 +131,8 @@ type browser struct {
 	env             []string
 }
 
-// newBrowser gets ready what the scripts need. Pictures go to .run/screenshots; those of the README go to the directory in
-// SCREENSHOTS as well, if there is one.
+// newBrowser gets ready what the scripts need. Pictures go to .run/screenshots; those of the README go to the directory that
+// SCREENSHOTS names, from the project's, if it does.
 func newBrowser(t *testing.T, s *stack) *browser {
 	t.Helper()
 	node, err := program.FindNode()
@@ -142,7 +147,11 @@ func newBrowser(t *testing.T, s *stack) *browser {
 		t.Fatalf("the storefront was not built: %s", got.body)
 	}
 	b := &browser{node: node.Path, directory: filepath.Join(s.root, "scripts", "systemtest", "browser")}
-	b.env = append(os.Environ(), "GATEWAY_URL="+s.env["GATEWAY_URL"], "ADMIN_URL="+strings.Split(s.env["ADMIN_URLS"], ",")[0], "CHROMIUM="+chromium,
+	pictures := os.Getenv("SCREENSHOTS")
+	if pictures != "" && !filepath.IsAbs(pictures) {
+		pictures = filepath.Join(s.root, pictures)
+	}
+	b.env = append(os.Environ(), "SCREENSHOTS="+pictures, "GATEWAY_URL="+s.env["GATEWAY_URL"], "ADMIN_URL="+strings.Split(s.env["ADMIN_URLS"], ",")[0], "CHROMIUM="+chromium,
 		"SCREENSHOTS_ALL="+filepath.Join(s.root, ".run", "screenshots"), fmt.Sprintf("PRODUCTS=%d", shownProducts))
 	install := exec.CommandContext(t.Context(), node.NPM, "ci")
 	install.Dir = b.directory

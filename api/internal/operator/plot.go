@@ -9,11 +9,9 @@ import (
 	"systemscale/api/internal/store"
 )
 
-// Size of a plot, in its own units.
-const (
-	width, height = 480.0, 120.0
-	left, bottom  = 4.0, 18.0
-)
+// Size of a plot, in its own units. It is drawn as wide as there is room, and as high as the page's style says; what is written about it
+// is beside it, where it keeps its size.
+const width, height = 640.0, 100.0
 
 // chart is one line chart with its newest values in words.
 type chart struct {
@@ -89,9 +87,9 @@ func plotLines(name, span string, lines []line, top float64) template.HTML {
 		top = ceiling(top)
 	}
 	var svg strings.Builder
-	begin(&svg, fmt.Sprintf("%s, 0 to %g, %s", name, top, span))
+	begin(&svg, fmt.Sprintf("%s, 0 to %g, %s", name, top, span), fmt.Sprintf("%g", top))
 	for _, l := range lines {
-		step := (width - 2*left) / float64(max(len(l.values)-1, 1))
+		step := width / float64(max(len(l.values)-1, 1))
 		pen := "M"
 		var path strings.Builder
 		for i, value := range l.values {
@@ -99,12 +97,12 @@ func plotLines(name, span string, lines []line, top float64) template.HTML {
 				pen = "M"
 				continue
 			}
-			fmt.Fprintf(&path, "%s%.1f %.1f", pen, left+float64(i)*step, y(value/top))
+			fmt.Fprintf(&path, "%s%.1f %.1f", pen, float64(i)*step, y(value/top))
 			pen = "L"
 		}
 		fmt.Fprintf(&svg, `<path class="%s" d="%s"/>`, l.class, path.String())
 	}
-	fmt.Fprintf(&svg, `<text x="%g" y="12">%g</text><text x="%g" y="%g">%s</text></svg>`, left, top, left, height-4, template.HTMLEscapeString(span))
+	end(&svg, span)
 	return template.HTML(svg.String())
 }
 
@@ -119,17 +117,16 @@ func plotRuns(runs []store.Run) template.HTML {
 	}
 	longest = ceiling(longest)
 	var svg strings.Builder
-	begin(&svg, fmt.Sprintf("Duration of the last %d runs, 0 to %g seconds", len(runs), longest))
-	step := (width - 2*left) / showRuns
+	begin(&svg, fmt.Sprintf("Duration of the last %d runs, 0 to %g seconds", len(runs), longest), fmt.Sprintf("%g s", longest))
+	const step = width / showRuns
 	for i := range runs {
 		run := runs[len(runs)-1-i]
-		tall := max((height-bottom-14)*duration(run)/longest, 2)
+		top := min(y(duration(run)/longest), height-2)
 		fmt.Fprintf(&svg, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>run %d, %s, %s: %s</title></rect>`,
-			template.HTMLEscapeString(run.State), left+float64(i)*step, height-bottom-tall, step-3, tall,
+			template.HTMLEscapeString(run.State), float64(i)*step, top, step-3, height-top,
 			run.ID, template.HTMLEscapeString(run.Mode), template.HTMLEscapeString(run.State), seconds(run))
 	}
-	fmt.Fprintf(&svg, `<text x="%g" y="12">%g s</text><text x="%g" y="%g">run %d</text><text class="end" x="%.1f" y="%g">%d</text></svg>`,
-		left, longest, left, height-4, runs[len(runs)-1].ID, left+float64(len(runs))*step-3, height-4, runs[0].ID)
+	end(&svg, fmt.Sprintf("run %d to run %d", runs[len(runs)-1].ID, runs[0].ID))
 	return template.HTML(svg.String())
 }
 
@@ -140,13 +137,19 @@ func duration(run store.Run) float64 {
 	return run.FinishedAt.Sub(run.StartedAt).Seconds()
 }
 
-func begin(svg *strings.Builder, name string) {
-	fmt.Fprintf(svg, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s"><path class="axis" d="M%g %gH%g"/>`,
-		width, height, template.HTMLEscapeString(name), left, height-bottom, width-left)
+// begin begins a plot, under a line that says what its full height means.
+func begin(svg *strings.Builder, name, top string) {
+	fmt.Fprintf(svg, `<figure><p>%s</p><svg viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s"><path class="axis" d="M0 %gH%g"/>`,
+		top, width, height, template.HTMLEscapeString(name), height, width)
 }
 
-// y returns where a share of the scale is drawn.
-func y(share float64) float64 { return height - bottom - share*(height-bottom-14) }
+// end ends a plot with a line that says what its width means.
+func end(svg *strings.Builder, span string) {
+	fmt.Fprintf(svg, `</svg><p>%s</p></figure>`, template.HTMLEscapeString(span))
+}
+
+// y returns where a share of the scale is drawn. A line along the top is not cut in half.
+func y(share float64) float64 { return height - share*(height-1) }
 
 // ceiling returns the next round number that is not below value: 1, 2 or 5 times a power of ten.
 func ceiling(value float64) float64 {

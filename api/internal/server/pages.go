@@ -60,6 +60,9 @@ func (s *Server) show(ctx *fasthttp.RequestCtx, file *web.File) {
 	response := &ctx.Response
 	header := &response.Header
 	header.SetCanonical(keyETag, []byte(file.ETag))
+	// A browser is to ask each time. NGINX may answer it for a second, and so tells it, if that is so, that nothing has changed: with what it
+	// must not keep it would not. It goes by whichever header comes first.
+	header.SetCanonical(keyAccelExpires, oneSecond)
 	header.SetCanonical(keyCacheControl, []byte(file.CacheControl))
 	header.Set(fasthttp.HeaderVary, fasthttp.HeaderAcceptEncoding)
 	admit(header)

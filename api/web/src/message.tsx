@@ -24,7 +24,7 @@ export function Unreachable({ error, retrying, onRetry, children }: Failure) {
   const refused = error instanceof Refusal;
   return (
     <Message title={refused && !error.passing ? "The catalog did not understand this" : "The catalog cannot be reached"}>
-      <p>{refused ? error.message : "No answer came. It may be the network, or the catalog is restarting."}</p>
+      <p>{refused && !error.passing ? error.message : "No answer came. It may be the network, or the catalog is restarting."}</p>
       <p className="faint">This page tries again by itself every few seconds.</p>
       <button type="button" className="button" aria-busy={retrying} onClick={onRetry}>
         Try again

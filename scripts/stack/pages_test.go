@@ -1,0 +1,108 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pagesRig is a project whose npm only writes down how it was called.
+type pagesRig struct {
+	t     *testing.T
+	stack *stack
+	said  strings.Builder
+	calls string // file
+}
+
+func newPagesRig(t *testing.T) *pagesRig {
+	t.Helper()
+	rig := &pagesRig{t: t}
+	root, programs := t.TempDir(), t.TempDir()
+	rig.calls = filepath.Join(programs, "calls")
+	rig.stack = &stack{location: location{Root: root}, console: console{err: &rig.said}}
+	for path, text := range map[string]string{"api/web/src/app.tsx": "1", "api/web/dist/.gitkeep": "", "api/openapi/openapi.yaml": "2"} {
+		rig.write(path, text)
+	}
+	t.Setenv("PATH", programs+":/bin:/usr/bin")
+	for name, script := range map[string]string{
+		"node": "echo v22.0.0",
+		"npm":  `echo "$@" >> ` + rig.calls + ` && mkdir -p dist/site && : > dist/site/index.html`,
+	} {
+		if err := os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return rig
+}
+
+func (rig *pagesRig) write(path, text string) {
+	rig.t.Helper()
+	path = filepath.Join(rig.stack.Root, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		rig.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		rig.t.Fatal(err)
+	}
+}
+
+// offers offers the pages, for which npm must be called so.
+func (rig *pagesRig) offers(want string) {
+	rig.t.Helper()
+	if err := rig.stack.offerPages(rig.t.Context()); err != nil {
+		rig.t.Fatal(err)
+	}
+	calls, _ := os.ReadFile(rig.calls)
+	_ = os.Remove(rig.calls)
+	if string(calls) != want {
+		rig.t.Errorf("npm was called %q, want %q", calls, want)
+	}
+}
+
+func TestPagesAreBuiltWhenTheirSourcesHaveChanged(t *testing.T) {
+	rig := newPagesRig(t)
+	const built = "ci\nrun build\n"
+	rig.offers(built)
+	rig.offers("")
+	rig.write("api/web/src/app.tsx", "3")
+	rig.offers(built)
+	rig.write("api/openapi/openapi.yaml", "4")
+	rig.offers(built)
+	rig.write("api/web/node_modules/react/index.js", "5")
+	rig.write("api/web/src/api/schema.d.ts", "made by the build")
+	rig.write("api/web/web.go", "package web")
+	rig.offers("")
+	if err := os.RemoveAll(filepath.Join(rig.stack.Root, "api/web/dist/site")); err != nil {
+		t.Fatal(err)
+	}
+	rig.offers(built)
+}
+
+func TestPagesThatCannotBeBuilt(t *testing.T) {
+	rig := newPagesRig(t)
+	programs := filepath.Dir(rig.calls)
+	for name, test := range map[string]struct{ program, script, says string }{
+		"old Node":  {"node", "echo v12.0.0", "Node.js 20.19.0 or newer is missing: there is only 12.0.0"},
+		"npm fails": {"npm", "echo no registry; exit 1", "no registry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, err := os.ReadFile(filepath.Join(programs, test.program))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = os.WriteFile(filepath.Join(programs, test.program), before, 0o755) }()
+			if err := os.WriteFile(filepath.Join(programs, test.program), []byte("#!/bin/sh\n"+test.script+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			rig.said.Reset()
+			rig.offers("")
+			if said := rig.said.String(); !strings.Contains(said, test.says) || !strings.Contains(said, "everything else works") {
+				t.Errorf("said %q, want %q", said, test.says)
+			}
+			if err := rig.stack.buildPages(t.Context()); err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("buildPages() = %v, want %q", err, test.says)
+			}
+		})
+	}
+}
