@@ -395,6 +395,15 @@ func (j *judge) isPage(body string) bool {
 func testHostile(t *testing.T, s *instances, c *catalog) {
 	const clients, each = 8, 12_500
 	j := newJudge(c.editions[c.newest])
+	people := &wire{address: s.gateway(t)}
+	for _, page := range []string{"/", "/docs", "/openapi.yaml"} {
+		got, err := people.get(page)
+		if err != nil || got.status != http.StatusOK {
+			t.Fatalf("GET %s: %d, %v", page, got.status, err)
+		}
+		j.known[got.body] = true
+	}
+	people.close()
 	hot := hotPaths()
 	unanswered := make([]int, clients)
 	var wait sync.WaitGroup
