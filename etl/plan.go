@@ -220,10 +220,9 @@ func (s *survey) changedSamples(document int) ([]changedSample, error) {
 // breaks returns what a client of the published documents would trip over if the shape took their place.
 func breaks(published []sql.Document, spec *shape.Shape) []string {
 	found := []string{}
-	next := spec.Published()
 	for _, old := range published {
 		where := "GET " + address(spec, shape.Document{Name: old.Name, Path: old.Path, List: old.List})
-		i := slices.IndexFunc(next, func(d sql.Document) bool { return d.List == old.List && d.Path == old.Path })
+		i := slices.IndexFunc(spec.Documents, func(d shape.Document) bool { return d.List == old.List && d.Path == old.Path })
 		if i < 0 {
 			found = append(found, where+": is gone")
 			continue

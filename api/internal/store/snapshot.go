@@ -33,7 +33,7 @@ type Collection struct {
 	Version
 	List *Document // served in pages; nil if the collection has no such document
 
-	log    *Document // stands for the change log
+	log    *Document // stands for the change log, and has no name
 	byPath map[string]*Document
 	byName map[string]*Document
 }
@@ -72,22 +72,22 @@ func NewSnapshot(previous *Snapshot, versions ...Version) *Snapshot {
 	return s
 }
 
+// document returns what stands for a document in this version, without its table.
+func (v Version) document(name string) *Document {
+	return &Document{Collection: v.Collection, Name: name, Generation: v.Generation, Run: v.Run, publishedAt: v.PublishedAt}
+}
+
 func newCollection(version Version) *Collection {
 	c := &Collection{
 		Version: version,
-		log:     &Document{Collection: version.Collection, Generation: version.Generation, Run: version.Run, publishedAt: version.PublishedAt},
 		byPath:  make(map[string]*Document, len(version.Documents)),
-		byName:  make(map[string]*Document, len(version.Documents)),
+		byName:  make(map[string]*Document, len(version.Documents)+1),
 	}
+	c.log = version.document("")
+	c.byName[""] = c.log
 	for _, declared := range version.Documents {
-		document := &Document{
-			Collection:  version.Collection,
-			Name:        declared.Name,
-			Generation:  version.Generation,
-			Run:         version.Run,
-			publishedAt: version.PublishedAt,
-			table:       sql.DocumentTable(version.Collection, declared.Name, version.Generation),
-		}
+		document := version.document(declared.Name)
+		document.table = sql.DocumentTable(version.Collection, declared.Name, version.Generation)
 		c.byName[declared.Name] = document
 		if declared.List {
 			c.List = document
@@ -131,9 +131,6 @@ func (s *Snapshot) current(d *Document) *Document {
 	collection := s.collections[d.Collection]
 	if collection == nil {
 		return nil
-	}
-	if d.Name == "" {
-		return collection.log
 	}
 	return collection.byName[d.Name]
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-json"
 )
@@ -136,7 +137,7 @@ func (s *Schema) breaks(next *Schema, at string) []string {
 		case kind == "null":
 			say("may now be null")
 		default:
-			say("was %s and is now %s", oneOf(s.Type), oneOf(next.Type))
+			say("was %s and is now %s", strings.Join(s.Type, " or "), strings.Join(next.Type, " or "))
 		}
 	}
 	if s.Pattern != next.Pattern && s.Pattern != "" && slices.Contains(next.Type, "string") {
@@ -168,15 +169,4 @@ func (s *Schema) breaks(next *Schema, at string) []string {
 		say("has fixed fields now, and was keyed")
 	}
 	return slices.Compact(found)
-}
-
-func oneOf(types []string) string {
-	text := ""
-	for i, kind := range types {
-		if i > 0 {
-			text += " or "
-		}
-		text += kind
-	}
-	return text
 }
