@@ -25,8 +25,8 @@ const (
 // row at once, and may be lost.
 const VersionChannel = "catalog_version"
 
-// AnchorEvery is how many documents lie between two page anchors; it is also the largest page
-// that the API serves. A page reads at most this many rows before its first.
+// AnchorEvery is how many documents lie between two page anchors. A page reads fewer rows than this before its
+// first.
 const AnchorEvery = 100
 
 // MaxNameLength is the longest name of a collection or of a document, in bytes. Two of them and a

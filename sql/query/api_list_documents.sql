@@ -1,6 +1,12 @@
--- One row: the version that the documents belong to, from the same moment as they, and the documents. The tables hold the version of
--- the last run that wrote to them: the live one's, or where another generation is live by now, that of the run found by its generation.
-select coalesce(v."run_id", r."id"), coalesce(v."published_at", r."finished_at"), array(
+-- One row: the version that the documents belong to, from the same moment as they, how many documents there are in it, and the documents
+-- of the page. The tables hold the version of the last run that wrote to them: the live one's, or where another generation is live by
+-- now, that of the run found by its generation. That run counted the documents.
+select p."run_id", p."published_at", (
+    select (c."document" ->> 'rows')::bigint
+    from "catalog"."run" n
+    cross join jsonb_array_elements(n."documents") c("document")
+    where n."id" = p."run_id" and c."document" ->> 'name' = $6
+), array(
     select d."body"
     from "catalog".:"table" d
     where d."id" >= (
@@ -12,12 +18,15 @@ select coalesce(v."run_id", r."id"), coalesce(v."published_at", r."finished_at")
     offset $4
     limit $5
 )
-from (select) one
-left join "catalog"."version" v on v."collection" = $1 and v."generation" = $2
-left join lateral (
-    select l."id", l."finished_at"
-    from "catalog"."run" l
-    where v."run_id" is null and l."collection" = $1 and l."generation" = $2
-    order by l."id" desc
-    limit 1
-) r on true
+from (
+    select coalesce(v."run_id", r."id"), coalesce(v."published_at", r."finished_at")
+    from (select) one
+    left join "catalog"."version" v on v."collection" = $1 and v."generation" = $2
+    left join lateral (
+        select l."id", l."finished_at"
+        from "catalog"."run" l
+        where v."run_id" is null and l."collection" = $1 and l."generation" = $2
+        order by l."id" desc
+        limit 1
+    ) r on true
+) p("run_id", "published_at")

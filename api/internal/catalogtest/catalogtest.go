@@ -66,11 +66,16 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 		return 0, err
 	}
 	var documents []sql.Document
+	var counts []map[string]any
 	for _, table := range tables {
 		documents = append(documents, table.Document)
+		counts = append(counts, map[string]any{"name": table.Name, "rows": len(table.Rows)})
 		if err := p.load(ctx, collection, run, table); err != nil {
 			return 0, fmt.Errorf("load %s: %w", table.Name, err)
 		}
+	}
+	if _, err := p.conn.Exec(ctx, `update "catalog"."run" set "documents" = $2 where "id" = $1`, run, counts); err != nil {
+		return 0, err
 	}
 	// The flip is one statement, whether there was a version before or not.
 	var previous int64

@@ -116,3 +116,38 @@ func TestANotificationIsAHintToLook(t *testing.T) {
 		return f.document("").Run == run
 	})
 }
+
+// TestAPageCounts reads pages of all sizes. Each has the number of documents that its own version has, as the run recorded it.
+func TestAPageCounts(t *testing.T) {
+	f := newFixture(t, 1250, Options{Poll: time.Hour})
+	list := f.list()
+	for _, c := range []struct{ skip, limit, want int64 }{{0, 1, 1}, {0, MaxPage, 1000}, {1000, MaxPage, 250}, {37, MaxPage, 1000}, {1249, 5, 1}, {1250, MaxPage, 0}, {1 << 52, 10, 0}} {
+		result, err := f.List(list, c.skip, c.limit, nil)
+		var documents []struct{ ID int64 }
+		if err := json.Unmarshal(result.Body, &documents); err != nil {
+			t.Fatalf("%d after %d: %v: %.80s", c.limit, c.skip, err, result.Body)
+		}
+		if err != nil || result.Total != 1250 || int64(len(documents)) != c.want {
+			t.Errorf("%d after %d: %d documents of %d, %v; want %d of 1250", c.limit, c.skip, len(documents), result.Total, err, c.want)
+		}
+		for i, d := range documents {
+			if d.ID != c.skip+int64(i)+1 {
+				t.Fatalf("%d after %d: document %d has id %d", c.limit, c.skip, i, d.ID)
+			}
+		}
+	}
+	// What the run of the page recorded, which the store need not have followed yet.
+	f.change(list, "delete from catalog."+list.table+" where id = 1250")
+	conn := testdb.Connect(t, f.database.ETL)
+	for _, c := range []struct {
+		documents string
+		want      int64
+	}{{`[{"name": "item", "rows": 7}, {"name": "page", "rows": 1249}]`, 1249}, {`[{"name": "item", "rows": 7}]`, -1}, {`[]`, -1}} {
+		if _, err := conn.Exec(t.Context(), "update catalog.run set documents = $1 where id = (select run_id from catalog.version)", c.documents); err != nil {
+			t.Fatal(err)
+		}
+		if result, err := f.List(f.list(), 0, 5, nil); err != nil || result.Total != c.want {
+			t.Errorf("where the run recorded %s: a total of %d, %v, want %d", c.documents, result.Total, err, c.want)
+		}
+	}
+}

@@ -133,7 +133,7 @@ func (f *fixture) change(document *Document, statements ...string) (run int64) {
 			return err
 		}
 		for _, statement := range append(statements,
-			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d where id = $run", document.Generation),
+			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d, documents = case documents when '[]' then (select r.documents from catalog.run r join catalog.version v on v.run_id = r.id) else documents end where id = $run", document.Generation),
 			"update catalog.version set run_id = $run, published_at = now()",
 		) {
 			if _, err := tx.Exec(context.Background(), strings.ReplaceAll(statement, "$run", strconv.FormatInt(run, 10))); err != nil {

@@ -43,8 +43,8 @@ var statements = [...]struct {
 	},
 	kindList: {
 		query:      "api_list_documents",
-		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
-		results:    []uint32{pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBArrayOID},
+		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID},
+		results:    []uint32{pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.Int8OID, pgtype.JSONBArrayOID},
 	},
 	kindChanges: {
 		query:      "api_list_changes",
@@ -116,6 +116,7 @@ func (l *lookup) bind(a *arguments) {
 		a.integer(l.anchor)
 		a.integer(l.offset)
 		a.integer(l.limit)
+		a.text(l.document.Name)
 	case kindChanges:
 		a.text(l.document.Collection)
 		a.integer(l.since)
@@ -178,7 +179,11 @@ func (l *lookup) read(rows *pgconn.ResultReader) error {
 		}
 		switch {
 		case l.kind == kindList:
-			l.appendArray(values[2])
+			l.result.Total = -1
+			if total := values[2]; len(total) == 8 {
+				l.result.Total = int64(binary.BigEndian.Uint64(total))
+			}
+			l.appendArray(values[3])
 		case values[2] == nil:
 			l.err = ErrHistoryTooShort
 		default:

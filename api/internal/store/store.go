@@ -211,6 +211,7 @@ type Result struct {
 	PublishedAt time.Time // when that version went live
 	ETag        uint64    // of the document; 0 for anything else
 	NotModified bool      // the etag is one of those that the caller held, and Body was not read
+	Total       int64     // of a page: how many documents its list has; -1 where the run did not record it
 	Body        []byte    // dst with the JSON text appended
 }
 
@@ -235,8 +236,11 @@ func (s *Store) Get(document *Document, id int64, unless Match, dst []byte) (Res
 	return s.look(l, dst)
 }
 
+// MaxPage is the largest number of documents in one page of a list.
+const MaxPage = 1000
+
 // List reads a page of documents by ascending id, as one JSON array: at most limit documents after the
-// first skip. Past the end it is "[]". limit is at most sql.AnchorEvery.
+// first skip. Past the end it is "[]". limit is at most MaxPage.
 //
 // Buffers and errors are as for Get. A page has no ETag: Run and PublishedAt identify its content.
 func (s *Store) List(document *Document, skip, limit int64, dst []byte) (Result, error) {
