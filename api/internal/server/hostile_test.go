@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -65,9 +66,17 @@ func TestOddRequests(t *testing.T) {
 		{"absolute address", "GET http://elsewhere/things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 200},
 		{"HTTP/1.0", "GET /things/1 HTTP/1.0\r\n\r\n", 200},
 		{"fragment", "GET /things/1#x HTTP/1.1\r\nHost: h\r\n\r\n", 200},
-		{"asterisk", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"no slash", "GET things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"NUL", "GET /things/1\x00 HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+		{"asterisk", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"no slash", "GET things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"NUL", "GET /things/1\x00 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"two lengths", "GET /things/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello", 400},
+		{"length and chunks", "GET /things/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+		{"unknown transfer coding", "GET /things/1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n", 400},
+		{"no host", "GET /things/1 HTTP/1.1\r\n\r\n", 400},
+		{"two hosts", "GET /things/1 HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", 400},
+		{"NUL in a header", "GET /things/1 HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n\r\n", 400},
+		{"bare CR in a header", "GET /things/1 HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n", 400},
+		{"HTTP/0.9", "GET /things/1\r\n\r\n", 400},
 		{"body of a GET is not the next request", "GET /things/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 38\r\n\r\nDELETE /things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -191,16 +200,41 @@ func (a attacker) header() string {
 	}
 }
 
-// request is one that may be right, but hardly ever is.
+// request is one that may be right, but hardly ever is. Most are well-formed HTTP at least: of others the server reads little.
 func (a attacker) request() string {
-	var raw strings.Builder
-	raw.WriteString(a.pick("GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "OPTIONS", a.pick("DELETE", "PRI", "G\x00T", "", "get", "CONNECT", "TRACE", letters, a.noise())))
-	raw.WriteString(a.pick(" ", " ", " ", " ", " ", " ", "  ", "\t", "") + a.target() + a.pick(" HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/1.0", " HTTP/2.0", " HTTP/9", "", " x") + "\r\n")
-	for range a.IntN(3) {
-		raw.WriteString(a.header() + "\r\n")
+	method := a.pick("GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "OPTIONS", a.pick("DELETE", "PRI", "get", "CONNECT", "TRACE", letters))
+	space, target, version, headers := " ", spell(a.target()), " HTTP/1.1", "Host: h\r\n"
+	wild := a.IntN(3) == 0
+	if wild {
+		method = a.pick(method, method, "G\x00T", "", a.noise())
+		space, target = a.pick(" ", " ", " ", "  ", "\t", ""), a.pick(target, a.target())
+		version = a.pick(" HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/1.0", " HTTP/2.0", " HTTP/9", "", " x")
+		headers = a.pick(headers, headers, headers, "")
 	}
-	raw.WriteString("\r\n" + a.pick("", "", "hello", "5\r\nhello\r\n0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"))
-	return raw.String()
+	for range a.IntN(3) {
+		line := a.header()
+		if !wild && strings.HasPrefix(line, "Host:") {
+			continue
+		}
+		headers += line + "\r\n"
+	}
+	return method + space + target + version + "\r\n" + headers + "\r\n" + a.pick("", "", "hello", "5\r\nhello\r\n0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n")
+}
+
+// spell writes what may not be in a request's line as %-sequences, and makes it begin with a slash.
+func spell(target string) string {
+	var out strings.Builder
+	if !strings.HasPrefix(target, "/") {
+		_ = out.WriteByte('/')
+	}
+	for _, b := range []byte(target) {
+		if b <= ' ' || b >= 0x7f || strings.IndexByte("\"<>\\^`{|}", b) >= 0 {
+			_, _ = fmt.Fprintf(&out, "%%%02X", b)
+		} else {
+			_ = out.WriteByte(b)
+		}
+	}
+	return out.String()
 }
 
 // tape is a connection whose client has said all that it will ever say.

@@ -20,6 +20,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -139,6 +140,9 @@ func (s *Server) inFront(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 			ctx.Response.Header.SetCanonical(keyRequestID, id)
 		}
 		switch header := &ctx.Request.Header; {
+		case header.ContentLength() != withoutBody && framedTwice(header.RawHeaders()):
+			ctx.SetConnectionClose()
+			answerProblem(&ctx.Response, problemOf(errMalformed))
 		case header.IsGet() || header.IsHead():
 			next(ctx)
 		case header.IsOptions():
@@ -148,6 +152,22 @@ func (s *Server) inFront(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 		}
 		s.metrics.observe(s.metrics.routeOf(ctx), ctx.Response.StatusCode(), time.Since(start))
 	}
+}
+
+// withoutBody is the content length that fasthttp reports for a GET or a HEAD that announces no body.
+const withoutBody = -2
+
+// framedTwice reports whether header lines hold both a Content-Length and a Transfer-Encoding. fasthttp goes by the latter, and a server
+// in front may go by the former: what one takes for the body the other would take for the next request. RFC 9112, 6.1 wants the
+// connection closed.
+func framedTwice(lines []byte) bool {
+	var length, coding bool
+	for line := range bytes.Lines(lines) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		length = length || bytes.EqualFold(name, []byte("Content-Length"))
+		coding = coding || bytes.EqualFold(name, []byte("Transfer-Encoding"))
+	}
+	return length && coding
 }
 
 // Serve accepts connections until Shutdown, and then returns nil. It may be called for several listeners at once.
