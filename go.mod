@@ -33,7 +33,7 @@ require (
 	github.com/valyala/fasthttp v1.78.0
 	// etags: 64 bits at memory speed
 	github.com/zeebo/xxh3 v1.1.0
-	// errgroup: COPY streams that fail together
+	// errgroup: COPY streams that fail together; singleflight: one page for all who ask
 	golang.org/x/sync v0.24.0
 	// is somebody watching?
 	golang.org/x/term v0.47.0

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -57,6 +58,7 @@ type flags struct {
 	Database    string        `env:"DATABASE_URL" placeholder:"URL" help:"Database, as a role that may read. It need not be up yet."`
 	Listen      []string      `env:"API_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Where to serve: host:port or unix:/path. May be repeated, or a list with commas. Default: ${default}."`
 	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Where to answer /live, /ready, /metrics, /version, and the operator's page at /. Default: ${default}."`
+	AdminHost   []string      `env:"API_ADMIN_HOSTS" placeholder:"NAME" help:"Host name under which the admin port is asked, such as that of a proxy in front. IP addresses, localhost and the machine's own name are always answered, and /live, /ready and /metrics under any name. May be repeated."`
 	Peer        []string      `env:"API_PEERS" placeholder:"ADDR" help:"Admin address of another instance, whose requests the operator's page counts in. May be repeated."`
 	Gateway     string        `env:"API_GATEWAY_STATUS" placeholder:"URL" help:"NGINX's stub_status, such as http://127.0.0.1:8281/status, from which the operator's page knows the hit ratio."`
 	CacheAge    time.Duration `env:"API_CACHE_AGE" default:"10s" help:"How long caches in front may use a document without asking, in whole seconds. Browsers are told half of it."`
@@ -86,6 +88,11 @@ func (f *flags) Validate() error {
 	}
 	if f.CacheAge < time.Second || f.CacheAge%time.Second != 0 {
 		return fmt.Errorf("--cache-age must be whole seconds and at least 1s, not %s", f.CacheAge)
+	}
+	for _, name := range f.AdminHost {
+		if name == "" || strings.ContainsAny(name, "/*@ ") {
+			return fmt.Errorf("--admin-host must be a host name such as operator.example.org, not %q", name)
+		}
 	}
 	if f.DrainPause < 0 || f.DrainLimit < 0 {
 		return errors.New("--drain-pause and --drain-limit must not be negative")
@@ -182,6 +189,7 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 		Snapshot: p.store.Snapshot,
 		Metrics:  p.metrics,
 		Page:     page,
+		Names:    append(p.flags.AdminHost, p.flags.Admin),
 		Logger:   p.logger,
 	})
 	go func() {

@@ -27,6 +27,7 @@ type Options struct {
 	Snapshot func() *store.Snapshot // what is published
 	Metrics  prometheus.Gatherer
 	Page     http.Handler // for people
+	Names    []string     // host names, beside those that checkHost accepts, under which the server is asked
 	Logger   *slog.Logger
 }
 
@@ -38,7 +39,8 @@ type Options struct {
 //	GET /metrics   what Prometheus scrapes
 //	GET /version   what the program was built from, and what data it serves
 //
-// and 404 to everything else. A panic is answered with 500, and logged.
+// and 404 to everything else. A panic is answered with 500, and logged. A request for the name of another host is answered with
+// 421; see checkHost.
 func New(options Options) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) {
@@ -63,7 +65,7 @@ func New(options Options) *http.Server {
 		answer(w, http.StatusOK, versionOf(options.Snapshot(), time.Now()))
 	})
 	return &http.Server{
-		Handler:        survive(mux, options.Logger),
+		Handler:        survive(checkHost(mux, options.Names), options.Logger),
 		ReadTimeout:    timeout,
 		WriteTimeout:   timeout,
 		MaxHeaderBytes: maxHeader,

@@ -31,7 +31,9 @@ func options() Options {
 
 func ask(handler http.Handler, method, path string) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, httptest.NewRequest(method, path, nil))
+	request := httptest.NewRequest(method, path, nil)
+	request.Host = "127.0.0.1:8181"
+	handler.ServeHTTP(recorder, request)
 	return recorder
 }
 

@@ -6,16 +6,19 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
 
 	"systemscale/api/internal/store"
 )
@@ -24,7 +27,8 @@ const (
 	sampleEvery = 5 * time.Second
 	keepSamples = 180 // a quarter of an hour
 	showRuns    = 30
-	patience    = 2 * time.Second // for everybody who is asked
+	patience    = 2 * time.Second // for the database, and for each instance that is asked
+	keepPage    = time.Second     // for which one page is shown to all who ask
 )
 
 // Store is what the page asks. See store.Store for the contract of each method.
@@ -44,14 +48,29 @@ type Options struct {
 }
 
 // Page is the page. Its methods are safe for concurrent use.
+//
+// It is made once a second at most, by one goroutine, whatever the number of requests: they share the page, and an error in
+// making it as well. So the page asks the database one question at a time, and one that is down is not asked all the time.
 type Page struct {
 	store   Store
 	sources sources
 	logger  *slog.Logger
+	now     func() time.Time // time.Now, but for tests
+
+	making singleflight.Group // of one call at a time
+	drawn  drawn              // touched by that call only
 
 	mutex   sync.Mutex
 	samples []counters
 	problem error // of the last reading
+}
+
+// drawn is the page as it was made at one moment.
+type drawn struct {
+	at    time.Time
+	still []byte
+	live  []byte // the same, but it reloads itself
+	err   error
 }
 
 // New returns a page that knows nothing of the past; Watch fills it.
@@ -62,6 +81,7 @@ func New(options Options) *Page {
 			own: options.Metrics, peers: options.Peers, gateway: options.Gateway, client: &http.Client{Timeout: patience},
 		},
 		logger: options.Logger,
+		now:    time.Now,
 	}
 }
 
@@ -141,9 +161,50 @@ type reject struct {
 
 // ServeHTTP answers with the page.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	var result drawn
+	select {
+	case <-r.Context().Done():
+		return // the client has gone; others may wait for the same page
+	case made := <-p.making.DoChan("", p.current):
+		result = made.Val.(drawn)
+	}
+	if result.err != nil {
+		http.Error(w, "the page cannot be made; see the log", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	text := result.still
+	if r.URL.Query().Has("live") {
+		text = result.live
+	}
+	_, _ = w.Write(text) // the client has gone: nothing to be done
+}
+
+// current returns the page, and makes it first if the last one is too old. Its error is part of what it returns. One
+// goroutine at a time.
+func (p *Page) current() (any, error) {
+	if age := p.now().Sub(p.drawn.at); age < 0 || age >= keepPage {
+		still, live, err := p.draw()
+		// The time counts from the end: a database that makes everybody wait is not to be asked all the time.
+		p.drawn = drawn{at: p.now(), still: still, live: live, err: err}
+	}
+	return p.drawn, nil
+}
+
+// draw makes the page. It ends by itself: a client that goes away must not spoil it for the others.
+func (p *Page) draw() (still, live []byte, err error) {
+	// This goroutine is not the HTTP server's, which would survive a panic.
+	defer func() {
+		if reason := recover(); reason != nil {
+			p.logger.Error("the operator's page cannot be made", "panic", reason, "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	v := view{Now: time.Now(), Ready: p.store.Ready(), Every: int(sampleEvery.Seconds()), Live: r.URL.Query().Has("live")}
+	v := view{Now: p.now(), Ready: p.store.Ready(), Every: int(sampleEvery.Seconds())}
 	for _, collection := range p.store.Snapshot().Collections() {
 		runs, err := p.store.Runs(ctx, collection.Collection, showRuns)
 		if err != nil {
@@ -153,17 +214,18 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	intervals, problem := p.intervals()
 	v.Charts, v.Problem = charts(intervals, p.sources.gateway != ""), problem
-	var text bytes.Buffer
-	if err := page.Execute(&text, v); err != nil {
-		p.logger.Error("the operator's page cannot be made", "error", err)
-		http.Error(w, "the page cannot be made; see the log", http.StatusInternalServerError)
-		return
+	var texts [2]bytes.Buffer
+	for i := range texts {
+		v.Live = i == 1
+		if err := page.Execute(&texts[i], v); err != nil {
+			p.logger.Error("the operator's page cannot be made", "error", err)
+			return nil, nil, err
+		}
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	_, _ = w.Write(text.Bytes()) // the client has gone: nothing to be done
+	return texts[0].Bytes(), texts[1].Bytes(), nil
 }
+
+var errPanic = errors.New("panic")
 
 func newCollectionView(collection *store.Collection, runs []store.Run, err error) collectionView {
 	v := collectionView{Collection: collection, Runs: runs, Plot: plotRuns(runs), Error: err}

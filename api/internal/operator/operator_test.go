@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,12 +26,23 @@ type fakeStore struct {
 	ready    error
 	runs     []store.Run
 	err      error
+
+	asked atomic.Int32  // how often Runs was called
+	hold  chan struct{} // where it is not nil, Runs returns when it is closed
+	panic bool          // in Runs
 }
 
 func (f *fakeStore) Snapshot() *store.Snapshot { return f.snapshot }
 func (f *fakeStore) Ready() error              { return f.ready }
-func (f *fakeStore) Runs(context.Context, string, int) ([]store.Run, error) {
-	return f.runs, f.err
+func (f *fakeStore) Runs(ctx context.Context, _ string, _ int) ([]store.Run, error) {
+	f.asked.Add(1)
+	if f.panic {
+		panic("secret of the inside")
+	}
+	if f.hold != nil {
+		<-f.hold
+	}
+	return f.runs, errors.Join(f.err, ctx.Err())
 }
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -54,6 +67,12 @@ func newPage(o Options) *Page {
 		o.Metrics = prometheus.NewRegistry()
 	}
 	return New(o)
+}
+
+// later lets the page that was made be too old.
+func later(p *Page) {
+	before := p.now
+	p.now = func() time.Time { return before().Add(keepPage) }
 }
 
 func text(t *testing.T, p *Page) string {
@@ -92,6 +111,63 @@ func TestPageSays(t *testing.T) {
 				if strings.Contains(body, never) {
 					t.Errorf("%q is on the page", never)
 				}
+			}
+		})
+	}
+}
+
+// TestAPageForAll has many ask at once, and again while the page is not old: the database is asked one question for all of them,
+// whether it has an answer or not.
+func TestAPageForAll(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		store  *fakeStore
+		status int
+		want   string
+	}{
+		{"an answer", published(), http.StatusOK, "version 4"},
+		{"a database that is down", &fakeStore{snapshot: published().snapshot, err: errors.New("down")}, http.StatusOK, "The history cannot be read now"},
+		{"a panic", &fakeStore{snapshot: published().snapshot, panic: true}, http.StatusInternalServerError, "the page cannot be made; see the log\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.store.hold = make(chan struct{})
+			p := newPage(Options{Store: c.store})
+			clock := noon
+			p.now = func() time.Time { return clock }
+			ask := func(ctx context.Context, address string) *httptest.ResponseRecorder {
+				recorder := httptest.NewRecorder()
+				p.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, address, nil).WithContext(ctx))
+				return recorder
+			}
+			check := func(address string) {
+				t.Helper()
+				if got := ask(t.Context(), address); got.Code != c.status || !strings.Contains(got.Body.String(), c.want) {
+					t.Errorf("%s: %d, and no %q in %.300q", address, got.Code, c.want, got.Body)
+				}
+			}
+			// The first one goes away while the page is made, which must not spoil it for the others.
+			leaving, leave := context.WithCancel(t.Context())
+			var wait sync.WaitGroup
+			wait.Go(func() { ask(leaving, "/") })
+			for c.store.asked.Load() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			for i := range 150 {
+				wait.Go(func() { check([]string{"/", "/?live"}[i%2]) })
+			}
+			leave()
+			close(c.store.hold)
+			wait.Wait()
+			clock = clock.Add(keepPage - 1)
+			check("/")
+			if asked := c.store.asked.Load(); asked != 1 {
+				t.Errorf("the database was asked %d times, want once", asked)
+			}
+			clock = clock.Add(1)
+			check("/?live")
+			check("/")
+			if asked := c.store.asked.Load(); asked != 2 {
+				t.Errorf("after a second: the database was asked %d times, want twice", asked)
 			}
 		})
 	}
@@ -151,6 +227,7 @@ func TestSamples(t *testing.T) {
 
 	gateway.Close()
 	p.sample(t.Context())
+	later(p)
 	if again, err := p.intervals(); err == nil || len(again) != 1 {
 		t.Errorf("without the gateway: %d intervals, %v", len(again), err)
 	}

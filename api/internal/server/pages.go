@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
@@ -18,6 +19,7 @@ const descriptionAddress = "/openapi.yaml"
 type pages struct {
 	site      *web.Site // nil: there are none
 	described atomic.Pointer[described]
+	describe  sync.Mutex // held while a description is made, so that requests that arrive together make one
 }
 
 // described is the description of one snapshot.
@@ -39,6 +41,11 @@ func (p *pages) at(address []byte, snapshot *store.Snapshot) *web.File {
 
 // description describes what is published. It is made anew when that changes.
 func (p *pages) description(snapshot *store.Snapshot) *web.File {
+	if known := p.described.Load(); known != nil && known.snapshot == snapshot {
+		return known.file
+	}
+	p.describe.Lock()
+	defer p.describe.Unlock()
 	if known := p.described.Load(); known != nil && known.snapshot == snapshot {
 		return known.file
 	}

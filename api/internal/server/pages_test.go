@@ -74,3 +74,21 @@ func TestPagesForPeople(t *testing.T) {
 		t.Errorf("elsewhere: %d", none.StatusCode)
 	}
 }
+
+// TestDescriptionIsMadeOnce has many ask for the description of a snapshot that is new to all of them.
+func TestDescriptionIsMadeOnce(t *testing.T) {
+	p := pages{}
+	for range 20 {
+		snapshot := newFake(t).Snapshot()
+		files := make(chan *web.File)
+		for range 16 {
+			go func() { files <- p.description(snapshot) }()
+		}
+		first := <-files
+		for range 15 {
+			if another := <-files; another != first {
+				t.Fatal("one snapshot was described twice")
+			}
+		}
+	}
+}

@@ -41,9 +41,17 @@ type RunDocument struct {
 	Bytes int64  `json:"bytes"` // of the bodies
 }
 
-// Runs returns at most limit of the newest runs of a collection, the newest first. It connects for the occasion, as nobody
-// asks often, and ends with ctx.
+// Runs returns at most limit of the newest runs of a collection, the newest first. It ends with ctx.
+//
+// It connects for each call, because few ask and none of them often. Calls wait for one another, so that any number of them
+// takes one connection.
 func (s *Store) Runs(ctx context.Context, collection string, limit int) ([]Run, error) {
+	select {
+	case s.history <- struct{}{}:
+		defer func() { <-s.history }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read catalog.run: %w", ErrOverloaded)
+	}
 	conn, err := pgx.ConnectConfig(ctx, s.follower.config)
 	if err != nil {
 		return nil, fmt.Errorf("read catalog.run: %w", ErrUnavailable)

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
+	"systemscale/api/internal/catalogtest"
 	"systemscale/sql/testdb"
 )
 
@@ -35,5 +37,39 @@ func TestRuns(t *testing.T) {
 	away := open(t, Options{URL: url, Poll: time.Hour})
 	if _, err := away.Runs(t.Context(), collection, 1); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("without a database: %v, want %v", err, ErrUnavailable)
+	}
+}
+
+// TestRunsTakeOneConnection has several ask at once while the database does not answer.
+func TestRunsTakeOneConnection(t *testing.T) {
+	database := testdb.New(t)
+	between, url := newProxy(t, database.API)
+	f := &fixture{Store: open(t, Options{URL: url, Poll: time.Hour}), t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f.publish(1, 1)
+	// Two pipelines, the follower and the listener.
+	catalogtest.Eventually(t, "the store is connected", func() bool { return between.connections() == 4 })
+	between.stall()
+	impatient, cancel := context.WithCancel(t.Context())
+	errs := make(chan error)
+	for range 20 {
+		go func() {
+			_, err := f.Runs(impatient, collection, 1)
+			errs <- err
+		}()
+	}
+	catalogtest.Eventually(t, "one connects", func() bool { return between.connections() >= 5 })
+	time.Sleep(100 * time.Millisecond) // in which the others would, too
+	cancel()
+	for range 20 {
+		if err := <-errs; !errors.Is(err, ErrOverloaded) && !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v, want %v or %v", err, ErrOverloaded, ErrUnavailable)
+		}
+	}
+	if got := between.connections(); got != 5 {
+		t.Errorf("20 calls at once made %d connections, want one", got-4)
+	}
+	between.resume()
+	if runs, err := f.Runs(t.Context(), collection, 1); err != nil || len(runs) != 1 {
+		t.Errorf("afterwards: %d runs, %v", len(runs), err)
 	}
 }

@@ -72,7 +72,8 @@ type Store struct {
 	follower *follower
 	queue    *queue
 	metrics  *metrics
-	lookups  sync.Pool // of *lookup that are finished, never of one that was abandoned
+	lookups  sync.Pool     // of *lookup that are finished, never of one that was abandoned
+	history  chan struct{} // holds a token while Runs has a connection
 
 	stop    context.CancelFunc // ends connecting and polling, not the lookups under way
 	running sync.WaitGroup
@@ -87,7 +88,7 @@ func Open(options Options) (*Store, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Store{metrics: newMetrics(), stop: stop}
+	s := &Store{metrics: newMetrics(), history: make(chan struct{}, 1), stop: stop}
 	s.queue = newQueue(options.Queue, options.Timeout, options.Logger, s.metrics)
 	s.follower = newFollower(config, options)
 	s.lookups.New = func() any { return newLookup() }
