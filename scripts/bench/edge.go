@@ -140,14 +140,12 @@ func (e *edge) startGateway(ctx context.Context, name, template string) (*front,
 		return nil, err
 	}
 	sockets := filepath.Join(prefix, "run")
-	for _, directory := range []string{prefix, sockets} {
-		if err := e.account.MakeDirectory(directory, 0o755); err != nil {
-			return nil, err
-		}
+	if err := e.account.MakeDirectory(prefix, 0o755); err != nil {
+		return nil, err
 	}
 	f := &front{address: addresses[0], gateway: gateway.Gateway{
 		NGINX: e.nginx, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: e.upstreams, Sockets: sockets,
-		Refresh: addresses[1], Trusted: []string{"127.0.0.1"}, CacheSize: cacheSize, Log: filepath.Join(e.logs, "nginx-"+name+".log"), Account: e.account,
+		Refresh: addresses[1], Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, CacheSize: cacheSize, Log: filepath.Join(e.logs, "nginx-"+name+".log"), Account: e.account,
 	}}
 	if _, err := f.gateway.Configure(ctx); err != nil {
 		return nil, err

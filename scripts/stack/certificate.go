@@ -14,15 +14,17 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"systemscale/scripts/internal/process"
 )
 
 const (
-	certificateLife = 365 * 24 * time.Hour
-	// certificateRest is what a certificate has left at least when NGINX starts with it.
-	certificateRest = 30 * 24 * time.Hour
+	// certificateLife is short, because its owner may have told a browser to trust it.
+	certificateLife = 30 * 24 * time.Hour
+	// certificateRest is the least validity that is left when NGINX starts with a certificate.
+	certificateRest = 14 * 24 * time.Hour
 )
 
 // certificate is a certificate and its private key, each a PEM file.
@@ -32,17 +34,32 @@ func certificateIn(directory string) certificate {
 	return certificate{filepath.Join(directory, "localhost.crt"), filepath.Join(directory, "localhost.key")}
 }
 
-// developmentCertificate returns the directory's certificate for localhost and 127.0.0.1, signed by itself. One that is missing,
-// damaged or near its end is made anew. The account alone may read the key.
+// developmentCertificate returns the directory's certificate for localhost and 127.0.0.1, signed by its own key. It replaces one that is
+// missing, damaged, near its end, not valid yet (the clock was set back) or good for more than this server. Only the account may
+// read the key.
 func developmentCertificate(directory string, account *process.Account, now time.Time) (files certificate, renewed bool, err error) {
 	files = certificateIn(directory)
-	if pair, err := tls.LoadX509KeyPair(files.certificate, files.key); err == nil && pair.Leaf.NotAfter.Sub(now) >= certificateRest {
+	if pair, err := tls.LoadX509KeyPair(files.certificate, files.key); err == nil && isDevelopmentCertificate(pair.Leaf, now) && isPrivate(files.key) {
 		return files, false, nil
 	}
 	if err := writeCertificate(files, account, now); err != nil {
 		return certificate{}, false, fmt.Errorf("make a certificate for development: %w", err)
 	}
 	return files, true, nil
+}
+
+// isDevelopmentCertificate reports whether a certificate is as writeCertificate makes it and has enough validity left. Earlier versions made
+// certificates that could sign others: whoever trusts one trusts every name that its key signs.
+func isDevelopmentCertificate(found *x509.Certificate, now time.Time) bool {
+	return !found.IsCA && found.BasicConstraintsValid && found.KeyUsage == x509.KeyUsageDigitalSignature &&
+		slices.Equal(found.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) &&
+		!found.NotBefore.After(now) && found.NotAfter.Sub(now) >= certificateRest
+}
+
+// isPrivate reports whether only its owner may read a file.
+func isPrivate(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().Perm()&0o077 == 0
 }
 
 func writeCertificate(files certificate, account *process.Account, now time.Time) error {
@@ -58,9 +75,10 @@ func writeCertificate(files certificate, account *process.Account, now time.Time
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "localhost", Organization: []string{"systemScale, for development"}},
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.ParseIP(loopback)},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
-		// Its own authority, for curl --cacert; and for nothing but this server.
-		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		// Not an authority: whoever trusts this certificate trusts it alone, for these names. curl --cacert and browsers accept a trusted
+		// certificate that is its own issuer without that.
+		IsCA: false, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	signed, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

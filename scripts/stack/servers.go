@@ -62,14 +62,16 @@ func (stack *stack) placeServers() (accounts, error) {
 	for _, directory := range []struct {
 		path  string
 		owner *process.Account
+		mode  os.FileMode
 	}{
-		{stack.Sockets, nil},
-		{filepath.Join(stack.Servers, "postgres"), found.postgres},
-		{filepath.Join(stack.Sockets, "postgres"), found.postgres},
-		{filepath.Join(stack.Servers, "nginx"), found.nginx},
-		{filepath.Join(stack.Sockets, "nginx"), found.nginx},
+		{stack.Sockets, nil, 0o755},
+		{filepath.Join(stack.Servers, "postgres"), found.postgres, 0o755},
+		// Connecting there takes a password.
+		{filepath.Join(stack.Sockets, "postgres"), found.postgres, 0o755},
+		{filepath.Join(stack.Servers, "nginx"), found.nginx, 0o755},
+		{filepath.Join(stack.Sockets, "nginx"), found.nginx, 0o700},
 	} {
-		if err := directory.owner.MakeDirectory(directory.path, 0o755); err != nil {
+		if err := directory.owner.MakeDirectory(directory.path, directory.mode); err != nil {
 			return found, fmt.Errorf("make room for the servers: %w", err)
 		}
 	}
@@ -255,7 +257,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	front := gateway.Gateway{
 		NGINX: installation, Template: string(template), Prefix: directory, Listen: address(ports.clients),
 		TLS:     gateway.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
-		Refresh: address(ports.refresh), Trusted: []string{loopback},
+		Refresh: address(ports.refresh), Refreshers: []string{loopback}, Unlimited: []string{loopback},
 		Sockets: filepath.Join(stack.Sockets, "nginx"), CacheSize: cacheSize,
 		AccessLog: filepath.Join(directory, "access.json"), Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
 	}

@@ -543,7 +543,7 @@ func (d *description) unseen(t *testing.T) {
 	}
 }
 
-// stranger is a client from an address that is not trusted.
+// stranger is a client from an address that is limited.
 var stranger = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 	DisableCompression: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext,
 }}
@@ -588,7 +588,7 @@ func limitedGateway(t *testing.T, s *stack) string {
 	}
 	limited := gateway.Gateway{
 		NGINX: installation, Template: string(template), Prefix: directory, Listen: "127.0.0.1:" + freePort(t), Refresh: "127.0.0.1:" + freePort(t),
-		Trusted: []string{"127.0.0.1"}, Sockets: directory, CacheSize: "10m", RateLimit: 1, Log: filepath.Join(directory, "log"), Account: account,
+		Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, Sockets: filepath.Join(directory, "run"), CacheSize: "10m", RateLimit: 1, Log: filepath.Join(directory, "log"), Account: account,
 	}
 	for _, instance := range pids(t, s).Instances {
 		limited.Upstreams = append(limited.Upstreams, "unix:"+instance.Socket)

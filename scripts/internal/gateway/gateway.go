@@ -31,10 +31,11 @@ type Gateway struct {
 	Listen     string   // address and port for clients
 	TLS        TLS      // the zero value: none
 	Refresh    string   // address and port of the refresh door
-	Trusted    []string // addresses and networks that may use that door and that no limit holds for
+	Refreshers []string // addresses and networks that may use the refresh endpoint
+	Unlimited  []string // addresses and networks whose requests and connections are not limited
 	Upstreams  []string // addresses of the API instances, host:port or unix:/path
 	RoundRobin bool     // instead of the instance with the fewest requests under way
-	Sockets    string   // directory for NGINX's own socket; must belong to Account
+	Sockets    string   // directory for NGINX's own sockets and nothing else, made by Configure for Account alone
 
 	Cache     string // directory of the cache, made by Configure; "": cache under Prefix
 	CacheSize string // in NGINX's notation, such as 2g
@@ -68,7 +69,7 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 	if present, err := os.ReadFile(path); err == nil && string(present) == text {
 		return false, nil
 	}
-	for _, directory := range []string{gateway.cache(), filepath.Join(gateway.Prefix, "temp")} {
+	for _, directory := range []string{gateway.cache(), filepath.Join(gateway.Prefix, "temp"), gateway.Sockets} {
 		if err := gateway.Account.MakeDirectory(directory, 0o700); err != nil {
 			return false, fmt.Errorf("make room for NGINX: %w", err)
 		}
@@ -93,6 +94,9 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 
 // Start starts NGINX and waits until it listens.
 func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
+	if err := gateway.checkSockets(); err != nil {
+		return nil, err
+	}
 	// An NGINX that was killed leaves its socket behind and could not bind it again.
 	if err := os.Remove(gateway.compressorSocket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove a dead NGINX's socket: %w", err)
@@ -108,6 +112,24 @@ func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
 		return nil, errors.Join(err, Stop(context.WithoutCancel(ctx), running.Identity))
 	}
 	return running, nil
+}
+
+// checkSockets returns an error unless Account alone may enter the directory of the sockets. NGINX gives every socket the mode 0666, and what
+// connects there passes by the limits and the methods of the public address.
+func (gateway Gateway) checkSockets() error {
+	info, err := os.Lstat(gateway.Sockets)
+	if err != nil {
+		return fmt.Errorf("look at the directory of NGINX's sockets: %w", err)
+	}
+	owner := os.Geteuid()
+	if gateway.Account != nil {
+		owner = int(gateway.Account.UID)
+	}
+	status, known := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || known && int(status.Uid) != owner {
+		return fmt.Errorf("other accounts may enter %s, the directory of NGINX's sockets: it must have the mode 0700 and belong to the user with the id %d", gateway.Sockets, owner)
+	}
+	return nil
 }
 
 // Ready returns nil when the gateway answers and somebody answers behind it. It is asked through its own socket first: another
@@ -240,13 +262,10 @@ func (gateway Gateway) arguments(configuration string) []string {
 // values are what the template asks for.
 func (gateway Gateway) values() map[string]string {
 	// Two lists of the same: the template says why.
-	var servers, backups, trusted, limitZones, limits []string
+	var servers, backups, limitZones, limits []string
 	for _, address := range gateway.Upstreams {
 		servers = append(servers, "server "+address+" max_fails=3 fail_timeout=10s;")
 		backups = append(backups, "server "+address+" max_fails=0 backup;")
-	}
-	for _, address := range gateway.Trusted {
-		trusted = append(trusted, address+" 1;")
 	}
 	if gateway.RateLimit > 0 {
 		limitZones = append(limitZones, fmt.Sprintf("limit_req_zone $limited zone=requests:10m rate=%dr/s;", gateway.RateLimit))
@@ -269,7 +288,8 @@ func (gateway Gateway) values() map[string]string {
 		"LISTEN":            gateway.Listen,
 		"TLS":               gateway.tls(),
 		"REFRESH":           gateway.Refresh,
-		"TRUSTED":           strings.Join(trusted, separator),
+		"REFRESHERS":        geo(gateway.Refreshers, separator),
+		"UNLIMITED":         geo(gateway.Unlimited, separator),
 		"BALANCE":           balance,
 		"API_SERVERS":       strings.Join(append(servers, backups...), separator),
 		"COMPRESSOR_SOCKET": gateway.compressorSocket(),
@@ -279,6 +299,15 @@ func (gateway Gateway) values() map[string]string {
 		"LIMITS":            strings.Join(limits, separator),
 		"ACCESS_LOG":        accessLog,
 	}
+}
+
+// geo returns entries for a geo block that give each address or network the value 1.
+func geo(networks []string, separator string) string {
+	var entries []string
+	for _, network := range networks {
+		entries = append(entries, network+" 1;")
+	}
+	return strings.Join(entries, separator)
 }
 
 func (gateway Gateway) tls() string {

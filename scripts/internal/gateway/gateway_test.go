@@ -189,8 +189,8 @@ func start(t *testing.T, changes ...func(*Gateway)) *rig {
 	}
 	rig.gateway = Gateway{
 		NGINX: installation, Template: string(template), Prefix: directory, Listen: freeAddress(t), Upstreams: addresses,
-		Refresh: freeAddress(t), Trusted: []string{"127.0.0.1"},
-		Sockets: directory, CacheSize: "10m", Log: filepath.Join(directory, "log"), Account: account,
+		Refresh: freeAddress(t), Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"},
+		Sockets: filepath.Join(directory, "run"), CacheSize: "10m", Log: filepath.Join(directory, "log"), Account: account,
 	}
 	for _, change := range changes {
 		change(&rig.gateway)

@@ -1,9 +1,13 @@
 package gateway
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,9 +36,102 @@ func TestRateLimit(t *testing.T) {
 		}
 		for range 30 {
 			if got := rig.get(path); got.status != http.StatusOK {
-				t.Errorf("trusted: %d", got.status)
+				t.Errorf("unlimited: %d", got.status)
 			}
 		}
+	}
+}
+
+// TestLimitsCountNetworks has clients with addresses of their own choice: the test's NGINX takes them from a header.
+func TestLimitsCountNetworks(t *testing.T) {
+	rig := start(t,
+		func(gateway *Gateway) {
+			gateway.RateLimit, gateway.Unlimited = 1, []string{"2001:db8:ff::/48", "192.0.2.64/26"}
+		},
+		replace(t, "server_tokens off;", "server_tokens off; set_real_ip_from 127.0.0.0/8; real_ip_header X-Client;"))
+	// limited reports whether of many requests, each from the next address, some are refused.
+	limited := func(addresses ...string) bool {
+		t.Helper()
+		refused := false
+		for i := range 12 {
+			got := rig.get("/products/1", "X-Client", addresses[i%len(addresses)])
+			if got.status == http.StatusTooManyRequests {
+				refused = true
+			} else if got.status != http.StatusOK {
+				t.Errorf("%s: %d %q", addresses, got.status, got.body)
+			}
+		}
+		return refused
+	}
+	var oneNetwork, manyNetworks, manyIPv4, mapped []string
+	for i := range 12 {
+		oneNetwork = append(oneNetwork, fmt.Sprintf("2001:db8:1:2:%x:%x:0:%x", i*4099, i, i))
+		manyNetworks = append(manyNetworks, fmt.Sprintf("2001:db8:2:%x::1", i))
+		manyIPv4 = append(manyIPv4, fmt.Sprintf("192.0.2.%d", i))
+		mapped = append(mapped, fmt.Sprintf("::ffff:198.51.100.%d", i))
+	}
+	for _, test := range []struct {
+		name      string
+		addresses []string
+		want      bool
+	}{
+		{"one IPv6 address", []string{"2001:db8::1"}, true},
+		{"a /64", oneNetwork, true},
+		{"a /64 whose bytes are line feeds", []string{"a0a:a0a:a0a:a0a::1", "a0a:a0a:a0a:a0a:a0a:a0a:a0a:a0a"}, true},
+		{"many /64", manyNetworks, false},
+		{"one IPv4 address", []string{"192.0.2.200"}, true},
+		{"many IPv4 addresses", manyIPv4, false},
+		{"one IPv4 address, written as IPv6", []string{"::ffff:192.0.2.201"}, true},
+		{"one IPv4 address, written both ways", []string{"192.0.2.202", "::ffff:192.0.2.202"}, true},
+		{"many IPv4 addresses, written as IPv6", mapped, false},
+		{"a network without limits", []string{"2001:db8:ff::1"}, false},
+		{"IPv4 addresses without limits", []string{"192.0.2.65", "::ffff:192.0.2.65"}, false},
+	} {
+		if got := limited(test.addresses...); got != test.want {
+			t.Errorf("%s: limited %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestRefreshersAreLimitedAndTheUnlimitedDoNotRefresh(t *testing.T) {
+	rig := start(t, func(gateway *Gateway) {
+		gateway.RateLimit, gateway.Refreshers, gateway.Unlimited = 1, []string{"127.0.0.2"}, []string{"127.0.0.1"}
+	})
+	wantProblem(t, rig.door(http.MethodGet, "/status"), http.StatusForbidden)
+	if got := rig.askAt("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, "/status", nil); got.status != http.StatusOK {
+		t.Errorf("/status for a refresher: %d", got.status)
+	}
+	refused := 0
+	for range 12 {
+		if rig.askAt(rig.url, stranger(), http.MethodGet, "/products/1", nil).status == http.StatusTooManyRequests {
+			refused++
+		}
+		if got := rig.get("/products/1"); got.status != http.StatusOK {
+			t.Errorf("unlimited: %d", got.status)
+		}
+	}
+	if refused == 0 {
+		t.Error("no request of a refresher was limited")
+	}
+}
+
+func TestOnlyTheGatewaysAccountReachesItsSockets(t *testing.T) {
+	rig := start(t)
+	info, err := os.Stat(rig.gateway.Sockets)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory of the sockets: %v, %v", info.Mode(), err)
+	}
+	found, err := filepath.Glob(filepath.Join(rig.gateway.Prefix, "*.sock"))
+	for _, path := range found {
+		if !strings.HasPrefix(filepath.Base(path), "api-") {
+			t.Errorf("%s is outside that directory (%v)", path, err)
+		}
+	}
+	if err := os.Chmod(rig.gateway.Sockets, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rig.gateway.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "0700") {
+		t.Errorf("Start() with sockets that others can reach: %v", err)
 	}
 }
 

@@ -14,7 +14,7 @@ func (rig *rig) door(method, path string, header ...string) answer {
 	return rig.askAt("http://"+rig.gateway.Refresh, &http.Transport{}, method, path, nil, header...)
 }
 
-// stranger is a transport whose address is nobody that the gateway trusts.
+// stranger is a transport with an address that is neither a refresher's nor unlimited.
 func stranger() *http.Transport {
 	return &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext}
 }
@@ -149,7 +149,7 @@ func TestLookingAtAStaleEntryChangesNothing(t *testing.T) {
 	}
 }
 
-func TestRefreshDoorIsForTheTrusted(t *testing.T) {
+func TestRefreshDoorIsForRefreshers(t *testing.T) {
 	rig := start(t)
 	rig.warm("/products/1")
 	for _, path := range []string{"/cached/products/1", "/refresh/products/1", "/status", "/products/1", "/-/cached"} {
