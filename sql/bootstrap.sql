@@ -10,4 +10,9 @@ begin
     end if;
 end
 $$;
+-- The API sets these for its sessions. Where a pooler refuses that, the role's apply.
 alter role systemscale_api set default_transaction_read_only = on;
+alter role systemscale_api set statement_timeout = '10s';
+alter role systemscale_api set plan_cache_mode = force_generic_plan;
+alter role systemscale_api set enable_bitmapscan = off;
+alter role systemscale_api set jit = off;

@@ -4,7 +4,7 @@
 // The statements are files under query/, named <program>_<what it does>.sql and embedded.
 // Names that are only known at run time stand in them as :"name", which is how psql
 // writes a quoted identifier, so each file can be tried in psql with \set name value.
-// Values are always parameters.
+// Values are parameters; a constant that identifies the statement itself stands in it as :'name', a quoted literal.
 package sql
 
 import (
@@ -55,12 +55,13 @@ func Query(name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// QueryFor returns the statement query/<name>.sql with each :"key" replaced by the quoted identifier
-// that follows the key in pairs.
+// QueryFor returns the statement query/<name>.sql with each :"key" replaced by what follows the key in pairs, as a quoted
+// identifier, and each :'key' by the same as a quoted literal.
 func QueryFor(name string, pairs ...string) string {
 	text := Query(name)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		text = strings.ReplaceAll(text, `:"`+pairs[i]+`"`, pgx.Identifier{pairs[i+1]}.Sanitize())
+		text = strings.ReplaceAll(text, `:'`+pairs[i]+`'`, `'`+strings.ReplaceAll(pairs[i+1], `'`, `''`)+`'`)
 	}
 	return text
 }

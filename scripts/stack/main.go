@@ -135,9 +135,9 @@ func (installCommand) Help() string {
 	return "Example:\n\n  stack install --bench"
 }
 
-// Run installs PostgreSQL, NGINX, shellcheck, a C compiler, Node.js and Chromium where they are missing.
+// Run installs PostgreSQL, NGINX, shellcheck, a C compiler, Node.js, Chromium and PgBouncer where they are missing.
 func (command installCommand) Run(ctx context.Context, console console) error {
-	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium}
+	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium, program.NeedPgBouncer}
 	if command.Bench {
 		needs = append(needs, program.NeedWrk)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -30,25 +29,20 @@ var errBehind = errors.New("the server is behind the published version")
 // connection is a connection to Postgres and the statements that were prepared on it. One goroutine at a time.
 type connection struct {
 	*pgconn.PgConn
-	statements map[statementKey]*pgconn.StatementDescription
-	reached    map[string]int64 // by collection, the newest version that this server is known to have
-	prepared   int              // ever; a statement's name is not used twice
-	swept      *Snapshot        // the one that the statements were last compared with
-}
-
-type statementKey struct {
-	document *Document
-	kind     kind
+	statements map[int64]*prepared // by identity
+	reached    map[string]int64    // by collection, the newest version that this server is known to have
+	losses     int                 // statements that were prepared and then were not there
+	swept      *Snapshot           // the one that the statements were last compared with
 }
 
 func connect(ctx context.Context, config *pgconn.Config) (*connection, error) {
-	conn, err := pgconn.ConnectConfig(ctx, config)
+	conn, err := dial(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	return &connection{
 		PgConn:     conn,
-		statements: make(map[statementKey]*pgconn.StatementDescription),
+		statements: make(map[int64]*prepared),
 		reached:    make(map[string]int64),
 	}, nil
 }
@@ -83,50 +77,76 @@ func (c *connection) await(document *Document) error {
 	}
 }
 
-// statement returns the prepared statement for a kind of lookup in a document's table, preparing it on first use.
-func (c *connection) statement(document *Document, kind kind) (*pgconn.StatementDescription, error) {
-	key := statementKey{document, kind}
-	if description := c.statements[key]; description != nil {
-		return description, nil
+// statement returns the statement for a kind of lookup in a document's table, preparing it on first use.
+func (c *connection) statement(document *Document, kind kind) (*prepared, error) {
+	wanted := document.statement(kind)
+	if known := c.statements[wanted.identity]; known != nil {
+		return known, nil
 	}
-	declared := &statements[kind]
-	c.prepared++
-	name := "lookup_" + strconv.Itoa(c.prepared)
-	description, err := c.Prepare(context.Background(), name, sql.QueryFor(declared.query, "table", document.table), declared.parameters)
-	if err != nil {
-		return nil, err
+	made := &prepared{statement: wanted, document: document, unnamed: c.losses > mostLosses}
+	if !made.unnamed {
+		description, err := c.Prepare(context.Background(), wanted.name, wanted.text, statements[kind].parameters)
+		switch {
+		case codeOf(err) == duplicateStatement:
+			// Another client of a pooler prepared it on this server connection. By its name, it is the same statement.
+		case err != nil:
+			return nil, err
+		case !returns(description.Fields, statements[kind].results):
+			return nil, errors.Join(
+				fmt.Errorf("%w: catalog.%s has columns of other types than a document table", errMalformed, document.table),
+				c.Deallocate(context.Background(), wanted.name))
+		default:
+			made.description = description
+		}
 	}
-	if !returns(description, declared.results) {
-		return nil, errors.Join(
-			fmt.Errorf("%w: catalog.%s has columns of other types than a document table", errMalformed, document.table),
-			c.Deallocate(context.Background(), name))
-	}
-	c.statements[key] = description
-	return description, nil
+	c.statements[wanted.identity] = made
+	return made, nil
 }
 
-func returns(description *pgconn.StatementDescription, types []uint32) bool {
-	if len(description.Fields) != len(types) {
+// Codes of errors that only a pooler causes.
+const (
+	unknownStatement   = "26000" // invalid_sql_statement_name
+	duplicateStatement = "42P05" // duplicate_prepared_statement
+)
+
+// mostLosses is how often a connection may turn out to have lost a statement until its statements are no longer prepared. A
+// pooler that moves transactions between server connections loses them all the time.
+const mostLosses = 1
+
+// lost forgets a statement that was prepared and is not there. It reports false if that cannot have happened.
+func (c *connection) lost(wanted *statement) bool {
+	known := c.statements[wanted.identity]
+	if known != nil && known.unnamed {
 		return false
 	}
-	for i, field := range description.Fields {
-		if field.DataTypeOID != types[i] {
-			return false
-		}
+	delete(c.statements, wanted.identity)
+	if c.losses++; c.losses > mostLosses {
+		clear(c.statements)
 	}
 	return true
 }
 
-// sweep deallocates the statements for documents that are not live in snapshot.
+// codeOf returns the SQLSTATE of the error that a server answered with, or nothing.
+func codeOf(err error) string {
+	var refusal *pgconn.PgError
+	if errors.As(err, &refusal) {
+		return refusal.Code
+	}
+	return ""
+}
+
+// sweep deallocates the statements for tables that are not live in snapshot.
 func (c *connection) sweep(snapshot *Snapshot) error {
 	if c.swept == snapshot {
 		return nil
 	}
-	for key := range c.statements {
-		if snapshot.current(key.document) == key.document {
+	for identity, known := range c.statements {
+		live := snapshot.current(known.document)
+		if live != nil && live.statement(known.kind).identity == identity {
+			known.document = live
 			continue
 		}
-		if err := c.forget(key); err != nil {
+		if err := c.forget(known.statement); err != nil {
 			return err
 		}
 	}
@@ -135,13 +155,16 @@ func (c *connection) sweep(snapshot *Snapshot) error {
 }
 
 // forget deallocates one statement.
-func (c *connection) forget(key statementKey) error {
-	description := c.statements[key]
-	if description == nil {
+func (c *connection) forget(wanted *statement) error {
+	known := c.statements[wanted.identity]
+	if known == nil {
 		return nil
 	}
-	delete(c.statements, key)
-	return c.Deallocate(context.Background(), description.Name)
+	delete(c.statements, wanted.identity)
+	if known.unnamed {
+		return nil
+	}
+	return c.Deallocate(context.Background(), known.name)
 }
 
 // close says goodbye to the server, as far as it still listens.

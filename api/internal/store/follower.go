@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -26,6 +27,7 @@ type follower struct {
 	mutex sync.Mutex
 	conn  *pgx.Conn
 	lost  bool // the last look failed; the log already says so
+	bare  bool // settings were refused; the log already says so
 
 	lostSince atomic.Int64 // Unix time in nanoseconds of the first look that failed since one succeeded, or 0
 }
@@ -63,32 +65,49 @@ func (f *follower) run(ctx context.Context, interval time.Duration) {
 }
 
 // listen turns the database's notifications of a new version into hints, until ctx ends. It has a connection of its own, because one
-// that waits cannot be asked anything. Where there is none, such as on a replica, looking every interval has to do.
+// that waits cannot be asked anything. Where there is none, such as on a replica or behind a pooler, looking every interval has to do.
 func (f *follower) listen(ctx context.Context, interval time.Duration) {
 	for ctx.Err() == nil {
-		f.relay(ctx)
+		pause := interval
+		if err := f.relay(ctx); err == errPooled {
+			pause = max(interval, pooledPause)
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(interval):
+		case <-time.After(pause):
 		}
 	}
 }
 
+// errPooled means that a connection leads to a pooler. One in transaction mode would leave the listening to other clients, which
+// cannot be told from outside.
+var errPooled = errors.New("the connection leads to a pooler")
+
+// pooledPause is how long it takes until the store tries again to listen where it found a pooler.
+const pooledPause = time.Minute
+
 // relay relays notifications until its connection breaks.
-func (f *follower) relay(ctx context.Context) {
+func (f *follower) relay(ctx context.Context) error {
 	connecting, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(connecting, f.config)
+	conn, _, err := dialConn(connecting, f.config)
 	if err != nil {
-		return
+		return err
 	}
 	defer goodbye(conn)
+	var backend uint32
+	if err := conn.QueryRow(connecting, sql.Query("api_select_backend"), pgx.QueryExecModeExec).Scan(&backend); err != nil {
+		return err
+	}
+	if backend != conn.PgConn().PID() {
+		return errPooled
+	}
 	if _, err := conn.Exec(connecting, sql.QueryFor("api_listen", "channel", sql.VersionChannel)); err != nil {
-		return
+		return err
 	}
 	for {
 		if _, err := conn.WaitForNotification(ctx); err != nil {
-			return
+			return err
 		}
 		select {
 		case f.hint <- struct{}{}:
@@ -155,14 +174,18 @@ func (f *follower) look(ctx context.Context) {
 // versions reads the pointer rows, connecting first where there is no connection.
 func (f *follower) versions(ctx context.Context) ([]Version, error) {
 	if f.conn == nil {
-		conn, err := pgx.ConnectConfig(ctx, f.config)
+		conn, refused, err := dialConn(ctx, f.config)
 		if err != nil {
 			return nil, err
 		}
 		f.conn = conn
+		if refused && !f.bare {
+			f.bare = true
+			f.logger.Warn("a pooler in front of the database refuses the settings of the session: the role's apply, see infra/postgres/README.md")
+		}
 	}
-	// Nothing is prepared: a migration may change the table under a long-lived connection.
-	rows, err := f.conn.Query(ctx, sql.Query("api_select_versions"), pgx.QueryExecModeDescribeExec)
+	// The text goes with every look: what is prepared stays with one server connection of a pooler, and outlives a migration.
+	rows, err := f.conn.Query(ctx, sql.Query("api_select_versions"), pgx.QueryExecModeCacheDescribe)
 	if err != nil {
 		return nil, fmt.Errorf("read catalog.version: %w", err)
 	}

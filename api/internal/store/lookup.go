@@ -25,7 +25,7 @@ const (
 func (k kind) shared() bool { return k == kindGet || k == kindETag }
 
 // statements holds, by kind, the query and the types that it is declared with. Parameters and results
-// travel in binary.
+// travel in binary. The first column of every row is the statement's identity, see statement.
 var statements = [...]struct {
 	query      string
 	parameters []uint32
@@ -34,22 +34,22 @@ var statements = [...]struct {
 	kindGet: {
 		query:      "api_get_documents",
 		parameters: []uint32{pgtype.Int8ArrayOID},
-		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.JSONBOID},
+		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.JSONBOID},
 	},
 	kindETag: {
 		query:      "api_get_etags",
 		parameters: []uint32{pgtype.Int8ArrayOID},
-		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID},
+		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
 	},
 	kindList: {
 		query:      "api_list_documents",
-		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID},
-		results:    []uint32{pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.Int8OID, pgtype.JSONBArrayOID},
+		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID},
+		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.Int8OID, pgtype.JSONBArrayOID},
 	},
 	kindChanges: {
 		query:      "api_list_changes",
-		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID},
-		results:    []uint32{pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBOID},
+		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
+		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBOID},
 	},
 }
 
@@ -67,6 +67,7 @@ type lookup struct {
 	since    int64  // of changes: the version that is known
 	after    Cursor // of changes: the last one that is known
 	limit    int64
+	question int64  // number that the one row of an unshared statement repeats
 	flight   flight // zero for what cannot be shared
 
 	base    int  // length of the caller's buffer as handed over
@@ -117,6 +118,7 @@ func (l *lookup) bind(a *arguments) {
 		a.integer(l.offset)
 		a.integer(l.limit)
 		a.text(l.document.Name)
+		a.integer(l.question)
 	case kindChanges:
 		a.text(l.document.Collection)
 		a.integer(l.since)
@@ -124,6 +126,7 @@ func (l *lookup) bind(a *arguments) {
 		a.text(l.after.Document)
 		a.integer(l.after.ID)
 		a.integer(l.limit)
+		a.integer(l.question)
 	default:
 		panic("BUG: this kind shares its statement")
 	}
@@ -138,16 +141,16 @@ func (l *lookup) describe() {
 	l.result = Result{Run: l.document.Run, PublishedAt: l.document.publishedAt, Body: l.result.Body[:l.base]}
 }
 
-// take takes the answer out of a row of kindGet: id, etag and body.
+// take takes the answer out of a row of kindGet: identity, id, etag and body.
 func (l *lookup) take(values [][]byte) {
 	l.describe()
-	l.result.ETag = binary.BigEndian.Uint64(values[1])
-	l.appendText(values[2])
+	l.result.ETag = binary.BigEndian.Uint64(values[2])
+	l.appendText(values[3])
 }
 
-// held takes the answer out of a row of kindETag, id and etag, and reports whether that is all: whether the caller has the document.
+// held takes the answer out of a row of kindETag, identity, id and etag, and reports whether that is all: whether the caller has the document.
 func (l *lookup) held(values [][]byte) bool {
-	etag := binary.BigEndian.Uint64(values[1])
+	etag := binary.BigEndian.Uint64(values[2])
 	if !l.unless.Any && !slices.Contains(l.unless.ETags, etag) {
 		return false
 	}
@@ -162,32 +165,36 @@ func (l *lookup) missing() {
 	l.err = ErrNotFound
 }
 
-// read takes the one row of a statement that no other lookup shares out of rows, which it closes: the version and what was asked
-// for. It returns what stopped the row from arriving, and then there is no outcome yet.
+// read takes the one row of a statement that no other lookup shares out of rows, which it closes: identity, question, the version and what
+// was asked for. It returns what stopped the row from arriving, and then there is no outcome yet; errForeign if the row answers something
+// else.
 //
 // The version comes from the same moment as the rest: a run may change tables that are live, and the snapshot hears of
 // it later. Where the server no longer knows the version of a page, its tables are about to be dropped.
-func (l *lookup) read(rows *pgconn.ResultReader) error {
+func (l *lookup) read(s *prepared, rows *pgconn.ResultReader) error {
 	l.describe()
 	l.err = fmt.Errorf("%w: no row where there is always one", errMalformed)
 	for rows.NextRow() {
 		values := rows.Values()
+		if !s.owns(values) || len(values[1]) != 8 || int64(binary.BigEndian.Uint64(values[1])) != l.question {
+			return errForeign
+		}
 		l.err = nil
-		if run, at := values[0], values[1]; len(run) == 8 && len(at) == 8 {
+		if run, at := values[2], values[3]; len(run) == 8 && len(at) == 8 {
 			l.result.Run = int64(binary.BigEndian.Uint64(run))
 			l.result.PublishedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(at)) + postgresEpoch)
 		}
 		switch {
 		case l.kind == kindList:
 			l.result.Total = -1
-			if total := values[2]; len(total) == 8 {
+			if total := values[4]; len(total) == 8 {
 				l.result.Total = int64(binary.BigEndian.Uint64(total))
 			}
-			l.appendArray(values[3])
-		case values[2] == nil:
+			l.appendArray(values[5])
+		case values[4] == nil:
 			l.err = ErrHistoryTooShort
 		default:
-			l.appendText(values[2])
+			l.appendText(values[4])
 		}
 	}
 	_, err := rows.Close()

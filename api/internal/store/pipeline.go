@@ -47,6 +47,7 @@ type pipeline struct {
 	again     []*lookup // to be sent next
 	settled   []*lookup // answered, and soon to be handed over
 	groups    []group   // in the round trip under way
+	questions int64     // number of the last statement that no lookups shared
 }
 
 // group is the lookups that share one statement in a round trip.
@@ -54,6 +55,7 @@ type group struct {
 	document *Document
 	kind     kind
 	members  []member // in order of id
+	sent     *prepared
 }
 
 // member is one lookup of a group.
@@ -202,11 +204,19 @@ func (p *pipeline) exchange() error {
 	}
 	results := p.conn.ExecBatch(context.Background(), batch)
 	answered := 0
-	for answered < len(p.groups) && results.NextResult() && p.read(&p.groups[answered], results.ResultReader()) == nil {
+	var stopped error
+	for answered < len(p.groups) && results.NextResult() {
+		if stopped = p.read(&p.groups[answered], results.ResultReader()); stopped != nil {
+			break
+		}
 		answered++
 	}
 	err := results.Close()
 	switch {
+	case stopped == errForeign:
+		p.queue.logger.Error("the connection to the database is given up", "error", errForeign, "table", p.groups[answered].document.table)
+		p.unanswered(p.groups[answered:])
+		return errForeign
 	case answered == len(p.groups) && !p.conn.IsClosed():
 		return nil
 	case p.conn.IsClosed():
@@ -249,7 +259,7 @@ func (p *pipeline) group(l *lookup) *group {
 		p.groups = append(p.groups, group{})
 	}
 	g := &p.groups[len(p.groups)-1]
-	*g = group{l.document, l.kind, g.members[:0]}
+	*g = group{document: l.document, kind: l.kind, members: g.members[:0]}
 	return g
 }
 
@@ -279,16 +289,19 @@ func (p *pipeline) assemble(batch *pgconn.Batch) error {
 		if g.kind.shared() {
 			p.arguments.ids(g.members)
 		} else {
+			p.questions++
+			g.members[0].lookup.question = p.questions
 			g.members[0].lookup.bind(&p.arguments)
 		}
-		batch.ExecStatement(statement, p.arguments.values, binaryFormat, binaryFormat)
+		g.sent = statement
+		statement.add(batch, p.arguments.values)
 		i++
 	}
 	return nil
 }
 
-// statement returns the prepared statement of a group.
-func (p *pipeline) statement(g *group) (*pgconn.StatementDescription, error) {
+// statement returns the statement of a group.
+func (p *pipeline) statement(g *group) (*prepared, error) {
 	if p.hosts > 1 && !p.conn.knows(g.document) {
 		if err := p.conn.await(g.document); err != nil {
 			return nil, err
@@ -310,9 +323,12 @@ func (p *pipeline) unanswered(groups []group) {
 
 // read settles the members of a group by the rows that answer it. It returns what stopped the rows from arriving.
 func (p *pipeline) read(g *group, rows *pgconn.ResultReader) error {
+	if err := g.sent.check(rows); err != nil {
+		return err
+	}
 	if !g.kind.shared() {
 		l := g.members[0].lookup
-		if err := l.read(rows); err != nil {
+		if err := l.read(g.sent, rows); err != nil {
 			return err
 		}
 		g.members[0].lookup = nil
@@ -322,12 +338,15 @@ func (p *pipeline) read(g *group, rows *pgconn.ResultReader) error {
 	next := 0 // as rows of an index come in its order
 	for rows.NextRow() {
 		values := rows.Values()
-		if len(values[0]) != 8 || len(values[1]) != 8 {
-			continue // nothing that a document table holds; the lookup stays without an answer
+		if !g.sent.owns(values) || len(values[1]) != 8 || len(values[2]) != 8 {
+			return errForeign
 		}
-		id := int64(binary.BigEndian.Uint64(values[0]))
+		id := int64(binary.BigEndian.Uint64(values[1]))
 		if next >= len(g.members) || g.members[next].id != id {
 			next, _ = slices.BinarySearchFunc(g.members, id, func(m member, id int64) int { return cmp.Compare(m.id, id) })
+		}
+		if next >= len(g.members) || g.members[next].id != id || g.members[next].lookup == nil {
+			return errForeign
 		}
 		for ; next < len(g.members) && g.members[next].id == id; next++ {
 			l := g.members[next].lookup
@@ -385,6 +404,8 @@ func (p *pipeline) refused(l *lookup, err error, shared bool) {
 	switch code := refusal.Code; {
 	case code == "42P01" || code == "0A000": // undefined_table; "cached plan must not change result type"
 		p.follow(l, err)
+	case code == unknownStatement && p.conn.lost(l.document.statement(l.kind)):
+		p.again = append(p.again, l)
 	case code == "57014": // query_canceled, by statement_timeout
 		p.settle(l, ErrTimeout)
 	case code[:2] == "40" && !l.retried: // transaction_rollback: a deadlock, or a replica's recovery conflict
@@ -408,7 +429,7 @@ func (p *pipeline) follow(l *lookup, err error) {
 	case live != l.document:
 		l.document = live
 		p.again = append(p.again, l)
-	case !l.retried && p.conn.forget(statementKey{l.document, l.kind}) == nil:
+	case !l.retried && p.conn.forget(l.document.statement(l.kind)) == nil:
 		// The table is still the live one, so only the statement was out of date.
 		l.retried = true
 		p.again = append(p.again, l)

@@ -52,12 +52,12 @@ func (s *Store) Runs(ctx context.Context, collection string, limit int) ([]Run, 
 	case <-ctx.Done():
 		return nil, fmt.Errorf("read catalog.run: %w", ErrOverloaded)
 	}
-	conn, err := pgx.ConnectConfig(ctx, s.follower.config)
+	conn, _, err := dialConn(ctx, s.follower.config)
 	if err != nil {
 		return nil, fmt.Errorf("read catalog.run: %w", ErrUnavailable)
 	}
 	defer goodbye(conn)
-	rows, err := conn.Query(ctx, sql.Query("api_list_runs"), pgx.QueryExecModeDescribeExec, collection, limit)
+	rows, err := conn.Query(ctx, sql.Query("api_list_runs"), pgx.QueryExecModeCacheDescribe, collection, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read catalog.run: %w", err)
 	}

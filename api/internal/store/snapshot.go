@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"systemscale/sql"
@@ -49,6 +50,17 @@ type Document struct {
 
 	publishedAt time.Time
 	table       string
+	statements  [len(statements)]atomic.Pointer[statement] // by kind, made on first use
+}
+
+// statement returns the statement of a kind of lookup in the document's table.
+func (d *Document) statement(kind kind) *statement {
+	made := d.statements[kind].Load()
+	if made == nil {
+		made = newStatement(d, kind)
+		d.statements[kind].Store(made)
+	}
+	return made
 }
 
 // NewSnapshot returns the snapshot that versions describe. Collections that are as they were in previous, which

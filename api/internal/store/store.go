@@ -19,11 +19,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"systemscale/sql"
@@ -124,33 +122,6 @@ func (s *Store) expire(ctx context.Context, interval time.Duration) {
 			return
 		}
 	}
-}
-
-// configure returns how to connect.
-func configure(options Options) (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(options.URL)
-	if err != nil {
-		// The parser's own message quotes the URL, password and all if it is badly mistyped.
-		return nil, errors.New("the database must be a URL such as postgres://user@host:5432/name")
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	for name, value := range map[string]string{
-		"application_name":              "systemscale-api",
-		"default_transaction_read_only": "on",
-		// A caller has given up by then; the server should too.
-		"statement_timeout": strconv.FormatInt(options.Timeout.Milliseconds(), 10),
-		// Each statement has one sensible plan, an index scan. Planning the list anew for every page costs more
-		// than reading it does (37 µs against 23 µs), and a generic plan's estimates must not wake the JIT.
-		"plan_cache_mode": "force_generic_plan",
-		"jit":             "off",
-		// Its rows would come in the order of the heap; and for ids of a generic plan, which it knows nothing of, it may look cheap.
-		"enable_bitmapscan": "off",
-	} {
-		config.RuntimeParams[name] = value
-	}
-	return config, nil
 }
 
 func (o Options) withDefaults() Options {

@@ -46,6 +46,11 @@ var (
 		Find: func() error { _, err := FindChromium(); return err },
 		Apt:  []string{"chromium"}, Brew: []string{"chromium"},
 	}
+	// NeedPgBouncer is for the tests of connection poolers.
+	NeedPgBouncer = Need{
+		Find: func() error { _, err := FindInPath("pgbouncer", "/usr/sbin/pgbouncer"); return err },
+		Apt:  []string{"pgbouncer"}, Brew: []string{"pgbouncer"},
+	}
 	NeedWrk = Need{
 		Find: func() error { _, err := FindInPath("wrk"); return err },
 		Apt:  []string{"wrk"}, Brew: []string{"wrk"},

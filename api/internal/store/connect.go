@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// settings are the session's settings, sent as startup parameters. Answers do not depend on them, so a connection that is
+// refused because of them is made without. They cannot be set later instead: behind a transaction pooler, that would be on a connection
+// of which other clients get their share. sql/bootstrap.sql sets them for the role.
+func settings(timeout time.Duration) map[string]string {
+	return map[string]string{
+		"default_transaction_read_only": "on",
+		// A caller has given up by then; the server should too.
+		"statement_timeout": strconv.FormatInt(timeout.Milliseconds(), 10),
+		// Each statement has one sensible plan, an index scan. Planning the list anew for every page costs more
+		// than reading it does (37 µs against 23 µs), and a generic plan's estimates must not wake the JIT.
+		"plan_cache_mode": "force_generic_plan",
+		"jit":             "off",
+		// Its rows would come in the order of the heap; and for ids of a generic plan, which it knows nothing of, it may look cheap.
+		"enable_bitmapscan": "off",
+	}
+}
+
+// configure returns how to connect.
+func configure(options Options) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(options.URL)
+	if err != nil {
+		// The parser's own message quotes the URL, password and all if it is badly mistyped.
+		return nil, errors.New("the database must be a URL such as postgres://user@host:5432/name")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	config.RuntimeParams["application_name"] = "systemscale-api"
+	for name, value := range settings(options.Timeout) {
+		config.RuntimeParams[name] = value
+	}
+	return config, nil
+}
+
+// dial connects with config, or without the settings if a pooler refuses them.
+func dial(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if refusesSettings(err) {
+		config = config.Copy()
+		withoutSettings(config)
+		conn, err = pgconn.ConnectConfig(ctx, config)
+	}
+	return conn, err
+}
+
+// dialConn is dial for a connection of pgx. It reports whether the settings were refused.
+func dialConn(ctx context.Context, config *pgx.ConnConfig) (conn *pgx.Conn, refused bool, err error) {
+	conn, err = pgx.ConnectConfig(ctx, config)
+	if refusesSettings(err) {
+		refused = true
+		config = config.Copy()
+		withoutSettings(&config.Config)
+		conn, err = pgx.ConnectConfig(ctx, config)
+	}
+	return conn, refused, err
+}
+
+func withoutSettings(config *pgconn.Config) {
+	for name := range settings(0) {
+		delete(config.RuntimeParams, name)
+	}
+}
+
+// refusesSettings reports whether one of the servers that were tried answered with a protocol_violation, which is how poolers
+// refuse startup parameters that they do not know.
+func refusesSettings(err error) bool {
+	switch err := err.(type) {
+	case nil:
+		return false
+	case *pgconn.PgError:
+		return err.Code == "08P01"
+	case interface{ Unwrap() []error }:
+		for _, one := range err.Unwrap() {
+			if refusesSettings(one) {
+				return true
+			}
+		}
+		return false
+	}
+	return refusesSettings(errors.Unwrap(err))
+}

@@ -1,0 +1,305 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+// ignoresSettings is what PgBouncer 1.18 is commonly told to do about startup parameters that it does not know.
+const ignoresSettings = "ignore_startup_parameters = default_transaction_read_only,statement_timeout,plan_cache_mode,jit,enable_bitmapscan"
+
+// TestBehindAPooler runs two stores, as two instances of the server, through PgBouncer, and has both look everything up at once while
+// runs change rows in place and flip generations. No answer may be another document's, and none may fail.
+func TestBehindAPooler(t *testing.T) {
+	const ids, readers = 60, 12
+	for _, c := range []struct {
+		name, mode string
+		settings   []string
+	}{
+		{"session", "session", nil},
+		{"transaction", "transaction", []string{"default_pool_size = 4"}},
+		{"transaction that ignores settings", "transaction", []string{"default_pool_size = 3", ignoresSettings}},
+		{"transaction that forgets", "transaction", []string{"server_reset_query_always = 1", "server_reset_query = DISCARD ALL"}},
+		{"transaction over one connection", "transaction", []string{"default_pool_size = 1"}},
+		{"transaction in turns", "transaction", []string{"server_round_robin = 1", "min_pool_size = 5"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			database := testdb.New(t)
+			through := testdb.Pooler(t, database, c.mode, c.settings...)
+			f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+			f.publish(1, ids)
+			var stores [2]*Store
+			for i := range stores {
+				stores[i] = open(t, Options{URL: through(database.API), Poll: 5 * time.Millisecond, Timeout: catalogtest.Patience})
+				catalogtest.Eventually(t, "the store is ready", func() bool { return stores[i].Ready() == nil })
+			}
+			f.Store = stores[0]
+
+			var published atomic.Bool
+			var wait sync.WaitGroup
+			var asked atomic.Int64
+			for reader := range readers {
+				wait.Go(func() {
+					random := rand.New(rand.NewPCG(7, uint64(reader)))
+					for round := 0; round < 150 || !published.Load(); round++ {
+						lookUpAnything(t, stores[reader%len(stores)], random, ids)
+						asked.Add(1)
+					}
+				})
+			}
+			eventually := func(what string, run int64) {
+				for _, s := range stores {
+					catalogtest.Eventually(t, what, func() bool { return s.Snapshot().Collection([]byte(collection)).Run == run })
+				}
+			}
+			eventually("a change in place is seen", f.change(f.list(), "update catalog."+f.document("").table+" set etag = etag where id < 20"))
+			old := f.list().Generation
+			eventually("a flip is seen", f.publish(2, ids))
+			f.publisher.Drop(collection, old, "item", "detail", "page")
+			eventually("another flip is seen", f.publish(3, ids))
+			published.Store(true)
+			wait.Wait()
+			t.Logf("%d lookups", asked.Load())
+			checkNotListening(t, through(database.API), 8)
+		})
+	}
+}
+
+// lookUpAnything makes one lookup of any kind and fails t unless the answer is right.
+func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
+	things := s.Snapshot().Collection([]byte(collection))
+	id, name := 1+random.Int64N(ids), "item"
+	document := things.Path(nil)
+	switch random.IntN(6) {
+	case 0:
+		result, err := s.List(things.List, id-1, 1, nil)
+		if err == nil {
+			result.Body = trimList(result.Body)
+			result.ETag = etagIn(t, result.Body)
+			checkBody(t, "item", id, result)
+		} else {
+			t.Errorf("page: %v", err)
+		}
+		return
+	case 1:
+		result, err := s.Changes(things, 0, Cursor{}, 5, nil)
+		if err != nil && !errors.Is(err, ErrHistoryTooShort) || err == nil && !strings.HasPrefix(string(result.Body), `{"next"`) {
+			t.Errorf("changes: %s, %v", result.Body, err)
+		}
+		return
+	case 2:
+		result, err := s.Get(document, id, Match{Any: true}, nil)
+		if err != nil || !result.NotModified {
+			t.Errorf("etag of %d: %v", id, err)
+		} else if edition := int(result.ETag << 1 >> 41); result.ETag != catalogtest.NewRow("item", edition, id).ETag {
+			t.Errorf("etag of %d: %016x is another document's", id, result.ETag)
+		}
+		return
+	case 3:
+		if _, err := s.Get(document, ids+id, Match{}, nil); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a document that is not there: %v", err)
+		}
+		return
+	case 4:
+		document, name = things.Path([]byte("detail")), "detail"
+	}
+	result, err := s.Get(document, id, Match{}, nil)
+	if err != nil {
+		t.Errorf("%s %d: %v", name, id, err)
+		return
+	}
+	checkBody(t, name, id, result)
+}
+
+// etagIn returns the etag that a body says it goes with.
+func etagIn(t *testing.T, body []byte) (etag uint64) {
+	_, text, _ := strings.Cut(string(body), `"etag": "`)
+	if _, err := fmt.Sscanf(text, "%016x", &etag); err != nil {
+		t.Errorf("no etag in %.80q: %v", body, err)
+	}
+	return etag
+}
+
+// checkNotListening fails t if one of the server connections that clients of a pooler share listens for notifications.
+func checkNotListening(t *testing.T, databaseURL string, attempts int) {
+	t.Helper()
+	for range attempts {
+		conn := testdb.Connect(t, databaseURL)
+		var channels int
+		if err := conn.QueryRow(t.Context(), "select count(*) from pg_listening_channels()", pgx.QueryExecModeExec).Scan(&channels); err != nil {
+			t.Fatal(err)
+		}
+		if channels != 0 {
+			t.Errorf("a shared connection listens")
+		}
+	}
+}
+
+// spoiled returns a pipeline that has one connection, which spoil has done something to, and no goroutine.
+func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *pipeline {
+	t.Helper()
+	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := connect(t.Context(), &config.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.close)
+	spoil(conn)
+	return &pipeline{conn: conn, queue: f.queue, follower: f.follower, metrics: f.metrics, limit: 64, timeout: catalogtest.Patience}
+}
+
+// TestAStatementOfAnotherClient has a statement of the name that the store uses on its connection already, as a pooler may.
+func TestAStatementOfAnotherClient(t *testing.T) {
+	f := newFixture(t, 3, Options{})
+	item, detail := f.document(""), f.document("detail")
+	parameters := statements[kindGet].parameters
+	for name, c := range map[string]struct {
+		text    string
+		foreign bool
+	}{
+		"the same":                   {item.statement(kindGet).text, false},
+		"another document's":         {detail.statement(kindGet).text, true},
+		"of other columns":           {"select 1::bigint where $1::bigint[] is not null", true},
+		"of no identity":             {"select null::bigint, 1::bigint, 1::bigint, '{}'::jsonb where $1::bigint[] is not null", true},
+		"with a document not wanted": {strings.Replace(item.statement(kindGet).text, `any ($1)`, `any ($1) or id = 3`, 1), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := spoiled(t, f, func(conn *connection) {
+				if _, err := conn.Prepare(context.Background(), item.statement(kindGet).name, c.text, parameters); err != nil {
+					t.Fatal(err)
+				}
+			})
+			l := newLookup()
+			l.kind, l.document, l.id = kindGet, item, 2
+			l.begin(nil)
+			p.waiting = []*lookup{l}
+			err := p.exchange()
+			if c.foreign {
+				if !errors.Is(err, errForeign) || len(p.settled) != 0 && len(l.result.Body) > 0 && etagIn(t, l.result.Body) != catalogtest.NewRow("item", 1, 2).ETag {
+					t.Errorf("exchange = %v and %d answers, want %v", err, len(p.settled), errForeign)
+				}
+				return
+			}
+			if err != nil || len(p.settled) != 1 || l.err != nil {
+				t.Fatalf("exchange = %v and %d answers, %v", err, len(p.settled), l.err)
+			}
+			checkBody(t, "item", 2, l.result)
+		})
+	}
+}
+
+// TestAStatementIsGone deallocates what the store prepared. It must notice, and in the end no longer depend on what is prepared.
+func TestAStatementIsGone(t *testing.T) {
+	f := newFixture(t, 3, Options{})
+	p := spoiled(t, f, func(*connection) {})
+	for round := range 5 {
+		for _, kind := range []kind{kindGet, kindETag, kindList, kindChanges} {
+			l := newLookup()
+			l.kind, l.document, l.id, l.limit, l.unless.Any = kind, f.document(""), 2, 1, true
+			if kind == kindList || kind == kindChanges {
+				l.document = f.list()
+			}
+			l.begin(nil)
+			p.waiting = []*lookup{l}
+			for attempt := 0; len(p.settled) == 0; attempt++ {
+				if err := p.exchange(); err != nil || attempt > 2 {
+					t.Fatalf("round %d: %v after %d attempts", round, err, attempt)
+				}
+				p.waiting = append(p.waiting[:0], p.again...)
+			}
+			p.settled = p.settled[:0]
+			if l.err != nil && !errors.Is(l.err, ErrHistoryTooShort) || l.result.Run != f.list().Run {
+				t.Errorf("round %d, kind %d: run %d, %v", round, kind, l.result.Run, l.err)
+			}
+		}
+		if err := p.conn.Exec(t.Context(), "deallocate all").Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p.conn.losses != mostLosses+1 {
+		t.Errorf("statements were lost %d times, want %d", p.conn.losses, mostLosses+1)
+	}
+}
+
+// TestAnAnswerToAnotherQuestion gives a page and changes statements that answer another request of the same kind.
+func TestAnAnswerToAnotherQuestion(t *testing.T) {
+	f := newFixture(t, 3, Options{})
+	for _, kind := range []kind{kindList, kindChanges} {
+		document := f.list()
+		wanted := document.statement(kind)
+		text := strings.Replace(wanted.text, "$7::bigint", "$7::bigint + 1", 1)
+		p := spoiled(t, f, func(conn *connection) {
+			if _, err := conn.Prepare(context.Background(), wanted.name, text, statements[kind].parameters); err != nil {
+				t.Fatal(err)
+			}
+		})
+		l := newLookup()
+		l.kind, l.document, l.limit = kind, document, 1
+		l.begin(nil)
+		p.waiting = []*lookup{l}
+		if err := p.exchange(); !errors.Is(err, errForeign) || len(p.settled) != 0 {
+			t.Errorf("kind %d: exchange = %v and %d answers, want %v", kind, err, len(p.settled), errForeign)
+		}
+	}
+}
+
+// TestStatementsAreTellable compares the statements of different documents, generations and kinds: no two have one name, or one identity.
+func TestStatementsAreTellable(t *testing.T) {
+	names, identities := map[string]bool{}, map[int64]bool{}
+	documents := []sql.Document{{Name: "a"}, {Name: "b", Path: "b"}, {Name: "c", List: true}}
+	for _, collection := range []string{"x", "y"} {
+		for generation := range int64(3) {
+			c := newCollection(Version{Collection: collection, Generation: generation, Documents: documents})
+			for _, d := range c.byName {
+				for i := range statements {
+					kind := kind(i)
+					made := newStatement(d, kind)
+					if len(made.name) > 63 || names[made.name] || identities[made.identity] {
+						t.Errorf("%s %s %d %d: name %s, identity %d", collection, d.Name, generation, kind, made.name, made.identity)
+					}
+					names[made.name], identities[made.identity] = true, true
+				}
+			}
+		}
+	}
+	// A run that changes rows in place makes another Document of the same table, and need not prepare its statements again.
+	first := newCollection(Version{Collection: "x", Generation: 1, Run: 1, Documents: documents})
+	second := newCollection(Version{Collection: "x", Generation: 1, Run: 2, Documents: documents})
+	if *first.List.statement(kindList) != *second.List.statement(kindList) {
+		t.Error("two runs in the same tables have different statements")
+	}
+}
+
+func TestRefusedSettings(t *testing.T) {
+	refusal := &pgconn.PgError{Code: "08P01"}
+	f := func(err error, want bool) {
+		t.Helper()
+		if got := refusesSettings(err); got != want {
+			t.Errorf("refusesSettings(%v) = %v", err, got)
+		}
+	}
+	f(nil, false)
+	f(errors.New("other"), false)
+	f(&pgconn.PgError{Code: "28P01"}, false)
+	f(refusal, true)
+	f(fmt.Errorf("connect: %w", refusal), true)
+	f(errors.Join(errors.New("first host"), &pgconn.PgError{Code: "57P03"}, fmt.Errorf("second: %w", refusal)), true)
+	f(errors.Join(errors.New("first host"), &pgconn.PgError{Code: "57P03"}), false)
+}

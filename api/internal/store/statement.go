@@ -1,0 +1,93 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"systemscale/sql"
+)
+
+// statement is the text of one kind of lookup in one document's table. It is immutable.
+//
+// A pooler may run a statement on a server connection on which other clients have prepared statements of their own. Hence the name is made
+// from all that the statement is, so that what has the same name does the same, and every row of the answer begins with identity, a
+// constant of the text, which shows that the row comes from this statement.
+type statement struct {
+	kind     kind
+	identity int64
+	name     string // at most 63 bytes, as Postgres cuts longer ones
+	text     string
+}
+
+// newStatement returns the statement of a kind of lookup in document.
+func newStatement(document *Document, kind kind) *statement {
+	declared := &statements[kind]
+	described := fmt.Sprintf("%q %q %d %d %s %v %v %s", document.Collection, document.Name, document.Generation, kind,
+		declared.query, declared.parameters, declared.results, sql.QueryFor(declared.query, "table", document.table))
+	sum := sha256.Sum256([]byte(described))
+	identity := int64(binary.BigEndian.Uint64(sum[:]))
+	return &statement{
+		kind:     kind,
+		identity: identity,
+		name:     "lookup_" + hex.EncodeToString(sum[:16]),
+		text:     sql.QueryFor(declared.query, "table", document.table, "identity", strconv.FormatInt(identity, 10)),
+	}
+}
+
+// prepared is what a connection knows of a statement.
+type prepared struct {
+	*statement
+	document *Document // that the statement was last used for
+
+	// description is nil where the server is not known to have the statement as this program describes it: where another client
+	// prepared it, or where the statement is not prepared. Its answers then describe themselves.
+	description *pgconn.StatementDescription
+	unnamed     bool // sent with its text each time
+}
+
+// add adds the execution of the statement to batch.
+func (s *prepared) add(batch *pgconn.Batch, values [][]byte) {
+	switch {
+	case s.unnamed:
+		batch.ExecParams(s.text, values, statements[s.kind].parameters, binaryFormat, binaryFormat)
+	case s.description == nil:
+		batch.ExecPrepared(s.name, values, binaryFormat, binaryFormat)
+	default:
+		batch.ExecStatement(s.description, values, binaryFormat, binaryFormat)
+	}
+}
+
+// errForeign means that an answer is not that of the statement that was sent. Nothing on such a connection can be trusted.
+var errForeign = errors.New("the answer belongs to another statement")
+
+// check returns an error unless rows have the columns of the statement. A description was checked when it was made.
+func (s *prepared) check(rows *pgconn.ResultReader) error {
+	if s.description == nil && !returns(rows.FieldDescriptions(), statements[s.kind].results) {
+		return errForeign
+	}
+	return nil
+}
+
+// owns reports whether a row begins with the statement's identity.
+func (s *prepared) owns(values [][]byte) bool {
+	return len(values) == len(statements[s.kind].results) && len(values[0]) == 8 &&
+		int64(binary.BigEndian.Uint64(values[0])) == s.identity
+}
+
+func returns(fields []pgconn.FieldDescription, types []uint32) bool {
+	if len(fields) != len(types) {
+		return false
+	}
+	for i, field := range fields {
+		if field.DataTypeOID != types[i] {
+			return false
+		}
+	}
+	return true
+}
