@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,18 +13,22 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"systemscale/scripts/internal/port"
 )
 
-// freeAddresses returns loopback addresses on which nothing listens at this moment.
+// claims are of the ports of everything that is measured. They end with the process.
+var claims port.Claims
+
+// freeAddresses returns loopback addresses that no other program of this project chooses.
 func freeAddresses(count int) ([]string, error) {
 	var addresses []string
 	for range count {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		number, err := claims.Next(port.First, "")
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = listener.Close() }()
-		addresses = append(addresses, listener.Addr().String())
+		addresses = append(addresses, port.Address(number))
 	}
 	return addresses, nil
 }

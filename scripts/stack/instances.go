@@ -28,18 +28,16 @@ func (stack *stack) startInstances(ctx context.Context, databaseURL string, refr
 	if err != nil {
 		return fmt.Errorf("look at the API's binary: %w", err)
 	}
-	var taken []int
 	for i := range instanceCount {
 		if i == len(stack.Instances) {
 			stack.Instances = append(stack.Instances, instance{})
 		}
-		present := &stack.Instances[i]
-		if present.Admin == 0 { // before the others start, who are told of it
-			if present.Admin, err = freePort(firstAdminPort+i, taken...); err != nil {
+		// Before any starts: each is told where the others are.
+		if present := &stack.Instances[i]; !present.Process.Alive() {
+			if err := stack.claimInstancePorts(i, present.Port, present.Admin); err != nil {
 				return err
 			}
 		}
-		taken = append(taken, present.Admin)
 	}
 	for i := range stack.Instances {
 		present := &stack.Instances[i]
@@ -64,23 +62,42 @@ func (stack *stack) instanceLog(i int) string {
 	return filepath.Join(stack.logs(), fmt.Sprintf("api-%d.log", i+1))
 }
 
+// claimInstancePorts gives an instance its ports: those that it had, unless they are 0 or taken.
+func (stack *stack) claimInstancePorts(i, former, formerAdmin int) (err error) {
+	present := &stack.Instances[i]
+	if present.Port, err = stack.claimPort(former, firstInstancePort+i); err != nil {
+		return err
+	}
+	present.Admin, err = stack.claimPort(formerAdmin, firstAdminPort+i)
+	return err
+}
+
 func (stack *stack) startInstance(ctx context.Context, i int, build string, environment []string, fresh bool) error {
-	var taken []int
+	attempts := 0
+	return stack.onFreePorts(func() ([]int, error) {
+		if attempts++; attempts > 1 {
+			if err := stack.claimInstancePorts(i, 0, 0); err != nil {
+				return nil, err
+			}
+		}
+		err := stack.startInstanceAt(ctx, i, build, environment, fresh)
+		at := stack.Instances[i]
+		if at.Process.Alive() { // and holds its ports itself
+			return nil, err
+		}
+		return []int{at.Port, at.Admin}, err
+	})
+}
+
+func (stack *stack) startInstanceAt(ctx context.Context, i int, build string, environment []string, fresh bool) error {
 	var peers []string
 	for j, other := range stack.Instances {
 		if j != i {
-			taken = append(taken, other.Port, other.Admin)
 			peers = append(peers, address(other.Admin))
 		}
 	}
-	var err error
-	next := instance{Socket: filepath.Join(stack.Sockets, fmt.Sprintf("api-%d.sock", i+1)), Build: build}
-	if next.Port, err = freePort(max(stack.Instances[i].Port, firstInstancePort+i), taken...); err != nil {
-		return err
-	}
-	if next.Admin, err = freePort(max(stack.Instances[i].Admin, firstAdminPort+i), append(taken, next.Port)...); err != nil {
-		return err
-	}
+	next := stack.Instances[i]
+	next.Socket, next.Build = filepath.Join(stack.Sockets, fmt.Sprintf("api-%d.sock", i+1)), build
 	// One that was killed leaves its socket behind.
 	if err := os.Remove(next.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a dead instance's socket: %w", err)

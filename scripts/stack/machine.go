@@ -3,67 +3,55 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
-	"strconv"
+	"slices"
 	"syscall"
+
+	"systemscale/scripts/internal/port"
 )
 
 // loopback is the only address that anything of the stack listens on.
-const loopback = "127.0.0.1"
+const loopback = port.Loopback
 
-func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
+func address(number int) string { return port.Address(number) }
 
-// isFree reports whether a server could listen on the loopback port. Any other trouble than "taken" is returned.
-func isFree(port int) (bool, error) {
-	listener, err := net.Listen("tcp4", address(port))
-	switch {
-	case err == nil:
-		return true, listener.Close()
-	case errors.Is(err, syscall.EADDRINUSE):
-		return false, nil
-	case errors.Is(err, syscall.EACCES):
-		return false, fmt.Errorf("port %d is reserved for root: choose one above 1023", port)
-	default:
-		return false, fmt.Errorf("port %d: %w", port, err)
+// claimTyped claims a port that people choose and type until this run ends. The variable is what chooses another.
+func (stack *stack) claimTyped(number int, variable string) error {
+	err := stack.claims.Hold(number)
+	if errors.Is(err, port.ErrTaken) {
+		return fmt.Errorf("%w: stop that one, or choose another port, such as %s=%d ./scripts/task up", err, variable, number+10)
+	}
+	return err
+}
+
+// claimPort claims the port that the stack has had, or else the first from first on. Nobody types these ports, so one that is taken is
+// no reason to stop. It stays the stack's for as long as the stack exists.
+func (stack *stack) claimPort(present, first int) (int, error) {
+	if present != 0 && !port.HandedOut(present) {
+		err := stack.claims.Take(present, stack.path)
+		if err == nil || !errors.Is(err, port.ErrTaken) {
+			return present, err
+		}
+	}
+	return stack.claims.Next(first, stack.path)
+}
+
+// startAttempts is how often a server is started whose port is taken between claim and start.
+const startAttempts = 3
+
+// onFreePorts starts a server, which says on which ports, and starts it again on others if those were taken meanwhile: a program
+// that is not of this project knows nothing of claims.
+func (stack *stack) onFreePorts(start func() (ports []int, err error)) error {
+	for attempt := 1; ; attempt++ {
+		ports, err := start()
+		if err == nil || attempt == startAttempts || !slices.ContainsFunc(ports, isTaken) {
+			return err
+		}
+		stack.say("another program has taken the port meanwhile: trying the next one")
 	}
 }
 
-// claimPort returns an error that says what to do when the port, which people chose and type, is taken. The variable is what
-// chooses another.
-func claimPort(port int, variable string) error {
-	free, err := isFree(port)
-	if err != nil {
-		return err
-	}
-	if !free {
-		return fmt.Errorf("port %d is taken by another program: stop that one, or choose another port, "+
-			"such as %s=%d ./scripts/task up", port, variable, port+10)
-	}
-	return nil
-}
-
-// freePort returns the first free port from the preferred one on that is not in avoid. Nobody types these ports, so
-// one that is taken is no reason to stop.
-func freePort(preferred int, avoid ...int) (int, error) {
-	const attempts = 200
-next:
-	for port := preferred; port < preferred+attempts; port++ {
-		for _, other := range avoid {
-			if port == other {
-				continue next
-			}
-		}
-		free, err := isFree(port)
-		if err != nil {
-			return 0, err
-		}
-		if free {
-			return port, nil
-		}
-	}
-	return 0, fmt.Errorf("all ports from %d to %d are taken: stop some of the programs that listen there", preferred, preferred+attempts-1)
-}
+func isTaken(number int) bool { return errors.Is(port.IsFree(number), port.ErrTaken) }
 
 const megabyte = 1 << 20
 

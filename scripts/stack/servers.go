@@ -128,35 +128,11 @@ func (stack *stack) startPostgres(ctx context.Context, account *process.Account)
 			return database{}, err
 		}
 	}
-	running := stack.Postgres.Process.Alive()
-	if !running {
-		if server.Port, err = freePort(max(server.Port, firstPostgresPort)); err != nil {
-			return database{}, err
-		}
-	}
-	changed, err := server.Configure()
-	if err != nil {
+	if err := stack.onFreePorts(func() ([]int, error) {
+		err := stack.runPostgres(ctx, &server)
+		return []int{server.Port}, err
+	}); err != nil {
 		return database{}, err
-	}
-	if running && changed {
-		stack.say("restarting Postgres, whose settings have changed")
-		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
-			return database{}, err
-		}
-	}
-	if !running || changed {
-		started, err := server.Start(ctx)
-		if err != nil {
-			return database{}, err
-		}
-		stack.Postgres = postgres{started.Identity, server.Port}
-		if !running {
-			stack.onUndo(func(ctx context.Context) error { return cluster.Stop(ctx, started.Identity) })
-		}
-		if err := stack.save(); err != nil {
-			return database{}, err
-		}
-		stack.say("Postgres %d runs on port %d", installation.Version.Major, server.Port)
 	}
 	if err := stack.createDatabase(ctx, server); err != nil {
 		return database{}, err
@@ -165,6 +141,39 @@ func (stack *stack) startPostgres(ctx context.Context, account *process.Account)
 		etlURL: server.URL(sql.RoleETL, stack.Passwords.ETL, databaseName),
 		apiURL: server.URL(sql.RoleAPI, stack.Passwords.API, databaseName),
 	}, nil
+}
+
+// runPostgres makes the server run with the present settings, and chooses its port unless it runs.
+func (stack *stack) runPostgres(ctx context.Context, server *cluster.Cluster) (err error) {
+	running := stack.Postgres.Process.Alive()
+	if !running {
+		if server.Port, err = stack.claimPort(stack.Postgres.Port, firstPostgresPort); err != nil {
+			return err
+		}
+	}
+	changed, err := server.Configure()
+	if err != nil {
+		return err
+	}
+	if running && changed {
+		stack.say("restarting Postgres, whose settings have changed")
+		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
+			return err
+		}
+	}
+	if running && !changed {
+		return nil
+	}
+	started, err := server.Start(ctx)
+	if err != nil {
+		return err
+	}
+	stack.Postgres = postgres{started.Identity, server.Port}
+	if !running {
+		stack.onUndo(func(ctx context.Context) error { return cluster.Stop(ctx, started.Identity) })
+	}
+	stack.say("Postgres %d runs on port %d", server.Postgres.Version.Major, server.Port)
+	return stack.save()
 }
 
 // createDatabase makes the roles and the database where they are missing, and sets the passwords to those that we know.
@@ -215,25 +224,24 @@ func (stack *stack) claimGatewayPorts(command upCommand) (gatewayPorts, error) {
 	running := stack.Gateway.Process.Alive()
 	claimed := gatewayPorts{clients: cmp.Or(command.GatewayPort, present.clients, defaultGatewayPort)}
 	if claimed.clients != present.clients || !running {
-		if err := claimPort(claimed.clients, "GATEWAY_PORT"); err != nil {
+		if err := stack.claimTyped(claimed.clients, "GATEWAY_PORT"); err != nil {
 			return gatewayPorts{}, err
 		}
 	}
 	var err error
-	claimed.tls = cmp.Or(command.GatewayTLSPort, present.tls)
-	switch {
+	switch claimed.tls = cmp.Or(command.GatewayTLSPort, present.tls); {
 	case claimed.tls == present.tls && running && present.tls != 0:
 	case command.GatewayTLSPort != 0:
-		err = claimPort(claimed.tls, "GATEWAY_TLS_PORT")
+		err = stack.claimTyped(claimed.tls, "GATEWAY_TLS_PORT")
 	default:
-		claimed.tls, err = freePort(cmp.Or(claimed.tls, defaultTLSPort), claimed.clients)
+		claimed.tls, err = stack.claimPort(present.tls, defaultTLSPort)
 	}
 	if err != nil {
 		return gatewayPorts{}, err
 	}
 	claimed.refresh = present.refresh
 	if !running || present.refresh == 0 {
-		if claimed.refresh, err = freePort(cmp.Or(present.refresh, firstRefreshPort), claimed.clients, claimed.tls); err != nil {
+		if claimed.refresh, err = stack.claimPort(present.refresh, firstRefreshPort); err != nil {
 			return gatewayPorts{}, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"systemscale/scripts/internal/port"
+	"systemscale/scripts/internal/port/porttest"
 	"systemscale/scripts/internal/process"
 )
 
@@ -50,17 +53,6 @@ func listen(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// unused returns a loopback port that was free a moment ago.
-func unused(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
 func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 	taken := strconv.Itoa(listen(t))
 	empty := t.TempDir()
@@ -70,7 +62,7 @@ func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 		want      string
 	}{
 		{"taken port", []string{"--gateway-port", taken}, "port " + taken + " is taken by another program: stop that one, or choose another port, such as GATEWAY_PORT="},
-		{"taken TLS port", []string{"--gateway-port", strconv.Itoa(unused(t)), "--gateway-tls-port", taken}, "such as GATEWAY_TLS_PORT="},
+		{"taken TLS port", []string{"--gateway-port", strconv.Itoa(porttest.Number(t)), "--gateway-tls-port", taken}, "such as GATEWAY_TLS_PORT="},
 		{"two catalogs", []string{"--csv", empty, "--products", "5"}, "CSV and PRODUCTS exclude each other"},
 		{"no products", []string{"--products=-1"}, "there must be one product at least"},
 		{"directory without CSVs", []string{"--csv", empty}, "there is no CSV file in this directory"},
@@ -194,14 +186,65 @@ func TestFormatEnvironment(t *testing.T) {
 	}
 }
 
-func TestFreePort(t *testing.T) {
-	taken := listen(t)
-	got, err := freePort(taken, taken+1)
-	if err != nil || got <= taken+1 {
-		t.Errorf("freePort(%d, %d) = %d, %v", taken, taken+1, got, err)
+// newStack returns a stack that keeps its state in a directory of the test's.
+func newStack(t *testing.T, present state) *stack {
+	t.Helper()
+	present.path = filepath.Join(t.TempDir(), "state.json")
+	stack := &stack{state: &present, console: console{out: io.Discard, err: io.Discard}}
+	if err := stack.save(); err != nil {
+		t.Fatal(err)
 	}
-	if err := claimPort(got, "GATEWAY_PORT"); err != nil {
-		t.Errorf("port %d was free: %v", got, err)
+	t.Cleanup(stack.claims.Release)
+	return stack
+}
+
+func TestClaimPort(t *testing.T) {
+	stack, other := newStack(t, state{}), newStack(t, state{})
+	first := porttest.Number(t) // taken by a test
+	got, err := stack.claimPort(0, first)
+	if err != nil || got <= first {
+		t.Fatalf("claimPort(0, %d) = %d, %v", first, got, err)
+	}
+	stack.claims.Release()
+	if again, err := stack.claimPort(got, first); err != nil || again != got {
+		t.Errorf("the stack that had port %d gets %d, %v", got, again, err)
+	}
+	stack.claims.Release()
+	if theirs, err := other.claimPort(got, first); err != nil || theirs == got {
+		t.Errorf("another stack gets port %d, which is of one that is down, %v", theirs, err)
+	}
+	// What the kernel hands out may be taken by any connection.
+	if moved, err := stack.claimPort(listen(t), first); err != nil || port.HandedOut(moved) {
+		t.Errorf("the stack keeps port %d, %v", moved, err)
+	}
+}
+
+func TestAPortThatIsTakenAfterItWasClaimed(t *testing.T) {
+	stack := newStack(t, state{})
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name     string
+		taken    int // attempts that find their port taken
+		fails    error
+		attempts int
+	}{
+		{"never", 0, nil, 1},
+		{"once", 1, nil, 2},
+		{"always", startAttempts, broken, startAttempts},
+		{"broken for another reason", 0, broken, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			attempts := 0
+			err := stack.onFreePorts(func() ([]int, error) {
+				if attempts++; attempts <= test.taken {
+					return []int{porttest.Number(t), listen(t)}, broken
+				}
+				return []int{porttest.Number(t)}, test.fails
+			})
+			if err != test.fails || attempts != test.attempts {
+				t.Errorf("%v after %d attempts, want %v after %d", err, attempts, test.fails, test.attempts)
+			}
+		})
 	}
 }
 
@@ -210,11 +253,16 @@ func TestClaimGatewayPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken, free, another := listen(t), unused(t), unused(t)
+	taken, free, another := listen(t), porttest.Number(t), porttest.Number(t)
 	present := gatewayRun{Process: alive, Port: taken, TLSPort: listen(t), Refresh: listen(t)}
 	stopped := present
 	stopped.Process = process.Identity{}
 	stopped.Port = free
+	held, err := port.Next(port.First, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
 	for _, test := range []struct {
 		name    string
 		present gatewayRun
@@ -234,7 +282,7 @@ func TestClaimGatewayPorts(t *testing.T) {
 			return err == nil && got == gatewayPorts{free, another, present.Refresh}
 		}},
 		{"stopped, and others took what nobody types", stopped, upCommand{}, func(got gatewayPorts, err error) bool {
-			return err == nil && got.clients == free && got.tls > present.TLSPort && got.refresh > present.Refresh && got.tls != got.refresh
+			return err == nil && got.clients == free && got.tls != present.TLSPort && got.refresh != present.Refresh && got.tls != got.refresh
 		}},
 		{"clients take the ports of the others", gatewayRun{TLSPort: free, Refresh: free}, upCommand{GatewayPort: free}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls != free && got.refresh != free && got.tls != got.refresh
@@ -242,9 +290,12 @@ func TestClaimGatewayPorts(t *testing.T) {
 		{"stopped, and another took what was asked for", gatewayRun{}, upCommand{GatewayPort: free, GatewayTLSPort: taken}, func(_ gatewayPorts, err error) bool {
 			return err != nil && strings.Contains(err.Error(), "GATEWAY_TLS_PORT=")
 		}},
+		{"another up is about to take what was asked for", gatewayRun{}, upCommand{GatewayPort: held.Number}, func(_ gatewayPorts, err error) bool {
+			return err != nil && strings.Contains(err.Error(), "another stack is about to use it") && strings.Contains(err.Error(), "GATEWAY_PORT=")
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stack := &stack{state: &state{Gateway: test.present}}
+			stack := newStack(t, state{Gateway: test.present})
 			if got, err := stack.claimGatewayPorts(test.command); !test.check(got, err) {
 				t.Errorf("claimGatewayPorts() = %+v, %v", got, err)
 			}

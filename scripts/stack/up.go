@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"systemscale/scripts/internal/gateway"
+	"systemscale/scripts/internal/port"
 	"systemscale/scripts/internal/program"
 )
 
@@ -19,7 +20,7 @@ const (
 	defaultGatewayPort  = 8080
 	defaultTLSPort      = 8443
 	defaultProducts     = 10_000
-	firstPostgresPort   = 54320
+	firstPostgresPort   = 15432
 	firstInstancePort   = 8081
 	firstAdminPort      = 8181
 	firstRefreshPort    = 8281
@@ -48,6 +49,7 @@ type stack struct {
 	console
 	*state
 
+	claims  port.Claims                   // of ports, until this run ends
 	started []func(context.Context) error // undoes what this run has started, in the order of starting
 }
 
@@ -79,6 +81,7 @@ func (command upCommand) Run(ctx context.Context, location location, console con
 		return err
 	}
 	defer release()
+	defer stack.claims.Release()
 	if err := stack.up(ctx, command); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("interrupted: %w", err)
@@ -159,15 +162,7 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 			return err
 		}
 	}
-	if err := stack.startInstances(ctx, database.apiURL, ports.refresh); err != nil {
-		return err
-	}
-	if chosen.wanted {
-		if err := stack.awaitVersions(ctx, database.apiURL); err != nil {
-			return err
-		}
-	}
-	if err := stack.startGateway(ctx, accounts.nginx, ports, chosen.wanted); err != nil {
+	if err := stack.serve(ctx, command, accounts, database, ports, chosen.wanted); err != nil {
 		return err
 	}
 	if err := stack.writeEnvironment(database); err != nil {
@@ -175,6 +170,28 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 	}
 	stack.welcome()
 	return nil
+}
+
+// serve makes the instances run, and NGINX in front of them. loaded says that the catalog is another than before.
+func (stack *stack) serve(ctx context.Context, command upCommand, accounts accounts, database database, ports gatewayPorts, loaded bool) error {
+	attempts := 0
+	return stack.onFreePorts(func() (_ []int, err error) {
+		if attempts++; attempts > 1 {
+			stack.claims.Release() // the others listen by now
+			if ports, err = stack.claimGatewayPorts(command); err != nil {
+				return nil, err
+			}
+		}
+		if err := stack.startInstances(ctx, database.apiURL, ports.refresh); err != nil {
+			return nil, err
+		}
+		if loaded {
+			if err := stack.awaitVersions(ctx, database.apiURL); err != nil {
+				return nil, err
+			}
+		}
+		return []int{ports.tls, ports.refresh}, stack.startGateway(ctx, accounts.nginx, ports, loaded)
+	})
 }
 
 func (stack *stack) logs() string              { return filepath.Join(stack.State, "log") }

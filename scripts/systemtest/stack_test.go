@@ -8,16 +8,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"systemscale/scripts/internal/port/porttest"
 	"systemscale/scripts/internal/process"
 )
 
@@ -108,16 +109,7 @@ func (s *stack) etlCommand(args ...string) *exec.Cmd {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return strconv.Itoa(porttest.Number(t))
 }
 
 func readEnv(t *testing.T, path string) map[string]string {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 
+	"systemscale/scripts/internal/port"
 	"systemscale/scripts/internal/process"
 	"systemscale/scripts/internal/program"
 )
@@ -42,8 +43,10 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 		return "", nil, fmt.Errorf("make room for a throwaway cluster: %w", err)
 	}
 	var server process.Identity
+	var claims port.Claims
 	remove = sync.OnceValue(func() error {
 		stopErr := Stop(context.WithoutCancel(ctx), server)
+		claims.Release()
 		return errors.Join(stopErr, os.RemoveAll(directory))
 	})
 	if err := account.MakeDirectory(directory, 0o755); err != nil {
@@ -71,7 +74,7 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 	if err := cluster.Create(ctx); err != nil {
 		return "", nil, errors.Join(err, remove())
 	}
-	running, err := cluster.startAnywhere(ctx, purpose)
+	running, err := cluster.startAnywhere(ctx, purpose, &claims)
 	if err != nil {
 		return "", nil, errors.Join(err, remove())
 	}
@@ -85,32 +88,26 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 	return cluster.URL(Superuser, cluster.Password, "postgres"), remove, nil
 }
 
-// startAnywhere starts a cluster for tests on a port that is free, and any other on its socket alone.
-func (cluster *Cluster) startAnywhere(ctx context.Context, purpose Purpose) (*process.Running, error) {
+// startAnywhere starts a cluster for tests on a port that nobody else chooses before it is released, and any other on its socket alone.
+func (cluster *Cluster) startAnywhere(ctx context.Context, purpose Purpose, claims *port.Claims) (*process.Running, error) {
 	cluster.Loopback = purpose == Testing
 	attempts := 1
 	if cluster.Loopback {
-		attempts = 5 // between finding a port and using it, somebody else may take it
+		attempts = 3 // a program of others may take the port before Postgres does
 	}
-	var err error
-	for range attempts {
+	for attempt := 1; ; attempt++ {
 		if cluster.Loopback {
-			listener, err := net.Listen("tcp4", "127.0.0.1:0")
-			if err != nil {
-				return nil, fmt.Errorf("find a port: %w", err)
-			}
-			cluster.Port = listener.Addr().(*net.TCPAddr).Port
-			if err := listener.Close(); err != nil {
-				return nil, fmt.Errorf("find a port: %w", err)
+			var err error
+			if cluster.Port, err = claims.Next(port.First, ""); err != nil {
+				return nil, err
 			}
 		}
 		if _, err := cluster.Configure(); err != nil {
 			return nil, err
 		}
-		var running *process.Running
-		if running, err = cluster.Start(ctx); err == nil || ctx.Err() != nil {
+		running, err := cluster.Start(ctx)
+		if err == nil || attempt == attempts || !errors.Is(port.IsFree(cluster.Port), port.ErrTaken) {
 			return running, err
 		}
 	}
-	return nil, err
 }

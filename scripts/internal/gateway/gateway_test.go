@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"systemscale/scripts/internal/port/porttest"
 	"systemscale/scripts/internal/process"
 	"systemscale/scripts/internal/program"
 )
@@ -222,12 +223,7 @@ func start(t *testing.T, changes ...func(*Gateway)) *rig {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	return porttest.Address(t)
 }
 
 type answer struct {
@@ -796,7 +792,7 @@ func TestReloadLosesNothingAndForgetEmptiesTheCache(t *testing.T) {
 	if changed, err := rig.gateway.Configure(t.Context()); err != nil || changed {
 		t.Errorf("Configure() again = %v, %v, want false", changed, err)
 	}
-	rig.gateway.Listen = freeAddress(t)
+	rig.gateway.Listen = porttest.Address(t)
 	if changed, err := rig.gateway.Configure(t.Context()); err != nil || !changed {
 		t.Fatalf("Configure() with another port = %v, %v, want true", changed, err)
 	}
