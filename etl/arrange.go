@@ -25,7 +25,7 @@ func (in *input) arrange(ctx context.Context, disorder *join.Disorder) error {
 	if err := in.rejects.Reset(); err != nil {
 		return fmt.Errorf("remove the rejects of the first reading: %w", err)
 	}
-	dump := in.dump()
+	dump := in.dump(ctx)
 	began := time.Now()
 	if disorder.Problem == join.SparseKeys {
 		file := in.spec.Sources[disorder.Source].File
@@ -63,7 +63,7 @@ func (in *input) again(ctx context.Context) (*input, error) {
 
 // reopen sorts what must be sorted and opens all files.
 func (in *input) reopen(ctx context.Context) error {
-	dump := in.dump()
+	dump := in.dump(ctx)
 	var errs []error
 	for i := range in.arranged {
 		a := &in.arranged[i]
@@ -80,7 +80,7 @@ func (in *input) reopen(ctx context.Context) error {
 			in.say.Warn("a file is not in the order of its parents, so it was sorted",
 				"file", in.spec.Sources[i].File, "rows", sorted.Rows, "temporary", size(sorted.Spilled), "took", time.Since(began).Round(time.Millisecond))
 		}
-		errs = append(errs, in.open(i))
+		errs = append(errs, in.open(ctx, i))
 	}
 	if err := errors.Join(errs...); err != nil {
 		in.close()
@@ -89,10 +89,10 @@ func (in *input) reopen(ctx context.Context) error {
 	return nil
 }
 
-func (in *input) dump() *order.Dump {
+func (in *input) dump(ctx context.Context) *order.Dump {
 	dump := &order.Dump{Shape: in.spec, Temp: in.temp}
 	for _, file := range in.files {
-		dump.Open = append(dump.Open, func() (io.ReadCloser, error) { return file.again() })
+		dump.Open = append(dump.Open, func() (io.ReadCloser, error) { return file.again(ctx) })
 	}
 	return dump
 }

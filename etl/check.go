@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ Example:
 }
 
 // Run checks the headers of one directory.
-func (c *checkCommand) Run(out *output) error {
+func (c *checkCommand) Run(ctx context.Context, out *output) error {
 	spec, err := readShape(c.Shape)
 	if err != nil {
 		return err
@@ -41,7 +42,7 @@ func (c *checkCommand) Run(out *output) error {
 	}
 	check := &check{spec: spec, directory: c.CSV, headers: map[string]*header{}}
 	for i := range spec.Sources {
-		check.source(&spec.Sources[i])
+		check.source(ctx, &spec.Sources[i])
 	}
 	check.report(out.stdout)
 	if err := errors.Join(check.errs...); err != nil {
@@ -68,11 +69,11 @@ type header struct {
 	read  map[string]bool // by some source
 }
 
-func (c *check) source(s *shape.Source) {
+func (c *check) source(ctx context.Context, s *shape.Source) {
 	h, known := c.headers[s.File]
 	if !known {
 		var err error
-		if h, err = c.open(s); err != nil {
+		if h, err = c.open(ctx, s); err != nil {
 			c.errs = append(c.errs, err)
 		} else {
 			c.files = append(c.files, h)
@@ -104,7 +105,7 @@ func (c *check) mistake(at shape.Position, format string, args ...any) {
 }
 
 // open reads the header of a source's file. The error is a *source.FileError.
-func (c *check) open(s *shape.Source) (*header, error) {
+func (c *check) open(ctx context.Context, s *shape.Source) (*header, error) {
 	path := filepath.Join(c.directory, s.File)
 	file, err := findFile(c.directory, s.File)
 	if err != nil {
@@ -114,7 +115,7 @@ func (c *check) open(s *shape.Source) (*header, error) {
 		}
 		return nil, &source.FileError{File: path, Err: err, Message: message}
 	}
-	stream, err := file.open()
+	stream, err := file.open(ctx)
 	if err != nil {
 		return nil, &source.FileError{File: file.path, Err: err, Message: reason(err)}
 	}
@@ -125,6 +126,9 @@ func (c *check) open(s *shape.Source) (*header, error) {
 			return nil, &source.FileError{File: file.path, Err: err, Message: "the file cannot be read: " + reason(err)}
 		}
 		return nil, &source.FileError{File: file.path, Message: "the file is empty: not even a header is there"}
+	}
+	if err := file.check(s.File); err != nil {
+		return nil, err
 	}
 	h := &header{file: file.path, line: scanner.Line(), read: map[string]bool{}}
 	for _, field := range scanner.Fields() {

@@ -106,7 +106,7 @@ func openBooks(t *testing.T, ending string, text []byte, rejects rejects) (*inpu
 	directory := t.TempDir()
 	write(t, directory, map[string]string{"books.yaml": books, "review.csv": "id,isbn,stars\n1,7,5\n"})
 	put(t, filepath.Join(directory, "book.csv"+ending), text)
-	in, err := openInput(readingOf(directory, "books.yaml", rejects))
+	in, err := openInput(t.Context(), readingOf(directory, "books.yaml", rejects))
 	if err == nil {
 		t.Cleanup(in.close)
 	}
@@ -140,7 +140,7 @@ func TestPositionEndsAtTheSizeOnDisk(t *testing.T) {
 		if got, want := in.size, int64(len(form)+len("id,isbn,stars\n1,7,5\n")); got != want {
 			t.Errorf("book.csv%s: the files have %d bytes, want %d", ending, got, want)
 		}
-		again, err := in.files[0].open()
+		again, err := in.files[0].open(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,6 +196,7 @@ func TestArchivesThatCannotBeRead(t *testing.T) {
 		{"gzip with other bytes", ".gz", spoilt(gz), "is damaged"},
 		{"gzip with something behind it", ".gz", append(bytes.Clone(gz), "and more than a header"...), "is damaged"},
 		{"no gzip", ".gz", text, "is damaged"},
+		{"zstd of nothing", ".zst", nil, "ends early"},
 		{"zstd cut off", ".zst", zst[:len(zst)-20], "ends early"},
 		{"zstd with other bytes", ".zst", spoilt(zst), "is damaged"},
 		{"no zstd", ".zst", text, "is damaged"},

@@ -36,7 +36,7 @@ type usedLine struct {
 
 // Run explains one item.
 func (c *explainCommand) Run(ctx context.Context, out *output) error {
-	in, err := openInput(reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: &countedRejects{}, accepts: acceptsNone, say: out.log()})
+	in, err := openInput(ctx, reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: &countedRejects{}, accepts: acceptsNone, say: out.log()})
 	if err != nil {
 		return err
 	}

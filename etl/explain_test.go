@@ -82,7 +82,7 @@ func TestExplainFindsTheLinesOfASortedFile(t *testing.T) {
 func TestAcceptedMissingColumnIsNull(t *testing.T) {
 	directory := t.TempDir()
 	write(t, directory, map[string]string{"books.yaml": books, "book.csv": "isbn\n7\n8\n", "review.csv": "id,isbn\n1,7\n2,\"7\"\n"})
-	in, err := openInput(reading{directory: directory, shape: filepath.Join(directory, "books.yaml"), rejects: &countedRejects{}, accepts: func(gate string) bool { return gate == gateMissingColumn }})
+	in, err := openInput(t.Context(), reading{directory: directory, shape: filepath.Join(directory, "books.yaml"), rejects: &countedRejects{}, accepts: func(gate string) bool { return gate == gateMissingColumn }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestAcceptedMissingColumnIsNull(t *testing.T) {
 	}
 
 	write(t, directory, map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": ""})
-	in, err = openInput(reading{directory: directory, shape: filepath.Join(directory, "books.yaml"), rejects: &countedRejects{}, accepts: func(gate string) bool { return gate == gateEmptyFile }})
+	in, err = openInput(t.Context(), reading{directory: directory, shape: filepath.Join(directory, "books.yaml"), rejects: &countedRejects{}, accepts: func(gate string) bool { return gate == gateEmptyFile }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,22 +10,52 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/regular"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 	"systemscale/etl/shapes"
 )
 
 func readShape(path string) (*shape.Shape, error) {
+	spec, _, err := readShapeFile(path)
+	return spec, err
+}
+
+// readShapeFile returns the shape and the state of its file, which means nothing for the built-in one.
+func readShapeFile(path string) (*shape.Shape, regular.State, error) {
 	if path == "" {
-		return shape.Parse(shapes.ProductsName, shapes.Products)
+		spec, err := shape.Parse(shapes.ProductsName, shapes.Products)
+		return spec, regular.State{}, err
 	}
-	text, err := os.ReadFile(path)
+	text, state, err := readWhole(path)
 	if err != nil {
-		return nil, &shape.Error{File: path, Line: 1, Column: 1, Message: "the shape file cannot be read: " + reason(err)}
+		return nil, state, &shape.Error{File: path, Line: 1, Column: 1, Message: "the shape file cannot be read: " + reason(err)}
 	}
-	return shape.Parse(path, text)
+	spec, err := shape.Parse(path, text)
+	return spec, state, err
+}
+
+// readWhole reads a file that must not change meanwhile.
+func readWhole(path string) (text []byte, state regular.State, err error) {
+	file, err := regular.Open(path)
+	if err != nil {
+		return nil, state, err
+	}
+	defer func() { _ = file.Close() }() // only read
+	if state, err = regular.StateOf(file); err != nil {
+		return nil, state, err
+	}
+	if text, err = io.ReadAll(file); err != nil {
+		return nil, state, err
+	}
+	now, err := regular.StateOf(file)
+	if err == nil {
+		err = changed(state.Differs(now))
+	}
+	return text, state, err
 }
 
 // reason returns what went wrong with a file, without the path that the message around it names already.
@@ -42,6 +73,7 @@ type input struct {
 	readers []*source.Reader                        // in the order of the shape's sources
 	size    int64                                   // of all files, in bytes, on disk
 	files   []*dumpFile                             // in the order of the shape's sources
+	state   regular.State                           // of the shape file, when it was read
 	joiner  *join.Joiner                            // of the pass; nil before it
 	observe func(source int, reader *source.Reader) // is told of every row that is used; may be nil
 
@@ -75,16 +107,17 @@ func (in *input) counts() []source.Counts {
 }
 
 // openInput reads the shape file and opens the files that it names in the directory. The error names all files that cannot be
-// used, not the first only.
-func openInput(how reading) (*input, error) {
-	spec, err := readShape(how.shape)
+// used, not the first only. The context ends all that is read of the files.
+func openInput(ctx context.Context, how reading) (*input, error) {
+	spec, state, err := readShapeFile(how.shape)
 	if err != nil {
 		return nil, err
 	}
 	if err := needDirectory(how.directory); err != nil {
 		return nil, err
 	}
-	in := &input{spec: spec, reading: how, arranged: make([]arranged, len(spec.Sources))}
+	in := &input{spec: spec, state: state, reading: how, arranged: make([]arranged, len(spec.Sources))}
+	// All files are looked at before one is read: a dump is all of them.
 	var errs []error
 	for i := range spec.Sources {
 		file, err := in.find(&spec.Sources[i])
@@ -94,17 +127,69 @@ func openInput(how reading) (*input, error) {
 		}
 		errs = append(errs, err)
 	}
+	if err := in.settle(ctx); err != nil {
+		return nil, err
+	}
 	for i, file := range in.files {
 		in.readers = append(in.readers, nil)
 		if file != nil {
-			errs = append(errs, in.open(i))
+			errs = append(errs, in.open(ctx, i))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := in.unchanged(errors.Join(errs...)); err != nil {
 		in.close()
 		return nil, err
 	}
 	return in, nil
+}
+
+// settle waits until a write to any of the files would show in its times. A file that was written to some milliseconds ago is all
+// that takes a wait.
+func (in *input) settle(ctx context.Context) error {
+	var longest time.Duration
+	for _, file := range in.files {
+		if file != nil {
+			longest = max(longest, file.state.Unsettled(time.Now()))
+		}
+	}
+	if longest == 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(longest):
+		return nil
+	}
+}
+
+// unchanged returns err, with which the reading ended, or in place of nil and of an error about what is in the files, that they
+// are not the same files with the same bytes any longer that they were when the first of them was opened.
+func (in *input) unchanged(err error) error {
+	if err != nil && (!is[*source.FileError](err) || errors.Is(err, context.Canceled)) {
+		return err
+	}
+	var errs []error
+	for i, file := range in.files {
+		if file != nil {
+			errs = append(errs, file.check(in.spec.Sources[i].File))
+		}
+	}
+	if in.shape != "" {
+		now, err := regular.Look(in.shape)
+		if err != nil {
+			err = changed(reason(err))
+		} else {
+			err = changed(in.state.Differs(now))
+		}
+		if err != nil {
+			errs = append(errs, &source.FileError{File: in.shape, Message: err.Error(), Err: err})
+		}
+	}
+	if changed := errors.Join(errs...); changed != nil {
+		return changed
+	}
+	return err
 }
 
 func needDirectory(directory string) error {
@@ -123,19 +208,19 @@ func (in *input) find(s *shape.Source) (*dumpFile, error) {
 }
 
 // open opens the file of a source, in the order that it was arranged in, and reads its header.
-func (in *input) open(i int) error {
+func (in *input) open(ctx context.Context, i int) error {
 	s, file, arranged := &in.spec.Sources[i], in.files[i], &in.arranged[i]
 	var stream io.Reader = arranged.sorted
 	options := source.Options{
 		MissingColumns: in.accepts(gateMissingColumn),
 		NoHeader:       in.accepts(gateEmptyFile) && s.Parent >= 0,
 		Duplicates:     arranged.duplicates,
-		Whole:          file.bytes,
+		Whole:          func(offset, size int64) (io.ReadCloser, error) { return file.bytes(ctx, offset, size) },
 	}
 	if arranged.sorted != nil {
 		options.Origins = arranged.sorted
 	} else {
-		text, err := file.open()
+		text, err := file.open(ctx)
 		if err != nil {
 			return &source.FileError{File: file.path, Message: reason(err), Err: err}
 		}

@@ -103,7 +103,7 @@ type changedSample struct {
 // showPlan makes a plan and writes it. The error tells its outcome as the exit code does.
 func showPlan(ctx context.Context, out *output, of *planning, samples int, asJSON bool) error {
 	began := time.Now()
-	in, err := openInput(of.reading(out, &countedRejects{}))
+	in, err := openInput(ctx, of.reading(out, &countedRejects{}))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/regular"
 	"systemscale/etl/internal/source"
 )
 
@@ -35,7 +36,7 @@ Example:
 func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	began := time.Now()
 	rejects := &countedRejects{}
-	in, err := openInput(reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: rejects, accepts: acceptsNone, say: out.log()})
+	in, err := openInput(ctx, reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: rejects, accepts: acceptsNone, say: out.log()})
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ type copyFile struct {
 }
 
 func createCopyFile(path string) (*copyFile, error) {
-	file, err := os.Create(path)
+	file, err := regular.Create(path)
 	if err != nil {
 		return nil, err
 	}

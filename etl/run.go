@@ -74,7 +74,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	}
 	out.measure(c.measuring, collection)
 	rejects := &source.RejectFiles{}
-	in, err := openInput(c.reading(out, rejects))
+	in, err := openInput(ctx, c.reading(out, rejects))
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (j *job) loadAgain(ctx context.Context) (publish.Published, error) {
 	sums := make([]checksum, len(j.documents))
 	j.progress = newProgress(j.out.stderr, again.size, "load")
 	// Arranged as it is, what is read again cannot turn out unsorted, unless it changed.
-	err = passOnce(ctx, again, func() { j.progress.at(again.position()) }, func(document int, id int64, etag uint64, body []byte) error {
+	err = passAgain(ctx, again, func() { j.progress.at(again.position()) }, func(document int, id int64, etag uint64, body []byte) error {
 		sums[document].add(id, etag)
 		return ofDatabase(load.Append(document, id, etag, body))
 	})

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-json"
+
+	"systemscale/etl/internal/regular"
 )
 
 // Reject is a row that was not used, and why.
@@ -156,7 +158,7 @@ func show(reject Reject) string {
 }
 
 func (f *RejectFiles) create(name string) (*bufio.Writer, error) {
-	file, err := os.Create(filepath.Join(f.Directory, name))
+	file, err := regular.Create(filepath.Join(f.Directory, name))
 	if err != nil {
 		return nil, err
 	}
