@@ -352,11 +352,11 @@ func TestReadersSeeOneVersion(t *testing.T) {
 	for range 2 {
 		conn := testdb.Connect(t, database.API)
 		readers.Go(func() {
-			statement := sql.QueryFor("api_list_documents", "table", "things_summary_g1")
+			statement := sql.QueryFor("api_list_documents", "identity", "0", "table", "things_summary_g1")
 			for last := int64(0); ; {
 				var run int64
 				var bodies []struct{ Etag int64 }
-				if err := conn.QueryRow(t.Context(), statement, "things", 1, 1, 0, 100).Scan(&run, nil, &bodies); err != nil {
+				if err := conn.QueryRow(t.Context(), statement, "things", 1, 1, 0, 100, "summary", 0).Scan(nil, nil, &run, nil, nil, &bodies); err != nil {
 					t.Errorf("read a page: %v", err)
 					return
 				}

@@ -120,7 +120,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 		}
 		var etag int64
 		var got string
-		if err := conn.QueryRow(t.Context(), sql.QueryFor("api_get_documents", "table", table), []int64{2 * 9_999}).Scan(nil, &etag, &got); err != nil {
+		if err := conn.QueryRow(t.Context(), sql.QueryFor("api_get_documents", "identity", "0", "table", table), []int64{2 * 9_999}).Scan(nil, nil, &etag, &got); err != nil {
 			t.Fatal(err)
 		}
 		id := uint64(9_999)
@@ -146,7 +146,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	var run int64
 	var at time.Time
 	var bodies []string
-	err = conn.QueryRow(t.Context(), sql.QueryFor("api_list_documents", "table", listed), "things", live.Generation, 53, 7, 3).Scan(&run, &at, &bodies)
+	err = conn.QueryRow(t.Context(), sql.QueryFor("api_list_documents", "identity", "0", "table", listed), "things", live.Generation, 53, 7, 3, "summary", 0).Scan(nil, nil, &run, &at, nil, &bodies)
 	if run != live.Run || !at.Equal(live.At) {
 		t.Errorf("the page is of run %d, published at %v, want %d and %v", run, at, live.Run, live.At)
 	}
