@@ -156,8 +156,18 @@ func request(ctx context.Context, method, url string, headers ...string) (answer
 	if err != nil {
 		return answer{}, err
 	}
+	if sent := r.URL.RequestURI(); !strings.HasSuffix(url, sent) && sent != "/" {
+		return answer{}, fmt.Errorf("net/http would send %q for %s: use a wire", sent, url)
+	}
 	for i := 0; i+1 < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
+		switch http.CanonicalHeaderKey(headers[i]) {
+		case "Host":
+			r.Host = headers[i+1]
+		case "Content-Length", "Transfer-Encoding", "Trailer":
+			return answer{}, fmt.Errorf("net/http would not send %s: use a wire", headers[i])
+		default:
+			r.Header.Set(headers[i], headers[i+1])
+		}
 	}
 	response, err := client.Do(r)
 	if err != nil {

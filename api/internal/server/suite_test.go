@@ -160,14 +160,21 @@ type response struct {
 	length int64 // as declared
 }
 
-// ask sends a request with pairs of header name and value.
+// ask sends a request with pairs of header name and value. What net/http would change or leave out is an error: say sends it.
 func (s *site) ask(method, target string, pairs ...string) response {
 	s.t.Helper()
 	request, err := http.NewRequest(method, s.url+target, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if sent := request.URL.RequestURI(); sent != target {
+		s.t.Fatalf("net/http would send %q for %q", sent, target)
+	}
 	for i := 0; i < len(pairs); i += 2 {
+		switch http.CanonicalHeaderKey(pairs[i]) {
+		case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
+			s.t.Fatalf("net/http would not send %s", pairs[i])
+		}
 		request.Header.Add(pairs[i], pairs[i+1])
 	}
 	answer, err := s.client.Do(request)

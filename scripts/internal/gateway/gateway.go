@@ -97,9 +97,11 @@ func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
 	if err := gateway.checkSockets(); err != nil {
 		return nil, err
 	}
-	// An NGINX that was killed leaves its socket behind and could not bind it again.
-	if err := os.Remove(gateway.compressorSocket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("remove a dead NGINX's socket: %w", err)
+	// An NGINX that was killed leaves its sockets behind and could not bind them again.
+	for _, name := range []string{compressorSocket, copiesSocket} {
+		if err := os.Remove(filepath.Join(gateway.Sockets, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("remove a dead NGINX's socket: %w", err)
+		}
 	}
 	running, err := process.Daemon{
 		Name: "NGINX", Path: gateway.NGINX.Path, Args: append(gateway.arguments(gateway.configuration()), "-g", "daemon off;"),
@@ -138,7 +140,7 @@ func (gateway Gateway) Ready(ctx context.Context) error {
 	var dialer net.Dialer
 	for _, transport := range []*http.Transport{
 		{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", gateway.compressorSocket())
+			return dialer.DialContext(ctx, "unix", filepath.Join(gateway.Sockets, compressorSocket))
 		}},
 		{DisableKeepAlives: true},
 	} {
@@ -244,9 +246,11 @@ func (gateway Gateway) cache() string {
 	return cmp.Or(gateway.Cache, filepath.Join(gateway.Prefix, "cache"))
 }
 
-func (gateway Gateway) compressorSocket() string {
-	return filepath.Join(gateway.Sockets, "compressor.sock")
-}
+// The sockets of the template's internal servers, in Gateway.Sockets.
+const (
+	compressorSocket = "compressor.sock"
+	copiesSocket     = "copies.sock"
+)
 
 // arguments are what every call of NGINX begins with.
 func (gateway Gateway) arguments(configuration string) []string {
@@ -285,19 +289,19 @@ func (gateway Gateway) values() map[string]string {
 	}
 	const separator = "\n        "
 	return map[string]string{
-		"LISTEN":            gateway.Listen,
-		"TLS":               gateway.tls(),
-		"REFRESH":           gateway.Refresh,
-		"REFRESHERS":        geo(gateway.Refreshers, separator),
-		"UNLIMITED":         geo(gateway.Unlimited, separator),
-		"BALANCE":           balance,
-		"API_SERVERS":       strings.Join(append(servers, backups...), separator),
-		"COMPRESSOR_SOCKET": gateway.compressorSocket(),
-		"CACHE":             gateway.cache(),
-		"CACHE_SIZE":        gateway.CacheSize,
-		"LIMIT_ZONES":       strings.Join(limitZones, separator),
-		"LIMITS":            strings.Join(limits, separator),
-		"ACCESS_LOG":        accessLog,
+		"LISTEN":      gateway.Listen,
+		"TLS":         gateway.tls(),
+		"REFRESH":     gateway.Refresh,
+		"REFRESHERS":  geo(gateway.Refreshers, separator),
+		"UNLIMITED":   geo(gateway.Unlimited, separator),
+		"BALANCE":     balance,
+		"API_SERVERS": strings.Join(append(servers, backups...), separator),
+		"SOCKETS":     gateway.Sockets,
+		"CACHE":       gateway.cache(),
+		"CACHE_SIZE":  gateway.CacheSize,
+		"LIMIT_ZONES": strings.Join(limitZones, separator),
+		"LIMITS":      strings.Join(limits, separator),
+		"ACCESS_LOG":  accessLog,
 	}
 }
 

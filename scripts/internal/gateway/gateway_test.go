@@ -252,8 +252,11 @@ func (rig *rig) askAt(server string, transport *http.Transport, method, path str
 	if err != nil {
 		rig.t.Fatal(err)
 	}
+	if sent := request.URL.RequestURI(); sent != path {
+		rig.t.Fatalf("net/http would send %q for %q: use bare", sent, path)
+	}
 	for i := 0; i+1 < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
+		setHeader(rig.t, request, header[i], header[i+1])
 	}
 	transport.DisableCompression = true
 	defer transport.CloseIdleConnections()
@@ -267,6 +270,19 @@ func (rig *rig) askAt(server string, transport *http.Transport, method, path str
 		rig.t.Fatalf("%s %s: %v", method, path, err)
 	}
 	return answer{response.StatusCode, response.Header, string(text)}
+}
+
+// setHeader sets a header so that it is sent. net/http sends these in its own way only, whatever the header map has.
+func setHeader(t *testing.T, request *http.Request, name, value string) {
+	t.Helper()
+	switch http.CanonicalHeaderKey(name) {
+	case "Host":
+		request.Host = value
+	case "Content-Length", "Transfer-Encoding", "Trailer":
+		t.Fatalf("net/http would not send %s: use bare", name)
+	default:
+		request.Header.Set(name, value)
+	}
 }
 
 // raw sends bytes and returns all that comes back.

@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// internalNames are host names by which a client might hope to reach a server that is not for it.
+func internalNames(gateway Gateway) []string {
+	return []string{"copies", "COPIES", "copies.", "copies:80", "cached", "compressor", "api", "nobody", "localhost", "127.0.0.1", gateway.Refresh}
+}
+
+// bare sends one request byte for byte and returns the answer.
+func (rig *rig) bare(request string) answer {
+	rig.t.Helper()
+	connection, err := net.Dial("tcp", rig.gateway.Listen)
+	if err != nil {
+		rig.t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	_ = connection.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(connection, request); err != nil {
+		rig.t.Fatal(err)
+	}
+	method, _, _ := strings.Cut(request, " ")
+	response, err := http.ReadResponse(bufio.NewReader(connection), &http.Request{Method: method})
+	if err != nil {
+		rig.t.Fatalf("%q: %v", request, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		rig.t.Fatalf("%q: %v", request, err)
+	}
+	return answer{response.StatusCode, response.Header, string(text)}
+}
+
+// addressed returns requests for a path that name a host in each way that HTTP/1.1 has.
+func addressed(path, host string, header ...string) []string {
+	lines := "Connection: close\r\n" + strings.Join(append(header, ""), "\r\n") + "\r\n"
+	return []string{
+		"GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + lines,
+		"GET http://" + host + path + " HTTP/1.1\r\nHost: shop\r\n" + lines,
+	}
+}
+
+// TestAHostNameSelectsNoServer: whatever host a client names, the API answers it, and under one name.
+func TestAHostNameSelectsNoServer(t *testing.T) {
+	rig := start(t)
+	var mutex sync.Mutex
+	hosts := map[string]int{}
+	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
+		mutex.Lock()
+		hosts[request.Host]++
+		mutex.Unlock()
+		answerDocument(response, request)
+	})
+	asked := 0
+	for _, host := range internalNames(rig.gateway) {
+		for _, encoding := range []string{"identity", "gzip"} {
+			for way := range addressed("", "") {
+				path := fmt.Sprintf("/products/%d", asked)
+				rig.wantCache(rig.bare(addressed(path, host, "Accept-Encoding: "+encoding)[way]), "MISS")
+				rig.wantSeen("GET " + path)
+				asked++
+			}
+		}
+	}
+	if len(hosts) != 1 || hosts["api"] != asked {
+		t.Errorf("the API was asked as %v, want api alone, %d times", hosts, asked)
+	}
+}
+
+// TestNoClientKeepsAnOldAnswer: requests for a copy that is due have it brought up to date, whatever host they name.
+func TestNoClientKeepsAnOldAnswer(t *testing.T) {
+	rig := start(t)
+	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) { answerWith(brief, response, request) })
+	type copied struct{ path, host, encoding string }
+	var old []copied
+	for i, host := range internalNames(rig.gateway) {
+		for _, encoding := range []string{"identity", "gzip"} {
+			path := fmt.Sprintf("/products/%d", i)
+			rig.warm(path, "Accept-Encoding", encoding)
+			old = append(old, copied{path, host, encoding})
+		}
+	}
+	rig.setAnswer(answerChanged)
+	for deadline := time.Now().Add(20 * time.Second); len(old) > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still old after 20 s, because only they were asked for: %v", old)
+		}
+		old = slices.DeleteFunc(old, func(c copied) bool {
+			return rig.bare(addressed(c.path, c.host, "Accept-Encoding: "+c.encoding)[0]).header.Get("X-Data-Version") == "8"
+		})
+	}
+}
+
+// TestTheAPICommandsNothing: headers by which an upstream directs NGINX have no effect, in either encoding.
+func TestTheAPICommandsNothing(t *testing.T) {
+	rig := start(t)
+	for i, encoding := range []string{"identity", "gzip"} {
+		for j, header := range []string{"X-Accel-Redirect: /-/problem", "X-Accel-Redirect: @patient", "X-Accel-Limit-Rate: 1", "X-Accel-Charset: koi8-r", "X-Accel-Buffering: no"} {
+			text := body(header)
+			rig.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
+				answerRaw(response, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: "+fresh+"\r\n"+header+
+					fmt.Sprintf("\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", len(text))+text)
+			})
+			path := fmt.Sprintf("/products/%d", 10*i+j)
+			got := rig.warm(path, "Accept-Encoding", encoding)
+			if encoding == "gzip" {
+				got.body = decompress(t, got.body)
+			}
+			name, _, _ := strings.Cut(header, ":")
+			if got.body != text || got.header.Get("Content-Type") != "application/json" || got.header.Get(name) != "" {
+				t.Errorf("%s, %s: %.60q %v", header, encoding, got.body, got.header)
+			}
+		}
+	}
+}
