@@ -6,6 +6,7 @@ import (
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 // Exit codes, for whatever decides whether somebody is woken.
@@ -51,7 +52,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case is[*shape.Error](err), is[*usageError](err), is[*publish.NotRetainedError](err), errors.Is(err, publish.ErrDatabaseURL):
+	case is[*shape.Error](err), is[*usageError](err), is[*publish.NotRetainedError](err), errors.Is(err, sql.ErrURL):
 		return exitUsage
 	case is[*gateError](err):
 		var failed *gateError

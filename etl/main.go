@@ -125,6 +125,6 @@ Example:
 }
 
 // Run migrates the database.
-func (c *migrateCommand) Run() error {
-	return ofDatabase(migrate.Up(c.URL))
+func (c *migrateCommand) Run(ctx context.Context) error {
+	return ofDatabase(migrate.Up(ctx, c.URL))
 }

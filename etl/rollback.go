@@ -51,7 +51,7 @@ func (c *rollbackCommand) Validate() error {
 func (c *rollbackCommand) Run(ctx context.Context, out *output) (err error) {
 	began := time.Now()
 	out.measure(c.measuring, c.Collection)
-	session, err := publish.Open(ctx, c.URL, c.Collection, c.Keep)
+	session, err := publish.OpenPublished(ctx, c.URL, c.Collection, c.Keep)
 	if err != nil {
 		return ofDatabase(err)
 	}

@@ -16,3 +16,5 @@ alter role systemscale_api set statement_timeout = '10s';
 alter role systemscale_api set plan_cache_mode = force_generic_plan;
 alter role systemscale_api set enable_bitmapscan = off;
 alter role systemscale_api set jit = off;
+-- A reader that forgets to end a transaction would keep its locks and hold back vacuum. The role can set both itself; its rights cannot be.
+alter role systemscale_api set idle_in_transaction_session_timeout = '1min';

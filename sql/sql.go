@@ -72,6 +72,9 @@ func DocumentTable(collection, document string, generation int64) string {
 	return fmt.Sprintf("%s_%s_g%d", collection, document, generation)
 }
 
+// HoldTable returns the unqualified name of the table, in the schema catalog, that a run of the collection locks.
+func HoldTable(collection string) string { return collection + "_hold" }
+
 // Document is one element of the pointer row's documents column: a document that is live.
 type Document struct {
 	Name string `json:"name"`           // as in the shape file and in the table's name

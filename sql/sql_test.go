@@ -26,7 +26,7 @@ func TestStatementsHaveNoOpenNames(t *testing.T) {
 		if program, _, _ := strings.Cut(name, "_"); program != "etl" && program != "api" && program != "stack" {
 			t.Errorf("%s: a statement's name begins with the program that sends it", file)
 		}
-		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o", "cursor", "c", "channel", "c")
+		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o", "cursor", "c", "channel", "c", "schema", "s")
 		if left := open.FindAllString(filled, -1); len(left) > 0 {
 			t.Errorf("%s: nobody fills %v", file, left)
 		}

@@ -1,52 +1,140 @@
 // Package migrate brings the schema of the database to the version that this build knows.
+//
+// A migration and its number are one transaction. Whatever ends a migration, kill -9 included, leaves the schema as it was before it, and
+// the next call begins there. A migration waits for readers for a short time only.
 package migrate
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"io/fs"
+	"time"
 
 	"github.com/golang-migrate/migrate/v4"
-	_ "github.com/golang-migrate/migrate/v4/database/pgx/v5" // registers the pgx5:// scheme
+	"github.com/golang-migrate/migrate/v4/source"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
+	"github.com/jackc/pgx/v5"
 
 	"systemscale/sql"
 )
 
+// NewerError means that a newer build has migrated the schema.
+type NewerError struct {
+	Schema int // version of the schema
+	Known  int // newest version that this build knows
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("the schema is at version %d, and this build knows %d: a newer build migrated it. Use that one, or leave the schema as it is",
+		e.Schema, e.Known)
+}
+
 // Up applies every migration that is missing. An up-to-date database is no error.
-// The role in databaseURL owns what is created.
-func Up(databaseURL string) error {
-	return with(databaseURL, func(m *migrate.Migrate) error { return m.Up() })
+// The role in databaseURL owns what is created. The error is sql.ErrURL when the URL is not one, and a *NewerError when
+// the schema is newer than this build.
+func Up(ctx context.Context, databaseURL string) error {
+	return with(ctx, databaseURL, (*migrate.Migrate).Up)
 }
 
 // Down takes every migration back, and every published document with them.
-func Down(databaseURL string) error {
-	return with(databaseURL, func(m *migrate.Migrate) error { return m.Down() })
+func Down(ctx context.Context, databaseURL string) error {
+	return with(ctx, databaseURL, (*migrate.Migrate).Down)
 }
 
-func with(databaseURL string, change func(*migrate.Migrate) error) error {
-	source, err := iofs.New(sql.Migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("read embedded migrations: %w", err)
+// attempts is how often a migration that waits in vain for a lock is begun. Between two of them, the readers that it kept waiting go on.
+var attempts = 5 // a test lowers it
+
+func with(ctx context.Context, databaseURL string, change func(*migrate.Migrate) error) error {
+	var err error
+	for attempt := 1; ; attempt++ {
+		var holders string
+		if holders, err = once(ctx, databaseURL, change); !isCode(err, lockNotAvailable) && !errors.Is(err, errMoved) {
+			return err
+		}
+		if attempt == attempts {
+			if holders != "" {
+				return fmt.Errorf("%w. Its tables are locked by database process %s: end what runs there, then migrate again", err, holders)
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
 	}
-	_, rest, found := strings.Cut(databaseURL, "://")
-	if !found {
-		return errors.New("migrate: the database must be a URL such as postgres://user:password@host:5432/name")
-	}
-	m, err := migrate.NewWithSourceInstance("embedded", source, "pgx5://"+rest)
+}
+
+// once tries to migrate. holders names the sessions that have locks on our tables when the error is one of a lock.
+func once(ctx context.Context, databaseURL string, change func(*migrate.Migrate) error) (holders string, err error) {
+	config, err := sql.Config(databaseURL, "systemscale-migrate")
 	if err != nil {
-		return fmt.Errorf("connect for migrations: %w", err)
+		return "", err
+	}
+	// What a killed migration was waiting for ends with it.
+	config.RuntimeParams["client_connection_check_interval"] = "2s"
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return "", fmt.Errorf("connect for migrations: %w", err)
+	}
+	d := &driver{ctx: ctx, conn: conn}
+	defer func() {
+		err = errors.Join(err, d.Close())
+	}()
+	if err := d.open(); err != nil {
+		return "", err
+	}
+	known, newest, err := embedded()
+	if err != nil {
+		return "", err
+	}
+	m, err := migrate.NewWithInstance("embedded", known, "postgres", d)
+	if err != nil {
+		return "", fmt.Errorf("prepare the migrations: %w", err)
+	}
+	m.LockTimeout = 2 * lockPatience // Lock gives up by itself, and says why
+	if version, _, err := d.read(); err != nil {
+		return "", err
+	} else if version > newest {
+		return "", &NewerError{Schema: version, Known: newest}
 	}
 	err = change(m)
-	sourceErr, databaseErr := m.Close()
+	if isCode(err, lockNotAvailable) && !conn.IsClosed() {
+		if d.tx.Rollback(ctx) == nil {
+			holders = d.holders(ctx)
+		}
+	}
+	return holders, d.explain(err)
+}
 
+// embedded returns the migrations, and the version of the last of them.
+func embedded() (source.Driver, int, error) {
+	known, err := iofs.New(sql.Migrations, "migrations")
+	if err != nil {
+		return nil, 0, fmt.Errorf("read embedded migrations: %w", err)
+	}
+	newest, err := known.First()
+	for err == nil {
+		var next uint
+		if next, err = known.Next(newest); err == nil {
+			newest = next
+		}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("read embedded migrations: %w", err)
+	}
+	return known, int(newest), nil
+}
+
+func (d *driver) explain(err error) error {
 	var dirty migrate.ErrDirty
 	switch {
+	case err == nil, errors.Is(err, migrate.ErrNoChange):
+		return nil
 	case errors.As(err, &dirty):
-		return fmt.Errorf("migration %d was interrupted and left the schema dirty. Look at what it changed, mend that by hand, "+
-			"then set the version that the schema is really at: update schema_migrations set version = N, dirty = false", dirty.Version)
-	case err != nil && !errors.Is(err, migrate.ErrNoChange):
-		return fmt.Errorf("migrate: %w", err)
+		return fmt.Errorf("version %d of the schema is marked dirty, which no build of systemScale does. Look at what changed it, repair that by hand, "+
+			"then set the version that the schema is really at: update %s set version = N, dirty = false", dirty.Version, d.schema+".schema_migrations")
 	}
-	return errors.Join(sourceErr, databaseErr)
+	return fmt.Errorf("migrate: %w", err)
 }

@@ -31,7 +31,7 @@ type Database struct {
 func New(t testing.TB) Database {
 	t.Helper()
 	database := NewEmpty(t)
-	if err := migrate.Up(database.ETL); err != nil {
+	if err := migrate.Up(t.Context(), database.ETL); err != nil {
 		t.Fatalf("migrate the test database: %v", err)
 	}
 	return database

@@ -33,39 +33,17 @@ import (
 // ErrNotMigrated means that the database has no catalog schema.
 var ErrNotMigrated = errors.New("the database has no catalog schema, or an old one: run etl migrate")
 
-// ErrDatabaseURL means that the database URL is none. The parser's own message would repeat the URL.
-var ErrDatabaseURL = errors.New("the database URL cannot be understood: write it as postgres://user:password@host:5432/name")
-
 // ErrOutcomeUnknown means that the connection broke while the server was publishing the run, and that the server could not be
 // asked how that ended. Either version is live, and complete.
 var ErrOutcomeUnknown = errors.New("it is not known whether the run was published: catalog.run will say so")
 
-// HeldError means that another run holds the collection.
-type HeldError struct {
-	Collection string
-	Run        int64
-	Holder     string
-	Since      time.Time
-}
-
-func (e *HeldError) Error() string {
-	if e.Run == 0 {
-		return fmt.Sprintf("another run holds the collection %s: wait for it to end", e.Collection)
-	}
-	return fmt.Sprintf("run %d holds the collection %s: %s, since %s. Wait for it to end, or end that process",
-		e.Run, e.Collection, e.Holder, e.Since.Format(time.RFC3339))
-}
-
 // cleanUpTime limits what is done after a run was interrupted.
 const cleanUpTime = 30 * time.Second
 
-// holdPatience is how long a session waits for the collection. Postgres lets go of what a killed run held when it
-// notices, which takes up to the connection check interval that Open sets.
-const holdPatience = 4 * time.Second
-
-// Session is a hold on one collection, over a connection of its own. It is used by one goroutine.
+// Session is a hold on one collection, and a connection to write with. It is used by one goroutine.
 type Session struct {
 	config     *pgx.ConnConfig
+	hold       *pgx.Conn // only holds
 	conn       *pgx.Conn
 	collection string
 	keep       int // versions before the live one
@@ -84,32 +62,46 @@ type Version struct {
 // live one can still be returned to when the session has published, at least 1. The error is a *HeldError
 // when another run holds the collection, and wraps ErrNotMigrated when the schema is not there.
 func Open(ctx context.Context, databaseURL, collection string, keep int) (*Session, error) {
+	return openSession(ctx, databaseURL, collection, keep, false)
+}
+
+// OpenPublished is Open for a collection that is published. The error is a *NotRetainedError when it is not, and nothing is created for it.
+func OpenPublished(ctx context.Context, databaseURL, collection string, keep int) (*Session, error) {
+	return openSession(ctx, databaseURL, collection, keep, true)
+}
+
+func openSession(ctx context.Context, databaseURL, collection string, keep int, published bool) (*Session, error) {
 	conn, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}
 	s := &Session{config: conn.Config(), conn: conn, collection: collection, keep: keep}
-	if err := s.hold(ctx); err != nil {
+	if published {
+		s.live, err = readVersion(ctx, conn, collection)
+		if err == nil && s.live.Run == 0 {
+			err = &NotRetainedError{Collection: collection}
+		}
+	}
+	if err == nil {
+		err = s.begin(ctx)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// connect connects as every connection of the ETL does. The error is ErrDatabaseURL when the URL is none.
+// connect connects as every connection of the ETL does. The error is sql.ErrURL when the URL is not one.
 func connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	config, err := sql.Config(databaseURL, "systemscale-etl")
 	if err != nil {
-		return nil, ErrDatabaseURL
+		return nil, err
 	}
-	config.RuntimeParams["application_name"] = "systemscale-etl"
 	// Whatever the server's default: what is said to be published is on disk.
 	config.RuntimeParams["synchronous_commit"] = "on"
 	// A killed ETL must not leave a long statement running behind it.
 	config.RuntimeParams["client_connection_check_interval"] = "2s"
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 10 * time.Second
-	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
@@ -129,11 +121,14 @@ func (s *Session) Register(ctx context.Context, nodes []string) error {
 // Live returns what the pointer row says since the session was opened or last published.
 func (s *Session) Live() Version { return s.live }
 
-// Close lets go of the collection.
+// Close releases the collection.
 func (s *Session) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
 	defer cancel()
-	_ = s.conn.Close(ctx) // the server lets go of the lock when the connection ends, however it ends
+	_ = s.conn.Close(ctx)
+	if s.hold != nil {
+		_ = s.hold.Close(ctx) // the server releases the lock when the connection ends, however it ends
+	}
 }
 
 // cleanUpConn returns the session's connection, or a new one in its place when an interrupted statement took it along.
@@ -148,23 +143,10 @@ func (s *Session) cleanUpConn(ctx context.Context) (*pgx.Conn, error) {
 	return s.conn, nil
 }
 
-func (s *Session) hold(ctx context.Context) error {
-	for patience := time.Now().Add(holdPatience); ; {
-		var held bool
-		if err := s.conn.QueryRow(ctx, sql.Query("etl_lock_collection"), s.collection).Scan(&held); err != nil {
-			return fmt.Errorf("lock the collection %s: %w", s.collection, err)
-		}
-		if held {
-			break
-		}
-		if time.Now().After(patience) {
-			return s.holder(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
+// begin takes the collection, and removes what killed runs left.
+func (s *Session) begin(ctx context.Context) error {
+	if err := s.take(ctx); err != nil {
+		return err
 	}
 	if _, err := s.conn.Exec(ctx, sql.Query("etl_fail_dead_runs"), s.collection); err != nil {
 		return migrationMissing(fmt.Errorf("look for killed runs: %w", err))
@@ -195,15 +177,6 @@ func (s *Session) retain(ctx context.Context) error {
 		return fmt.Errorf("shorten the log of changes: %w", err)
 	}
 	return s.dropDeadTables(ctx)
-}
-
-func (s *Session) holder(ctx context.Context) error {
-	held := &HeldError{Collection: s.collection}
-	err := s.conn.QueryRow(ctx, sql.Query("etl_select_holder"), s.collection).Scan(&held.Run, &held.Holder, &held.Since)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return migrationMissing(fmt.Errorf("ask who holds the collection %s: %w", s.collection, err))
-	}
-	return held
 }
 
 func migrationMissing(err error) error {

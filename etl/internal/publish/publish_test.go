@@ -209,6 +209,7 @@ func TestOpenClearsAwayWhatAKilledRunLeft(t *testing.T) {
 }
 
 func TestSecondSessionIsToldWhoHolds(t *testing.T) {
+	hurry(t)
 	database := testdb.New(t)
 	session := open(t, database, "things")
 	load := begin(t, t.Context(), session)
@@ -380,13 +381,15 @@ func TestTheAnswerToTheCommitIsLost(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	var second Published
+	var session *Session
 	address := breakAtCommit(t, database.ETL, func() {
 		eventuallyTrue(t, func() bool { return scalar[int](t, conn, "select count(*) from catalog.version") == 1 })
+		endHold(t, database, session)
 		other := open(t, database, "things")
 		second = publish(t, other, 3)
 		other.Close()
 	})
-	session := openThrough(t, database.ETL, address)
+	session = openThrough(t, database.ETL, address)
 	first := publish(t, session, 2)
 	if first.Run != 1 || second.Run != 2 {
 		t.Fatalf("runs %d and %d, want 1 and 2", first.Run, second.Run)

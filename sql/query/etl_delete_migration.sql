@@ -1,0 +1,1 @@
+delete from :"schema"."schema_migrations"

@@ -1,0 +1,1 @@
+insert into :"schema"."schema_migrations" ("version", "dirty") values ($1, false)

@@ -1,0 +1,1 @@
+select "version", "dirty" from :"schema"."schema_migrations" limit 1
