@@ -14,7 +14,6 @@ import (
 	"github.com/golang-migrate/migrate/v4"
 	"github.com/golang-migrate/migrate/v4/source"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
-	"github.com/jackc/pgx/v5"
 
 	"systemscale/sql"
 )
@@ -74,7 +73,7 @@ func once(ctx context.Context, databaseURL string, change func(*migrate.Migrate)
 	}
 	// What a killed migration was waiting for ends with it.
 	config.RuntimeParams["client_connection_check_interval"] = "2s"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := sql.Connect(ctx, config)
 	if err != nil {
 		return "", fmt.Errorf("connect for migrations: %w", err)
 	}

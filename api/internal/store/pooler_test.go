@@ -36,6 +36,7 @@ func TestBehindAPooler(t *testing.T) {
 		{"transaction that forgets", "transaction", []string{"server_reset_query_always = 1", "server_reset_query = DISCARD ALL"}},
 		{"transaction over one connection", "transaction", []string{"default_pool_size = 1"}},
 		{"transaction in turns", "transaction", []string{"server_round_robin = 1", "min_pool_size = 5"}},
+		{"statement", "statement", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			database := testdb.New(t)

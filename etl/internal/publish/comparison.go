@@ -114,7 +114,7 @@ type batch struct {
 // hold on it, and writes nothing. removed is called with each published document that is not rendered. The context bounds the
 // whole comparison, which must be closed.
 func Compare(ctx context.Context, databaseURL, collection string, rendered []sql.Document, removed func(document int, id int64) error) (*Comparison, error) {
-	conn, err := connect(ctx, databaseURL)
+	conn, _, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ type PastRun struct {
 
 // History returns the newest runs of a collection, the newest first. It needs no hold on it.
 func History(ctx context.Context, databaseURL, collection string, limit int) ([]PastRun, error) {
-	conn, err := connect(ctx, databaseURL)
+	conn, _, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (s *Session) take(ctx context.Context) error {
 	config.RuntimeParams["tcp_keepalives_interval"] = "10"
 	config.RuntimeParams["tcp_keepalives_count"] = "3"
 	var err error
-	if s.hold, err = pgx.ConnectConfig(ctx, config); err != nil {
+	if s.hold, err = sql.ConnectAgain(ctx, config); err != nil {
 		return fmt.Errorf("connect to hold the collection %s: %w", s.collection, err)
 	}
 	table := sql.HoldTable(s.collection)

@@ -28,7 +28,7 @@ type Journal struct {
 // OpenJournal opens the journal for a cache node, known by the address of its refresh door. limit is how many changed documents are still to be told of.
 // The journal must be closed.
 func OpenJournal(ctx context.Context, databaseURL, collection, node string, limit int64) (*Journal, error) {
-	conn, err := connect(ctx, databaseURL)
+	conn, _, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func (l *Load) stream(ctx context.Context) error {
 	config := l.run.session.config.Copy()
 	// Nothing reads these rows before the flip commits, and that commit is synchronous: the log is written in order.
 	config.RuntimeParams["synchronous_commit"] = "off"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := sql.ConnectAgain(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect a stream: %w", err)
 	}
@@ -229,7 +229,7 @@ func (l *Load) finishTables(ctx context.Context) error {
 
 func (l *Load) finishTable(ctx context.Context, document int) error {
 	name := l.table(document)
-	conn, err := pgx.ConnectConfig(ctx, l.run.session.config)
+	conn, err := sql.ConnectAgain(ctx, l.run.session.config)
 	if err != nil {
 		return fmt.Errorf("connect to index %s: %w", name, err)
 	}

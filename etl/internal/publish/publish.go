@@ -45,6 +45,7 @@ type Session struct {
 	config     *pgx.ConnConfig
 	hold       *pgx.Conn // only holds
 	conn       *pgx.Conn
+	backend    uint32 // the server process that answers on conn
 	collection string
 	keep       int // versions before the live one
 	live       Version
@@ -71,12 +72,13 @@ func OpenPublished(ctx context.Context, databaseURL, collection string, keep int
 }
 
 func openSession(ctx context.Context, databaseURL, collection string, keep int, published bool) (*Session, error) {
-	conn, err := connect(ctx, databaseURL)
+	conn, config, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{config: conn.Config(), conn: conn, collection: collection, keep: keep}
-	if published {
+	s := &Session{config: config, conn: conn, collection: collection, keep: keep}
+	s.backend, err = sql.Backend(ctx, conn)
+	if err == nil && published {
 		s.live, err = readVersion(ctx, conn, collection)
 		if err == nil && s.live.Run == 0 {
 			err = &NotRetainedError{Collection: collection}
@@ -92,21 +94,22 @@ func openSession(ctx context.Context, databaseURL, collection string, keep int, 
 	return s, nil
 }
 
-// connect connects as every connection of the ETL does. The error is sql.ErrURL when the URL is not one.
-func connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
+// connect connects as every connection of the ETL does, and returns with what configuration. The error is sql.ErrURL when the URL is not
+// one, and sql.ErrPooled when it leads through a pooler that cannot be used.
+func connect(ctx context.Context, databaseURL string) (*pgx.Conn, *pgx.ConnConfig, error) {
 	config, err := sql.Config(databaseURL, "systemscale-etl")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Whatever the server's default: what is said to be published is on disk.
 	config.RuntimeParams["synchronous_commit"] = "on"
 	// A killed ETL must not leave a long statement running behind it.
 	config.RuntimeParams["client_connection_check_interval"] = "2s"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := sql.Connect(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
+		return nil, nil, fmt.Errorf("connect to the database: %w", err)
 	}
-	return conn, nil
+	return conn, config, nil
 }
 
 // Register gives each cache node that is new to the collection a bookmark at what is live, so that its Journal has all that is published
@@ -134,7 +137,7 @@ func (s *Session) Close() {
 // cleanUpConn returns the session's connection, or a new one in its place when an interrupted statement took it along.
 func (s *Session) cleanUpConn(ctx context.Context) (*pgx.Conn, error) {
 	if s.conn.IsClosed() {
-		conn, err := pgx.ConnectConfig(ctx, s.config)
+		conn, err := sql.ConnectAgain(ctx, s.config)
 		if err != nil {
 			return nil, fmt.Errorf("connect to clean up: %w", err)
 		}

@@ -84,6 +84,11 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		return err
 	}
 	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+		if backend, err := sql.Backend(ctx, tx.Conn()); err != nil {
+			return fmt.Errorf("look for a pooler: %w", err)
+		} else if backend != s.backend {
+			return sql.ErrPooled
+		}
 		if err := change(tx); err != nil {
 			return err
 		}

@@ -1,0 +1,171 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrPooled means that a database URL leads through a pooler that gives each transaction another connection. What a session is
+// to hold, or to be set to, would then be that of whichever client gets the connection next.
+var ErrPooled = errors.New("the database URL leads through a connection pooler in transaction or statement mode, and etl needs connections of its own. " +
+	"Give --database (DATABASE_URL) the address of Postgres itself, or of a pool in session mode")
+
+// Connect connects as a program that writes. It accepts a pooler only in session mode, and otherwise returns ErrPooled. Settings of config
+// that a pooler refuses or ignores are set on the session.
+func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	return connect(ctx, config, true)
+}
+
+// ConnectAgain is Connect for one more connection of a program that has one. It does not look for the mode of a pooler.
+func ConnectAgain(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	return connect(ctx, config, false)
+}
+
+func connect(ctx context.Context, config *pgx.ConnConfig, first bool) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if isProtocolViolation(err) {
+		conn, err = pgx.ConnectConfig(ctx, withoutSettings(config))
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Through a pooler, the process that answers is not the one that the connection was told of.
+	backend, err := Backend(ctx, conn)
+	if err == nil && backend != conn.PgConn().PID() {
+		if first {
+			err = checkOwn(ctx, conn, config)
+		}
+		if err == nil {
+			err = applySettings(ctx, conn, config)
+		}
+	}
+	if err != nil {
+		hangUp(ctx, conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// applicationName is the one startup parameter that every pooler takes.
+const applicationName = "application_name"
+
+// withoutSettings returns config without the startup parameters that a pooler may refuse.
+func withoutSettings(config *pgx.ConnConfig) *pgx.ConnConfig {
+	bare := config.Copy()
+	for name := range config.RuntimeParams {
+		if name != applicationName {
+			delete(bare.RuntimeParams, name)
+		}
+	}
+	return bare
+}
+
+func applySettings(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error {
+	for name, value := range config.RuntimeParams {
+		if _, err := conn.Exec(ctx, Query("etl_apply_setting"), pgx.QueryExecModeExec, name, value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Looking for a pooler that gives each transaction another connection.
+const (
+	ownRounds   = 3
+	ownPatience = 10 * time.Second
+)
+
+// checkOwn returns ErrPooled if conn, which leads to a pooler, is not the same server connection from one transaction to the
+// next. While another client has a transaction open, a pooler in transaction mode cannot give conn the connection of that client. It may
+// have others, so whoever depends on it looks again: see Backend.
+func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error {
+	looking, cancel := context.WithTimeout(ctx, ownPatience)
+	defer cancel()
+	other, err := pgx.ConnectConfig(looking, withoutSettings(config))
+	if err != nil {
+		return fmt.Errorf("connect through the pooler once more: %w", err)
+	}
+	defer hangUp(ctx, other)
+	for range ownRounds {
+		own, err := Backend(looking, conn)
+		if err != nil {
+			return err
+		}
+		err = other.PgConn().Exec(looking, Query("etl_begin")).Close()
+		if isProtocolViolation(err) { // there are no transactions in statement mode
+			return ErrPooled
+		}
+		if err != nil {
+			return ofPooler(ctx, err)
+		}
+		taken, err := Backend(looking, other)
+		if err != nil {
+			return ofPooler(ctx, err)
+		}
+		if taken == own {
+			return ErrPooled
+		}
+		again, err := Backend(looking, conn)
+		if err != nil {
+			return err
+		}
+		if again != own {
+			return ErrPooled
+		}
+		if err := other.PgConn().Exec(looking, Query("etl_roll_back")).Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ofPooler explains an error of the second connection through a pooler, which may wait for a server connection until the time is up.
+func ofPooler(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("the pooler gave no second connection within %s: enlarge its pool to ten, or give --database (DATABASE_URL) the address of Postgres itself: %w", ownPatience, err)
+}
+
+// Backend returns the number of the server process that answers on conn. Nothing is prepared for it.
+func Backend(ctx context.Context, conn *pgx.Conn) (uint32, error) {
+	results, err := conn.PgConn().Exec(ctx, Query("etl_select_backend")).ReadAll()
+	if err != nil {
+		return 0, err
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) != 1 {
+		return 0, errors.New("the server does not tell its process")
+	}
+	backend, err := strconv.ParseUint(string(results[0].Rows[0][0]), 10, 32)
+	return uint32(backend), err
+}
+
+// isProtocolViolation reports whether a server answered with a protocol_violation, which is how poolers refuse what they do not support.
+func isProtocolViolation(err error) bool {
+	switch err := err.(type) {
+	case nil:
+		return false
+	case *pgconn.PgError:
+		return err.Code == "08P01"
+	case interface{ Unwrap() []error }:
+		for _, one := range err.Unwrap() {
+			if isProtocolViolation(one) {
+				return true
+			}
+		}
+		return false
+	}
+	return isProtocolViolation(errors.Unwrap(err))
+}
+
+func hangUp(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	defer cancel()
+	_ = conn.Close(ctx)
+}
