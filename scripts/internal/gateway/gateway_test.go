@@ -298,6 +298,22 @@ func (rig *rig) raw(sent string) string {
 	return string(text)
 }
 
+// rawOnce sends bytes that may be no request and waits until NGINX has closed the connection. After less than a header it closes its half.
+func (rig *rig) rawOnce(sent string) {
+	rig.t.Helper()
+	connection, err := net.Dial("tcp", rig.gateway.Listen)
+	if err != nil {
+		rig.t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	_, _ = io.WriteString(connection, sent)
+	if !strings.HasSuffix(sent, "\r\n\r\n") {
+		_ = connection.(*net.TCPConn).CloseWrite()
+	}
+	_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_, _ = io.Copy(io.Discard, connection)
+}
+
 // warm asks until the path is answered from the cache, which then holds it. What the upstreams saw of that is forgotten.
 func (rig *rig) warm(path string, header ...string) answer {
 	rig.t.Helper()

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // answerTimed answers as the API does, with what it says of this one request.
@@ -107,12 +108,26 @@ type line struct {
 	Remote       string    `json:"remote"`
 	Method       string    `json:"method"`
 	URI          string    `json:"uri"`
+	URICut       bool      `json:"uri_cut"`
 	Status       int       `json:"status"`
 	Bytes        int       `json:"bytes"`
 	Cache        string    `json:"cache"`
 	Upstream     string    `json:"upstream"`
+	Tries        string    `json:"upstream_status"`
 	UpstreamTime string    `json:"upstream_time"`
 	RequestTime  float64   `json:"request_time"`
+}
+
+// parseLine reads a line more strictly than encoding/json, which replaces what is not UTF-8.
+func parseLine(t *testing.T, raw []byte) line {
+	t.Helper()
+	var read line
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&read); err != nil || decoder.InputOffset() != int64(len(raw)) || !utf8.Valid(raw) || len(raw) > 3000 {
+		t.Fatalf("a line of %d bytes, %v: %q", len(raw), err, raw)
+	}
+	return read
 }
 
 // awaitLines waits until the log holds as many lines that are wanted, and returns all that it has then.
@@ -127,12 +142,7 @@ func awaitLines(t *testing.T, path string, count int, wanted func(line) bool) []
 			if len(raw) == 0 {
 				continue
 			}
-			var read line
-			decoder := json.NewDecoder(bytes.NewReader(raw))
-			decoder.DisallowUnknownFields()
-			if err := decoder.Decode(&read); err != nil {
-				t.Fatalf("%v: %s", err, raw)
-			}
+			read := parseLine(t, raw)
 			lines = append(lines, read)
 			if wanted(read) {
 				found++
@@ -150,7 +160,7 @@ func awaitLines(t *testing.T, path string, count int, wanted func(line) bool) []
 
 func TestAccessLog(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(gateway.Prefix, "access.json") })
-	hostile := []string{`/products/"}\%22%0aü?a="'`, "/products/%00", "/products/\x7f\xff"}
+	hostile := []string{`/products/"}\%22%0a?a="'`, "/products/%00", "/products/\x7f\xff"}
 	const hits = 1000
 	rig.get("/products/1", "X-Request-ID", "mine")
 	rig.warm("/products/1")
@@ -176,7 +186,7 @@ func TestAccessLog(t *testing.T) {
 			logged++
 		}
 		if line.RequestID == "mine" && (line.Method != "GET" || line.URI != "/products/1" || line.Status != 200 || line.Bytes != len(body("/products/1")) ||
-			line.Cache != "MISS" || line.Remote != "127.0.0.1" || !strings.HasPrefix(line.Upstream, "unix:") || line.UpstreamTime == "" ||
+			line.Cache != "MISS" || line.Tries != "200" || line.URICut || line.Remote != "127.0.0.1" || !strings.HasPrefix(line.Upstream, "unix:") || line.UpstreamTime == "" ||
 			time.Since(line.Time) > time.Minute) {
 			t.Errorf("a miss: %+v", line)
 		}
@@ -212,5 +222,69 @@ func TestAccessLog(t *testing.T) {
 			t.Fatal("nothing in the new access log")
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// hostileRequests are requests with bytes in all places that have no place there, each on a connection of its own. None asks for /last.
+func hostileRequests() []string {
+	var requests []string
+	request := func(line string, headers ...string) {
+		requests = append(requests, line+"\r\nHost: a\r\nConnection: close\r\n"+strings.Join(append(headers, "\r\n"), "\r\n"))
+	}
+	pieces := []string{`"`, `\`, `\"`, `"},{"`, "'", "\x7f", "%00", "%80", "%u0000", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80",
+		"\xf8\x88\x80\x80\x80", "\xfe\xff", "\xff\xfe", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3\x28", "ü", "\u2028", "\U0001f600", "\ufeff", "\x1b[31m", "\x9b31m", "\u202e",
+		strings.Repeat("\xff", 3000), strings.Repeat(`"\`, 3000), strings.Repeat("x", 6000), strings.Repeat("x", 999) + "ü"}
+	for b := range 256 {
+		pieces = append(pieces, string([]byte{byte(b)}))
+	}
+	for _, piece := range pieces {
+		request("GET /products/1" + piece + " HTTP/1.1")
+		request("GET /" + piece + "products?page=" + piece + "&count=" + piece + " HTTP/1.1")
+		if len(piece) > 1 {
+			request("GET /api/fec2/" + piece + "/products/1 HTTP/1.1")
+			request("GET http://" + piece + "/products/1 HTTP/1.1")
+			request("G" + piece + "T /products/1 HTTP/1.1")
+			request("GET /products/1 HTTP/1." + piece)
+			request("GET /products/1 " + piece)
+			request("GET /products/1 HTTP/1.1", "X-Request-ID: "+piece, "Referer: "+piece, "User-Agent: "+piece, "X-"+piece+": 1", "Cookie: "+piece)
+			request("GET /products/1 HTTP/1.1", "Host: "+piece)
+			request("GET /products/1 HTTP/1.1", "Accept-Encoding: gzip, "+piece, "If-None-Match: "+piece, "Accept: "+piece)
+		}
+	}
+	request(strings.Repeat("A", 7000) + " / HTTP/1.1")
+	request("GET /products/1") // HTTP/0.9
+	request("GET / HTTP/0.9")
+	request("GET / HTTP/2.0")
+	return append(requests, "", "\r\n", "\x00", "GET", "GET /products", "\x16\x03\x01\x00\x05hello", strings.Repeat("\xff", 9000), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+}
+
+// TestLogsHoldNoRawBytes also stops the upstreams: NGINX's own log has the request with each failure.
+func TestLogsHoldNoRawBytes(t *testing.T) {
+	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(gateway.Prefix, "access.json") })
+	requests := hostileRequests()
+	send := func() {
+		for _, sent := range requests {
+			rig.rawOnce(sent)
+		}
+	}
+	send()
+	for _, upstream := range rig.upstreams {
+		upstream.stop()
+	}
+	send()
+	rig.ask(http.MethodTrace, "/last", nil)
+	lines := awaitLines(t, rig.gateway.AccessLog, 1, func(line line) bool { return line.URI == "/last" })
+	cut, whole := 0, 0
+	for _, line := range lines {
+		if strings.HasPrefix(line.URI, "/products/1") {
+			if line.URICut {
+				cut++
+			} else {
+				whole++
+			}
+		}
+	}
+	if len(lines) < len(requests) || cut < 100 || whole < 100 {
+		t.Errorf("%d requests, twice: %d lines, %d of product 1 are cut and %d are whole", len(requests), len(lines), cut, whole)
 	}
 }
