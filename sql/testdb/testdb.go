@@ -40,6 +40,12 @@ func New(t testing.TB) Database {
 // NewEmpty creates a database for t in which no migration has run.
 func NewEmpty(t testing.TB) Database {
 	t.Helper()
+	return create(t, adminURL(t))
+}
+
+// adminURL returns the URL of the cluster that tests share.
+func adminURL(t testing.TB) string {
+	t.Helper()
 	admin := os.Getenv("TEST_DATABASE_URL")
 	if admin == "" {
 		if os.Getenv("REQUIRE_DB") == "1" {
@@ -47,16 +53,22 @@ func NewEmpty(t testing.TB) Database {
 		}
 		t.Skip("TEST_DATABASE_URL is not set: run ./scripts/task test for the tests that need Postgres")
 	}
+	return admin
+}
+
+// create creates an empty database in the cluster whose superuser's URL is given.
+func create(t testing.TB, admin string) Database {
+	t.Helper()
 	name := "test_" + randomHex(8)
 	password := randomHex(16)
-	exec(t, admin,
+	run(t, admin,
 		// Tests of several packages arrive at once; roles are the cluster's, not the database's.
 		"select pg_advisory_lock(7235)",
 		sql.Bootstrap,
 		"create database "+name+" owner "+sql.RoleETL,
 	)
 	roleETL, roleAPI := name+"_etl", name+"_api"
-	exec(t, admin,
+	run(t, admin,
 		"create role "+roleETL+" login password '"+password+"' in role "+sql.RoleETL,
 		"create role "+roleAPI+" login password '"+password+"' in role "+sql.RoleAPI,
 		// What the login role creates belongs to the role that production uses.
@@ -64,7 +76,10 @@ func NewEmpty(t testing.TB) Database {
 		"alter role "+roleAPI+" set role = "+sql.RoleAPI,
 	)
 	t.Cleanup(func() {
-		exec(t, admin, "drop database "+name+" with (force)", "drop role "+roleETL, "drop role "+roleAPI)
+		if admin != os.Getenv("TEST_DATABASE_URL") {
+			return // the whole cluster goes
+		}
+		run(t, admin, "drop database "+name+" with (force)", "drop role "+roleETL, "drop role "+roleAPI)
 	})
 	return Database{
 		AdminURL: withDatabase(t, admin, name, nil),
@@ -86,7 +101,7 @@ func Connect(t testing.TB, databaseURL string) *pgx.Conn {
 	return conn
 }
 
-func exec(t testing.TB, databaseURL string, statements ...string) {
+func run(t testing.TB, databaseURL string, statements ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -41,6 +41,7 @@ func configure(options Options) (*pgx.ConnConfig, error) {
 	for name, value := range settings(options.Timeout) {
 		config.RuntimeParams[name] = value
 	}
+	followRoles(&config.Config)
 	return config, nil
 }
 

@@ -2,14 +2,11 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"systemscale/sql"
 )
 
 const (
@@ -17,20 +14,13 @@ const (
 	connectTimeout = 2 * time.Second
 	// goodbyeTimeout bounds telling the server that a connection ends.
 	goodbyeTimeout = time.Second
-
-	// catchUpTimeout is what a server that is behind another gets to reach a version, and catchUpPause lies between two looks.
-	catchUpTimeout = 250 * time.Millisecond
-	catchUpPause   = 10 * time.Millisecond
 )
-
-// errBehind means that a server has not yet reached a version that another already has.
-var errBehind = errors.New("the server is behind the published version")
 
 // connection is a connection to Postgres and the statements that were prepared on it. One goroutine at a time.
 type connection struct {
 	*pgconn.PgConn
+	at         *watcher            // of its host
 	statements map[int64]*prepared // by identity
-	reached    map[string]int64    // by collection, the newest version that this server is known to have
 	losses     int                 // statements that were prepared and then were not there
 	swept      *Snapshot           // the one that the statements were last compared with
 }
@@ -43,7 +33,6 @@ func connect(ctx context.Context, config *pgconn.Config) (*connection, error) {
 	return &connection{
 		PgConn:     conn,
 		statements: make(map[int64]*prepared),
-		reached:    make(map[string]int64),
 	}, nil
 }
 
@@ -51,30 +40,6 @@ func connect(ctx context.Context, config *pgconn.Config) (*connection, error) {
 // no goroutine and no allocation, unlike a context per round trip.
 func (c *connection) expect(timeout time.Duration) error {
 	return c.Conn().SetDeadline(time.Now().Add(timeout))
-}
-
-// knows reports whether this server has the version of document, as far as is known.
-func (c *connection) knows(document *Document) bool {
-	return c.reached[document.Collection] >= document.Run
-}
-
-// await waits until this server has the version of document, which another has, but not for long.
-func (c *connection) await(document *Document) error {
-	for deadline := time.Now().Add(catchUpTimeout); ; time.Sleep(catchUpPause) {
-		result := c.ExecParams(context.Background(), sql.Query("api_select_run"), [][]byte{[]byte(document.Collection)}, nil, nil, binaryFormat).Read()
-		if result.Err != nil {
-			return result.Err
-		}
-		if len(result.Rows) == 1 && len(result.Rows[0][0]) == 8 {
-			c.reached[document.Collection] = int64(binary.BigEndian.Uint64(result.Rows[0][0]))
-		}
-		if c.knows(document) {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return errBehind
-		}
-	}
 }
 
 // statement returns the statement for a kind of lookup in a document's table, preparing it on first use.

@@ -3,36 +3,61 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/goccy/go-json"
 	"github.com/jackc/pgx/v5"
 
 	"systemscale/sql"
 )
 
-// follower keeps the snapshot in step with the pointer rows, over a connection of its own.
+// regressGrace is how long lookups wait for a server that has the version that is followed, once no connection leads to one, before an
+// older version is served. A server that is cut off or restarted in an orderly way is back or replaced sooner.
+const regressGrace = 250 * time.Millisecond
+
+// follower decides which version is served. Streaming replicas receive a version later than their primary does, and each on its own,
+// so two things are kept apart:
+//
+//   - what each server has: watchers look at the pointer rows of every host, and each pipeline looks over its own
+//     connection, because a host name may stand for several servers;
+//   - what is served, the snapshot: the newest version that a pipeline's server has.
+//
+// A pipeline whose server lacks the snapshot takes no lookups until it has caught up or has a connection to another server. So no
+// lookup waits for a replica. The snapshot goes back to an older version only if no connection leads to a server that has it, and
+// none is found within regressGrace: when a primary dies whose last version no replica has received.
 type follower struct {
-	config   *pgx.ConnConfig
+	config   *pgx.ConnConfig // for connections on occasion, to any of the hosts
 	logger   *slog.Logger
-	timeout  time.Duration // of one look, connecting included
 	snapshot atomic.Pointer[Snapshot]
-	hint     chan struct{} // receives a token when it may be time for a look
+	watchers []*watcher // one for each host
+	standbys bool       // hosts that are standbys are preferred
+	kick     chan struct{}
 
-	// mutex lets one look at a time through, so that an older answer never replaces a newer one.
-	mutex sync.Mutex
-	conn  *pgx.Conn
-	lost  bool // the last look failed; the log already says so
-	bare  bool // settings were refused; the log already says so
+	mutex     sync.Mutex // guards what follows, and what is marked as the follower's in watchers and pipelines
+	pipelines map[*pipeline]struct{}
+	changed   chan struct{} // closed when the snapshot changes
+	unmet     time.Time     // since when no pipeline's server has the snapshot; zero if one has it
+	lost      bool          // no watcher can read; the log already says so
+	bare      bool          // settings were refused; the log already says so
 
-	lostSince atomic.Int64 // Unix time in nanoseconds of the first look that failed since one succeeded, or 0
+	lostSince atomic.Int64 // Unix time in nanoseconds since when no watcher can read, or 0
 }
 
-// lostFor returns for how long no look has succeeded.
+func newFollower(config *pgx.ConnConfig, options Options) *follower {
+	f := &follower{
+		config: config, logger: options.Logger, kick: make(chan struct{}, 1),
+		pipelines: make(map[*pipeline]struct{}), changed: make(chan struct{}),
+	}
+	f.standbys = takePreferStandby(&config.Config)
+	for _, host := range hostsOf(&config.Config) {
+		f.watchers = append(f.watchers, newWatcher(config, host, options.Timeout))
+	}
+	return f
+}
+
+// lostFor returns for how long no host could be read.
 func (f *follower) lostFor() time.Duration {
 	since := f.lostSince.Load()
 	if since == 0 {
@@ -41,36 +66,25 @@ func (f *follower) lostFor() time.Duration {
 	return time.Since(time.Unix(0, since))
 }
 
-func newFollower(config *pgx.ConnConfig, options Options) *follower {
-	return &follower{config: config, logger: options.Logger, timeout: options.Timeout, hint: make(chan struct{}, 1)}
-}
-
-// run looks every interval, and on a hint, until ctx ends.
+// run watches every host, at least every interval, and moves pipelines to the hosts that suit them, until ctx ends.
 func (f *follower) run(ctx context.Context, interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for ctx.Err() == nil {
-		f.mutex.Lock()
-		f.look(ctx)
-		f.mutex.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-ticker.C:
-		case <-f.hint:
-		}
+	var running sync.WaitGroup
+	for _, w := range f.watchers {
+		running.Go(func() { w.run(ctx, f, interval) })
 	}
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	f.disconnect()
+	running.Go(func() { f.supervise(ctx, &running) })
+	running.Wait()
 }
 
-// listen turns the database's notifications of a new version into hints, until ctx ends. It has a connection of its own, because one
-// that waits cannot be asked anything. Where there is none, such as on a replica or behind a pooler, looking every interval has to do.
+// listen turns the database's notifications of a new version into looks, until ctx ends. It has a connection of its own, because
+// one that waits cannot be asked anything. Where there is none, such as on a replica or behind a pooler, looking every interval has to do.
 func (f *follower) listen(ctx context.Context, interval time.Duration) {
 	for ctx.Err() == nil {
 		pause := interval
-		if err := f.relay(ctx); err == errPooled {
-			pause = max(interval, pooledPause)
+		for _, w := range f.watchers {
+			if err := f.relay(ctx, w); err == errPooled {
+				pause = max(interval, pooledPause)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -86,11 +100,11 @@ var errPooled = errors.New("the connection leads to a pooler")
 // pooledPause is how long it takes until the store tries again to listen where it found a pooler.
 const pooledPause = time.Minute
 
-// relay relays notifications until its connection breaks.
-func (f *follower) relay(ctx context.Context) error {
-	connecting, cancel := context.WithTimeout(ctx, f.timeout)
+// relay relays a host's notifications until the connection breaks.
+func (f *follower) relay(ctx context.Context, w *watcher) error {
+	connecting, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	conn, _, err := dialConn(connecting, f.config)
+	conn, _, err := dialConn(connecting, w.config)
 	if err != nil {
 		return err
 	}
@@ -109,59 +123,216 @@ func (f *follower) relay(ctx context.Context) error {
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return err
 		}
-		select {
-		case f.hint <- struct{}{}:
-		default: // there is one already
+		for _, w := range f.watchers {
+			w.look()
 		}
 	}
 }
 
-// reach looks once if the snapshot is behind a run of document's collection.
+// reach returns once a run of document's collection is followed that an answer has come from, or after regressGrace.
 func (f *follower) reach(document *Document, run int64) {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	if live := f.snapshot.Load().current(document); live != nil && live.Run < run {
-		f.look(context.Background())
-	}
-}
-
-// successor returns the document that is live now in the place of gone, whose table is gone. It returns gone itself
-// if that is still what the pointer row says, or if the row cannot be read, and nil if there is no such document any more.
-func (f *follower) successor(gone *Document) *Document {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	// Everybody who waited for the mutex had the same question, and the first of them has answered it.
-	if f.snapshot.Load().current(gone) == gone {
-		f.look(context.Background())
-	}
-	return f.snapshot.Load().current(gone)
-}
-
-// look brings the snapshot up to date. If it cannot, the snapshot stays as it is. The mutex is held.
-func (f *follower) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
-	defer cancel()
-	versions, err := f.versions(ctx)
-	if err != nil {
-		f.disconnect()
-		f.lostSince.CompareAndSwap(0, time.Now().UnixNano())
-		if !f.lost && ctx.Err() != context.Canceled {
-			f.lost = true
-			f.logger.Error("cannot follow the published version, trying again", "error", err)
+	deadline := time.After(regressGrace)
+	for {
+		f.mutex.Lock()
+		changed := f.changed
+		live := f.snapshot.Load().current(document)
+		reached := live == nil || live.Run >= run
+		if !reached {
+			for p := range f.pipelines {
+				p.queue.summon(&p.seat)
+			}
 		}
-		return
+		f.mutex.Unlock()
+		if reached {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			return
+		}
 	}
-	f.lostSince.Store(0)
-	if f.lost {
-		f.lost = false
-		f.logger.Info("following the published version again")
+}
+
+// seen takes note of the versions that p's server has, and returns the same as a snapshot. From then on p serves, unless its server is
+// behind.
+func (f *follower) seen(p *pipeline, versions []Version) *Snapshot {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.pipelines[p] = struct{}{}
+	p.view, p.at = f.intern(versions), p.conn.at
+	f.decide()
+	return p.view
+}
+
+// blind takes note that p has no connection.
+func (f *follower) blind(p *pipeline) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	p.view, p.at, p.behind = nil, nil, time.Time{}
+	f.decide()
+}
+
+// offered returns the connection that p is to change over to, or nil.
+func (f *follower) offered(p *pipeline) *offer {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	next := p.offer
+	p.offer = nil
+	return next
+}
+
+// leave takes note that p has ended.
+func (f *follower) leave(p *pipeline) {
+	f.blind(p)
+	f.mutex.Lock()
+	delete(f.pipelines, p)
+	unused := p.offer
+	p.offer = nil
+	f.mutex.Unlock()
+	if unused != nil {
+		unused.conn.close()
 	}
-	previous := f.snapshot.Load()
-	next := NewSnapshot(previous, versions...)
-	if next == previous {
-		return
+}
+
+// watched takes note of what a watcher has read, or why it could not.
+func (f *follower) watched(w *watcher, versions []Version, standby bool, err error) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if err != nil {
+		w.view, w.failed = nil, true
+		f.loseSight(err)
+	} else {
+		if w.view == nil {
+			w.since = time.Now()
+		}
+		w.view, w.failed, w.standby = f.intern(versions), false, standby
+		f.lostSince.Store(0)
+		if f.lost {
+			f.lost = false
+			f.logger.Info("following the published version again")
+		}
 	}
-	f.snapshot.Store(next)
+	f.decide()
+	select {
+	case f.kick <- struct{}{}:
+	default: // there is one already
+	}
+}
+
+// refused logs that a pooler has refused settings, once.
+func (f *follower) refused() {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if !f.bare {
+		f.bare = true
+		f.logger.Warn("a pooler in front of the database refuses the settings of the session: the role's apply, see infra/postgres/README.md")
+	}
+}
+
+// loseSight logs err if it is the last watcher's. The mutex is held.
+func (f *follower) loseSight(err error) {
+	for _, w := range f.watchers {
+		if w.view != nil {
+			return
+		}
+	}
+	f.lostSince.CompareAndSwap(0, time.Now().UnixNano())
+	if !f.lost {
+		f.lost = true
+		f.logger.Error("cannot follow the published version, trying again", "error", err)
+	}
+}
+
+// intern returns versions as a snapshot, which is the same for the same versions. The mutex is held.
+func (f *follower) intern(versions []Version) *Snapshot {
+	current := f.snapshot.Load()
+	next := NewSnapshot(current, versions...)
+	if next == current {
+		return current
+	}
+	for p := range f.pipelines {
+		if p.view != nil && NewSnapshot(p.view, versions...) == p.view {
+			return p.view
+		}
+	}
+	for _, w := range f.watchers {
+		if w.view != nil && NewSnapshot(w.view, versions...) == w.view {
+			return w.view
+		}
+	}
+	return next
+}
+
+// decide brings what is served, and who serves, in line with what servers have. The mutex is held.
+func (f *follower) decide() {
+	current := f.snapshot.Load()
+	next, met, same := current, false, false
+	var best *Snapshot // of the pipelines' servers
+	for p := range f.pipelines {
+		if p.view != nil && (best == nil || p.view.succeeds(best)) {
+			best = p.view
+		}
+		same = same || p.view == current
+	}
+	switch {
+	case best == nil:
+		// No lookup can be answered. What is published is known all the same.
+		if newest := f.newest(); newest != nil && (current == nil || newest.succeeds(current)) {
+			next = newest
+		}
+		met = true
+	case current == nil || best.succeeds(current):
+		next, met = best, true
+	case best.covers(current):
+		met = true
+		if !same { // the version stands, but its documents are described in another way
+			next = best
+		}
+	case !f.unmet.IsZero() && time.Since(f.unmet) >= regressGrace:
+		f.logger.Warn("no server is left that has the version that was served: serving the newest one that there is")
+		next, met = best, true
+	}
+	switch {
+	case met:
+		f.unmet = time.Time{}
+	case f.unmet.IsZero():
+		f.unmet = time.Now()
+	}
+	f.serve(current, next)
+}
+
+// serve makes next the snapshot. The mutex is held.
+func (f *follower) serve(current, next *Snapshot) {
+	// First those stop whose servers lack it: a lookup of the new version must not come to one of them.
+	for p := range f.pipelines {
+		if p.view == nil || !p.view.covers(next) {
+			p.queue.suspend(&p.seat)
+		}
+	}
+	if next != current {
+		f.snapshot.Store(next)
+		close(f.changed)
+		f.changed = make(chan struct{})
+		f.announce(current, next)
+	}
+	for p := range f.pipelines {
+		if p.view != nil && p.view.covers(next) {
+			p.queue.resume(&p.seat)
+		}
+	}
+	// There may be something newer than any pipeline knows of.
+	if newest := f.newest(); newest != nil && newest != next && (next == nil || newest.succeeds(next)) {
+		for p := range f.pipelines {
+			if p.view != nil {
+				p.queue.summon(&p.seat)
+			}
+		}
+	}
+}
+
+// announce logs what changed from one snapshot to the next.
+func (f *follower) announce(previous, next *Snapshot) {
 	for name, collection := range next.collections {
 		if previous == nil || previous.collections[name] != collection {
 			f.logger.Info("serving a new version",
@@ -171,49 +342,41 @@ func (f *follower) look(ctx context.Context) {
 	}
 }
 
-// versions reads the pointer rows, connecting first where there is no connection.
-func (f *follower) versions(ctx context.Context) ([]Version, error) {
-	if f.conn == nil {
-		conn, refused, err := dialConn(ctx, f.config)
-		if err != nil {
-			return nil, err
-		}
-		f.conn = conn
-		if refused && !f.bare {
-			f.bare = true
-			f.logger.Warn("a pooler in front of the database refuses the settings of the session: the role's apply, see infra/postgres/README.md")
+// newest returns the newest version that a host has, as far as is known, or nil. The mutex is held.
+func (f *follower) newest() *Snapshot {
+	var newest *Snapshot
+	for _, w := range f.watchers {
+		if w.view != nil && (newest == nil || w.view.succeeds(newest)) {
+			newest = w.view
 		}
 	}
-	// The text goes with every look: what is prepared stays with one server connection of a pooler, and outlives a migration.
-	rows, err := f.conn.Query(ctx, sql.Query("api_select_versions"), pgx.QueryExecModeCacheDescribe)
-	if err != nil {
-		return nil, fmt.Errorf("read catalog.version: %w", err)
-	}
-	versions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Version, error) {
-		var version Version
-		var documents []byte
-		err := row.Scan(&version.Collection, &version.Generation, &version.Run, &documents, &version.PublishedAt)
-		if err != nil {
-			return version, err
-		}
-		if err := json.Unmarshal(documents, &version.Documents); err != nil {
-			return version, fmt.Errorf("documents of %q: %w", version.Collection, err)
-		}
-		return version, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read catalog.version: %w", err)
-	}
-	return versions, nil
+	return newest
 }
 
-// disconnect drops the connection, if there is one. The mutex is held.
-func (f *follower) disconnect() {
-	if f.conn == nil {
-		return
+// views returns what each host has, as far as is known.
+func (f *follower) views() map[string]*Snapshot {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	views := make(map[string]*Snapshot)
+	for _, w := range f.watchers {
+		if w.view != nil {
+			views[w.host.String()] = w.view
+		}
 	}
-	goodbye(f.conn)
-	f.conn = nil
+	return views
+}
+
+// current returns how to connect to a host that has the newest version, where one is known.
+func (f *follower) current() *pgx.ConnConfig {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	newest := f.newest()
+	for _, w := range f.watchers {
+		if newest != nil && w.view == newest {
+			return w.config
+		}
+	}
+	return f.config
 }
 
 func goodbye(conn *pgx.Conn) {

@@ -1,6 +1,14 @@
 package store
 
-import "github.com/jackc/pgx/v5/pgconn"
+import (
+	"context"
+	"errors"
+	"net"
+	"reflect"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
 
 // host is one of the servers that a URL names.
 type host struct {
@@ -8,28 +16,69 @@ type host struct {
 	port uint16
 }
 
+// String returns the host as messages and metrics name it.
+func (h host) String() string { return net.JoinHostPort(h.name, strconv.Itoa(int(h.port))) }
+
 // hostsOf returns the different servers of config in its order. There is one entry in config for each way of connecting to a server,
 // with TLS or without.
 func hostsOf(config *pgconn.Config) []host {
 	hosts := []host{{config.Host, config.Port}}
+	known := map[host]bool{hosts[0]: true}
 	for _, fallback := range config.Fallbacks {
-		if next := (host{fallback.Host, fallback.Port}); next != hosts[len(hosts)-1] {
+		next := host{fallback.Host, fallback.Port}
+		if !known[next] {
+			known[next] = true
 			hosts = append(hosts, next)
 		}
 	}
 	return hosts
 }
 
-// startingWith returns config with first as the server that is tried first, and after it the others in their order.
-func startingWith(config *pgconn.Config, first host) *pgconn.Config {
-	ways := append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...)
-	start := 0
-	for start < len(ways)-1 && (host{ways[start].Host, ways[start].Port}) != first {
-		start++
+// only returns config with h as the only server, in all the ways that there are of connecting to it.
+func only(config *pgconn.Config, h host) *pgconn.Config {
+	var ways []*pgconn.FallbackConfig
+	for _, way := range append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
+		if (host{way.Host, way.Port}) == h {
+			ways = append(ways, way)
+		}
 	}
-	ways = append(ways[start:len(ways):len(ways)], ways[:start]...)
-	rotated := config.Copy()
-	rotated.Host, rotated.Port, rotated.TLSConfig = ways[0].Host, ways[0].Port, ways[0].TLSConfig
-	rotated.Fallbacks = ways[1:]
-	return rotated
+	own := config.Copy()
+	own.Host, own.Port, own.TLSConfig = ways[0].Host, ways[0].Port, ways[0].TLSConfig
+	own.Fallbacks = ways[1:]
+	return own
+}
+
+// takePreferStandby takes target_session_attrs=prefer-standby out of config, and reports whether it was there. The other values are
+// a matter of one server, and stay with config; which server to prefer, the follower decides.
+func takePreferStandby(config *pgconn.Config) bool {
+	if !sameCheck(config.ValidateConnect, pgconn.ValidateConnectTargetSessionAttrsPreferStandby) {
+		return false
+	}
+	config.ValidateConnect = nil
+	return true
+}
+
+// followRoles makes target_session_attrs=read-write ask for a primary, and read-only for a standby. Both are about what a session may
+// do by default, which the settings of this program's sessions and the role's have taken away; the server's part in it is left.
+func followRoles(config *pgconn.Config) {
+	switch {
+	case sameCheck(config.ValidateConnect, pgconn.ValidateConnectTargetSessionAttrsReadWrite):
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	case sameCheck(config.ValidateConnect, pgconn.ValidateConnectTargetSessionAttrsReadOnly):
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsStandby
+	}
+}
+
+// sameCheck reports whether a is the function b, which is no closure. The parsed URL holds what it asks for in no other form.
+func sameCheck(a, b pgconn.ValidateConnectFunc) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+// isStandby reports whether the server is a standby.
+func isStandby(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
+	err := pgconn.ValidateConnectTargetSessionAttrsStandby(ctx, conn)
+	if errors.Is(err, pgconn.ErrPrimaryConnection) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -70,9 +70,11 @@ type lookup struct {
 	question int64  // number that the one row of an unshared statement repeats
 	flight   flight // zero for what cannot be shared
 
-	base    int  // length of the caller's buffer as handed over
-	retried bool // cut off once already
-	alone   bool // not to share a statement, because one that it shared was refused
+	base      int  // length of the caller's buffer as handed over
+	cuts      int  // times that it was cut off
+	retried   bool // sent again because its statement was out of date
+	conflicts int  // times that it was cancelled by a replica
+	alone     bool // not to share a statement, because one that it shared was refused
 
 	result Result
 	err    error

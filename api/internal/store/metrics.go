@@ -14,6 +14,7 @@ type metrics struct {
 	batchSize prometheus.Histogram
 	queueWait prometheus.Histogram
 	connects  prometheus.Counter
+	sent      *prometheus.CounterVec
 }
 
 // outcomes are the values of the label outcome. The first three are of no error, or of one that is not listed.
@@ -51,6 +52,9 @@ func newMetrics() *metrics {
 			Name: "systemscale_database_connects_total", Help: "Connections made to the database for lookups: the first ones and those that replaced a broken one.",
 		}),
 	}
+	m.sent = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "systemscale_database_lookups_total", Help: "Lookups that were sent to a host of the database, by host.",
+	}, []string{"host"})
 	for i, outcome := range outcomes {
 		m.outcomes[i] = m.lookups.WithLabelValues(outcome.label)
 	}
@@ -81,12 +85,13 @@ var (
 	inFlight    = prometheus.NewDesc("systemscale_lookups_in_flight", "Lookups whose callers wait.", nil, nil)
 	connections = prometheus.NewDesc("systemscale_database_connections", "Connections to the database that carry lookups.", nil, nil)
 	dataVersion = prometheus.NewDesc("systemscale_data_version", "The run whose documents are served.", []string{"collection"}, nil)
+	hostVersion = prometheus.NewDesc("systemscale_database_host_version", "The run that a host of the database has; absent where the host cannot be read.", []string{"host", "collection"}, nil)
 	publishedAt = prometheus.NewDesc("systemscale_data_published_timestamp_seconds", "When the documents that are served were published, in Unix time.", []string{"collection"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (s *Store) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{inFlight, connections, dataVersion, publishedAt} {
+	for _, description := range []*prometheus.Desc{inFlight, connections, dataVersion, hostVersion, publishedAt} {
 		descriptions <- description
 	}
 }
@@ -96,6 +101,11 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 	pending, alive := s.queue.state()
 	metrics <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(pending))
 	metrics <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(alive))
+	for host, view := range s.follower.views() {
+		for _, collection := range view.Collections() {
+			metrics <- prometheus.MustNewConstMetric(hostVersion, prometheus.GaugeValue, float64(collection.Run), host, collection.Collection)
+		}
+	}
 	for _, collection := range s.Snapshot().Collections() {
 		at := float64(collection.PublishedAt.UnixMicro()) / 1e6
 		metrics <- prometheus.MustNewConstMetric(dataVersion, prometheus.GaugeValue, float64(collection.Run), collection.Collection)
@@ -106,7 +116,7 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 // register registers the store's metrics.
 func (s *Store) register(registerer prometheus.Registerer) error {
 	m := s.metrics
-	for _, collector := range []prometheus.Collector{s, m.lookups, m.joined, m.batchSize, m.queueWait, m.connects} {
+	for _, collector := range []prometheus.Collector{s, m.lookups, m.joined, m.batchSize, m.queueWait, m.connects, m.sent} {
 		if err := registerer.Register(collector); err != nil {
 			return err
 		}

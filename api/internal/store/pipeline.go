@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -24,6 +25,13 @@ const (
 	// repairTimeout bounds that attempt, during which the lookups wait.
 	repairTimeout = 500 * time.Millisecond
 
+	// mostCuts is how often a lookup is tried again whose connection broke. When a server dies, so do all connections to it, and each
+	// pipeline finds that out by itself; a lookup may come from one to the next. What kills a server is not tried for ever.
+	mostCuts = 4
+	// mostConflicts is how often a lookup is tried again that a replica has cancelled to go on replaying. One that has been held up for
+	// longer than max_standby_streaming_delay cancels whatever stands in its way at once.
+	mostConflicts = 5
+
 	// answerGrace is what the server gets beyond the timeout of a lookup before its connection counts as dead:
 	// statement_timeout should end a slow statement, and only a silent network the connection.
 	answerGrace = 500 * time.Millisecond
@@ -33,15 +41,27 @@ var binaryFormat = []int16{1}
 
 // pipeline is one connection to the database and the goroutine that keeps it alive and busy.
 type pipeline struct {
-	config   *pgconn.Config
-	hosts    int // that config names; with several, one may be behind another
+	home     int // number of the host that it prefers
 	queue    *queue
 	follower *follower
 	metrics  *metrics
 	limit    int // lookups in one round trip
 	timeout  time.Duration
 
+	seat seat // the queue's
+
+	// The follower's.
+	view   *Snapshot // what the server has; nil without a connection
+	at     *watcher  // of the host that it is connected to
+	behind time.Time // since when a host has had a newer version, or zero
+	offer  *offer    // a connection that is to replace conn
+	moving bool      // one is being made
+	moved  time.Time // when one was last begun
+
 	conn      *connection
+	sent      prometheus.Counter // of conn's host; nil in tests of a pipeline alone
+	known     *Snapshot          // view as of the last look, or nil
+	covered   *Document          // one that known has
 	arguments arguments
 	waiting   []*lookup // to be sent
 	again     []*lookup // to be sent next
@@ -69,16 +89,17 @@ const handOver = 8
 
 // run serves the queue until it is closed and empty. It gives up connecting when ctx ends.
 func (p *pipeline) run(ctx context.Context) {
+	defer p.follower.leave(p)
 	pause := shortestPause
 	for {
-		conn, err := p.connect(ctx)
+		next, err := p.connect(ctx)
 		if err == nil {
 			born := time.Now()
-			p.queue.connected()
-			if err = p.keep(ctx, conn); err == nil {
+			p.queue.connected(&p.seat)
+			if err = p.keep(ctx, next); err == nil {
 				return
 			}
-			p.queue.lose(err)
+			p.queue.lose(&p.seat, err)
 			if time.Since(born) > longestPause {
 				pause = shortestPause
 			}
@@ -94,32 +115,25 @@ func (p *pipeline) run(ctx context.Context) {
 	}
 }
 
-func (p *pipeline) connect(ctx context.Context) (*connection, error) {
-	conn, err := connect(ctx, p.config)
-	if err == nil {
-		p.metrics.connects.Inc()
-	}
-	return conn, err
-}
-
-// keep serves the queue over conn and over whatever replaces it at once. It returns nil at the end of the queue, and
+// keep serves the queue over a connection and over those that replace it at once. It returns nil at the end of the queue, and
 // otherwise what broke the last connection. No lookup is left with p then.
-func (p *pipeline) keep(ctx context.Context, conn *connection) error {
+func (p *pipeline) keep(ctx context.Context, next *offer) error {
 	for {
 		born := time.Now()
-		p.conn = conn
+		p.take(next)
 		err := p.serve()
-		conn.close()
+		p.conn.close()
+		p.follower.blind(p)
 		if err == nil {
 			return nil
 		}
 		p.interrupted()
 		if time.Since(born) > provenAge {
 			repair, cancel := context.WithTimeout(ctx, repairTimeout)
-			next, failure := p.connect(repair)
+			var failure error
+			next, failure = p.connect(repair)
 			cancel()
 			if failure == nil {
-				conn = next
 				continue
 			}
 			err = failure
@@ -131,18 +145,17 @@ func (p *pipeline) keep(ctx context.Context, conn *connection) error {
 	}
 }
 
-// interrupted marks the waiting lookups as cut off, and fails those that were so before.
+// interrupted marks the waiting lookups as cut off, and fails those that were so too often.
 func (p *pipeline) interrupted() {
-	once := p.waiting[:0]
+	rest := p.waiting[:0]
 	for _, l := range p.waiting {
-		if l.retried {
+		if l.cuts++; l.cuts > mostCuts {
 			p.settle(l, ErrUnavailable)
 			continue
 		}
-		l.retried = true
-		once = append(once, l)
+		rest = append(rest, l)
 	}
-	p.waiting = once
+	p.waiting = rest
 	p.flush()
 }
 
@@ -159,8 +172,13 @@ func (p *pipeline) serve() error {
 			}
 		}
 		var open bool
-		if p.waiting, open = p.queue.fetch(p.waiting[:0], p.limit); !open {
+		if p.waiting, open = p.queue.fetch(&p.seat, p.waiting[:0], p.limit); !open {
 			return nil
+		}
+		if len(p.waiting) == 0 {
+			if err := p.attend(); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -196,6 +214,9 @@ func (p *pipeline) exchange() error {
 		return nil
 	}
 	p.metrics.batchSize.Observe(float64(len(p.waiting)))
+	if p.sent != nil {
+		p.sent.Add(float64(len(p.waiting)))
+	}
 
 	// Anew, because assembling may have waited for the pointer row.
 	if err := p.conn.expect(p.timeout + answerGrace); err != nil {
@@ -236,6 +257,9 @@ func (p *pipeline) exchange() error {
 func (p *pipeline) sort() {
 	p.groups = p.groups[:0]
 	for _, l := range p.waiting {
+		if l.document != p.covered && !p.redirect(l) {
+			continue
+		}
 		g := p.group(l)
 		g.members = append(g.members, member{l.id, l})
 	}
@@ -274,7 +298,7 @@ func (p *pipeline) assemble(batch *pgconn.Batch) error {
 	}
 	for i := 0; i < len(p.groups); {
 		g := &p.groups[i]
-		statement, err := p.statement(g)
+		statement, err := p.conn.statement(g.document, g.kind)
 		if err != nil {
 			if p.conn.IsClosed() {
 				return err
@@ -298,16 +322,6 @@ func (p *pipeline) assemble(batch *pgconn.Batch) error {
 		i++
 	}
 	return nil
-}
-
-// statement returns the statement of a group.
-func (p *pipeline) statement(g *group) (*prepared, error) {
-	if p.hosts > 1 && !p.conn.knows(g.document) {
-		if err := p.conn.await(g.document); err != nil {
-			return nil, err
-		}
-	}
-	return p.conn.statement(g.document, g.kind)
 }
 
 // unanswered puts what is not settled of some groups into again.
@@ -387,15 +401,6 @@ func (p *pipeline) failed(g *group, err error) {
 
 // refused deals with a lookup whose statement the server refused, and which others shared or not.
 func (p *pipeline) refused(l *lookup, err error, shared bool) {
-	if errors.Is(err, errBehind) {
-		if l.retried {
-			p.settle(l, ErrUnavailable)
-			return
-		}
-		l.retried = true
-		p.queue.requeue(l)
-		return
-	}
 	var refusal *pgconn.PgError
 	if !errors.As(err, &refusal) {
 		p.settle(l, err)
@@ -408,10 +413,10 @@ func (p *pipeline) refused(l *lookup, err error, shared bool) {
 		p.again = append(p.again, l)
 	case code == "57014": // query_canceled, by statement_timeout
 		p.settle(l, ErrTimeout)
-	case code[:2] == "40" && !l.retried: // transaction_rollback: a deadlock, or a replica's recovery conflict
-		l.retried = true
+	case code[:2] == "40" && l.conflicts < mostConflicts: // transaction_rollback: a deadlock, or a replica's recovery conflict
+		l.conflicts++
 		p.again = append(p.again, l)
-	case code[:2] == "53" || code[:2] == "57": // insufficient_resources, operator_intervention
+	case code[:2] == "40" || code[:2] == "53" || code[:2] == "57": // insufficient_resources, operator_intervention
 		p.settle(l, ErrUnavailable)
 	case shared: // it may be the fault of one of them
 		l.alone = true
@@ -423,7 +428,11 @@ func (p *pipeline) refused(l *lookup, err error, shared bool) {
 
 // follow sends l again, to the document that has taken the place of the one whose table is gone or has changed.
 func (p *pipeline) follow(l *lookup, err error) {
-	switch live := p.follower.successor(l.document); {
+	live := p.follower.snapshot.Load().current(l.document)
+	if live == l.document && p.look() == nil { // this server may have a newer version
+		live = p.follower.snapshot.Load().current(l.document)
+	}
+	switch {
 	case live == nil:
 		p.settle(l, ErrNotFound)
 	case live != l.document:

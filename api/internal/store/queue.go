@@ -23,6 +23,7 @@ type queue struct {
 
 	mutex   sync.Mutex
 	arrival sync.Cond // there is something to fetch, or never will be again
+	errand  sync.Cond // a pipeline that is behind is summoned, or need not be behind any more
 	waiting []*lookup // to be fetched
 	flights map[flight]*lookup
 
@@ -30,13 +31,20 @@ type queue struct {
 	oldest, newest *lookup
 	pending        int
 
-	alive   int // pipelines that are connected, or about to be again
+	alive   int // pipelines that are connected, or about to be again, and whose server is not behind
+	behind  int // pipelines whose server is, and which fetch nothing
 	resting int // of these, pipelines that wait for something to fetch
 	called  int // of these, pipelines that have been called and are not there yet
 
 	closed bool      // no more lookups; those that wait are still fetched
 	ever   bool      // a pipeline has been alive
 	lost   time.Time // when the last one died, if alive is 0 and ever is true
+}
+
+// seat is a pipeline's place at the queue. The queue's mutex guards it.
+type seat struct {
+	behind   bool // the pipeline is to fetch nothing
+	summoned bool // it is to come back without lookups
 }
 
 // flight is what lookups have in common that can share an answer. A document stands for one version, so nobody gets an answer that
@@ -49,6 +57,7 @@ type flight struct {
 func newQueue(size int, timeout time.Duration, logger *slog.Logger, metrics *metrics) *queue {
 	q := &queue{size: size, timeout: timeout, logger: logger, metrics: metrics, flights: make(map[flight]*lookup), yields: runtime.GOMAXPROCS(0) == 1}
 	q.arrival.L = &q.mutex
+	q.errand.L = &q.mutex
 	return q
 }
 
@@ -56,7 +65,7 @@ func newQueue(size int, timeout time.Duration, logger *slog.Logger, metrics *met
 func (q *queue) push(l *lookup) error {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if q.closed || q.alive == 0 {
+	if q.closed || q.alive+q.behind == 0 {
 		return ErrUnavailable
 	}
 	if l.flight.document != nil {
@@ -87,7 +96,14 @@ const crowd = 32
 // call wakes a resting pipeline, unless a busy one will do. The mutex is held.
 func (q *queue) call() {
 	busy := q.alive - q.resting + q.called
-	if q.resting > q.called && (busy == 0 || len(q.waiting) >= crowd) {
+	if busy <= 0 || len(q.waiting) >= crowd {
+		q.callOne()
+	}
+}
+
+// callOne wakes a resting pipeline, if there is one that has not been called. The mutex is held.
+func (q *queue) callOne() {
+	if q.resting > q.called {
 		q.called++
 		q.arrival.Signal()
 	}
@@ -122,14 +138,27 @@ func (q *queue) delist(l *lookup) {
 	q.pending--
 }
 
-// fetch waits for lookups and appends at most limit of them to dst. It does not wait for more to come. At the end of the
-// queue it reports false.
-func (q *queue) fetch(dst []*lookup, limit int) ([]*lookup, bool) {
+// fetch waits for lookups and appends at most limit of them to dst. It does not wait for more to come. Where there are none, the
+// pipeline has been summoned. At the end of the queue it reports false.
+func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	for {
+		for s.behind && !s.summoned && !q.closed {
+			q.errand.Wait()
+		}
+		if s.behind && q.closed {
+			return dst, false
+		}
+		if s.summoned {
+			s.summoned = false
+			if len(q.waiting) > 0 { // for which this pipeline may have been called
+				q.callOne()
+			}
+			return dst, true
+		}
 		q.resting++
-		for len(q.waiting) == 0 && !q.closed {
+		for len(q.waiting) == 0 && !q.closed && !s.behind && !s.summoned {
 			q.arrival.Wait()
 			q.called = max(q.called-1, 0)
 			if q.yields {
@@ -139,6 +168,9 @@ func (q *queue) fetch(dst []*lookup, limit int) ([]*lookup, bool) {
 			}
 		}
 		q.resting--
+		if s.behind || s.summoned {
+			continue
+		}
 		if len(q.waiting) == 0 {
 			return dst, false
 		}
@@ -166,7 +198,7 @@ func (q *queue) fetch(dst []*lookup, limit int) ([]*lookup, bool) {
 // requeue leaves lookups that a pipeline could not answer to the others.
 func (q *queue) requeue(lookups ...*lookup) {
 	q.mutex.Lock()
-	if q.closed || q.alive == 0 {
+	if q.closed || q.alive+q.behind == 0 {
 		q.mutex.Unlock()
 		fail(lookups, ErrUnavailable)
 		q.finish(lookups)
@@ -241,22 +273,71 @@ func (q *queue) expire(now time.Time) {
 	}
 }
 
-// connected counts one more pipeline that fetches.
-func (q *queue) connected() {
+// suspend keeps a pipeline from fetching, as its server is behind.
+func (q *queue) suspend(s *seat) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
+	if s.behind {
+		return
+	}
+	s.behind = true
+	q.alive--
+	q.behind++
+	q.arrival.Broadcast() // it may have been called for what waits
+}
+
+// resume lets a pipeline fetch again.
+func (q *queue) resume(s *seat) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if !s.behind {
+		return
+	}
+	s.behind = false
+	q.behind--
 	q.alive++
-	if q.alive == 1 {
+	q.errand.Broadcast()
+}
+
+// summon has a pipeline come back from fetch without lookups.
+func (q *queue) summon(s *seat) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if s.summoned {
+		return
+	}
+	s.summoned = true
+	if s.behind {
+		q.errand.Broadcast()
+	} else {
+		q.arrival.Broadcast()
+	}
+}
+
+// connected counts one more pipeline.
+func (q *queue) connected(s *seat) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if s.behind {
+		q.behind++
+	} else {
+		q.alive++
+	}
+	if q.alive+q.behind == 1 {
 		q.logger.Info("database connected")
 	}
 	q.ever = true
 }
 
 // lose counts one pipeline less, because of cause. The last one takes what is still waiting with it.
-func (q *queue) lose(cause error) {
+func (q *queue) lose(s *seat, cause error) {
 	q.mutex.Lock()
-	q.alive--
-	if q.alive > 0 {
+	if s.behind {
+		q.behind--
+	} else {
+		q.alive--
+	}
+	if q.alive+q.behind > 0 {
 		q.arrival.Broadcast() // it may have been the one that the others left the rest to
 		q.mutex.Unlock()
 		return
@@ -274,14 +355,14 @@ func (q *queue) lose(cause error) {
 func (q *queue) state() (pending, alive int) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	return q.pending, q.alive
+	return q.pending, q.alive + q.behind
 }
 
 // disconnected returns for how long no pipeline has been alive, and whether one ever was.
 func (q *queue) disconnected() (lost time.Duration, ever bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if q.alive == 0 && q.ever {
+	if q.alive+q.behind == 0 && q.ever {
 		lost = time.Since(q.lost)
 	}
 	return lost, q.ever
@@ -293,4 +374,5 @@ func (q *queue) close() {
 	defer q.mutex.Unlock()
 	q.closed = true
 	q.arrival.Broadcast()
+	q.errand.Broadcast()
 }

@@ -52,7 +52,7 @@ func (s *Store) Runs(ctx context.Context, collection string, limit int) ([]Run, 
 	case <-ctx.Done():
 		return nil, fmt.Errorf("read catalog.run: %w", ErrOverloaded)
 	}
-	conn, _, err := dialConn(ctx, s.follower.config)
+	conn, _, err := dialConn(ctx, s.follower.current())
 	if err != nil {
 		return nil, fmt.Errorf("read catalog.run: %w", ErrUnavailable)
 	}

@@ -76,7 +76,7 @@ func TestCallersOfOneDocumentShareALookup(t *testing.T) {
 // newSharedQueue has one lookup that waits and one that joined it.
 func newSharedQueue(t *testing.T) (q *queue, first, second *lookup, another func() *lookup) {
 	q = newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
-	q.connected()
+	q.connected(new(seat))
 	document := &Document{Name: "item"}
 	another = func() *lookup {
 		l := newLookup()
@@ -96,7 +96,7 @@ func newSharedQueue(t *testing.T) (q *queue, first, second *lookup, another func
 
 func answer(t *testing.T, q *queue, text string) {
 	t.Helper()
-	lookups, _ := q.fetch(nil, 8)
+	lookups, _ := q.fetch(new(seat), nil, 8)
 	for _, l := range lookups {
 		l.result.Body = append(l.result.Body, text...)
 		l.result.ETag = 5
@@ -152,14 +152,14 @@ func TestNobodyWaitsSoNobodyAsks(t *testing.T) {
 	}
 	first.joined = nil
 	q.close()
-	if lookups, open := q.fetch(nil, 8); open || len(lookups) != 0 {
+	if lookups, open := q.fetch(new(seat), nil, 8); open || len(lookups) != 0 {
 		t.Errorf("%d lookups are sent that nobody waits for", len(lookups))
 	}
 }
 
 func TestAnErrorIsSharedToo(t *testing.T) {
 	q, first, second, _ := newSharedQueue(t)
-	q.lose(errors.New("cut"))
+	q.lose(new(seat), errors.New("cut"))
 	for _, l := range []*lookup{first, second} {
 		if len(l.done) != 1 || !errors.Is(l.err, ErrUnavailable) {
 			t.Errorf("got %v, want %v", l.err, ErrUnavailable)
@@ -180,13 +180,13 @@ func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 			}
 		}
 	}
-	q.connected()
-	q.connected()
+	q.connected(new(seat))
+	q.connected(new(seat))
 	fetched := make(chan int)
 	for range 2 {
 		go func() {
 			for {
-				lookups, open := q.fetch(nil, 2*crowd)
+				lookups, open := q.fetch(new(seat), nil, 2*crowd)
 				if !open {
 					return
 				}

@@ -24,6 +24,12 @@ func (v Version) equal(other Version) bool {
 		v.PublishedAt.Equal(other.PublishedAt) && slices.Equal(v.Documents, other.Documents)
 }
 
+// atLeast reports whether v is other or came after it. Runs of a server that was promoted may have the numbers of runs that its primary
+// has not handed on, so the time counts as well.
+func (v Version) atLeast(run int64, at time.Time) bool {
+	return v.Run > run || v.Run == run && !v.PublishedAt.Before(at)
+}
+
 // Snapshot is everything that is published at one moment. It is immutable.
 type Snapshot struct {
 	collections map[string]*Collection
@@ -145,4 +151,50 @@ func (s *Snapshot) current(d *Document) *Document {
 		return nil
 	}
 	return collection.byName[d.Name]
+}
+
+// has reports whether a server that has s has the version of d as well, or a later one.
+func (s *Snapshot) has(d *Document) bool {
+	collection := s.collections[d.Collection]
+	return collection != nil && collection.atLeast(d.Run, d.publishedAt)
+}
+
+// covers reports whether a server that has s has all of other as well, or later versions of it.
+func (s *Snapshot) covers(other *Snapshot) bool {
+	if s == other || other == nil {
+		return true
+	}
+	if s == nil {
+		return false
+	}
+	for name, collection := range other.collections {
+		if own := s.collections[name]; own == nil || !own.atLeast(collection.Run, collection.PublishedAt) {
+			return false
+		}
+	}
+	return true
+}
+
+// succeeds reports whether s is to take the place of old. Snapshots of replicas of one primary cover one another. Where neither does,
+// such as where a collection is gone, that one counts in which something was published last.
+func (s *Snapshot) succeeds(old *Snapshot) bool {
+	switch {
+	case s == old || s == nil:
+		return false
+	case s.covers(old):
+		return !old.covers(s)
+	default:
+		return !old.covers(s) && s.latest().After(old.latest())
+	}
+}
+
+// latest returns when something was published last.
+func (s *Snapshot) latest() time.Time {
+	var latest time.Time
+	for _, collection := range s.collections {
+		if collection.PublishedAt.After(latest) {
+			latest = collection.PublishedAt
+		}
+	}
+	return latest
 }

@@ -12,7 +12,7 @@
 //
 // The store never waits for a database that is not there: it opens without one, keeps connecting in
 // the background, and answers ErrUnavailable at once in the meantime. Reads are idempotent, so one
-// that was cut off by a dying connection is tried once more before its caller hears of it.
+// that was cut off by a dying connection is tried again before its caller hears of it.
 package store
 
 import (
@@ -51,8 +51,8 @@ const lossGrace = 10 * time.Second
 
 // Options says how a store reads. A zero field takes the default that is named beside it.
 type Options struct {
-	URL         string        // of the database; the connections begin with different ones of several hosts, and try the others
-	Connections int           // that carry lookups, 2; the pointer row has two more of its own
+	URL         string        // of the database; of several hosts, each connection prefers another, and goes to the others if that is down or behind
+	Connections int           // that carry lookups, 2; the pointer rows have one more for each host, and notifications one
 	Batch       int           // most lookups in one round trip, 64
 	Queue       int           // most lookups waiting for a connection, 1024; beyond it is ErrOverloaded
 	Timeout     time.Duration // of one lookup, from the call to its answer, 2 s
@@ -98,11 +98,10 @@ func Open(options Options) (*Store, error) {
 	s.running.Go(func() { s.follower.run(ctx, options.Poll) })
 	s.running.Go(func() { s.follower.listen(ctx, options.Poll) })
 	go s.expire(ctx, min(expiryInterval, max(options.Timeout/4, time.Millisecond)))
-	hosts := hostsOf(&config.Config)
 	for i := range options.Connections {
 		p := &pipeline{
-			config:   startingWith(&config.Config, hosts[i%len(hosts)]),
-			hosts:    len(hosts),
+			home:     i,
+			seat:     seat{behind: true}, // until it is known what its server has
 			queue:    s.queue,
 			follower: s.follower,
 			metrics:  s.metrics,

@@ -1,0 +1,289 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/sql/testdb"
+)
+
+// at returns how many pipelines are connected to each host.
+func (f *fixture) at() map[string]int {
+	f.follower.mutex.Lock()
+	defer f.follower.mutex.Unlock()
+	at := map[string]int{}
+	for p := range f.follower.pipelines {
+		if p.at != nil {
+			at[p.at.host.String()]++
+		}
+	}
+	return at
+}
+
+// sent returns how many lookups were sent to a host.
+func (f *fixture) sent(address string) int {
+	var metric dto.Metric
+	_ = f.metrics.sent.WithLabelValues(address).Write(&metric)
+	return int(metric.GetCounter().GetValue())
+}
+
+// settled waits until all pipelines are connected to these hosts, one each or all to the only one.
+func (f *fixture) settled(what string, addresses ...string) {
+	f.t.Helper()
+	catalogtest.Eventually(f.t, what, func() bool {
+		at := f.at()
+		for _, address := range addresses {
+			if at[address] != 2/len(addresses) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// hostsURL returns the URL of a database on several servers.
+func hostsURL(t testing.TB, databaseURL, arguments string, addresses ...string) string {
+	t.Helper()
+	parsed, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed.Host = addresses[0]
+	for _, address := range addresses[1:] {
+		parsed.Host += "," + address
+	}
+	parsed.RawQuery += arguments
+	return parsed.String()
+}
+
+// load is readers that look documents and pages up all the time, and check every answer.
+type load struct {
+	on      *fixture
+	stop    chan struct{}
+	wait    sync.WaitGroup
+	answers atomic.Int64
+	back    atomic.Bool // versions may go back for each reader, once
+	slowest atomic.Int64
+}
+
+func (f *fixture) load(readers, ids int) *load {
+	l := &load{on: f, stop: make(chan struct{})}
+	for reader := range readers {
+		l.wait.Go(func() { l.read(rand.New(rand.NewPCG(5, uint64(reader))), ids) })
+	}
+	f.t.Cleanup(l.end)
+	return l
+}
+
+func (l *load) end() {
+	select {
+	case <-l.stop:
+	default:
+		close(l.stop)
+	}
+	l.wait.Wait()
+}
+
+func (l *load) read(random *rand.Rand, ids int) {
+	var latest int64
+	for {
+		select {
+		case <-l.stop:
+			return
+		default:
+		}
+		id := 1 + random.Int64N(int64(ids))
+		var result Result
+		var err error
+		start := time.Now()
+		what := fmt.Sprintf("document %d", id)
+		if page := random.IntN(10) == 0; page {
+			what = "a page"
+			result, err = l.on.List(l.on.list(), 0, 3, nil)
+		} else {
+			result, err = l.on.Get(l.on.document("detail"), id, Match{}, nil)
+			if err == nil {
+				checkBody(l.on.t, "detail", id, result)
+			}
+		}
+		took := time.Since(start)
+		for slowest := l.slowest.Load(); int64(took) > slowest && !l.slowest.CompareAndSwap(slowest, int64(took)); slowest = l.slowest.Load() {
+		}
+		if err != nil {
+			l.on.t.Errorf("%s after %s: %v", what, took.Round(time.Millisecond), err)
+			return
+		}
+		if result.Run < latest && !l.back.Load() {
+			l.on.t.Errorf("%s: run %d comes after run %d", what, result.Run, latest)
+		}
+		latest = result.Run
+		l.answers.Add(1)
+	}
+}
+
+// during returns how many answers there were while do ran, and logs the slowest.
+func (l *load) during(what string, do func()) int64 {
+	l.on.t.Helper()
+	l.slowest.Store(0)
+	before := l.answers.Load()
+	start := time.Now()
+	do()
+	answers := l.answers.Load() - before
+	l.on.t.Logf("%s: %d answers in %s, the slowest in %s", what, answers, time.Since(start).Round(time.Millisecond), time.Duration(l.slowest.Load()).Round(time.Millisecond))
+	return answers
+}
+
+// more waits until there were some more answers.
+func (l *load) more(answers int64) {
+	l.on.t.Helper()
+	want := l.answers.Load() + answers
+	catalogtest.Eventually(l.on.t, "lookups are answered", func() bool { return l.answers.Load() >= want })
+}
+
+func quickReturn(t *testing.T) {
+	before := returnAfter
+	returnAfter = 200 * time.Millisecond
+	t.Cleanup(func() { returnAfter = before })
+}
+
+// pair is a primary with a replica, both real, and a store that is under load from both.
+type pair struct {
+	*fixture
+	*load
+	primary, replica *testdb.Server
+	edition          int
+}
+
+const pairIDs = 40
+
+func newPair(t *testing.T, arguments string) *pair {
+	t.Helper()
+	quickReturn(t)
+	p := &pair{primary: testdb.NewServer(t), edition: 1}
+	p.replica = p.primary.NewReplica()
+	database := p.primary.New()
+	p.fixture = &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	p.publish(1, pairIDs)
+	p.Store = open(t, Options{URL: hostsURL(t, database.API, arguments, p.primary.Address, p.replica.Address), Poll: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	catalogtest.Eventually(t, "the store is ready", func() bool { return p.Ready() == nil })
+	p.load = p.fixture.load(16, pairIDs)
+	return p
+}
+
+// next publishes another version, and waits until it is followed.
+func (p *pair) next() (run int64) {
+	p.t.Helper()
+	p.edition++
+	run = p.publish(p.edition, pairIDs)
+	catalogtest.Eventually(p.t, "the version is followed", func() bool { return p.document("").Run == run })
+	return run
+}
+
+func (p *pair) spread() {
+	p.t.Helper()
+	p.settled("the pipelines are spread", p.primary.Address, p.replica.Address)
+}
+
+func (p *pair) atPrimary() {
+	p.t.Helper()
+	p.settled("both pipelines are with the primary", p.primary.Address)
+}
+
+func (p *pair) atReplica() {
+	p.t.Helper()
+	p.settled("both pipelines are with the replica", p.replica.Address)
+}
+
+// nothingSent fails the test if, while do runs, a lookup is sent to the replica.
+func (p *pair) nothingSent(do func()) {
+	p.t.Helper()
+	before := p.sent(p.replica.Address)
+	do()
+	if sent := p.sent(p.replica.Address) - before; sent != 0 {
+		p.t.Errorf("%d lookups were sent to a replica that is behind", sent)
+	}
+}
+
+// TestReplicas runs a pair through what happens to one, under load: no lookup may fail, none may be sent to a server that is behind, and
+// versions may go back only where the newest one is lost.
+func TestReplicas(t *testing.T) {
+	p := newPair(t, "")
+	p.during("a replica that keeps up", func() {
+		p.spread()
+		for range 3 {
+			p.next()
+			p.more(200)
+		}
+	})
+	p.during("a replica that is 2 s behind", func() {
+		p.replica.Set("recovery_min_apply_delay", "2s")
+		for range 2 {
+			p.spread()
+			p.next()
+			p.atPrimary()
+			p.more(500)
+		}
+		p.spread()
+		p.replica.Set("recovery_min_apply_delay", "0")
+	})
+	p.during("a replica whose replay is paused", func() {
+		p.replica.Exec("select pg_wal_replay_pause()")
+		p.next()
+		p.atPrimary()
+		p.nothingSent(func() {
+			for range 2 {
+				p.next()
+				p.more(500)
+			}
+		})
+		p.replica.Exec("select pg_wal_replay_resume()")
+		p.spread()
+		before := p.sent(p.replica.Address)
+		catalogtest.Eventually(t, "the replica is used again", func() bool { return p.sent(p.replica.Address) > before })
+	})
+	p.during("a replica that is gone", func() {
+		p.replica.Kill()
+		p.atPrimary()
+		p.next()
+		p.more(500)
+		p.replica.Start()
+		p.spread()
+	})
+	p.during("a primary that dies before the replica has its last version", p.loseThePrimary)
+	p.during("a promotion", func() {
+		p.replica.Promote()
+		p.publisher = catalogtest.NewPublisher(t, testdb.Database{ETL: hostsURL(t, p.database.ETL, "", p.replica.Address)})
+		p.next()
+		p.more(500)
+	})
+	p.end()
+}
+
+// loseThePrimary kills the primary while the replica is a version behind. That one is served then, for want of a better.
+func (p *pair) loseThePrimary() {
+	p.replica.Exec("select pg_wal_replay_pause()")
+	held := p.document("").Run
+	p.next()
+	p.atPrimary()
+	p.back.Store(true)
+	p.primary.Kill()
+	catalogtest.Eventually(p.t, "the replica's version is served", func() bool { return p.document("").Run == held })
+	p.atReplica()
+	p.more(500)
+	result, err := p.Get(p.document(""), 1, Match{}, nil)
+	if err != nil || result.Run != held {
+		p.t.Errorf("run %d, %v, want run %d", result.Run, err, held)
+	} else {
+		checkBody(p.t, "item", 1, result)
+	}
+	p.back.Store(false)
+}
