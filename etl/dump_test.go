@@ -157,7 +157,7 @@ func TestPositionEndsAtTheSizeOnDisk(t *testing.T) {
 }
 
 func TestRejectsOfACompressedFileArePlainText(t *testing.T) {
-	directory := t.TempDir()
+	directory := filepath.Join(t.TempDir(), "rejects")
 	rejects := &source.RejectFiles{Directory: directory}
 	in, err := openBooks(t, ".gz", gzipped(t, []byte("isbn,title\nx,Ten\n7,Seven\n")), rejects)
 	if err != nil {

@@ -131,7 +131,7 @@ func TestRejectsKeepLongLinesWhole(t *testing.T) {
 	long := "9,\"" + strings.Repeat("lorem ipsum ", 300_000) + "\""
 	text := []byte("isbn,title\n7,Seven\n" + long + "\r\n8,Eight\n" + long)
 	for ending, form := range map[string][]byte{"": text, ".gz": gzipped(t, text)} {
-		directory := t.TempDir()
+		directory := filepath.Join(t.TempDir(), "rejects")
 		files := &source.RejectFiles{Directory: directory}
 		in, err := openBooks(t, ending, form, files)
 		if err != nil {

@@ -24,7 +24,7 @@ type runCommand struct {
 	retention
 	caches
 	measuring
-	Rejects    string   `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a directory of its own. Default: ${default}."`
+	Rejects    string   `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a new directory of its own. Default: ${default}."`
 	Streams    int      `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
 	Mode       string   `default:"auto" enum:"auto,delta,generation" help:"How to write: delta (the changed documents, in one transaction), generation (everything, beside what is live, then a flip), or auto, the cheaper of the two. Default: ${default}."`
 	DeltaLimit *percent `placeholder:"PERCENT" help:"With --mode auto, the largest share of the documents that is written as a delta. Default: 10%, or 10000 documents where that is more."`

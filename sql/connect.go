@@ -165,7 +165,7 @@ func isProtocolViolation(err error) bool {
 }
 
 func hangUp(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ConnectTimeout)
 	defer cancel()
 	_ = conn.Close(ctx)
 }

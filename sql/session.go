@@ -39,12 +39,15 @@ var settings = map[string]string{
 var ErrURL = errors.New("the database URL cannot be understood: write it as postgres://user:password@host:5432/name, " +
 	"with %40 for @, %2F for /, %3F for ?, %23 for #, %25 for % and %20 for a space in the password")
 
-// connectTimeout is how long a connection may take, unless the URL has a connect_timeout.
-const connectTimeout = 10 * time.Second
+// ConnectTimeout is how long a program that writes waits for a connection, unless the URL has a connect_timeout.
+const ConnectTimeout = 10 * time.Second
+
+// Settings returns what Config sends when a session starts, as a map that the caller owns.
+func Settings() map[string]string { return maps.Clone(settings) }
 
 // Config returns how to connect to a database as an application of ours, in sessions that do not depend on the settings that a role or a
-// database imposes. The error is ErrURL.
-func Config(databaseURL, application string) (*pgx.ConnConfig, error) {
+// database imposes. timeout is how long a connection may take, unless the URL has a connect_timeout. The error is ErrURL.
+func Config(databaseURL, application string, timeout time.Duration) (*pgx.ConnConfig, error) {
 	config, err := ParseURL(databaseURL)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func Config(databaseURL, application string) (*pgx.ConnConfig, error) {
 	maps.Copy(config.RuntimeParams, settings)
 	config.RuntimeParams["application_name"] = application
 	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
+		config.ConnectTimeout = timeout
 	}
 	config.AfterConnect = withoutTransactionTimeout
 	return config, nil

@@ -67,7 +67,7 @@ func with(ctx context.Context, databaseURL string, change func(*migrate.Migrate)
 
 // once tries to migrate. holders names the sessions that have locks on our tables when the error is one of a lock.
 func once(ctx context.Context, databaseURL string, change func(*migrate.Migrate) error) (holders string, err error) {
-	config, err := sql.Config(databaseURL, "systemscale-migrate")
+	config, err := sql.Config(databaseURL, "systemscale-migrate", sql.ConnectTimeout)
 	if err != nil {
 		return "", err
 	}

@@ -3,18 +3,22 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"systemscale/sql"
 )
 
 // settings are the session's settings, sent as startup parameters. Answers do not depend on them, so a connection that is
 // refused because of them is made without. They cannot be set later instead: behind a transaction pooler, that would be on a connection
 // of which other clients get their share. sql/bootstrap.sql sets them for the role.
 func settings(timeout time.Duration) map[string]string {
-	return map[string]string{
+	settings := sql.Settings() // in place of what the role or the database imposes
+	maps.Copy(settings, map[string]string{
 		"default_transaction_read_only": "on",
 		// A caller has given up by then; the server should too.
 		"statement_timeout": strconv.FormatInt(timeout.Milliseconds(), 10),
@@ -24,20 +28,16 @@ func settings(timeout time.Duration) map[string]string {
 		"jit":             "off",
 		// Its rows would come in the order of the heap; and for ids of a generic plan, which it knows nothing of, it may look cheap.
 		"enable_bitmapscan": "off",
-	}
+	})
+	return settings
 }
 
 // configure returns how to connect.
 func configure(options Options) (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(options.URL)
+	config, err := sql.Config(options.URL, "systemscale-api", connectTimeout)
 	if err != nil {
-		// The parser's own message quotes the URL, password and all if it is badly mistyped.
-		return nil, errors.New("the database must be a URL such as postgres://user@host:5432/name")
+		return nil, err
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	config.RuntimeParams["application_name"] = "systemscale-api"
 	for name, value := range settings(options.Timeout) {
 		config.RuntimeParams[name] = value
 	}
@@ -72,6 +72,7 @@ func withoutSettings(config *pgconn.Config) {
 	for name := range settings(0) {
 		delete(config.RuntimeParams, name)
 	}
+	config.AfterConnect = nil // which sets one more
 }
 
 // refusesSettings reports whether one of the servers that were tried answered with a protocol_violation, which is how poolers

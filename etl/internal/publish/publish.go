@@ -97,7 +97,7 @@ func openSession(ctx context.Context, databaseURL, collection string, keep int, 
 // connect connects as every connection of the ETL does, and returns with what configuration. The error is sql.ErrURL when the URL is not
 // one, and sql.ErrPooled when it leads through a pooler that cannot be used.
 func connect(ctx context.Context, databaseURL string) (*pgx.Conn, *pgx.ConnConfig, error) {
-	config, err := sql.Config(databaseURL, "systemscale-etl")
+	config, err := sql.Config(databaseURL, "systemscale-etl", sql.ConnectTimeout)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -36,15 +36,17 @@ type Sink interface {
 // kept is how many rejects a RejectFiles keeps in memory to show.
 const kept = 10
 
-// RejectFiles writes the rejects of a run into Directory, which it makes at the first one: rejects.ndjson with one
-// object for each row, and beside it, under the name of each CSV, the rows as they stand in the file. It is used by one goroutine.
+// RejectFiles writes the rejects of a run into Directory, which it creates at the first one: rejects.ndjson with one
+// object for each row, and beside it, under the name of each CSV, the rows as they stand in the file. Where there is such a directory
+// already, of another database's run, it is left alone, and Directory becomes another that ends in -2, -3 and so on. It is used by one goroutine.
 type RejectFiles struct {
 	Directory string
 
-	log   *bufio.Writer
-	raw   map[string]*bufio.Writer
-	files []*os.File
-	first []string
+	created bool
+	log     *bufio.Writer
+	raw     map[string]*bufio.Writer
+	files   []*os.File
+	first   []string
 
 	written map[string]struct{} // names of the files
 }
@@ -67,7 +69,7 @@ type rejectLine struct {
 // Reject writes one row. The error is that of the file system.
 func (f *RejectFiles) Reject(reject Reject) error {
 	if f.log == nil {
-		if err := os.MkdirAll(f.Directory, 0o755); err != nil {
+		if err := f.claim(); err != nil {
 			return err
 		}
 		log, err := f.create("rejects.ndjson")
@@ -103,6 +105,28 @@ func (f *RejectFiles) Reject(reject Reject) error {
 	}
 	_, logErr := f.log.Write(append(encoded, '\n'))
 	return errors.Join(logErr, writeRaw(raw, reject))
+}
+
+// claim creates the directory, whose rows are to be of this run alone.
+func (f *RejectFiles) claim() error {
+	if f.created {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(f.Directory), 0o755); err != nil {
+		return err
+	}
+	wanted := f.Directory
+	for n := 2; ; n++ {
+		err := os.Mkdir(f.Directory, 0o755)
+		if err == nil {
+			f.created = true
+			return nil
+		}
+		if !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		f.Directory = fmt.Sprintf("%s-%d", wanted, n)
+	}
 }
 
 // shownOfLong is how much rejects.ndjson has of a line too long, in bytes.
@@ -145,7 +169,10 @@ func (f *RejectFiles) Reset() error {
 	for name := range f.written {
 		errs = append(errs, os.Remove(filepath.Join(f.Directory, name)))
 	}
-	f.written, f.first = nil, nil
+	if f.created {
+		errs = append(errs, os.Remove(f.Directory))
+	}
+	f.written, f.first, f.created = nil, nil, false
 	return errors.Join(errs...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -336,6 +337,34 @@ func TestRejectFiles(t *testing.T) {
 	}
 	if len(files.First()) != 3 || files.First()[0] != "a.csv:2: price not money: `1,\"x\"`" {
 		t.Errorf("First() = %q", files.First())
+	}
+}
+
+// TestRejectsOfRunsAreApart writes the rejects of a run of another database, with the same name and number, and reads the files twice.
+func TestRejectsOfRunsAreApart(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "products-1")
+	var files [3]*RejectFiles
+	for i := range files {
+		files[i] = &RejectFiles{Directory: directory}
+		for pass := range 2 {
+			if err := files[i].Reject(Reject{File: "a.csv", Line: 2, Reason: FieldCount, Raw: fmt.Appendf(nil, "run %d, pass %d", i, pass)}); err != nil {
+				t.Fatal(err)
+			}
+			if pass == 0 {
+				if err := files[i].Reset(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := files[i].Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, name := range []string{directory, directory + "-2", directory + "-3"} {
+		got, err := os.ReadFile(filepath.Join(name, "a.csv"))
+		if want := fmt.Sprintf("run %d, pass 1\n", i); err != nil || string(got) != want || files[i].Directory != name {
+			t.Errorf("%s has %q (%v), want %q; the run has its rejects in %s", name, got, err, want, files[i].Directory)
+		}
 	}
 }
 

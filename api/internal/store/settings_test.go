@@ -1,0 +1,40 @@
+package store
+
+import (
+	"testing"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/sql/testdb"
+)
+
+// TestSettingsOfTheRole serves as a role on which settings are imposed that would end sessions that are idle, and give names another meaning.
+func TestSettingsOfTheRole(t *testing.T) {
+	f := newFixture(t, 3, Options{})
+	testdb.Hostile(t, f.database)
+	s := open(t, Options{URL: f.database.API, Timeout: catalogtest.Patience})
+	catalogtest.Eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
+	admin := testdb.Connect(t, f.database.AdminURL)
+	sessions := func() (pids string) {
+		err := admin.QueryRow(t.Context(), `select coalesce(string_agg(pid::text, ' ' order by pid), '') from pg_stat_activity
+			where datname = current_database() and application_name = 'systemscale-api'`).Scan(&pids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pids
+	}
+	first := sessions()
+	for range 20 {
+		document := s.Snapshot().Collection([]byte(collection)).Path(nil)
+		result, err := s.Get(document, 2, Match{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkBody(t, "item", 2, result)
+	}
+	if runs, err := s.Runs(t.Context(), collection, 5); err != nil || len(runs) != 1 {
+		t.Errorf("%d runs (%v), want 1", len(runs), err)
+	}
+	if again := sessions(); again != first {
+		t.Errorf("sessions %s were %s: they do not last", again, first)
+	}
+}
