@@ -42,7 +42,8 @@ func (c *caches) register(ctx context.Context, session *publish.Session) error {
 // telling is what one node is told.
 type telling struct {
 	node    edge.Node
-	journal *publish.Journal // nil when there is nothing to be looked for in the cache
+	journal *publish.Journal // nil when the cache is told nothing
+	paths   edge.Paths       // nil when only the lists are refreshed
 	counts  edge.Counts
 	said    string // how it ended, for the report
 	err     error
@@ -53,17 +54,21 @@ type telling struct {
 func (c *caches) tell(ctx context.Context, out *output, databaseURL, collection string) error {
 	var tellings []*telling
 	var copies int64
+	told := false
 	slices.SortFunc(c.Cache, func(a, b edge.Node) int { return strings.Compare(a.String(), b.String()) })
 	for _, node := range slices.Compact(c.Cache) {
 		t := &telling{node: node}
 		t.open(ctx, databaseURL, collection, c.RefreshLimit)
 		if t.journal != nil {
 			defer t.journal.Close()
-			copies += t.journal.Changed() * edge.CopiesOfPath
+			told = true
+			if t.paths != nil {
+				copies += t.journal.Changed() * edge.CopiesOfPath
+			}
 		}
 		tellings = append(tellings, t)
 	}
-	if copies > 0 {
+	if told {
 		refreshAll(ctx, out, tellings, copies)
 	}
 	var errs []error
@@ -85,30 +90,35 @@ func (t *telling) open(ctx context.Context, databaseURL, collection string, limi
 		t.err = ofDatabase(err)
 		return
 	}
+	t.journal = journal
 	switch {
 	case journal.Live() == 0:
 		t.said = "nothing is published of " + collection
-		journal.Close()
-		return
+		t.close()
 	case journal.Live() == journal.Told():
 		t.said = fmt.Sprintf("has been told of version %d", journal.Live())
+		t.err = ofDatabase(journal.Finish(ctx))
+		t.close()
 	case !journal.Logged():
-		t.said = fmt.Sprintf("what changed since version %d is not in the log: its copies grow old by themselves", journal.Told())
+		t.said = fmt.Sprintf("what changed since version %d is not in the log: its copies grow old by themselves, and lists are refreshed", journal.Told())
 	case journal.TooMany():
-		t.said = fmt.Sprintf("more than %d documents changed since version %d: its copies grow old by themselves", limit, journal.Told())
+		t.said = fmt.Sprintf("more than %d documents changed since version %d: its copies grow old by themselves, and lists are refreshed", limit, journal.Told())
 	case journal.Changed() == 0:
-		t.said = fmt.Sprintf("no document with an address of its own changed since version %d", journal.Told())
+		t.said = fmt.Sprintf("no document with an address of its own changed since version %d, and lists are refreshed", journal.Told())
 	default:
-		t.journal = journal
-		return
+		t.paths = journal.Paths
 	}
-	defer journal.Close()
-	t.err = ofDatabase(journal.Finish(ctx))
+}
+
+// close ends what has nothing to tell the node.
+func (t *telling) close() {
+	t.journal.Close()
+	t.journal = nil
 }
 
 // refreshAll refreshes what the journals of all nodes have.
 func refreshAll(ctx context.Context, out *output, tellings []*telling, copies int64) {
-	progress := newCount(out.stderr, copies, "refresh the caches", "looked for")
+	progress := newCount(out.stderr, max(copies, 1), "refresh the caches", "looked for")
 	var looked atomic.Int64
 	var nodes sync.WaitGroup
 	for _, t := range tellings {
@@ -133,11 +143,13 @@ func refreshAll(ctx context.Context, out *output, tellings []*telling, copies in
 
 func (t *telling) refresh(ctx context.Context, looked func()) {
 	began := time.Now()
-	if t.counts, t.err = edge.Refresh(ctx, t.node, t.journal.Live(), t.journal.Paths, looked); t.err != nil {
+	if t.counts, t.err = edge.Refresh(ctx, t.node, t.journal.Live(), t.paths, looked); t.err != nil {
 		return
 	}
-	t.said = fmt.Sprintf("%d documents changed since version %d; of their copies %d are refreshed, %d were fresh and %d were not there. %.1f s",
-		t.journal.Changed(), t.journal.Told(), t.counts.Refreshed, t.counts.Fresh, t.counts.Absent, time.Since(began).Seconds())
+	if t.paths != nil {
+		t.said = fmt.Sprintf("%d documents changed since version %d; of their copies %d are refreshed, %d were fresh and %d were not there. %.1f s",
+			t.journal.Changed(), t.journal.Told(), t.counts.Refreshed, t.counts.Fresh, t.counts.Absent, time.Since(began).Seconds())
+	}
 	t.err = ofDatabase(t.journal.Finish(ctx))
 }
 

@@ -71,6 +71,9 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 		if asked := empty.Refreshed(); len(asked) > 0 {
 			t.Errorf("%s: the empty cache was asked to refresh %v", what, asked)
 		}
+		if full.Lists() != 1 || empty.Lists() != 1 {
+			t.Errorf("%s: the lists were not refreshed once", what)
+		}
 		if !strings.Contains(stdout, full.URL+": "+says) || strings.Contains(stderr, "WARN") {
 			t.Errorf("%s: no %q in\n%s%s", what, says, stdout, stderr)
 		}
@@ -91,7 +94,7 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 			return etl(t.Context(), append([]string{"rollback", "--database", database.ETL, "--collection", "shop"}, args...)...)
 		}
 	}
-	const ownWay = "its copies grow old by themselves"
+	const ownWay = "its copies grow old by themselves, and lists are refreshed"
 	publish("the first version", nil, "what changed since version 0 is not in the log: "+ownWay, run(nil))
 	publish("a delta", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 1; of their copies 6 are refreshed, 0 were fresh and 0 were not there", run(map[int]string{3: "three", 9: ""}), "/shop/9", "/shop/9/tags")
 	publish("a rollback", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 2", rollback())
@@ -200,9 +203,14 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 	if got := bookmarks(t, conn, node); got != "4" {
 		t.Errorf("the bookmark is at %s, want 4", got)
 	}
+	if publish(map[int]string{1: "1", 2: "zwei"}, "--keep", "1"); bookmarks(t, conn, node) != "4" {
+		t.Errorf("the lists were not refreshed, and the bookmark is at %s", bookmarks(t, conn, node))
+	}
+	node.Spoil(nil)
 	node.Asked()
+	node.Lists()
 	said := publish(map[int]string{1: "eins"}, "--keep", "1")
-	if !strings.Contains(said, "what changed since version 4 is not in the log") || len(node.Asked()) > 0 || bookmarks(t, conn, node) != "6" {
+	if !strings.Contains(said, "what changed since version 4 is not in the log") || node.Lists() != 1 || len(node.Refreshed()) > 0 || bookmarks(t, conn, node) != "7" {
 		t.Errorf("it says %s, and the bookmark is at %s", said, bookmarks(t, conn, node))
 	}
 }

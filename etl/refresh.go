@@ -16,7 +16,7 @@ func (c *refreshCommand) Help() string {
 away then, or when a run was ended in between. A node that was never told is told of the last version. It needs no CSV, publishes
 nothing, and may be used at any time.
 
-Pages of a list have no single address: they are never told, and follow by their age of a second.
+The pages of lists and change feeds have too many addresses to look for: a node gives up its copies of all of them at once.
 
 Example:
   etl refresh --cache http://127.0.0.1:8281

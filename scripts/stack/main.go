@@ -137,7 +137,7 @@ func (installCommand) Help() string {
 
 // Run installs PostgreSQL, NGINX, shellcheck, a C compiler, Node.js, Chromium and PgBouncer where they are missing.
 func (command installCommand) Run(ctx context.Context, console console) error {
-	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium, program.NeedPgBouncer}
+	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium, program.NeedPgBouncer, program.NeedFaketime}
 	if command.Bench {
 		needs = append(needs, program.NeedWrk)
 	}

@@ -5,10 +5,11 @@
 //	HEAD /status         200: this is a refresh door
 //	HEAD /cached/PATH    the copy of PATH for the request's Accept-Encoding, fresh or not; 404 without a version if the cache holds none
 //	HEAD /refresh/PATH   fetches PATH from the API, puts it in the place of the copy, and answers as the API did
+//	HEAD /lists          no copy of a list, a change feed or a page that was made before is used again
 //
 // For every path that changed, both encodings are looked for, and only the copies that are there and are of an earlier run are
 // refreshed: a cache keeps what its clients ask for, and nothing is fetched for nobody. The X-Data-Version of an answer says of which run a
-// copy is. Nothing else in an answer is read but the status: no redirect is followed, no body is taken, and nothing that a node says
+// copy is. Lists have more addresses than can be looked for, so a node gives up the copies of all of them at once. Nothing else in an answer is read but the status: no redirect is followed, no body is taken, and nothing that a node says
 // becomes part of a later request.
 //
 // What is refreshed twice is refreshed all the same, so whoever is cut off begins anew.
@@ -59,7 +60,10 @@ type Counts struct {
 // Paths calls yield with each path, such as /products/1, and ends with its first error.
 type Paths func(ctx context.Context, yield func(path string) error) error
 
-// Refresh sees to it that a node holds no copy of an earlier run of any path. looked is called after the first look at each copy, from several goroutines at once.
+// Refresh sees to it that a node holds no copy of an earlier run of any path, and uses no earlier copy of a list. looked is called after the first
+// look at each copy, from several goroutines at once. paths may be nil: then only the lists are refreshed.
+//
+// The lists come last, once every API instance that is alive has followed: until then an instance could still answer with an earlier page.
 //
 // Copies looked at within the first moments, while an API instance may still answer with what was before, are looked at twice. The error says
 // that the node does not answer, or not as a refresh door does, or that some copies stay Behind; the counts are then those so far.
@@ -85,6 +89,9 @@ func refresh(ctx context.Context, timing timing, node Node, run int64, paths Pat
 	defer transport.CloseIdleConnections()
 	r := &refresher{node: node, run: run, timing: timing, transport: transport, settled: time.Now().Add(timing.follow)}
 	err := r.everything(ctx, paths, looked)
+	if err == nil && len(r.behind) == 0 {
+		err = r.lists(ctx)
+	}
 	r.counts.Behind = int64(len(r.behind))
 	for _, c := range r.early {
 		r.count(c)
@@ -141,6 +148,9 @@ func (r *refresher) everything(ctx context.Context, paths Paths, looked func()) 
 	} else if status != http.StatusOK {
 		return &answerError{"/status", status}
 	}
+	if paths == nil {
+		return nil
+	}
 	err := r.each(ctx, looked, func(ctx context.Context, look func(entry) error) error {
 		return paths(ctx, func(path string) error {
 			for _, encoding := range encodings {
@@ -183,6 +193,18 @@ func (r *refresher) everything(ctx context.Context, paths Paths, looked func()) 
 		}
 	}
 	return nil
+}
+
+// lists makes the node give up its copies of lists.
+func (r *refresher) lists(ctx context.Context) error {
+	if err := wait(ctx, time.Until(r.settled)); err != nil {
+		return err
+	}
+	status, _, err := r.ask(ctx, "/lists", "")
+	if err == nil && status != http.StatusOK {
+		err = &answerError{"/lists", status}
+	}
+	return err
 }
 
 func wait(ctx context.Context, pause time.Duration) error {
@@ -321,6 +343,8 @@ func (e *answerError) Error() string {
 		return message + ": the node does not trust this machine"
 	case busy(e.status):
 		return message
+	case e.path == "/lists" && e.status == http.StatusNotFound:
+		return message + ": the configuration of the node's NGINX is older than this program, and cannot refresh lists"
 	}
 	return message + ": is this the node's refresh door?"
 }

@@ -69,7 +69,7 @@ func TestRefreshesWhatIsThere(t *testing.T) {
 		t.Errorf("%d copies were looked at, want %d", looked.Load(), 6*CopiesOfPath)
 	}
 	asked := slices.Compact(node.Asked())
-	want := []string{"HEAD /status "}
+	want := []string{"HEAD /lists ", "HEAD /status "}
 	for id, path := range []string{"/things/1", "/things/2/parts", "/things/3", "/things/4", "/things/5", "/things/6"} {
 		want = append(want, "HEAD /cached"+path+" gzip", "HEAD /cached"+path+" identity")
 		for _, encoding := range [][]string{{"identity"}, {"gzip"}, {"gzip", "identity"}, {"gzip"}, {}, {"gzip"}}[id] {
@@ -166,6 +166,34 @@ func TestLooksTwice(t *testing.T) {
 	}
 }
 
+// TestListsAreRefreshedLast has them refreshed once all instances have followed, after the documents, and not at all while copies are behind.
+func TestListsAreRefreshedLast(t *testing.T) {
+	node := edgetest.New(t)
+	node.Hold(run-1, edgetest.Copy{Path: "/things/1", Encoding: "gzip"})
+	node.Publish(run)
+	var last atomic.Value
+	node.Spoil(func(_ http.ResponseWriter, r *http.Request) bool { last.Store(r.URL.Path); return false })
+	timing := patient
+	timing.follow = 300 * time.Millisecond
+	for name, paths := range map[string]Paths{"documents": these("/things/1"), "nothing else": nil} {
+		began := time.Now()
+		if _, err := refresh(t.Context(), timing, nodeOf(t, node.URL), run, paths, func() {}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if elapsed := time.Since(began); elapsed < timing.follow {
+			t.Errorf("%s: the lists were refreshed after %v, when an instance may not have followed", name, elapsed)
+		}
+		if lists := node.Lists(); lists != 1 || last.Load() != "/lists" {
+			t.Errorf("%s: the lists were refreshed %d times, and the last request was for %v", name, lists, last.Load())
+		}
+	}
+	node.Hold(run-2, edgetest.Copy{Path: "/things/1", Encoding: "gzip"})
+	node.Publish(run - 1)
+	if _, err := tell(t, hurried, node, "/things/1"); err == nil || node.Lists() != 0 {
+		t.Errorf("an API that never follows: %v, and the lists were refreshed", err)
+	}
+}
+
 // TestNodeMisbehaves has a node do what a refresh door does not: it is let alone at once.
 func TestNodeMisbehaves(t *testing.T) {
 	var elsewhere atomic.Int64
@@ -208,6 +236,8 @@ func TestNodeMisbehaves(t *testing.T) {
 		"never ends its header":     {"/status", endless, "ask for /status", 0},
 		"wants a password":          {"/cached/", status(401), "401: is this the node's refresh door?", 0},
 		"does not know the refresh": {"/refresh/", status(405), "405: is this the node's refresh door?", 1},
+		"does not know lists":       {"/lists", status(404), "404: the configuration of the node's NGINX is older than this program", 1},
+		"is slow at the lists":      {"/lists", hang, "ask for /lists", 1},
 		"sends us elsewhere": {"/", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusMovedPermanently)
 		}, "301: is this the node's refresh door?", 0},

@@ -98,8 +98,12 @@ func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
 		return nil, err
 	}
 	// An NGINX that was killed leaves its sockets behind and could not bind them again.
-	for _, name := range []string{compressorSocket, copiesSocket} {
-		if err := os.Remove(filepath.Join(gateway.Sockets, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	sockets, err := filepath.Glob(filepath.Join(gateway.Sockets, "*.sock"))
+	if err != nil {
+		return nil, fmt.Errorf("look for a dead NGINX's sockets: %w", err)
+	}
+	for _, path := range sockets {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("remove a dead NGINX's socket: %w", err)
 		}
 	}
@@ -246,11 +250,8 @@ func (gateway Gateway) cache() string {
 	return cmp.Or(gateway.Cache, filepath.Join(gateway.Prefix, "cache"))
 }
 
-// The sockets of the template's internal servers, in Gateway.Sockets.
-const (
-	compressorSocket = "compressor.sock"
-	copiesSocket     = "copies.sock"
-)
+// compressorSocket is the socket of the template's compressor, in Gateway.Sockets.
+const compressorSocket = "compressor.sock"
 
 // arguments are what every call of NGINX begins with.
 func (gateway Gateway) arguments(configuration string) []string {

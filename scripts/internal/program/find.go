@@ -227,3 +227,18 @@ func isProgram(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
+
+// FindFaketime returns the library that gives a program another clock when it is loaded before the system's.
+func FindFaketime() (string, error) {
+	for _, pattern := range []string{
+		"/usr/lib/*/faketime/libfaketime.so.1",       // Debian, Ubuntu
+		"/usr/lib*/faketime/libfaketime.so.1",        // Fedora, Arch
+		"/opt/homebrew/lib/faketime/libfaketime*lib", // Homebrew on Apple silicon
+		"/usr/local/lib/faketime/libfaketime*",       // Homebrew on Intel; built by hand
+	} {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return found[0], nil
+		}
+	}
+	return "", fmt.Errorf("libfaketime is %w", ErrMissing)
+}

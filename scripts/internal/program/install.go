@@ -51,6 +51,11 @@ var (
 		Find: func() error { _, err := FindInPath("pgbouncer", "/usr/sbin/pgbouncer"); return err },
 		Apt:  []string{"pgbouncer"}, Brew: []string{"pgbouncer"},
 	}
+	// NeedFaketime is for the tests in which a clock is set back.
+	NeedFaketime = Need{
+		Find: func() error { _, err := FindFaketime(); return err },
+		Apt:  []string{"libfaketime"}, Brew: []string{"libfaketime"},
+	}
 	NeedWrk = Need{
 		Find: func() error { _, err := FindInPath("wrk"); return err },
 		Apt:  []string{"wrk"}, Brew: []string{"wrk"},

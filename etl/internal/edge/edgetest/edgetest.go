@@ -23,6 +23,7 @@ type Node struct {
 	gone    map[string]bool // paths that the API has no document for
 	version int64           // that the API answers with
 	asked   []string
+	lists   int // how often the lists were refreshed
 	spoil   func(http.ResponseWriter, *http.Request) bool
 }
 
@@ -89,6 +90,15 @@ func (n *Node) Refreshed() []string {
 	return slices.Compact(refreshed)
 }
 
+// Lists returns how often the lists were refreshed since the last call.
+func (n *Node) Lists() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	lists := n.lists
+	n.lists = 0
+	return lists
+}
+
 // ServeHTTP answers as a refresh door does.
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.mu.Lock()
@@ -111,6 +121,8 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	version, held := n.copies[at]
 	switch {
 	case r.URL.Path == "/status":
+	case r.URL.Path == "/lists":
+		n.lists++
 	case !refresh && (!cached || !held):
 		w.WriteHeader(http.StatusNotFound)
 	default:

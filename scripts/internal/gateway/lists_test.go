@@ -1,0 +1,163 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"systemscale/scripts/internal/program"
+)
+
+// listAddresses are addresses of lists and change feeds, and of a page, none of which is another's spelling.
+var listAddresses = []string{"/products", "/products?page=3&count=2", "/products?page=77&count=13", "/api/products?count=9", "/api/fec2/x/reviews?page=2",
+	"/products/changes?since=1", "/api/products/changes?since=2&count=5", "/openapi.yaml", "/"}
+
+// answerVersion answers like an API that serves a version, with copies that may be kept for so long.
+func answerVersion(version int, cacheControl string) http.HandlerFunc {
+	return func(response http.ResponseWriter, _ *http.Request) {
+		response.Header().Set("Cache-Control", cacheControl)
+		response.Header().Set("ETag", fmt.Sprintf(`"%d"`, version))
+		_, _ = fmt.Fprintf(response, "version %d", version)
+	}
+}
+
+// refreshLists refreshes the lists, and waits until they are: NGINX answers before it has put the answer into the cache.
+func (rig *rig) refreshLists() {
+	rig.t.Helper()
+	const sentinel = "/sentinel"
+	rig.warm(sentinel)
+	if got := rig.door(http.MethodHead, "/lists"); got.status != http.StatusOK || got.header.Get("X-Lists") != "" {
+		rig.t.Fatalf("HEAD /lists: %d %v", got.status, got.header)
+	}
+	rig.await("MISS", sentinel, func(got answer) bool { return got.cache() == "MISS" })
+	rig.seen()
+}
+
+func TestListsAreRefreshedAllAtOnce(t *testing.T) {
+	rig := start(t)
+	rig.setAnswer(answerVersion(1, fresh))
+	all := append([]string{"/products/1", "/products/1/styles", "/products/1/changes"}, listAddresses...)
+	for range 2 { // with no epoch, and with one
+		for _, path := range all {
+			rig.warm(path)
+		}
+		rig.setAnswer(answerVersion(2, fresh))
+		for _, path := range all {
+			if got := rig.get(path); got.body != "version 1" {
+				t.Fatalf("%s: %q, want the copy", path, got.body)
+			}
+		}
+		rig.wantSeen()
+		rig.refreshLists()
+		for i, path := range all {
+			want := "version 2"
+			if i < 3 {
+				want = "version 1"
+			}
+			if got := rig.get(path); got.body != want {
+				t.Errorf("%s: %q, want %q", path, got.body, want)
+			}
+			rig.warm(path)
+		}
+		rig.setAnswer(answerVersion(1, fresh))
+		rig.refreshLists()
+	}
+}
+
+// TestOneListCanBeRefreshedToo covers the list's own address at the refresh endpoint, with and without an epoch.
+func TestOneListCanBeRefreshedToo(t *testing.T) {
+	rig := start(t)
+	for range 2 {
+		rig.setAnswer(answerVersion(1, fresh))
+		rig.warm("/products?page=3&count=2")
+		rig.warm("/products?page=4&count=2")
+		rig.wantCached("/products?page=3&count=2", http.StatusOK)
+		rig.wantCached("/products?page=5&count=2", http.StatusNotFound)
+		rig.setAnswer(answerVersion(2, fresh))
+		rig.door(http.MethodHead, "/refresh/products?page=3&count=2")
+		got := rig.await("version 2", "/products?page=3&count=2", func(got answer) bool { return got.body == "version 2" })
+		rig.wantCache(got, "HIT")
+		if got := rig.get("/products?page=4&count=2"); got.body != "version 1" || got.cache() != "HIT" {
+			t.Errorf("the other page: %s %q, want a hit of version 1", got.cache(), got.body)
+		}
+		rig.refreshLists()
+	}
+}
+
+func TestListsAreRefreshedByRefreshersOnly(t *testing.T) {
+	rig := start(t)
+	rig.setAnswer(answerVersion(1, fresh))
+	rig.warm("/products?page=3")
+	wantProblem(t, rig.askAt("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, "/lists", nil), http.StatusForbidden)
+	for _, path := range []string{"/lists", "/-/lists", "/api/-/lists", "/-/no-lists"} {
+		if got := rig.get(path); got.header.Get("X-Lists") != "" {
+			t.Errorf("%s: %d %v", path, got.status, got.header)
+		}
+	}
+	rig.wantCache(rig.get("/products?page=3"), "HIT")
+}
+
+// withClock gives NGINX a clock that is ahead by what the file says, such as +30m. Its timers go on by the real one.
+func withClock(t *testing.T, gateway *Gateway) (file string) {
+	t.Helper()
+	library, err := program.FindFaketime()
+	if err != nil {
+		t.Fatalf("%v: ./scripts/task test installs it", err)
+	}
+	file = filepath.Join(gateway.Prefix, "clock")
+	settings := "LD_PRELOAD='" + library + "' DYLD_INSERT_LIBRARIES='" + library + "' DYLD_FORCE_FLAT_NAMESPACE=1 FAKETIME_TIMESTAMP_FILE='" + file +
+		"' FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
+	nginx := filepath.Join(gateway.Prefix, "nginx")
+	if err := os.WriteFile(nginx, []byte("#!/bin/sh\nexec env "+settings+" '"+gateway.NGINX.Path+"' \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	gateway.NGINX.Path = nginx
+	// NGINX empties its environment otherwise.
+	replace(t, "worker_processes auto;", "worker_processes auto; env FAKETIME_TIMESTAMP_FILE; env FAKETIME_NO_CACHE; env FAKETIME_DONT_FAKE_MONOTONIC;")(gateway)
+	return file
+}
+
+func setClock(t *testing.T, file, ahead string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(ahead+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheClockIsSetBack has copies that may be kept for a second, made when the clock was half an hour ahead.
+func TestTheClockIsSetBack(t *testing.T) {
+	var clock string
+	rig := start(t, func(gateway *Gateway) {
+		clock = withClock(t, gateway)
+		setClock(t, clock, "+30m")
+	})
+	rig.setAnswer(answerVersion(1, "public, s-maxage=1, stale-while-revalidate=2"))
+	all := append([]string{"/products/1"}, listAddresses...)
+	for _, path := range all {
+		rig.warm(path)
+	}
+	setClock(t, clock, "+0")
+	rig.setAnswer(answerVersion(2, fresh))
+	// Until the gateway's own time is the present one, and every copy would be too old for long.
+	rig.await("the present time", "/products/2", func(got answer) bool {
+		date, err := http.ParseTime(got.header.Get("Date"))
+		return err == nil && time.Until(date).Abs() < 10*time.Minute
+	})
+	time.Sleep(3100 * time.Millisecond)
+	for _, path := range all {
+		if got := rig.get(path); got.cache() != "HIT" || got.body != "version 1" {
+			t.Fatalf("%s: %s %q: this copy is not kept fresh by the clock, and proves nothing below", path, got.cache(), got.body)
+		}
+	}
+	rig.door(http.MethodHead, "/refresh/products/1")
+	rig.refreshLists()
+	rig.await("version 2", "/products/1", func(got answer) bool { return got.body == "version 2" })
+	for _, path := range listAddresses {
+		if got := rig.get(path); got.body != "version 2" {
+			t.Errorf("%s: %s %q, want version 2", path, got.cache(), got.body)
+		}
+	}
+}
