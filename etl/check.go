@@ -130,6 +130,9 @@ func (c *check) open(ctx context.Context, s *shape.Source) (*header, error) {
 	if err := file.check(s.File); err != nil {
 		return nil, err
 	}
+	if !scanner.Ended() {
+		return nil, &source.FileError{File: file.path, Line: scanner.Line(), Message: string(source.FaultHeader)}
+	}
 	h := &header{file: file.path, line: scanner.Line(), read: map[string]bool{}}
 	for _, field := range scanner.Fields() {
 		h.names = append(h.names, string(field.Text))

@@ -69,6 +69,9 @@ func (c *explainCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	if err := in.refuseCutFiles(); err != nil {
+		return err
+	}
 	if len(documents) == 0 {
 		return &source.FileError{File: in.files[0].name(), Message: fmt.Sprintf("no row that can be used has %s %d; etl run says which rows are rejected and why",
 			in.spec.Sources[0].Columns[in.spec.Sources[0].Key].Name, c.ID)}

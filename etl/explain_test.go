@@ -103,7 +103,7 @@ func TestAcceptedMissingColumnIsNull(t *testing.T) {
 		if accepted {
 			l.Accept = []gateName{gateName(gateMissingColumn)}
 		}
-		for _, f := range judge(l, in.counts(), publish.Changes{}, largest{}) {
+		for _, f := range judge(l, in.counts(), nil, publish.Changes{}, largest{}) {
 			if f.Gate == gateMissingColumn && (f.Verdict != want || f.Value != "2" || !strings.Contains(f.Message, "book.csv title, review.csv stars")) {
 				t.Errorf("the gate says %+v, want %s", f, want)
 			}

@@ -13,6 +13,7 @@ import (
 
 // Names of the gates, which stand between what a run found and what it writes.
 const (
+	gateTruncatedFile = "truncated-file"
 	gateUnreconciled  = "unreconciled"
 	gateRejects       = "rejects"
 	gateRemoved       = "removed"
@@ -27,6 +28,7 @@ var gates = []struct {
 	name, flag string
 	exit       int
 }{
+	{gateTruncatedFile, "", exitFiles},
 	{gateUnreconciled, "--max-unreconciled", 20},
 	{gateRejects, "--max-rejects", 21},
 	{gateRemoved, "--max-removed", 22},
@@ -44,7 +46,7 @@ type limits struct {
 	MaxChanged      percent    `default:"50%" placeholder:"PERCENT" help:"Gate changed: published items of which a document differs. Default: ${default}."`
 	MinRows         int64      `default:"1" placeholder:"N" help:"Gate empty-file: fewest rows of any one file. Default: ${default}."`
 	MaxDocument     byteSize   `default:"1MiB" placeholder:"SIZE" help:"Gate document-size: largest document. Default: ${default}."`
-	Accept          []gateName `placeholder:"GATE" help:"Go on although this gate fails: unreconciled, rejects, removed, changed, missing-column, empty-file or document-size. May be repeated."`
+	Accept          []gateName `placeholder:"GATE" help:"Go on although this gate fails: truncated-file, unreconciled, rejects, removed, changed, missing-column, empty-file or document-size. May be repeated."`
 }
 
 func (l *limits) accepts(name string) bool { return slices.Contains(l.Accept, gateName(name)) }
@@ -150,8 +152,8 @@ type largest struct {
 	id       int64
 }
 
-// judge compares what was found with the limits: one finding for each gate, in their order.
-func judge(limits *limits, counts []source.Counts, changes publish.Changes, biggest largest) []finding {
+// judge compares what was found with the limits: one finding for each gate, in their order. cut is what is said of files that end early.
+func judge(limits *limits, counts []source.Counts, cut []string, changes publish.Changes, biggest largest) []finding {
 	var findings []finding
 	add := func(name, value, limit string, failed bool, format string, arguments ...any) {
 		f := finding{Gate: name, Value: value, Limit: limit, Verdict: verdictPassed}
@@ -193,6 +195,8 @@ func judge(limits *limits, counts []source.Counts, changes publish.Changes, bigg
 	items := changes.Items
 	removed, changed := share(items.Removed, items.Published), share(items.Changed, items.Published)
 
+	add(gateTruncatedFile, count(int64(len(cut))), "0", len(cut) > 0,
+		"%s. Run again when the dump is complete", strings.Join(cut, "; "))
 	add(gateUnreconciled, count(lost), count(limits.MaxUnreconciled), lost > limits.MaxUnreconciled,
 		"rows were read and are neither used, filtered nor rejected (%s): this is a fault of etl, please report it", strings.Join(losing, ", "))
 	add(gateRejects, fmt.Sprintf("%.3g%%", float64(worstShare)), limits.MaxRejects.String(), len(rejecting) > 0,

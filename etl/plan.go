@@ -123,7 +123,11 @@ func showPlan(ctx context.Context, out *output, of *planning, samples int, asJSO
 	if err := survey.finish(); err != nil {
 		return err
 	}
-	plan, err := survey.plan(in.counts(), &of.limits)
+	cut, err := in.cutFiles(survey.comparison.LastRun())
+	if err != nil {
+		return err
+	}
+	plan, err := survey.plan(in.counts(), cut, &of.limits)
 	if err != nil {
 		return err
 	}
@@ -148,11 +152,11 @@ func showPlan(ctx context.Context, out *output, of *planning, samples int, asJSO
 }
 
 // plan puts together what was found. The comparison must be finished.
-func (s *survey) plan(counts []source.Counts, limits *limits) (*plan, error) {
+func (s *survey) plan(counts []source.Counts, cut []string, limits *limits) (*plan, error) {
 	changes := s.comparison.Changes()
 	p := &plan{
 		Collection: s.spec.Collection, Live: s.comparison.Version().Run, Items: changes.Items,
-		Breaks: breaks(s.comparison.Version().Documents, s.spec), Gates: judge(limits, counts, changes, s.biggest), Sources: counts,
+		Breaks: breaks(s.comparison.Version().Documents, s.spec), Gates: judge(limits, counts, cut, changes, s.biggest), Sources: counts,
 	}
 	p.Verdict = verdictOf(p.Gates)
 	for i, found := range changes.Documents {

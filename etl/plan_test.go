@@ -413,7 +413,7 @@ func TestGatesStopARun(t *testing.T) {
 		})
 	}
 	t.Run("no such gate", func(t *testing.T) {
-		if code, _, stderr := at(t, database, shopFiles(t, 1, nil), "run", "--accept", "everything"); code != exitUsage || !strings.Contains(stderr, `there is no gate "everything"; there are unreconciled,`) {
+		if code, _, stderr := at(t, database, shopFiles(t, 1, nil), "run", "--accept", "everything"); code != exitUsage || !strings.Contains(stderr, `there is no gate "everything"; there are truncated-file, unreconciled,`) {
 			t.Errorf("exit code %d: %s", code, stderr)
 		}
 	})
@@ -459,7 +459,7 @@ func TestJudge(t *testing.T) {
 			if c.items != nil {
 				c.items(&of)
 			}
-			findings := judge(limits, []source.Counts{good, counts}, publish.Changes{Items: of}, largest{bytes: c.bytes})
+			findings := judge(limits, []source.Counts{good, counts}, nil, publish.Changes{Items: of}, largest{bytes: c.bytes})
 			var failed []string
 			for _, f := range findings {
 				if f.Verdict == verdictFailed {

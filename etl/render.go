@@ -83,7 +83,7 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	if err := in.joiner.Reconcile(); err != nil {
+	if err := errors.Join(in.joiner.Reconcile(), in.refuseCutFiles()); err != nil {
 		return err
 	}
 	took := time.Since(began)

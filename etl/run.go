@@ -219,7 +219,11 @@ func (j *job) pass(ctx context.Context, what string, restart func() error, emit 
 	}
 	changes, counts := j.survey.comparison.Changes(), j.in.counts()
 	j.out.metrics.changes(changes)
-	findings := judge(&j.limits, counts, changes, j.survey.biggest)
+	cut, err := j.in.cutFiles(j.survey.comparison.LastRun())
+	if err != nil {
+		return err
+	}
+	findings := judge(&j.limits, counts, cut, changes, j.survey.biggest)
 	j.record.Sources, j.record.Plan, j.record.Gates, j.record.Verdict = counts, changes, findings, verdictOf(findings)
 	if err := failedGates(findings); err != nil {
 		j.report(publish.Published{}, 0)

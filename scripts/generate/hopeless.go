@@ -35,14 +35,13 @@ var leaves = map[purpose]leaf{
 // has an id of its own, unless that is what is wrong with it, and the file stays in the order of the parents.
 type hopeless struct {
 	leaf
-	slots             // of the rows behind which one is added
-	random    stream  // for how a row is spoiled
-	kinds     []*dirt // all of them, in the order of spoilings
-	order     []*dirt // what is still to be added between the good rows
-	orphans   *dirt   // at the beginning and at the end of the file: between the good rows no parent is missing
-	truncated *dirt   // the last line
-	most      int64   // orphans at the beginning, and as many at the end
-	added     int64   // rows
+	slots           // of the rows behind which one is added
+	random  stream  // for how a row is spoiled
+	kinds   []*dirt // all of them, first those in the order of spoilings
+	order   []*dirt // what is still to be added between the good rows
+	orphans *dirt   // at the beginning and at the end of the file: between the good rows no parent is missing
+	most    int64   // orphans at the beginning, and as many at the end
+	added   int64   // rows
 
 	seen    int64  // the good row that look has seen last
 	parent  string // of that row
@@ -104,6 +103,7 @@ var spoilings = []struct {
 
 const (
 	kindDuplicate = "duplicate_key"
+	kindBreak     = "line_break"
 	kindLong      = "line_too_long"
 )
 
@@ -124,11 +124,12 @@ func (c catalog) hopelessRows(file purpose) *hopeless {
 		note(spoiling.kind, spoiling.reason)
 	}
 	note(kindDuplicate, "duplicate key")
+	note(kindBreak, "line break in quotes")
 	h.order = slices.Repeat(h.kinds, int(each))
 	if l.long {
 		h.order = slices.Insert(h.order, len(h.order)/2, note(kindLong, "line too long"))
 	}
-	h.orphans, h.truncated = note("orphan", "orphan"), note("truncated", "truncated")
+	h.orphans = note("orphan", "orphan")
 	h.random.restart(c.seed, purposeHopelessRow, int64(file))
 	h.spread(c.seed, purposeHopeless, int64(file), int64(len(h.order)), c.expected(l.rows)*98/100)
 	return h
@@ -164,7 +165,8 @@ func (h *hopeless) look(w *writer) {
 	}
 }
 
-// end adds the rows that found no place between the good ones, orphans whose parents are above all that exist, and the truncated one.
+// end adds the rows that found no place between the good ones, orphans whose parents are above all that exist, and a line end, without
+// which a hopeless last row would look like a file that was cut off.
 func (h *hopeless) end(w *writer) {
 	if w.rows > h.seen {
 		h.look(w)
@@ -175,9 +177,7 @@ func (h *hopeless) end(w *writer) {
 	for n := range h.most {
 		h.add(w, h.orphans, h.row(strconv.FormatInt(firstHopelessID+n, 10)))
 	}
-	fields := h.row(strconv.FormatInt(firstHopelessID+h.most, 10))
-	fields[len(fields)-1] = `"12`
-	h.add(w, h.truncated, fields)
+	w.buffer = append(w.buffer, '\n')
 }
 
 // addNext adds the row that is next in order, as a sibling of the last good row.
@@ -191,6 +191,10 @@ func (h *hopeless) addNext(w *writer) {
 			return // the file has no row whose id could come again
 		}
 		fields[0] = h.earlier
+	case kindBreak:
+		fields[len(fields)-1] = `"12`
+		h.add(w, d, fields)
+		fields = []string{`12"`}
 	case kindLong:
 		fields[len(fields)-1] = `"` + strings.Repeat("a", hopelessLine) + `"`
 	default:

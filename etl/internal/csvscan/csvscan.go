@@ -83,7 +83,8 @@ type Scanner struct {
 	offset           int64
 	nextOffset       int64
 	tooLong          bool
-	ended            bool // the record ended in a line feed
+	ended            bool // the line ended in a line feed
+	halved           bool // the file ends between the two bytes of the line's CRLF
 	err              error
 }
 
@@ -168,8 +169,41 @@ func (s *Scanner) BytesRead() int64 { return s.nextOffset }
 // TooLong reports whether the record is longer than MaxLine. Its fields are then cut from its beginning and mean nothing.
 func (s *Scanner) TooLong() bool { return s.tooLong }
 
-// Ended reports whether the record ended in a line feed, which the last one of a file need not.
+// Ended reports whether the record ended in a line feed, which the last one of a file need not. At the end of the file it reports
+// the same of the file's last line, be it empty or not.
 func (s *Scanner) Ended() bool { return s.ended }
+
+// Halved reports whether the line that did not end in a line feed ends in a carriage return.
+func (s *Scanner) Halved() bool { return s.halved }
+
+// Ahead returns what follows the record: as much as is in the buffer, and at least size bytes unless no more can be read, which it
+// reports. All slices that the Scanner has handed out are invalid after it, as after Scan, but the record stays the same.
+func (s *Scanner) Ahead(size int) (text []byte, all bool) {
+	if s.end-s.start < size && s.readErr == nil {
+		for s.end-s.start < size && s.readErr == nil {
+			s.fill(s.rawStart)
+		}
+		s.cut(s.Raw())
+	}
+	return s.buffer[s.start:s.end], s.readErr != nil
+}
+
+// Cutter cuts lines that no Scanner has read.
+type Cutter struct{ scanner Scanner }
+
+// NewCutter returns a Cutter for a dialect.
+func NewCutter(dialect Dialect) *Cutter {
+	if dialect.Delimiter == 0 {
+		dialect.Delimiter = ','
+	}
+	return &Cutter{Scanner{delimiter: dialect.Delimiter, trimSpaces: dialect.TrimSpaces, fields: make([]Field, 0, 16)}}
+}
+
+// Cut returns the fields of a line, given without its line end. They are valid until the next call.
+func (c *Cutter) Cut(line []byte) []Field {
+	c.scanner.cut(line)
+	return c.scanner.fields
+}
 
 // Err returns the error that ended the scan, or nil at the end of the file.
 func (s *Scanner) Err() error { return s.err }
@@ -190,6 +224,7 @@ func (s *Scanner) nextLine() bool {
 		case s.readErr == io.EOF && searched == 0:
 			return false
 		case s.readErr == io.EOF:
+			s.halved = s.buffer[s.end-1] == '\r'
 			s.begin(searched, 0)
 			return true
 		case searched > MaxLine+1:

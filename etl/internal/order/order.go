@@ -52,11 +52,12 @@ type record struct {
 	offset  int64
 	size    int64 // with the line end
 	ended   bool
+	broken  source.Break
 	raw     []byte
 }
 
 // records calls take with every record of a source behind the header, in the order of the file. take may not keep raw.
-func (d *Dump) records(ctx context.Context, i int, take func(record) error) (header []byte, total Total, err error) {
+func (d *Dump) records(ctx context.Context, i int, take func(record) error) (header []byte, total source.Total, err error) {
 	spec := &d.Shape.Sources[i]
 	failed := func(err error) error { return fmt.Errorf("sort %s: %w", spec.File, err) }
 	file, err := d.Open[i]()
@@ -65,10 +66,12 @@ func (d *Dump) records(ctx context.Context, i int, take func(record) error) (hea
 	}
 	defer func() { _ = file.Close() }() // only read
 	hash := xxh3.New()
-	scanner := csvscan.New(io.TeeReader(file, hash), csvscan.Dialect{Delimiter: d.Shape.Dialect.Delimiter, TrimSpaces: d.Shape.Dialect.TrimSpaces})
-	key, on := -1, -1
+	dialect := csvscan.Dialect{Delimiter: d.Shape.Dialect.Delimiter, TrimSpaces: d.Shape.Dialect.TrimSpaces}
+	scanner := csvscan.New(io.TeeReader(file, hash), dialect)
+	key, on, width := -1, -1, 0
 	if scanner.Scan() {
 		header = append(header, scanner.Raw()...)
+		width = len(scanner.Fields())
 		for at, field := range scanner.Fields() {
 			if string(field.Text) == spec.Columns[spec.Key].Name {
 				key = at
@@ -81,13 +84,16 @@ func (d *Dump) records(ctx context.Context, i int, take func(record) error) (hea
 	if spec.On < 0 {
 		on = key
 	}
+	breaks := source.NewBreaks(dialect, width, key, on)
 	current := record{key: math.MinInt64, on: math.MinInt64}
 	for count := 0; scanner.Scan(); count++ {
 		if count%checkEvery == 0 && ctx.Err() != nil {
 			return nil, total, ctx.Err()
 		}
-		current.key = number(scanner.Fields(), key, current.key)
-		current.on = number(scanner.Fields(), on, current.on)
+		if current.broken = breaks.Of(scanner); current.broken != source.Continued {
+			current.key = number(scanner.Fields(), key, current.key)
+			current.on = number(scanner.Fields(), on, current.on)
+		}
 		current.line, current.offset, current.ended = scanner.Line(), scanner.Offset(), scanner.Ended()
 		current.size = scanner.BytesRead() - scanner.Offset()
 		current.raw = scanner.Raw()
@@ -102,7 +108,9 @@ func (d *Dump) records(ctx context.Context, i int, take func(record) error) (hea
 	if err := scanner.Err(); err != nil {
 		return nil, total, &source.FileError{File: spec.File, Line: scanner.Line(), Message: "the file cannot be read behind this line: " + err.Error(), Err: err}
 	}
-	return header, Total{Bytes: scanner.BytesRead(), Fingerprint: hash.Sum64()}, nil
+	return header, source.Total{
+		Bytes: scanner.BytesRead(), Fingerprint: hash.Sum64(), Lines: scanner.Line(), Ended: scanner.Ended(), Halved: scanner.Halved(),
+	}, nil
 }
 
 // number returns the int that a field reads, or otherwise.
@@ -181,12 +189,6 @@ func (d *Dump) Duplicates(ctx context.Context, i int) (map[int64]struct{}, error
 	}
 }
 
-// Total is what was read of a file.
-type Total struct {
-	Bytes       int64
-	Fingerprint uint64 // xxh3 of the bytes
-}
-
 // Sorted is a source's file in another order: the text of a CSV for a source.Reader, and where each record came from. It is used by
 // one goroutine.
 type Sorted struct {
@@ -194,7 +196,7 @@ type Sorted struct {
 	Spilled int64 // bytes written to temporary files
 
 	byItem bool
-	total  Total
+	total  source.Total
 	rows   *extsort.Sorted
 	err    error
 
@@ -228,7 +230,7 @@ func (d *Dump) Sort(ctx context.Context, i int, by Order) (sorted *Sorted, err e
 	sorted.Spilled += written
 	sorted.total, sorted.rows = total, rows
 	sorted.pending = append(header, '\n')
-	sorted.origins = append(sorted.origins, source.Origin{Line: 1, Size: int64(len(header)) + 1, Ended: true})
+	sorted.origins = append(sorted.origins, source.Origin{Line: 1, Size: int64(len(header)) + 1, Ended: sorted.Rows > 0 || total.Ended})
 	return sorted, nil
 }
 
@@ -323,7 +325,7 @@ func eachWithItem(rows, items *extsort.Sorted, take func(item, key, sequence int
 }
 
 // headSize is what stands before the text of a record in a payload.
-const headSize = 8 + 8 + 8 + 1
+const headSize = 8 + 8 + 8 + 2
 
 func (r record) append(dst []byte) []byte {
 	for _, n := range [...]int64{r.line, r.offset, r.size} {
@@ -333,7 +335,7 @@ func (r record) append(dst []byte) []byte {
 	if r.ended {
 		ended = 1
 	}
-	return append(append(dst, ended), r.raw...)
+	return append(append(dst, ended, byte(r.broken)), r.raw...)
 }
 
 // Read reads the text: the header, and the records in their new order, each with a line feed.
@@ -349,7 +351,7 @@ func (s *Sorted) Read(p []byte) (int, error) {
 		}
 		origin := source.Origin{
 			Line: int64(binary.LittleEndian.Uint64(payload)), Offset: int64(binary.LittleEndian.Uint64(payload[8:])),
-			Size: int64(binary.LittleEndian.Uint64(payload[16:])), Ended: payload[24] == 1, Item: item,
+			Size: int64(binary.LittleEndian.Uint64(payload[16:])), Ended: payload[24] == 1, Break: source.Break(payload[25]), Item: item,
 		}
 		s.origins = append(s.origins, origin)
 		s.pending = append(append(s.pending[:0], payload[headSize:]...), '\n')
@@ -376,10 +378,8 @@ func (s *Sorted) Progress() float64 { return float64(s.done) / float64(max(s.tot
 // ByItem reports whether origins say which item a record belongs to.
 func (s *Sorted) ByItem() bool { return s.byItem }
 
-// Total returns the size and the fingerprint of the file.
-func (s *Sorted) Total() (bytes int64, fingerprint uint64) {
-	return s.total.Bytes, s.total.Fingerprint
-}
+// Total returns what was read of the file.
+func (s *Sorted) Total() source.Total { return s.total }
 
 // Close lets go of the temporary files.
 func (s *Sorted) Close() error { return s.rows.Close() }

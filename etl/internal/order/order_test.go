@@ -124,7 +124,7 @@ func TestSort(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if bytes, _ := sorted.Total(); bytes == 0 {
+			if sorted.Total().Bytes == 0 {
 				t.Error("Total() says that the file is empty")
 			}
 			if got := lines(t, sorted); got != c.want {

@@ -73,6 +73,7 @@ const fetched = 20_000
 type Comparison struct {
 	conn      *pgx.Conn
 	version   Version
+	last      LastRun
 	rendered  []sql.Document
 	documents []published // in the order of rendered
 	gone      []DocumentCounts
@@ -133,6 +134,9 @@ func (c *Comparison) open() error {
 	}
 	var err error
 	if c.version, err = readVersion(c.ctx, c.conn, c.collection); err != nil {
+		return err
+	}
+	if c.last, err = readLastRun(c.ctx, c.conn, c.collection); err != nil {
 		return err
 	}
 	return c.start()
@@ -216,6 +220,9 @@ func (c *Comparison) fetch(statement string, rows []etagRow) ([]etagRow, error) 
 
 // Version returns what was live when the comparison was opened.
 func (c *Comparison) Version() Version { return c.version }
+
+// LastRun returns the newest run that published its files or found them to be what is published.
+func (c *Comparison) LastRun() LastRun { return c.last }
 
 // Compare says how a rendered document differs from the published one. Of each document ids must ascend.
 func (c *Comparison) Compare(document int, id int64, etag uint64) (Kind, error) {

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,4 +54,21 @@ func History(ctx context.Context, databaseURL, collection string, limit int) ([]
 		return nil, migrationMissing(fmt.Errorf("read the history: %w", err))
 	}
 	return runs, nil
+}
+
+// LastRun is a run and what it recorded of its files.
+type LastRun struct {
+	Run     int64           // 0 when there is none
+	Sources json.RawMessage // as in PastRun
+}
+
+// readLastRun returns the zero LastRun when no run of the collection has files to speak of.
+func readLastRun(ctx context.Context, conn *pgx.Conn, collection string) (last LastRun, err error) {
+	var sources []byte
+	err = conn.QueryRow(ctx, sql.Query("etl_select_sources"), collection).Scan(&last.Run, &sources)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return LastRun{}, migrationMissing(fmt.Errorf("read what the last run read: %w", err))
+	}
+	last.Sources = sources
+	return last, nil
 }

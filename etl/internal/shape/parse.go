@@ -26,6 +26,7 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	top := r.parse(text)
 	shape = &Shape{Name: name, Dialect: Dialect{Delimiter: ','}}
 	var sources, documents ast.Node
+	openEnd := false
 	for _, e := range r.mapping(top, "a shape file", "collection", "dialect", "sources", "documents") {
 		switch e.key {
 		case "collection":
@@ -35,7 +36,7 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 				r.fail(position(e.value), "api cannot name a collection: NGINX takes /api/ for a prefix and drops it")
 			}
 		case "dialect":
-			r.dialect(e.value, &shape.Dialect)
+			openEnd = r.dialect(e.value, &shape.Dialect)
 		case "sources":
 			sources = e.value
 		case "documents":
@@ -50,7 +51,7 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	case documents == nil:
 		r.fail(nil, "documents is missing: what the API is to answer")
 	}
-	shape.Sources = r.sources(sources)
+	shape.Sources = r.sources(sources, openEnd)
 	shape.Documents = r.documents(documents, shape.Sources)
 	return shape, nil
 }
@@ -62,8 +63,9 @@ func (r *reader) checkName(at *token.Position, what, name string) {
 	}
 }
 
-func (r *reader) dialect(n ast.Node, dialect *Dialect) {
-	for _, e := range r.mapping(n, "dialect", "delimiter", "null", "trim_spaces", "close_quotes") {
+// dialect reads the dialect, and whether files may end without a line end unless a source says otherwise.
+func (r *reader) dialect(n ast.Node, dialect *Dialect) (openEnd bool) {
+	for _, e := range r.mapping(n, "dialect", "delimiter", "null", "trim_spaces", "close_quotes", "final_newline") {
 		switch e.key {
 		case "delimiter":
 			text := r.text(e.value, "delimiter")
@@ -77,8 +79,20 @@ func (r *reader) dialect(n ast.Node, dialect *Dialect) {
 			dialect.TrimSpaces = r.boolean(e.value, "trim_spaces")
 		case "close_quotes":
 			dialect.CloseQuotes = r.boolean(e.value, "close_quotes")
+		case "final_newline":
+			openEnd = r.finalNewline(e.value)
 		}
 	}
+	return openEnd
+}
+
+// finalNewline reports whether the line end of a file's last line is optional.
+func (r *reader) finalNewline(n ast.Node) bool {
+	word := r.text(n, "final_newline")
+	if word != "optional" && word != "required" {
+		r.fail(position(n), "final_newline must be required or optional, not %q", word)
+	}
+	return word == "optional"
 }
 
 // link is what a source says of its parent, before every source is known.
@@ -88,21 +102,21 @@ type link struct {
 	at       *token.Position
 }
 
-func (r *reader) sources(n ast.Node) []Source {
+func (r *reader) sources(n ast.Node, openEnd bool) []Source {
 	var sources []Source
 	var links []link
 	for _, e := range r.mapping(n, "sources") {
-		source, parent := r.source(e)
+		source, parent := r.source(e, openEnd)
 		sources = append(sources, source)
 		links = append(links, parent)
 	}
 	return r.tree(sources, links)
 }
 
-func (r *reader) source(e entry) (Source, link) {
-	source := Source{Name: e.key, Key: -1, Parent: -1, On: -1}
+func (r *reader) source(e entry, openEnd bool) (Source, link) {
+	source := Source{Name: e.key, Key: -1, Parent: -1, On: -1, OpenEnd: openEnd}
 	parent := link{at: e.at}
-	entries := r.mapping(e.value, "source "+e.key, "file", "key", "parent", "on", "columns", "repairs", "filters")
+	entries := r.mapping(e.value, "source "+e.key, "file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline")
 	// Columns first: everything else names them.
 	for _, setting := range entries {
 		if setting.key == "columns" {
@@ -130,6 +144,8 @@ func (r *reader) source(e entry) (Source, link) {
 			source.Repairs = r.repairs(setting.value, source)
 		case "filters":
 			source.Filters = r.filters(setting.value, source)
+		case "final_newline":
+			source.OpenEnd = r.finalNewline(setting.value)
 		}
 	}
 	switch {

@@ -30,7 +30,7 @@ type Dialect struct {
 	Delimiter   byte
 	Null        string // the bare field that stands for no value; "" when there is none
 	TrimSpaces  bool
-	CloseQuotes bool // close a quote that is still open at the line's end, in place of rejecting the row
+	CloseQuotes bool // take the quote for closed where it is open at the line's end and the next line is a row, in place of rejecting the row
 }
 
 // Source is one CSV.
@@ -46,6 +46,9 @@ type Source struct {
 	Repairs  []Repair
 	Filters  []Filter
 	Rendered []int // indices in Columns of those that some document shows, ascending
+
+	// OpenEnd says that a file whose last line has no line end is complete. It makes no other documents.
+	OpenEnd bool `json:"-"`
 }
 
 // Column is one declared column of a source.

@@ -24,16 +24,21 @@ func (r *Reader) convert() (Reason, int) {
 	if r.scanner.TooLong() {
 		return LineTooLong, -1
 	}
+	switch r.broken {
+	case LineBreak:
+		return BrokenLine, r.openColumn()
+	case Continued:
+		return BrokenLine, -1
+	}
 	if reason := checkText(r.scanner.Raw()); reason != "" {
 		return reason, -1
 	}
 	fields := r.scanner.Fields()
-	last := &fields[len(fields)-1]
-	if last.Damage == csvscan.Unclosed && (len(fields) != r.width || !r.dialect.CloseQuotes || !r.ended()) {
-		if !r.ended() {
-			return Truncated, -1
-		}
-		return UnclosedQuote, r.columnOf(len(fields) - 1)
+	switch {
+	case r.broken == EndsInQuotes:
+		return Truncated, -1
+	case r.broken == MissingQuote && (len(fields) != r.width || !r.dialect.CloseQuotes):
+		return UnclosedQuote, r.openColumn()
 	}
 	if len(fields) != r.width {
 		return FieldCount, -1
@@ -57,7 +62,7 @@ func (r *Reader) convert() (Reason, int) {
 	for _, repair := range r.applied {
 		r.repaired[repair]++
 	}
-	if last.Damage == csvscan.Unclosed {
+	if r.broken == MissingQuote {
 		r.closed++
 	}
 	return "", -1
@@ -66,9 +71,10 @@ func (r *Reader) convert() (Reason, int) {
 // cell returns the cell of the row behind the last one.
 func (r *Reader) cell(place int) *Cell { return &r.rows.cells[r.rows.ahead*r.rows.width+place] }
 
-// columnOf returns the index of the column that is read from a field, or -1.
-func (r *Reader) columnOf(field int) int {
-	return slices.IndexFunc(r.columns, func(c column) bool { return c.field == field })
+// openColumn returns the index of the column that is read from the last field of the record, whose quote is open, or -1.
+func (r *Reader) openColumn() int {
+	last := len(r.scanner.Fields()) - 1
+	return slices.IndexFunc(r.columns, func(c column) bool { return c.field == last })
 }
 
 func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {

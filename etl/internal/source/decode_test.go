@@ -298,7 +298,7 @@ func TestDecodeAgainstConvert(t *testing.T) {
 			in = append(in, strings.Join(fields, string(d.Delimiter))...)
 			in = append(in, []string{"\n", "\n", "\n", "\n", "\r\n", "\n\n", "\r\r\n", " \n"}[random.IntN(8)]...)
 		}
-		if random.IntN(2) == 0 {
+		if random.IntN(2) == 0 && bytes.Count(in, []byte("\n")) > 1 {
 			in = bytes.TrimRight(in, "\n")
 		}
 		plan := make([]byte, random.IntN(9))

@@ -24,12 +24,13 @@ type Reason string
 
 // The reasons for which a row is rejected.
 const (
-	FieldCount     Reason = "field count"      // more or fewer fields than the header has
-	UnclosedQuote  Reason = "unclosed quote"   // and the shape does not say to close it, or it swallowed other fields
-	TextAfterQuote Reason = "text after quote" // something stands between a closing quote and the comma
-	BareQuote      Reason = "bare quote"       // a quote inside a field that does not begin with one
-	LineTooLong    Reason = "line too long"    // longer than csvscan.MaxLine
-	Truncated      Reason = "truncated"        // the file ends inside a quoted field
+	FieldCount     Reason = "field count"          // more or fewer fields than the header has
+	UnclosedQuote  Reason = "unclosed quote"       // and the shape does not say to close it, or it swallowed other fields
+	TextAfterQuote Reason = "text after quote"     // something stands between a closing quote and the comma
+	BareQuote      Reason = "bare quote"           // a quote inside a field that does not begin with one
+	LineTooLong    Reason = "line too long"        // longer than csvscan.MaxLine
+	BrokenLine     Reason = "line break in quotes" // a field goes on in the next line, or this line is the rest of one
+	Truncated      Reason = "truncated"            // the file ends inside a quoted field
 	NotUTF8        Reason = "not UTF-8"
 	NULByte        Reason = "NUL byte" // which neither JSON in Postgres nor text can hold
 	NotInt         Reason = "not an int"
@@ -46,6 +47,7 @@ type Counts struct {
 	File        string           `json:"file"`
 	Bytes       int64            `json:"bytes"`
 	Fingerprint string           `json:"fingerprint,omitempty"` // xxh3 with 64 bits, in hexadecimal, of the bytes
+	Ending      *Ending          `json:"ending,omitempty"`      // nil until the file is read to its end, and of a file without a line
 	Missing     []string         `json:"missing,omitempty"`     // declared columns that the header lacks, which are read as null
 	Read        int64            `json:"read"`
 	Used        int64            `json:"used"`
@@ -53,6 +55,24 @@ type Counts struct {
 	Rejected    map[Reason]int64 `json:"rejected,omitempty"`
 	Repaired    map[string]int64 `json:"repaired,omitempty"` // by the repair's name; these rows are used, filtered or rejected too
 }
+
+// Ending is how a file ends.
+type Ending struct {
+	Line    int64 `json:"line"`            // number of its last line
+	Newline bool  `json:"newline"`         // that line ends in a line feed
+	Fault   Fault `json:"fault,omitempty"` // what shows that the file was cut off; empty when nothing does
+}
+
+// Fault is what shows, without any knowledge of other files, that a file was cut off. Its text completes a sentence.
+type Fault string
+
+// The Faults. FaultRejected is followed by the reason of the reject.
+const (
+	FaultHeader   Fault = "the file ends within its header"
+	FaultQuotes   Fault = "the file ends within a quoted field"
+	FaultLineEnd  Fault = "the file ends between the carriage return and the line feed of a line end"
+	FaultRejected Fault = "the file ends within a line, which is rejected: "
+)
 
 // RepairedQuote is the name under which closed quotes are counted.
 const RepairedQuote = "closed quote"
@@ -107,14 +127,24 @@ type Origin struct {
 	Offset int64
 	Size   int64 // in bytes, with its line end
 	Ended  bool  // in a line feed
+	Break  Break
 	Item   int64 // the key of the item that it belongs to
+}
+
+// Total is what was read of a file.
+type Total struct {
+	Bytes       int64
+	Fingerprint uint64 // xxh3 of the bytes
+	Lines       int64
+	Ended       bool // the last line ends in a line feed
+	Halved      bool // the last line ends in the first byte of CRLF
 }
 
 // Origins says of an input whose records are in another order than in their file where each came from.
 type Origins interface {
 	Next() Origin // of the record that is read next, the header included
 	ByItem() bool // Item means something
-	Total() (bytes int64, fingerprint uint64)
+	Total() Total
 }
 
 // Options are what NewReader can do without. The zero value is strict.
@@ -140,6 +170,9 @@ type Reader struct {
 	columns   []column // as in spec
 	fields    []field  // as in the header, for decode; nil when it may not be used
 	delimiter byte
+	breaks    *Breaks
+	fault     Fault // of the file's end, as far as it is known
+	atEnd     bool
 	missing   []string // columns
 	absent    []int    // cells of columns that the header lacks
 	filters   []filter
@@ -152,6 +185,7 @@ type Reader struct {
 
 	rows      Rows
 	origin    Origin // of the record that Scan has cut, when the options have Origins
+	broken    Break  // of that record
 	shift     int64  // from a decoded record's position to its offset in the file
 	converted bool   // that record is one that Scan has cut
 	values    []value
@@ -206,7 +240,7 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		rows:      Rows{width: len(spec.Rendered), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
 		values:    make([]value, len(spec.Columns)),
 	}
-	r.scanner = csvscan.New(r.input, csvscan.Dialect{Delimiter: dialect.Delimiter, TrimSpaces: dialect.TrimSpaces})
+	r.scanner = csvscan.New(r.input, r.csvDialect())
 	for _, declared := range spec.Filters {
 		f := filter{column: declared.Column, text: []byte(declared.Drop)}
 		if spec.Columns[f.column].Type == shape.Int {
@@ -238,6 +272,9 @@ func (r *Reader) header() error {
 	if r.options.Origins != nil {
 		r.origin = r.options.Origins.Next()
 	}
+	if !r.ended() {
+		r.fault = FaultHeader
+	}
 	names := make([]string, 0, 16)
 	for _, field := range r.scanner.Fields() {
 		names = append(names, string(field.Text))
@@ -247,6 +284,9 @@ func (r *Reader) header() error {
 		at := slices.Index(names, declared.Name)
 		place := slices.Index(r.spec.Rendered, i)
 		r.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place}
+		if at < 0 && r.fault == FaultHeader {
+			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)}
+		}
 		if at < 0 && r.options.MissingColumns && i != r.spec.Key && i != r.spec.On {
 			r.missing = append(r.missing, declared.Name)
 			if place >= 0 {
@@ -262,7 +302,21 @@ func (r *Reader) header() error {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has the column %q twice", declared.Name)}
 		}
 	}
+	r.breaks = NewBreaks(r.csvDialect(), r.width, r.keyFields()...)
 	return nil
+}
+
+func (r *Reader) csvDialect() csvscan.Dialect {
+	return csvscan.Dialect{Delimiter: r.dialect.Delimiter, TrimSpaces: r.dialect.TrimSpaces}
+}
+
+// keyFields returns the fields of a record that hold keys.
+func (r *Reader) keyFields() []int {
+	fields := []int{r.columns[r.spec.Key].field}
+	if r.spec.On >= 0 {
+		fields = append(fields, r.columns[r.spec.On].field)
+	}
+	return fields
 }
 
 // Missing returns the declared columns that the header lacks.
@@ -296,7 +350,7 @@ func (r *Reader) nextRecord() (bool, error) {
 
 // decodeAhead decodes the next records, if the first of them is plain.
 func (r *Reader) decodeAhead() bool {
-	if r.fields == nil {
+	if r.fields == nil || r.breaks.Pending(r.scanner.Line()) {
 		return false
 	}
 	r.shift = r.scanner.BytesRead() - r.scanner.Position()
@@ -315,11 +369,15 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 		if err := r.scanner.Err(); err != nil {
 			return false, false, &FileError{File: r.spec.File, Line: r.Line(), Message: "the file cannot be read behind this line: " + err.Error(), Err: err}
 		}
+		r.atEnd = true
 		return false, false, nil
 	}
 	r.read++
 	if r.options.Origins != nil {
 		r.origin = r.options.Origins.Next()
+		r.broken = r.origin.Break
+	} else if r.broken = r.breaks.Of(r.scanner); r.broken != NoBreak {
+		r.rows.held, r.rows.origin = r.scanner.Held()
 	}
 	if reason, column := r.convert(); reason != "" {
 		return false, true, r.reject(reason, column)
@@ -410,12 +468,10 @@ func (r *Reader) Line() int64 {
 
 // Counts returns what became of the rows so far.
 func (r *Reader) Counts() Counts {
-	bytes, fingerprint := r.scanner.BytesRead(), r.input.hash.Sum64()
-	if r.options.Origins != nil {
-		bytes, fingerprint = r.options.Origins.Total()
-	}
+	total := r.total()
 	counts := Counts{
-		File: r.spec.File, Bytes: bytes, Fingerprint: fmt.Sprintf("%016x", fingerprint), Missing: r.missing, Read: r.read - int64(r.rows.ahead-r.rows.end), Used: r.used,
+		File: r.spec.File, Bytes: total.Bytes, Fingerprint: fmt.Sprintf("%016x", total.Fingerprint), Ending: r.ending(total),
+		Missing: r.missing, Read: r.read - int64(r.rows.ahead-r.rows.end), Used: r.used,
 		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
 	}
 	for i, n := range r.filtered {
@@ -435,6 +491,28 @@ func (r *Reader) Counts() Counts {
 	return counts
 }
 
+// total returns what has been read of the file; in another order than the file's, all that there is in it.
+func (r *Reader) total() Total {
+	if r.options.Origins != nil {
+		return r.options.Origins.Total()
+	}
+	return Total{
+		Bytes: r.scanner.BytesRead(), Fingerprint: r.input.hash.Sum64(), Lines: r.scanner.Line(), Ended: r.scanner.Ended(), Halved: r.scanner.Halved(),
+	}
+}
+
+// ending returns how the file ends, or nil when that is not known yet.
+func (r *Reader) ending(total Total) *Ending {
+	if !r.atEnd || total.Lines == 0 {
+		return nil
+	}
+	e := &Ending{Line: total.Lines, Newline: total.Ended, Fault: r.fault}
+	if e.Fault == "" && total.Halved {
+		e.Fault = FaultLineEnd
+	}
+	return e
+}
+
 // Reject takes the row that Next read last away again, counts it as rejected and hands it to the sink. column is the index of
 // the column at fault, or -1.
 func (r *Reader) Reject(reason Reason, column int) error {
@@ -446,6 +524,12 @@ func (r *Reader) Reject(reason Reason, column int) error {
 
 func (r *Reader) reject(reason Reason, column int) error {
 	r.rejected[reason]++
+	switch {
+	case r.converted && r.broken == EndsInQuotes:
+		r.fault = FaultQuotes
+	case r.converted && !r.ended() && r.fault == "":
+		r.fault = FaultRejected + Fault(reason)
+	}
 	reject := Reject{
 		File: r.spec.File, Line: r.Line(), Offset: r.offset(), Reason: reason, Raw: r.Raw(),
 	}

@@ -115,7 +115,7 @@ func TestNextReadsGoodRows(t *testing.T) {
 		{"the smallest int", `-9223372036854775808,2,"a",1,1,"u"`, `[-9223372036854775808,2,"a","1.00","true","u"]`},
 		{"not only ASCII", `1,2,"Größe 日本",1,1,"u"`, `[1,2,"Größe 日本","1.00","true","u"]`},
 		{"repaired prefix", `1,2,"a",1,1,"uhttps://x"`, `[1,2,"a","1.00","true","https://x"]`},
-		{"repaired quote", "1,2,\"a\",1,1,\"u\n", `[1,2,"a","1.00","true","u"]`},
+		{"repaired quote", "1,2,\"a\",1,1,\"u\n2,2,b,1,1,u\n", `[1,2,"a","1.00","true","u"] [2,2,"b","1.00","true","u"]`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

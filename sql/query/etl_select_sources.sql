@@ -1,0 +1,6 @@
+-- What the newest run whose files were found good knows of them.
+select "id", "sources"
+from "catalog"."run"
+where "collection" = $1 and "state" in ('published', 'unchanged') and "sources" <> '[]'
+order by "id" desc
+limit 1
