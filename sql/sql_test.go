@@ -8,6 +8,9 @@ import (
 )
 
 func TestQueryForQuotesNames(t *testing.T) {
+	if got, want := QueryFor("api_get_etags", "identity", "it's"), `select 'it''s'::bigint`; !strings.Contains(got, want) {
+		t.Errorf("QueryFor = %s, want %s in it", got, want)
+	}
 	got := QueryFor("etl_count_rows", "table", `odd"name`)
 	if want := `select count(*) from "catalog"."odd""name"`; got != want {
 		t.Errorf("QueryFor = %s, want %s", got, want)
@@ -20,13 +23,13 @@ func TestStatementsHaveNoOpenNames(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d statements, %v", len(files), err)
 	}
-	open := regexp.MustCompile(`:"[a-z_]+"`)
+	open := regexp.MustCompile(`:["'][a-z_]+["']`)
 	for _, file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(file, "query/"), ".sql")
 		if program, _, _ := strings.Cut(name, "_"); program != "etl" && program != "api" && program != "stack" {
 			t.Errorf("%s: a statement's name begins with the program that sends it", file)
 		}
-		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o", "cursor", "c", "channel", "c", "schema", "s")
+		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o", "cursor", "c", "channel", "c", "schema", "s", "reader", "r", "identity", "1")
 		if left := open.FindAllString(filled, -1); len(left) > 0 {
 			t.Errorf("%s: nobody fills %v", file, left)
 		}

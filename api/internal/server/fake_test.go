@@ -27,7 +27,9 @@ type fake struct {
 	seen int           // lookups
 }
 
-func newFake(testing.TB) *fake { return &fake{documents: map[*store.Document][]catalogtest.Row{}} }
+func newFake(testing.TB) *fake {
+	return &fake{snapshot: store.NewSnapshot(nil), documents: map[*store.Document][]catalogtest.Row{}}
+}
 
 func (f *fake) publish(collection string, tables ...catalogtest.Table) int64 {
 	f.mutex.Lock()

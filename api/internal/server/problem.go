@@ -61,6 +61,7 @@ var problems = []problem{
 	newProblem(store.ErrOverloaded, http.StatusServiceUnavailable, "Too many requests are waiting. Try again in a moment."),
 	newProblem(store.ErrTimeout, http.StatusServiceUnavailable, "The answer took too long. Try again in a moment."),
 	newProblem(store.ErrUnavailable, http.StatusServiceUnavailable, "The documents cannot be reached. Try again in a moment."),
+	newProblem(store.ErrUnreadable, http.StatusServiceUnavailable, "The documents cannot be read at the moment. Try again later."),
 	newProblem(errUnexpected, http.StatusInternalServerError, "Something went wrong on our side."),
 }
 

@@ -41,6 +41,9 @@ func (s *Server) route(c *fiber.Ctx) error {
 			s.show(ctx, file)
 			return nil
 		}
+		if snapshot == nil { // the database has not told yet
+			return store.ErrUnavailable
+		}
 		if snapshot.Empty() {
 			return errNothingPublished
 		}

@@ -291,6 +291,7 @@ func TestFailures(t *testing.T) {
 		{name: "timeout", fail: store.ErrTimeout, status: 503},
 		{name: "overload", fail: store.ErrOverloaded, status: 503},
 		{name: "database lost", fail: store.ErrUnavailable, status: 503},
+		{name: "no right to read", fail: store.ErrUnreadable, status: 503},
 		{name: "wrapped", fail: fmt.Errorf("%w: %w", store.ErrUnavailable, secret), status: 503},
 		{name: "unexpected", fail: secret, status: 500, logged: true},
 		{name: "panic", loud: true, status: 500, logged: true},

@@ -74,6 +74,8 @@ const (
 	duplicateStatement = "42P05" // duplicate_prepared_statement
 )
 
+const insufficientPrivilege = "42501"
+
 // mostLosses is how often a connection may turn out to have lost a statement until its statements are no longer prepared. A
 // pooler that moves transactions between server connections loses them all the time.
 const mostLosses = 1

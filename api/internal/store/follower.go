@@ -41,6 +41,9 @@ type follower struct {
 	unmet     time.Time     // since when no pipeline's server has the snapshot; zero if one has it
 	lost      bool          // no watcher can read; the log already says so
 	bare      bool          // settings were refused; the log already says so
+	forbidden string        // a table that may not be read, as the log already says
+
+	denied atomic.Bool // the role of the URL lacks a right to what is published
 
 	lostSince atomic.Int64 // Unix time in nanoseconds since when no watcher can read, or 0
 }
@@ -196,17 +199,18 @@ func (f *follower) leave(p *pipeline) {
 }
 
 // watched takes note of what a watcher has read, or why it could not.
-func (f *follower) watched(w *watcher, versions []Version, standby bool, err error) {
+func (f *follower) watched(w *watcher, seen sight, err error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if err != nil {
 		w.view, w.failed = nil, true
 		f.loseSight(err)
 	} else {
+		f.judge(seen.forbidden)
 		if w.view == nil {
 			w.since = time.Now()
 		}
-		w.view, w.failed, w.standby = f.intern(versions), false, standby
+		w.view, w.failed, w.standby = f.intern(seen.versions), false, seen.standby
 		f.lostSince.Store(0)
 		if f.lost {
 			f.lost = false
@@ -217,6 +221,25 @@ func (f *follower) watched(w *watcher, versions []Version, standby bool, err err
 	select {
 	case f.kick <- struct{}{}:
 	default: // there is one already
+	}
+}
+
+// judge takes note of a table that the role may not read, or of there being none. The mutex is held.
+func (f *follower) judge(forbidden string) {
+	f.denied.Store(forbidden != "")
+	if forbidden != "" && forbidden != f.forbidden {
+		f.logger.Error("the role of the database URL may not read what is published: grant it select on all tables in schema catalog", "table", forbidden)
+	}
+	f.forbidden = forbidden
+}
+
+// recheck has the hosts looked at soon, because a lookup was refused for want of a right.
+func (f *follower) recheck() {
+	if f.denied.Load() {
+		return
+	}
+	for _, w := range f.watchers {
+		w.look()
 	}
 }
 
@@ -238,6 +261,9 @@ func (f *follower) loseSight(err error) {
 		}
 	}
 	f.lostSince.CompareAndSwap(0, time.Now().UnixNano())
+	if code := codeOf(err); code != "" {
+		f.denied.Store(code == insufficientPrivilege)
+	}
 	if !f.lost {
 		f.lost = true
 		f.logger.Error("cannot follow the published version, trying again", "error", err)

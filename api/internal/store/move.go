@@ -228,7 +228,7 @@ func (p *pipeline) open(ctx context.Context, to *watcher) (*offer, error) {
 }
 
 // excuse lets a connection be used though the pointer rows cannot be read: where there are none, the server has nothing, and where
-// they may not be read, it is taken to have what is served, so that lookups fail and say why.
+// they may not be read, it is taken to have what is served, if something is.
 func (f *follower) excuse(err error, versions *[]Version) error {
 	var refusal *pgconn.PgError
 	if !errors.As(err, &refusal) {
@@ -238,7 +238,10 @@ func (f *follower) excuse(err error, versions *[]Version) error {
 	case "42P01", "3F000": // undefined_table, invalid_schema_name
 		*versions = nil
 		return nil
-	case "42501": // insufficient_privilege
+	case insufficientPrivilege:
+		if f.snapshot.Load() == nil {
+			return err
+		}
 		for _, collection := range f.snapshot.Load().Collections() {
 			*versions = append(*versions, collection.Version)
 		}

@@ -411,6 +411,9 @@ func (p *pipeline) refused(l *lookup, err error, shared bool) {
 		p.follow(l, err)
 	case code == unknownStatement && p.conn.lost(l.document.statement(l.kind)):
 		p.again = append(p.again, l)
+	case code == insufficientPrivilege:
+		p.follower.recheck() // so that the store is not ready
+		p.settle(l, ErrUnreadable)
 	case code == "57014": // query_canceled, by statement_timeout
 		p.settle(l, ErrTimeout)
 	case code[:2] == "40" && l.conflicts < mostConflicts: // transaction_rollback: a deadlock, or a replica's recovery conflict

@@ -34,6 +34,9 @@ var (
 	ErrOverloaded  = errors.New("too many lookups are waiting")
 	ErrUnavailable = errors.New("no connection to the database")
 
+	// ErrUnreadable means that something is published which the store's role may not read.
+	ErrUnreadable = errors.New("the published version cannot be read: the role of the API lacks a right, see the log")
+
 	// ErrHistoryTooShort means that the change log does not tell all that happened since a version.
 	ErrHistoryTooShort = errors.New("the change log does not reach back so far")
 )
@@ -157,6 +160,8 @@ func (s *Store) Ready() error {
 	// Without any traffic only the follower, which asks every second, finds out.
 	lost = max(lost, s.follower.lostFor())
 	switch {
+	case s.follower.denied.Load() && (s.Snapshot() == nil || lost == 0 || lost > lossGrace):
+		return ErrUnreadable
 	case !ever:
 		return ErrNeverConnected
 	case lost > lossGrace:
@@ -191,7 +196,7 @@ type Result struct {
 // The text is appended to dst, which belongs to the store until Get returns. On an error Body is dst as it
 // was, or nil if the caller must forget dst because the lookup was abandoned and may still be writing to it.
 //
-// The error is ErrNotFound, which comes with Run and PublishedAt, ErrTimeout, ErrOverloaded, ErrUnavailable or unexpected. There
+// The error is ErrNotFound, which comes with Run and PublishedAt, ErrTimeout, ErrOverloaded, ErrUnavailable, ErrUnreadable or unexpected. There
 // is no context: a lookup ends by itself after Options.Timeout, and a fasthttp handler has none that ends earlier.
 //
 // If the document's generation was dropped in the meantime, the live one is read, and Run says so.

@@ -51,14 +51,14 @@ func (w *watcher) look() {
 func (w *watcher) run(ctx context.Context, f *follower, interval time.Duration) {
 	pause := interval
 	for ctx.Err() == nil {
-		versions, standby, err := w.read(ctx, f)
+		seen, err := w.read(ctx, f)
 		if err != nil {
 			w.disconnect()
 			if ctx.Err() != nil {
 				break
 			}
 		}
-		f.watched(w, versions, standby, err)
+		f.watched(w, seen, err)
 		switch {
 		case err == nil || f.lostFor() > 0:
 			pause = interval
@@ -74,27 +74,49 @@ func (w *watcher) run(ctx context.Context, f *follower, interval time.Duration) 
 	w.disconnect()
 }
 
-// read reads the pointer rows, connecting first where there is no connection, and, where f needs to know, whether the host is a standby.
-func (w *watcher) read(ctx context.Context, f *follower) (versions []Version, standby bool, err error) {
+// sight is what a watcher sees of its host.
+type sight struct {
+	versions  []Version
+	forbidden string // a table of theirs that may not be read, or empty
+	standby   bool   // known where the follower needs it
+}
+
+// read reads the pointer rows, connecting first where there is no connection.
+func (w *watcher) read(ctx context.Context, f *follower) (seen sight, err error) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	if w.conn == nil {
 		conn, refused, err := dialConn(ctx, w.config)
 		if err != nil {
-			return nil, false, err
+			return seen, err
 		}
 		w.conn = conn
 		if refused {
 			f.refused()
 		}
 	}
-	if versions, err = readVersions(ctx, w.conn.PgConn()); err != nil {
-		return nil, false, err
+	if seen.versions, err = readVersions(ctx, w.conn.PgConn()); err != nil {
+		return seen, err
+	}
+	if seen.forbidden, err = readForbidden(ctx, w.conn.PgConn()); err != nil {
+		return seen, err
 	}
 	if f.standbys {
-		standby, err = isStandby(ctx, w.conn.PgConn())
+		seen.standby, err = isStandby(ctx, w.conn.PgConn())
 	}
-	return versions, standby, err
+	return seen, err
+}
+
+// readForbidden returns a table of what is published that the role may not read, or nothing.
+func readForbidden(ctx context.Context, conn *pgconn.PgConn) (string, error) {
+	result := conn.ExecParams(ctx, sql.Query("api_select_unreadable"), nil, nil, nil, nil).Read()
+	switch {
+	case result.Err != nil:
+		return "", fmt.Errorf("look what may be read: %w", result.Err)
+	case len(result.Rows) != 1 || len(result.Rows[0]) != 1:
+		return "", fmt.Errorf("look what may be read: %w", errMalformed)
+	}
+	return string(result.Rows[0][0]), nil
 }
 
 // disconnect drops the connection, if there is one.

@@ -59,8 +59,12 @@ type Table struct {
 }
 
 // Begin registers a run. What follows is a Publish of some kind, Unchanged, or Abort. mode is what the run is expected to do;
-// what it did is known when it is published.
+// what it did is known when it is published. The error is an *UnreadableError when nothing that the run publishes could be read.
 func (s *Session) Begin(ctx context.Context, mode Mode) (*Run, error) {
+	// Before the work: what is not readable now will not be when it is done.
+	if err := s.makeReadable(ctx, s.conn, 0, nil); err != nil {
+		return nil, err
+	}
 	r := &Run{session: s}
 	if err := s.conn.QueryRow(ctx, sql.Query("etl_insert_run"), s.collection, mode, holderName()).Scan(&r.id); err != nil {
 		return nil, migrationMissing(fmt.Errorf("register the run: %w", err))
@@ -90,6 +94,9 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 			return sql.ErrPooled
 		}
 		if err := change(tx); err != nil {
+			return err
+		}
+		if err := s.makeReadable(ctx, tx, version.Generation, version.Documents); err != nil {
 			return err
 		}
 		encoded, err := record.encode()

@@ -1,0 +1,10 @@
+-- A table of those that the pointer rows lead to which this role may not read, or null. A table that is gone is not what this is about.
+select min(t."name")
+from (
+    select format('%I.%I', 'catalog', v."collection" || '_' || (d."declared" ->> 'name') || '_g' || v."generation")
+    from "catalog"."version" v
+    cross join jsonb_array_elements(v."documents") d("declared")
+    union all
+    values ('catalog.run'), ('catalog.page_anchor'), ('catalog.change')
+) t("name")
+where not has_table_privilege(to_regclass(t."name"), 'select')

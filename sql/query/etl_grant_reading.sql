@@ -1,0 +1,1 @@
+grant select on table "catalog".:"table" to :"reader"
