@@ -48,7 +48,7 @@ func readWhole(path string) (text []byte, state regular.State, err error) {
 	if state, err = regular.StateOf(file); err != nil {
 		return nil, state, err
 	}
-	if text, err = io.ReadAll(file); err != nil {
+	if text, err = io.ReadAll(io.LimitReader(file, shape.MaxSize+1)); err != nil { // Parse refuses what is larger
 		return nil, state, err
 	}
 	now, err := regular.StateOf(file)

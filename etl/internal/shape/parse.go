@@ -130,6 +130,9 @@ func (r *reader) source(e entry, openEnd bool) (Source, link) {
 		switch setting.key {
 		case "file":
 			source.File, source.FileAt = r.text(setting.value, "file"), place(setting.value)
+			if source.File == "rejects.ndjson" {
+				r.fail(position(setting.value), "file %q has the name under which the reasons of rejected rows are kept", source.File)
+			}
 			if strings.ContainsAny(source.File, `/\`) {
 				r.fail(position(setting.value), "file %q must be a plain name: the directory is said when the ETL is run", source.File)
 			}

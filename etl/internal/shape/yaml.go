@@ -26,6 +26,7 @@ type entry struct {
 }
 
 func (r *reader) parse(text []byte) ast.Node {
+	r.bound(text)
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		var syntax *yaml.SyntaxError
@@ -40,8 +41,16 @@ func (r *reader) parse(text []byte) ast.Node {
 	return file.Docs[0].Body
 }
 
+// longest is how much of a name is in a message, in bytes.
+const longest = 200
+
 // fail ends the walk with a mistake at a position; nil is the file's beginning.
 func (r *reader) fail(at *token.Position, format string, args ...any) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok && len(text) > longest {
+			args[i] = text[:longest] + "..."
+		}
+	}
 	mistake := &Error{File: r.file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
 	if at != nil {
 		mistake.Line, mistake.Column = at.Line, at.Column
