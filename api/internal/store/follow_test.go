@@ -341,6 +341,30 @@ func TestRetriedAFewTimes(t *testing.T) {
 	}
 }
 
+func TestConflictsAreRetriedAFewTimes(t *testing.T) {
+	queue := newQueue(1, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
+	queue.connected(new(seat))
+	l := newLookup()
+	l.document = &Document{Name: "item"}
+	l.begin(nil)
+	if err := queue.push(l); err != nil {
+		t.Fatal(err)
+	}
+	p := &pipeline{queue: queue}
+	for range mostConflicts {
+		p.again = nil
+		p.refused(l, &pgconn.PgError{Code: "40001"}, true)
+		if len(p.again) != 1 || l.alone {
+			t.Fatal("a lookup that a replica cancelled is not tried again as it was")
+		}
+	}
+	p.refused(l, &pgconn.PgError{Code: "40001"}, true)
+	p.flush()
+	if len(l.done) != 1 || !errors.Is(l.err, ErrUnavailable) {
+		t.Errorf("a lookup that is cancelled all the time: %v, want %v", l.err, ErrUnavailable)
+	}
+}
+
 func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond})
 	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
@@ -385,18 +409,19 @@ func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 
 func TestLastConnectionTakesTheQueueWithIt(t *testing.T) {
 	queue := newQueue(2, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
-	queue.connected(new(seat))
-	queue.connected(new(seat))
+	first, second := new(seat), new(seat)
+	queue.connected(first)
+	queue.connected(second)
 	waiting := newLookup()
 	waiting.begin(nil)
 	if err := queue.push(waiting); err != nil {
 		t.Fatal(err)
 	}
-	queue.lose(new(seat), errors.New("cut"))
+	queue.lose(first, errors.New("cut"))
 	if len(waiting.done) != 0 {
 		t.Error("a lookup fails although a connection is left")
 	}
-	queue.lose(new(seat), errors.New("cut"))
+	queue.lose(second, errors.New("cut"))
 	if len(waiting.done) != 1 || !errors.Is(waiting.err, ErrUnavailable) {
 		t.Errorf("without a connection a lookup waits on, or fails with %v, want %v", waiting.err, ErrUnavailable)
 	}

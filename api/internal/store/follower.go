@@ -168,10 +168,13 @@ func (f *follower) seen(p *pipeline, versions []Version) *Snapshot {
 	return p.view
 }
 
-// blind takes note that p has no connection.
-func (f *follower) blind(p *pipeline) {
+// blind takes note that p has no connection, and whether it broke.
+func (f *follower) blind(p *pipeline, broken bool) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	if broken {
+		p.broken = p.at
+	}
 	p.view, p.at, p.behind = nil, nil, time.Time{}
 	f.decide()
 }
@@ -187,7 +190,7 @@ func (f *follower) offered(p *pipeline) *offer {
 
 // leave takes note that p has ended.
 func (f *follower) leave(p *pipeline) {
-	f.blind(p)
+	f.blind(p, false)
 	f.mutex.Lock()
 	delete(f.pipelines, p)
 	unused := p.offer
@@ -256,7 +259,7 @@ func (f *follower) refused() {
 // loseSight logs err if it is the last watcher's. The mutex is held.
 func (f *follower) loseSight(err error) {
 	for _, w := range f.watchers {
-		if w.view != nil {
+		if !w.failed {
 			return
 		}
 	}

@@ -226,12 +226,9 @@ func TestReplicas(t *testing.T) {
 	})
 	p.during("a replica that is 2 s behind", func() {
 		p.replica.Set("recovery_min_apply_delay", "2s")
-		for range 2 {
-			p.spread()
-			p.next()
-			p.atPrimary()
-			p.more(500)
-		}
+		p.next()
+		p.atPrimary()
+		p.more(500)
 		p.spread()
 		p.replica.Set("recovery_min_apply_delay", "0")
 	})
@@ -258,6 +255,21 @@ func TestReplicas(t *testing.T) {
 		p.replica.Start()
 		p.spread()
 	})
+	p.during("servers that freeze", func() {
+		for _, frozen := range []*testdb.Server{p.replica, p.primary} {
+			p.more(100)
+			frozen.Freeze()
+			p.more(500)
+			frozen.Thaw()
+			p.spread()
+		}
+		p.replica.Freeze()
+		p.atPrimary() // once the silent connection is given up
+		p.replica.Thaw()
+		p.spread()
+	})
+	p.during("recovery conflicts", p.conflict)
+	check := p.checkRoles()
 	p.during("a primary that dies before the replica has its last version", p.loseThePrimary)
 	p.during("a promotion", func() {
 		p.replica.Promote()
@@ -265,7 +277,76 @@ func TestReplicas(t *testing.T) {
 		p.next()
 		p.more(500)
 	})
+	check()
 	p.end()
+}
+
+// conflict has the replica cancel what stands in the way of replaying, while the primary locks and vacuums tables that are read.
+func (p *pair) conflict() {
+	p.replica.Set("max_standby_streaming_delay", "0")
+	conn := testdb.Connect(p.t, p.database.ETL)
+	for range 10 {
+		document := p.document("detail")
+		run := p.change(document, "update catalog."+document.table+" set etag = etag")
+		unlock := p.lock(document)
+		unlock()
+		if _, err := conn.Exec(p.t.Context(), "vacuum catalog."+document.table); err != nil {
+			p.t.Fatal(err)
+		}
+		catalogtest.Eventually(p.t, "the version is followed", func() bool { return p.document("").Run == run })
+	}
+	p.spread()
+	var conflicts int
+	p.replica.Query("select sum(confl_lock + confl_snapshot)::int from pg_stat_database_conflicts", &conflicts)
+	p.t.Logf("the replica cancelled %d statements", conflicts)
+	p.replica.Set("max_standby_streaming_delay", "30s")
+}
+
+// checkRoles opens stores with each value of target_session_attrs, and checks where they go to. The function that it returns checks where
+// they are after the replica has become the only server, and a primary.
+func (p *pair) checkRoles() (after func()) {
+	p.t.Helper()
+	stores := map[string]*fixture{}
+	only := func(f *fixture, want *testdb.Server) {
+		p.t.Helper()
+		catalogtest.Eventually(p.t, "the store is ready", func() bool { return f.Ready() == nil })
+		f.settled("both pipelines are where they belong", want.Address)
+	}
+	for attributes, want := range map[string]*testdb.Server{
+		"primary": p.primary, "read-write": p.primary, "standby": p.replica, "read-only": p.replica, "prefer-standby": p.replica,
+	} {
+		f := &fixture{t: p.t, database: p.database, Store: open(p.t, Options{
+			URL:  hostsURL(p.t, p.database.API, "&target_session_attrs="+attributes, p.primary.Address, p.replica.Address),
+			Poll: 100 * time.Millisecond,
+		})}
+		stores[attributes] = f
+		only(f, want)
+		if result, err := f.Get(f.document(""), 1, Match{}, nil); err != nil || result.Run != p.document("").Run {
+			p.t.Errorf("%s: run %d, %v", attributes, result.Run, err)
+		}
+	}
+	// A standby that is behind is no standby to be preferred; where no other server will do, it serves what it has.
+	p.replica.Exec("select pg_wal_replay_pause()")
+	held := p.document("").Run
+	run := p.next()
+	only(stores["prefer-standby"], p.primary)
+	catalogtest.Eventually(p.t, "the primary's version is followed", func() bool { return stores["prefer-standby"].document("").Run == run })
+	if result, err := stores["standby"].Get(stores["standby"].document(""), 1, Match{}, nil); err != nil || result.Run != held {
+		p.t.Errorf("standby: run %d, %v, want %d", result.Run, err, held)
+	}
+	p.replica.Exec("select pg_wal_replay_resume()")
+	only(stores["prefer-standby"], p.replica)
+	only(stores["standby"], p.replica)
+	return func() {
+		p.t.Helper()
+		for attributes, f := range stores {
+			if attributes == "standby" || attributes == "read-only" {
+				continue // there is none any more; connections that there are stay
+			}
+			only(f, p.replica)
+			catalogtest.Eventually(p.t, "the new primary's version is followed", func() bool { return f.document("").Run == p.document("").Run })
+		}
+	}
 }
 
 // loseThePrimary kills the primary while the replica is a version behind. That one is served then, for want of a better.

@@ -58,17 +58,9 @@ var statements = [...]struct {
 // From push until done has a token it belongs to the queue or to one pipeline. If it is abandoned then, it is never used again,
 // nor is its buffer, because the pipeline may be writing to it at that very moment.
 type lookup struct {
-	kind     kind
-	document *Document
-	id       int64
-	unless   Match
-	anchor   int64  // of a page: number of the page anchor to start from
-	offset   int64  // of a page: documents to skip after the anchor
-	since    int64  // of changes: the version that is known
-	after    Cursor // of changes: the last one that is known
-	limit    int64
-	question int64  // number that the one row of an unshared statement repeats
-	flight   flight // zero for what cannot be shared
+	request
+
+	question int64 // number that the one row of an unshared statement repeats
 
 	base      int  // length of the caller's buffer as handed over
 	cuts      int  // times that it was cut off
@@ -84,7 +76,24 @@ type lookup struct {
 	pushed         time.Time
 	older, younger *lookup
 	joined         []*lookup // that get the same answer
+	carrier        *seat     // of the pipeline that fetched it last
 	abandoned      bool      // its time was up; result and err are nobody's
+	relieved       bool      // abandoned, because another pipeline is likely to answer the same request sooner
+	second         bool      // of a request that was relieved before
+}
+
+// request is what a caller wants to know.
+type request struct {
+	kind     kind
+	document *Document
+	id       int64
+	unless   Match
+	anchor   int64  // of a page: number of the page anchor to start from
+	offset   int64  // of a page: documents to skip after the anchor
+	since    int64  // of changes: the version that is known
+	after    Cursor // of changes: the last one that is known
+	limit    int64
+	flight   flight // zero for what cannot be shared
 }
 
 func newLookup() *lookup { return &lookup{done: make(chan struct{}, 1)} }

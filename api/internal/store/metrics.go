@@ -11,6 +11,7 @@ type metrics struct {
 	lookups   *prometheus.CounterVec
 	outcomes  [len(outcomes)]prometheus.Counter
 	joined    prometheus.Counter
+	relieved  prometheus.Counter
 	batchSize prometheus.Histogram
 	queueWait prometheus.Histogram
 	connects  prometheus.Counter
@@ -39,6 +40,9 @@ func newMetrics() *metrics {
 		}, []string{"outcome"}),
 		joined: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "systemscale_lookups_joined_total", Help: "Lookups that shared the answer of another one for the same document.",
+		}),
+		relieved: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "systemscale_lookups_relieved_total", Help: "Lookups that were given to another host of the database because theirs did not answer.",
 		}),
 		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "systemscale_lookup_batch_size", Help: "Lookups in one round trip to the database.",
@@ -116,7 +120,7 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 // register registers the store's metrics.
 func (s *Store) register(registerer prometheus.Registerer) error {
 	m := s.metrics
-	for _, collector := range []prometheus.Collector{s, m.lookups, m.joined, m.batchSize, m.queueWait, m.connects, m.sent} {
+	for _, collector := range []prometheus.Collector{s, m.lookups, m.joined, m.relieved, m.batchSize, m.queueWait, m.connects, m.sent} {
 		if err := registerer.Register(collector); err != nil {
 			return err
 		}

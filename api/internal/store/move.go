@@ -130,6 +130,7 @@ func (f *follower) suits(p *pipeline, best *watcher, now time.Time) bool {
 
 // take makes next the connection.
 func (p *pipeline) take(next *offer) {
+	p.queue.place(&p.seat, next.conn.at.host.String())
 	p.conn, p.sent = next.conn, p.metrics.sent.WithLabelValues(next.conn.at.host.String())
 	p.learn(next.versions)
 }
@@ -251,7 +252,7 @@ func (f *follower) excuse(err error, versions *[]Version) error {
 }
 
 // connect connects to the host that suits p best: one that is known to have the newest version, then one that has an older one,
-// and then those that could not be read. A server that turns out to be behind, or to be no standby where those are preferred, is
+// and last those that could not be read. A server that turns out to be behind, or to be no standby where those are preferred, is
 // taken if none of the others is better.
 func (p *pipeline) connect(ctx context.Context) (*offer, error) {
 	f := p.follower
@@ -302,15 +303,18 @@ func (f *follower) ranked(p *pipeline) []*watcher {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	newest := f.newest()
+	const upToDate, broken, unknown, failed = 0, 1, 2, 3
 	var ranked []*watcher
-	for rank := range 3 {
+	for rank := upToDate; rank <= failed; rank++ {
 		for _, w := range p.order() {
-			mine := 1
+			mine := unknown // or behind
 			switch {
-			case w.view != nil && w.view.covers(newest):
-				mine = 0
 			case w.failed:
-				mine = 2
+				mine = failed
+			case w.view != nil && w.view.covers(newest) && w == p.broken:
+				mine = broken // its watcher may not have found out yet
+			case w.view != nil && w.view.covers(newest):
+				mine = upToDate
 			}
 			if mine == rank {
 				ranked = append(ranked, w)

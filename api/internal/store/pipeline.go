@@ -22,7 +22,8 @@ const (
 	// A connection that has lived for this long and is lost is replaced at once, and its lookups are tried again on the
 	// new one: whatever killed it is likely to be over. One that dies younger waits its turn.
 	provenAge = 100 * time.Millisecond
-	// repairTimeout bounds that attempt, during which the lookups wait.
+	// repairTimeout bounds that attempt, during which the lookups wait, where there is one host. Where there are several, one of the others is
+	// likely to be up, and the attempt may take as long as lookups do.
 	repairTimeout = 500 * time.Millisecond
 
 	// mostCuts is how often a lookup is tried again whose connection broke. When a server dies, so do all connections to it, and each
@@ -57,6 +58,7 @@ type pipeline struct {
 	offer  *offer    // a connection that is to replace conn
 	moving bool      // one is being made
 	moved  time.Time // when one was last begun
+	broken *watcher  // of the host to which the last connection broke, or nil
 
 	conn      *connection
 	sent      prometheus.Counter // of conn's host; nil in tests of a pipeline alone
@@ -123,13 +125,17 @@ func (p *pipeline) keep(ctx context.Context, next *offer) error {
 		p.take(next)
 		err := p.serve()
 		p.conn.close()
-		p.follower.blind(p)
+		p.follower.blind(p, err != nil)
 		if err == nil {
 			return nil
 		}
 		p.interrupted()
 		if time.Since(born) > provenAge {
-			repair, cancel := context.WithTimeout(ctx, repairTimeout)
+			patience := repairTimeout
+			if len(p.follower.watchers) > 1 {
+				patience = p.timeout
+			}
+			repair, cancel := context.WithTimeout(ctx, patience)
 			var failure error
 			next, failure = p.connect(repair)
 			cancel()

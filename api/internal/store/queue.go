@@ -3,6 +3,7 @@ package store
 import (
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -31,10 +32,10 @@ type queue struct {
 	oldest, newest *lookup
 	pending        int
 
-	alive   int // pipelines that are connected, or about to be again, and whose server is not behind
-	behind  int // pipelines whose server is, and which fetch nothing
-	resting int // of these, pipelines that wait for something to fetch
-	called  int // of these, pipelines that have been called and are not there yet
+	seats   []*seat // of pipelines that are connected, or about to be again
+	alive   int     // of these, those whose server is not behind, and who are not held up
+	resting int     // of these, pipelines that wait for something to fetch
+	called  int     // of these, pipelines that have been called and are not there yet
 
 	closed bool      // no more lookups; those that wait are still fetched
 	ever   bool      // a pipeline has been alive
@@ -43,9 +44,15 @@ type queue struct {
 
 // seat is a pipeline's place at the queue. The queue's mutex guards it.
 type seat struct {
-	behind   bool // the pipeline is to fetch nothing
-	summoned bool // it is to come back without lookups
+	behind   bool      // the pipeline is to fetch nothing
+	summoned bool      // it is to come back without lookups
+	host     string    // that it is connected to
+	fetched  time.Time // when it fetched what it is at work on, or zero
+	held     bool      // it is held up: nothing is to be left to it
 }
+
+// heldUp is how long a pipeline may be at work until its lookups are given to one with another host. A lookup takes a hundredth of it.
+const heldUp = 250 * time.Millisecond
 
 // flight is what lookups have in common that can share an answer. A document stands for one version, so nobody gets an answer that
 // is older than the version that was asked for.
@@ -65,7 +72,7 @@ func newQueue(size int, timeout time.Duration, logger *slog.Logger, metrics *met
 func (q *queue) push(l *lookup) error {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if q.closed || q.alive+q.behind == 0 {
+	if q.closed || len(q.seats) == 0 {
 		return ErrUnavailable
 	}
 	if l.flight.document != nil {
@@ -143,6 +150,7 @@ func (q *queue) delist(l *lookup) {
 func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
+	q.change(s, func() { s.held, s.fetched = false, time.Time{} })
 	for {
 		for s.behind && !s.summoned && !q.closed {
 			q.errand.Wait()
@@ -181,6 +189,7 @@ func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
 				continue
 			}
 			q.metrics.queueWait.Observe(now.Sub(l.pushed).Seconds())
+			l.carrier = s
 			dst = append(dst, l)
 		}
 		rest := copy(q.waiting, q.waiting[taken:])
@@ -190,6 +199,7 @@ func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
 			q.call()
 		}
 		if len(dst) > 0 {
+			s.fetched = now
 			return dst, true
 		}
 	}
@@ -198,7 +208,7 @@ func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
 // requeue leaves lookups that a pipeline could not answer to the others.
 func (q *queue) requeue(lookups ...*lookup) {
 	q.mutex.Lock()
-	if q.closed || q.alive+q.behind == 0 {
+	if q.closed || len(q.seats) == 0 {
 		q.mutex.Unlock()
 		fail(lookups, ErrUnavailable)
 		q.finish(lookups)
@@ -262,15 +272,62 @@ func (q *queue) expire(now time.Time) {
 		q.arrival.Broadcast()
 	}
 	for q.oldest != nil && now.Sub(q.oldest.pushed) >= q.timeout {
-		l := q.oldest
-		q.delist(l)
-		// Whoever comes from now on does better to start anew.
-		if q.flights[l.flight] == l {
-			delete(q.flights, l.flight)
-		}
-		l.abandoned = true
-		l.done <- struct{}{} // it has room for one, and finish leaves it alone
+		q.abandon(q.oldest)
 	}
+	q.relieve(now)
+}
+
+// change does what changes whether the pipeline of s counts. The mutex is held.
+func (q *queue) change(s *seat, do func()) {
+	before := s.counts()
+	do()
+	if after := s.counts(); before != after && slices.Contains(q.seats, s) {
+		if after {
+			q.alive++
+		} else {
+			q.alive--
+		}
+	}
+}
+
+// counts reports whether the pipeline fetches, or will when it is done.
+func (s *seat) counts() bool { return !s.behind && !s.held }
+
+// relieve takes the lookups away from pipelines that have been at work for too long, if there is another with another host, and
+// tells their callers to ask again. The mutex is held.
+func (q *queue) relieve(now time.Time) {
+	for _, s := range q.seats {
+		if s.held || s.fetched.IsZero() || now.Sub(s.fetched) < heldUp {
+			continue
+		}
+		if !slices.ContainsFunc(q.seats, func(other *seat) bool { return other.counts() && other.host != s.host }) {
+			continue
+		}
+		q.change(s, func() { s.held = true })
+		var theirs []*lookup
+		for l := q.oldest; l != nil; l = l.younger {
+			if l.carrier == s {
+				theirs = append(append(theirs, l), l.joined...)
+			}
+		}
+		for _, l := range theirs {
+			if !l.abandoned && !l.second {
+				l.relieved = true
+				q.abandon(l)
+			}
+		}
+	}
+}
+
+// abandon ends the wait of l's caller. The mutex is held.
+func (q *queue) abandon(l *lookup) {
+	q.delist(l)
+	// Whoever comes from now on does better to start anew.
+	if q.flights[l.flight] == l {
+		delete(q.flights, l.flight)
+	}
+	l.abandoned = true
+	l.done <- struct{}{} // it has room for one, and finish leaves it alone
 }
 
 // suspend keeps a pipeline from fetching, as its server is behind.
@@ -280,9 +337,7 @@ func (q *queue) suspend(s *seat) {
 	if s.behind {
 		return
 	}
-	s.behind = true
-	q.alive--
-	q.behind++
+	q.change(s, func() { s.behind = true })
 	q.arrival.Broadcast() // it may have been called for what waits
 }
 
@@ -293,10 +348,15 @@ func (q *queue) resume(s *seat) {
 	if !s.behind {
 		return
 	}
-	s.behind = false
-	q.behind--
-	q.alive++
+	q.change(s, func() { s.behind = false })
 	q.errand.Broadcast()
+}
+
+// place notes the host that a pipeline is connected to.
+func (q *queue) place(s *seat, host string) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	s.host = host
 }
 
 // summon has a pipeline come back from fetch without lookups.
@@ -318,12 +378,11 @@ func (q *queue) summon(s *seat) {
 func (q *queue) connected(s *seat) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if s.behind {
-		q.behind++
-	} else {
+	q.seats = append(q.seats, s)
+	if s.counts() {
 		q.alive++
 	}
-	if q.alive+q.behind == 1 {
+	if len(q.seats) == 1 {
 		q.logger.Info("database connected")
 	}
 	q.ever = true
@@ -332,12 +391,11 @@ func (q *queue) connected(s *seat) {
 // lose counts one pipeline less, because of cause. The last one takes what is still waiting with it.
 func (q *queue) lose(s *seat, cause error) {
 	q.mutex.Lock()
-	if s.behind {
-		q.behind--
-	} else {
+	if s.counts() {
 		q.alive--
 	}
-	if q.alive+q.behind > 0 {
+	q.seats = slices.DeleteFunc(q.seats, func(other *seat) bool { return other == s })
+	if len(q.seats) > 0 {
 		q.arrival.Broadcast() // it may have been the one that the others left the rest to
 		q.mutex.Unlock()
 		return
@@ -355,14 +413,14 @@ func (q *queue) lose(s *seat, cause error) {
 func (q *queue) state() (pending, alive int) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	return q.pending, q.alive + q.behind
+	return q.pending, len(q.seats)
 }
 
 // disconnected returns for how long no pipeline has been alive, and whether one ever was.
 func (q *queue) disconnected() (lost time.Duration, ever bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if q.alive+q.behind == 0 && q.ever {
+	if len(q.seats) == 0 && q.ever {
 		lost = time.Since(q.lost)
 	}
 	return lost, q.ever

@@ -159,7 +159,7 @@ func TestNobodyWaitsSoNobodyAsks(t *testing.T) {
 
 func TestAnErrorIsSharedToo(t *testing.T) {
 	q, first, second, _ := newSharedQueue(t)
-	q.lose(new(seat), errors.New("cut"))
+	q.lose(q.seats[0], errors.New("cut"))
 	for _, l := range []*lookup{first, second} {
 		if len(l.done) != 1 || !errors.Is(l.err, ErrUnavailable) {
 			t.Errorf("got %v, want %v", l.err, ErrUnavailable)
@@ -227,4 +227,78 @@ func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 		t.Errorf("%d and %d lookups were fetched, want 1 and 1", first, second)
 	}
 	q.close()
+}
+
+// TestLookupsOfAHeldUpPipelineAreRelieved has a pipeline that does not come back with two lookups, of which one was joined.
+func TestLookupsOfAHeldUpPipelineAreRelieved(t *testing.T) {
+	q := newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
+	s := &Store{queue: q, metrics: q.metrics}
+	s.lookups.New = func() any { return newLookup() }
+	slow, quick := &seat{host: "slow"}, &seat{host: "quick"}
+	document := &Document{Name: "item"}
+	answers := make(chan Result)
+	ask := func(id int64) {
+		l := newLookup()
+		l.document, l.id, l.flight = document, id, flight{document, id}
+		go func() {
+			result, err := s.look(l, []byte("kept "))
+			if err != nil {
+				t.Errorf("lookup %d: %v", id, err)
+			}
+			answers <- result
+		}()
+	}
+	pending := func(want int) {
+		t.Helper()
+		catalogtest.Eventually(t, "the lookups are there", func() bool { got, _ := q.state(); return got == want })
+	}
+	q.connected(slow)
+	ask(1)
+	pending(1)
+	ask(1)
+	ask(2)
+	pending(3)
+	stuck, _ := q.fetch(slow, nil, 8)
+	late := time.Now().Add(heldUp)
+	q.expire(late)
+	if pending, _ := q.state(); pending != 3 || slow.held {
+		t.Errorf("%d are pending, want all 3: there is no other pipeline", pending)
+	}
+	q.connected(&seat{host: "slow"})
+	q.connected(&seat{host: "other", behind: true})
+	q.expire(late)
+	if slow.held {
+		t.Error("lookups are taken away though no other pipeline can answer them")
+	}
+	q.connected(quick)
+	q.expire(time.Now())
+	if slow.held {
+		t.Error("lookups are taken away at once")
+	}
+	alive := q.alive
+	q.expire(late)
+	if !slow.held || q.alive != alive-1 {
+		t.Errorf("%d pipelines are counted on, want %d", q.alive, alive-1)
+	}
+	catalogtest.Eventually(t, "the callers ask again", func() bool { return len(q.fetchable()) == 2 })
+	pending(3)
+	lookups, _ := q.fetch(quick, nil, 8)
+	for _, l := range lookups {
+		l.result.Body = append(l.result.Body, "quick"...)
+	}
+	// The slow one writes to what it has, at the same time.
+	for _, l := range stuck {
+		l.result.Body = append(l.result.Body, "slow"...)
+	}
+	q.finish(lookups)
+	q.finish(stuck)
+	for range 3 {
+		if result := <-answers; string(result.Body) != "kept quick" {
+			t.Errorf("the answer is %q", result.Body)
+		}
+	}
+	q.close()
+	if _, open := q.fetch(slow, nil, 8); open || slow.held || q.alive != alive {
+		t.Errorf("a pipeline that is back is not counted on: %d, want %d", q.alive, alive)
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -258,13 +259,26 @@ func (s *Store) lookAhead(l *lookup, dst []byte) (Result, error) {
 
 // look hands l to a connection and waits for it, but no longer than the timeout.
 func (s *Store) look(l *lookup, dst []byte) (Result, error) {
-	l.begin(dst)
-	if err := s.queue.push(l); err != nil {
-		s.recycle(l)
-		s.metrics.count(false, err)
-		return Result{Body: dst}, err
+	wanted, base := l.request, len(dst)
+	for l.begin(dst); ; l.begin(dst) {
+		if err := s.queue.push(l); err != nil {
+			second := l.second
+			s.recycle(l)
+			s.metrics.count(false, err)
+			if second {
+				return Result{}, err
+			}
+			return Result{Body: dst}, err
+		}
+		<-l.done
+		if !l.relieved {
+			break
+		}
+		// The pipeline that has l may write to it, and to its buffer beyond what was there.
+		s.metrics.relieved.Inc()
+		l, dst = s.lookups.Get().(*lookup), slices.Clone(dst[:base])
+		l.request, l.second = wanted, true
 	}
-	<-l.done
 	if l.abandoned {
 		s.metrics.count(false, ErrTimeout)
 		return Result{}, ErrTimeout
