@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -258,7 +260,7 @@ func hostileRequests() []string {
 	return append(requests, "", "\r\n", "\x00", "GET", "GET /products", "\x16\x03\x01\x00\x05hello", strings.Repeat("\xff", 9000), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 }
 
-// TestLogsHoldNoRawBytes also stops the upstreams: NGINX's own log has the request with each failure.
+// TestLogsHoldNoRawBytes also takes NGINX's cache and the upstreams away: its own log has the request with such failures.
 func TestLogsHoldNoRawBytes(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(gateway.Prefix, "access.json") })
 	requests := hostileRequests()
@@ -268,11 +270,24 @@ func TestLogsHoldNoRawBytes(t *testing.T) {
 		}
 	}
 	send()
+	if err := os.Chmod(rig.gateway.cache(), 0o500); err != nil {
+		t.Fatal(err)
+	}
+	send()
+	rig.rawOnce("GET /products/1000/styles HTTP/1.1\r\nHost: logged\r\nConnection: close\r\n\r\n")
+	rig.rawOnce("GET /products/1000/styles HTTP/1.1\r\nHost: logged\r\nConnection: close\r\n\r\n") // the second time it is to be stored
 	for _, upstream := range rig.upstreams {
 		upstream.stop()
 	}
 	send()
 	rig.ask(http.MethodTrace, "/last", nil)
+	log, err := os.ReadFile(rig.gateway.Log)
+	if err != nil || !bytes.Contains(log, []byte(`host: "logged"`)) {
+		t.Errorf("NGINX's own log says nothing of the cache, which proves nothing (%v): %.1000q", err, log)
+	}
+	if raw := regexp.MustCompile(`(?m)^.*[^\x20-\x7e\n].*$`).Find(log); raw != nil {
+		t.Errorf("a line of NGINX's own log has raw bytes: %q", raw)
+	}
 	lines := awaitLines(t, rig.gateway.AccessLog, 1, func(line line) bool { return line.URI == "/last" })
 	cut, whole := 0, 0
 	for _, line := range lines {
@@ -284,7 +299,46 @@ func TestLogsHoldNoRawBytes(t *testing.T) {
 			}
 		}
 	}
-	if len(lines) < len(requests) || cut < 100 || whole < 100 {
-		t.Errorf("%d requests, twice: %d lines, %d of product 1 are cut and %d are whole", len(requests), len(lines), cut, whole)
+	if len(lines) < 2*len(requests) || cut < 100 || whole < 100 {
+		t.Errorf("%d requests, three times: %d lines, %d of product 1 are cut and %d are whole", len(requests), len(lines), cut, whole)
+	}
+}
+
+// TestClientsCannotFillTheLog sends what NGINX has something to say about, while the API is well.
+func TestClientsCannotFillTheLog(t *testing.T) {
+	rig := start(t, func(gateway *Gateway) { borrowCertificate(t, gateway) })
+	rig.warm("/products/1")
+	long := strings.Repeat("x", 1900)
+	requests := []string{
+		"GET /" + long + " HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n",
+		"GET /products/" + long + " HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n",
+		"GET /api/products/" + long + " HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n",
+		"GET /" + long + " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nfffffff\r\n\r\n\r\n",
+		"GET /products/" + long + " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n\r\n",
+		"POST /" + long + " HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n",
+		"GET /" + strings.Repeat(long, 6) + " HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat(long, 6) + "\r\n\r\n",
+	}
+	// NGINX would wait for the rest of a body: a client that has its answer leaves.
+	send := func(address, sent string) {
+		t.Helper()
+		connection, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = connection.Close() }()
+		_, _ = io.WriteString(connection, sent)
+		_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_, _ = connection.Read(make([]byte, 1))
+	}
+	for range 20 {
+		for _, sent := range requests {
+			send(rig.gateway.Listen, sent)
+		}
+		send(rig.gateway.TLS.Listen, "\x16\x03\x01\xff\xff"+long) // the beginning of a record of 64 KB, which is too long
+	}
+	rig.get("/products/1")
+	if log, err := os.ReadFile(rig.gateway.Log); err != nil || len(log) > 0 {
+		t.Errorf("NGINX's log has %d bytes (%v): %.2000q", len(log), err, log)
 	}
 }
