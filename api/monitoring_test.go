@@ -100,6 +100,10 @@ func scraped(t *testing.T) series {
 	}
 	s := series{"up": {"job": true, "instance": true}}
 	s.add(text)
+	// What the node exporter says of each file system.
+	for _, name := range []string{"avail_bytes", "size_bytes", "files", "files_free"} {
+		s.add("node_filesystem_" + name + `{device="tmpfs",fstype="tmpfs",mountpoint="/dev/shm"} 6.7108864e+07` + "\n")
+	}
 	file, err := os.ReadFile("../infra/prometheus/etl.prom")
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 )
 
 // cacheSize is as in the local stack.
-const cacheSize = "2g"
+const cacheSize gateway.Size = 2 << 30
 
 // edge is the NGINX instances that are measured. Their files, and with them the cache, are in memory where the system has a file system for
 // that, in a directory of their own.

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,6 +61,9 @@ func (stack *stack) placeServers() (accounts, error) {
 			}
 		}
 	}
+	if err := stack.placePassing(); err != nil {
+		return found, err
+	}
 	for _, directory := range []struct {
 		path  string
 		owner *process.Account
@@ -76,6 +81,49 @@ func (stack *stack) placeServers() (accounts, error) {
 		}
 	}
 	return found, stack.save()
+}
+
+// memory is where Linux has a file system in memory.
+const memory = "/dev/shm"
+
+// placePassing decides where answers are on their way into NGINX's cache: on another file system than the cache, if there is one, so that a disk
+// that is full costs copies in the cache, not answers. The memory is empty when the machine has started, and anybody may make files there.
+func (stack *stack) placePassing() error {
+	if stack.Passing != "" {
+		info, err := os.Lstat(stack.Passing)
+		if err == nil && info.IsDir() {
+			if status, known := info.Sys().(*syscall.Stat_t); known && int(status.Uid) == os.Geteuid() {
+				return nil
+			}
+		}
+		stack.Outside = slices.DeleteFunc(stack.Outside, func(directory string) bool { return directory == stack.Passing })
+		stack.Passing = ""
+	}
+	if !gateway.AnotherFileSystem(memory, stack.Servers) {
+		return nil
+	}
+	var err error
+	if stack.Passing, err = stack.makeOutside(memory); err != nil {
+		stack.Passing = ""
+		stack.say("%v: a full disk will cost answers", err)
+	}
+	return nil
+}
+
+// fitCache decides how much NGINX's cache may take. While NGINX runs it stays.
+func (stack *stack) fitCache(directory string) (gateway.Size, error) {
+	const wanted gateway.Size = 2 << 30
+	if stack.Gateway.Cache != 0 && stack.Gateway.Process.Alive() {
+		return gateway.Size(stack.Gateway.Cache), nil
+	}
+	size, err := gateway.FitCache(directory, wanted)
+	if err != nil {
+		return 0, err
+	}
+	if size < wanted {
+		stack.say("the file system of %s has no room for a cache of %s: NGINX's cache takes %s", directory, wanted, size)
+	}
+	return size, nil
 }
 
 // makeOutside makes a directory that the stack owns though it is not under .run. Its name cannot be foreseen, so
@@ -262,12 +310,20 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	if err != nil {
 		return err
 	}
+	cache := filepath.Join(directory, "cache")
+	size, err := stack.fitCache(cache)
+	if err != nil {
+		return err
+	}
 	front := gateway.Gateway{
 		NGINX: installation, Template: string(template), Prefix: directory, Listen: address(ports.clients),
 		TLS:     gateway.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
 		Refresh: address(ports.refresh), Refreshers: []string{loopback}, Unlimited: []string{loopback},
-		Sockets: filepath.Join(stack.Sockets, "nginx"), CacheSize: cacheSize,
+		Sockets: filepath.Join(stack.Sockets, "nginx"), Cache: cache, CacheSize: size,
 		AccessLog: filepath.Join(directory, "access.json"), Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
+	}
+	if stack.Passing != "" {
+		front.Temp = filepath.Join(stack.Passing, "nginx")
 	}
 	for _, instance := range stack.Instances {
 		front.Upstreams = append(front.Upstreams, "unix:"+instance.Socket)
@@ -296,7 +352,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 		}
 		err := front.AwaitReady(ctx)
 		if err == nil {
-			stack.Gateway = gatewayRun{stack.Gateway.Process, ports.clients, ports.tls, ports.refresh}
+			stack.Gateway = gatewayRun{stack.Gateway.Process, ports.clients, ports.tls, ports.refresh, int64(size)}
 			return stack.save()
 		}
 		stack.say("NGINX does not answer (%v): restarting it", err)
@@ -308,7 +364,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	if err != nil {
 		return err
 	}
-	stack.Gateway = gatewayRun{running.Identity, ports.clients, ports.tls, ports.refresh}
+	stack.Gateway = gatewayRun{running.Identity, ports.clients, ports.tls, ports.refresh, int64(size)}
 	stack.onUndo(func(ctx context.Context) error { return gateway.Stop(ctx, running.Identity) })
 	stack.say("NGINX runs on port %d, with TLS on port %d", ports.clients, ports.tls)
 	return stack.save()

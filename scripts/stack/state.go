@@ -22,6 +22,7 @@ type state struct {
 
 	Servers string   `json:"servers"` // directory of what Postgres and NGINX write
 	Sockets string   `json:"sockets"` // directory of the unix sockets
+	Passing string   `json:"passing"` // directory of answers on their way into NGINX's cache; "": under Servers
 	Outside []string `json:"outside"` // directories outside .run that belong to the stack as well
 
 	path string
@@ -52,6 +53,7 @@ type gatewayRun struct {
 	Port    int              `json:"port"`
 	TLSPort int              `json:"tlsPort"`
 	Refresh int              `json:"refresh"` // port of the refresh door
+	Cache   int64            `json:"cache"`   // size of the cache in bytes
 }
 
 // catalog says what was loaded last.

@@ -25,7 +25,6 @@ const (
 	firstAdminPort      = 8181
 	firstRefreshPort    = 8281
 	instanceCount       = 2
-	cacheSize           = "2g"
 	stopInstanceLimit   = 15 * time.Second // its pause and its drain take 11
 	readyInstanceLimit  = 30 * time.Second
 	healthInstanceLimit = 10 * time.Second // for one that runs, while a restarted Postgres comes back to it

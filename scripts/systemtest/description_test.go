@@ -588,7 +588,7 @@ func limitedGateway(t *testing.T, s *stack) string {
 	}
 	limited := gateway.Gateway{
 		NGINX: installation, Template: string(template), Prefix: directory, Listen: "127.0.0.1:" + freePort(t), Refresh: "127.0.0.1:" + freePort(t),
-		Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, Sockets: filepath.Join(directory, "run"), CacheSize: "10m", RateLimit: 1, Log: filepath.Join(directory, "log"), Account: account,
+		Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, Sockets: filepath.Join(directory, "run"), CacheSize: 10 << 20, RateLimit: 1, Log: filepath.Join(directory, "log"), Account: account,
 	}
 	for _, instance := range pids(t, s).Instances {
 		limited.Upstreams = append(limited.Upstreams, "unix:"+instance.Socket)

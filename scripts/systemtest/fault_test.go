@@ -36,6 +36,7 @@ func TestFaults(t *testing.T) {
 		p := &postgres{stack: failing, t: t}
 		t.Run("Postgres killed and started again at once", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGKILL, 0) })
 		t.Run("Postgres stopped for some seconds", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGINT, 4*time.Second) })
+		t.Run("frozen", func(t *testing.T) { testFrozen(t, i, p, c) })
 	})
 }
 

@@ -38,10 +38,14 @@ type Gateway struct {
 	Sockets    string   // directory for NGINX's own sockets and nothing else, made by Configure for Account alone
 
 	Cache     string // directory of the cache, made by Configure; "": cache under Prefix
-	CacheSize string // in NGINX's notation, such as 2g
+	CacheSize Size   // without what has to stay free beside it
+	Temp      string // directory for answers on their way into the cache, made by Configure; "": temp/proxy under Prefix
 
 	RateLimit       int // requests a second for each client address, of which it may save up one second's; 0: no limit
 	ConnectionLimit int // requests under way for each client address; 0: no limit
+
+	retry time.Duration // after which an instance that failed is tried again, in whole seconds; 0: as in production
+	share int           // requests that one instance may hold; 0: as in production
 
 	AccessLog string // file, in a directory of Account's so that it can be rotated; "": none
 	Log       string
@@ -65,14 +69,14 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 	if err != nil {
 		return false, fmt.Errorf("nginx.conf.template: %w", err)
 	}
-	path := gateway.configuration()
-	if present, err := os.ReadFile(path); err == nil && string(present) == text {
-		return false, nil
-	}
-	for _, directory := range []string{gateway.cache(), filepath.Join(gateway.Prefix, "temp"), gateway.Sockets} {
+	for _, directory := range []string{gateway.cache(), filepath.Join(gateway.Prefix, "temp"), gateway.temp(), gateway.Sockets} {
 		if err := gateway.Account.MakeDirectory(directory, 0o700); err != nil {
 			return false, fmt.Errorf("make room for NGINX: %w", err)
 		}
+	}
+	path := gateway.configuration()
+	if present, err := os.ReadFile(path); err == nil && string(present) == text {
+		return false, nil
 	}
 	draft := path + ".new"
 	if err := os.WriteFile(draft, []byte(text), 0o644); err != nil {
@@ -94,7 +98,7 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 
 // Start starts NGINX and waits until it listens.
 func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
-	if err := gateway.checkSockets(); err != nil {
+	if err := errors.Join(gateway.checkSockets(), gateway.checkCache(ctx)); err != nil {
 		return nil, err
 	}
 	// An NGINX that was killed leaves its sockets behind and could not bind them again.
@@ -267,10 +271,11 @@ func (gateway Gateway) arguments(configuration string) []string {
 // values are what the template asks for.
 func (gateway Gateway) values() map[string]string {
 	// Two lists of the same: the template says why.
-	var servers, backups, limitZones, limits []string
+	var servers, patient, limitZones, limits []string
 	for _, address := range gateway.Upstreams {
-		servers = append(servers, "server "+address+" max_fails=3 fail_timeout=10s;")
-		backups = append(backups, "server "+address+" max_fails=0 backup;")
+		servers = append(servers, fmt.Sprintf("server %s max_fails=1 fail_timeout=%ds max_conns=%d;", address, cmp.Or(gateway.retry, 10*time.Second)/time.Second,
+			cmp.Or(gateway.share, 512)))
+		patient = append(patient, fmt.Sprintf("server %s max_fails=0 max_conns=%d;", address, cmp.Or(gateway.share, 512)/2))
 	}
 	if gateway.RateLimit > 0 {
 		limitZones = append(limitZones, fmt.Sprintf("limit_req_zone $limited zone=requests:10m rate=%dr/s;", gateway.RateLimit))
@@ -290,19 +295,22 @@ func (gateway Gateway) values() map[string]string {
 	}
 	const separator = "\n        "
 	return map[string]string{
-		"LISTEN":      gateway.Listen,
-		"TLS":         gateway.tls(),
-		"REFRESH":     gateway.Refresh,
-		"REFRESHERS":  geo(gateway.Refreshers, separator),
-		"UNLIMITED":   geo(gateway.Unlimited, separator),
-		"BALANCE":     balance,
-		"API_SERVERS": strings.Join(append(servers, backups...), separator),
-		"SOCKETS":     gateway.Sockets,
-		"CACHE":       gateway.cache(),
-		"CACHE_SIZE":  gateway.CacheSize,
-		"LIMIT_ZONES": strings.Join(limitZones, separator),
-		"LIMITS":      strings.Join(limits, separator),
-		"ACCESS_LOG":  accessLog,
+		"LISTEN":          gateway.Listen,
+		"TLS":             gateway.tls(),
+		"REFRESH":         gateway.Refresh,
+		"REFRESHERS":      geo(gateway.Refreshers, separator),
+		"UNLIMITED":       geo(gateway.Unlimited, separator),
+		"BALANCE":         balance,
+		"API_SERVERS":     strings.Join(servers, separator),
+		"PATIENT_SERVERS": strings.Join(patient, separator),
+		"SOCKETS":         gateway.Sockets,
+		"CACHE":           gateway.cache(),
+		"CACHE_SIZE":      gateway.CacheSize.String(),
+		"MIN_FREE":        gateway.minFree(),
+		"TEMP":            gateway.temp(),
+		"LIMIT_ZONES":     strings.Join(limitZones, separator),
+		"LIMITS":          strings.Join(limits, separator),
+		"ACCESS_LOG":      accessLog,
 	}
 }
 

@@ -193,7 +193,7 @@ func start(t *testing.T, changes ...func(*Gateway)) *rig {
 	rig.gateway = Gateway{
 		NGINX: installation, Template: string(template), Prefix: directory, Listen: freeAddress(t), Upstreams: addresses,
 		Refresh: freeAddress(t), Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"},
-		Sockets: filepath.Join(directory, "run"), CacheSize: "10m", Log: filepath.Join(directory, "log"), Account: account,
+		Sockets: filepath.Join(directory, "run"), CacheSize: 10 * megabyte, Log: filepath.Join(directory, "log"), Account: account,
 	}
 	for _, change := range changes {
 		change(&rig.gateway)
@@ -262,16 +262,21 @@ func (rig *rig) askAt(server string, transport *http.Transport, method, path str
 	}
 	transport.DisableCompression = true
 	defer transport.CloseIdleConnections()
-	response, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(request)
-	if err != nil {
-		rig.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
+	got, err := read((&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(request))
 	if err != nil {
 		rig.t.Fatalf("%s %s: %v", method, path, err)
 	}
-	return answer{response.StatusCode, response.Header, string(text)}
+	return got
+}
+
+// read reads the answer to a request to its end.
+func read(response *http.Response, err error) (answer, error) {
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, string(text)}, err
 }
 
 // setHeader sets a header so that it is sent. net/http sends these in its own way only, whatever the header map has.

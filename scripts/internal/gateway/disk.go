@@ -1,0 +1,214 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"systemscale/scripts/internal/program"
+)
+
+const megabyte = 1 << 20
+
+// Size is a number of bytes as NGINX's configuration has it, such as 2g. The zero value is none.
+type Size int64
+
+// units are the suffixes of sizes, the largest first.
+var units = []struct {
+	suffix string
+	bytes  Size
+}{{"g", 1 << 30}, {"m", megabyte}, {"k", 1 << 10}}
+
+// String returns the size with the largest unit of which it is a multiple.
+func (size Size) String() string {
+	for _, unit := range units {
+		if size != 0 && size%unit.bytes == 0 {
+			return strconv.FormatInt(int64(size/unit.bytes), 10) + unit.suffix
+		}
+	}
+	return strconv.FormatInt(int64(size), 10)
+}
+
+// smallestCache is the size below which a cache is refused: a few thousand documents.
+const smallestCache Size = 64 * megabyte
+
+// reserve returns how much is to be left beside a cache. The manager, which removes what exceeds the cache's size, sleeps for up to ten seconds; within
+// that time two busy cores write 400 MB of documents.
+func (size Size) reserve() Size { return size / 5 }
+
+// FitCache returns the largest size up to the one that is wanted for which the file system of the cache's directory has room, or an error
+// that says what to do if that is too little to be of use. What the cache holds already counts as room.
+func FitCache(directory string, wanted Size) (Size, error) {
+	room, err := roomFor(directory, wanted+wanted.reserve())
+	if err != nil {
+		return 0, err
+	}
+	if room >= wanted+wanted.reserve() {
+		return wanted, nil
+	}
+	// In steps, so that it does not change each time a file is written.
+	fitting := (room * 5 / 6) &^ (smallestCache - 1)
+	if fitting < smallestCache {
+		return 0, noRoom(directory, room, smallestCache)
+	}
+	return fitting, nil
+}
+
+// checkCache returns an error that says what to do unless the cache's file system has room for CacheSize and Account can write there. NGINX
+// itself notices neither before it has an answer to write.
+func (gateway Gateway) checkCache(ctx context.Context) error {
+	room, err := roomFor(gateway.cache(), gateway.CacheSize+gateway.CacheSize.reserve())
+	if err != nil {
+		return err
+	}
+	if room < gateway.CacheSize+gateway.CacheSize.reserve() {
+		return noRoom(gateway.cache(), room, gateway.CacheSize)
+	}
+	owner, name := os.Geteuid(), "this user"
+	if gateway.Account != nil {
+		owner, name = int(gateway.Account.UID), gateway.Account.Name
+	}
+	if foreign := foreignDirectory(gateway.cache(), owner); foreign != "" {
+		return fmt.Errorf("NGINX, which runs as %s, cannot write in %s, a part of its cache that belongs to another user: empty %s", name, foreign, gateway.cache())
+	}
+	for _, directory := range []string{gateway.cache(), gateway.temp()} {
+		// By the account, which this process need not be.
+		command := exec.CommandContext(ctx, "/bin/sh", "-c", `d=$(mktemp -d "$1/probe.XXXXXX") && echo > "$d/probe"; status=$?; rm -rf "$d"; exit $status`, "sh", directory)
+		command.Dir = gateway.Prefix
+		command.SysProcAttr = gateway.Account.Attributes()
+		if out, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("NGINX, which runs as %s, cannot write in %s: give it that directory, or choose another (%w: %s)", name, directory, err,
+				strings.TrimSpace(string(out)))
+		}
+	}
+	return nil
+}
+
+// foreignDirectory returns a directory of the cache that is not the owner's, or "". NGINX makes two levels of them.
+func foreignDirectory(cache string, owner int) string {
+	for _, pattern := range []string{"?", "?/??"} {
+		found, _ := filepath.Glob(filepath.Join(cache, pattern)) // the pattern is a valid one
+		for _, directory := range found {
+			info, err := os.Lstat(directory)
+			if err != nil {
+				continue
+			}
+			if status, known := info.Sys().(*syscall.Stat_t); known && int(status.Uid) != owner {
+				return directory
+			}
+		}
+	}
+	return ""
+}
+
+func noRoom(directory string, room, size Size) error {
+	return fmt.Errorf("the file system of NGINX's cache, %s, has room for %d MB, and a cache of %d MB needs %d MB with what has to stay free: "+
+		"make room there, choose another directory, or make the cache smaller",
+		directory, room/megabyte, size/megabyte, (size+size.reserve())/megabyte)
+}
+
+// roomFor returns how much a cache may take in a directory, which need not exist yet: what is free on its file system, and, if that is less than
+// needed, what the cache holds there already.
+func roomFor(directory string, needed Size) (Size, error) {
+	existing := directory
+	var system syscall.Statfs_t
+	for {
+		err := syscall.Statfs(existing, &system)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || existing == filepath.Dir(existing) {
+			return 0, fmt.Errorf("look at the file system of NGINX's cache, %s: %w", directory, err)
+		}
+		existing = filepath.Dir(existing)
+	}
+	room := Size(system.Bavail) * Size(system.Bsize)
+	if int64(system.Type) == inMemory {
+		room = min(room, max(availableMemory()-keysZone, 0))
+	}
+	if room >= needed || existing != directory {
+		return room, nil
+	}
+	err := filepath.WalkDir(directory, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return ignoreAbsent(err)
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return ignoreAbsent(err)
+		}
+		if status, known := info.Sys().(*syscall.Stat_t); known {
+			room += Size(status.Blocks) * 512
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look at NGINX's cache: %w", err)
+	}
+	return room, nil
+}
+
+const (
+	inMemory      = 0x01021994 // what Linux calls a tmpfs
+	keysZone Size = 128 * megabyte
+)
+
+// availableMemory returns how much memory Linux can give without swapping, or no bound where that cannot be told.
+func availableMemory() Size {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 1 << 62
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "MemAvailable:" {
+			if kilobytes, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+				return Size(kilobytes) << 10
+			}
+		}
+	}
+	return 1 << 62
+}
+
+// ignoreAbsent returns nil for a file that is gone: a running NGINX removes some.
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// temp is the directory of answers on their way into the cache.
+func (gateway Gateway) temp() string {
+	return cmp.Or(gateway.Temp, filepath.Join(gateway.Prefix, "temp", "proxy"))
+}
+
+// minFree is what the template says of the space that has to stay free, or nothing where NGINX does not know that.
+func (gateway Gateway) minFree() string {
+	if !gateway.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 1}) {
+		return ""
+	}
+	return "min_free=" + gateway.CacheSize.reserve().String()
+}
+
+// AnotherFileSystem reports whether two directories that exist are on different file systems.
+func AnotherFileSystem(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	if err != nil {
+		return false
+	}
+	one, known := first.Sys().(*syscall.Stat_t)
+	other, alsoKnown := second.Sys().(*syscall.Stat_t)
+	return known && alsoKnown && one.Dev != other.Dev
+}

@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"systemscale/scripts/internal/process"
+	"systemscale/scripts/internal/program"
+)
+
+// smallDisk mounts a file system of its own on a new directory of the account's. Only root may mount, and CI is root.
+func smallDisk(t *testing.T, account *process.Account, size Size) string {
+	t.Helper()
+	directory, err := os.MkdirTemp("", "gateway-disk-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
+	if err := syscall.Mount("tmpfs", directory, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Fatalf("mount a small file system: %v: this test has to run as root", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(directory, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := account.MakeDirectory(directory, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+// askAll asks for many documents three times each in both encodings, and returns how many answers came from the cache. Each must be an answer.
+func (rig *rig) askAll(documents int) (hits int) {
+	rig.t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	defer client.CloseIdleConnections()
+	for i := range documents {
+		for range 3 {
+			for _, encoding := range []string{"identity", "gzip"} {
+				request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/products/%d", rig.url, i), nil)
+				if err != nil {
+					rig.t.Fatal(err)
+				}
+				request.Header.Set("Accept-Encoding", encoding)
+				got, err := read(client.Do(request))
+				if err != nil || got.status != http.StatusOK {
+					rig.t.Fatalf("product %d, %s: %d, %v: what cannot be cached has to be answered all the same", i, encoding, got.status, err)
+				}
+				if got.cache() == "HIT" {
+					hits++
+				}
+			}
+		}
+	}
+	return hits
+}
+
+// logged returns what NGINX has logged since the last call, without failing the test for it.
+func (rig *rig) logged() string {
+	rig.t.Helper()
+	text, err := os.ReadFile(rig.gateway.Log)
+	if err == nil {
+		err = os.Truncate(rig.gateway.Log, 0)
+	}
+	if err != nil {
+		rig.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestAFullDiskCostsCopiesAndNotAnswers(t *testing.T) {
+	var disk string
+	rig := start(t, func(gateway *Gateway) {
+		disk = smallDisk(t, gateway.Account, 16*megabyte)
+		gateway.Cache = filepath.Join(disk, "cache")
+	})
+	if hits := rig.askAll(5); hits < 10 {
+		t.Fatalf("%d hits while there was room: nothing would be proven", hits)
+	}
+	// Something else fills the disk.
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = filler.Write(make([]byte, 64<<10))
+	}
+	_ = filler.Close()
+	rig.askAll(200)
+	// This is what operators are to look for.
+	if log := rig.logged(); !strings.Contains(log, "No space left on device") {
+		t.Errorf("NGINX has written to a full disk:\n%.500s", log)
+	}
+	if err := os.Remove(filler.Name()); err != nil {
+		t.Fatal(err)
+	}
+	rig.warm("/products/1000")
+}
+
+// TestADirectoryThatBecomesUnwritable covers one that is taken from NGINX while it runs.
+func TestADirectoryThatBecomesUnwritable(t *testing.T) {
+	rig := start(t)
+	rig.warm("/products/0")
+	if err := os.Chmod(rig.gateway.cache(), 0o500); err != nil {
+		t.Fatal(err)
+	}
+	rig.askAll(50)
+	if log := rig.logged(); !strings.Contains(log, "[crit]") {
+		t.Errorf("NGINX could write:\n%.500s", log)
+	}
+}
+
+func TestACacheThatHasNoRoomIsRefused(t *testing.T) {
+	account, err := process.Unprivileged(Accounts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := smallDisk(t, account, 200*megabyte)
+	cache := filepath.Join(disk, "not", "yet", "there")
+	f := func(wanted, want Size) {
+		t.Helper()
+		if got, err := FitCache(cache, wanted); got != want || err != nil {
+			t.Errorf("FitCache(%s) = %s, %v, want %s", wanted, got, err, want)
+		}
+	}
+	f(100*megabyte, 100*megabyte)
+	f(2<<30, 128*megabyte)
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// What the cache holds counts as room, what others hold does not.
+	for path, size := range map[string]int{filepath.Join(cache, "entry"): 100 * megabyte, filepath.Join(disk, "other"): 20 * megabyte} {
+		if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f(2<<30, 128*megabyte)
+	f(100*megabyte, 100*megabyte)
+	if err := os.WriteFile(filepath.Join(disk, "more"), make([]byte, 60*megabyte), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(2<<30, 64*megabyte)
+	if err := os.Rename(filepath.Join(cache, "entry"), filepath.Join(disk, "entry")); err != nil {
+		t.Fatal(err)
+	}
+	if size, err := FitCache(cache, 2<<30); err == nil || !strings.Contains(err.Error(), cache) || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("FitCache() of a full disk = %s, %v", size, err)
+	}
+	running := Gateway{Prefix: disk, Cache: cache, CacheSize: 64 * megabyte, Account: account}
+	if err := running.checkCache(t.Context()); err == nil || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("a cache that does not fit: %v", err)
+	}
+}
+
+func TestStartRefusesWhatNGINXCannotWrite(t *testing.T) {
+	rig := start(t)
+	if err := Stop(t.Context(), rig.running.Identity); err != nil {
+		t.Fatal(err)
+	}
+	restart := func(want string) {
+		t.Helper()
+		running, err := rig.gateway.Start(t.Context())
+		if err == nil {
+			rig.running = running
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("Start() = %v, want %q", err, want)
+		}
+	}
+	cache := rig.gateway.cache()
+	for _, directory := range []string{cache, rig.gateway.temp()} {
+		if err := os.Chmod(directory, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		restart("cannot write in " + directory)
+		if err := os.Chmod(directory, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.Geteuid() == 0 { // who can make one that is another's
+		foreign := filepath.Join(cache, "0", "00")
+		if err := os.MkdirAll(foreign, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		restart("belongs to another user: empty " + cache)
+		if err := os.RemoveAll(filepath.Dir(foreign)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rig.gateway.CacheSize = 1 << 60
+	restart("make room there")
+	rig.gateway.CacheSize = 10 * megabyte
+	restart("")
+}
+
+func TestSizesAreWrittenAsNGINXReadsThem(t *testing.T) {
+	for size, want := range map[Size]string{2 << 30: "2g", 1536 * megabyte: "1536m", 64 << 10: "64k", 1000: "1000", 0: "0", (2 << 30) / 5: "429496729"} {
+		if got := size.String(); got != want {
+			t.Errorf("%d: %s, want %s", int64(size), got, want)
+		}
+	}
+	for _, test := range []struct {
+		version program.Version
+		want    string
+	}{{program.Version{Major: 1, Minor: 18}, ""}, {program.Version{Major: 1, Minor: 19, Patch: 1}, "min_free=2m"}} {
+		if got := (Gateway{NGINX: program.NGINX{Version: test.version}, CacheSize: 10 * megabyte}).minFree(); got != test.want {
+			t.Errorf("NGINX %s: %q, want %q", test.version, got, test.want)
+		}
+	}
+}

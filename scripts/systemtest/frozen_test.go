@@ -1,0 +1,124 @@
+package systemtest
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// children returns a process and those that it has started.
+func children(t *testing.T, parent int) []int {
+	t.Helper()
+	found := []int{parent}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// freeze stops processes, which then hold their connections and answer nothing, until the function that it returns is called.
+func freeze(t *testing.T, pids []int) (release func()) {
+	t.Helper()
+	signal := func(signal syscall.Signal) {
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, signal) // a backend may have ended
+		}
+	}
+	signal(syscall.SIGSTOP)
+	t.Cleanup(func() { signal(syscall.SIGCONT) })
+	return func() { signal(syscall.SIGCONT) }
+}
+
+// testFrozen stops both instances, and then all processes of Postgres, while clients ask for copies that are too old to be served
+// without a question to the API. Hardly any of them waits, and none fails.
+func testFrozen(t *testing.T, s *instances, p *postgres, c *catalog) {
+	const (
+		clients = 4
+		within  = 6 * time.Second
+		waits   = 800 * time.Millisecond // one that waited for an instance took a second at least, all others a few milliseconds
+		old     = 4100 * time.Millisecond
+	)
+	s.args = []string{"--cache-age", "1s"} // and three seconds for which a copy is served while it is brought up to date
+	for i := range s.running {
+		s.running[i].signal(syscall.SIGTERM)
+		_ = s.running[i].await()
+		s.start(i)
+	}
+	postmaster := pids(t, s.stack).Postgres.Process.PID
+	if p.running != nil {
+		postmaster = p.running.Process.Pid
+	}
+	hot := hotPaths()
+	for name, frozen := range map[string]func() []int{
+		"instances": func() []int { return []int{s.running[0].Process.Pid, s.running[1].Process.Pid} },
+		"Postgres":  func() []int { return children(t, postmaster) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			warm := &wire{address: s.gateway(t)}
+			defer warm.close()
+			for n := range 3 * len(hot) * len(encodings) {
+				if err := c.ask(warm, hot[n/len(encodings)%len(hot)], encodings[n%len(encodings)]...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(old)
+			release := freeze(t, frozen())
+			l := newLoad(t)
+			var waited atomic.Int64
+			for client := range clients {
+				l.client(s.gateway(t), time.Millisecond, func(w *wire, n int) error {
+					began := time.Now()
+					err := c.ask(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...)
+					if time.Since(began) > waits {
+						waited.Add(1)
+					}
+					return err
+				})
+			}
+			time.Sleep(within)
+			l.stop()
+			// Until it is known that the instances do not answer, each client may wait once; then one request for each instance and ten seconds.
+			if most := int64(clients + 2*2); l.asked.Load() < 200 || waited.Load() > most {
+				t.Errorf("%d of %d answers had waited, want at most %d of at least 200", waited.Load(), l.asked.Load(), most)
+			}
+			t.Logf("%d of %d answers had waited", waited.Load(), l.asked.Load())
+			for range 2 * len(encodings) {
+				path, header := c.nextCold()
+				if got, err := warm.get(path, header...); err != nil || !isProblem(got, http.StatusServiceUnavailable) || got.header.Get("Retry-After") == "" {
+					t.Errorf("GET %s, which is not cached: %v, %d %v %.100q, want 503", path, err, got.status, got.header, got.body)
+				}
+			}
+			release()
+			eventually(t, "what is not cached is answered again", func() bool {
+				path, header := c.nextCold()
+				got, err := warm.get(path, header...)
+				return err == nil && got.status != http.StatusServiceUnavailable
+			})
+			eventually(t, "a copy is brought up to date", func() bool {
+				got, err := warm.get(hot[0])
+				return err == nil && got.status == http.StatusOK && got.header.Get("X-Cache") == "HIT"
+			})
+		})
+	}
+}
