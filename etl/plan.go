@@ -120,6 +120,7 @@ func showPlan(ctx context.Context, out *output, of *planning, samples int, asJSO
 	if err != nil {
 		return err
 	}
+	in.warnOfWide()
 	if err := survey.finish(); err != nil {
 		return err
 	}

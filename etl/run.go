@@ -211,6 +211,7 @@ func (j *job) pass(ctx context.Context, what string, restart func() error, emit 
 	if err != nil {
 		return err
 	}
+	j.in.warnOfWide()
 	if err := j.rejects.Close(); err != nil {
 		return fmt.Errorf("write the rejects: %w", err)
 	}

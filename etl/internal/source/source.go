@@ -192,6 +192,8 @@ type Reader struct {
 	applied   []int  // the repairs that the row at hand needed
 	scratch   []byte // its repaired texts
 	pending   bool   // the last of rows is the one that Next read last
+	wide      []Wide
+	widened   []int // of wide, those that count the row that convert read last
 }
 
 // column is what converting needs of a declared column, close together.
@@ -392,6 +394,7 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	r.rows.ahead++
 	r.rows.end++
 	r.pending = true
+	r.noteWide()
 	return true, true, nil
 }
 
@@ -517,6 +520,9 @@ func (r *Reader) ending(total Total) *Ending {
 // the column at fault, or -1.
 func (r *Reader) Reject(reason Reason, column int) error {
 	err := r.reject(reason, column)
+	if r.converted {
+		r.forgetWide()
+	}
 	r.rows.remove()
 	r.pending = false
 	return err
