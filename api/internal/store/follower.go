@@ -45,7 +45,7 @@ type follower struct {
 
 	denied atomic.Bool // the role of the URL lacks a right to what is published
 
-	lostSince atomic.Int64 // Unix time in nanoseconds since when no watcher can read, or 0
+	lostSince atomic.Int64 // since when no watcher can read, in nanoseconds after processStart, or 0
 }
 
 func newFollower(config *pgx.ConnConfig, options Options) *follower {
@@ -60,13 +60,16 @@ func newFollower(config *pgx.ConnConfig, options Options) *follower {
 	return f
 }
 
+// processStart has a monotonic reading, so that what is counted from it does not follow a clock that is set.
+var processStart = time.Now()
+
 // lostFor returns for how long no host could be read.
 func (f *follower) lostFor() time.Duration {
 	since := f.lostSince.Load()
 	if since == 0 {
 		return 0
 	}
-	return time.Since(time.Unix(0, since))
+	return time.Since(processStart) - time.Duration(since)
 }
 
 // run watches every host, at least every interval, and moves pipelines to the hosts that suit them, until ctx ends.
@@ -263,7 +266,7 @@ func (f *follower) loseSight(err error) {
 			return
 		}
 	}
-	f.lostSince.CompareAndSwap(0, time.Now().UnixNano())
+	f.lostSince.CompareAndSwap(0, int64(time.Since(processStart)))
 	if code := codeOf(err); code != "" {
 		f.denied.Store(code == insufficientPrivilege)
 	}

@@ -74,6 +74,8 @@ func TestAHostNameSelectsNoServer(t *testing.T) {
 			}
 		}
 	}
+	mutex.Lock()
+	defer mutex.Unlock()
 	if len(hosts) != 1 || hosts["api"] != asked {
 		t.Errorf("the API was asked as %v, want api alone, %d times", hosts, asked)
 	}

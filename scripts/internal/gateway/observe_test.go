@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -26,9 +27,9 @@ func answerTimed(response http.ResponseWriter, request *http.Request) {
 
 func TestRequestID(t *testing.T) {
 	rig := start(t)
-	var sent string // to the API
+	var sent atomic.Value // the last one that the API was sent
 	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
-		sent = request.Header.Get("X-Request-ID")
+		sent.Store(request.Header.Get("X-Request-ID"))
 		answerTimed(response, request)
 	})
 	made := regexp.MustCompile(`^\d+\.\d{3}-\d+-\d+$`)
@@ -43,8 +44,8 @@ func TestRequestID(t *testing.T) {
 				ids := got.header.Values("X-Request-ID")
 				if len(ids) != 1 || test.kept && ids[0] != test.id || !test.kept && !made.MatchString(ids[0]) {
 					t.Errorf("%q, encoding %q: X-Request-ID %q", test.id, encoding, ids)
-				} else if got.cache() == "MISS" && sent != ids[0] {
-					t.Errorf("%q, encoding %q: the API was told %q, the client %q", test.id, encoding, sent, ids)
+				} else if got.cache() == "MISS" && sent.Load() != ids[0] {
+					t.Errorf("%q, encoding %q: the API was told %q, the client %q", test.id, encoding, sent.Load(), ids)
 				}
 			}
 			if first, second := rig.warm(path, "Accept-Encoding", encoding), rig.get(path, "Accept-Encoding", encoding); first.header.Get("X-Request-ID") == second.header.Get("X-Request-ID") {
