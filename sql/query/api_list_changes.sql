@@ -1,4 +1,4 @@
--- One row: a constant that shows which statement it comes from, $7, which shows which request it answers, the live version, and the changes that led to it from version $2 on, those after the one that $3, $4 and $5 name; null where
+-- One row: a constant that shows which statement it comes from, $7, which shows which request it answers, the live version, and the changes that led to it from version $2 on, those after the one that $3, $4 and $5 name, which must be of a later version; null where
 -- the log does not tell them all. It does where that version is still kept and every version since lives in the tables of the live one.
 select :'identity'::bigint, $7::bigint, v."run_id", v."published_at", case when k."complete" then jsonb_build_object(
     'collection', v."collection",
@@ -33,7 +33,7 @@ cross join lateral (
                ) as "change"
         from "catalog"."change" l
         join jsonb_array_elements(v."documents") d("declared") on d."declared" ->> 'name' = l."document"
-        where k."complete" and l."collection" = $1 and l."run_id" > $2 and l."run_id" <= v."run_id"
+        where k."complete" and l."collection" = $1 and l."run_id" <= v."run_id"
           and (l."run_id", l."document", l."id") > ($3, $4, $5)
         order by l."run_id", l."document", l."id"
         limit $6 + 1

@@ -49,6 +49,7 @@ var problems = []problem{
 	newProblem(errBadCount, http.StatusBadRequest, "count is a number from 1 to 100: digits only, no leading zero."),
 	newProblem(errBadSince, http.StatusBadRequest, "since is needed: a version, as in X-Data-Version, or 0."),
 	newProblem(errBadAfter, http.StatusBadRequest, "after is what the page before gave as the place to go on from."),
+	newProblem(store.ErrBadCursor, http.StatusBadRequest, "after is what the page before gave as the place to go on from."),
 	newProblem(errBadChangeCount, http.StatusBadRequest, "count is a number from 1 to 1000: digits only, no leading zero."),
 	newProblem(store.ErrHistoryTooShort, http.StatusGone, "The change log does not reach back to that version. Read everything anew, then ask from the version in X-Data-Version."),
 	newProblem(errMethod, http.StatusMethodNotAllowed, "This address can only be read, with GET or HEAD."),

@@ -291,6 +291,7 @@ func TestFailures(t *testing.T) {
 		{name: "timeout", fail: store.ErrTimeout, status: 503},
 		{name: "overload", fail: store.ErrOverloaded, status: 503},
 		{name: "database lost", fail: store.ErrUnavailable, status: 503},
+		{name: "cursor outside of the log", fail: store.ErrBadCursor, status: 400},
 		{name: "no right to read", fail: store.ErrUnreadable, status: 503},
 		{name: "wrapped", fail: fmt.Errorf("%w: %w", store.ErrUnavailable, secret), status: 503},
 		{name: "unexpected", fail: secret, status: 500, logged: true},
@@ -413,4 +414,51 @@ func TestShutdownOwnsUpToWhatItCutsOff(t *testing.T) {
 	}
 	close(hold)
 	checkDocument(t, "item", 1, <-answer)
+}
+
+// TestLookupsOfEachAddress counts what each public address asks of the store. decisions/0014 has the cost of one lookup.
+func TestLookupsOfEachAddress(t *testing.T) {
+	s, f := fakeSite(t)
+	run := s.publish("things", things(1, 3)...)
+	for _, c := range []struct {
+		method, target, header, value string
+		lookups                       int
+	}{
+		{"GET", "/things/1", "", "", 1},
+		{"HEAD", "/things/1", "", "", 1},
+		{"GET", "/things/4", "", "", 1},
+		{"GET", "/things/1/detail", "", "", 1},
+		{"GET", "/things/1", "If-None-Match", "*", 1},
+		{"GET", "/things", "", "", 1},
+		{"GET", "/things?page=99&count=100", "", "", 1},
+		{"GET", "/things", "If-None-Match", pageTag(t, s, run), 0},
+		{"GET", "/things/changes?since=0", "", "", 1},
+		{"GET", "/things/changes?since=0&after=1.item.1", "", "", 1},
+		{"GET", "/things/changes?since=0", "If-None-Match", "*", 0},
+		{"GET", "/", "", "", 0},
+		{"GET", "/docs", "", "", 0},
+		{"GET", "/openapi.json", "", "", 0},
+		{"GET", "/nothing", "", "", 0},
+		{"GET", "/things/x", "", "", 0},
+		{"GET", "/things/1/nothing", "", "", 0},
+		{"GET", "/things?page=0", "", "", 0},
+		{"GET", "/things/changes", "", "", 0},
+		{"GET", "/things/changes?since=x", "", "", 0},
+		{"OPTIONS", "/things/1", "", "", 0},
+		{"POST", "/things/1", "", "", 0},
+	} {
+		f.mutex.Lock()
+		f.seen = 0
+		f.mutex.Unlock()
+		if c.header == "" {
+			_ = s.ask(c.method, c.target)
+		} else {
+			_ = s.ask(c.method, c.target, c.header, c.value)
+		}
+		f.mutex.Lock()
+		if f.seen != c.lookups {
+			t.Errorf("%s %s %s: %d lookups, want %d", c.method, c.target, c.header, f.seen, c.lookups)
+		}
+		f.mutex.Unlock()
+	}
 }

@@ -41,6 +41,15 @@ func TestChanges(t *testing.T) {
 	second := f.change(things.List, log("item", 1, "changed"), log("page", 1, "changed"), log("detail", 3, "removed"))
 	third := f.change(things.List, log("detail", 2, "added"))
 
+	// Since what is followed nothing is new, until a newer version is.
+	if result, err := f.Changes(things, first, Cursor{}, 10, nil); err != nil || result.Run != first {
+		t.Errorf("since the version that is followed: run %d, %v", result.Run, err)
+	}
+	if _, err := f.List(things.List, 0, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	things = f.Snapshot().Collection([]byte(collection))
+
 	ask := func(since int64, after Cursor, limit int64) string {
 		t.Helper()
 		result, err := f.Changes(things, since, after, limit, nil)
@@ -80,6 +89,13 @@ func TestChanges(t *testing.T) {
 		{second, Cursor{}, 10, "2: 2 detail 2 added /things/2/detail,"},
 		{third, Cursor{}, 10, "2:"},
 		{third + 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
+		{1<<63 - 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
+		{first, Cursor{third, "detail", 2}, 10, "2:"},
+		{first, Cursor{third, "zzz", 1<<63 - 1}, 10, "2:"},
+		{first, Cursor{third + 1, "detail", 2}, 10, ErrBadCursor.Error()},
+		{first, Cursor{first, "detail", 2}, 10, ErrBadCursor.Error()},
+		{second, Cursor{second, "zzz", 5}, 10, ErrBadCursor.Error()},
+		{third, Cursor{second, "item", 1}, 10, ErrBadCursor.Error()},
 		{first - 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
 	} {
 		if got := ask(c.since, c.after, c.limit); got != c.want {
@@ -95,7 +111,7 @@ func TestChanges(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "update catalog.run set state = 'published', generation = id, finished_at = now() where id = $1", fourth); err != nil {
 		t.Fatal(err)
 	}
-	result, err := f.Changes(things, third, Cursor{}, 10, []byte("kept"))
+	result, err := f.Changes(things, second, Cursor{}, 10, []byte("kept"))
 	if !errors.Is(err, ErrHistoryTooShort) || result.Run != fourth || string(result.Body) != "kept" {
 		t.Errorf("across a flip: %v, run %d, %q; want %v, run %d and the buffer back", err, result.Run, result.Body, ErrHistoryTooShort, fourth)
 	}

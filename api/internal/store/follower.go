@@ -302,6 +302,9 @@ func (f *follower) decide() {
 	next, met, same := current, false, false
 	var best *Snapshot // of the pipelines' servers
 	for p := range f.pipelines {
+		if p.pages {
+			continue
+		}
 		if p.view != nil && (best == nil || p.view.succeeds(best)) {
 			best = p.view
 		}

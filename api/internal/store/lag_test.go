@@ -22,7 +22,7 @@ func (f *fixture) at() map[string]int {
 	defer f.follower.mutex.Unlock()
 	at := map[string]int{}
 	for p := range f.follower.pipelines {
-		if p.at != nil {
+		if p.at != nil && !p.pages {
 			at[p.at.host.String()]++
 		}
 	}

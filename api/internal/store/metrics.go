@@ -87,7 +87,7 @@ func (m *metrics) count(notModified bool, err error) {
 // Descriptions of what is read off the store when somebody asks.
 var (
 	inFlight    = prometheus.NewDesc("systemscale_lookups_in_flight", "Lookups whose callers wait.", nil, nil)
-	connections = prometheus.NewDesc("systemscale_database_connections", "Connections to the database that carry lookups.", nil, nil)
+	connections = prometheus.NewDesc("systemscale_database_connections", "Connections to the database that carry lookups of documents.", nil, nil)
 	dataVersion = prometheus.NewDesc("systemscale_data_version", "The run whose documents are served.", []string{"collection"}, nil)
 	hostVersion = prometheus.NewDesc("systemscale_database_host_version", "The run that a host of the database has; absent where the host cannot be read.", []string{"host", "collection"}, nil)
 	publishedAt = prometheus.NewDesc("systemscale_data_published_timestamp_seconds", "When the documents that are served were published, in Unix time.", []string{"collection"}, nil)
@@ -102,8 +102,8 @@ func (s *Store) Describe(descriptions chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (s *Store) Collect(metrics chan<- prometheus.Metric) {
-	pending, alive := s.queue.state()
-	metrics <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(pending))
+	_, alive := s.queue.state()
+	metrics <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(s.pending()))
 	metrics <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(alive))
 	for host, view := range s.follower.views() {
 		for _, collection := range view.Collections() {

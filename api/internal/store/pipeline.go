@@ -46,7 +46,8 @@ type pipeline struct {
 	queue    *queue
 	follower *follower
 	metrics  *metrics
-	limit    int // lookups in one round trip
+	limit    int  // lookups in one round trip
+	pages    bool // it carries no documents, so what its server has decides nothing
 	timeout  time.Duration
 
 	seat seat // the queue's

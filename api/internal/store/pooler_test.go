@@ -56,7 +56,7 @@ func TestBehindAPooler(t *testing.T) {
 			for reader := range readers {
 				wait.Go(func() {
 					random := rand.New(rand.NewPCG(7, uint64(reader)))
-					for round := 0; round < 150 || !published.Load(); round++ {
+					for round := 0; round < 60 || !published.Load(); round++ {
 						lookUpAnything(t, stores[reader%len(stores)], random, ids)
 						asked.Add(1)
 					}

@@ -46,8 +46,8 @@ func TestRunsTakeOneConnection(t *testing.T) {
 	between, url := newProxy(t, database.API)
 	f := &fixture{Store: open(t, Options{URL: url, Poll: time.Hour}), t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
 	f.publish(1, 1)
-	// Two pipelines, the follower and the listener.
-	catalogtest.Eventually(t, "the store is connected", func() bool { return between.connections() == 4 })
+	// Two pipelines of documents and one of pages, the follower and the listener.
+	catalogtest.Eventually(t, "the store is connected", func() bool { return between.connections() == 5 })
 	between.stall()
 	impatient, cancel := context.WithCancel(t.Context())
 	errs := make(chan error)
@@ -57,7 +57,7 @@ func TestRunsTakeOneConnection(t *testing.T) {
 			errs <- err
 		}()
 	}
-	catalogtest.Eventually(t, "one connects", func() bool { return between.connections() >= 5 })
+	catalogtest.Eventually(t, "one connects", func() bool { return between.connections() >= 6 })
 	time.Sleep(100 * time.Millisecond) // in which the others would, too
 	cancel()
 	for range 20 {
@@ -65,8 +65,8 @@ func TestRunsTakeOneConnection(t *testing.T) {
 			t.Errorf("got %v, want %v or %v", err, ErrOverloaded, ErrUnavailable)
 		}
 	}
-	if got := between.connections(); got != 5 {
-		t.Errorf("20 calls at once made %d connections, want one", got-4)
+	if got := between.connections(); got != 6 {
+		t.Errorf("20 calls at once made %d connections, want one", got-5)
 	}
 	between.resume()
 	if runs, err := f.Runs(t.Context(), collection, 1); err != nil || len(runs) != 1 {

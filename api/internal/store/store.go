@@ -18,7 +18,9 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -37,6 +39,9 @@ var (
 
 	// ErrUnreadable means that something is published which the store's role may not read.
 	ErrUnreadable = errors.New("the published version cannot be read: the role of the API lacks a right, see the log")
+
+	// ErrBadCursor means that a cursor is not in the log after a version: it is before that, or after the live one.
+	ErrBadCursor = errors.New("no such place in the change log")
 
 	// ErrHistoryTooShort means that the change log does not tell all that happened since a version.
 	ErrHistoryTooShort = errors.New("the change log does not reach back so far")
@@ -72,7 +77,8 @@ const expiryInterval = 20 * time.Millisecond
 // Store looks documents up. All methods are safe for concurrent use.
 type Store struct {
 	follower *follower
-	queue    *queue
+	queue    *queue // of documents
+	pages    *queue // of lists and changes, so that none of them keeps a document waiting
 	metrics  *metrics
 	lookups  sync.Pool     // of *lookup that are finished, never of one that was abandoned
 	history  chan struct{} // holds a token while Runs has a connection
@@ -92,6 +98,7 @@ func Open(options Options) (*Store, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Store{metrics: newMetrics(), history: make(chan struct{}, 1), stop: stop}
 	s.queue = newQueue(options.Queue, options.Timeout, options.Logger, s.metrics)
+	s.pages = newQueue(pageQueue, options.Timeout, options.Logger.With("lookups", "pages"), s.metrics)
 	s.follower = newFollower(config, options)
 	s.lookups.New = func() any { return newLookup() }
 	if err := s.register(options.Registerer); err != nil {
@@ -102,7 +109,9 @@ func Open(options Options) (*Store, error) {
 	s.running.Go(func() { s.follower.run(ctx, options.Poll) })
 	s.running.Go(func() { s.follower.listen(ctx, options.Poll) })
 	go s.expire(ctx, min(expiryInterval, max(options.Timeout/4, time.Millisecond)))
-	for i := range options.Connections {
+	// Where there are several hosts, a frozen one must not stop all pages.
+	pageConnections := min(len(s.follower.watchers), 2)
+	for i := range options.Connections + pageConnections {
 		p := &pipeline{
 			home:     i,
 			seat:     seat{behind: true}, // until it is known what its server has
@@ -112,19 +121,37 @@ func Open(options Options) (*Store, error) {
 			limit:    options.Batch,
 			timeout:  options.Timeout,
 		}
+		if i >= options.Connections {
+			p.home, p.queue, p.limit, p.pages = i-options.Connections, s.pages, pageBatch, true
+		}
 		s.running.Go(func() { p.run(ctx) })
 	}
 	return s, nil
 }
 
+// Pages share one connection, or two where there are several hosts. One of them may cost as much as a thousand documents, so few wait, and few go together: they
+// are answered one after the other by one process of a server, and whoever asks for more than it can do gets ErrOverloaded.
+const (
+	pageQueue = 64
+	pageBatch = 4
+)
+
 // expire gives up lookups that have waited too long, until the last of them is gone after ctx has ended.
 func (s *Store) expire(ctx context.Context, interval time.Duration) {
 	for now := range time.Tick(interval) {
 		s.queue.expire(now)
-		if pending, _ := s.queue.state(); pending == 0 && ctx.Err() != nil {
+		s.pages.expire(now)
+		if s.pending() == 0 && ctx.Err() != nil {
 			return
 		}
 	}
+}
+
+// pending returns how many lookups there are whose callers wait.
+func (s *Store) pending() int {
+	documents, _ := s.queue.state()
+	pages, _ := s.pages.state()
+	return documents + pages
 }
 
 func (o Options) withDefaults() Options {
@@ -158,6 +185,8 @@ func (s *Store) Snapshot() *Snapshot { return s.follower.snapshot.Load() }
 // Ready returns nil if lookups can be expected to succeed, and otherwise the reason why not.
 func (s *Store) Ready() error {
 	lost, ever := s.queue.disconnected()
+	lostPages, everPages := s.pages.disconnected()
+	lost, ever = max(lost, lostPages), ever && everPages
 	// Without any traffic only the follower, which asks every second, finds out.
 	lost = max(lost, s.follower.lostFor())
 	switch {
@@ -238,12 +267,32 @@ type Cursor struct {
 // Changes reads what changed in the collection since a version, in the order of the runs that changed it: at most limit
 // changes after a cursor, as a JSON object that also says where to go on.
 //
-// Buffers and errors are as for Get, and there is ErrHistoryTooShort, with Run and PublishedAt.
+// Buffers and errors are as for Get, and there is ErrHistoryTooShort, with Run and PublishedAt, and ErrBadCursor. Since the version
+// that is followed nothing has changed, which is known without a lookup.
 func (s *Store) Changes(collection *Collection, since int64, after Cursor, limit int64, dst []byte) (Result, error) {
+	if after != (Cursor{}) && after.Run <= since {
+		return Result{Body: dst}, ErrBadCursor
+	}
+	if since == collection.Run && after == (Cursor{}) {
+		return Result{Run: collection.Run, PublishedAt: collection.PublishedAt, Body: appendNoChanges(dst, collection.Version)}, nil
+	}
+	first := after
+	if after == (Cursor{}) && since < math.MaxInt64 {
+		first.Run = since + 1 // where the scan of the log begins; no change is before its document's name
+	}
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindChanges
-	l.document, l.since, l.after, l.limit = collection.log, since, after, limit
-	return s.lookAhead(l, dst)
+	l.document, l.since, l.after, l.limit = collection.log, since, first, limit
+	result, err := s.lookAhead(l, dst)
+	if err == nil && after.Run > result.Run { // which another instance may have followed before this one
+		return Result{Body: result.Body[:len(dst)]}, ErrBadCursor
+	}
+	return result, err
+}
+
+// appendNoChanges appends what api_list_changes.sql answers where nothing has changed.
+func appendNoChanges(dst []byte, version Version) []byte {
+	return fmt.Appendf(dst, `{"next": null, "since": %d, "changes": [], "version": %d, "collection": %q}`, version.Run, version.Run, version.Collection)
 }
 
 // lookAhead looks up what comes with a version of its own. Should that be newer than the one that is followed, it is
@@ -259,9 +308,13 @@ func (s *Store) lookAhead(l *lookup, dst []byte) (Result, error) {
 
 // look hands l to a connection and waits for it, but no longer than the timeout.
 func (s *Store) look(l *lookup, dst []byte) (Result, error) {
+	queue := s.queue
+	if !l.kind.shared() {
+		queue = s.pages
+	}
 	wanted, base := l.request, len(dst)
 	for l.begin(dst); ; l.begin(dst) {
-		if err := s.queue.push(l); err != nil {
+		if err := queue.push(l); err != nil {
 			second := l.second
 			s.recycle(l)
 			s.metrics.count(false, err)
@@ -306,6 +359,7 @@ func (s *Store) recycle(l *lookup) {
 // ErrUnavailable. It returns ctx's error if that ends first; connections are then left to the process's end.
 func (s *Store) Close(ctx context.Context) error {
 	s.queue.close()
+	s.pages.close()
 	s.stop()
 	finished := make(chan struct{})
 	go func() {

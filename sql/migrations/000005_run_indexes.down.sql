@@ -1,0 +1,2 @@
+drop index catalog.run_published;
+drop index catalog.run_kept;

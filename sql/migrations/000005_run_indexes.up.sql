@@ -1,0 +1,5 @@
+-- What a request reads of the history must not grow with it: the versions that are kept, and the newest one that was published by some run.
+create index run_kept on catalog.run (collection, generation, id) where generation is not null;
+create index run_published on catalog.run (collection, id) where state = 'published';
+comment on index catalog.run_kept is 'The versions that are kept: few, however many runs there were.';
+comment on index catalog.run_published is 'The runs that published.';
