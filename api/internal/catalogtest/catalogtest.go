@@ -127,7 +127,7 @@ func (p *Publisher) Drop(collection string, generation int64, documents ...strin
 }
 
 // Patience is how long a test waits for what must happen, not how long it may take.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // Eventually waits for a condition.
 func Eventually(t testing.TB, what string, condition func() bool) {

@@ -44,7 +44,7 @@ func load(s *site, clients int, ids int64, stop chan struct{}, check func(docume
 }
 
 func TestAnswersNeverMix(t *testing.T) {
-	const ids, clients, enough = 200, 32, 5000
+	const ids, clients, enough = 200, 32, 3000
 	s, _ := realSite(t, store.Options{Batch: 16})
 	s.publish("things", things(1, ids)...)
 	var answers atomic.Int64

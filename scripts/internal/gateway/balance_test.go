@@ -36,7 +36,7 @@ func (upstream *upstream) hold(t *testing.T) (release func()) {
 // awaitSeen waits until the upstream has seen as many requests, and forgets them.
 func (upstream *upstream) awaitSeen(t *testing.T, count int) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for seen := 0; seen < count; seen += len(upstream.seen()) {
 		if time.Now().After(deadline) {
 			t.Fatalf("upstream saw %d requests, want %d", seen, count)

@@ -54,7 +54,7 @@ func startSeparate(t *testing.T, socket string) separate {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		connection, err := net.Dial("unix", socket)
 		if err == nil {
 			_ = connection.Close()

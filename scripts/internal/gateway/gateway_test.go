@@ -53,6 +53,9 @@ type upstream struct {
 	answer   http.HandlerFunc
 }
 
+// patience is how long a test waits for what must happen, not how long it may take.
+const patience = time.Minute
+
 // fresh and brief are how long copies may be kept: longer than any test lasts, and a second or two.
 const (
 	fresh = "public, max-age=7, s-maxage=600, stale-while-revalidate=600"
@@ -317,7 +320,7 @@ func (rig *rig) rawOnce(sent string) {
 	if !strings.HasSuffix(sent, "\r\n\r\n") {
 		_ = connection.(*net.TCPConn).CloseWrite()
 	}
-	_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = connection.SetReadDeadline(time.Now().Add(patience))
 	_, _ = io.Copy(io.Discard, connection)
 }
 
@@ -373,7 +376,7 @@ func (rig *rig) setAnswer(answer http.HandlerFunc) {
 // await asks again and again until done says yes.
 func (rig *rig) await(what, path string, done func(answer) bool, header ...string) answer {
 	rig.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		got := rig.get(path, header...)
 		if done(got) {

@@ -153,7 +153,7 @@ func TestConnectionLimit(t *testing.T) {
 // awaitAnySeen waits until one of the upstreams has a request.
 func (rig *rig) awaitAnySeen() {
 	rig.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for len(rig.seen()) == 0 {
 		if time.Now().After(deadline) {
 			rig.t.Fatal("no upstream was asked")
@@ -180,7 +180,7 @@ func TestSlowHeaders(t *testing.T) {
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for {
 		select {
 		case <-ended:

@@ -136,7 +136,7 @@ func parseLine(t *testing.T, raw []byte) line {
 // awaitLines waits until the log holds as many lines that are wanted, and returns all that it has then.
 func awaitLines(t *testing.T, path string, count int, wanted func(line) bool) []line {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		text, _ := os.ReadFile(path)
 		var lines []line
@@ -208,7 +208,7 @@ func TestAccessLog(t *testing.T) {
 	if err := syscall.Kill(rig.running.PID, syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for _, err := os.Stat(rig.gateway.AccessLog); err != nil; _, err = os.Stat(rig.gateway.AccessLog) {
 		if time.Now().After(deadline) {
 			t.Fatal("no new access log after SIGUSR1")
@@ -329,7 +329,7 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 		}
 		defer func() { _ = connection.Close() }()
 		_, _ = io.WriteString(connection, sent)
-		_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = connection.SetReadDeadline(time.Now().Add(patience))
 		_, _ = connection.Read(make([]byte, 1))
 	}
 	for range 20 {
