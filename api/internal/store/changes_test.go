@@ -26,6 +26,30 @@ type changes struct {
 	Next *string
 }
 
+// describeChanges returns what an answer says, in a line, with the versions counted from first.
+func describeChanges(t *testing.T, result Result, first, since int64) string {
+	t.Helper()
+	var said changes
+	if err := json.Unmarshal(result.Body, &said); err != nil {
+		t.Fatalf("no JSON: %v: %s", err, result.Body)
+	}
+	if said.Collection != collection || said.Since != since || said.Version != result.Run || said.Changes == nil {
+		t.Errorf("got %s of run %d", result.Body, result.Run)
+	}
+	text := fmt.Sprint(said.Version-first, ":")
+	for _, c := range said.Changes {
+		path := "none"
+		if c.Path != nil {
+			path = *c.Path
+		}
+		text += fmt.Sprintf(" %d %s %d %s %s,", c.Version-first, c.Document, c.ID, c.Kind, path)
+	}
+	if said.Next != nil {
+		text += " " + *said.Next
+	}
+	return text
+}
+
 func TestChanges(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: time.Hour})
 	things := f.Snapshot().Collection([]byte(collection))
@@ -56,25 +80,7 @@ func TestChanges(t *testing.T) {
 		if err != nil {
 			return err.Error()
 		}
-		var said changes
-		if err := json.Unmarshal(result.Body, &said); err != nil {
-			t.Fatalf("no JSON: %v: %s", err, result.Body)
-		}
-		if said.Collection != collection || said.Since != since || said.Version != result.Run || said.Changes == nil {
-			t.Errorf("got %s of run %d", result.Body, result.Run)
-		}
-		text := fmt.Sprint(said.Version-first, ":")
-		for _, c := range said.Changes {
-			path := "none"
-			if c.Path != nil {
-				path = *c.Path
-			}
-			text += fmt.Sprintf(" %d %s %d %s %s,", c.Version-first, c.Document, c.ID, c.Kind, path)
-		}
-		if said.Next != nil {
-			text += " " + *said.Next
-		}
-		return text
+		return describeChanges(t, result, first, since)
 	}
 	for _, c := range []struct {
 		since int64

@@ -54,10 +54,41 @@ func blocks(t *testing.T, conn *pgx.Conn, s *statement, arguments string) (read 
 	return read
 }
 
+// size is that of a catalog, its change log and its history.
+type size struct{ documents, changes, runs int }
+
+// fillCatalog makes a catalog in which a few runs are kept and have a log, after many that are not kept, every second of which published nothing.
+func fillCatalog(t *testing.T, etl *pgx.Conn, size size) {
+	t.Helper()
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := etl.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	exec("truncate catalog.change, catalog.page_anchor, catalog.things_item_g1, catalog.things_page_g1")
+	exec("update catalog.version set run_id = 1")
+	exec("delete from catalog.run where id > 1")
+	exec("update catalog.run set state = 'published', generation = 1, finished_at = now() where id = 1")
+	exec(fmt.Sprintf(`insert into catalog.run (id, collection, state, mode, holder) overriding system value
+		select n, 'things', case when n %% 2 = 0 then 'unchanged' else 'published' end, 'delta', 'test' from generate_series(2, %d) n`, size.runs))
+	exec(fmt.Sprintf(`insert into catalog.run (id, collection, state, mode, holder, generation, finished_at, documents) overriding system value
+		select n, 'things', 'published', 'delta', 'test', 1, now(), '[{"name": "page", "rows": 5}]' from generate_series(%d, %[1]d + 2) n`, size.runs+1))
+	exec(fmt.Sprintf("update catalog.version set run_id = %d", size.runs+3))
+	for _, table := range []string{"item", "page"} {
+		exec(fmt.Sprintf(`insert into catalog.things_%s_g1 select n, n, jsonb_build_object('id', n, 'name', repeat('x', 100)) from generate_series(1, %d) n`, table, size.documents))
+	}
+	exec("insert into catalog.page_anchor select 'things', 1, (id - 1) / 100, id from catalog.things_page_g1 where id % 100 = 1")
+	exec(fmt.Sprintf(`insert into catalog.change (collection, generation, run_id, document, id, kind)
+		select 'things', 1, r, 'item', n, 'changed' from generate_series(1, %d) n, generate_series(%d, %[2]d + 2) r`, size.changes/3, size.runs+1))
+	for _, table := range []string{"change", "page_anchor", "things_item_g1", "things_page_g1", "run", "version"} {
+		exec("vacuum analyze catalog." + table)
+	}
+}
+
 // TestTheCostOfARequest executes what every address asks of the database, with a catalog, a change log and a history of two sizes. The number
 // of blocks must be small, and must not depend on the size.
 func TestTheCostOfARequest(t *testing.T) {
-	type size struct{ documents, changes, runs int }
 	small, large := size{2_000, 2_100, 20}, size{30_000, 60_000, 8_000}
 	database := testdb.New(t)
 	f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
@@ -67,38 +98,11 @@ func TestTheCostOfARequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec := func(statement string) {
-		t.Helper()
-		if _, err := etl.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
 	version := Version{Collection: collection, Generation: 1, Run: 1}
 	item, page := version.document("item"), version.document("page")
 	item.table, page.table = "things_item_g1", "things_page_g1"
 	log := version.document("")
 
-	// One run that is kept, many that published nothing, one that published and is not kept, and the log of those since.
-	fill := func(size size) {
-		exec("truncate catalog.change, catalog.page_anchor, catalog.things_item_g1, catalog.things_page_g1")
-		exec("update catalog.version set run_id = 1")
-		exec("delete from catalog.run where id > 1")
-		exec("update catalog.run set state = 'published', generation = 1, finished_at = now() where id = 1")
-		exec(fmt.Sprintf(`insert into catalog.run (id, collection, state, mode, holder) overriding system value
-			select n, 'things', case when n %% 2 = 0 then 'unchanged' else 'published' end, 'delta', 'test' from generate_series(2, %d) n`, size.runs))
-		exec(fmt.Sprintf(`insert into catalog.run (id, collection, state, mode, holder, generation, finished_at, documents) overriding system value
-			select n, 'things', 'published', 'delta', 'test', 1, now(), '[{"name": "page", "rows": 5}]' from generate_series(%d, %[1]d + 2) n`, size.runs+1))
-		exec(fmt.Sprintf("update catalog.version set run_id = %d", size.runs+3))
-		for _, table := range []string{"item", "page"} {
-			exec(fmt.Sprintf(`insert into catalog.things_%s_g1 select n, n, jsonb_build_object('id', n, 'name', repeat('x', 100)) from generate_series(1, %d) n`, table, size.documents))
-		}
-		exec("insert into catalog.page_anchor select 'things', 1, (id - 1) / 100, id from catalog.things_page_g1 where id % 100 = 1")
-		exec(fmt.Sprintf(`insert into catalog.change (collection, generation, run_id, document, id, kind)
-			select 'things', 1, r, 'item', n, 'changed' from generate_series(1, %d) n, generate_series(%d, %[2]d + 2) r`, size.changes/3, size.runs+1))
-		for _, table := range []string{"change", "page_anchor", "things_item_g1", "things_page_g1", "run", "version"} {
-			exec("vacuum analyze catalog." + table)
-		}
-	}
 	measure := func(size size) map[string]int {
 		conn, err := pgx.ConnectConfig(t.Context(), config)
 		if err != nil {
@@ -129,9 +133,9 @@ func TestTheCostOfARequest(t *testing.T) {
 			"changes, before many runs":     blocks(t, conn, log.statement(kindChanges), "'things', 1, 2, '', 0, 1000, 0"),
 		}
 	}
-	fill(small)
+	fillCatalog(t, etl, small)
 	before := measure(small)
-	fill(large)
+	fillCatalog(t, etl, large)
 	after := measure(large)
 	for address, got := range after {
 		t.Logf("%-30s %4d blocks, %4d in a small catalog", address, got, before[address])
