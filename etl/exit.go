@@ -58,6 +58,8 @@ func exitCode(err error) int {
 		var failed *gateError
 		errors.As(err, &failed)
 		return exitOfGate(failed.findings[0].Gate)
+	case is[*oversizeError](err):
+		return exitOfGate(gateDocumentSize)
 	case is[*source.FileError](err):
 		return exitOfFiles(err)
 	case is[*publish.HeldError](err):

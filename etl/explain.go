@@ -17,6 +17,7 @@ type explainCommand struct {
 	CSV        string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
 	Shape      string `placeholder:"FILE" help:"Shape file. Default: the built-in catalog of products."`
 	temporary
+	itemLimit
 }
 
 func (c *explainCommand) Help() string {
@@ -36,7 +37,7 @@ type usedLine struct {
 
 // Run explains one item.
 func (c *explainCommand) Run(ctx context.Context, out *output) error {
-	in, err := openInput(ctx, reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: &countedRejects{}, accepts: acceptsNone, say: out.log()})
+	in, err := openInput(ctx, reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: &countedRejects{}, accepts: acceptsNone, maxDocument: c.MaxDocument, say: out.log()})
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,10 @@ type reading struct {
 	temp      string // directory for temporary files, or empty for the system's
 	rejects   rejects
 	accepts   func(gate string) bool // whether a gate was accepted by name
-	say       *slog.Logger           // is told what costs time and could be mended
+
+	// maxDocument is the size of a document at which reading an item ends; 0 means that there is none.
+	maxDocument byteSize
+	say         *slog.Logger // is told what costs time and could be mended
 }
 
 // rejects takes rejected rows, and forgets them when the files are read anew.
@@ -166,7 +169,7 @@ func (in *input) settle(ctx context.Context) error {
 // unchanged returns err, with which the reading ended, or in place of nil and of an error about what is in the files, that they
 // are not the same files with the same bytes any longer that they were when the first of them was opened.
 func (in *input) unchanged(err error) error {
-	if err != nil && (!is[*source.FileError](err) || errors.Is(err, context.Canceled)) {
+	if err != nil && (!is[*source.FileError](err) && !is[*oversizeError](err) || errors.Is(err, context.Canceled)) {
 		return err
 	}
 	var errs []error

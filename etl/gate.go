@@ -45,8 +45,8 @@ type limits struct {
 	MaxRemoved      percent    `default:"5%" placeholder:"PERCENT" help:"Gate removed: published items that the files no longer have. Default: ${default}."`
 	MaxChanged      percent    `default:"50%" placeholder:"PERCENT" help:"Gate changed: published items of which a document differs. Default: ${default}."`
 	MinRows         int64      `default:"1" placeholder:"N" help:"Gate empty-file: fewest rows of any one file. Default: ${default}."`
-	MaxDocument     byteSize   `default:"1MiB" placeholder:"SIZE" help:"Gate document-size: largest document. Default: ${default}."`
-	Accept          []gateName `placeholder:"GATE" help:"Go on although this gate fails: truncated-file, unreconciled, rejects, removed, changed, missing-column, empty-file or document-size. May be repeated."`
+	MaxDocument     byteSize   `default:"1MiB" placeholder:"SIZE" help:"Gate document-size: largest document; an item whose rows need more ends the reading. Default: ${default}."`
+	Accept          []gateName `placeholder:"GATE" help:"Go on although this gate fails: truncated-file, unreconciled, rejects, removed, changed, missing-column, empty-file or document-size. May be repeated. With document-size, all rows of an item are held in memory, some ten times their size in the files."`
 }
 
 func (l *limits) accepts(name string) bool { return slices.Contains(l.Accept, gateName(name)) }

@@ -50,6 +50,9 @@ func passOnce(ctx context.Context, in *input, tick func(), emit emit) error {
 		return err
 	}
 	in.joiner.Observe = in.observe
+	if in.maxDocument > 0 {
+		in.joiner.Watch(in.sizeGuard())
+	}
 	renderers := make([]*document.Renderer, len(in.spec.Documents))
 	for i := range in.spec.Documents {
 		renderers[i] = document.New(in.spec, &in.spec.Documents[i])

@@ -33,7 +33,11 @@ type temporary struct {
 
 // reading returns how the files are to be read.
 func (p *planning) reading(out *output, rejects rejects) reading {
-	return reading{directory: p.CSV, shape: p.Shape, temp: p.Temp, rejects: rejects, accepts: p.accepts, say: out.log()}
+	how := reading{directory: p.CSV, shape: p.Shape, temp: p.Temp, rejects: rejects, accepts: p.accepts, say: out.log()}
+	if !p.accepts(gateDocumentSize) {
+		how.maxDocument = p.MaxDocument
+	}
+	return how
 }
 
 type planCommand struct {
@@ -118,7 +122,7 @@ func showPlan(ctx context.Context, out *output, of *planning, samples int, asJSO
 	err = pass(ctx, in, func() { progress.at(in.position()) }, survey.reset, survey.take)
 	progress.finish(err)
 	if err != nil {
-		return err
+		return asGate(err)
 	}
 	in.warnOfWide()
 	if err := survey.finish(); err != nil {

@@ -19,6 +19,7 @@ type renderCommand struct {
 	CSV   string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
 	Shape string `placeholder:"FILE" help:"Shape file. Default: the built-in catalog of products."`
 	temporary
+	itemLimit
 	Out string `placeholder:"DIR" help:"Directory to write one file for each document into, in the format of a binary COPY. Default: nothing is written."`
 }
 
@@ -36,7 +37,7 @@ Example:
 func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	began := time.Now()
 	rejects := &countedRejects{}
-	in, err := openInput(ctx, reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: rejects, accepts: acceptsNone, say: out.log()})
+	in, err := openInput(ctx, reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: rejects, accepts: acceptsNone, maxDocument: c.MaxDocument, say: out.log()})
 	if err != nil {
 		return err
 	}

@@ -206,9 +206,13 @@ func (j *job) deltaLimit() int64 {
 // pass passes over the files once, and asks the gates.
 func (j *job) pass(ctx context.Context, what string, restart func() error, emit emit) error {
 	j.progress = newProgress(j.out.stderr, j.in.size, what)
-	err := pass(ctx, j.in, func() { j.progress.at(j.in.position()) }, restart, emit)
+	err := asGate(pass(ctx, j.in, func() { j.progress.at(j.in.position()) }, restart, emit))
 	j.progress.finish(err)
 	if err != nil {
+		var failed *gateError
+		if errors.As(err, &failed) {
+			j.record.Gates, j.record.Verdict = failed.findings, verdictFailed
+		}
 		return err
 	}
 	j.in.warnOfWide()

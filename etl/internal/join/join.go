@@ -103,6 +103,27 @@ func (j *Joiner) Next() (*Tree, error) {
 	return &j.tree, nil
 }
 
+// Watch has a function called each time that an item has grown by some hundred rows of a source, or by much text, while it is read. The
+// function gets the Reader of that source, which stands at its last row, and the tree as far as it has been put together: the rows are there, with neither
+// parents nor places. If it returns an error, so does Next. It is not called for most items.
+func (j *Joiner) Watch(grown func(reader *source.Reader, tree *Tree) error) {
+	for i := range j.inputs {
+		reader := j.inputs[i].reader
+		reader.Watch(func() error { return grown(reader, &j.tree) })
+	}
+}
+
+// Held returns about how many bytes of memory the rows of the item take.
+func (j *Joiner) Held() int64 {
+	var held int64
+	for i := range j.inputs {
+		in := &j.inputs[i]
+		const perChild = 8
+		held += in.reader.Held() + int64(in.level.size)*int64(perChild*len(in.level.children))
+	}
+	return held
+}
+
 func (in *input) advance() (err error) {
 	in.more, err = in.reader.Next()
 	return err

@@ -52,6 +52,9 @@ func (t *Tree) Key() int64 { return t.levels[0].rows.Keys()[0] }
 // Rows returns the rows of a source, of which the tree's are the first ones.
 func (t *Tree) Rows(source int) *source.Rows { return t.levels[source].rows }
 
+// Size returns how many rows of a source are in the tree.
+func (t *Tree) Size(source int) int { return t.levels[source].size }
+
 // Children returns the children of a row in the child source that stands at slot in the source's Children.
 func (t *Tree) Children(source int, row int32, slot int) Range {
 	return t.levels[source].children[slot][row]

@@ -45,6 +45,9 @@ const (
 // So many rows may stand released, and so many bytes in spare, before what is not released is moved to the front.
 const releasedRows, releasedSpare = 512, 64 << 10
 
+// manyRows is how many rows are no longer doubled when there must be room for more.
+const manyRows = 1 << 14
+
 // Len returns the number of rows, the candidate included.
 func (r *Rows) Len() int { return r.end - r.first }
 
@@ -76,7 +79,12 @@ func (r *Rows) Text(c *Cell) []byte {
 // grow makes room for so many more rows.
 func (r *Rows) grow(rows int) {
 	if more := r.ahead + rows - len(r.keys); more > 0 {
-		more += len(r.keys)
+		// Twice as many while they are few. Of many, old and new are in memory at once.
+		if len(r.keys) < manyRows {
+			more += len(r.keys)
+		} else {
+			more += len(r.keys) / 4
+		}
 		r.keys = append(r.keys, make([]int64, more)...)
 		r.ons = append(r.ons, make([]int64, more)...)
 		r.start = append(r.start, make([]int64, more)...)
@@ -124,6 +132,28 @@ func (r *Rows) moveSpare() {
 		if cells[i].at < 0 && int(^cells[i].at) >= len(statics) {
 			cells[i].at += int64(from - len(statics))
 		}
+	}
+}
+
+// keepTexts makes a new spare of all texts of the rows, so that these need nothing of the file any longer, and of what rows ahead have
+// there. What is left in spare of rows that are gone goes with the old one.
+func (r *Rows) keepTexts() {
+	old := *r
+	size := len(statics)
+	for i, c := range r.cells[:r.ahead*r.width] {
+		if i >= r.first*r.width && (i < r.end*r.width || c.at < 0) {
+			size += int(c.length)
+		}
+	}
+	r.spare = append(make([]byte, 0, max(size, releasedSpare)+csvscan.Slack), statics...)
+	for i := r.first * r.width; i < r.ahead*r.width; i++ {
+		c := &r.cells[i]
+		if i >= r.end*r.width && c.at >= 0 || c.at < 0 && int(^c.at) < len(statics) {
+			continue
+		}
+		text := old.Text(c)
+		c.at = ^int64(len(r.spare))
+		r.spare = append(r.spare, text...)
 	}
 }
 

@@ -184,6 +184,11 @@ type Reader struct {
 	used      int64 // without the rows that are not released
 
 	rows      Rows
+	held      int64 // position from which on the scanner keeps what has been read
+	grown     func() error
+	nextRows  int    // at which so many rows are held that grown is called
+	nextBytes int64  // the same of bytes
+	nextOver  int64  // the same for passOver
 	origin    Origin // of the record that Scan has cut, when the options have Origins
 	broken    Break  // of that record
 	shift     int64  // from a decoded record's position to its offset in the file
@@ -256,7 +261,8 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	if r.width > 0 && options.Origins == nil && options.Duplicates == nil {
 		r.fields = r.plan()
 	}
-	r.scanner.Hold(r.scanner.Position())
+	r.hold(r.scanner.Position())
+	r.nextOver = grownBytes
 	r.rows.held, r.rows.origin = r.scanner.Held()
 	return r, nil
 }
@@ -340,6 +346,13 @@ func (r *Reader) Next() (bool, error) {
 
 // nextRecord is Next when no record is decoded ahead.
 func (r *Reader) nextRecord() (bool, error) {
+	if r.grown != nil && (r.rows.Len() >= r.nextRows || r.text() >= r.nextBytes) {
+		r.passOver() // what is not rendered of the rows
+		r.nextRows, r.nextBytes = r.rows.Len()+grownRows, r.text()+grownBytes
+		if err := r.grown(); err != nil {
+			return false, err
+		}
+	}
 	for !r.decodeAhead() {
 		if found, more, err := r.convertNext(); found || !more || err != nil {
 			return found, err
@@ -381,14 +394,10 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	} else if r.broken = r.breaks.Of(r.scanner); r.broken != NoBreak {
 		r.rows.held, r.rows.origin = r.scanner.Held()
 	}
-	if reason, column := r.convert(); reason != "" {
-		return false, true, r.reject(reason, column)
-	}
-	if r.drop() {
-		return false, true, nil
-	}
-	if _, found := r.options.Duplicates[r.Line()]; found {
-		return false, true, r.reject(DuplicateKey, r.spec.Key)
+	used, err := r.judge()
+	if !used || err != nil {
+		r.passOver()
+		return false, true, err
 	}
 	r.rows.start[r.rows.ahead] = position
 	r.rows.ahead++
@@ -396,6 +405,59 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	r.pending = true
 	r.noteWide()
 	return true, true, nil
+}
+
+// judge converts the record that Scan has cut, and filters or rejects it where it is not to be used.
+func (r *Reader) judge() (used bool, err error) {
+	if reason, column := r.convert(); reason != "" {
+		return false, r.reject(reason, column)
+	}
+	if r.drop() {
+		return false, nil
+	}
+	if _, found := r.options.Duplicates[r.Line()]; found {
+		return false, r.reject(DuplicateKey, r.spec.Key)
+	}
+	return true, nil
+}
+
+// So many more rows, or so many more bytes of text, are held from one call of a watching function to the next.
+const grownRows, grownBytes = 512, 256 << 10
+
+// Watch has a function called from Next each time that some more rows are held, or more of the file for them, than at the call before
+// or at the last Release. If it returns an error, so does Next. Few rows are held as a rule, and then it is not called.
+func (r *Reader) Watch(grown func() error) {
+	r.grown, r.nextRows, r.nextBytes = grown, grownRows, grownBytes
+}
+
+// Held returns about how many bytes of memory the rows take that have not been released.
+func (r *Reader) Held() int64 {
+	const row, cell = 3 * 8, 16
+	return r.text() + int64(r.rows.Len())*int64(row+r.rows.width*cell)
+}
+
+// text returns how many bytes of texts are held.
+func (r *Reader) text() int64 { return r.scanner.Position() - r.held + int64(len(r.rows.spare)) }
+
+func (r *Reader) hold(position int64) {
+	r.held = position
+	r.scanner.Hold(position)
+}
+
+// passOver lets go of the file before the next row, once that is much, but for the texts that are rendered of the rows that are held.
+// Rows that are filtered or rejected, and columns that no document shows, would add up there. No row may be one that its user
+// may still ask for with Raw or Reject.
+func (r *Reader) passOver() {
+	if r.text() < r.nextOver {
+		return
+	}
+	next := r.scanner.Position()
+	if r.rows.end < r.rows.ahead {
+		next = r.rows.start[r.rows.end]
+	}
+	r.rows.keepTexts()
+	r.hold(next)
+	r.nextOver = 2*r.text() + grownBytes
 }
 
 // Release lets go of all rows but the one that Next read last, if it has not been rejected, and counts them as used.
@@ -406,11 +468,12 @@ func (r *Reader) Release() {
 	}
 	r.used += int64(row - r.rows.first)
 	if row < r.rows.ahead {
-		r.scanner.Hold(r.rows.start[row])
+		r.hold(r.rows.start[row])
 	} else {
-		r.scanner.Hold(r.scanner.Position())
+		r.hold(r.scanner.Position())
 	}
 	r.rows.release(row)
+	r.nextRows, r.nextBytes, r.nextOver = grownRows, grownBytes, grownBytes
 }
 
 // Raw returns the record that Next read last as it stands in the file. It is valid until the next call to Next.
@@ -525,6 +588,7 @@ func (r *Reader) Reject(reason Reason, column int) error {
 	}
 	r.rows.remove()
 	r.pending = false
+	r.passOver()
 	return err
 }
 

@@ -387,3 +387,88 @@ func TestNextAllocatesNothingPerRow(t *testing.T) {
 		t.Errorf("%v allocations per row, want 0", n)
 	}
 }
+
+// TestRowsThatAreGoneAreNotHeld holds a row while very many are read that are rejected or filtered.
+func TestRowsThatAreGoneAreNotHeld(t *testing.T) {
+	const rows = 100_000
+	for name, row := range map[string]string{
+		"rejected by the reader": "2,2,\"a\",bad,1,\"https://u\"\n",
+		"rejected by its user":   "2,2,\"a\",3,1,\"https://u\"\n",
+		"filtered":               "2,0,\"a\",3,1,\"https://u\"\n",
+		"rejected, and repaired": "2,2,\"a\",bad,1,\"uhttps://u\"\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			reader, _ := open(t, strings.NewReader(header+"1,2,\"first\",3,1,\"uhttps://first\"\n7,2,\"second\",3,1,\"https://second\"\n"+strings.Repeat(row, rows)+"9,2,\"last\",3,1,\"https://last\"\n"))
+			reader.rejects = discard{}
+			most := int64(0)
+			for more := true; more; {
+				var err error
+				if more, err = reader.Next(); err != nil {
+					t.Fatal(err)
+				}
+				most = max(most, reader.Held())
+				if more && reader.Rows().LastKey() == 2 {
+					if err := reader.Reject(Orphan, 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if most > 3*grownBytes {
+				t.Errorf("%d bytes are held of three rows", most)
+			}
+			var texts []string
+			for row := range reader.Rows().Len() {
+				for i := range reader.Rows().Row(int32(row)) {
+					texts = append(texts, string(reader.Rows().Text(&reader.Rows().Row(int32(row))[i])))
+				}
+			}
+			if got, want := strings.Join(texts, " "), "first 3.00 true https://first second 3.00 true https://second last 3.00 true https://last"; got != want {
+				t.Errorf("the rows are %s, want %s", got, want)
+			}
+			reader.Release()
+			if counts := reader.Counts(); counts.Read != rows+3 || counts.Used != 3 || counts.Reconcile() != nil {
+				t.Errorf("%+v", counts)
+			}
+		})
+	}
+}
+
+// discard is a Sink that keeps nothing.
+type discard struct{}
+
+func (discard) Reject(Reject) error { return nil }
+
+// TestWatch counts the calls of a watching function, which must not depend on how many rows have been released before.
+func TestWatch(t *testing.T) {
+	row := "1,2,\"a\",3,1,\"" + strings.Repeat("u", 100) + "\"\n"
+	reader, _ := open(t, strings.NewReader(header+strings.Repeat(row, 40_000)))
+	calls, stop := 0, errors.New("enough")
+	reader.Watch(func() error {
+		if calls++; calls == 30 {
+			return stop
+		}
+		return nil
+	})
+	for range 20_000 {
+		if _, err := reader.Next(); err != nil {
+			t.Fatal(err)
+		}
+		reader.Release()
+	}
+	if calls != 0 {
+		t.Errorf("%d calls, and no row was held", calls)
+	}
+	rows := 0
+	for {
+		_, err := reader.Next()
+		if err == stop {
+			break
+		}
+		if rows++; err != nil || rows > 20_000 {
+			t.Fatalf("%v after %d rows and %d calls", err, rows, calls)
+		}
+	}
+	if rows < 20*grownRows || rows > 32*grownRows {
+		t.Errorf("30 calls for %d rows", rows)
+	}
+}

@@ -1,0 +1,102 @@
+package document
+
+import (
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/shape"
+)
+
+// Gauge finds out how large the documents of an item will at least be while its rows are still being read. It is used by one goroutine.
+type Gauge struct {
+	shown   [][]part // by source and document
+	item    int64
+	counted []int   // rows of the item, by source
+	sizes   []int64 // by document
+}
+
+// part is what a row of one source takes in one document, without the rows of its children.
+type part struct {
+	constant int64
+	cells    []cellPart
+}
+
+// cellPart is a cell that is shown, and how many bytes stand around its text unless it is null.
+type cellPart struct {
+	place  int
+	quotes int64
+}
+
+// NewGauge returns a Gauge for the documents of a shape.
+func NewGauge(spec *shape.Shape) *Gauge {
+	g := &Gauge{shown: make([][]part, len(spec.Sources)), counted: make([]int, len(spec.Sources)), sizes: make([]int64, len(spec.Documents))}
+	for i := range g.shown {
+		g.shown[i] = make([]part, len(spec.Documents))
+	}
+	for d := range spec.Documents {
+		g.add(d, 0, New(spec, &spec.Documents[d]).steps)
+	}
+	return g
+}
+
+// add adds the steps that a document takes for each row of a source.
+func (g *Gauge) add(document, of int, steps []step) {
+	p := &g.shown[of][document]
+	for i := range steps {
+		s := &steps[i]
+		p.constant += int64(len(s.literal.all))
+		switch s.operation {
+		case writeEach:
+			p.constant++ // the closing bracket: the opening one is the first element's comma. What stands for none is no shorter.
+			g.add(document, s.child, s.as)
+		case writeQuoted:
+			p.cells = append(p.cells, cellPart{s.place, 2})
+		case writeBare, writeInside:
+			p.cells = append(p.cells, cellPart{s.place, 0})
+		}
+	}
+}
+
+// Grow takes the rows that a tree has got since the last call. It returns the document that will be largest by what the rows show so far,
+// and the size that it will at least have, in bytes.
+func (g *Gauge) Grow(tree *join.Tree) (document int, size int64) {
+	if tree.Size(0) == 0 {
+		return 0, 0 // rows that belong to no item
+	}
+	if key := tree.Key(); key != g.item {
+		g.item = key
+		clear(g.counted)
+		clear(g.sizes)
+	}
+	for of := range g.shown {
+		for d := range g.shown[of] {
+			g.sizes[d] += g.shown[of][d].size(tree, of, g.counted[of])
+		}
+		g.counted[of] = tree.Size(of)
+	}
+	for d := range g.sizes {
+		if g.sizes[d] > size {
+			document, size = d, g.sizes[d]
+		}
+	}
+	return document, size
+}
+
+// size returns how many bytes the rows of a source from one on take.
+func (p *part) size(tree *join.Tree, of, from int) int64 {
+	to := tree.Size(of)
+	size := int64(to-from) * p.constant
+	if len(p.cells) == 0 {
+		return size
+	}
+	rows := tree.Rows(of)
+	for row := from; row < to; row++ {
+		cells := rows.Row(int32(row))
+		for _, c := range p.cells {
+			if cell := &cells[c.place]; cell.Null {
+				size += int64(len(nullText.all))
+			} else {
+				size += int64(len(rows.Text(cell))) + c.quotes
+			}
+		}
+	}
+	return size
+}
