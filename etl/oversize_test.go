@@ -133,7 +133,7 @@ func TestFatItemsEndInFlatMemory(t *testing.T) {
 			t.Errorf("%s: exit code %d, want %d and %q: %.600s", c.name, code, c.code, c.want, text)
 		}
 		t.Logf("%s: %d MiB more than for a few rows", c.name, (memory-normal)>>20)
-		if memory > normal+48<<20 {
+		if memory > normal+80<<20 { // when garbage is collected shifts it by some 20 MiB
 			t.Errorf("%s: %d MiB were taken, %d MiB for a few rows", c.name, memory>>20, normal>>20)
 		}
 	}
