@@ -45,3 +45,19 @@ func TestDocumentTableFitsAnIdentifier(t *testing.T) {
 		t.Errorf("DocumentTable = %s", got)
 	}
 }
+
+func TestCheckCollection(t *testing.T) {
+	for _, name := range []string{"products", "items", "api_2", "a", "apis", strings.Repeat("x", MaxNameLength)} {
+		if err := CheckCollection(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{
+		"api", "fec2", "item", "assets", "docs", "changes", "live", "ready", "metrics", "version", "status", "cached", "refresh",
+		"", "-", "Item", "ITEM", "item.", "openapi.yaml", "%61pi", "a/b", "a b", "1a", "_a", "\u00e4", "a\n", strings.Repeat("x", MaxNameLength+1),
+	} {
+		if CheckCollection(name) == nil {
+			t.Errorf("%q may name a collection", name)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,9 @@ type follower struct {
 	lost      bool          // no watcher can read; the log already says so
 	bare      bool          // settings were refused; the log already says so
 	forbidden string        // a table that may not be read, as the log already says
+
+	// unserved are collections of the pointer rows that are not served; the log already says so.
+	unserved map[string]bool
 
 	denied atomic.Bool // the role of the URL lacks a right to what is published
 
@@ -278,6 +282,7 @@ func (f *follower) loseSight(err error) {
 
 // intern returns versions as a snapshot, which is the same for the same versions. The mutex is held.
 func (f *follower) intern(versions []Version) *Snapshot {
+	versions = f.servable(versions)
 	current := f.snapshot.Load()
 	next := NewSnapshot(current, versions...)
 	if next == current {
@@ -294,6 +299,26 @@ func (f *follower) intern(versions []Version) *Snapshot {
 		}
 	}
 	return next
+}
+
+// servable returns the versions but for those of collections whose names belong to other addresses, and logs each of these once. The
+// mutex is held.
+func (f *follower) servable(versions []Version) []Version {
+	reserved := func(version Version) bool {
+		err := sql.CheckCollection(version.Collection)
+		if err != nil && !f.unserved[version.Collection] {
+			if f.unserved == nil {
+				f.unserved = map[string]bool{}
+			}
+			f.unserved[version.Collection] = true
+			f.logger.Error("not serving a collection; publish it under another name", "collection", version.Collection, "run", version.Run, "error", err)
+		}
+		return err != nil
+	}
+	if !slices.ContainsFunc(versions, reserved) {
+		return versions
+	}
+	return slices.DeleteFunc(slices.Clone(versions), reserved)
 }
 
 // decide brings what is served, and who serves, in line with what servers have. The mutex is held.

@@ -6,6 +6,8 @@ import (
 
 	"github.com/goccy/go-json"
 	"github.com/goccy/go-yaml/ast"
+
+	"systemscale/sql"
 )
 
 // Words that mean something in a body. An object that has a field of such a name is written {object: {...}}.
@@ -51,6 +53,9 @@ func (r *reader) document(e entry, sources []Source) Document {
 			document.Path, pathSaid = r.text(setting.value, "path"), true
 			if document.Path != "" && !pathForm.MatchString(document.Path) {
 				r.fail(position(setting.value), `path %q must be "" or one segment of lower-case letters, digits, - and _`, document.Path)
+			}
+			if document.Path == sql.ChangesPath {
+				r.fail(position(setting.value), "path %q is reserved for the change feed; take another path, such as history", document.Path)
 			}
 		case "body":
 			document.Body = r.body(setting.value, sources, 0)

@@ -32,8 +32,8 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 		case "collection":
 			shape.Collection = r.text(e.value, "the collection's name")
 			r.checkName(position(e.value), "a collection", shape.Collection)
-			if shape.Collection == "api" {
-				r.fail(position(e.value), "api cannot name a collection: NGINX takes /api/ for a prefix and drops it")
+			if use := sql.ReservedFor(shape.Collection); use != "" {
+				r.fail(position(e.value), "%s cannot name a collection: /%[1]s is reserved for %s; take another name, such as %[1]s_list", shape.Collection, use)
 			}
 		case "dialect":
 			openEnd = r.dialect(e.value, &shape.Dialect)
@@ -57,7 +57,7 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 }
 
 func (r *reader) checkName(at *token.Position, what, name string) {
-	if !nameForm.MatchString(name) || len(name) > sql.MaxNameLength {
+	if !sql.IsName(name) {
 		r.fail(at, "%q cannot name %s: tables are named after it, so take up to %d lower-case letters, digits and underscores, a letter first",
 			name, what, sql.MaxNameLength)
 	}

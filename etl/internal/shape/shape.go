@@ -154,7 +154,4 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-var (
-	nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	pathForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
-)
+var pathForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)

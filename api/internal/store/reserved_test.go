@@ -1,0 +1,56 @@
+package store
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"systemscale/api/internal/catalogtest"
+	"systemscale/sql"
+)
+
+var whole = sql.Document{Name: "whole"}
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mutex sync.Mutex
+	text  strings.Builder
+}
+
+func (l *lines) Write(line []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *lines) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.String()
+}
+
+// TestReservedNamesAreNotServed is about rows that an older ETL, or another program, has written.
+func TestReservedNamesAreNotServed(t *testing.T) {
+	log := new(lines)
+	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	refused := []string{"item", "api", "assets", "-", "Docs"}
+	for _, name := range refused {
+		f.publisher.Publish(name, catalogtest.Table{Document: whole, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
+	}
+	run := f.publish(2, 1)
+	f.publisher.Publish("last", catalogtest.Table{Document: whole, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
+	catalogtest.Eventually(t, "the last collection is served", func() bool { return f.Snapshot().Collection([]byte("last")) != nil })
+	if got := f.Snapshot().Collection([]byte(collection)); got == nil || got.Run != run {
+		t.Errorf("the collection beside them is %+v, want run %d", got, run)
+	}
+	for _, name := range refused {
+		if f.Snapshot().Collection([]byte(name)) != nil {
+			t.Errorf("%s is served", name)
+		}
+		if told := strings.Count(log.String(), "collection="+name+" "); told != 1 {
+			t.Errorf("the log has %d lines about %s, want one: %s", told, name, log)
+		}
+	}
+}
