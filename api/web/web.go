@@ -39,11 +39,23 @@ const (
 	neverChange = "public, max-age=31536000, immutable"
 )
 
+// policies are the Content-Security-Policy of each page, by its address. They go out as a header: a meta element cannot forbid framing.
+var policies = map[string]string{
+	// Photos lie wherever the catalog's rows say.
+	"/": "default-src 'self'; img-src * data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+	// Swagger UI writes style attributes.
+	"/docs": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+}
+
+const standInPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 // File is what is at an address. Nothing of it may be changed.
 type File struct {
 	Body         []byte
 	ContentType  string
 	CacheControl string
+	// Policy is the Content-Security-Policy of a page; "" for what is no page.
+	Policy string
 	// ETag is weak: Body and what Gzip returns have the same.
 	ETag string
 
@@ -62,6 +74,7 @@ func Description(collections ...openapi.Collection) *File {
 type Site struct {
 	files map[string]*File
 	item  *File // what every product's address shows
+	built bool  // the pages are Vite's, and not the stand-in
 }
 
 // Open returns the site that was built into the program.
@@ -96,10 +109,12 @@ func newSite(built fs.FS) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the built pages: %w", err)
 	}
-	for _, address := range []string{"/", "/docs"} {
+	s.built = s.files["/"] != nil
+	for address, policy := range policies {
 		if s.files[address] == nil {
-			s.files[address] = newFile("index.html", standIn)
+			s.files[address], policy = newFile("index.html", standIn), standInPolicy
 		}
+		s.files[address].Policy = policy
 	}
 	s.item = s.files["/"]
 	return s, nil
@@ -119,11 +134,35 @@ func (s *Site) Lookup(address []byte) *File {
 	if file := s.files[string(address)]; file != nil {
 		return file
 	}
-	if id, isItem := bytes.CutPrefix(address, []byte("/item/")); isItem && len(id) > 0 && bytes.IndexByte(id, '/') < 0 {
+	if id, isItem := bytes.CutPrefix(address, []byte("/item/")); isItem && isID(id) {
 		return s.item
 	}
 	return nil
 }
+
+// NotFound returns what people see where there is nothing: the storefront, which finds out from its address that it has nothing to show.
+// It is nil where the pages were not built.
+func (s *Site) NotFound() *File {
+	if !s.built {
+		return nil
+	}
+	return s.item
+}
+
+// isID reports whether text can be an item's id: a positive number of 64 bits, digits only and no leading zero.
+func isID(text []byte) bool {
+	if len(text) == 0 || len(text) > len(largestID) || text[0] == '0' {
+		return false
+	}
+	for _, digit := range text {
+		if digit < '0' || digit > '9' {
+			return false
+		}
+	}
+	return len(text) < len(largestID) || string(text) <= largestID
+}
+
+const largestID = "9223372036854775807"
 
 // types are those of what Vite writes and of the description. The machine's own table is not asked: it differs from one to the next.
 var types = map[string]string{

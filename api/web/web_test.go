@@ -41,7 +41,7 @@ func TestLookup(t *testing.T) {
 	for _, c := range []struct{ address, body, contentType, cacheControl string }{
 		{"/", "<p>the storefront</p>", "text/html; charset=utf-8", "no-cache"},
 		{"/item/1", "<p>the storefront</p>", "text/html; charset=utf-8", "no-cache"},
-		{"/item/none", "<p>the storefront</p>", "text/html; charset=utf-8", "no-cache"},
+		{"/item/9223372036854775807", "<p>the storefront</p>", "text/html; charset=utf-8", "no-cache"},
 		{"/docs", "<p>the documentation</p>", "text/html; charset=utf-8", "no-cache"},
 		{"/docs/licenses.md", "# Licenses", "text/markdown; charset=utf-8", "no-cache"},
 		{"/openapi.yaml", string(openapi.YAML), "application/yaml", "no-cache"},
@@ -64,12 +64,36 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	for _, address := range []string{
-		"", "item/1", "/item", "/item/", "/item/1/styles", "/index.html", "/docs/", "/docs/index.html", "/assets", "/assets/", "/assets/../index.html", "//", "/./",
+		"", "item/1", "/item", "/item/", "/item/1/styles", "/item/none", "/item/0", "/item/01", "/item/-1", "/item/1.5", "/item/9223372036854775808", "/item/10000000000000000000", "/item/1x", "/index.html", "/docs/", "/docs/index.html", "/assets", "/assets/", "/assets/../index.html", "//", "/./",
 		"/..", "/../web.go", "/web.go", "/assets/%2e%2e/index.html", "/.gitkeep", "/products", "/assets/index-Ab12.js/", "/ASSETS/index-Ab12.js", "\x00",
 	} {
 		if s.Lookup([]byte(address)) != nil {
 			t.Errorf("%q: something", address)
 		}
+	}
+}
+
+// TestPagesMayNotBeFramed: a meta element in the page could not say so.
+func TestPagesMayNotBeFramed(t *testing.T) {
+	for name, s := range map[string]*Site{"built": open(t, built), "stand-in": open(t, fstest.MapFS{})} {
+		for _, address := range []string{"/", "/item/1", "/docs"} {
+			if policy := s.Lookup([]byte(address)).Policy; !strings.Contains(policy, "frame-ancestors 'none'") || !strings.HasPrefix(policy, "default-src '") {
+				t.Errorf("%s, %s: the policy is %q", name, address, policy)
+			}
+		}
+		if policy := s.Lookup([]byte("/openapi.yaml")).Policy; policy != "" {
+			t.Errorf("%s: the description has the policy %q", name, policy)
+		}
+	}
+}
+
+func TestNotFound(t *testing.T) {
+	s := open(t, built)
+	if page := s.NotFound(); page != s.Lookup([]byte("/")) {
+		t.Error("what is shown where there is nothing is not the storefront")
+	}
+	if page := open(t, fstest.MapFS{}).NotFound(); page != nil {
+		t.Errorf("the stand-in is shown where there is nothing: %s", page.Body)
 	}
 }
 

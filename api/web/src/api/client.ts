@@ -1,15 +1,29 @@
 // The API's client, made from its description: what does not fit that description does not compile.
 import createClient from "openapi-fetch";
 import { tracedFetch } from "./exchanges.ts";
+import { type AsText, withTexts } from "./ids.ts";
 import type { components, paths } from "./schema.d.ts";
 
-export type ProductSummary = components["schemas"]["ProductSummary"];
-export type Product = components["schemas"]["Product"];
-export type Style = components["schemas"]["Style"];
-export type Photo = components["schemas"]["Photo"];
-export type SKU = components["schemas"]["SKU"];
+type Schemas = components["schemas"];
 
-export const client = createClient<paths>({ fetch: tracedFetch });
+export type ProductSummary = AsText<Schemas["ProductSummary"]>;
+export type Product = AsText<Schemas["Product"]>;
+export type Style = AsText<Schemas["Style"]>;
+export type Photo = AsText<Schemas["Photo"]>;
+export type SKU = AsText<Schemas["SKU"]>;
+
+/** fetchTexts is tracedFetch, but that whole numbers in what was asked for are texts. */
+async function fetchTexts(request: Request): Promise<Response> {
+  const response = await tracedFetch(request);
+  if (!response.ok) return response;
+  const { status, statusText } = response;
+  const headers = new Headers(response.headers);
+  headers.delete("Content-Length");
+  headers.delete("Content-Encoding");
+  return new Response(withTexts(await response.text()), { status, statusText, headers });
+}
+
+export const client = createClient<paths>({ fetch: fetchTexts });
 
 /** Refusal is an answer that is none: any status of 400 or more. */
 export class Refusal extends Error {
@@ -32,10 +46,10 @@ interface Answer<T> {
   response: Response;
 }
 
-/** read returns what was asked for, or throws a Refusal; or, if nothing came back, what fetch throws. */
-export async function read<T>(asked: Promise<Answer<T>>): Promise<T> {
+/** read returns what was asked for, with texts for numbers, or throws a Refusal; or, if nothing came back, what fetch throws. */
+export async function read<T>(asked: Promise<Answer<T>>): Promise<AsText<T>> {
   const { data, error, response } = await asked;
-  if (response.ok && data !== undefined) return data;
+  if (response.ok && data !== undefined) return data as AsText<T>;
   const { detail, title } = (typeof error === "object" ? error : {}) as Partial<components["schemas"]["Problem"]>;
   throw new Refusal(response.status, detail ?? title ?? response.statusText);
 }

@@ -42,24 +42,25 @@ focusManager.setEventListener((handle) => {
   };
 });
 
-const ofProduct = (id: number) => ({ params: { path: { product_id: id } } });
+// The description calls an id a number. In an address it is its digits either way.
+const ofProduct = (id: string) => ({ params: { path: { product_id: id as unknown as number } } });
 
-export const product = (id: number) =>
+export const product = (id: string) =>
   queryOptions({
     queryKey: ["product", id],
     queryFn: ({ signal }) => read(client.GET("/products/{product_id}", { ...ofProduct(id), signal })),
   });
 
 /** The same as product, for a card among others. */
-export const productCard = (id: number) => queryOptions({ ...product(id), refetchInterval: seldom, staleTime: seldom, refetchOnWindowFocus: true });
+export const productCard = (id: string) => queryOptions({ ...product(id), refetchInterval: seldom, staleTime: seldom, refetchOnWindowFocus: true });
 
-export const styles = (id: number) =>
+export const styles = (id: string) =>
   queryOptions({
     queryKey: ["styles", id],
     queryFn: ({ signal }) => read(client.GET("/products/{product_id}/styles", { ...ofProduct(id), signal })),
   });
 
-export const related = (id: number) =>
+export const related = (id: string) =>
   queryOptions({
     queryKey: ["related", id],
     queryFn: ({ signal }) => read(client.GET("/products/{product_id}/related", { ...ofProduct(id), signal })),

@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { Link, useSearchParams } from "wouter";
 import { Refusal, type Product, type ProductSummary, type Style } from "../api/client.ts";
+import { isID } from "../api/ids.ts";
 import { product as productQuery, styles as stylesQuery } from "../api/queries.ts";
 import { Message, Unreachable } from "../message.tsx";
 import { formatPrice } from "../price.ts";
@@ -12,8 +13,8 @@ import { styleToShow } from "./stock.ts";
 
 /** ProductPage shows the product whose id is in the address, if it is one. */
 export function ProductPage({ address }: { address: string }) {
-  if (!/^[1-9]\d{0,14}$/.test(address)) return <NoProduct>{`“${address}” is no product number. They are digits, such as 1.`}</NoProduct>;
-  return <KnownProduct id={Number(address)} />;
+  if (!isID(address)) return <NoProduct>{`“${address}” is no product number. They are digits, such as 1.`}</NoProduct>;
+  return <KnownProduct id={address} />;
 }
 
 function NoProduct({ children }: { children: string }) {
@@ -27,7 +28,7 @@ function NoProduct({ children }: { children: string }) {
   );
 }
 
-function KnownProduct({ id }: { id: number }) {
+function KnownProduct({ id }: { id: string }) {
   const seen = useSummary(id);
   const { data: product, error, isFetching, refetch } = useQuery(productQuery(id));
   const styles = useQuery(stylesQuery(id));
@@ -39,7 +40,7 @@ function KnownProduct({ id }: { id: number }) {
 
   const shown: Product | ProductSummary | undefined = product ?? seen;
   const results = styles.data?.results;
-  const style = results && styleToShow(results, Number(parameters.get("style") ?? NaN));
+  const style = results && styleToShow(results, parameters.get("style"));
   return (
     <>
       <title>{`${shown?.name ?? `Product ${id}`} · systemScale`}</title>
@@ -67,7 +68,7 @@ function KnownProduct({ id }: { id: number }) {
           <p className="slogan">{shown?.slogan ?? <i className="bone" style={{ width: "50%" }} />}</p>
           <Price fallback={shown?.default_price} style={style} known={results !== undefined || styles.isError} />
           {results && style ? (
-            <Choice styles={results} chosen={style} onChoose={(chosen) => setParameters({ style: String(chosen.style_id) }, { replace: true })} />
+            <Choice styles={results} chosen={style} onChoose={(chosen) => setParameters({ style: chosen.style_id }, { replace: true })} />
           ) : results ? (
             <p className="note">No styles of this product are listed.</p>
           ) : styles.isError ? (
@@ -101,7 +102,7 @@ function KnownProduct({ id }: { id: number }) {
 }
 
 /** useSummary returns what the catalog or a card has told of a product already, so that its page begins with more than bones. */
-function useSummary(id: number): ProductSummary | undefined {
+function useSummary(id: string): ProductSummary | undefined {
   const client = useQueryClient();
   return client
     .getQueriesData<readonly ProductSummary[]>({ queryKey: ["page"] })

@@ -5,7 +5,7 @@ import { Card, CardSkeleton } from "../card.tsx";
 import { othersOf } from "./stock.ts";
 
 /** Related shows what is related to a product. A product that is related and does not exist is left out. */
-export function Related({ id }: { id: number }) {
+export function Related({ id }: { id: string }) {
   const { data, isError, isPending, refetch } = useQuery(relatedQuery(id));
   const others = othersOf(data ?? [], id);
   const cards = useQueries({ queries: others.map(productCard) });

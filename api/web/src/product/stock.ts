@@ -15,7 +15,7 @@ export function sizesOf(style: Style): readonly Size[] {
   const quantities = new Map<string, number>();
   for (const { size, quantity } of Object.values(style.skus)) {
     if (size === null) continue;
-    quantities.set(size, (quantities.get(size) ?? 0) + Math.max(0, quantity ?? 0));
+    quantities.set(size, (quantities.get(size) ?? 0) + Math.max(0, Number(quantity ?? 0)));
   }
   return [...quantities].map(([name, quantity]) => ({ name, quantity }));
 }
@@ -26,11 +26,11 @@ export function quantitiesOf(size: Size): readonly number[] {
 }
 
 /** styleToShow returns the style with that id; else the default, else the first; or undefined if there is none at all. */
-export function styleToShow(styles: readonly Style[], id?: number): Style | undefined {
+export function styleToShow(styles: readonly Style[], id?: string | null): Style | undefined {
   return styles.find((style) => style.style_id === id) ?? styles.find((style) => style["default?"]) ?? styles[0];
 }
 
 /** othersOf returns related ids as they are shown: in their order, each once, and not the product itself. */
-export function othersOf(related: readonly number[], id: number): readonly number[] {
+export function othersOf(related: readonly string[], id: string): readonly string[] {
   return [...new Set(related)].filter((other) => other !== id);
 }
