@@ -58,6 +58,31 @@ func TestShown(t *testing.T) {
 		b.run(t, "operator.mjs", nil)
 	})
 	t.Run("the API is as it is described", func(t *testing.T) { testDescription(t, s, p, csv) })
+	t.Run("ids beyond the numbers of JavaScript", func(t *testing.T) {
+		s.etl("run", "--csv", largeIDs(t), "--accept", "removed", "--accept", "changed")
+		eventually(t, "the new catalog", func() bool { return strings.Contains(s.get("/products").body, "Odd Bat") })
+		b.run(t, "ids.mjs", nil)
+	})
+}
+
+// largeIDs writes a catalog of two products whose ids, and those of their styles and SKUs, differ by one beyond 2^53.
+func largeIDs(t *testing.T) (directory string) {
+	t.Helper()
+	directory = t.TempDir()
+	const a, b = "9007199254740992", "9007199254740993"
+	for name, text := range map[string]string{
+		"product.csv":  "id,name,slogan,description,category,default_price\n" + a + `,"Even Ball","s","d","Balls",10` + "\n" + b + `,"Odd Bat","s","d","Bats",20` + "\n",
+		"features.csv": "id,product_id,feature,value\n1," + a + `,"Colour","red"` + "\n2," + b + `,"Colour","blue"` + "\n",
+		"styles.csv":   "id,productId,name,sale_price,original_price,default_style\n" + a + "," + a + `,"Red",null,10,1` + "\n" + b + "," + b + `,"Blue",null,20,1` + "\n",
+		"photos.csv":   "id,styleId,url,thumbnail_url\n1," + a + `,"https://pictures.example/a.jpg","https://pictures.example/a.jpg"` + "\n",
+		"skus.csv":     "id,styleId,size,quantity\n" + a + "," + a + `,"M",3` + "\n" + b + "," + b + `,"M",4` + "\n",
+		"related.csv":  "id,current_product_id,related_product_id\n1," + a + "," + b + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return directory
 }
 
 // realAndMadeUp writes a catalog of as many products: the real ones of testdata, and made-up ones after them.

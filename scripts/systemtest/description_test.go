@@ -50,10 +50,24 @@ func testDescription(t *testing.T, s *stack, p *postgres, csv string) {
 		}
 		d.get(t, o, s.get(good, "If-None-Match", ok.header.Get("ETag")), http.StatusNotModified)
 		if o.responses["404"] != nil && o.id != "getLicenses" {
-			d.get(t, o, s.get(o.address(t, map[string]string{"product_id": "999999999", "id": "999999999", "file": "none.js"})), http.StatusNotFound)
+			none := map[string]string{"product_id": "999999999", "id": "999999999", "file": "none.js"}
+			if o.id == "showProduct" {
+				none["product_id"] = "none" // it is the storefront that finds out which there are
+			}
+			d.get(t, o, s.get(o.address(t, none)), http.StatusNotFound)
+			d.get(t, o, s.get(o.address(t, none), "Accept", "text/html"), http.StatusNotFound)
 		}
 		if o.responses["410"] != nil {
 			d.get(t, o, s.get(o.address(t, map[string]string{"since": "0"})), http.StatusGone)
+		}
+		if o.responses["400"] != nil {
+			separator := "?"
+			if strings.Contains(good, "?") {
+				separator = "&"
+			}
+			d.get(t, o, s.get(good+separator+"unknown=1"), http.StatusBadRequest)
+			d.get(t, o, s.get(good+separator+"unknown=1", "Accept", "text/html"), http.StatusBadRequest)
+			d.get(t, o, s.get(good+separator+"utm_source=test"), http.StatusOK)
 		}
 		for _, values := range o.refused() {
 			bad := o.address(t, values)
@@ -346,7 +360,7 @@ func (o *operation) accepted() (all []map[string]string) {
 // ordinary headers need no description: HTTP's own, and those that tell browsers who may read.
 var ordinary = []string{
 	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Server",
-	"Transfer-Encoding", "Vary", "X-Content-Type-Options",
+	"Transfer-Encoding", "Vary", "X-Content-Type-Options", "Content-Security-Policy",
 }
 
 // get compares the answer to a GET with the description, which must have the status wanted.

@@ -38,6 +38,7 @@ func TestSystem(t *testing.T) {
 	})
 	t.Run("real rows are answered as the original service did", func(t *testing.T) { testRealAnswers(t, s) })
 	t.Run("HTTP as a client expects it", func(t *testing.T) { testHTTP(t, s) })
+	t.Run("the gateway and an instance answer alike", func(t *testing.T) { testAlike(t, s) })
 	t.Run("up again changes nothing", func(t *testing.T) {
 		before := processes(t, s)
 		s.up("--csv", v1)
@@ -135,7 +136,7 @@ func testHTTP(t *testing.T, s *stack) {
 	for url, status := range map[string]int{
 		"/products/351": 404, "/products/999999999999": 404, "/products/1/reviews": 404, "/nothing": 404,
 		"/products/0": 400, "/products/-1": 400, "/products/abc": 400, "/products/1.5/styles": 400, "/products/99999999999999999999": 400,
-		"/products?page=0": 400, "/products?count=101": 400, "/products?page=x": 400, "/products?count=-1": 400,
+		"/products?page=0": 400, "/products?count=0": 400, "/products?category=Shoes": 400, "/products/1?page=1": 400, "/products?page=1&page=1": 400, "/products?count=all": 400, "/products?page=x": 400, "/products?count=-1": 400,
 	} {
 		got := s.get(url)
 		if got.status != status || got.header.Get("Content-Type") != "application/problem+json" || got.header.Get("Cache-Control") != "no-store" {

@@ -105,7 +105,7 @@ func (f *fake) List(document *store.Document, skip, limit int64, dst []byte) (st
 	for _, row := range rows[skip:min(skip+limit, int64(len(rows)))] {
 		bodies = append(bodies, row.Body)
 	}
-	return store.Result{Run: document.Run, PublishedAt: time.UnixMicro(document.Run), Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
+	return store.Result{Run: document.Run, PublishedAt: time.UnixMicro(document.Run), Total: int64(len(rows)), Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
 }
 
 // Changes answers with what it was asked.

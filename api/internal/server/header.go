@@ -18,34 +18,44 @@ var (
 	slash = []byte("/")
 	dot   = []byte(".")
 
-	keyAccelExpires       = []byte("X-Accel-Expires")
-	keyAllow              = []byte("Allow")
-	keyAllowHeaders       = []byte("Access-Control-Allow-Headers")
-	keyAllowMethods       = []byte("Access-Control-Allow-Methods")
-	keyAllowOrigin        = []byte("Access-Control-Allow-Origin")
-	keyCacheControl       = []byte("Cache-Control")
-	keyContentTypeOptions = []byte("X-Content-Type-Options")
-	keyDataVersion        = []byte("X-Data-Version")
-	keyETag               = []byte("ETag")
-	keyExposeHeaders      = []byte("Access-Control-Expose-Headers")
-	keyMaxAge             = []byte("Access-Control-Max-Age")
-	keyRequestID          = []byte("X-Request-Id")
-	keyRetryAfter         = []byte("Retry-After")
-	keyServerTiming       = []byte("Server-Timing")
+	keyAccelExpires          = []byte("X-Accel-Expires")
+	keyAccept                = []byte("Accept")
+	keyAllow                 = []byte("Allow")
+	keyAllowHeaders          = []byte("Access-Control-Allow-Headers")
+	keyAllowMethods          = []byte("Access-Control-Allow-Methods")
+	keyAllowOrigin           = []byte("Access-Control-Allow-Origin")
+	keyCacheControl          = []byte("Cache-Control")
+	keyContentTypeOptions    = []byte("X-Content-Type-Options")
+	keyContentSecurityPolicy = []byte("Content-Security-Policy")
+	keyDataVersion           = []byte("X-Data-Version")
+	keyETag                  = []byte("ETag")
+	keyExposeHeaders         = []byte("Access-Control-Expose-Headers")
+	keyMaxAge                = []byte("Access-Control-Max-Age")
+	keyRequestID             = []byte("X-Request-Id")
+	keyRetryAfter            = []byte("Retry-After")
+	keyServerTiming          = []byte("Server-Timing")
+	keyTotalCount            = []byte("X-Total-Count")
+	keyVary                  = []byte("Vary")
 
-	anyOrigin   = []byte("*")
-	methods     = []byte("GET, HEAD, OPTIONS")
-	noSniff     = []byte("nosniff")
-	noStore     = []byte("no-store")
-	oneDay      = []byte("86400")
-	oneSecond   = []byte("1")
-	typeJSON    = []byte("application/json; charset=utf-8")
-	typeProblem = []byte("application/problem+json")
+	anyOrigin  = []byte("*")
+	methods    = []byte("GET, HEAD, OPTIONS")
+	noSniff    = []byte("nosniff")
+	noStore    = []byte("no-store")
+	oneSecond  = []byte("1")
+	tenMinutes = []byte("600")
+	typeJSON   = []byte("application/json; charset=utf-8")
 
 	// exposed is what a script of another origin may read.
-	exposed = []byte("ETag, X-Data-Version, X-Cache, Server-Timing, X-Request-ID, Retry-After")
-	// accepted is what it may send. The list is fixed, and is not made from what the browser asks for: NGINX passes nothing of that on.
-	accepted = []byte("Accept, Authorization, Content-Type, If-None-Match, X-Request-ID, X-Requested-With")
+	exposed = []byte("ETag, X-Data-Version, X-Total-Count, X-Cache, Server-Timing, X-Request-ID, Retry-After")
+	// accepted is what it may send: anything, because none of it changes an answer and no answer is for one client only. The asterisk
+	// does not stand for Authorization, which has to be named.
+	accepted = []byte("*, Authorization")
+)
+
+// Types of answers to what is wrong.
+const (
+	typeProblem = "application/problem+json"
+	typePage    = "text/html; charset=utf-8"
 )
 
 // caching is what answers say about how long a copy of them may be used, ready to be sent.
@@ -87,6 +97,12 @@ func setDataVersion(header *fasthttp.ResponseHeader, run int64) {
 	header.SetCanonical(keyDataVersion, strconv.AppendInt(number[:0], run, 10))
 }
 
+// setTotal says how many documents the list has of which the answer is a page.
+func setTotal(header *fasthttp.ResponseHeader, total int64) {
+	var number [20]byte
+	header.SetCanonical(keyTotalCount, strconv.AppendInt(number[:0], total, 10))
+}
+
 // setServerTiming says how long the store took, in milliseconds.
 func setServerTiming(header *fasthttp.ResponseHeader, took time.Duration) {
 	var buffer [40]byte
@@ -115,6 +131,31 @@ func requestID(request *fasthttp.Request) []byte {
 	return id
 }
 
+// wantsPage reports whether an Accept header is a person's browser that opens an address: it names HTML, with a weight that is not 0, and no kind of JSON. The
+// gateway has the same rule.
+func wantsPage(accept []byte) bool {
+	if len(accept) < len("text/html") {
+		return false
+	}
+	lower := bytes.ToLower(accept)
+	if bytes.Contains(lower, []byte("json")) {
+		return false
+	}
+	for kind := range bytes.SplitSeq(lower, []byte(",")) {
+		name, parameters, _ := bytes.Cut(kind, []byte(";"))
+		if string(bytes.TrimSpace(name)) == "text/html" && !isRefused(parameters) {
+			return true
+		}
+	}
+	return false
+}
+
+// isRefused reports whether the parameters of a media range begin with the weight 0.
+func isRefused(parameters []byte) bool {
+	weight, weighed := bytes.CutPrefix(bytes.TrimSpace(parameters), []byte("q=0"))
+	return weighed && len(bytes.Trim(weight, ".0 \t")) == 0
+}
+
 // answerOptions says what may be done here. It is the same for every address, published or not.
 func answerOptions(response *fasthttp.Response) {
 	response.SetStatusCode(fasthttp.StatusNoContent)
@@ -122,7 +163,8 @@ func answerOptions(response *fasthttp.Response) {
 	header.SetCanonical(keyAllow, methods)
 	header.SetCanonical(keyAllowMethods, methods)
 	header.SetCanonical(keyAllowHeaders, accepted)
-	header.SetCanonical(keyMaxAge, oneDay)
+	// Browsers go by this answer for so long. A day would keep a mistake in it for a day.
+	header.SetCanonical(keyMaxAge, tenMinutes)
 	admit(header)
 }
 

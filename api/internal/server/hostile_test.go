@@ -57,7 +57,7 @@ func TestOddRequests(t *testing.T) {
 		{"headers too long", "GET /things/1 HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", maxHeader) + "\r\n\r\n", 431},
 		{"line too long", "GET /things/" + strings.Repeat("1", maxHeader) + " HTTP/1.1\r\nHost: h\r\n\r\n", 431},
 		{"long id", "GET /things/" + strings.Repeat("1", maxHeader/2) + " HTTP/1.1\r\nHost: h\r\n\r\n", 400},
-		{"body too long", "POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n" + strings.Repeat("x", 2000), 413},
+		{"body too long", "POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 9000\r\n\r\n" + strings.Repeat("x", 9000), 413},
 		{"body promised too long", "POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n", 413},
 		{"no HTTP", "hello\r\n\r\n", 400},
 		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400},
@@ -66,6 +66,9 @@ func TestOddRequests(t *testing.T) {
 		{"absolute address", "GET http://elsewhere/things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 200},
 		{"HTTP/1.0", "GET /things/1 HTTP/1.0\r\n\r\n", 200},
 		{"fragment", "GET /things/1#x HTTP/1.1\r\nHost: h\r\n\r\n", 200},
+		{"half a code", "GET /things/% HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"no code", "GET /things/%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"a code cut off", "GET /things/%3 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
 		{"asterisk", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400},
 		{"no slash", "GET things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
 		{"NUL", "GET /things/1\x00 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
@@ -189,7 +192,7 @@ func (a attacker) header() string {
 	case 2:
 		return a.pick("If-None-Match: *", "If-None-Match: "+a.noise(), "If-None-Match: W/\"", `If-None-Match: "`+quotes, "If-None-Match: \"x\"\r\nIf-None-Match: *", "If-None-Match: \"8000010000000104\"")
 	case 3:
-		return a.pick("Content-Length: 5", "Content-Length: 5000", "Content-Length: -1", "Content-Length: 99999999999999999999", "Content-Length: 5\r\nContent-Length: 6", "Transfer-Encoding: chunked",
+		return a.pick("Content-Length: 5", "Content-Length: 9000", "Content-Length: -1", "Content-Length: 99999999999999999999", "Content-Length: 5\r\nContent-Length: 6", "Transfer-Encoding: chunked",
 			"Transfer-Encoding: chunked\r\nContent-Length: 5", "Transfer-Encoding: x", "Transfer-Encoding: chunked, identity", "Expect: 100-continue", "Trailer: Content-Length")
 	case 4:
 		return a.pick("X-Request-ID: "+a.noise(), "X-Request-ID: a\r\n\tb", "X-Request-ID: ok-1", "X-Request-ID: "+letters, "Origin: null", "Origin: https://"+a.noise(),
@@ -260,7 +263,7 @@ var inside = []string{
 // allowed are the headers that answers have, but for those of every HTTP answer.
 var allowed = []string{
 	"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Allow", "Cache-Control",
-	"Connection", "Content-Length", "Content-Type", "Date", "Etag", "Retry-After", "Server-Timing", "X-Accel-Expires", "X-Content-Type-Options", "X-Data-Version", "X-Request-Id",
+	"Connection", "Content-Length", "Content-Type", "Date", "Etag", "Retry-After", "Server-Timing", "Vary", "X-Accel-Expires", "X-Content-Type-Options", "X-Data-Version", "X-Request-Id", "X-Total-Count",
 }
 
 var formOfRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
@@ -323,8 +326,10 @@ func (j *judge) complete(method string, answer *http.Response) (wrong string) {
 			return "does not describe itself"
 		}
 	}
+	// What the client named itself may be repeated to it.
+	own := quotedNames.ReplaceAll(body, nil)
 	for _, word := range inside {
-		if bytes.Contains(bytes.ToLower(body), []byte(word)) {
+		if bytes.Contains(bytes.ToLower(own), []byte(word)) {
 			return "gives away " + word
 		}
 	}
@@ -334,6 +339,9 @@ func (j *judge) complete(method string, answer *http.Response) (wrong string) {
 	j.known[string(body)] = true
 	return ""
 }
+
+// quotedNames are the names of parameters in the text of a problem, each in escaped quotes.
+var quotedNames = regexp.MustCompile(`\\"(?:[^"\\]|\\u[0-9a-f]{4}|\\\\(?:\\")?)*\\"`)
 
 // attack sends requests straight into the server, and returns how often each status came back.
 func (s *site) attack(seed uint64, requests int) map[int]int {

@@ -39,6 +39,14 @@ func (p *pages) at(address []byte, snapshot *store.Snapshot) *web.File {
 	return p.site.Lookup(address)
 }
 
+// notFound returns what people see at an address where there is nothing, or nil if no such page was built.
+func (p *pages) notFound() *web.File {
+	if p.site == nil {
+		return nil
+	}
+	return p.site.NotFound()
+}
+
 // description describes what is published. It is made anew when that changes.
 func (p *pages) description(snapshot *store.Snapshot) *web.File {
 	if known := p.described.Load(); known != nil && known.snapshot == snapshot {
@@ -72,6 +80,9 @@ func (s *Server) show(ctx *fasthttp.RequestCtx, file *web.File) {
 	header.SetCanonical(keyAccelExpires, oneSecond)
 	header.SetCanonical(keyCacheControl, []byte(file.CacheControl))
 	header.Set(fasthttp.HeaderVary, fasthttp.HeaderAcceptEncoding)
+	if file.Policy != "" {
+		header.SetCanonical(keyContentSecurityPolicy, []byte(file.Policy))
+	}
 	admit(header)
 	etag := []byte(strings.TrimPrefix(file.ETag, "W/"))
 	held := false

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/store"
 	"systemscale/api/web"
 	"systemscale/sql"
 )
@@ -42,7 +43,7 @@ func TestPagesForPeople(t *testing.T) {
 	// Before anything is published, there is something to see.
 	page, text := see("/")
 	if page.StatusCode != http.StatusOK || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") || !strings.Contains(text, "<html") ||
-		page.Header.Get("Cache-Control") != "no-cache" || page.Header.Get("Vary") != "Accept-Encoding" {
+		page.Header.Get("Cache-Control") != "no-cache" || page.Header.Get("Vary") != "Accept-Encoding" || !strings.Contains(page.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
 		t.Errorf("the page: %d %v", page.StatusCode, page.Header)
 	}
 	for _, held := range []string{page.Header.Get("ETag"), strings.TrimPrefix(page.Header.Get("ETag"), "W/"), `"x", ` + page.Header.Get("ETag"), "*"} {
@@ -58,17 +59,16 @@ func TestPagesForPeople(t *testing.T) {
 	}
 
 	before, text := see("/openapi.yaml")
-	if before.StatusCode != http.StatusOK || strings.Contains(text, "/item/changes") {
+	if before.StatusCode != http.StatusOK || strings.Contains(text, "/whole/changes") {
 		t.Errorf("the description: %d", before.StatusCode)
 	}
-	from.publish("item", catalogtest.Table{Document: sql.Document{Name: "whole"}, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
+	from.publish("whole", catalogtest.Table{Document: sql.Document{Name: "whole"}, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
 	after, text := see("/openapi.yaml")
-	if after.StatusCode != http.StatusOK || !strings.Contains(text, "/item/changes") || after.Header.Get("ETag") == before.Header.Get("ETag") {
+	if after.StatusCode != http.StatusOK || !strings.Contains(text, "/whole/changes") || after.Header.Get("ETag") == before.Header.Get("ETag") {
 		t.Error("the description does not know of a collection that was published")
 	}
-	// Pages give way to collections.
-	if document, text := see("/item/1"); document.Header.Get("Content-Type") != "application/json; charset=utf-8" || text != catalogtest.NewRow("whole", 1, 1).Body {
-		t.Errorf("a document in a collection named as a page is: %v %.100s", document.Header, text)
+	if document, text := see("/whole/1"); document.Header.Get("Content-Type") != "application/json; charset=utf-8" || text != catalogtest.NewRow("whole", 1, 1).Body {
+		t.Errorf("a document: %v %.100s", document.Header, text)
 	}
 	if none, _ := see("/nothing"); none.StatusCode != http.StatusNotFound {
 		t.Errorf("elsewhere: %d", none.StatusCode)
@@ -88,6 +88,71 @@ func TestDescriptionIsMadeOnce(t *testing.T) {
 		for range 15 {
 			if another := <-files; another != first {
 				t.Fatal("one snapshot was described twice")
+			}
+		}
+	}
+}
+
+// browser is how a browser asks for an address that a person has entered.
+const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+func TestPeopleSeePagesOfErrors(t *testing.T) {
+	site, err := web.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, site := range map[string]*web.Site{"with pages": site, "without": nil} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			s := listen(t, f, Options{Site: site, Logger: quiet()})
+			check := func(method, target string, status int) {
+				t.Helper()
+				r := s.ask(method, target, "Accept", browser)
+				if r.status != status || method != http.MethodHead && !strings.Contains(r.body, "</html>") {
+					t.Errorf("%s %s: %d %.100q, want %d and a page", method, target, r.status, r.body, status)
+				}
+				checkHeaders(t, r, "Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store", "Vary", "Accept", "X-Accel-Expires", "", "ETag", "",
+					"X-Content-Type-Options", "nosniff")
+				if policy := r.header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") {
+					t.Errorf("%s %s: Content-Security-Policy %q", method, target, policy)
+				}
+			}
+			check("GET", "/things/1", http.StatusServiceUnavailable)
+			f.publish("things", things(1, 3)...)
+			for _, target := range []string{"/nonsense", "/things/1/xyz", "/things/99999999/xyz", "/things/4", "/item/abc", "/item/0", "/api/nonsense", "/%6eonsense/", "/.git/config"} {
+				check("GET", target, http.StatusNotFound)
+				check("HEAD", target, http.StatusNotFound)
+			}
+			for _, target := range []string{"/things/x", "/things?page=0", "/things?%3Cscript%3Ealert(1)%3C/script%3E", "/things/1?x", "/things/%00"} {
+				check("GET", target, http.StatusBadRequest)
+			}
+			check("POST", "/things", http.StatusMethodNotAllowed)
+			if r := s.ask("GET", "/things?%3Cscript%3Ealert(1)%3C/script%3E", "Accept", browser); strings.Contains(r.body, "<script") || !strings.Contains(r.body, "&lt;script&gt;alert(1)") {
+				t.Errorf("the page repeats %q", r.body)
+			}
+			// What is there is the same for everybody.
+			if r := s.ask("GET", "/things/1", "Accept", browser); r.header.Get("Content-Type") != "application/json; charset=utf-8" || r.status != http.StatusOK {
+				t.Errorf("a document: %d %v", r.status, r.header)
+			}
+			f.fail = store.ErrUnavailable
+			check("GET", "/things/1", http.StatusServiceUnavailable)
+			check("GET", "/things", http.StatusServiceUnavailable)
+		})
+	}
+}
+
+func TestWhoWantsAPage(t *testing.T) {
+	s, _ := fakeSite(t)
+	s.publish("things", things(1, 3)...)
+	for accept, page := range map[string]bool{
+		browser: true, "text/html": true, "TEXT/HTML": true, "text/html;charset=utf-8": true, "text/html ; q=0.5": true, "*/*, text/html": true, "text/html;q=0.001": true, "a/b,text/html;level=1;q=0": true,
+		"": false, "*/*": false, "text/*": false, "application/json": false, "application/json, text/plain, */*": false, "application/problem+json": false,
+		"text/html, application/json;q=0.9": false, "text/html;q=0": false, "text/html;q=0.000, */*": false, "text/htmlx": false, "xtext/html": false, "text/xhtml": false, "text/html;q=0 , a/b": false,
+	} {
+		for _, target := range []string{"/nothing", "/things/4"} {
+			want := map[bool]string{true: "text/html; charset=utf-8", false: "application/problem+json"}[page]
+			if r := s.ask("GET", target, "Accept", accept); r.status != http.StatusNotFound || r.header.Get("Content-Type") != want || (r.header.Get("X-Accel-Expires") != "") != (!page && target == "/things/4") {
+				t.Errorf("Accept: %s: %s: %d %v, want %s", accept, target, r.status, r.header, want)
 			}
 		}
 	}

@@ -2,6 +2,8 @@ package server
 
 import (
 	"errors"
+	"fmt"
+	"html"
 	"net/http"
 
 	"github.com/goccy/go-json"
@@ -19,7 +21,6 @@ var (
 	errBadCount         = errors.New("bad count")
 	errBadSince         = errors.New("bad since")
 	errBadAfter         = errors.New("bad after")
-	errBadChangeCount   = errors.New("bad count of changes")
 	errMethod           = errors.New("method not allowed")
 	errNothingPublished = errors.New("nothing is published")
 
@@ -32,12 +33,12 @@ var (
 	errTooLarge = errors.New("number too large")
 )
 
-// problem is a public answer to an error (RFC 9457). Its text is fixed: nothing of the request and nothing of the
-// inside gets into it.
+// problem is a public answer to an error. Nothing of the inside gets into its text, and nothing of the request but what a queryError repeats.
 type problem struct {
 	err    error
 	status int
-	body   []byte // JSON
+	body   []byte // problem+json (RFC 9457), for programs
+	page   []byte // HTML with the same text, for people
 }
 
 // problems is the one place that says which error a client sees as what.
@@ -46,11 +47,10 @@ var problems = []problem{
 	newProblem(store.ErrNotFound, http.StatusNotFound, "There is no document with this id."),
 	newProblem(errBadID, http.StatusBadRequest, "An id is a positive number: digits only, no leading zero."),
 	newProblem(errBadPage, http.StatusBadRequest, "page is a number from 1: digits only, no leading zero."),
-	newProblem(errBadCount, http.StatusBadRequest, "count is a number from 1 to 100: digits only, no leading zero."),
+	newProblem(errBadCount, http.StatusBadRequest, "count is a number from 1: digits only, no leading zero."),
 	newProblem(errBadSince, http.StatusBadRequest, "since is needed: a version, as in X-Data-Version, or 0."),
 	newProblem(errBadAfter, http.StatusBadRequest, "after is what the page before gave as the place to go on from."),
 	newProblem(store.ErrBadCursor, http.StatusBadRequest, "after is what the page before gave as the place to go on from."),
-	newProblem(errBadChangeCount, http.StatusBadRequest, "count is a number from 1 to 1000: digits only, no leading zero."),
 	newProblem(store.ErrHistoryTooShort, http.StatusGone, "The change log does not reach back to that version. Read everything anew, then ask from the version in X-Data-Version."),
 	newProblem(errMethod, http.StatusMethodNotAllowed, "This address can only be read, with GET or HEAD."),
 	newProblem(errMalformed, http.StatusBadRequest, "This is no well-formed HTTP request."),
@@ -76,8 +76,33 @@ func newProblem(err error, status int, detail string) problem {
 	if encodingErr != nil {
 		panic("BUG: " + encodingErr.Error())
 	}
-	return problem{err, status, body}
+	return problem{err, status, body, problemPage(http.StatusText(status), detail)}
 }
+
+// problemPage returns a page that says what is wrong. It needs no other file and no script.
+func problemPage(title, detail string) []byte {
+	return fmt.Appendf(nil, `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>%[1]s</title>
+<link rel="icon" href="data:,">
+<style>:root { color-scheme: light dark } body { max-width: 38rem; margin: 12vh auto; padding: 0 1.5rem; font: 1.05rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere }</style>
+</head>
+<body>
+<main>
+<h1>%[1]s</h1>
+<p>%[2]s</p>
+<p><a href="/">Go to the first page</a></p>
+</main>
+</body>
+</html>
+`, html.EscapeString(title), html.EscapeString(detail))
+}
+
+// problemPolicy is the Content-Security-Policy of such a page.
+const problemPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // problemOf returns the public answer to err.
 func problemOf(err error) *problem {
@@ -85,6 +110,11 @@ func problemOf(err error) *problem {
 		if errors.Is(err, problems[i].err) {
 			return &problems[i]
 		}
+	}
+	var query *queryError
+	if errors.As(err, &query) {
+		answer := newProblem(query, http.StatusBadRequest, query.detail)
+		return &answer
 	}
 	// Fiber makes such errors of what fasthttp cannot parse, or of a client that hangs up in the middle of it.
 	var parsing *fiber.Error
@@ -111,16 +141,41 @@ func (s *Server) handleError(c *fiber.Ctx, err error) error {
 		}
 		s.logger.Error("request failed", attributes...)
 	}
-	answerProblem(&c.Context().Response, answer)
+	s.answer(c.Context(), answer)
 	return nil
 }
 
+// answer answers with a problem: with a page where a person looks, and with JSON otherwise.
+func (s *Server) answer(ctx *fasthttp.RequestCtx, answer *problem) {
+	response := &ctx.Response
+	if !wantsPage(ctx.Request.Header.PeekBytes(keyAccept)) {
+		answerProblem(response, answer)
+		return
+	}
+	// A cache that keeps the news that a document is gone would give this page to programs.
+	response.Header.DelBytes(keyAccelExpires)
+	if page := s.pages.notFound(); page != nil && answer.status == http.StatusNotFound {
+		answerError(response, answer, page.ContentType, page.Body)
+		response.Header.SetCanonical(keyContentSecurityPolicy, []byte(page.Policy))
+		return
+	}
+	answerError(response, answer, typePage, answer.page)
+	response.Header.SetCanonical(keyContentSecurityPolicy, []byte(problemPolicy))
+}
+
+// answerProblem answers with a problem as JSON.
 func answerProblem(response *fasthttp.Response, answer *problem) {
+	answerError(response, answer, typeProblem, answer.body)
+}
+
+// answerError sets what both forms of a problem have in common.
+func answerError(response *fasthttp.Response, answer *problem, contentType string, body []byte) {
 	response.SetStatusCode(answer.status)
-	response.SetBodyRaw(answer.body)
+	response.SetBodyRaw(body)
 	header := &response.Header
-	header.SetContentTypeBytes(typeProblem)
+	header.SetContentType(contentType)
 	header.SetCanonical(keyCacheControl, noStore)
+	header.SetCanonical(keyVary, keyAccept)
 	admit(header)
 	switch answer.status {
 	case http.StatusMethodNotAllowed:

@@ -15,7 +15,7 @@ import (
 const (
 	defaultPage  = 1
 	defaultCount = 5
-	maxCount     = 100 // also sql.AnchorEvery, the most that a page may reach beyond its anchor
+	maxCount     = store.MaxPage
 
 	defaultChanges = 100
 	maxChanges     = 1000
@@ -31,7 +31,10 @@ const (
 func (s *Server) route(c *fiber.Ctx) error {
 	ctx := c.Context()
 	snapshot := s.store.Snapshot()
-	address := ctx.URI().PathOriginal()
+	address, prefixed, err := canonical(ctx.URI().PathOriginal())
+	if err != nil {
+		return err
+	}
 	path, rooted := bytes.CutPrefix(address, slash)
 	name, rest, nested := bytes.Cut(path, slash)
 	collection := snapshot.Collection(name)
@@ -50,11 +53,11 @@ func (s *Server) route(c *fiber.Ctx) error {
 		return errNoSuchAddress
 	}
 	if !nested {
-		return s.page(ctx, collection)
+		return s.page(ctx, collection, prefixed)
 	}
 	// No id is a word, so this can be no document's address.
 	if string(rest) == "changes" {
-		return s.changes(ctx, collection)
+		return s.changes(ctx, collection, prefixed)
 	}
 	idText, documentPath, nested := bytes.Cut(rest, slash)
 	document := collection.Path(documentPath)
@@ -66,6 +69,9 @@ func (s *Server) route(c *fiber.Ctx) error {
 	id, err := parseNumber(idText)
 	if err != nil {
 		return errBadID
+	}
+	if _, err := readQuery(ctx, prefixed); err != nil {
+		return err
 	}
 	return s.document(ctx, document, id)
 }
@@ -110,43 +116,56 @@ func (s *Server) document(ctx *fasthttp.RequestCtx, document *store.Document, id
 }
 
 // page answers with a page of the collection.
-func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection) error {
+func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection, lenient bool) error {
 	if collection.List == nil {
 		return errNoSuchAddress
 	}
 	s.mark(ctx, collection, "", nil)
-	page, err := parseQuery(ctx.QueryArgs(), "page", defaultPage)
+	query, err := readQuery(ctx, lenient, pageParameter, countParameter)
+	if err != nil {
+		return err
+	}
+	page, err := query.number(pageParameter, defaultPage, 0)
 	if err != nil {
 		return errBadPage
 	}
-	count, err := parseQuery(ctx.QueryArgs(), "count", defaultCount)
-	if err != nil || count > maxCount {
+	count, err := query.number(countParameter, defaultCount, maxCount)
+	if err != nil {
 		return errBadCount
 	}
+	count = min(count, maxCount)
 	skip := (min(page, lastPage) - 1) * count
 	return s.ofVersion(ctx, collection, func(dst []byte) (store.Result, error) {
-		return s.store.List(collection.List, skip, count, dst)
+		result, err := s.store.List(collection.List, skip, count, dst)
+		if err == nil && result.Total >= 0 {
+			setTotal(&ctx.Response.Header, result.Total)
+		}
+		return result, err
 	})
 }
 
 // changes answers with a page of the change log.
-func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection) error {
+func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection, lenient bool) error {
 	s.mark(ctx, collection, "/changes", nil)
-	arguments := ctx.QueryArgs()
-	since, err := parseSince(arguments.Peek("since"))
+	query, err := readQuery(ctx, lenient, sinceParameter, afterParameter, countParameter)
+	if err != nil {
+		return err
+	}
+	since, err := parseSince(query.values[sinceParameter])
 	if err != nil {
 		return errBadSince
 	}
 	var after store.Cursor
-	if arguments.Has("after") {
-		if after, err = parseCursor(arguments.Peek("after")); err != nil {
+	if query.given[afterParameter] {
+		if after, err = parseCursor(query.values[afterParameter]); err != nil {
 			return errBadAfter
 		}
 	}
-	count, err := parseQuery(arguments, "count", defaultChanges)
-	if err != nil || count > maxChanges {
-		return errBadChangeCount
+	count, err := query.number(countParameter, defaultChanges, maxChanges)
+	if err != nil {
+		return errBadCount
 	}
+	count = min(count, maxChanges)
 	return s.ofVersion(ctx, collection, func(dst []byte) (store.Result, error) {
 		return s.store.Changes(collection, since, after, count, dst)
 	})
@@ -217,19 +236,6 @@ func isName(text []byte) bool {
 		}
 	}
 	return len(text) > 0 && len(text) <= maxName
-}
-
-// parseQuery returns the number that a query parameter holds, or otherwise if the parameter is not there. A
-// number beyond int64 is returned as the largest.
-func parseQuery(arguments *fasthttp.Args, name string, otherwise int64) (int64, error) {
-	if !arguments.Has(name) {
-		return otherwise, nil
-	}
-	value, err := parseNumber(arguments.Peek(name))
-	if err == errTooLarge {
-		err = nil
-	}
-	return value, err
 }
 
 // parseNumber reads a positive number without sign or leading zero. Beyond int64 it returns the largest and errTooLarge.

@@ -9,9 +9,8 @@
 //
 // Where no collection is, there may be pages for people; see package web.
 //
-// An id, a page and a count are plain positive numbers: digits without sign or leading zero. Addresses are
-// compared byte by byte, without decoding: a percent sign or a trailing slash makes another address, so that a
-// document has exactly one and a cache holds it once.
+// An id, a page and a count are plain positive numbers: digits without sign or leading zero. A path has several spellings, the same ones
+// as in the gateway: see canonical. What an address does not take as a query parameter is refused: see readQuery.
 //
 // A document is strongly identified by its stored ETag, a page by the data version. How long a copy of either may be used is
 // said here, and nowhere else: to browsers by max-age, to shared caches by s-maxage and stale-while-revalidate. Every error is
@@ -44,9 +43,9 @@ const (
 	idleTimeout  = 75 * time.Second // longer than NGINX keeps its upstream connections, so that NGINX closes first
 
 	maxHeader      = 8 << 10  // bytes of request line and headers
-	maxRequestBody = 1 << 10  // bytes; nothing here reads one
+	maxRequestBody = 8 << 10  // bytes; it is read within readTimeout and ignored: some clients send "{}" with a GET
 	writeBuffer    = 16 << 10 // bytes; most documents leave with their headers in one write
-	maxConnections = 4096     // each holding up to 24 KiB of buffers; more get a 503 and are closed
+	maxConnections = 4096     // each holding up to 32 KiB of buffers; more get a 503 and are closed
 )
 
 // Store is where documents come from. See store.Store for the contract of each method.
@@ -108,6 +107,8 @@ func New(store Store, options Options) *Server {
 		ReadBufferSize:  maxHeader,
 		WriteBufferSize: writeBuffer,
 		BodyLimit:       maxRequestBody,
+		// A body is ignored whatever it calls itself.
+		DisablePreParseMultipartForm: true,
 		// Never reached: the gate closes before.
 		Concurrency:               2 * maxConnections,
 		DisableDefaultContentType: true,
@@ -142,13 +143,13 @@ func (s *Server) inFront(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 		switch header := &ctx.Request.Header; {
 		case header.ContentLength() != withoutBody && framedTwice(header.RawHeaders()):
 			ctx.SetConnectionClose()
-			answerProblem(&ctx.Response, problemOf(errMalformed))
+			s.answer(ctx, problemOf(errMalformed))
 		case header.IsGet() || header.IsHead():
 			next(ctx)
 		case header.IsOptions():
 			answerOptions(&ctx.Response)
 		default:
-			answerProblem(&ctx.Response, problemOf(errMethod))
+			s.answer(ctx, problemOf(errMethod))
 		}
 		s.metrics.observe(s.metrics.routeOf(ctx), ctx.Response.StatusCode(), time.Since(start))
 	}

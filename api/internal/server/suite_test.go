@@ -239,7 +239,7 @@ func checkFixed(t testing.TB, r response, status int) {
 	checkHeaders(t, r,
 		"Content-Type", "application/problem+json", "Cache-Control", "no-store", "Access-Control-Allow-Origin", "*",
 		"Access-Control-Expose-Headers", exposedHeaders,
-		"X-Content-Type-Options", "nosniff", "ETag", "", "Server", "",
+		"X-Content-Type-Options", "nosniff", "ETag", "", "Server", "", "Vary", "Accept", "X-Total-Count", "",
 		"Retry-After", retry, "Allow", allow)
 	var body struct {
 		Type, Title, Detail string
@@ -252,6 +252,16 @@ func checkFixed(t testing.TB, r response, status int) {
 	if body.Type != "about:blank" || body.Title != http.StatusText(status) || body.Status != status || body.Detail == "" {
 		t.Errorf("problem %q does not describe status %d", r.body, status)
 	}
+}
+
+// detail returns what a problem says.
+func detail(t testing.TB, r response) string {
+	t.Helper()
+	var problem struct{ Detail string }
+	if err := json.Unmarshal([]byte(r.body), &problem); err != nil {
+		t.Errorf("%q: %v", r.body, err)
+	}
+	return problem.Detail
 }
 
 // checkDocument fails t unless r is the whole document, of any edition, with the headers that go with it.
@@ -272,7 +282,7 @@ func checkDocument(t testing.TB, document string, id int64, r response) {
 }
 
 const (
-	exposedHeaders = "ETag, X-Data-Version, X-Cache, Server-Timing, X-Request-ID, Retry-After"
+	exposedHeaders = "ETag, X-Data-Version, X-Total-Count, X-Cache, Server-Timing, X-Request-ID, Retry-After"
 
 	documentCaching = "public, max-age=5, s-maxage=10, stale-while-revalidate=30"
 	pageCaching     = "public, max-age=1, s-maxage=1, stale-while-revalidate=5"

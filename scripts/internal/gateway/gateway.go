@@ -30,6 +30,7 @@ type Gateway struct {
 	Prefix     string   // directory for configuration, pid and scratch files; must belong to Account
 	Listen     string   // address and port for clients
 	TLS        TLS      // the zero value: none
+	HSTS       string   // Strict-Transport-Security of answers over TLS, such as max-age=31536000; "": none
 	Refresh    string   // address and port of the refresh door
 	Refreshers []string // addresses and networks that may use the refresh endpoint
 	Unlimited  []string // addresses and networks whose requests and connections are not limited
@@ -297,6 +298,7 @@ func (gateway Gateway) values() map[string]string {
 	return map[string]string{
 		"LISTEN":          gateway.Listen,
 		"TLS":             gateway.tls(),
+		"HSTS":            gateway.HSTS,
 		"REFRESH":         gateway.Refresh,
 		"REFRESHERS":      geo(gateway.Refreshers, separator),
 		"UNLIMITED":       geo(gateway.Unlimited, separator),

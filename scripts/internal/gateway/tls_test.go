@@ -98,3 +98,25 @@ func TestHTTP2AsEachVersionWantsIt(t *testing.T) {
 		t.Errorf("without TLS: %q", got)
 	}
 }
+
+func TestHSTSIsSaidOverTLSAlone(t *testing.T) {
+	for _, configured := range []string{"max-age=31536000; includeSubDomains", ""} {
+		var trusted *x509.CertPool
+		rig := start(t, func(gateway *Gateway) {
+			trusted = borrowCertificate(t, gateway)
+			gateway.HSTS = configured
+		})
+		rig.warm("/products/1")
+		check := func(what string, got answer, want string) {
+			t.Helper()
+			if value := strings.Join(got.header.Values("Strict-Transport-Security"), " and "); value != want {
+				t.Errorf("configured %q, %s: Strict-Transport-Security %q, want %q", configured, what, value, want)
+			}
+		}
+		for path, method := range map[string]string{"/products/1": http.MethodGet, "/products/2": http.MethodGet, "/item/1": http.MethodHead, "/missing/1": http.MethodGet, "/products": http.MethodPost} {
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: true}
+			check("TLS "+path, rig.askAt("https://"+rig.gateway.TLS.Listen, transport, method, path, nil), configured)
+			check("plain "+path, rig.ask(method, path, nil), "")
+		}
+	}
+}

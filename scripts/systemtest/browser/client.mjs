@@ -42,6 +42,24 @@ test("a page of another origin reads what it is used to", async (t) => {
   assert.equal(unchanged.status, 304);
   assert.equal(unchanged.headers["x-request-id"], "of-this-client");
 
+  // What tracing libraries and careful clients send along: the browser asks first whether it may.
+  for (const headers of [
+    { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "a=b" },
+    { "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1", baggage: "sentry-environment=test" },
+    { "Cache-Control": "no-cache", Pragma: "no-cache" },
+    { "X-Correlation-ID": "1", "X-Made-Up": "2" },
+  ]) {
+    assert.equal((await call("/2", headers)).status, 200, JSON.stringify(headers));
+  }
+
+  // Existing clients ask for more than there is, and for words.
+  const all = await call("/?count=5000&page=undefined");
+  assert.equal(all.status, 200);
+  assert.equal(all.headers["x-total-count"], process.env.PRODUCTS);
+  assert.equal(all.body.length, Math.min(1000, Number(process.env.PRODUCTS)));
+  assert.deepEqual((await call("?count=max")).body, all.body);
+  assert.equal((await call("?category=Shoes")).status, 400);
+
   const missing = await call("/999999");
   assert.equal(missing.status, 404);
   assert.equal(missing.body.title, "Not Found");

@@ -358,3 +358,41 @@ test("pages are shown while nobody answers", async (t) => {
   await page.getByRole("button", { name: "Try now" }).click();
   await page.getByText("You see what was loaded before").waitFor({ state: "hidden" });
 });
+
+test("an address where there is nothing", async (t) => {
+  for (const [path, name] of [
+    ["/nonsense", "There is nothing at this address"],
+    ["/products/99999999/xyz", "There is nothing at this address"],
+    ["/products/99999999", "There is nothing at this address"],
+    ["/item/abc", "No such product"],
+  ]) {
+    const page = await open(t, `${gateway}/docs`);
+    for (const encounter of ["first", "again"]) {
+      const response = await page.goto(gateway + path);
+      assert.equal(response.status(), 404, `${path}, ${encounter}`);
+      const headers = response.headers();
+      assert.equal(headers["cache-control"], "no-store");
+      assert.match(headers.vary, /Accept(,|\n|$)/);
+      assert.match(headers["content-security-policy"], /frame-ancestors 'none'/);
+      await heading(page, name).waitFor();
+    }
+    // What a script asks for is none of it.
+    const { status, type } = await page.evaluate(async (path) => {
+      const response = await fetch(path);
+      return { status: response.status, type: response.headers.get("Content-Type") };
+    }, path);
+    assert.deepEqual({ status, type }, { status: 404, type: "application/problem+json" }, path);
+    await audit(page, path);
+    await page.getByRole("link", { name: "Go to the catalog" }).click();
+    await heading(page, "The catalog").waitFor();
+  }
+});
+
+test("no page can be framed", async (t) => {
+  const page = await open(t, `${gateway}/openapi.yaml`);
+  for (const path of ["/", "/item/1", "/docs", "/nonsense"]) {
+    const response = await page.request.get(gateway + path, { headers: { Accept: "text/html" } });
+    assert.match(response.headers()["content-security-policy"], /frame-ancestors 'none'/, path);
+    assert.ok(!/http-equiv/i.test(await response.text()), `${path} has a policy in the page as well`);
+  }
+});
