@@ -1,0 +1,103 @@
+package store
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"systemscale/api/internal/catalogtest"
+)
+
+func TestBodiesNeverMix(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		timeout time.Duration
+		allowed []error
+	}{
+		{name: "in peace", timeout: catalogtest.Patience},
+		// So short that the server cancels statements amid batches, and callers leave while their buffer is written to.
+		{name: "with timeouts", timeout: 2 * time.Millisecond, allowed: []error{ErrTimeout, ErrUnavailable}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, mixedItems, Options{Batch: 16})
+			m := mixing{allowed: c.allowed}
+			// How long is short depends on the machine and on what else it does.
+			timeout := c.timeout
+			for deadline := time.Now().Add(catalogtest.Patience); ; {
+				f.queue.timeout = timeout
+				var wait sync.WaitGroup
+				for reader := range 32 {
+					wait.Go(func() { m.read(f, uint64(reader)) })
+				}
+				wait.Wait()
+				t.Logf("%s for a lookup: %d read, %d abandoned", timeout, m.succeeded.Load(), m.abandoned.Load())
+				if m.succeeded.Load() > 0 && (c.allowed == nil || m.abandoned.Load() > 0) {
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("no time was such that lookups succeed and are abandoned, so this has tested nothing")
+				}
+				if m.succeeded.Load() == 0 {
+					timeout *= 2
+				} else {
+					timeout /= 2
+				}
+			}
+		})
+	}
+}
+
+// mixedItems is how many items there are to be mixed up.
+const mixedItems = 200
+
+// mixing reads documents and list pages in a buffer that is used again and again. It may be used by several goroutines.
+type mixing struct {
+	allowed              []error // that a lookup may end with
+	succeeded, abandoned atomic.Int64
+}
+
+func (m *mixing) read(f *fixture, reader uint64) {
+	random := rand.New(rand.NewPCG(1, reader))
+	var buffer []byte
+	for range 300 {
+		id, document := 1+random.Int64N(mixedItems), f.document("")
+		if random.IntN(2) == 0 {
+			document = f.document("detail")
+		}
+		unless := Match{}
+		if random.IntN(4) == 0 {
+			unless.ETags = []uint64{catalogtest.NewRow("item", 1, id).ETag}
+		}
+		if random.IntN(8) == 0 {
+			document = f.list()
+			result, err := f.List(document, id-1, 1, buffer[:0])
+			result.Body = trimList(result.Body)
+			result.ETag = catalogtest.NewRow("item", 1, id).ETag
+			if err == nil {
+				checkBody(f.t, "item", id, result)
+			}
+			buffer = result.Body
+			continue
+		}
+		result, err := f.Get(document, id, unless, buffer[:0])
+		buffer = result.Body
+		switch {
+		case err != nil:
+			if !among(err, m.allowed) {
+				f.t.Errorf("%s %d: %v", document.Name, id, err)
+			}
+			if buffer == nil {
+				m.abandoned.Add(1)
+			}
+		case result.NotModified:
+			if want := catalogtest.NewRow("item", 1, id).ETag; result.ETag != want || document.Name != "item" {
+				f.t.Errorf("%s %d with etag %016x passes for %016x", document.Name, id, result.ETag, want)
+			}
+		default:
+			checkBody(f.t, document.Name, id, result)
+			m.succeeded.Add(1)
+		}
+	}
+}
