@@ -127,3 +127,19 @@ func TestTheAPICommandsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestNoClientClaimsACopy: what is not cached is asked for patiently while the instances are left alone, whatever a client writes into the header
+// by which the compressor knows that there is a copy.
+func TestNoClientClaimsACopy(t *testing.T) {
+	rig := start(t)
+	rig.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
+		http.Error(response, "overloaded", http.StatusServiceUnavailable)
+	})
+	for range 3 { // the first leaves one of two alone
+		rig.get("/products/0")
+	}
+	rig.setAnswer(answerDocument)
+	for _, encoding := range []string{"identity", "gzip"} {
+		rig.wantCache(rig.get("/products/1", "Accept-Encoding", encoding, "X-Copy", "EXPIRED"), "MISS")
+	}
+}
