@@ -11,6 +11,8 @@ ignore (
 require (
 	// command lines from structs: help, environment variables and validation in one place
 	github.com/alecthomas/kong v1.17.0
+	// English plurals: 1 document, 2 documents
+	github.com/dustin/go-humanize v1.0.1
 	// what little JSON is encoded outside the renderer
 	github.com/goccy/go-json v0.12.0
 	// shape files: its syntax tree knows line and column of every node

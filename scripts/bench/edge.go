@@ -140,9 +140,6 @@ func (e *edge) startGateway(ctx context.Context, name, template string) (*front,
 		return nil, err
 	}
 	sockets := filepath.Join(prefix, "run")
-	if err := e.account.MakeDirectory(prefix, 0o755); err != nil {
-		return nil, err
-	}
 	f := &front{address: addresses[0], gateway: gateway.Gateway{
 		NGINX: e.nginx, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: e.upstreams, Sockets: sockets,
 		Refresh: addresses[1], Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, CacheSize: cacheSize, Log: filepath.Join(e.logs, "nginx-"+name+".log"), Account: e.account,
@@ -164,7 +161,7 @@ func (e *edge) startStatic(ctx context.Context, documents []document, headers ht
 		return err
 	}
 	prefix := filepath.Join(e.directory, "static")
-	if err := e.account.MakeDirectory(prefix, 0o755); err != nil {
+	if err := e.account.MakeDirectory(gateway.Work(prefix), 0o755); err != nil {
 		return err
 	}
 	root := filepath.Join(prefix, "files")
@@ -187,7 +184,7 @@ func (e *edge) startStatic(ctx context.Context, documents []document, headers ht
 	}
 	e.static = &front{address: addresses[0]}
 	if e.static.process, err = (process.Daemon{
-		Name: "static NGINX", Path: e.nginx.Path, Args: []string{"-p", prefix, "-c", configuration, "-g", "daemon off;"},
+		Name: "static NGINX", Path: e.nginx.Path, Args: []string{"-p", gateway.Work(prefix), "-c", configuration, "-g", "daemon off;"},
 		Dir: prefix, Log: filepath.Join(e.logs, "nginx-static.log"), Account: e.account,
 	}).Start(); err != nil {
 		return err

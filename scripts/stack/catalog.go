@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,9 +29,18 @@ const filesFactor = 4
 // describeFiles returns the size of a directory's CSV files and a fingerprint that changes whenever one of
 // them is added, removed, resized or rewritten.
 func describeFiles(directory string) (size int64, fingerprint string, err error) {
+	info, err := os.Stat(directory)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, "", fmt.Errorf("CSV: there is no directory %s: give the one that holds your CSV files, from where you are or from /", directory)
+	case err != nil:
+		return 0, "", fmt.Errorf("CSV: %w", err)
+	case !info.IsDir():
+		return 0, "", fmt.Errorf("CSV: %s is a file: give the directory that it is in, CSV=%s", directory, shellWord(filepath.Dir(directory)))
+	}
 	entries, err := os.ReadDir(directory) // sorted by name
 	if err != nil {
-		return 0, "", fmt.Errorf("CSV=%s: %w", directory, err)
+		return 0, "", fmt.Errorf("CSV: %w", err)
 	}
 	sum, count := sha256.New(), 0
 	for _, entry := range entries {
@@ -37,14 +50,14 @@ func describeFiles(directory string) (size int64, fingerprint string, err error)
 		// Stat, not the entry's own information: a link stands for the file behind it.
 		info, err := os.Stat(filepath.Join(directory, entry.Name()))
 		if err != nil {
-			return 0, "", fmt.Errorf("CSV=%s: %w", directory, err)
+			return 0, "", fmt.Errorf("CSV: %w", err)
 		}
 		count++
 		size += info.Size()
 		_, _ = fmt.Fprintf(sum, "%q %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
 	}
 	if count == 0 {
-		return 0, "", fmt.Errorf("CSV=%s: there is no CSV file in this directory", directory)
+		return 0, "", fmt.Errorf("CSV: there is no CSV file in this directory, %s: give the one that holds your files, whose names end in .csv", directory)
 	}
 	return size, hex.EncodeToString(sum.Sum(nil)), nil
 }
@@ -71,57 +84,131 @@ type choice struct {
 	space  int64 // bytes of disk that takes
 }
 
-func (stack *stack) choice(asked catalog, space int64) choice {
-	if asked == stack.Catalog {
-		return choice{catalog: asked}
+// choose decides what to load. Without arguments, whatever is loaded stays; a load that was interrupted is done again. empty says that
+// there is no database yet.
+func (stack *stack) choose(command upCommand, empty bool) (choice, error) {
+	former := stack.Catalog
+	if stack.Loading != (catalog{}) {
+		former = stack.Loading
 	}
-	return choice{catalog: asked, wanted: true, space: space}
-}
-
-// choose decides what to load. Without arguments, whatever is loaded stays.
-func (stack *stack) choose(command upCommand) (choice, error) {
+	var chosen choice
 	switch {
 	case command.CSV != "":
-		size, fingerprint, err := describeFiles(command.CSV)
+		chosen.Directory = command.CSV
+	case command.Products == 0 && former != (catalog{}):
+		chosen.Directory, chosen.Products = former.Directory, former.Products
+	default:
+		chosen.Products = cmp.Or(command.Products, defaultProducts)
+	}
+	if chosen.Products > 0 {
+		chosen.Directory = filepath.Join(stack.State, "csv", strconv.Itoa(chosen.Products))
+		chosen.space = int64(chosen.Products) * bytesPerProduct * (1 + filesFactor)
+	} else if present := stack.Catalog; command.CSV == "" && !empty && stack.Loading == (catalog{}) {
+		return choice{catalog: present}, nil // whatever its files are by now
+	} else {
+		size, fingerprint, err := describeFiles(chosen.Directory)
 		if err != nil {
 			return choice{}, err
 		}
-		asked := catalog{Directory: command.CSV, Fingerprint: fingerprint}
-		return stack.choice(asked, size*filesFactor), nil
-	case command.Products == 0 && stack.Catalog != (catalog{}):
+		chosen.space, chosen.Fingerprint = size*filesFactor, fingerprint
+	}
+	chosen.wanted = empty || stack.Loading != (catalog{}) || !chosen.same(stack.Catalog)
+	if !chosen.wanted {
 		return choice{catalog: stack.Catalog}, nil
 	}
-	products := command.Products
-	if products == 0 {
-		products = defaultProducts
+	return chosen, nil
+}
+
+// replaces returns the gates that must not hinder a load, because it is meant to replace everything, and says what it replaces. That is
+// so if a sample comes or goes. From one dump to another the gates are what protects the catalog.
+func (stack *stack) replaces(ctx context.Context, databaseURL string, chosen choice) (accepted []string, err error) {
+	former := stack.Catalog
+	if former == (catalog{}) || former.Products == 0 && chosen.Products == 0 {
+		return nil, nil
 	}
-	asked := catalog{Directory: filepath.Join(stack.State, "csv", strconv.Itoa(products)), Products: products}
-	return stack.choice(asked, int64(products)*bytesPerProduct*(1+filesFactor)), nil
+	if former.Run != 0 {
+		live, err := liveRun(ctx, databaseURL)
+		if err != nil || live != former.Run { // somebody has published something else since
+			return nil, err
+		}
+	}
+	stack.say("this replaces %s by %s", former, chosen.catalog)
+	if accepted = []string{"removed", "changed"}; chosen.Products > 0 {
+		accepted = append(accepted, "truncated-file") // the generator ends no last line, as the real files do not
+	}
+	return accepted, nil
 }
 
 // load runs the ETL over the chosen files, after making them when they are a sample.
-func (stack *stack) load(ctx context.Context, databaseURL string, chosen choice) error {
+func (stack *stack) load(ctx context.Context, databaseURL string, chosen choice, accepted []string) error {
 	if chosen.Products > 0 {
 		if err := stack.generate(ctx, chosen.catalog); err != nil {
 			return err
 		}
 	}
+	replaced, err := stack.replaces(ctx, databaseURL, chosen)
+	if err != nil {
+		return err
+	}
 	stack.say("loading the catalog from %s", chosen.Directory)
-	former := stack.Catalog
-	if former != (catalog{}) {
-		// Should this be killed, then nobody knows whether it has published.
-		stack.Catalog.Fingerprint = "unknown"
-		if err := stack.save(); err != nil {
+	// Should this be killed, then nobody knows whether it has published.
+	stack.Loading = chosen.catalog
+	if err := stack.save(); err != nil {
+		return err
+	}
+	arguments := []string{"run", "--csv", chosen.Directory, "--rejects", filepath.Join(stack.State, "rejects")}
+	for _, gate := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(accepted, replaced)))) {
+		arguments = append(arguments, "--accept", gate)
+	}
+	var report bytes.Buffer
+	loadErr := stack.tool(ctx, databaseURL, io.MultiWriter(stack.out, &report), "etl", arguments...)
+	var exit *exec.ExitError
+	switch {
+	case loadErr == nil:
+		stack.Catalog, stack.Loading = chosen.catalog, catalog{}
+		if stack.Catalog.Run, err = liveRun(ctx, databaseURL); err != nil {
 			return err
 		}
-	}
-	rejects := filepath.Join(stack.State, "rejects")
-	loadErr := stack.tool(ctx, databaseURL, "etl", "run", "--csv", chosen.Directory, "--rejects", rejects)
-	stack.Catalog = chosen.catalog
-	if loadErr != nil {
-		stack.Catalog = former // which is what the API still serves
+	case errors.As(loadErr, &exit) && publishedNothing(exit.ExitCode()):
+		if failed := failedGates(report.String()); len(failed) > 0 {
+			loadErr = stack.explainGate(loadErr, chosen, slices.Concat(accepted, failed))
+		}
+		stack.Loading = catalog{}
 	}
 	return errors.Join(loadErr, stack.save())
+}
+
+// publishedNothing reports whether the ETL ended with an exit code of files that it cannot use, or of a gate, of which most have their own.
+func publishedNothing(code int) bool { return code == 3 || 20 <= code && code <= 29 }
+
+// gates are the names of the ETL's gates, for ACCEPT.
+var gates = []string{"truncated-file", "unreconciled", "rejects", "removed", "changed", "missing-column", "empty-file", "document-size"}
+
+var failedGate = regexp.MustCompile(`(?m)^([a-z-]+) .* failed\r?$`)
+
+// failedGates finds the gates in the ETL's report that failed.
+func failedGates(report string) []string {
+	var failed []string
+	for _, found := range failedGate.FindAllStringSubmatch(report, -1) {
+		if slices.Contains(gates, found[1]) {
+			failed = append(failed, found[1])
+		}
+	}
+	return failed
+}
+
+// explainGate adds to the ETL's words what to do about a gate.
+func (stack *stack) explainGate(err error, chosen choice, failed []string) error {
+	serves := "nothing is published yet"
+	if stack.Catalog != (catalog{}) {
+		serves = fmt.Sprintf("%s is still what is served", stack.Catalog)
+	}
+	asked := "PRODUCTS=" + strconv.Itoa(chosen.Products)
+	if chosen.Products == 0 {
+		asked = "CSV=" + shellWord(chosen.Directory)
+	}
+	return fmt.Errorf("%w\na gate (see above) keeps the files in %s from being published: %s. If they are as you want them, accept what "+
+		"failed: ./scripts/task up %s ACCEPT=%s", err, chosen.Directory, serves, asked, strings.Join(failed, ","))
 }
 
 // generate makes a sample's files unless they are there, whole.

@@ -97,14 +97,7 @@ func writeCertificate(files certificate, account *process.Account, now time.Time
 		if err := pem.Encode(&text, &pem.Block{Type: file.kind, Bytes: file.content}); err != nil {
 			return err
 		}
-		// Others may never read it, not even for a moment: it gets its mode before its content, and its name last.
-		if err := replaceFile(file.path, text.Bytes()); err != nil {
-			return err
-		}
-		if err := os.Chmod(file.path, file.mode); err != nil {
-			return err
-		}
-		if err := account.Own(file.path); err != nil {
+		if err := account.WriteFile(file.path, text.Bytes(), file.mode); err != nil {
 			return err
 		}
 	}

@@ -46,9 +46,19 @@ func (command downCommand) Run(ctx context.Context, location location, console c
 }
 
 func (stack *stack) down(ctx context.Context) error {
-	stopped := false
+	running := stack.runs()
+	if err := stack.stopServers(ctx); err != nil {
+		return err
+	}
+	if !running {
+		stack.print("nothing runs")
+	}
+	return nil
+}
+
+// stopServers stops what runs, in the reverse order of starting.
+func (stack *stack) stopServers(ctx context.Context) error {
 	if stack.Gateway.Process.Alive() {
-		stopped = true
 		stack.print("stopping NGINX")
 	}
 	if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
@@ -60,7 +70,6 @@ func (stack *stack) down(ctx context.Context) error {
 		if !instance.Process.Alive() {
 			continue
 		}
-		stopped = true
 		stack.print("stopping API instance %d", i+1)
 		drained.Go(func() { errs[i] = stopInstance(ctx, instance) })
 	}
@@ -69,14 +78,10 @@ func (stack *stack) down(ctx context.Context) error {
 		return err
 	}
 	if stack.Postgres.Process.Alive() {
-		stopped = true
 		stack.print("stopping Postgres")
 		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
 			return err
 		}
-	}
-	if !stopped {
-		stack.print("nothing runs")
 	}
 	return nil
 }

@@ -22,10 +22,14 @@ import (
 
 // startInstances makes every API instance run the present binary. One after the other, so that while one is
 // replaced the others answer. refresh is the port at which NGINX says how many requests it has had.
-func (stack *stack) startInstances(ctx context.Context, databaseURL string, refresh int) error {
+func (stack *stack) startInstances(ctx context.Context, account *process.Account, databaseURL string, refresh int) error {
 	environment := []string{"DATABASE_URL=" + databaseURL, "API_GATEWAY_STATUS=http://" + address(refresh) + "/status"}
-	build, err := fingerprintFile(stack.binary("api"), environment...)
-	if err != nil {
+	run := instanceRun{account: account, environment: environment}
+	var err error
+	if run.binary, err = stack.placeBinary(account); err != nil {
+		return err
+	}
+	if run.build, err = fingerprintFile(run.binary, append(slices.Clone(environment), run.binary, accountName(account))...); err != nil {
 		return fmt.Errorf("look at the API's binary: %w", err)
 	}
 	for i := range instanceCount {
@@ -42,7 +46,7 @@ func (stack *stack) startInstances(ctx context.Context, databaseURL string, refr
 	for i := range stack.Instances {
 		present := &stack.Instances[i]
 		alive := present.Process.Alive()
-		if alive && present.Build == build && stack.awaitReady(ctx, *present, healthInstanceLimit) == nil {
+		if alive && present.Build == run.build && stack.awaitReady(ctx, *present, healthInstanceLimit) == nil {
 			continue
 		}
 		if alive {
@@ -51,7 +55,7 @@ func (stack *stack) startInstances(ctx context.Context, databaseURL string, refr
 				return err
 			}
 		}
-		if err := stack.startInstance(ctx, i, build, environment, !alive); err != nil {
+		if err := stack.startInstance(ctx, i, run, !alive); err != nil {
 			return err
 		}
 	}
@@ -60,6 +64,39 @@ func (stack *stack) startInstances(ctx context.Context, databaseURL string, refr
 
 func (stack *stack) instanceLog(i int) string {
 	return filepath.Join(stack.logs(), fmt.Sprintf("api-%d.log", i+1))
+}
+
+// instanceRun is what the instances have in common.
+type instanceRun struct {
+	account     *process.Account
+	binary      string
+	build       string   // fingerprint of all of this
+	environment []string // only the account and root can read it
+}
+
+func accountName(account *process.Account) string {
+	if account == nil {
+		return ""
+	}
+	return account.Name
+}
+
+// placeBinary returns the API's binary where the account may execute it. A clone may be where only root can go.
+func (stack *stack) placeBinary(account *process.Account) (string, error) {
+	path := stack.binary("api")
+	if account.Blocked(path) == "" {
+		return path, nil
+	}
+	program, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("place the API's binary: %w", err)
+	}
+	var self *process.Account
+	placed := filepath.Join(stack.Servers, "bin", "api")
+	if err := self.MakeDirectory(filepath.Dir(placed), 0o755); err != nil {
+		return "", fmt.Errorf("place the API's binary: %w", err)
+	}
+	return placed, self.WriteFile(placed, program, 0o755)
 }
 
 // claimInstancePorts gives an instance its ports: those that it had, unless they are 0 or taken.
@@ -72,7 +109,7 @@ func (stack *stack) claimInstancePorts(i, former, formerAdmin int) (err error) {
 	return err
 }
 
-func (stack *stack) startInstance(ctx context.Context, i int, build string, environment []string, fresh bool) error {
+func (stack *stack) startInstance(ctx context.Context, i int, run instanceRun, fresh bool) error {
 	attempts := 0
 	return stack.onFreePorts(func() ([]int, error) {
 		if attempts++; attempts > 1 {
@@ -80,7 +117,7 @@ func (stack *stack) startInstance(ctx context.Context, i int, build string, envi
 				return nil, err
 			}
 		}
-		err := stack.startInstanceAt(ctx, i, build, environment, fresh)
+		err := stack.startInstanceAt(ctx, i, run, fresh)
 		at := stack.Instances[i]
 		if at.Process.Alive() { // and holds its ports itself
 			return nil, err
@@ -89,7 +126,7 @@ func (stack *stack) startInstance(ctx context.Context, i int, build string, envi
 	})
 }
 
-func (stack *stack) startInstanceAt(ctx context.Context, i int, build string, environment []string, fresh bool) error {
+func (stack *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fresh bool) error {
 	var peers []string
 	for j, other := range stack.Instances {
 		if j != i {
@@ -97,18 +134,18 @@ func (stack *stack) startInstanceAt(ctx context.Context, i int, build string, en
 		}
 	}
 	next := stack.Instances[i]
-	next.Socket, next.Build = filepath.Join(stack.Sockets, fmt.Sprintf("api-%d.sock", i+1)), build
+	next.Socket, next.Build = filepath.Join(stack.Sockets, "api", fmt.Sprintf("api-%d.sock", i+1)), run.build
 	// One that was killed leaves its socket behind.
 	if err := os.Remove(next.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a dead instance's socket: %w", err)
 	}
 	running, err := process.Daemon{
-		Name: fmt.Sprintf("API instance %d", i+1), Path: stack.binary("api"),
+		Name: fmt.Sprintf("API instance %d", i+1), Path: run.binary,
 		Args: []string{"--listen", "unix:" + next.Socket, "--listen", address(next.Port), "--admin", address(next.Admin)},
 		// Instances share the cores with NGINX and Postgres: with one thread each they served
 		// the most, and two of them use two cores.
-		Env: append(slices.Clone(environment), "API_PEERS="+strings.Join(peers, ","), "GOMAXPROCS=1"),
-		Dir: stack.State, Log: stack.instanceLog(i),
+		Env: append(slices.Clone(run.environment), "API_PEERS="+strings.Join(peers, ","), "GOMAXPROCS=1"),
+		Dir: filepath.Dir(next.Socket), Log: stack.instanceLog(i), Account: run.account,
 	}.Start()
 	if err != nil {
 		return err
@@ -128,29 +165,51 @@ func (stack *stack) startInstanceAt(ctx context.Context, i int, build string, en
 	return nil
 }
 
-// awaitVersions waits until every instance serves what is published. They notice by themselves, a second later.
-func (stack *stack) awaitVersions(ctx context.Context, databaseURL string) error {
-	ctx, cancel := context.WithTimeout(ctx, healthInstanceLimit)
-	defer cancel()
+// version is what is published of a collection.
+type version struct {
+	Collection  string
+	Generation  int64
+	RunID       int64
+	Documents   []byte
+	PublishedAt time.Time
+}
+
+// publishedVersions asks the database what is published.
+func publishedVersions(ctx context.Context, databaseURL string) ([]version, error) {
 	connection, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
-		return fmt.Errorf("ask what is published: %w", err)
+		return nil, fmt.Errorf("ask what is published: %w", err)
 	}
 	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }()
 	rows, err := connection.Query(ctx, sql.Query("api_select_versions"))
 	if err != nil {
-		return fmt.Errorf("ask what is published: %w", err)
-	}
-	type version struct {
-		Collection  string
-		Generation  int64
-		RunID       int64
-		Documents   []byte
-		PublishedAt time.Time
+		return nil, fmt.Errorf("ask what is published: %w", err)
 	}
 	published, err := pgx.CollectRows(rows, pgx.RowToStructByPos[version])
 	if err != nil {
-		return fmt.Errorf("ask what is published: %w", err)
+		return nil, fmt.Errorf("ask what is published: %w", err)
+	}
+	return published, nil
+}
+
+// liveRun returns the run that has published the products that are live, and 0 if none has.
+func liveRun(ctx context.Context, databaseURL string) (int64, error) {
+	published, err := publishedVersions(ctx, databaseURL)
+	for _, version := range published {
+		if version.Collection == "products" {
+			return version.RunID, err
+		}
+	}
+	return 0, err
+}
+
+// awaitVersions waits until every instance serves what is published. They notice by themselves, a second later.
+func (stack *stack) awaitVersions(ctx context.Context, databaseURL string) error {
+	ctx, cancel := context.WithTimeout(ctx, healthInstanceLimit)
+	defer cancel()
+	published, err := publishedVersions(ctx, databaseURL)
+	if err != nil {
+		return err
 	}
 	for i, instance := range stack.Instances {
 		for _, version := range published {

@@ -68,14 +68,37 @@ func (location *location) resolve() error {
 			return err
 		}
 	}
+	// As it is given: it may be a link that leads around a name with which Go cannot build.
 	if location.Root, err = filepath.Abs(location.Root); err != nil {
+		return err
+	}
+	if err := refuseOddPath(location.Root); err != nil {
 		return err
 	}
 	if location.State == "" {
 		location.State = filepath.Join(location.Root, ".run")
 	}
-	location.State, err = filepath.Abs(location.State)
+	location.State, err = realPath(location.State)
 	return err
+}
+
+// realPath returns the absolute path without links, as far as it exists: .run is one directory, whichever way leads there.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if err := refuseOddPath(path); err != nil {
+		return "", err
+	}
+	for at := path; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(real, strings.TrimPrefix(path, at)), refuseOddPath(real)
+		}
+		if at == filepath.Dir(at) {
+			return path, nil
+		}
+	}
 }
 
 // projectRoot returns the nearest directory, from the one given upwards, that holds this module's go.mod.

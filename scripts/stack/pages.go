@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"systemscale/scripts/internal/program"
@@ -55,6 +56,20 @@ func (stack *stack) buildPages(ctx context.Context) error {
 		return err
 	}
 	stack.say("building the storefront and the documentation")
+	build := stack.runNPM
+	if real, err := filepath.EvalSymlinks(directory); err != nil || !plainPath.MatchString(real) { // which Node sees
+		build = stack.buildElsewhere
+	}
+	if err := build(ctx, node, directory); err != nil {
+		return err
+	}
+	if err := os.WriteFile(stamp, []byte(sources), 0o644); err != nil {
+		return fmt.Errorf("note what the pages were built from: %w", err)
+	}
+	return nil
+}
+
+func (stack *stack) runNPM(ctx context.Context, node program.Node, directory string) error {
 	for _, arguments := range [][]string{{"ci"}, {"run", "build"}} {
 		command := exec.CommandContext(ctx, node.NPM, arguments...)
 		command.Dir = directory
@@ -64,10 +79,49 @@ func (stack *stack) buildPages(ctx context.Context) error {
 			return fmt.Errorf("npm %s in api/web: %w\n%s", strings.Join(arguments, " "), err, out.String())
 		}
 	}
-	if err := os.WriteFile(stamp, []byte(sources), 0o644); err != nil {
-		return fmt.Errorf("note what the pages were built from: %w", err)
+	return nil
+}
+
+// buildElsewhere builds a copy of the pages: neither npm's scripts nor Vite manage every path, such as one with a #.
+func (stack *stack) buildElsewhere(ctx context.Context, node program.Node, directory string) (err error) {
+	work, err := os.MkdirTemp("", "systemscale-pages-")
+	if err != nil {
+		return fmt.Errorf("build the pages elsewhere: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	description := filepath.Join("api", "openapi")
+	if err := os.CopyFS(filepath.Join(work, description), os.DirFS(filepath.Join(stack.Root, description))); err != nil {
+		return fmt.Errorf("build the pages elsewhere: %w", err)
+	}
+	copied := filepath.Join(work, "api", "web")
+	if err := os.CopyFS(copied, withoutBuilds{os.DirFS(directory)}); err != nil {
+		return fmt.Errorf("build the pages elsewhere: %w", err)
+	}
+	if err := stack.runNPM(ctx, node, copied); err != nil {
+		return err
+	}
+	site := filepath.Join("dist", "site")
+	if err := os.RemoveAll(filepath.Join(directory, site)); err != nil {
+		return fmt.Errorf("put the pages in place: %w", err)
+	}
+	if err := os.CopyFS(filepath.Join(directory, site), os.DirFS(filepath.Join(copied, site))); err != nil {
+		return fmt.Errorf("put the pages in place: %w", err)
 	}
 	return nil
+}
+
+// withoutBuilds is a directory without what npm and Vite put there.
+type withoutBuilds struct{ fs.FS }
+
+// ReadDir returns what else is in a directory.
+func (files withoutBuilds) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(files.FS, name)
+	return slices.DeleteFunc(entries, isBuild), err
+}
+
+// isBuild reports whether an entry is a directory that npm or Vite make.
+func isBuild(entry fs.DirEntry) bool {
+	return entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "dist")
 }
 
 // fingerprintSources returns a SHA-256 of a directory's files, without what npm and Vite put there, and of other files.
@@ -77,7 +131,7 @@ func fingerprintSources(directory string, others ...string) (string, error) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "dist"):
+		case isBuild(entry):
 			return fs.SkipDir
 		case entry.Name() == "schema.d.ts" || strings.HasSuffix(path, ".go"): // made by the build; the API's own
 			return nil
@@ -98,7 +152,11 @@ func fingerprintSources(directory string, others ...string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		_, _ = fmt.Fprintf(sum, "%q %q\n", path, text)
+		name, err := filepath.Rel(directory, path) // wherever the clone is
+		if err != nil {
+			return "", err
+		}
+		_, _ = fmt.Fprintf(sum, "%q %q\n", name, text)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }

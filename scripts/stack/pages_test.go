@@ -15,10 +15,10 @@ type pagesRig struct {
 	calls string // file
 }
 
-func newPagesRig(t *testing.T) *pagesRig {
+func newPagesRig(t *testing.T, root string) *pagesRig {
 	t.Helper()
 	rig := &pagesRig{t: t}
-	root, programs := t.TempDir(), t.TempDir()
+	programs := t.TempDir()
 	rig.calls = filepath.Join(programs, "calls")
 	rig.stack = &stack{location: location{Root: root}, console: console{err: &rig.said}}
 	for path, text := range map[string]string{"api/web/src/app.tsx": "1", "api/web/dist/.gitkeep": "", "api/openapi/openapi.yaml": "2"} {
@@ -61,7 +61,7 @@ func (rig *pagesRig) offers(want string) {
 }
 
 func TestPagesAreBuiltWhenTheirSourcesHaveChanged(t *testing.T) {
-	rig := newPagesRig(t)
+	rig := newPagesRig(t, t.TempDir())
 	const built = "ci\nrun build\n"
 	rig.offers(built)
 	rig.offers("")
@@ -79,8 +79,31 @@ func TestPagesAreBuiltWhenTheirSourcesHaveChanged(t *testing.T) {
 	rig.offers(built)
 }
 
+// TestPagesInADirectoryWithAnOddName has them built elsewhere: Vite does not manage every name.
+func TestPagesInADirectoryWithAnOddName(t *testing.T) {
+	rig := newPagesRig(t, filepath.Join(t.TempDir(), "a #1 \"b\" 'c' $d;{é"))
+	rig.write("api/web/node_modules/react/index.js", "5")
+	// It is not to be copied, and everything else is.
+	if err := os.WriteFile(filepath.Join(filepath.Dir(rig.calls), "npm"), []byte(`#!/bin/sh
+case $PWD in *'#'*) echo "called in $PWD"; exit 1;; esac
+test ! -e node_modules && cat src/app.tsx ../openapi/openapi.yaml && echo "$@" >> `+rig.calls+`
+mkdir -p dist/site && pwd > dist/site/index.html
+`), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rig.offers("ci\nrun build\n")
+	page, err := os.ReadFile(filepath.Join(rig.stack.Root, "api/web/dist/site/index.html"))
+	if err != nil {
+		t.Fatalf("%v: %s", err, rig.said.String())
+	}
+	if _, err := os.Stat(strings.TrimSpace(string(page))); err == nil {
+		t.Errorf("%s stayed", page)
+	}
+	rig.offers("")
+}
+
 func TestPagesThatCannotBeBuilt(t *testing.T) {
-	rig := newPagesRig(t)
+	rig := newPagesRig(t, t.TempDir())
 	programs := filepath.Dir(rig.calls)
 	for name, test := range map[string]struct{ program, script, says string }{
 		"old Node":  {"node", "echo v12.0.0", "Node.js 20.19.0 or newer is missing: there is only 12.0.0"},

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,11 +24,13 @@ import (
 // databaseName is the database that the stack's cluster holds.
 const databaseName = "systemscale"
 
-// accounts are the users that the servers run as; nil means the one who runs this.
-type accounts struct{ postgres, nginx *process.Account }
+// accounts are the users that the servers run as; nil means the one who runs this. The API runs as NGINX does: only that one then
+// has to reach its sockets, and it knows nothing but what NGINX may read anyway.
+type accounts struct{ postgres, nginx, api *process.Account }
 
 // placeServers decides where the servers' files and sockets are, and makes the directories. That is under .run unless the
-// users that the servers run as may not go there, or the path is too long for a socket.
+// users that the servers run as may not go there, or the path is too long for a socket. Each account has directories in which only it
+// writes, and all that is above them is this user's.
 func (stack *stack) placeServers() (accounts, error) {
 	var found accounts
 	var err error
@@ -39,23 +40,12 @@ func (stack *stack) placeServers() (accounts, error) {
 	if found.nginx, err = process.Unprivileged(gateway.Accounts...); err != nil {
 		return found, err
 	}
-	if stack.Servers == "" {
-		stack.Servers = stack.State
-		blocked := found.postgres.Blocked(stack.State)
-		if blocked == "" {
-			blocked = found.nginx.Blocked(stack.State)
-		}
-		if blocked != "" {
-			// Unlike /tmp this is not emptied when the machine starts.
-			if stack.Servers, err = stack.makeOutside("/var/tmp"); err != nil {
-				return found, err
-			}
-			stack.say("only root may enter %s: Postgres and NGINX keep their files in %s", blocked, stack.Servers)
-		}
+	found.api = found.nginx
+	if err := stack.chooseServers(found); err != nil {
+		return found, err
 	}
-	if _, err := os.Stat(stack.Sockets); stack.Sockets == "" || err != nil {
-		stack.Sockets = filepath.Join(stack.Servers, "run")
-		if !fitsSocket(stack.Sockets) {
+	if stack.Sockets == "" || !fitsSocket(stack.Sockets) || !isOwn(stack.Sockets) {
+		if stack.Sockets = filepath.Join(stack.Servers, "run"); !fitsSocket(stack.Sockets) {
 			if stack.Sockets, err = stack.makeOutside(os.TempDir()); err != nil {
 				return found, err
 			}
@@ -70,14 +60,20 @@ func (stack *stack) placeServers() (accounts, error) {
 		mode  os.FileMode
 	}{
 		{stack.Sockets, nil, 0o755},
-		{filepath.Join(stack.Servers, "postgres"), found.postgres, 0o755},
+		{filepath.Join(stack.Servers, "postgres"), nil, 0o755},
 		// Connecting there takes a password.
 		{filepath.Join(stack.Sockets, "postgres"), found.postgres, 0o755},
-		{filepath.Join(stack.Servers, "nginx"), found.nginx, 0o755},
+		{filepath.Join(stack.Servers, "nginx"), nil, 0o755},
 		{filepath.Join(stack.Sockets, "nginx"), found.nginx, 0o700},
+		{filepath.Join(stack.Sockets, "api"), found.api, 0o700},
 	} {
 		if err := directory.owner.MakeDirectory(directory.path, directory.mode); err != nil {
 			return found, fmt.Errorf("make room for the servers: %w", err)
+		}
+	}
+	for _, former := range []string{"cache", "temp", "nginx.pid", "access.json"} { // where they were before there was NGINX's own directory
+		if err := os.RemoveAll(filepath.Join(stack.Servers, "nginx", former)); err != nil {
+			return found, fmt.Errorf("remove a former cache: %w", err)
 		}
 	}
 	return found, stack.save()
@@ -90,11 +86,8 @@ const memory = "/dev/shm"
 // that is full costs copies in the cache, not answers. The memory is empty when the machine has started, and anybody may make files there.
 func (stack *stack) placePassing() error {
 	if stack.Passing != "" {
-		info, err := os.Lstat(stack.Passing)
-		if err == nil && info.IsDir() {
-			if status, known := info.Sys().(*syscall.Stat_t); known && int(status.Uid) == os.Geteuid() {
-				return nil
-			}
+		if isOwn(stack.Passing) {
+			return nil
 		}
 		stack.Outside = slices.DeleteFunc(stack.Outside, func(directory string) bool { return directory == stack.Passing })
 		stack.Passing = ""
@@ -126,6 +119,33 @@ func (stack *stack) fitCache(directory string) (gateway.Size, error) {
 	return size, nil
 }
 
+// chooseServers decides where the servers' files are.
+func (stack *stack) chooseServers(found accounts) error {
+	if stack.Servers != "" && stack.Servers != stack.State && isOwn(stack.Servers) {
+		return nil
+	}
+	blocked := cmp.Or(found.postgres.Blocked(stack.State), found.nginx.Blocked(stack.State))
+	stack.Servers = stack.State
+	if blocked == "" {
+		return nil
+	}
+	// Unlike /tmp this is not emptied when the machine starts.
+	outside, err := stack.makeOutside("/var/tmp")
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"postgres", "nginx"} {
+		// What is there was made where everybody could go.
+		if err := os.Rename(filepath.Join(stack.State, name), filepath.Join(outside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("only root may enter %s, and Postgres and NGINX have files in %s: move the clone where everybody may enter, "+
+				"or start afresh with ./scripts/task down -- --purge (%w)", blocked, stack.State, err)
+		}
+	}
+	stack.Servers = outside
+	stack.say("only root may enter %s: Postgres and NGINX keep their files in %s", blocked, outside)
+	return nil
+}
+
 // makeOutside makes a directory that the stack owns though it is not under .run. Its name cannot be foreseen, so
 // nobody else can have prepared it.
 func (stack *stack) makeOutside(parent string) (string, error) {
@@ -134,14 +154,15 @@ func (stack *stack) makeOutside(parent string) (string, error) {
 		return "", fmt.Errorf("make room outside %s: %w", stack.State, err)
 	}
 	stack.Outside = append(stack.Outside, path)
-	return path, os.Chmod(path, 0o755)
+	var self *process.Account
+	return path, self.MakeDirectory(path, 0o755)
 }
 
 // database is how the programs reach the stack's database.
 type database struct{ etlURL, apiURL string }
 
 func (stack *stack) startPostgres(ctx context.Context, account *process.Account) (database, error) {
-	directory := filepath.Join(stack.Servers, "postgres", "data")
+	directory := stack.data()
 	major := cluster.MajorOf(directory)
 	installation, err := program.FindPostgres(major)
 	if err != nil {
@@ -156,7 +177,7 @@ func (stack *stack) startPostgres(ctx context.Context, account *process.Account)
 	}
 	if major == 0 {
 		stack.Passwords = passwords{Superuser: cluster.NewPassword(), ETL: cluster.NewPassword(), API: cluster.NewPassword()}
-		stack.Catalog = catalog{}
+		stack.Catalog = catalog{} // the one that it held is gone
 		if err := stack.save(); err != nil {
 			return database{}, err
 		}
@@ -310,7 +331,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	if err != nil {
 		return err
 	}
-	cache := filepath.Join(directory, "cache")
+	cache := filepath.Join(gateway.Work(directory), "cache")
 	size, err := stack.fitCache(cache)
 	if err != nil {
 		return err
@@ -320,7 +341,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 		TLS:     gateway.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
 		Refresh: address(ports.refresh), Refreshers: []string{loopback}, Unlimited: []string{loopback},
 		Sockets: filepath.Join(stack.Sockets, "nginx"), Cache: cache, CacheSize: size,
-		AccessLog: filepath.Join(directory, "access.json"), Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
+		AccessLog: filepath.Join(gateway.Work(directory), "access.json"), Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
 	}
 	if stack.Passing != "" {
 		front.Temp = filepath.Join(stack.Passing, "nginx")
@@ -337,7 +358,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	}
 	if forget {
 		// What is cached is of another catalog; waiting for it to expire would puzzle people.
-		if err := front.Forget(); err != nil {
+		if err := front.Forget(ctx); err != nil {
 			return err
 		}
 	}
@@ -397,7 +418,7 @@ func (stack *stack) writeEnvironment(database database) error {
 		instances = append(instances, "http://"+address(instance.Port))
 		admins = append(admins, "http://"+address(instance.Admin))
 	}
-	installation, err := program.FindPostgres(cluster.MajorOf(filepath.Join(stack.Servers, "postgres", "data")))
+	installation, err := program.FindPostgres(cluster.MajorOf(stack.data()))
 	if err != nil {
 		return err
 	}
@@ -411,7 +432,7 @@ func (stack *stack) writeEnvironment(database database) error {
 		{"API_URLS", strings.Join(instances, ",")},
 		{"ADMIN_URLS", strings.Join(admins, ",")},
 		{"POSTGRES_BIN", installation.Bin},
-		{"POSTGRES_DIRECTORY", filepath.Join(stack.Servers, "postgres", "data")},
+		{"POSTGRES_DIRECTORY", stack.data()},
 		{"NGINX_DIRECTORY", filepath.Join(stack.Servers, "nginx")},
 	})
 	if err != nil {

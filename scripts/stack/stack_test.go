@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,7 +67,10 @@ func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 		{"two catalogs", []string{"--csv", empty, "--products", "5"}, "CSV and PRODUCTS exclude each other"},
 		{"no products", []string{"--products=-1"}, "there must be one product at least"},
 		{"directory without CSVs", []string{"--csv", empty}, "there is no CSV file in this directory"},
-		{"missing directory", []string{"--csv", empty + "/missing"}, "CSV=" + empty + "/missing: "},
+		{"missing directory", []string{"--csv", empty + "/missing"}, "CSV: there is no directory " + empty + "/missing: give the one"},
+		{"a file", []string{"--csv", "stack_test.go"}, "is a file: give the directory that it is in, CSV="},
+		{"a line break", []string{"--csv", empty + "/a\nb"}, "line break"},
+		{"no gate", []string{"--accept", "removed,removal"}, `there is no gate "removal"; there are truncated-file, unreconciled, rejects, removed, changed`},
 		{"not a number", []string{"--products", "many"}, "stack --help"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -166,8 +170,9 @@ func TestLock(t *testing.T) {
 }
 
 func TestFormatEnvironment(t *testing.T) {
-	value := "postgres://u:p@/d?host=%2Ftmp&port=5 $HOME `id` \"x\" \\ #"
-	text, err := formatEnvironment([]variable{{"FIRST", value}, {"SECOND", ""}})
+	value := "postgres://u:p@/d?host=%2Ftmp&port=5 $HOME `id` \"x\" \\ #;{é"
+	quoted := "it's " + value
+	text, err := formatEnvironment([]variable{{"FIRST", value}, {"SECOND", ""}, {"THIRD", quoted}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,18 +180,20 @@ func TestFormatEnvironment(t *testing.T) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("sh", "-c", `. "$0"; printf '%s|%s|' "$FIRST" "$SECOND"`, path).Output()
-	if err != nil || string(out) != value+"||" {
+	out, err := exec.Command("sh", "-c", `. "$0"; printf '%s|%s|%s' "$FIRST" "$SECOND" "$THIRD"`, path).Output()
+	if err != nil || string(out) != value+"||"+quoted {
 		t.Errorf("a shell reads %q, %v from %q", out, err, text)
 	}
-	for _, bad := range []string{"it's", "two\nlines"} {
-		if _, err := formatEnvironment([]variable{{"NAME", bad}}); err == nil || !strings.Contains(err.Error(), "NAME") {
-			t.Errorf("%q: %v", bad, err)
+	if _, err := formatEnvironment([]variable{{"NAME", "two\nlines"}}); err == nil || !strings.Contains(err.Error(), "NAME") {
+		t.Errorf("two lines: %v", err)
+	}
+	for _, word := range []string{"/plain/path", value, quoted, ""} {
+		if out, err := exec.Command("sh", "-c", "printf %s "+shellWord(word)).Output(); err != nil || string(out) != word {
+			t.Errorf("a shell reads %q, %v from %s", out, err, shellWord(word))
 		}
 	}
 }
 
-// newStack returns a stack that keeps its state in a directory of the test's.
 func newStack(t *testing.T, present state) *stack {
 	t.Helper()
 	present.path = filepath.Join(t.TempDir(), "state.json")
@@ -401,26 +408,36 @@ func TestChoose(t *testing.T) {
 	}
 	own := catalog{Directory: mine, Fingerprint: fingerprint}
 	changed := catalog{Directory: mine, Fingerprint: "another"}
+	gone := catalog{Directory: "/no/such/directory", Fingerprint: "x"}
+	published := own
+	published.Run = 7
 	for _, test := range []struct {
-		name    string
-		loaded  catalog
-		command upCommand
-		want    catalog
-		wanted  bool
+		name            string
+		loaded, loading catalog
+		empty           bool // database
+		command         upCommand
+		want            catalog
+		wanted          bool
 	}{
-		{"first time", catalog{}, upCommand{}, sample(defaultProducts), true},
-		{"again", sample(defaultProducts), upCommand{}, sample(defaultProducts), false},
-		{"again, named", sample(50), upCommand{Products: 50}, sample(50), false},
-		{"another size", sample(50), upCommand{Products: 60}, sample(60), true},
-		{"own files", sample(50), upCommand{CSV: mine}, own, true},
-		{"own files again", own, upCommand{CSV: mine}, own, false},
-		{"own files, changed", changed, upCommand{CSV: mine}, own, true},
-		{"own files stay", changed, upCommand{}, changed, false},
-		{"back to a sample", own, upCommand{Products: 50}, sample(50), true},
+		{"first time", catalog{}, catalog{}, true, upCommand{}, sample(defaultProducts), true},
+		{"again", sample(defaultProducts), catalog{}, false, upCommand{}, sample(defaultProducts), false},
+		{"again, named", sample(50), catalog{}, false, upCommand{Products: 50}, sample(50), false},
+		{"another size", sample(50), catalog{}, false, upCommand{Products: 60}, sample(60), true},
+		{"own files", sample(50), catalog{}, false, upCommand{CSV: mine}, own, true},
+		{"own files again", published, catalog{}, false, upCommand{CSV: mine}, published, false},
+		{"own files, changed", changed, catalog{}, false, upCommand{CSV: mine}, own, true},
+		{"own files stay", changed, catalog{}, false, upCommand{}, changed, false},
+		{"own files stay, though they are gone", gone, catalog{}, false, upCommand{}, gone, false},
+		{"back to a sample", own, catalog{}, false, upCommand{Products: 50}, sample(50), true},
+		{"a load of own files was interrupted", sample(50), own, false, upCommand{}, own, true},
+		{"a first load was interrupted", catalog{}, own, false, upCommand{}, own, true},
+		{"a load was interrupted, and the former is asked for", sample(50), own, false, upCommand{Products: 50}, sample(50), true},
+		{"the database is gone", own, catalog{}, true, upCommand{}, own, true},
+		{"the database is gone, with a sample", sample(50), catalog{}, true, upCommand{}, sample(50), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stack := &stack{location: location{State: "/state"}, state: &state{Catalog: test.loaded}}
-			got, err := stack.choose(test.command)
+			stack := &stack{location: location{State: "/state"}, state: &state{Catalog: test.loaded, Loading: test.loading}}
+			got, err := stack.choose(test.command, test.empty)
 			if err != nil || got.catalog != test.want || got.wanted != test.wanted {
 				t.Errorf("choose() = %+v, %v, want %+v, wanted %v", got, err, test.want, test.wanted)
 			}
@@ -428,6 +445,26 @@ func TestChoose(t *testing.T) {
 				t.Errorf("wanted %v, but takes %d bytes", got.wanted, got.space)
 			}
 		})
+	}
+}
+
+func TestFailedGates(t *testing.T) {
+	report := "gate             value  limit  verdict\nunreconciled         0      0   passed\nremoved          83.1%     5%   failed\n" +
+		"changed           100%    50%   accepted\nempty-file           0      1   failed\nremoved: 291 items have failed\nnot-a-gate  1 2 failed\n"
+	if got := failedGates(report); !slices.Equal(got, []string{"removed", "empty-file"}) {
+		t.Errorf("failedGates() = %q", got)
+	}
+}
+
+// TestGates holds the names that ACCEPT takes against those of the ETL, and its exit codes.
+func TestGates(t *testing.T) {
+	etl := filepath.Join(t.TempDir(), "etl")
+	if out, err := exec.Command("go", "build", "-o", etl, "../../etl").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.Command(etl, "run", "--csv", ".", "--accept", "nonsense").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "there are "+strings.Join(gates, ", ")+"\n") {
+		t.Errorf("%v, %s, want the gates %q", err, out, gates)
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
+
+	"github.com/dustin/go-humanize/english"
 
 	"systemscale/scripts/internal/process"
 )
@@ -19,13 +22,17 @@ type state struct {
 	Instances []instance `json:"instances"`
 	Gateway   gatewayRun `json:"gateway"`
 	Catalog   catalog    `json:"catalog"`
+	Loading   catalog    `json:"loading"` // that was being loaded; it may be published or not
 
+	Home    home     `json:"home"`
 	Servers string   `json:"servers"` // directory of what Postgres and NGINX write
 	Sockets string   `json:"sockets"` // directory of the unix sockets
 	Passing string   `json:"passing"` // directory of answers on their way into NGINX's cache; "": under Servers
 	Outside []string `json:"outside"` // directories outside .run that belong to the stack as well
 
-	path string
+	path   string
+	moved  bool   // .run is the one that was elsewhere when the state was saved
+	copied string // where the .run is of which this one is a copy; "": it is none
 }
 
 type passwords struct {
@@ -61,9 +68,23 @@ type catalog struct {
 	Directory   string `json:"directory"`
 	Products    int    `json:"products"` // 0: the directory is the user's
 	Fingerprint string `json:"fingerprint"`
+	Run         int64  `json:"run,omitempty"` // that has published it; 0: unknown
 }
 
-// readState reads the state, which is empty when there is none.
+// same reports whether the other catalog is of the same files.
+func (files catalog) same(other catalog) bool {
+	other.Run = files.Run
+	return files == other
+}
+
+func (files catalog) String() string {
+	if files.Products > 0 {
+		return "the generated sample of " + english.Plural(files.Products, "product", "")
+	}
+	return "the catalog from " + files.Directory
+}
+
+// readState reads the state, which is empty when there is none. All paths in it are absolute.
 func readState(directory string) (*state, error) {
 	read := &state{path: filepath.Join(directory, "state.json")}
 	text, err := os.ReadFile(read.path)
@@ -76,12 +97,20 @@ func readState(directory string) (*state, error) {
 	if err := json.Unmarshal(text, read); err != nil {
 		return nil, fmt.Errorf("%s is damaged (%w): stop what still runs by hand, remove %s, and begin anew", read.path, err, directory)
 	}
-	return read, nil
+	return read, read.settle(directory)
 }
 
 // save writes the state so that it is either the old or the new one, whatever happens.
 func (state *state) save() error {
-	text, err := json.MarshalIndent(state, "", "  ")
+	directory := filepath.Dir(state.path)
+	var err error
+	if state.Home, err = homeOf(directory); err != nil {
+		return err
+	}
+	saved := *state
+	saved.Instances = slices.Clone(state.Instances)
+	saved.eachPath(func(path *string) { *path = relativeTo(directory, *path) })
+	text, err := json.MarshalIndent(saved, "", "  ")
 	if err != nil {
 		return fmt.Errorf("note what runs: %w", err)
 	}
@@ -90,14 +119,8 @@ func (state *state) save() error {
 
 // replaceFile writes a file that only its owner may read in place of the one that is there.
 func replaceFile(path string, text []byte) error {
-	draft := path + ".new"
-	if err := os.WriteFile(draft, text, 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(draft, path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	var self *process.Account
+	return self.WriteFile(path, text, 0o600)
 }
 
 // lock makes sure that one up or down at a time works in the directory. The lock ends with the process.

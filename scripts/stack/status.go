@@ -63,5 +63,5 @@ The catalog from %s is served at %s/ (the storefront), described at %[2]s/docs
 
 For whoever runs it: http://%[6]s/
 Addresses for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, stack.Catalog.Directory, gateway, stack.State,
-		certificateIn(filepath.Join(stack.Servers, "nginx")).certificate, address(stack.Gateway.TLSPort), address(stack.Instances[0].Admin))
+		shellWord(certificateIn(filepath.Join(stack.Servers, "nginx")).certificate), address(stack.Gateway.TLSPort), address(stack.Instances[0].Admin))
 }

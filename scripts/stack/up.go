@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
+	"systemscale/scripts/internal/cluster"
 	"systemscale/scripts/internal/gateway"
 	"systemscale/scripts/internal/port"
 	"systemscale/scripts/internal/program"
@@ -31,10 +34,11 @@ const (
 )
 
 type upCommand struct {
-	CSV            string `name:"csv" help:"Load this directory's CSV files instead of a generated sample." placeholder:"DIR"`
-	Products       int    `help:"Generate this many products (default: 10000)." placeholder:"N"`
-	GatewayPort    int    `help:"Port for clients, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
-	GatewayTLSPort int    `name:"gateway-tls-port" help:"Port for clients that speak TLS (default: the first free one from 8443 on)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
+	CSV            string   `name:"csv" help:"Load this directory's CSV files instead of a generated sample." placeholder:"DIR"`
+	Accept         []string `help:"Publish although these gates fail, such as removed,changed: when your files are as you want them." placeholder:"GATE,..." env:"ACCEPT"`
+	Products       int      `help:"Generate this many products (default: 10000)." placeholder:"N"`
+	GatewayPort    int      `help:"Port for clients, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
+	GatewayTLSPort int      `name:"gateway-tls-port" help:"Port for clients that speak TLS (default: the first free one from 8443 on)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
 }
 
 func (upCommand) Help() string {
@@ -60,10 +64,18 @@ func (command upCommand) Run(ctx context.Context, location location, console con
 	if command.Products < 0 {
 		return fmt.Errorf("PRODUCTS=%d: there must be one product at least", command.Products)
 	}
+	for _, gate := range command.Accept {
+		if !slices.Contains(gates, gate) {
+			return fmt.Errorf("ACCEPT=%s: there is no gate %q; there are %s", strings.Join(command.Accept, ","), gate, strings.Join(gates, ", "))
+		}
+	}
 	if command.CSV != "" { // before anything is installed or started
 		var err error
 		if command.CSV, err = filepath.Abs(command.CSV); err != nil {
 			return err
+		}
+		if err := refuseOddPath(command.CSV); err != nil {
+			return fmt.Errorf("CSV: %w", err)
 		}
 		if _, _, err := describeFiles(command.CSV); err != nil {
 			return err
@@ -117,6 +129,9 @@ func (stack *stack) undo(ctx context.Context) error {
 }
 
 func (stack *stack) up(ctx context.Context, command upCommand) error {
+	if err := stack.moveIn(ctx); err != nil {
+		return err
+	}
 	if !stack.Gateway.Process.Alive() {
 		// The workers of one that was killed still hold the ports.
 		if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
@@ -127,7 +142,11 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := stack.choose(command)
+	accounts, err := stack.placeServers()
+	if err != nil {
+		return err
+	}
+	chosen, err := stack.choose(command, cluster.MajorOf(stack.data()) == 0)
 	if err != nil {
 		return err
 	}
@@ -145,19 +164,15 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 	if err := stack.build(ctx); err != nil {
 		return err
 	}
-	accounts, err := stack.placeServers()
-	if err != nil {
-		return err
-	}
 	database, err := stack.startPostgres(ctx, accounts.postgres)
 	if err != nil {
 		return err
 	}
-	if err := stack.tool(ctx, database.etlURL, "etl", "migrate"); err != nil {
+	if err := stack.tool(ctx, database.etlURL, stack.out, "etl", "migrate"); err != nil {
 		return err
 	}
 	if chosen.wanted {
-		if err := stack.load(ctx, database.etlURL, chosen); err != nil {
+		if err := stack.load(ctx, database.etlURL, chosen, command.Accept); err != nil {
 			return err
 		}
 	}
@@ -181,7 +196,7 @@ func (stack *stack) serve(ctx context.Context, command upCommand, accounts accou
 				return nil, err
 			}
 		}
-		if err := stack.startInstances(ctx, database.apiURL, ports.refresh); err != nil {
+		if err := stack.startInstances(ctx, accounts.api, database.apiURL, ports.refresh); err != nil {
 			return nil, err
 		}
 		if loaded {
@@ -193,6 +208,7 @@ func (stack *stack) serve(ctx context.Context, command upCommand, accounts accou
 	})
 }
 
+func (stack *stack) data() string              { return filepath.Join(stack.Servers, "postgres", "data") }
 func (stack *stack) logs() string              { return filepath.Join(stack.State, "log") }
 func (stack *stack) binary(name string) string { return filepath.Join(stack.State, "bin", name) }
 
@@ -227,13 +243,13 @@ func runGently(command *exec.Cmd) error {
 	return command.Run()
 }
 
-// tool runs one of the built programs with its output on the console. The database's URL holds a password and
+// tool runs one of the built programs with its result on out and the rest on the console. The database's URL holds a password and
 // therefore goes where ps does not show it.
-func (stack *stack) tool(ctx context.Context, databaseURL, name string, arguments ...string) error {
+func (stack *stack) tool(ctx context.Context, databaseURL string, out io.Writer, name string, arguments ...string) error {
 	command := exec.CommandContext(ctx, stack.binary(name), arguments...)
 	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
 	command.Dir = stack.Root
-	command.Stdout, command.Stderr = stack.out, stack.err
+	command.Stdout, command.Stderr = out, stack.err
 	if err := runGently(command); err != nil {
 		return fmt.Errorf("%s %s: %w", name, arguments[0], err)
 	}

@@ -597,7 +597,7 @@ func limitedGateway(t *testing.T, s *stack) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	if err := account.MakeDirectory(directory, 0o755); err != nil {
+	if err := os.Chmod(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	limited := gateway.Gateway{

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"systemscale/scripts/internal/cluster"
+	"systemscale/scripts/internal/gateway"
 	"systemscale/scripts/internal/process"
 	"systemscale/sql"
 )
@@ -102,7 +103,12 @@ func (s *instances) start(i int) {
 	at := pids(s.t, s.stack).Instances[i]
 	command := exec.Command(filepath.Join(s.state, "bin", "api"), append([]string{"--listen", "unix:" + at.Socket,
 		"--listen", fmt.Sprintf("127.0.0.1:%d", at.Port), "--admin", fmt.Sprintf("127.0.0.1:%d", at.Admin)}, s.args...)...)
-	command.Env = append(os.Environ(), "DATABASE_URL="+s.env["API_DATABASE_URL"], "GOMAXPROCS=1")
+	account, err := process.Unprivileged(gateway.Accounts...) // as the stack does
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	command.SysProcAttr, command.Dir = account.Attributes(), "/"
+	command.Env = append(account.Environment(), "DATABASE_URL="+s.env["API_DATABASE_URL"], "GOMAXPROCS=1")
 	s.running[i] = s.own(s.t, command, fmt.Sprintf("test-api-%d.log", i+1), syscall.SIGKILL)
 	eventually(s.t, "the instance is ready", func() bool {
 		got, err := request(s.t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/ready", at.Admin))
@@ -145,9 +151,9 @@ func (s *postgres) start() (accepts time.Time) {
 		s.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		command := exec.Command(filepath.Join(s.env["POSTGRES_BIN"], "postgres"), "-D", s.env["POSTGRES_DIRECTORY"])
+		command := exec.Command(filepath.Join(s.env["POSTGRES_BIN"], "postgres"), cluster.Arguments(s.env["POSTGRES_DIRECTORY"])...)
 		command.Dir = s.env["POSTGRES_DIRECTORY"]
-		command.SysProcAttr = account.Attributes()
+		command.SysProcAttr, command.Env = account.Attributes(), account.Environment()
 		s.running = s.own(s.t, command, "test-postgres.log", syscall.SIGINT)
 		for ended := false; !ended; {
 			if conn, err := pgx.Connect(s.t.Context(), s.env["API_DATABASE_URL"]); err == nil {
@@ -213,7 +219,12 @@ type running struct {
 
 func pids(t *testing.T, s *stack) running {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.state, "state.json"))
+	return readRunning(t, s.state)
+}
+
+func readRunning(t *testing.T, state string) running {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(state, "state.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,6 +234,11 @@ func pids(t *testing.T, s *stack) running {
 	}
 	if len(r.Instances) != 2 || r.Gateway.Process.PID == 0 {
 		t.Fatalf("state.json names no two instances and a gateway: %s", text)
+	}
+	for i := range r.Instances { // paths below .run are relative
+		if socket := &r.Instances[i].Socket; !filepath.IsAbs(*socket) {
+			*socket = filepath.Join(state, *socket)
+		}
 	}
 	return r
 }

@@ -29,7 +29,7 @@ const Superuser = "postgres"
 // Cluster says where a cluster lives and how to reach it. All paths are absolute.
 type Cluster struct {
 	Postgres  program.Postgres
-	Directory string           // the data directory; its parent must belong to Account
+	Directory string           // the data directory; its parent, which holds postgresql.conf, must be this process's own
 	Sockets   string           // directory of the unix socket; must belong to Account
 	Port      int              // names the socket, and is the TCP port if Loopback
 	Loopback  bool             // listen on 127.0.0.1 too
@@ -45,7 +45,7 @@ var Accounts = []string{"postgres", "nobody"}
 
 // MajorOf returns the major version of Postgres that made the data directory, and 0 when there is none.
 func MajorOf(directory string) int {
-	text, err := os.ReadFile(filepath.Join(directory, "PG_VERSION"))
+	text, err := process.ReadFile(filepath.Join(directory, "PG_VERSION"))
 	if err != nil {
 		return 0
 	}
@@ -63,18 +63,19 @@ func (cluster Cluster) Create(ctx context.Context) error {
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove an unfinished cluster: %w", err)
 	}
+	if err := cluster.Account.MakeDirectory(unfinished, 0o700); err != nil {
+		return fmt.Errorf("create the cluster: %w", err)
+	}
 	passwordFile := cluster.Directory + ".password"
-	if err := os.WriteFile(passwordFile, []byte(cluster.Password), 0o600); err != nil {
+	if err := cluster.Account.WriteFile(passwordFile, []byte(cluster.Password), 0o600); err != nil {
 		return fmt.Errorf("create the cluster: %w", err)
 	}
 	defer func() { _ = os.Remove(passwordFile) }()
-	if err := cluster.Account.Own(passwordFile); err != nil {
-		return fmt.Errorf("create the cluster: %w", err)
-	}
 	command := exec.CommandContext(ctx, filepath.Join(cluster.Postgres.Bin, "initdb"),
 		"--pgdata", unfinished, "--username", Superuser, "--pwfile", passwordFile, "--auth", "scram-sha-256",
 		"--encoding", "UTF8", "--locale", "C")
 	command.Dir = filepath.Dir(cluster.Directory)
+	command.Env = cluster.Account.Environment()
 	command.SysProcAttr = cluster.Account.Attributes()
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	if out, err := command.CombinedOutput(); err != nil {
@@ -86,20 +87,29 @@ func (cluster Cluster) Create(ctx context.Context) error {
 	return nil
 }
 
-// Configure writes postgresql.conf and reports whether that changed it, so that a running server needs a restart.
+// Configure writes postgresql.conf and reports whether that changed it, so that a running server needs a restart. It is beside the data
+// directory, in which the server's account may put links.
 func (cluster Cluster) Configure() (changed bool, err error) {
 	text := cluster.configuration()
-	path := filepath.Join(cluster.Directory, "postgresql.conf")
+	path := ConfigurationFile(cluster.Directory)
 	if present, err := os.ReadFile(path); err == nil && string(present) == text {
 		return false, nil
 	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return false, fmt.Errorf("configure Postgres: %w", err)
-	}
-	if err := cluster.Account.Own(path); err != nil {
+	var self *process.Account
+	if err := self.WriteFile(path, []byte(text), 0o644); err != nil {
 		return false, fmt.Errorf("configure Postgres: %w", err)
 	}
 	return true, nil
+}
+
+// ConfigurationFile returns where the postgresql.conf of a data directory is.
+func ConfigurationFile(directory string) string {
+	return filepath.Join(filepath.Dir(directory), "postgresql.conf")
+}
+
+// Arguments are what the server on a data directory is started with.
+func Arguments(directory string) []string {
+	return []string{"-D", directory, "--config_file=" + ConfigurationFile(directory)}
 }
 
 func (cluster Cluster) configuration() string {
@@ -124,7 +134,7 @@ func (cluster Cluster) configuration() string {
 // Start starts the server and waits until it answers.
 func (cluster Cluster) Start(ctx context.Context) (*process.Running, error) {
 	running, err := process.Daemon{
-		Name: "Postgres", Path: filepath.Join(cluster.Postgres.Bin, "postgres"), Args: []string{"-D", cluster.Directory},
+		Name: "Postgres", Path: filepath.Join(cluster.Postgres.Bin, "postgres"), Args: Arguments(cluster.Directory),
 		Dir: cluster.Directory, Log: cluster.Log, Account: cluster.Account,
 	}.Start()
 	if err != nil {
@@ -162,7 +172,7 @@ func Stop(ctx context.Context, identity process.Identity) error {
 // directory has its pid by now: Postgres itself would be deceived by that.
 func (cluster Cluster) Adopt() (process.Identity, error) {
 	path := filepath.Join(cluster.Directory, "postmaster.pid")
-	text, err := os.ReadFile(path)
+	text, err := process.ReadFile(path)
 	if err != nil {
 		return process.Identity{}, nil
 	}
@@ -175,7 +185,7 @@ func (cluster Cluster) Adopt() (process.Identity, error) {
 	if err != nil {
 		return process.Identity{}, nil // gone; Postgres removes the file itself
 	}
-	if strings.Contains(process.CommandLine(pid), cluster.Directory) {
+	if process.WorksIn(pid, cluster.Directory, cluster.Account) {
 		return identity, nil
 	}
 	if err := os.Remove(path); err != nil {

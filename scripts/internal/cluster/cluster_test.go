@@ -70,8 +70,8 @@ func TestAdopt(t *testing.T) {
 	if got, err := cluster.Adopt(); err != nil || got != (process.Identity{}) {
 		t.Errorf("without a lock file: %v, %v", got, err)
 	}
-	// The second argument stands for -D, and the exec keeps it in the command line.
-	server := exec.Command("/bin/sh", "-c", "sleep 600; :", cluster.Directory)
+	server := exec.Command("/bin/sleep", "600")
+	server.Dir = cluster.Directory // as Postgres has it
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,9 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 		claims.Release()
 		return errors.Join(stopErr, os.RemoveAll(directory))
 	})
-	if err := account.MakeDirectory(directory, 0o755); err != nil {
+	var self *process.Account
+	sockets := filepath.Join(directory, "run")
+	if err := errors.Join(self.MakeDirectory(directory, 0o755), account.MakeDirectory(sockets, 0o755)); err != nil {
 		return "", nil, errors.Join(fmt.Errorf("make room for a throwaway cluster: %w", err), remove())
 	}
 	if blocked := account.Blocked(directory); blocked != "" {
@@ -57,7 +59,7 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 			"that everybody may enter with TMPDIR", account.Name, blocked), remove())
 	}
 	cluster := Cluster{
-		Postgres: postgres, Directory: filepath.Join(directory, "data"), Sockets: directory, Port: 5432,
+		Postgres: postgres, Directory: filepath.Join(directory, "data"), Sockets: sockets, Port: 5432,
 		Log: filepath.Join(directory, "log"), Password: NewPassword(), Settings: settings, Account: account,
 	}
 	switch purpose {

@@ -187,7 +187,7 @@ func ignoreAbsent(err error) error {
 
 // temp is the directory of answers on their way into the cache.
 func (gateway Gateway) temp() string {
-	return cmp.Or(gateway.Temp, filepath.Join(gateway.Prefix, "temp", "proxy"))
+	return cmp.Or(gateway.Temp, filepath.Join(Work(gateway.Prefix), "temp", "proxy"))
 }
 
 // minFree is what the template says of the space that has to stay free, or nothing where NGINX does not know that.

@@ -27,7 +27,7 @@ import (
 type Gateway struct {
 	NGINX      program.NGINX
 	Template   string   // text of nginx.conf.template
-	Prefix     string   // directory for configuration, pid and scratch files; must belong to Account
+	Prefix     string   // directory of this process's own for the configuration; what NGINX writes is in Work below it
 	Listen     string   // address and port for clients
 	TLS        TLS      // the zero value: none
 	HSTS       string   // Strict-Transport-Security of answers over TLS, such as max-age=31536000; "": none
@@ -38,9 +38,9 @@ type Gateway struct {
 	RoundRobin bool     // instead of the instance with the fewest requests under way
 	Sockets    string   // directory for NGINX's own sockets and nothing else, made by Configure for Account alone
 
-	Cache     string // directory of the cache, made by Configure; "": cache under Prefix
+	Cache     string // directory of the cache, made by Configure in a directory of this process's own; "": cache under Work
 	CacheSize Size   // without what has to stay free beside it
-	Temp      string // directory for answers on their way into the cache, made by Configure; "": temp/proxy under Prefix
+	Temp      string // directory for answers on their way into the cache, made by Configure; "": temp/proxy under Work
 
 	RateLimit       int // requests a second for each client address, of which it may save up one second's; 0: no limit
 	ConnectionLimit int // requests under way for each client address; 0: no limit
@@ -48,7 +48,7 @@ type Gateway struct {
 	retry time.Duration // after which an instance that failed is tried again, in whole seconds; 0: as in production
 	share int           // requests that one instance may hold; 0: as in production
 
-	AccessLog string // file, in a directory of Account's so that it can be rotated; "": none
+	AccessLog string // file, in a directory of Account's, such as Work, so that it can be rotated; "": none
 	Log       string
 	Account   *process.Account // nil: the account of this process
 }
@@ -70,23 +70,23 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 	if err != nil {
 		return false, fmt.Errorf("nginx.conf.template: %w", err)
 	}
-	for _, directory := range []string{gateway.cache(), filepath.Join(gateway.Prefix, "temp"), gateway.temp(), gateway.Sockets} {
-		if err := gateway.Account.MakeDirectory(directory, 0o700); err != nil {
-			return false, fmt.Errorf("make room for NGINX: %w", err)
-		}
+	if err := gateway.makeDirectories(ctx); err != nil {
+		return false, fmt.Errorf("make room for NGINX: %w", err)
 	}
 	path := gateway.configuration()
-	if present, err := os.ReadFile(path); err == nil && string(present) == text {
+	if present, err := process.ReadFile(path); err == nil && string(present) == text {
 		return false, nil
 	}
-	draft := path + ".new"
-	if err := os.WriteFile(draft, []byte(text), 0o644); err != nil {
+	draft := path + ".draft"
+	var self *process.Account
+	if err := self.WriteFile(draft, []byte(text), 0o644); err != nil {
 		return false, fmt.Errorf("configure NGINX: %w", err)
 	}
 	// Testing opens the sockets, which works beside a running NGINX for its own addresses only; what
 	// it must not do is fail on the grammar.
 	command := exec.CommandContext(ctx, gateway.NGINX.Path, append(gateway.arguments(draft), "-t", "-q")...)
 	command.Dir = gateway.Prefix
+	command.Env = gateway.Account.Environment()
 	command.SysProcAttr = gateway.Account.Attributes()
 	if out, err := command.CombinedOutput(); err != nil {
 		return false, fmt.Errorf("NGINX refuses its configuration: %w\n%s", err, out)
@@ -95,6 +95,29 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 		return false, fmt.Errorf("configure NGINX: %w", err)
 	}
 	return true, nil
+}
+
+// Work returns where the NGINX with a prefix keeps its pid, its cache, its logs and scratch files. It belongs to NGINX's account.
+func Work(prefix string) string { return filepath.Join(prefix, "work") }
+
+// makeDirectories makes what the configuration takes for granted. In the account's own directory the account makes it.
+func (gateway Gateway) makeDirectories(ctx context.Context) error {
+	var self *process.Account
+	work := Work(gateway.Prefix)
+	if err := errors.Join(self.MakeDirectory(gateway.Prefix, 0o755), gateway.Account.MakeDirectory(work, 0o755),
+		gateway.Account.MakeDirectory(gateway.Sockets, 0o700)); err != nil {
+		return err
+	}
+	// NGINX's account makes what is in its own directory.
+	private := []string{"-m", "700", "-p", filepath.Join(work, "temp")}
+	for _, directory := range []string{gateway.cache(), gateway.temp()} {
+		if relative, err := filepath.Rel(work, directory); err == nil && filepath.IsLocal(relative) {
+			private = append(private, directory)
+		} else if err := gateway.Account.MakeDirectory(directory, 0o700); err != nil {
+			return err
+		}
+	}
+	return gateway.Account.Run(ctx, "mkdir", private...)
 }
 
 // Start starts NGINX and waits until it listens.
@@ -226,22 +249,9 @@ func Stop(ctx context.Context, identity process.Identity) error {
 
 // Forget empties the cache. It may be called while NGINX runs: an entry whose file is gone is a miss, within two seconds, and after
 // Reload at once.
-func (gateway Gateway) Forget() error {
-	err := filepath.WalkDir(gateway.cache(), func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return err
-		case entry.IsDir():
-			return nil // NGINX does not expect its directories to vanish
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	})
-	if err != nil {
+func (gateway Gateway) Forget(ctx context.Context) error {
+	// As the account, which may replace any directory of the cache by a link. NGINX does not expect its directories to vanish.
+	if err := gateway.Account.Run(ctx, "find", gateway.cache(), "-type", "f", "-delete"); err != nil {
 		return fmt.Errorf("empty the cache: %w", err)
 	}
 	return nil
@@ -252,7 +262,7 @@ func (gateway Gateway) configuration() string {
 }
 
 func (gateway Gateway) cache() string {
-	return cmp.Or(gateway.Cache, filepath.Join(gateway.Prefix, "cache"))
+	return cmp.Or(gateway.Cache, filepath.Join(Work(gateway.Prefix), "cache"))
 }
 
 // compressorSocket is the socket of the template's compressor, in Gateway.Sockets.
@@ -260,7 +270,7 @@ const compressorSocket = "compressor.sock"
 
 // arguments are what every call of NGINX begins with.
 func (gateway Gateway) arguments(configuration string) []string {
-	arguments := []string{"-p", gateway.Prefix, "-c", configuration}
+	arguments := []string{"-p", Work(gateway.Prefix), "-c", configuration}
 	if gateway.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 5}) {
 		// Until the configuration is read NGINX would log to a path of the system's. Older ones
 		// complain that they may not, and go on.
@@ -292,7 +302,7 @@ func (gateway Gateway) values() map[string]string {
 	}
 	accessLog := "off"
 	if gateway.AccessLog != "" {
-		accessLog = gateway.AccessLog + " access buffer=256k flush=1s if=$logged"
+		accessLog = quote(gateway.AccessLog, Work(gateway.Prefix)) + " access buffer=256k flush=1s if=$logged"
 	}
 	const separator = "\n        "
 	return map[string]string{
@@ -306,10 +316,10 @@ func (gateway Gateway) values() map[string]string {
 		"API_SERVERS":     strings.Join(servers, separator),
 		"PATIENT_SERVERS": strings.Join(patient, separator),
 		"SOCKETS":         gateway.Sockets,
-		"CACHE":           gateway.cache(),
+		"CACHE":           quote(gateway.cache(), Work(gateway.Prefix)),
 		"CACHE_SIZE":      gateway.CacheSize.String(),
 		"MIN_FREE":        gateway.minFree(),
-		"TEMP":            gateway.temp(),
+		"TEMP":            quote(gateway.temp(), Work(gateway.Prefix)),
 		"LIMIT_ZONES":     strings.Join(limitZones, separator),
 		"LIMITS":          strings.Join(limits, separator),
 		"ACCESS_LOG":      accessLog,
@@ -333,7 +343,17 @@ func (gateway Gateway) tls() string {
 	if gateway.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 25, Patch: 1}) {
 		listen = "listen " + gateway.TLS.Listen + " ssl; http2 on;"
 	}
-	return listen + " ssl_certificate " + gateway.TLS.Certificate + "; ssl_certificate_key " + gateway.TLS.Key + ";"
+	// Relative to the configuration, not to NGINX's prefix.
+	return listen + " ssl_certificate " + quote(gateway.TLS.Certificate, gateway.Prefix) + "; ssl_certificate_key " + quote(gateway.TLS.Key, gateway.Prefix) + ";"
+}
+
+// quote writes a path so that NGINX reads it, whatever characters it holds. Below the directory that relative paths begin in it is
+// relative: what is above may hold a $, for which NGINX's grammar has no escape.
+func quote(path, directory string) string {
+	if relative, err := filepath.Rel(directory, path); err == nil && filepath.IsLocal(relative) {
+		path = relative
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(path) + `"`
 }
 
 var placeholder = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)\}`)

@@ -183,7 +183,7 @@ func start(t *testing.T, changes ...func(*Gateway)) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	if err := account.MakeDirectory(directory, 0o755); err != nil {
+	if err := os.Chmod(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	rig := &rig{t: t}
@@ -804,7 +804,7 @@ func TestReloadLosesNothingAndForgetEmptiesTheCache(t *testing.T) {
 	for range 20 {                                     // both workers
 		rig.get("/products/1", "Accept-Encoding", "gzip")
 	}
-	if err := rig.gateway.Forget(); err != nil {
+	if err := rig.gateway.Forget(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	// One connection is one worker, which may have the file open for a second still.

@@ -162,7 +162,7 @@ func awaitLines(t *testing.T, path string, count int, wanted func(line) bool) []
 }
 
 func TestAccessLog(t *testing.T) {
-	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(gateway.Prefix, "access.json") })
+	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(Work(gateway.Prefix), "access.json") })
 	hostile := []string{`/products/"}\%22%0a?a="'`, "/products/%00", "/products/\x7f\xff"}
 	const hits = 1000
 	rig.get("/products/1", "X-Request-ID", "mine")
@@ -263,7 +263,7 @@ func hostileRequests() []string {
 
 // TestLogsHoldNoRawBytes also takes NGINX's cache and the upstreams away: its own log has the request with such failures.
 func TestLogsHoldNoRawBytes(t *testing.T) {
-	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(gateway.Prefix, "access.json") })
+	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(Work(gateway.Prefix), "access.json") })
 	requests := hostileRequests()
 	send := func() {
 		for _, sent := range requests {

@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,10 +24,7 @@ func borrowCertificate(t *testing.T, gateway *Gateway) *x509.CertPool {
 	}
 	write := func(name, kind string, content []byte) string {
 		path := filepath.Join(gateway.Prefix, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := gateway.Account.Own(path); err != nil {
+		if err := gateway.Account.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -85,9 +81,9 @@ func TestHTTP2AsEachVersionWantsIt(t *testing.T) {
 		version program.Version
 		want    string
 	}{
-		{program.Version{Major: 1, Minor: 22, Patch: 1}, "listen a:1 ssl http2; ssl_certificate c; ssl_certificate_key k;"},
-		{program.Version{Major: 1, Minor: 25, Patch: 0}, "listen a:1 ssl http2; ssl_certificate c; ssl_certificate_key k;"},
-		{program.Version{Major: 1, Minor: 25, Patch: 1}, "listen a:1 ssl; http2 on; ssl_certificate c; ssl_certificate_key k;"},
+		{program.Version{Major: 1, Minor: 22, Patch: 1}, "listen a:1 ssl http2; ssl_certificate \"c\"; ssl_certificate_key \"k\";"},
+		{program.Version{Major: 1, Minor: 25, Patch: 0}, "listen a:1 ssl http2; ssl_certificate \"c\"; ssl_certificate_key \"k\";"},
+		{program.Version{Major: 1, Minor: 25, Patch: 1}, "listen a:1 ssl; http2 on; ssl_certificate \"c\"; ssl_certificate_key \"k\";"},
 	} {
 		gateway := Gateway{NGINX: program.NGINX{Version: test.version}, TLS: TLS{"a:1", "c", "k"}}
 		if got := gateway.values()["TLS"]; got != test.want {

@@ -1,10 +1,17 @@
 package process
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -51,23 +58,118 @@ func (account *Account) Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Credential: account.credential()}
 }
 
-// MakeDirectory creates the directory, with what is missing above it, and makes the account its owner.
-func (account *Account) MakeDirectory(path string, mode os.FileMode) error {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return err
+// passedOn are the variables that another account's processes get of this one's environment. The rest may hold secrets of the user who
+// runs this, and programs obey variables that were meant for others, such as PGOPTIONS.
+var passedOn = []string{"PATH", "LANG", "LANGUAGE", "TZ", "GODEBUG", "GORACE", "GOTRACEBACK", "GOCOVERDIR", "GOMEMLIMIT", "GOGC"}
+
+// Environment returns the environment for the account's processes: this process's, or the harmless part of it if they run as another user.
+func (account *Account) Environment() []string {
+	if account == nil {
+		return os.Environ()
 	}
-	if err := os.Chmod(path, mode); err != nil {
-		return err
-	}
-	return account.Own(path)
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return !slices.Contains(passedOn, name) && !strings.HasPrefix(name, "LC_")
+	})
 }
 
-// Own makes the account the owner of one file or directory.
-func (account *Account) Own(path string) error {
-	if account == nil {
-		return nil
+// Run runs a program as the account and returns an error with what it printed if it fails. What is to be done in a directory of
+// the account's is done this way: links that the account has put there lead to nothing that it could not reach itself.
+func (account *Account) Run(ctx context.Context, name string, args ...string) error {
+	command := exec.CommandContext(ctx, name, args...)
+	command.Dir, command.Env, command.SysProcAttr = "/", account.Environment(), account.Attributes()
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s as %s: %w\n%s", name, cmp.Or(account.name(), "this user"), err, out)
 	}
-	return os.Chown(path, int(account.UID), int(account.GID))
+	return nil
+}
+
+func (account *Account) name() string {
+	if account == nil {
+		return ""
+	}
+	return account.Name
+}
+
+// MakeDirectory makes a directory, with what is missing above it, and gives it to the account; with a nil account, to the user of this
+// process. One that exists keeps its content. A link is an error, and so is a parent that the account itself may change.
+func (account *Account) MakeDirectory(path string, mode os.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if replaceable, err := account.mayReplace(filepath.Dir(path)); err != nil || replaceable {
+		return errors.Join(err, fmt.Errorf("the user %s may change %s, where this is to make a directory as root: remove it", account.name(), filepath.Dir(path)))
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// By its descriptor: the name could lead elsewhere.
+	directory, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return fmt.Errorf("%s is not a directory of its own but a link or a file: remove it (%w)", path, err)
+	}
+	defer func() { _ = directory.Close() }()
+	if err := account.own(directory); err != nil {
+		return err
+	}
+	return directory.Chmod(mode)
+}
+
+// mayReplace reports whether the account may replace what this process makes in the directory: then a name in it can become a link at any
+// moment. One like /tmp is fine: there nobody can touch what belongs to another.
+func (account *Account) mayReplace(directory string) (bool, error) {
+	if account == nil {
+		return false, nil
+	}
+	info, err := os.Stat(directory)
+	if err != nil {
+		return false, err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok:
+		return false, nil
+	case owner.Uid == account.UID:
+		return true, nil
+	case info.Mode()&os.ModeSticky != 0:
+		return false, nil
+	case owner.Gid == account.GID:
+		return info.Mode()&0o020 != 0, nil
+	}
+	return info.Mode()&0o002 != 0, nil
+}
+
+// WriteFile writes a file in place of the one that is there, and gives it to the account, which may read it in one step with its content.
+// The directory must be this process's own. A link of that name is replaced and not followed.
+func (account *Account) WriteFile(path string, text []byte, mode os.FileMode) (err error) {
+	draft := path + ".new"
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	file, err := os.OpenFile(draft, os.O_CREATE|os.O_EXCL|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = file.Write(text)
+	err = errors.Join(err, account.own(file), file.Chmod(mode), file.Close())
+	if err == nil {
+		err = os.Rename(draft, path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(draft)))
+	}
+	return nil
+}
+
+// own makes the account the owner of an open file; with a nil account, the user of this process.
+func (account *Account) own(file *os.File) error {
+	switch {
+	case account != nil:
+		return file.Chown(int(account.UID), int(account.GID))
+	case os.Geteuid() == 0:
+		return file.Chown(0, 0)
+	}
+	return nil
 }
 
 // Blocked returns the first directory on the way to path that the account may not pass through, or "". What
@@ -100,4 +202,22 @@ func (account *Account) mayPass(mode os.FileMode, uid, gid uint32) bool {
 	default:
 		return mode&0o001 != 0
 	}
+}
+
+// ReadFile reads a small file from a directory that may belong to a server's account. It follows no link, and does not wait for
+// whoever may have put a pipe there.
+func ReadFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: it is not a regular file", path)
+	}
+	return io.ReadAll(io.LimitReader(file, 1<<20))
 }

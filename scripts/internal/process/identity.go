@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 var errEnded = errors.New("the process has ended")
@@ -112,12 +115,33 @@ func parsePS(out string) (string, error) {
 	return strings.Join(strings.Fields(started), " "), nil
 }
 
-// CommandLine returns the program and the arguments that a process was started with, or "" when it has ended.
-func CommandLine(pid int) string {
-	if bootID() != "" {
-		line, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-		return strings.TrimSpace(string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
+// WorksIn reports whether a process of the account has the directory as its working directory, as Postgres has its data directory,
+// whatever that is called by now. Where the system hides that, it looks for the directory among the process's arguments.
+func WorksIn(pid int, directory string, account *Account) bool {
+	if bootID() == "" {
+		out, _ := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+		return strings.Contains(" "+strings.TrimSpace(string(out))+" ", " "+directory+" ")
 	}
-	out, _ := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
-	return strings.TrimSpace(string(out))
+	process := "/proc/" + strconv.Itoa(pid)
+	info, err := os.Stat(process)
+	if err != nil {
+		return false
+	}
+	uid := uint32(os.Geteuid())
+	if account != nil {
+		uid = account.UID
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || owner.Uid != uid {
+		return false
+	}
+	works, err := os.Stat(process + "/cwd")
+	if errors.Is(err, fs.ErrPermission) { // root in a container may not look
+		line, _ := os.ReadFile(process + "/cmdline")
+		return slices.Contains(strings.Split(string(line), "\x00"), directory)
+	}
+	if err != nil {
+		return false
+	}
+	wanted, err := os.Stat(directory)
+	return err == nil && os.SameFile(works, wanted)
 }

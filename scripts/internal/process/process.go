@@ -50,7 +50,7 @@ type Daemon struct {
 	Name    string   // for messages, such as "nginx"
 	Path    string   // the program
 	Args    []string // without the program's name
-	Env     []string // added to this process's environment
+	Env     []string // added to Account.Environment
 	Dir     string   // working directory; it must be reachable for Account
 	Log     string   // file for stdout and stderr; an older one is kept as Log + ".old"
 	Account *Account // nil: the account of this process
@@ -77,7 +77,7 @@ func (daemon Daemon) Start() (*Running, error) {
 	defer func() { _ = log.Close() }()
 
 	command := exec.Command(daemon.Path, daemon.Args...)
-	command.Env = append(os.Environ(), daemon.Env...)
+	command.Env = append(daemon.Account.Environment(), daemon.Env...)
 	command.Dir = daemon.Dir
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: daemon.Account.credential()}

@@ -1,0 +1,277 @@
+package systemtest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"systemscale/scripts/internal/cluster"
+	"systemscale/scripts/internal/gateway"
+	"systemscale/scripts/internal/process"
+)
+
+// clone is a copy of the project in a directory of another name, where ./scripts/task is called as people call it.
+type clone struct {
+	t    *testing.T
+	root string
+	port string
+}
+
+// newClone copies what belongs to the project, and what takes long to build.
+func newClone(t *testing.T, root string) *clone {
+	t.Helper()
+	script := `cd ../.. && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -cf - | (cd "$0" && tar -xf -)
+mkdir -p "$0/.run/bin" && for built in .run/bin/task-*; do if test -e "$built"; then cp "$built" "$0/.run/bin/"; fi; done
+cp -r api/web/dist "$0/api/web/"`
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("sh", "-ec", script, root).CombinedOutput(); err != nil {
+		t.Fatalf("copy the project: %v\n%s", err, out)
+	}
+	c := &clone{t, root, freePort(t)}
+	t.Cleanup(func() {
+		if out, err := c.task("down", "--", "--purge"); err != nil {
+			t.Errorf("down: %v\n%s", err, out)
+		}
+	})
+	return c
+}
+
+// task calls ./scripts/task from the clone's etl directory.
+func (c *clone) task(args ...string) (out string, err error) {
+	command := exec.Command(filepath.Join(c.root, "scripts", "task"), args...)
+	command.Dir = filepath.Join(c.root, "etl")
+	command.Env = append(os.Environ(), "GATEWAY_PORT="+c.port)
+	text, err := command.CombinedOutput()
+	return string(text), err
+}
+
+// must calls ./scripts/task, which must succeed and say something.
+func (c *clone) must(says string, args ...string) string {
+	c.t.Helper()
+	out, err := c.task(args...)
+	if err != nil || !strings.Contains(out, says) {
+		c.t.Fatalf("task %q: %v, want %q:\n%s", args, err, says, out)
+	}
+	return out
+}
+
+// fails calls ./scripts/task, which must end with a code and say something.
+func (c *clone) fails(code int, says string, args ...string) {
+	c.t.Helper()
+	out, err := c.task(args...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != code || !strings.Contains(out, says) {
+		c.t.Errorf("task %q: %v, want exit code %d and %q:\n%s", args, err, code, says, out)
+	}
+}
+
+// wants asks for a product, which has a name.
+func (c *clone) wants(name string) {
+	c.t.Helper()
+	address := "http://127.0.0.1:" + c.port + "/products/1"
+	eventually(c.t, "product 1 is "+name, func() bool {
+		got, err := request(c.t.Context(), http.MethodGet, address)
+		return err == nil && got.status == http.StatusOK && strings.Contains(got.body, name)
+	})
+}
+
+// TestClone takes a clone through what its user may do: an odd name, other catalogs, a move, a copy.
+func TestClone(t *testing.T) {
+	parent, err := os.MkdirTemp("", "systemscale-clone-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(parent) })
+	if err := os.Chmod(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := newClone(t, filepath.Join(parent, `two words/"it's" $HOME #1;{a\b} é`))
+
+	c.must("is served at", "up", "PRODUCTS=60")
+	testUnprivileged(t, filepath.Join(c.root, ".run"))
+	c.must("0 documents differ", "etl", "--", "plan", "--csv", filepath.Join(c.root, ".run", "csv", "60"))
+
+	// From the sample to the user's own files, in a directory relative to where the user is, and to others.
+	c.must("this replaces the generated sample of 60 products by the catalog from "+c.root+"/etl/testdata/v1\n", "up", "CSV=testdata/v1/")
+	c.wants("Camo Onesie")
+	if out, err := c.task("etl", "--", "plan", "--csv", "testdata/v2", "--accept", "removed"); exitOf(err) != 10 || strings.Contains(out, "Failed to run task") {
+		t.Errorf("a plan with changes: %v, want exit code 10\n%s", err, out)
+	}
+	c.fails(1, "ACCEPT=removed\n", "up", "CSV=testdata/v2")
+	c.must("is published", "up", "CSV=testdata/v2", "ACCEPT=removed,changed")
+	c.must("this replaces the catalog from", "up", "PRODUCTS=61")
+
+	history := c.must("published", "etl", "--", "history")
+
+	// Moved while it runs, with links that the servers' accounts have left behind.
+	precious := plant(t, filepath.Join(c.root, ".run"))
+	moved := filepath.Join(parent, "moved")
+	if err := os.Rename(c.root, moved); err != nil {
+		t.Fatal(err)
+	}
+	c.root = moved
+	c.must("the clone was moved while its servers ran", "up")
+	if now := c.must("published", "etl", "--", "history"); now != history {
+		t.Errorf("the moved clone has another history:\n%s\nbefore it was moved:\n%s", now, history)
+	}
+	precious.check()
+
+	// The copy neither has the servers of the original nor harms them.
+	copied := &clone{t, filepath.Join(parent, "copied"), freePort(t)}
+	if err := exec.Command("cp", "-r", filepath.Join(moved, ".run"), filepath.Join(parent, "run")).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(copied.root, 0o755), os.Rename(filepath.Join(parent, "run"), filepath.Join(copied.root, ".run"))); err != nil {
+		t.Fatal(err)
+	}
+	program := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command(filepath.Join(moved, ".run", "bin", "stack"), append([]string{"--root", moved, "--state", filepath.Join(copied.root, ".run")}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Errorf("stack %q in a copy: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	if out := program("down"); !strings.Contains(out, "nothing runs") {
+		t.Errorf("down in a copy: %s", out)
+	}
+	if out := program("up", "--gateway-port", copied.port); !strings.Contains(out, "this is a copy of the clone in "+moved) || !strings.Contains(out, "version 1 is published") {
+		t.Errorf("up in a copy: %s", out)
+	}
+	program("down", "--purge")
+	c.wants("name")
+	if out := c.must("", "status"); strings.Contains(out, "stopped") {
+		t.Errorf("the copy has stopped a server of the original:\n%s", out)
+	}
+}
+
+func exitOf(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// testUnprivileged holds that nothing of a stack that handles what comes from outside runs as root.
+func testUnprivileged(t *testing.T, state string) {
+	t.Helper()
+	r := readRunning(t, state)
+	groups := map[int]string{r.Postgres.Process.PID: "Postgres", r.Gateway.Process.PID: "NGINX"}
+	for i, instance := range r.Instances {
+		groups[instance.Process.PID] = "API instance " + strconv.Itoa(i+1)
+	}
+	found := map[string]int{}
+	entries, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range entries {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		session, _ := strconv.Atoi(fields[3]) // Postgres's children have groups of their own
+		name, ours := groups[session]
+		if !ours {
+			continue
+		}
+		found[name]++
+		status, err := os.ReadFile(filepath.Join(filepath.Dir(path), "status"))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(status)) {
+			if ids, is := strings.CutPrefix(line, "Uid:"); is && strings.Contains(ids+"\t", "\t0\t") {
+				t.Errorf("a process of %s runs as root: %s", name, ids)
+			}
+			if ids, is := strings.CutPrefix(line, "Groups:"); is && os.Geteuid() == 0 && strings.TrimSpace(ids) != "" {
+				t.Errorf("a process of %s has groups of root's: %s", name, ids)
+			}
+		}
+	}
+	if len(found) != len(groups) {
+		t.Errorf("processes of %v, want of %v", found, groups)
+	}
+}
+
+// planted is what links lead to that the servers' accounts have made.
+type planted struct {
+	t               *testing.T
+	file, directory string
+}
+
+// plant makes the links, in every directory that belongs to an account. Only root can be led astray.
+func plant(t *testing.T, state string) *planted {
+	t.Helper()
+	outside, err := os.MkdirTemp("", "precious-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(outside) })
+	p := &planted{t, filepath.Join(outside, "file"), filepath.Join(outside, "directory")}
+	if err := errors.Join(os.WriteFile(p.file, []byte("precious"), 0o600), os.Mkdir(p.directory, 0o700),
+		os.WriteFile(filepath.Join(p.directory, "file"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 {
+		return p
+	}
+	for _, by := range []struct {
+		accounts []string
+		script   string
+	}{
+		// What the account may do must not end the test early: a directory that it may not change is what is wanted.
+		{cluster.Accounts, `d=$0/postgres; for n in data/postgresql.conf data/postgresql.auto.conf data/pg_ident.conf postgresql.conf.new; do ln -sf "$1" "$d/$n"; done
+ln -sfn "$2" "$d/data.unfinished"; ln -sf "$1" "$d/data.password"`},
+		{gateway.Accounts, `d=$0/nginx; for n in nginx.conf nginx.conf.draft nginx.conf.draft.new localhost.crt localhost.key localhost.key.new; do ln -sf "$1" "$d/$n"; done
+rm -rf "$d/temp" "$d/work/temp" "$d/work/cache"; ln -s "$2" "$d/temp"; mkdir "$d/work/temp" "$d/work/cache"; ln -s "$2" "$d/work/cache/planted"; ln -s "$2" "$d/work/temp/planted"`},
+	} {
+		account, err := process.Unprivileged(by.accounts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		command := exec.Command("sh", "-c", by.script, state, p.file, p.directory)
+		command.SysProcAttr, command.Dir = account.Attributes(), "/"
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Logf("as %s: %v\n%s", account.Name, err, out)
+		}
+	}
+	if target, err := os.Readlink(filepath.Join(state, "postgres", "data", "postgresql.conf")); err != nil || target != p.file {
+		t.Fatalf("no link was planted: %q, %v", target, err)
+	}
+	if _, err := os.Readlink(filepath.Join(state, "nginx", "work", "cache", "planted")); err != nil {
+		t.Fatalf("no link was planted: %v", err)
+	}
+	return p
+}
+
+func (p *planted) check() {
+	p.t.Helper()
+	if text, err := os.ReadFile(p.file); err != nil || string(text) != "precious" {
+		p.t.Errorf("a link was followed to a file: %q, %v", text, err)
+	}
+	for path, want := range map[string]os.FileMode{p.file: 0o600, p.directory: 0o700 | os.ModeDir} {
+		info, err := os.Lstat(path)
+		if err != nil {
+			p.t.Error(err)
+			continue
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; info.Mode() != want || int(uid) != os.Geteuid() {
+			p.t.Errorf("a link was followed to %s: %v of user %d, want %v", path, info.Mode(), uid, want)
+		}
+	}
+	if entries, err := os.ReadDir(p.directory); err != nil || fmt.Sprint(entries) != "[- file]" {
+		p.t.Errorf("a link was followed to a directory: %v, %v", entries, err)
+	}
+}
