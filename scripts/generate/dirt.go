@@ -46,6 +46,14 @@ func (d *dirt) plan(c catalog, purpose purpose, count, span int64, firstRow bool
 	}
 }
 
+// after leaves the first rows of the file as they are, and spoils so many later.
+func (d *dirt) after(rows int64) {
+	if d.left > 0 {
+		d.slotStart += rows
+		d.next += rows
+	}
+}
+
 // spread takes one row in each of count slots of equal width in the first span rows of the file.
 func (s *slots) spread(seed uint64, purpose purpose, number, count, span int64) {
 	s.positions.restart(seed, purpose, number)

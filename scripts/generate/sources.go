@@ -38,6 +38,31 @@ type catalog struct {
 	shuffle  bool
 }
 
+// shown is how many products at the beginning of a catalog are complete, because people and programs look at them first: each has
+// styles, each style photos and SKUs, no feature value is the word "null", and they are related to one another only. Some clients of the
+// real service show nothing where any of this is missing. All other products are as incomplete as the real ones.
+const shown = 100
+
+func (p product) isShown() bool { return p.id <= shown }
+
+// atLeastOne returns the number of children that was picked for a product or for one of its styles.
+func (p product) atLeastOne(picked int64) int64 {
+	if p.isShown() {
+		return max(1, picked)
+	}
+	return picked
+}
+
+// shownFeatures returns how many rows of features.csv belong to the products that are shown.
+func (c catalog) shownFeatures() (rows int64) {
+	var s stream
+	for id := int64(1); id <= min(c.products, shown); id++ {
+		s.restart(c.seed, purposeFeatureFile, id)
+		rows += pick(&s, featuresPerProduct)
+	}
+	return rows
+}
+
 // expected scales a number of rows of the real files to this catalog's number of products; at least 1.
 func (c catalog) expected(rows int64) int64 {
 	return max(1, rows*c.products/realProducts)
@@ -56,6 +81,7 @@ type product struct {
 func (c catalog) product(s *stream, id int64) product {
 	s.restart(c.seed, purposeProduct, id)
 	p := product{id: id, category: pick(s, categories), price: 1 + s.below(1000), styles: pick(s, stylesPerProduct)}
+	p.styles = p.atLeastOne(p.styles)
 	if s.oneIn(20_000) {
 		p.price = 500_000_000
 	}
@@ -133,6 +159,7 @@ func (c catalog) featureSource() source {
 	quotedNull := &dirt{Kind: "quoted_null", Fate: fateKept}
 	rows := c.expected(realFeatures)
 	quotedNull.plan(c, purposeQuotedNull, max(1, rows/2000), rows*98/100, true)
+	quotedNull.after(c.shownFeatures())
 
 	var weights []int
 	for _, feature := range features {
@@ -219,7 +246,7 @@ func (c catalog) photoSource() source {
 	write := func(w *writer, p product) {
 		s := &w.random
 		for style := range p.styles {
-			photos := pick(s, photosPerStyle)
+			photos := p.atLeastOne(pick(s, photosPerStyle))
 			ids := childIDs{count: photos, first: w.rows + 1}
 			for range photos {
 				photo := pick(s, photoPool)
@@ -252,7 +279,7 @@ func (c catalog) skuSource() source {
 		for style := range p.styles {
 			sizes := p.category.sizes
 			rare := s.below(1000)
-			if rare <= 1 {
+			if rare <= 1 && !p.isShown() {
 				sizes = nil
 			}
 			ids := childIDs{count: int64(len(sizes)), first: w.rows + 1}
@@ -290,8 +317,12 @@ func (c catalog) relatedSource() source {
 	write := func(w *writer, p product) {
 		s := &w.random
 		earlier = earlier[:0]
+		others := c.products
+		if p.isShown() {
+			others = min(others, shown)
+		}
 		for range pick(s, relatedPerProduct) {
-			related := 1 + s.below(c.products)
+			related := 1 + s.below(others)
 			switch roll := s.below(1000); {
 			case roll <= 1 && len(earlier) > 0:
 				related = earlier[len(earlier)-1]
