@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"systemscale/etl/internal/edge"
 	"systemscale/etl/internal/publish"
 )
@@ -102,7 +104,7 @@ func (t *telling) open(ctx context.Context, databaseURL, collection string, limi
 	case !journal.Logged():
 		t.said = fmt.Sprintf("what changed since version %d is not in the log: its copies grow old by themselves, and lists are refreshed", journal.Told())
 	case journal.TooMany():
-		t.said = fmt.Sprintf("more than %d documents changed since version %d: its copies grow old by themselves, and lists are refreshed", limit, journal.Told())
+		t.said = fmt.Sprintf("more than %s changed since version %d: its copies grow old by themselves, and lists are refreshed", english.Plural(int(limit), "document", ""), journal.Told())
 	case journal.Changed() == 0:
 		t.said = fmt.Sprintf("no document with an address of its own changed since version %d, and lists are refreshed", journal.Told())
 	default:
@@ -147,8 +149,8 @@ func (t *telling) refresh(ctx context.Context, looked func()) {
 		return
 	}
 	if t.paths != nil {
-		t.said = fmt.Sprintf("%d documents changed since version %d; of their copies %d are refreshed, %d were fresh and %d were not there. %.1f s",
-			t.journal.Changed(), t.journal.Told(), t.counts.Refreshed, t.counts.Fresh, t.counts.Absent, time.Since(began).Seconds())
+		t.said = fmt.Sprintf("%s changed since version %d; copies: %d refreshed, %d fresh already, %d not in the cache. %.1f s",
+			english.Plural(int(t.journal.Changed()), "document", ""), t.journal.Told(), t.counts.Refreshed, t.counts.Fresh, t.counts.Absent, time.Since(began).Seconds())
 	}
 	t.err = ofDatabase(t.journal.Finish(ctx))
 }

@@ -96,7 +96,7 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 	}
 	const ownWay = "its copies grow old by themselves, and lists are refreshed"
 	publish("the first version", nil, "what changed since version 0 is not in the log: "+ownWay, run(nil))
-	publish("a delta", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 1; of their copies 6 are refreshed, 0 were fresh and 0 were not there", run(map[int]string{3: "three", 9: ""}), "/shop/9", "/shop/9/tags")
+	publish("a delta", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 1; copies: 6 refreshed, 0 fresh already, 0 not in the cache", run(map[int]string{3: "three", 9: ""}), "/shop/9", "/shop/9/tags")
 	publish("a rollback", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 2", rollback())
 	publish("a generation", nil, "what changed since version 3 is not in the log: "+ownWay, run(map[int]string{5: "five"}, "--mode", "generation"))
 	publish("a delta above the limit", nil, "more than 2 documents changed since version 4: "+ownWay, run(map[int]string{5: "5", 6: "6", 7: "7"}, "--refresh-limit", "2"))

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
@@ -200,7 +202,7 @@ func (c *check) report(w io.Writer) {
 		if names := h.unread(); len(names) > 0 {
 			unread = "nobody reads " + strings.Join(names, ", ")
 		}
-		fmt.Fprintf(w, "%s: %d columns, %s\n", h.file, len(h.names), unread)
+		fmt.Fprintf(w, "%s: %s, %s\n", h.file, english.Plural(len(h.names), "column", ""), unread)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/source"
 )
@@ -202,9 +204,9 @@ func judge(limits *limits, counts []source.Counts, cut []string, changes publish
 	add(gateRejects, fmt.Sprintf("%.3g%%", float64(worstShare)), limits.MaxRejects.String(), len(rejecting) > 0,
 		"too many rows are rejected: %s; the reasons are in the report. Mend the files, or raise --max-rejects", strings.Join(rejecting, ", "))
 	add(gateRemoved, fmt.Sprintf("%.3g%%", float64(removed)), limits.MaxRemoved.String(), removed > limits.MaxRemoved,
-		"%d of %d published items would be removed. Is the dump whole? If it is, raise --max-removed", items.Removed, items.Published)
+		"%d of %s would be removed. Is the dump whole? If it is, raise --max-removed", items.Removed, publishedItems(items.Published))
 	add(gateChanged, fmt.Sprintf("%.3g%%", float64(changed)), limits.MaxChanged.String(), changed > limits.MaxChanged,
-		"%d of %d published items would change. etl plan shows how; if that is right, raise --max-changed", items.Changed, items.Published)
+		"%d of %s would change. etl plan shows how; if that is right, raise --max-changed", items.Changed, publishedItems(items.Published))
 	add(gateMissingColumn, count(int64(len(missing))), "0", len(missing) > 0,
 		"columns are missing and were read as null: %s", strings.Join(missing, ", "))
 	add(gateEmptyFile, count(max(fewest, 0)), count(limits.MinRows), len(short) > 0,
@@ -213,6 +215,8 @@ func judge(limits *limits, counts []source.Counts, cut []string, changes publish
 		"%s %d has %d bytes, which no client expects. Look at its rows, or raise --max-document", biggest.document, biggest.id, biggest.bytes)
 	return findings
 }
+
+func publishedItems(n int64) string { return english.Plural(int(n), "published item", "") }
 
 // verdictOf returns the worst verdict.
 func verdictOf(findings []finding) string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/goccy/go-json"
 
 	"systemscale/etl/internal/publish"
@@ -284,7 +285,7 @@ func (p *plan) write(w io.Writer, spec *shape.Shape, took time.Duration) {
 				fmt.Fprintf(w, "    %s: %s → %s\n", f.Path, orNothing(f.Old), orNothing(f.New))
 			}
 			if sample.More > 0 {
-				fmt.Fprintf(w, "    and %d more fields\n", sample.More)
+				fmt.Fprintf(w, "    and %d more %s\n", sample.More, english.PluralWord(sample.More, "field", ""))
 			}
 		}
 	}
@@ -294,7 +295,8 @@ func (p *plan) write(w io.Writer, spec *shape.Shape, took time.Duration) {
 	if p.Live != 0 {
 		compared = fmt.Sprintf("compared with version %d", p.Live)
 	}
-	fmt.Fprintf(w, "\n%s: %d documents differ, %s. Nothing was written. %.1f s\n", spec.Collection, p.differing(), compared, took.Seconds())
+	fmt.Fprintf(w, "\n%s: %s %s, %s. Nothing was written. %.1f s\n", spec.Collection,
+		english.Plural(int(p.differing()), "document", ""), english.PluralWord(int(p.differing()), "differs", "differ"), compared, took.Seconds())
 }
 
 func andMore(n int64) string {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/regular"
 	"systemscale/etl/internal/source"
@@ -90,15 +92,15 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	took := time.Since(began)
 	var bytes int64
 	for i, d := range spec.Documents {
-		fmt.Fprintf(out.stdout, "%s: %d documents, %s\n", d.Name, rendered[i].Rows, size(rendered[i].Bytes))
+		fmt.Fprintf(out.stdout, "%s: %s, %s\n", d.Name, english.Plural(int(rendered[i].Rows), "document", ""), size(rendered[i].Bytes))
 		bytes += rendered[i].Bytes
 	}
 	var read int64
 	for _, c := range in.counts() {
 		read += c.Bytes
 	}
-	fmt.Fprintf(out.stdout, "%d rows rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV a second\n",
-		rejects.count, size(read), size(bytes), took.Seconds(), float64(read)/1e6/took.Seconds())
+	fmt.Fprintf(out.stdout, "%s rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV a second\n",
+		english.Plural(int(rejects.count), "row", ""), size(read), size(bytes), took.Seconds(), float64(read)/1e6/took.Seconds())
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -79,7 +80,7 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprintf(stdout, "rejects: %d rows, exactly those that the generator spoiled\n", rounds.rejects)
+	fmt.Fprintf(stdout, "rejects: %s, exactly those that the generator spoiled\n", english.Plural(int(rounds.rejects), "row", ""))
 	size, err := directorySize(c.csv())
 	if err != nil {
 		return err
@@ -88,8 +89,8 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 	render := r.add("render alone, one core", "s", rounds.render...)
 	r.add("render alone, processor time", "s", rounds.renderCPU...)
 	speed := r.add("render alone", "MB of CSV/s", size/1e6/render)
-	bare := r.add(fmt.Sprintf("bare binary COPY, %d streams", c.Streams), "s", rounds.bare...)
-	full := r.add(fmt.Sprintf("etl run, first load, %d streams", c.Streams), "s", rounds.full...)
+	bare := r.add(fmt.Sprintf("bare binary COPY, %s", english.Plural(c.Streams, "stream", "")), "s", rounds.bare...)
+	full := r.add(fmt.Sprintf("etl run, first load, %s", english.Plural(c.Streams, "stream", "")), "s", rounds.full...)
 	r.add("etl run, processor time of etl", "s", rounds.fullCPU...)
 	plan := r.add("etl plan, nothing changed", "s", rounds.plan...)
 	nightly := r.add(fmt.Sprintf("etl run, %g %% of products changed%s", nightlyChange*100, modes(rounds.nightlyModes)), "s", rounds.nightly...)

@@ -22,6 +22,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
+	"github.com/dustin/go-humanize/english"
 )
 
 const description = `Write a made-up catalog as six CSVs with the shape of the real ones.
@@ -96,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 func printReport(stdout io.Writer, result report) error {
 	if result.Change > 0 {
-		fmt.Fprintf(stdout, "%d products are changed\n\n", result.Changed)
+		fmt.Fprintf(stdout, "%s changed\n\n", english.Plural(int(result.Changed), "product is", "products are"))
 	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "file\trows\tbytes")

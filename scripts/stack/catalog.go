@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // bytesPerProduct is how much CSV the generator writes for a product, roughly: 2.5 GB for a million.
@@ -216,7 +218,7 @@ func (stack *stack) generate(ctx context.Context, sample catalog) error {
 	if _, err := os.Stat(sample.Directory); err == nil {
 		return nil
 	}
-	stack.say("generating %d products", sample.Products)
+	stack.say("generating %s", english.Plural(sample.Products, "product", ""))
 	unfinished := sample.Directory + ".unfinished"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove an unfinished sample: %w", err)

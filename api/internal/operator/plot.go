@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"systemscale/api/internal/store"
 )
 
@@ -117,7 +119,7 @@ func plotRuns(runs []store.Run) template.HTML {
 	}
 	longest = ceiling(longest)
 	var svg strings.Builder
-	begin(&svg, fmt.Sprintf("Duration of the last %d runs, 0 to %g seconds", len(runs), longest), fmt.Sprintf("%g s", longest))
+	begin(&svg, fmt.Sprintf("Duration of the last %s, 0 to %g seconds", english.Plural(len(runs), "run", ""), longest), fmt.Sprintf("%g s", longest))
 	const step = width / showRuns
 	for i := range runs {
 		run := runs[len(runs)-1-i]

@@ -26,6 +26,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -102,7 +103,7 @@ func refresh(ctx context.Context, timing timing, node Node, run int64, paths Pat
 	case err != nil:
 		return r.counts, err
 	case r.counts.Behind > 0:
-		return r.counts, fmt.Errorf("%d copies are not of run %d yet, for one %s: %w", r.counts.Behind, run, r.behind[0].path, r.behind[0].why)
+		return r.counts, fmt.Errorf("%s not of run %d yet, for one %s: %w", english.Plural(int(r.counts.Behind), "copy is", "copies are"), run, r.behind[0].path, r.behind[0].why)
 	}
 	return r.counts, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
@@ -247,7 +248,7 @@ func (l *Load) finishTable(ctx context.Context, document int) error {
 		return fmt.Errorf("count %s: %w", name, err)
 	}
 	if rows != l.rows[document] {
-		return fmt.Errorf("%s holds %d rows and %d were sent: nothing is published", name, rows, l.rows[document])
+		return fmt.Errorf("%s holds %s, and %d were sent: nothing is published", name, english.Plural(int(rows), "row", ""), l.rows[document])
 	}
 	return nil
 }

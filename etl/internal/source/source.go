@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/zeebo/xxh3"
 
 	"systemscale/etl/internal/csvscan"
@@ -80,7 +81,7 @@ const RepairedQuote = "closed quote"
 // Reconcile returns an error unless every row read was used, filtered or rejected.
 func (c *Counts) Reconcile() error {
 	if accounted := c.Used + Sum(c.Filtered) + Sum(c.Rejected); accounted != c.Read {
-		return fmt.Errorf("%s: %d rows read, and %d used, filtered or rejected: rows were lost, so nothing is published", c.File, c.Read, accounted)
+		return fmt.Errorf("%s: %s read, and %d used, filtered or rejected: rows were lost, so nothing is published", c.File, english.Plural(int(c.Read), "row", ""), accounted)
 	}
 	return nil
 }
