@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -138,12 +139,12 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 	// Behind its first runs the node is there again, cut off in the middle, and then there for good.
 	everything(node, 1, 40)
 	node.Asked()
-	refreshes := 0
+	var refreshes atomic.Int64 // the node answers several requests at once
 	node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, "/refresh/") {
 			return false
 		}
-		if refreshes++; refreshes > 2 {
+		if refreshes.Add(1) > 2 {
 			return away(w, r)
 		}
 		return false

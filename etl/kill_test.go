@@ -71,8 +71,15 @@ func TestKilledRunsHarmNothing(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			// The moment of the kill is what is tested, so this is no wait for anything.
-			time.Sleep(longest * time.Duration(i+1) / time.Duration(kind.kills))
+			// The moment of the kill is what is tested, so this is no wait for anything: from the start, before it can have done
+			// anything, to when it has published, however long that takes this time.
+			moment := longest * time.Duration(i) / time.Duration(kind.kills-1)
+			time.Sleep(moment)
+			for deadline := time.Now().Add(time.Minute); i == kind.kills-1 && fingerprint(t, conn) == known[live]; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("%s: it publishes nothing", kind.name)
+				}
+			}
 			_ = cmd.Process.Kill()
 			if cmd.Wait() != nil {
 				killed++
@@ -85,7 +92,7 @@ func TestKilledRunsHarmNothing(t *testing.T) {
 				live = 1 - live
 				published++
 			default:
-				t.Fatalf("%s killed after %v of %v: what is live is neither the old catalog nor the new one:\n%s", kind.name, longest*time.Duration(i+1)/time.Duration(kind.kills), longest, got)
+				t.Fatalf("%s killed after %v of %v: what is live is neither the old catalog nor the new one:\n%s", kind.name, moment, longest, got)
 			}
 			if entries, err := os.ReadDir(temporary); err != nil || len(entries) > 0 {
 				t.Fatalf("%s left temporary files: %v (%v)", kind.name, entries, err)
