@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"systemscale/api/internal/catalogtest"
 )
 
 // series are metrics by name, as they are scraped, each with the names of its labels.
@@ -94,10 +96,16 @@ func scraped(t *testing.T) series {
 			t.Fatal(err)
 		}
 	}
-	status, text, _, err := get(p.admin, "http://admin/metrics")
-	if err != nil || status != http.StatusOK {
-		t.Fatalf("/metrics: %d, %v", status, err)
-	}
+	var text string
+	// The host of the database is looked at on its own time.
+	catalogtest.Eventually(t, "the host of the database has been looked at", func() bool {
+		status, scrape, _, err := get(p.admin, "http://admin/metrics")
+		if err != nil || status != http.StatusOK {
+			t.Fatalf("/metrics: %d, %v", status, err)
+		}
+		text = scrape
+		return strings.Contains(text, "systemscale_database_host_version{")
+	})
 	s := series{"up": {"job": true, "instance": true}}
 	s.add(text)
 	// What the node exporter says of each file system.
