@@ -15,6 +15,7 @@ package extsort
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -35,11 +36,17 @@ const (
 	// A payload's length stands before it in its block, which keeps the index at 24 bytes a record.
 	lengthSize = 4
 	entrySize  = 24
+
+	// checkEvery is how many records are merged before the context is looked at again.
+	checkEvery = 1 << 14
 	minIndex   = 64
 )
 
 // Sorter takes records in any order.
 type Sorter struct {
+	// Context ends Add and Sort while they write or merge runs. It may be nil, and is set before the first Add.
+	Context context.Context
+
 	directory string
 	memory    int
 	blockSize int
@@ -148,6 +155,9 @@ func (s *Sorter) sortIndex() {
 
 // spill writes what is buffered as a run, and empties the buffer.
 func (s *Sorter) spill() error {
+	if err := s.stopped(); err != nil {
+		return err
+	}
 	if s.file == nil {
 		file, err := os.CreateTemp(s.directory, "sort-*")
 		if err != nil {
@@ -177,6 +187,13 @@ func (s *Sorter) spill() error {
 		s.held += s.blockSize
 	}
 	return nil
+}
+
+func (s *Sorter) stopped() error {
+	if s.Context == nil {
+		return nil
+	}
+	return s.Context.Err()
 }
 
 func (s *Sorter) write(key, sequence int64, payload []byte) error {
@@ -227,7 +244,12 @@ func (s *Sorter) merge() (*merger, error) {
 		}
 		s.runs = s.runs[count:]
 		from := s.written
-		for {
+		for merged := 0; ; merged++ {
+			if merged%checkEvery == 0 {
+				if err := s.stopped(); err != nil {
+					return nil, err
+				}
+			}
 			r, err := m.next()
 			if err == io.EOF {
 				break

@@ -45,6 +45,12 @@ const sortMemory = 8 << 20
 // checkEvery is how many records are read before the context is looked at again.
 const checkEvery = 1 << 14
 
+func (d *Dump) sorter(ctx context.Context) *extsort.Sorter {
+	sorter := extsort.New(d.Temp, sortMemory)
+	sorter.Context = ctx
+	return sorter
+}
+
 // record is what sorting needs of one.
 type record struct {
 	key, on int64 // of the root, on is key; what cannot be read is as in the record before
@@ -160,7 +166,7 @@ const mostDuplicates = 1 << 20
 
 // Duplicates returns the lines of a source whose key stands on an earlier line too.
 func (d *Dump) Duplicates(ctx context.Context, i int) (map[int64]struct{}, error) {
-	keys := extsort.New(d.Temp, sortMemory)
+	keys := d.sorter(ctx)
 	_, _, err := d.records(ctx, i, func(r record) error { return keys.Add(r.key, r.line, nil) })
 	if err != nil {
 		return nil, errors.Join(err, keys.Close())
@@ -171,7 +177,10 @@ func (d *Dump) Duplicates(ctx context.Context, i int) (map[int64]struct{}, error
 	}
 	defer func() { _ = sorted.Close() }()
 	lines := map[int64]struct{}{}
-	for last, began := int64(0), false; ; began = true {
+	for last, began, count := int64(0), false, 0; ; began, count = true, count+1 {
+		if count%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		key, line, _, err := sorted.Next()
 		if err == io.EOF {
 			return lines, nil
@@ -195,6 +204,8 @@ type Sorted struct {
 	Rows    int64
 	Spilled int64 // bytes written to temporary files
 
+	ctx    context.Context // of the reading too, which may take long
+	count  int
 	byItem bool
 	total  source.Total
 	rows   *extsort.Sorted
@@ -206,10 +217,10 @@ type Sorted struct {
 	first   int
 }
 
-// Sort sorts a source.
+// Sort sorts a source. The context ends the reading of what is sorted, too.
 func (d *Dump) Sort(ctx context.Context, i int, by Order) (sorted *Sorted, err error) {
-	sorter := extsort.New(d.Temp, sortMemory)
-	sorted = &Sorted{byItem: by == ByItem}
+	sorter := d.sorter(ctx)
+	sorted = &Sorted{ctx: ctx, byItem: by == ByItem}
 	var payload []byte
 	header, total, err := d.records(ctx, i, func(r record) error {
 		sorted.Rows++
@@ -244,8 +255,8 @@ func (d *Dump) sortByItem(ctx context.Context, i int, rows *extsort.Sorted, sort
 		return nil, err
 	}
 	defer func() { _ = items.Close() }()
-	sorter := extsort.New(d.Temp, sortMemory)
-	err = eachWithItem(rows, items, func(item, _, line int64, payload []byte) error { return sorter.Add(item, line, payload) })
+	sorter := d.sorter(ctx)
+	err = eachWithItem(ctx, rows, items, func(item, _, line int64, payload []byte) error { return sorter.Add(item, line, payload) })
 	if err != nil {
 		return nil, errors.Join(err, sorter.Close())
 	}
@@ -254,7 +265,7 @@ func (d *Dump) sortByItem(ctx context.Context, i int, rows *extsort.Sorted, sort
 
 // items returns the keys of a source's rows, each with the item that its row belongs to, which is the sequence.
 func (d *Dump) items(ctx context.Context, i int) (*extsort.Sorted, error) {
-	keys := extsort.New(d.Temp, sortMemory)
+	keys := d.sorter(ctx)
 	spec := &d.Shape.Sources[i]
 	if spec.Parent == 0 {
 		if _, _, err := d.records(ctx, i, func(r record) error { return keys.Add(r.key, r.on, nil) }); err != nil {
@@ -262,7 +273,7 @@ func (d *Dump) items(ctx context.Context, i int) (*extsort.Sorted, error) {
 		}
 		return keys.Sort()
 	}
-	byParent := extsort.New(d.Temp, sortMemory)
+	byParent := d.sorter(ctx)
 	_, _, err := d.records(ctx, i, func(r record) error {
 		return byParent.Add(r.on, r.line, binary.LittleEndian.AppendUint64(nil, uint64(r.key)))
 	})
@@ -279,7 +290,7 @@ func (d *Dump) items(ctx context.Context, i int) (*extsort.Sorted, error) {
 		return nil, errors.Join(err, keys.Close())
 	}
 	defer func() { _ = items.Close() }()
-	err = eachWithItem(rows, items, func(item, _, _ int64, payload []byte) error {
+	err = eachWithItem(ctx, rows, items, func(item, _, _ int64, payload []byte) error {
 		if item == noItem {
 			return nil // what hangs on an orphan is an orphan
 		}
@@ -296,11 +307,14 @@ const noItem = math.MinInt64
 
 // eachWithItem merges rows, which are by their parent's key, with the items of the parents, and calls take for each row. Of parents
 // with the same key the lowest item counts, which the join comes to first.
-func eachWithItem(rows, items *extsort.Sorted, take func(item, key, sequence int64, payload []byte) error) error {
+func eachWithItem(ctx context.Context, rows, items *extsort.Sorted, take func(item, key, sequence int64, payload []byte) error) error {
 	parent, item, itemErr := int64(0), int64(0), error(nil)
 	next := func() { parent, item, _, itemErr = items.Next() }
 	next()
-	for {
+	for count := 0; ; count++ {
+		if count%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		key, sequence, payload, err := rows.Next()
 		if err == io.EOF {
 			return nil
@@ -343,6 +357,9 @@ func (s *Sorted) Read(p []byte) (int, error) {
 	if len(s.pending) == 0 {
 		if s.err != nil {
 			return 0, s.err
+		}
+		if s.count++; s.count%checkEvery == 1 && s.ctx.Err() != nil {
+			return 0, s.ctx.Err()
 		}
 		var item int64
 		var payload []byte

@@ -204,3 +204,54 @@ func TestErrors(t *testing.T) {
 		})
 	}
 }
+
+// closer calls a function when it is closed.
+type closer struct {
+	io.Reader
+	closed func()
+}
+
+func (c closer) Close() error {
+	c.closed()
+	return nil
+}
+
+// TestSortingEndsWithTheContext ends the context when all files have been read, and nothing but sorting is left to do; and when that is done.
+func TestSortingEndsWithTheContext(t *testing.T) {
+	var books, pages strings.Builder
+	for i := 200_000; i > 0; i-- {
+		fmt.Fprintf(&pages, "%d,%d\n", i, i%7)
+		if i%1000 == 0 {
+			fmt.Fprintf(&books, "%d,1\n", i)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := dump(t, "1\n", books.String(), pages.String())
+	for i := range d.Open {
+		open := d.Open[i]
+		d.Open[i] = func() (io.ReadCloser, error) {
+			text, err := open()
+			return closer{text, func() {
+				if i == 1 {
+					cancel()
+				}
+			}}, err
+		}
+	}
+	if _, err := d.Sort(ctx, 2, ByItem); !errors.Is(err, context.Canceled) {
+		t.Errorf("Sort = %v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	sorted, err := d.Sort(ctx, 2, ByParent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if n, err := io.Copy(io.Discard, sorted); !errors.Is(err, context.Canceled) || n > int64(pages.Len()/2) {
+		t.Errorf("%d bytes were read: %v", n, err)
+	}
+	if err := sorted.Close(); err != nil {
+		t.Error(err)
+	}
+}
