@@ -275,8 +275,11 @@ func TestLogsHoldNoRawBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	send()
-	rig.rawOnce("GET /products/1000/styles HTTP/1.1\r\nHost: logged\r\nConnection: close\r\n\r\n")
-	rig.rawOnce("GET /products/1000/styles HTTP/1.1\r\nHost: logged\r\nConnection: close\r\n\r\n") // the second time it is to be stored
+	for i := range 50 { // the second time they are to be stored, most of them in directories that are not there
+		for range 2 {
+			rig.rawOnce(fmt.Sprintf("GET /products/%d/styles HTTP/1.1\r\nHost: logged\r\nConnection: close\r\n\r\n", 1000+i))
+		}
+	}
 	for _, upstream := range rig.upstreams {
 		upstream.stop()
 	}
