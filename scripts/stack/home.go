@@ -152,8 +152,8 @@ func isOwn(directory string) bool {
 // refuseOddPath returns an error for a path that cannot be written into files and messages, one line each.
 func refuseOddPath(path string) error {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
-		return errors.New(fmt.Sprintf("the path %q holds a line break, another control character or bytes that are no UTF-8: "+
-			"rename the directory", path))
+		return fmt.Errorf("the path %q holds a line break, another control character or bytes that are no UTF-8: "+
+			"rename the directory", path)
 	}
 	return nil
 }
