@@ -28,6 +28,7 @@ import (
 	"systemscale/api/internal/server"
 	"systemscale/api/internal/store"
 	"systemscale/api/web"
+	"systemscale/sql/printable"
 )
 
 func main() {
@@ -40,8 +41,9 @@ func main() {
 		<-signals
 		os.Exit(1)
 	}()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "api:", err)
+	stderr := printable.NewWriter(os.Stderr)
+	if err := run(ctx, os.Args[1:], printable.NewWriter(os.Stdout), stderr); err != nil {
+		_, _ = fmt.Fprintln(stderr, "api:", err)
 		os.Exit(1)
 	}
 }
@@ -114,7 +116,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w (see api --help)", err)
+		return fmt.Errorf("%s (see api --help)", printable.CommandLine(err, args))
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 

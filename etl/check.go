@@ -16,6 +16,7 @@ import (
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/sql/printable"
 )
 
 type checkCommand struct {
@@ -158,6 +159,9 @@ func (c *check) open(ctx context.Context, s *shape.Source) (*header, error) {
 	if !scanner.Ended() {
 		return nil, &source.FileError{File: file.path, Line: scanner.Line(), Message: string(source.FaultHeader)}
 	}
+	if form := source.Form(scanner.Raw()); form != "" {
+		return nil, &source.FileError{File: file.path, Line: scanner.Line(), Message: form}
+	}
 	h := &header{file: file.path, line: scanner.Line(), read: map[string]bool{}}
 	for _, field := range scanner.Fields() {
 		h.names = append(h.names, string(field.Text))
@@ -195,12 +199,12 @@ func (h *header) unread() []string {
 	return names
 }
 
-// report prints each file with the columns of it that nobody reads.
+// report prints each file with the columns of it that nothing reads.
 func (c *check) report(w io.Writer) {
 	for _, h := range c.files {
 		unread := "all are read"
 		if names := h.unread(); len(names) > 0 {
-			unread = "nobody reads " + strings.Join(names, ", ")
+			unread = "nothing reads " + printable.Names(names)
 		}
 		fmt.Fprintf(w, "%s: %s, %s\n", h.file, english.Plural(len(h.names), "column", ""), unread)
 	}
@@ -213,9 +217,9 @@ func remedy(name string, unused []string) string {
 	}
 	nearest := slices.MinFunc(unused, func(a, b string) int { return distance(name, a) - distance(name, b) })
 	if distance(name, nearest)*3 <= len(name) {
-		return fmt.Sprintf("did you mean %s?", nearest)
+		return fmt.Sprintf("did you mean %s?", printable.Name(nearest))
 	}
-	return "there and unused: " + strings.Join(unused, ", ")
+	return "there and unused: " + printable.Names(unused)
 }
 
 // distance returns how many letters must be put in, left out, replaced or exchanged with a neighbour to make b of a

@@ -24,12 +24,12 @@ func TestCheck(t *testing.T) {
 		stderr []string
 	}{
 		{name: "all fits", stdout: []string{"book.csv: 2 columns, all are read", "review.csv: 3 columns, all are read", "books.yaml fits these headers"}},
-		{name: "columns that nobody reads", files: map[string]string{"book.csv": "campus,isbn,title,created_at\n"},
-			stdout: []string{"book.csv: 4 columns, nobody reads campus, created_at\n", "fits"}},
+		{name: "columns that nothing reads", files: map[string]string{"book.csv": "campus,isbn,title,created_at\n"},
+			stdout: []string{"book.csv: 4 columns, nothing reads campus, created_at\n", "fits"}},
 		{name: "a header behind empty lines, with quotes and a byte order mark", files: map[string]string{"book.csv": "\xef\xbb\xbf\"isbn\",\"title\"\r\n"}},
 		{name: "a compressed file", files: map[string]string{"book.csv": "", "book.csv.gz": string(gzipped(t, []byte("isbn,title,x\n")))},
-			stdout: []string{"book.csv.gz: 3 columns, nobody reads x"}},
-		{name: "letters exchanged", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage, stdout: []string{"book.csv: 2 columns, nobody reads titel"},
+			stdout: []string{"book.csv.gz: 3 columns, nothing reads x"}},
+		{name: "letters exchanged", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage, stdout: []string{"book.csv: 2 columns, nothing reads titel"},
 			stderr: []string{shapeLine("title: text") + ": column title of source book: ", "book.csv:1 has no such column; did you mean titel?"}},
 		{name: "another way to write it", files: map[string]string{"review.csv": "ID,is_bn,stars\n"}, code: exitUsage,
 			stderr: []string{"column id of source review", "did you mean ID?", "column isbn of source review", "did you mean is_bn?"}},

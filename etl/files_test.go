@@ -92,10 +92,15 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		pipe("rejects", "books-1", "book.csv")
 		pipe("temp")
 		commands := readers(directory, database.ETL)
-		for _, args := range [][]string{append(commands["render"], "--out", filepath.Join(directory, "out")), append(commands["run"], "--accept", "rejects")} {
-			if code, stderr := ends(t, t.Context(), args...); code == exitOK || !strings.Contains(stderr, "is not a regular file but a named pipe") {
-				t.Errorf("%v: exit code %d, stderr %q", args, code, stderr)
-			}
+		if code, stderr := ends(t, t.Context(), append(commands["render"], "--out", filepath.Join(directory, "out"))...); code == exitOK || !strings.Contains(stderr, "is not a regular file but a named pipe") {
+			t.Errorf("render: exit code %d, stderr %q", code, stderr)
+		}
+		// A directory of rejects that is there already is not written to.
+		if code, stderr := ends(t, t.Context(), append(commands["run"], "--accept", "rejects")...); code != exitOK {
+			t.Errorf("run: exit code %d, stderr %q", code, stderr)
+		}
+		if kept, err := os.ReadFile(filepath.Join(directory, "rejects", "books-1-2", "book.csv")); err != nil || string(kept) != "x,Ten\n" {
+			t.Errorf("the rejected rows are %q (%v)", kept, err)
 		}
 		write(t, directory, map[string]string{"book.csv": "isbn,title\n7,Seven\n6,Six\n" + strings.Repeat("5,Five\n", 300_000)})
 		if code, stderr := ends(t, t.Context(), append(commands["render"], "--temp", filepath.Join(directory, "temp"))...); code == exitOK || !strings.Contains(stderr, "--temp names another") {

@@ -17,6 +17,7 @@ import (
 
 	"systemscale/etl/internal/publish"
 	"systemscale/sql/migrate"
+	"systemscale/sql/printable"
 )
 
 func main() {
@@ -55,6 +56,8 @@ message say that it is not known which of the two versions, each complete, is li
 // run executes the command line args and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var cli arguments
+	// What is printed may come from files, servers and directories.
+	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
 	out := &output{stdout: stdout, stderr: stderr}
 	exited := false
 	parser, err := kong.New(&cli,
@@ -73,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case exited: // by --help
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(stderr, "etl: %v\nTry etl --help\n", err)
+		fmt.Fprintf(stderr, "etl: %s\nTry etl --help\n", printable.CommandLine(err, args))
 		return exitUsage
 	}
 	code := out.conclude(ctx, command.Run())

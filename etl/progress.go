@@ -9,6 +9,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"systemscale/sql/printable"
 )
 
 // logEvery is how often a run that nobody watches says where it is.
@@ -44,9 +46,13 @@ func newCount(stderr io.Writer, total int64, what, done string) *progress {
 func (p *progress) begin(description string, bytes bool) *progress {
 	p.log = slog.New(slog.NewTextHandler(p.stderr, nil))
 	p.began, p.anew, p.said = time.Now(), time.Now(), time.Now()
-	if file, ok := p.stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	terminal := p.stderr
+	if escaped, ok := terminal.(*printable.Writer); ok {
+		terminal = escaped.Unwrap() // the bar moves the cursor
+	}
+	if file, ok := terminal.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.bar = progressbar.NewOptions64(p.total,
-			progressbar.OptionSetWriter(p.stderr),
+			progressbar.OptionSetWriter(terminal),
 			progressbar.OptionSetDescription(description),
 			progressbar.OptionShowBytes(bytes),
 			progressbar.OptionShowCount(),

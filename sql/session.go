@@ -95,6 +95,15 @@ func ParseURL(databaseURL string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
+// Dial connects to a database as the tools around the two programs do. The error is ErrURL when the URL is not one.
+func Dial(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
+	config, err := ParseURL(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.ConnectConfig(ctx, config)
+}
+
 // withoutTransactionTimeout takes the limit off that PostgreSQL 17 introduced. An earlier server refuses a connection that begins with it.
 func withoutTransactionTimeout(ctx context.Context, conn *pgconn.PgConn) error {
 	if major(conn.ParameterStatus("server_version")) < 17 {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/goccy/go-json"
-	"github.com/jackc/pgx/v5"
 
 	"systemscale/sql"
 )
@@ -132,7 +131,7 @@ func (w *workplace) url(role, password string) string {
 }
 
 func (w *workplace) createDatabase(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, w.Admin)
+	conn, err := sql.Dial(ctx, w.Admin)
 	if err != nil {
 		return err
 	}
@@ -153,7 +152,7 @@ func (w *workplace) createDatabase(ctx context.Context) error {
 
 // settle writes out what the server still has in memory, so that one measurement does not pay for the one before.
 func (w *workplace) settle(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, w.Admin)
+	conn, err := sql.Dial(ctx, w.Admin)
 	if err != nil {
 		return err
 	}
@@ -175,6 +174,7 @@ func (c cost) mebibytes() float64 { return float64(c.memory) / (1 << 20) }
 // measure runs a program to its end.
 func measure(ctx context.Context, name string, args ...string) (cost, error) {
 	command := exec.CommandContext(ctx, name, args...)
+	hideURLs(command)
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	began := time.Now()

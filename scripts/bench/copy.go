@@ -93,7 +93,7 @@ func rowSize(data []byte) (int, error) {
 // bareCopy creates tables like the ETL's, copies the blocks into them over streams connections, and drops them.
 // The time is that of the copying alone: no key, no statistics, no count.
 func bareCopy(ctx context.Context, databaseURL string, tables []copyTable, streams int) (time.Duration, error) {
-	conn, err := pgx.Connect(ctx, databaseURL)
+	conn, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
 		return 0, err
 	}

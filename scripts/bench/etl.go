@@ -12,6 +12,8 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
 )
 
 type etlCommand struct {
@@ -343,7 +345,7 @@ func warm(directory string) error {
 
 // lastRun returns the last run that published something, and how it wrote; 0 when there is none.
 func (c *etlCommand) lastRun(ctx context.Context) (run int64, mode string, err error) {
-	conn, err := pgx.Connect(ctx, c.etlURL())
+	conn, err := sql.Dial(ctx, c.etlURL())
 	if err != nil {
 		return 0, "", err
 	}

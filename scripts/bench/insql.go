@@ -28,7 +28,7 @@ var errSQLTooSlow = errors.New("the job in SQL was ended before it was done")
 // etags, no gates, no history, and files without dirt, since COPY reads none of it. Past the limit it gives up with
 // errSQLTooSlow; the server may be at it for longer.
 func inSQL(ctx context.Context, databaseURL, csv string, limit time.Duration) (time.Duration, error) {
-	conn, err := pgx.Connect(ctx, databaseURL)
+	conn, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
 		return 0, err
 	}
@@ -64,7 +64,7 @@ func inSQLSteps(ctx context.Context, conn *pgx.Conn, csv string) error {
 // compareWithSQL returns an error unless the documents that are published are those that were made in SQL: as many of each kind,
 // and equal as JSON where they are compared.
 func compareWithSQL(ctx context.Context, databaseURL string) error {
-	conn, err := pgx.Connect(ctx, databaseURL)
+	conn, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
 		return err
 	}

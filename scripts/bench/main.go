@@ -12,13 +12,15 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"systemscale/sql/printable"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		_, _ = fmt.Fprintln(printable.NewWriter(os.Stderr), "bench:", err)
 		os.Exit(1)
 	}
 }
@@ -47,7 +49,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w (see bench --help)", err)
+		return fmt.Errorf("%s (see bench --help)", printable.CommandLine(err, args))
 	}
 	return command.Run()
 }

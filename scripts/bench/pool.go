@@ -9,12 +9,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"systemscale/sql"
 )
 
 // poolServerCommand is the reference: what one writes first with the same libraries. A pool of connections, one query
 // on each at a time, prepared by pgx.
 type poolServerCommand struct {
-	Database    string `required:""`
+	Database    string `required:"" env:"DATABASE_URL"`
 	Table       string `required:"" help:"Table of the styles documents."`
 	Listen      string `required:""`
 	Connections int32  `default:"8" help:"As many as were fastest on two cores."`
@@ -22,6 +24,9 @@ type poolServerCommand struct {
 
 // Run serves GET /products/{id}/styles until ctx ends.
 func (c *poolServerCommand) Run(ctx context.Context) error {
+	if _, err := sql.ParseURL(c.Database); err != nil {
+		return err
+	}
 	config, err := pgxpool.ParseConfig(c.Database)
 	if err != nil {
 		return err

@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-json"
-	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
 )
 
 // report is what one benchmark found.
@@ -78,7 +79,7 @@ type target struct {
 }
 
 func newReport(ctx context.Context, name string, w *workplace, rounds int) (*report, error) {
-	conn, err := pgx.Connect(ctx, w.Admin)
+	conn, err := sql.Dial(ctx, w.Admin)
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ func start(ctx context.Context, logPath, address string, env []string, name stri
 	defer func() { _ = log.Close() }()
 	command := exec.Command(name, args...)
 	command.Env = append(os.Environ(), env...)
+	hideURLs(command)
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
 		return nil, err

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"systemscale/sql"
 )
 
@@ -115,7 +113,7 @@ func (c *apiCommand) startAPI(ctx context.Context, name, socket string, env []st
 
 // askPostgres returns the table of the styles documents that are live, and notes the server's pid.
 func (s *serving) askPostgres(ctx context.Context) (table string, err error) {
-	conn, err := pgx.Connect(ctx, s.command.etlURL())
+	conn, err := sql.Dial(ctx, s.command.etlURL())
 	if err != nil {
 		return "", err
 	}

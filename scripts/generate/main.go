@@ -23,6 +23,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize/english"
+
+	"systemscale/sql/printable"
 )
 
 const description = `Write a made-up catalog as six CSVs with the shape of the real ones.
@@ -63,8 +65,9 @@ func (c command) Validate() error {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal kills
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "generate:", err)
+	stderr := printable.NewWriter(os.Stderr)
+	if err := run(ctx, os.Args[1:], printable.NewWriter(os.Stdout), stderr); err != nil {
+		_, _ = fmt.Fprintln(stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
@@ -81,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if _, err := parser.Parse(args); helped {
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("%w; see --help", err)
+		return fmt.Errorf("%s; see --help", printable.CommandLine(err, args))
 	}
 
 	c := catalog{products: command.Products, seed: command.Seed, dirt: command.Dirt, hopeless: command.Hopeless, change: command.Change, shuffle: command.Shuffle}

@@ -176,7 +176,7 @@ type version struct {
 
 // publishedVersions asks the database what is published.
 func publishedVersions(ctx context.Context, databaseURL string) ([]version, error) {
-	connection, err := pgx.Connect(ctx, databaseURL)
+	connection, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("ask what is published: %w", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"systemscale/scripts/internal/program"
+	"systemscale/sql/printable"
 )
 
 func main() {
@@ -29,7 +30,7 @@ func main() {
 	case errors.As(err, &code):
 		os.Exit(int(code))
 	case err != nil:
-		_, _ = fmt.Fprintln(os.Stderr, "stack:", err)
+		_, _ = fmt.Fprintln(printable.NewWriter(os.Stderr), "stack:", err)
 		os.Exit(1)
 	}
 }
@@ -141,7 +142,7 @@ func run(ctx context.Context, arguments []string, console console) error {
 	}
 	parsed, err := parser.Parse(arguments)
 	if err != nil {
-		return fmt.Errorf("%w (stack --help shows how it is called)", err)
+		return fmt.Errorf("%s (stack --help shows how it is called)", printable.CommandLine(err, arguments))
 	}
 	if err := command.resolve(); err != nil {
 		return err

@@ -93,7 +93,7 @@ func Connect(t testing.TB, databaseURL string) *pgx.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, databaseURL)
+	conn, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
 		t.Fatalf("connect to the test database: %v", err)
 	}
@@ -105,7 +105,7 @@ func run(t testing.TB, databaseURL string, statements ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, databaseURL)
+	conn, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
 		t.Fatalf("connect to TEST_DATABASE_URL: %v", err)
 	}

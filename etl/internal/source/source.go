@@ -11,13 +11,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/zeebo/xxh3"
 
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/shape"
+	"systemscale/sql/printable"
 )
 
 // Reason says why a row was rejected. Its text is what reports and files of rejects show.
@@ -284,6 +284,9 @@ func (r *Reader) header() error {
 	if !r.ended() {
 		r.fault = FaultHeader
 	}
+	if form := Form(r.scanner.Raw()); form != "" {
+		return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: form}
+	}
 	names := make([]string, 0, 16)
 	for _, field := range r.scanner.Fields() {
 		names = append(names, string(field.Text))
@@ -305,7 +308,7 @@ func (r *Reader) header() error {
 		}
 		if at < 0 {
 			return &FileError{Kind: MissingColumn, File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
-				declared.Name, abbreviate([]byte(strings.Join(names, ", "))), r.spec.Name)}
+				declared.Name, abbreviate([]byte(printable.Names(names))), r.spec.Name)}
 		}
 		if slices.Contains(names[at+1:], declared.Name) {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has the column %q twice", declared.Name)}

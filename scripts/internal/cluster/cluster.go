@@ -17,10 +17,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"systemscale/scripts/internal/process"
 	"systemscale/scripts/internal/program"
+	"systemscale/sql"
 )
 
 // Superuser is the role that initdb creates.
@@ -151,7 +150,7 @@ func (cluster Cluster) Start(ctx context.Context) (*process.Running, error) {
 func (cluster Cluster) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	connection, err := pgx.Connect(ctx, cluster.URL(Superuser, cluster.Password, "postgres"))
+	connection, err := sql.Dial(ctx, cluster.URL(Superuser, cluster.Password, "postgres"))
 	if err != nil {
 		return err
 	}

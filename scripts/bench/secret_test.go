@@ -1,0 +1,20 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestProcessListShowsNoPassword(t *testing.T) {
+	const url = "postgres://etl:secret@127.0.0.1:5432/bench"
+	for _, command := range []*exec.Cmd{exec.Command("etl", "run", "--database", url, "--csv", "x"), exec.Command("pgbench", "-n", url)} {
+		hideURLs(command)
+		if list := strings.Join(command.Args, " "); strings.Contains(list, "secret") || len(command.Args) < 2 {
+			t.Errorf("the arguments are %s", list)
+		}
+		if environment := strings.Join(command.Env, "\n"); !strings.Contains(environment, "DATABASE_URL="+url) && !strings.Contains(environment, "PGPASSWORD=secret") {
+			t.Errorf("%s gets no database", command.Args[0])
+		}
+	}
+}

@@ -1,0 +1,138 @@
+// Package printable makes text that comes from files, clients and servers fit for terminals, logs and mail: control characters do not
+// reach a terminal, and invisible characters are seen. It also keeps database URLs out of messages about the command line.
+package printable
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Writer escapes, on the way to another writer, what is not printable: control characters but line feed and tab, spaces but the
+// usual one, marks that change the direction of text, and bytes that are not UTF-8. An escape is as in JSON, so that JSON stays JSON. A
+// character must not be split between two calls of Write.
+type Writer struct{ w io.Writer }
+
+// NewWriter returns a Writer to w.
+func NewWriter(w io.Writer) *Writer { return &Writer{w} }
+
+// Unwrap returns the writer that Writer writes to.
+func (w *Writer) Unwrap() io.Writer { return w.w }
+
+// Write writes p escaped. It returns len(p) unless there is an error.
+func (w *Writer) Write(p []byte) (int, error) {
+	if _, err := w.w.Write(appendEscaped(nil, string(p), "\n\t")); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Text returns s with everything escaped that is not printable, line feeds and tabs too.
+func Text(s string) string { return string(appendEscaped(nil, s, "")) }
+
+func appendEscaped(dst []byte, s, keep string) []byte {
+	for at := 0; at < len(s); {
+		r, size := utf8.DecodeRuneInString(s[at:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = fmt.Appendf(dst, `\x%02x`, s[at])
+		case unicode.IsPrint(r) || strings.ContainsRune(keep, r):
+			dst = append(dst, s[at:at+size]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			dst = fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
+		default:
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		}
+		at += size
+	}
+	return dst
+}
+
+// invisible are the characters that files have by mistake, and that no editor shows.
+var invisible = map[rune]string{
+	'\t': "a tab", '\r': "a carriage return", '\n': "a line feed", 0: "a NUL byte", 0x1b: "an escape character", 0x7f: "a delete character",
+	0xa0: "a no-break space", 0xad: "a soft hyphen", 0x2007: "a figure space", 0x200b: "a zero-width space", 0x200c: "a zero-width non-joiner",
+	0x200d: "a zero-width joiner", 0x200e: "a left-to-right mark", 0x200f: "a right-to-left mark", 0x2028: "a line separator",
+	0x2029: "a paragraph separator", 0x202f: "a narrow no-break space", 0x2060: "a word joiner", 0x3000: "an ideographic space",
+	0xfeff: "a byte order mark",
+}
+
+// longest is how much of a name is shown, in bytes.
+const longest = 200
+
+// Name returns a name, of a column or a file say, for a message: as it is if every character of it can be seen, and otherwise quoted, escaped and
+// followed by what the invisible characters are.
+func Name(s string) string {
+	var found []string
+	note := func(what string) {
+		if !slices.Contains(found, what) {
+			found = append(found, what)
+		}
+	}
+	for at := 0; at < len(s); {
+		r, size := utf8.DecodeRuneInString(s[at:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			note("bytes that are not UTF-8")
+		case invisible[r] != "":
+			note(invisible[r])
+		case !unicode.IsPrint(r):
+			note(fmt.Sprintf("the character U+%04X", r))
+		}
+		at += size
+	}
+	if s != strings.TrimSpace(s) && len(found) == 0 {
+		note("a space at its beginning or end")
+	}
+	shown := s
+	if len(shown) > longest {
+		shown = shown[:longest] + "..."
+	}
+	switch {
+	case len(found) > 0:
+		return strconv.Quote(shown) + " (with " + strings.Join(found, " and ") + ")"
+	case s == "":
+		return `""`
+	}
+	return shown
+}
+
+// Names returns names for a message, as Name has each, separated by commas.
+func Names(names []string) string {
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = Name(name)
+	}
+	return strings.Join(shown, ", ")
+}
+
+// CommandLine returns the message of a mistake in the command line args without what may be a piece of a password: a database URL that a
+// shell has split at a space, or that is where no URL belongs.
+func CommandLine(err error, args []string) string {
+	message := err.Error()
+	addresses := slices.ContainsFunc(args, func(arg string) bool {
+		return strings.Contains(arg, "://") || strings.Contains(arg, "@") || strings.Contains(arg, "password")
+	})
+	if !addresses {
+		return message
+	}
+	const hidden = "(not shown: it may be a piece of a database URL)"
+	if rest, found := strings.CutPrefix(message, "unexpected argument "); found && rest != "" {
+		return "unexpected argument " + hidden + "; quote the URL, and write a space in its password as %20"
+	}
+	for _, arg := range args {
+		for _, part := range []string{arg, arg[strings.IndexByte(arg, '=')+1:]} {
+			if strings.Contains(part, "://") || strings.Contains(part, "@") || strings.Contains(part, "password") {
+				message = strings.ReplaceAll(message, strconv.Quote(part), hidden)
+				message = strings.ReplaceAll(message, part, hidden)
+			}
+		}
+	}
+	return message
+}
