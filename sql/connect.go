@@ -35,9 +35,8 @@ func connect(ctx context.Context, config *pgx.ConnConfig, first bool) (*pgx.Conn
 	if err != nil {
 		return nil, err
 	}
-	// Through a pooler, the process that answers is not the one that the connection was told of.
-	backend, err := Backend(ctx, conn)
-	if err == nil && backend != conn.PgConn().PID() {
+	pooled, err := isPooled(ctx, conn.PgConn())
+	if err == nil && pooled {
 		if first {
 			err = checkOwn(ctx, conn, config)
 		}
@@ -50,6 +49,13 @@ func connect(ctx context.Context, config *pgx.ConnConfig, first bool) (*pgx.Conn
 		return nil, err
 	}
 	return conn, nil
+}
+
+// isPooled reports whether there is a pooler between conn and the server. The process that answers is then not the one that the connection was
+// told of.
+func isPooled(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
+	backend, err := backendOf(ctx, conn)
+	return err == nil && backend != conn.PID(), err
 }
 
 // applicationName is the one startup parameter that every pooler takes.
@@ -72,7 +78,10 @@ func applySettings(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) 
 			return fmt.Errorf("set %s: %w", name, err)
 		}
 	}
-	return nil
+	if major(conn.PgConn().ParameterStatus("server_version")) < 17 {
+		return nil
+	}
+	return setNoTransactionTimeout(ctx, conn.PgConn())
 }
 
 // Looking for a pooler that gives each transaction another connection.
@@ -135,7 +144,11 @@ func ofPooler(ctx context.Context, err error) error {
 
 // Backend returns the number of the server process that answers on conn. Nothing is prepared for it.
 func Backend(ctx context.Context, conn *pgx.Conn) (uint32, error) {
-	results, err := conn.PgConn().Exec(ctx, Query("etl_select_backend")).ReadAll()
+	return backendOf(ctx, conn.PgConn())
+}
+
+func backendOf(ctx context.Context, conn *pgconn.PgConn) (uint32, error) {
+	results, err := conn.Exec(ctx, Query("etl_select_backend")).ReadAll()
 	if err != nil {
 		return 0, err
 	}

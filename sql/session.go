@@ -105,10 +105,18 @@ func Dial(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
 }
 
 // withoutTransactionTimeout takes the limit off that PostgreSQL 17 introduced. An earlier server refuses a connection that begins with it.
+// Through a pooler it does nothing: the connection may be one that other clients share.
 func withoutTransactionTimeout(ctx context.Context, conn *pgconn.PgConn) error {
 	if major(conn.ParameterStatus("server_version")) < 17 {
 		return nil
 	}
+	if pooled, err := isPooled(ctx, conn); err != nil || pooled {
+		return err
+	}
+	return setNoTransactionTimeout(ctx, conn)
+}
+
+func setNoTransactionTimeout(ctx context.Context, conn *pgconn.PgConn) error {
 	_, err := conn.Exec(ctx, Query("etl_set_no_transaction_timeout")).ReadAll()
 	return err
 }
