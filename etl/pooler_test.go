@@ -24,6 +24,7 @@ func TestBehindAPooler(t *testing.T) {
 		{"transaction that ignores settings", "transaction", []string{ignores, "default_pool_size = 3"}},
 		{"transaction over one connection", "transaction", []string{"default_pool_size = 1"}},
 		{"transaction in turns", "transaction", []string{"server_round_robin = 1", "min_pool_size = 5"}},
+		{"transaction over two in turns", "transaction", []string{"server_round_robin = 1", "default_pool_size = 2", "min_pool_size = 2"}},
 		{"statement", "statement", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

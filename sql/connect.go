@@ -101,10 +101,23 @@ func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error
 		return fmt.Errorf("connect through the pooler once more: %w", err)
 	}
 	defer hangUp(ctx, other)
-	for range ownRounds {
-		own, err := Backend(looking, conn)
-		if err != nil {
-			return err
+	own, err := Backend(looking, conn)
+	if err != nil {
+		return err
+	}
+	stays := func() error {
+		again, err := Backend(looking, conn)
+		if err == nil && again != own {
+			err = ErrPooled
+		}
+		return err
+	}
+	for round := range ownRounds {
+		// A pooler that takes its connections in turns gives conn the same one again after some number of transactions.
+		for range round + 1 {
+			if err := stays(); err != nil {
+				return err
+			}
 		}
 		err = other.PgConn().Exec(looking, Query("etl_begin")).Close()
 		if isProtocolViolation(err) { // there are no transactions in statement mode
@@ -120,12 +133,8 @@ func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error
 		if taken == own {
 			return ErrPooled
 		}
-		again, err := Backend(looking, conn)
-		if err != nil {
+		if err := stays(); err != nil {
 			return err
-		}
-		if again != own {
-			return ErrPooled
 		}
 		if err := other.PgConn().Exec(looking, Query("etl_roll_back")).Close(); err != nil {
 			return err
