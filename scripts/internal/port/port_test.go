@@ -57,7 +57,8 @@ func TestAClaimedPortIsNobodyElses(t *testing.T) {
 		t.Errorf("port %d was given twice", first.Number)
 	}
 	first.Release()
-	if said, err := elsewhere(t, first.Number); err != nil {
+	// Any test that runs at the same time may be given it now, and then owns it.
+	if said, err := elsewhere(t, first.Number); err != nil && !strings.Contains(said, "it belongs to") {
 		t.Errorf("after the release: %v, %s", err, said)
 	}
 }
