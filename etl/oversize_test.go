@@ -113,9 +113,9 @@ func TestFatItemsEndInFlatMemory(t *testing.T) {
 		{"all of one item, and in the wrong order", func(n int) string { return strconv.Itoa(n+2) + "," + strconv.Itoa(2-n%2) + ",name,note" }, 26, "whole 1 has more than 1048576 bytes"},
 		{"of which little is shown", func(n int) string { return strconv.Itoa(n+2) + ",1,," + long }, 26, "whole 1 has more than"},
 		{"of which nothing is shown", func(n int) string { return strconv.Itoa(n+2) + ",1,,x" }, 26, "the rows of item 1 take more than"},
-		{"duplicates", func(int) string { return "1,1,name,note" }, exitOK, "400000 rows rejected"},
-		{"orphans", func(n int) string { return strconv.Itoa(n+2) + ",3,name,note" }, exitOK, "400000 rows rejected"},
-		{"rejected for what is in them", func(n int) string { return strconv.Itoa(n+2) + ",1,name" }, exitOK, "400000 rows rejected"},
+		{"duplicates", func(int) string { return "1,1,name,note" }, exitOK, "400,000 rows rejected"},
+		{"orphans", func(n int) string { return strconv.Itoa(n+2) + ",3,name,note" }, exitOK, "400,000 rows rejected"},
+		{"rejected for what is in them", func(n int) string { return strconv.Itoa(n+2) + ",1,name" }, exitOK, "400,000 rows rejected"},
 		{"filtered", func(n int) string { return strconv.Itoa(n+2) + ",1,name,drop" }, exitOK, "0 rows rejected"},
 	}
 	_, _, normal := memoryOf(t, "render", "--csv", fatFiles(t, 0, nil), "--shape", filepath.Join(fatFiles(t, 0, nil), "fat.yaml"))

@@ -297,7 +297,7 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 		}
 		fill(t, load, 50)
 		_, err = load.Publish(t.Context(), Record{}, func(string) {})
-		if err == nil || !strings.Contains(err.Error(), "holds 49 rows and 50 were sent") {
+		if err == nil || !strings.Contains(err.Error(), "holds 49 rows, and 50 were sent") {
 			t.Fatalf("Publish = %v, want a word about the missing row", err)
 		}
 		if err := load.run.Abort(err, Record{}); err != nil {
