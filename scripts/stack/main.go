@@ -69,7 +69,6 @@ func (location *location) resolve() error {
 			return err
 		}
 	}
-	// As it is given: it may be a link that leads around a name with which Go cannot build.
 	if location.Root, err = filepath.Abs(location.Root); err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func TestClone(t *testing.T) {
 	if err := os.Chmod(parent, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c := newClone(t, filepath.Join(parent, `two words/"it's" $HOME #1;{a\b} é`))
+	c := newClone(t, filepath.Join(parent, `two words/"it's" $HOME #1;{a} é`))
 
 	c.must("is served at", "up", "PRODUCTS=60")
 	testUnprivileged(t, filepath.Join(c.root, ".run"))
