@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -96,6 +97,9 @@ func TestStateThatWasMoved(t *testing.T) {
 		"and another clone is where it was":       "mv a b; mkdir a",
 		"and another stack is where it was":       "mv a b; mkdir a; cp b/state.json a",
 		"and a stack in the former place is gone": "mv a c; mkdir a; mv c b; rmdir a",
+		// A directory of another file system is another one.
+		"to another file system, and another stack is where it was": "cp -a a b; mv a c; mkdir a; cp b/state.json a",
+		"to another file system, and nothing is left where it was":  "cp -a a b; rm a/state.json",
 	} {
 		t.Run(name, func(t *testing.T) {
 			rig := newHome(t, nil)
@@ -198,6 +202,28 @@ func TestOddPaths(t *testing.T) {
 	}
 	if _, _, err := call(t, "--state", t.TempDir()+"/a\nb", "status"); err == nil || !strings.Contains(err.Error(), "rename the directory") {
 		t.Errorf("a state below a line break: %v", err)
+	}
+}
+
+// TestTaskRefusesOddPaths calls ./scripts/task in clones that cannot be built.
+func TestTaskRefusesOddPaths(t *testing.T) {
+	text, err := os.ReadFile("../task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{`a\b`, "a\nb", `a\`} {
+		scripts := filepath.Join(t.TempDir(), name, "clone", "scripts")
+		if err := errors.Join(os.MkdirAll(scripts, 0o755), os.WriteFile(filepath.Join(scripts, "task"), text, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(filepath.Join(scripts, "task"), "up").CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.HasSuffix(string(out), "rename the directory\n") || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%q: %v, %q, want exit code 2 and a line that says what to do", name, err, out)
+		}
+		if entries, err := os.ReadDir(filepath.Dir(scripts)); err != nil || len(entries) != 1 {
+			t.Errorf("%q: the directory has %v, %v, want scripts alone", name, entries, err)
+		}
 	}
 }
 
