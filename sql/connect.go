@@ -29,7 +29,7 @@ func ConnectAgain(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error
 
 func connect(ctx context.Context, config *pgx.ConnConfig, first bool) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
-	if isProtocolViolation(err) {
+	if IsProtocolViolation(err) {
 		conn, err = pgx.ConnectConfig(ctx, withoutSettings(config))
 	}
 	if err != nil {
@@ -120,7 +120,7 @@ func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error
 			}
 		}
 		err = other.PgConn().Exec(looking, Query("etl_begin")).Close()
-		if isProtocolViolation(err) { // there are no transactions in statement mode
+		if IsProtocolViolation(err) { // there are no transactions in statement mode
 			return ErrPooled
 		}
 		if err != nil {
@@ -168,8 +168,9 @@ func backendOf(ctx context.Context, conn *pgconn.PgConn) (uint32, error) {
 	return uint32(backend), err
 }
 
-// isProtocolViolation reports whether a server answered with a protocol_violation, which is how poolers refuse what they do not support.
-func isProtocolViolation(err error) bool {
+// IsProtocolViolation reports whether one of the servers that were tried answered with a protocol_violation, which is how poolers refuse
+// startup parameters and whatever else they do not support.
+func IsProtocolViolation(err error) bool {
 	switch err := err.(type) {
 	case nil:
 		return false
@@ -177,13 +178,13 @@ func isProtocolViolation(err error) bool {
 		return err.Code == "08P01"
 	case interface{ Unwrap() []error }:
 		for _, one := range err.Unwrap() {
-			if isProtocolViolation(one) {
+			if IsProtocolViolation(one) {
 				return true
 			}
 		}
 		return false
 	}
-	return isProtocolViolation(errors.Unwrap(err))
+	return IsProtocolViolation(errors.Unwrap(err))
 }
 
 func hangUp(ctx context.Context, conn *pgx.Conn) {

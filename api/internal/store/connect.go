@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"strconv"
 	"time"
@@ -22,7 +21,7 @@ func settings(timeout time.Duration) map[string]string {
 		"default_transaction_read_only": "on",
 		// A caller has given up by then; the server should too.
 		"statement_timeout": strconv.FormatInt(timeout.Milliseconds(), 10),
-		// Each statement has one sensible plan, an index scan. Planning the list anew for every page costs more
+		// Each statement has one sensible plan, an index scan. Planning the list for every page costs more
 		// than reading it does (37 µs against 23 µs), and a generic plan's estimates must not wake the JIT.
 		"plan_cache_mode": "force_generic_plan",
 		"jit":             "off",
@@ -45,10 +44,10 @@ func configure(options Options) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// dial connects with config, or without the settings if a pooler refuses them.
+// dial connects with config, or without the settings if a pooler refuses them, which it does with a protocol_violation.
 func dial(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
 	conn, err := pgconn.ConnectConfig(ctx, config)
-	if refusesSettings(err) {
+	if sql.IsProtocolViolation(err) {
 		config = config.Copy()
 		withoutSettings(config)
 		conn, err = pgconn.ConnectConfig(ctx, config)
@@ -59,7 +58,7 @@ func dial(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
 // dialConn is dial for a connection of pgx. It reports whether the settings were refused.
 func dialConn(ctx context.Context, config *pgx.ConnConfig) (conn *pgx.Conn, refused bool, err error) {
 	conn, err = pgx.ConnectConfig(ctx, config)
-	if refusesSettings(err) {
+	if sql.IsProtocolViolation(err) {
 		refused = true
 		config = config.Copy()
 		withoutSettings(&config.Config)
@@ -73,23 +72,4 @@ func withoutSettings(config *pgconn.Config) {
 		delete(config.RuntimeParams, name)
 	}
 	config.AfterConnect = nil // which sets one more
-}
-
-// refusesSettings reports whether one of the servers that were tried answered with a protocol_violation, which is how poolers
-// refuse startup parameters that they do not know.
-func refusesSettings(err error) bool {
-	switch err := err.(type) {
-	case nil:
-		return false
-	case *pgconn.PgError:
-		return err.Code == "08P01"
-	case interface{ Unwrap() []error }:
-		for _, one := range err.Unwrap() {
-			if refusesSettings(one) {
-				return true
-			}
-		}
-		return false
-	}
-	return refusesSettings(errors.Unwrap(err))
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"systemscale/api/internal/catalogtest"
 	"systemscale/sql"
@@ -286,21 +285,4 @@ func TestStatementsAreTellable(t *testing.T) {
 	if *first.List.statement(kindList) != *second.List.statement(kindList) {
 		t.Error("two runs in the same tables have different statements")
 	}
-}
-
-func TestRefusedSettings(t *testing.T) {
-	refusal := &pgconn.PgError{Code: "08P01"}
-	f := func(err error, want bool) {
-		t.Helper()
-		if got := refusesSettings(err); got != want {
-			t.Errorf("refusesSettings(%v) = %v", err, got)
-		}
-	}
-	f(nil, false)
-	f(errors.New("other"), false)
-	f(&pgconn.PgError{Code: "28P01"}, false)
-	f(refusal, true)
-	f(fmt.Errorf("connect: %w", refusal), true)
-	f(errors.Join(errors.New("first host"), &pgconn.PgError{Code: "57P03"}, fmt.Errorf("second: %w", refusal)), true)
-	f(errors.Join(errors.New("first host"), &pgconn.PgError{Code: "57P03"}), false)
 }
