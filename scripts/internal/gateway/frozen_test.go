@@ -1,14 +1,17 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,19 +30,72 @@ func TestMain(m *testing.M) {
 		err = os.Chmod(socket, 0o666) // NGINX may run as somebody else
 	}
 	if err == nil {
-		// Old after a second, and never to be served stale while the API answers.
-		err = http.Serve(listener, http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
-			answerWith("public, s-maxage=1", response, request)
-		}))
+		err = http.Serve(listener, new(recorder))
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
+}
+
+// requestsPath is where such an upstream returns the addresses that were requested since the last call, one a line.
+const requestsPath = "/-/requests"
+
+// recorder answers with documents that are old after a second, and never to be served stale while the API answers.
+type recorder struct {
+	mutex    sync.Mutex
+	requests []string
+}
+
+func (r *recorder) ServeHTTP(response http.ResponseWriter, request *http.Request) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if request.URL.Path == requestsPath {
+		_, _ = io.WriteString(response, strings.Join(r.requests, "\n"))
+		r.requests = nil
+		return
+	}
+	r.requests = append(r.requests, request.RequestURI)
+	answerWith("public, s-maxage=1", response, request)
 }
 
 // separate is an upstream that is a process of its own.
 type separate struct {
 	t       *testing.T
 	process *os.Process
+	socket  string
+}
+
+// requests returns the addresses that were requested since the last call. What arrived while the process was stopped is read, and so
+// counted, when it goes on.
+func (s separate) requests() []string {
+	s.t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", s.socket)
+	}}
+	got, err := read((&http.Client{Transport: transport, Timeout: patience}).Get("http://upstream" + requestsPath))
+	if err != nil || got.status != http.StatusOK {
+		s.t.Fatalf("the requests of an upstream: %d, %v", got.status, err)
+	}
+	return strings.Fields(got.body)
+}
+
+// reached returns how many of the requests that upstreams have had since the last call were for one of the paths. It waits for at least
+// so many, and then until no more have come for a while.
+func reached(t *testing.T, upstreams []separate, paths []string, least int) (count int) {
+	t.Helper()
+	for deadline, before := time.Now().Add(patience), -1; count < least || count > before; time.Sleep(300 * time.Millisecond) {
+		before = count
+		for _, upstream := range upstreams {
+			for _, path := range upstream.requests() {
+				if slices.Contains(paths, path) {
+					count++
+				}
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d requests were sent to the instances, want at least %d", count, least)
+		}
+	}
+	return count
 }
 
 func startSeparate(t *testing.T, socket string) separate {
@@ -58,7 +114,7 @@ func startSeparate(t *testing.T, socket string) separate {
 		connection, err := net.Dial("unix", socket)
 		if err == nil {
 			_ = connection.Close()
-			return separate{t, command.Process}
+			return separate{t, command.Process, socket}
 		}
 		if time.Now().After(deadline) {
 			t.Fatal(err)
@@ -105,17 +161,14 @@ func (rig *rig) cachedPaths(count int) []string {
 	return paths
 }
 
-// waits is how long an answer may take of which nobody would think that it waited for an instance. It takes some 2 ms, and one that waited a second.
-const waits = 800 * time.Millisecond
-
-// askCopies asks for copies one after the other, over new connections and one that stays, and returns how many answers there were within the
-// time, and how many of them had waited for an instance. Each must be the document.
-func (rig *rig) askCopies(paths []string, within time.Duration) (answers, waited int) {
+// askCopies requests copies one after the other, over new connections and one that stays, for a while and until there were enough answers.
+// Each must be the document.
+func (rig *rig) askCopies(paths []string, within time.Duration, enough int) (answers int, took time.Duration) {
 	rig.t.Helper()
 	kept := &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 30 * time.Second}
 	defer kept.CloseIdleConnections()
 	once := &http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}, Timeout: 30 * time.Second}
-	for end := time.Now().Add(within); time.Now().Before(end); answers++ {
+	for began := time.Now(); took < within || answers < enough; answers++ {
 		path := paths[answers/2%len(paths)]
 		request, err := http.NewRequest(http.MethodGet, rig.url+path, nil)
 		if err != nil {
@@ -127,38 +180,34 @@ func (rig *rig) askCopies(paths []string, within time.Duration) (answers, waited
 		if answers/4%2 == 0 {
 			client = once
 		}
-		began := time.Now()
 		got, err := read(client.Do(request))
-		if time.Since(began) > waits {
-			waited++
-		}
 		if err == nil && encoding == "gzip" {
 			got.body = decompress(rig.t, got.body)
 		}
 		if err != nil || got.status != http.StatusOK || got.body != body(path) {
 			rig.t.Fatalf("%s, %s: %v, %d %.60q, want the copy", path, encoding, err, got.status, got.body)
 		}
+		if took = time.Since(began); took > patience && answers < enough {
+			rig.t.Fatalf("%d answers within %s, want %d: each waits for an instance", answers, took, enough)
+		}
 	}
-	return answers, waited
+	return answers, took
 }
 
 func TestCopiesAreServedWhileInstancesHang(t *testing.T) {
-	const retry, within = 2 * time.Second, 5 * time.Second
+	// If each answer waits a second for an instance, 200 take longer than patience.
+	const retry, within, enough = 2 * time.Second, 5 * time.Second, 200
 	for name, test := range map[string]struct{ instances, frozen int }{"both": {2, 2}, "one of two": {2, 1}, "the only one": {1, 1}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			frozen := test.frozen
 			rig, upstreams := startWithSeparate(t, test.instances, retry, 0)
 			paths := rig.cachedPaths(5)
+			reached(t, upstreams, nil, 0)
 			for _, upstream := range upstreams[:frozen] {
 				upstream.signal(syscall.SIGSTOP)
 			}
-			answers, waited := rig.askCopies(paths, within)
-			// One request for each instance and interval, of which one more may have begun.
-			if most := frozen * (int(within/retry) + 2); answers < 200 || waited > most {
-				t.Errorf("%d of %d answers had waited, want at most %d of at least 200", waited, answers, most)
-			}
-			t.Logf("%d of %d answers had waited", waited, answers)
+			answers, took := rig.askCopies(paths, within, enough)
 			var asking sync.WaitGroup
 			for _, encoding := range []string{"identity", "gzip"} {
 				asking.Go(func() {
@@ -178,6 +227,12 @@ func TestCopiesAreServedWhileInstancesHang(t *testing.T) {
 			for _, upstream := range upstreams[:frozen] {
 				upstream.signal(syscall.SIGCONT)
 			}
+			// One request for each instance and interval, of which one more may have begun.
+			waited, most := reached(t, upstreams[:frozen], paths, 1), frozen*(int(took/retry)+2)
+			if waited > most {
+				t.Errorf("%d of %d requests were sent to an instance that hangs, want at most %d", waited, answers, most)
+			}
+			t.Logf("%d of %d requests were sent to an instance that hangs", waited, answers)
 			for _, encoding := range []string{"identity", "gzip"} {
 				// What is not cached is answered at once, and a copy is brought up to date within an interval.
 				if got := rig.get("/products/again", "Accept-Encoding", encoding); got.status != http.StatusOK {
@@ -194,35 +249,43 @@ func TestInstancesThatHangHoldFewRequests(t *testing.T) {
 	t.Parallel()
 	const share, storm = 6, 40
 	rig, upstreams := startWithSeparate(t, 2, time.Minute, share)
-	paths := rig.cachedPaths(storm / 2)
-	for _, upstream := range upstreams {
-		upstream.signal(syscall.SIGSTOP)
+	paths := rig.cachedPaths(storm)
+	var missing []string
+	for i := range storm / 2 {
+		missing = append(missing, fmt.Sprintf("/products/new/%d", i))
 	}
-	ask := func(path func(i int) string, status int) (waited int64) {
+	for _, test := range []struct {
+		name   string
+		paths  []string
+		status int
+		least  int
+		most   int
+	}{
+		{"copies", paths[:storm/2], http.StatusOK, 1, 2 * share},
+		{"what is not cached", missing, http.StatusServiceUnavailable, 1, share},
+		{"copies, when the instances are known to hang", paths[storm/2:], http.StatusOK, 0, 0},
+	} {
+		reached(t, upstreams, nil, 0)
+		for _, upstream := range upstreams {
+			upstream.signal(syscall.SIGSTOP)
+		}
 		var asking sync.WaitGroup
-		var counted atomic.Int64
 		for i := range storm {
 			asking.Go(func() {
-				began := time.Now()
-				if got := rig.get(path(i), "Accept-Encoding", []string{"identity", "gzip"}[i%2]); got.status != status {
-					t.Errorf("%s: %d, want %d", path(i), got.status, status)
-				}
-				if time.Since(began) > waits {
-					counted.Add(1)
+				path := test.paths[i/2]
+				if got := rig.get(path, "Accept-Encoding", []string{"identity", "gzip"}[i%2]); got.status != test.status {
+					t.Errorf("%s: %d, want %d", path, got.status, test.status)
 				}
 			})
 		}
 		asking.Wait()
-		return counted.Load()
-	}
-	if waited := ask(func(i int) string { return paths[i/2] }, http.StatusOK); waited > 2*share {
-		t.Errorf("%d of %d requests for copies waited for an instance, want at most %d", waited, storm, 2*share)
-	}
-	if waited := ask(func(i int) string { return fmt.Sprintf("/products/new/%d", i) }, http.StatusServiceUnavailable); waited > share {
-		t.Errorf("%d of %d requests for what is not cached waited for an instance, want at most %d", waited, storm, share)
-	}
-	// They are left alone by now.
-	if waited := ask(func(i int) string { return paths[i/2] }, http.StatusOK); waited > 0 {
-		t.Errorf("%d of %d requests for copies waited for an instance that is known to hang", waited, storm)
+		for _, upstream := range upstreams {
+			upstream.signal(syscall.SIGCONT)
+		}
+		count := reached(t, upstreams, test.paths, test.least)
+		if count > test.most {
+			t.Errorf("%s: %d of %d requests were sent to an instance that hangs, want at most %d", test.name, count, storm, test.most)
+		}
+		t.Logf("%s: %d of %d requests were sent to an instance that hangs", test.name, count, storm)
 	}
 }

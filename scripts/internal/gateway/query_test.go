@@ -167,6 +167,7 @@ func TestLongQueriesCostLittle(t *testing.T) {
 	const most = 8000
 	for name, query := range map[string]string{
 		"empty pairs":      strings.Repeat("&", most),
+		"nearly empty":     strings.Repeat("&", most) + "x",
 		"tracking":         strings.Repeat("utm_a=b&", most/8),
 		"long tracking":    "utm_a=" + strings.Repeat("b", most),
 		"nearly tracking":  strings.Repeat("utm_a=b&", most/8) + "x",
@@ -183,8 +184,8 @@ func TestLongQueriesCostLittle(t *testing.T) {
 			if got.status != http.StatusOK {
 				t.Errorf("%s, %s: %d %s", prefix, name, got.status, got.body)
 			}
-			// Some tens of microseconds are to be expected, and seconds where a pattern backtracks.
-			if took := time.Since(began); took > 2*time.Second {
+			// Some tens of microseconds are to be expected, and hours where a pattern backtracks.
+			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("%s, %s: %s", prefix, name, took)
 			}
 		}
