@@ -167,6 +167,9 @@ func TestRunRemovesNothingBehindLinks(t *testing.T) {
 	if _, err := os.Stat(precious); err != nil {
 		t.Error(err)
 	}
+	if err := account.Run(t.Context(), "test", "-O", cache); err != nil {
+		t.Errorf("the program runs as another user than the one that owns the cache: %v", err)
+	}
 	if err := account.Run(t.Context(), "ls", filepath.Join(parent, "missing")); err == nil || !strings.Contains(err.Error(), "missing") {
 		t.Errorf("a program that fails: %v", err)
 	}
