@@ -439,6 +439,9 @@ func TestOneEntryForEverySpellingOfADocument(t *testing.T) {
 		}
 	}
 	rig.wantSeen()
+	// A line break is part of the path, and so is the slash before it: the API refuses that.
+	rig.get("/products/1/styles/%0A")
+	rig.wantSeen("GET /products/1/styles/%0A")
 	// Nor does it matter whose page asks, though the API's answer says Vary: Origin.
 	rig.wantCache(rig.get("/products/1/styles", "Origin", "https://a.example"), "HIT")
 }
