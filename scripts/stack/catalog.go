@@ -121,7 +121,7 @@ func (stack *stack) choose(command upCommand, empty bool) (choice, error) {
 	return chosen, nil
 }
 
-// replaces returns the gates that must not hinder a load, because it is meant to replace everything, and says what it replaces. That is
+// replaces returns the gates that must not hinder a load, because it is meant to replace everything, and reports what it replaces. That is
 // so if a sample comes or goes. From one dump to another the gates are what protects the catalog.
 func (stack *stack) replaces(ctx context.Context, databaseURL string, chosen choice) (accepted []string, err error) {
 	former := stack.Catalog
@@ -130,7 +130,7 @@ func (stack *stack) replaces(ctx context.Context, databaseURL string, chosen cho
 	}
 	if former.Run != 0 {
 		live, err := liveRun(ctx, databaseURL)
-		if err != nil || live != former.Run { // somebody has published something else since
+		if err != nil || live != former.Run { // something else has been published since
 			return nil, err
 		}
 	}
@@ -153,7 +153,7 @@ func (stack *stack) load(ctx context.Context, databaseURL string, chosen choice,
 		return err
 	}
 	stack.say("loading the catalog from %s", chosen.Directory)
-	// Should this be killed, then nobody knows whether it has published.
+	// If this is killed, it is unknown whether it has published.
 	stack.Loading = chosen.catalog
 	if err := stack.save(); err != nil {
 		return err

@@ -50,7 +50,7 @@ type Options struct {
 // Page is the page. Its methods are safe for concurrent use.
 //
 // It is made once a second at most, by one goroutine, whatever the number of requests: they share the page, and an error in
-// making it as well. So the page asks the database one question at a time, and one that is down is not asked all the time.
+// making it as well. So the page has one query at a time, and does not burden a database that is down.
 type Page struct {
 	store   Store
 	sources sources
@@ -187,7 +187,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Page) current() (any, error) {
 	if age := p.now().Sub(p.drawn.at); age < 0 || age >= keepPage {
 		still, live, err := p.draw()
-		// The time counts from the end: a database that makes everybody wait is not to be asked all the time.
+		// The time counts from the end: a slow database is not to be queried all the time.
 		p.drawn = drawn{at: p.now(), still: still, live: live, err: err}
 	}
 	return p.drawn, nil

@@ -97,7 +97,7 @@ func setDataVersion(header *fasthttp.ResponseHeader, run int64) {
 	header.SetCanonical(keyDataVersion, strconv.AppendInt(number[:0], run, 10))
 }
 
-// setTotal says how many documents the list has of which the answer is a page.
+// setTotal sets how many documents the list has of which the answer is a page.
 func setTotal(header *fasthttp.ResponseHeader, total int64) {
 	var number [20]byte
 	header.SetCanonical(keyTotalCount, strconv.AppendInt(number[:0], total, 10))

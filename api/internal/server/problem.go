@@ -79,7 +79,7 @@ func newProblem(err error, status int, detail string) problem {
 	return problem{err, status, body, problemPage(http.StatusText(status), detail)}
 }
 
-// problemPage returns a page that says what is wrong. It needs no other file and no script.
+// problemPage returns a page about what is wrong. It needs no other file and no script.
 func problemPage(title, detail string) []byte {
 	return fmt.Appendf(nil, `<!doctype html>
 <html lang="en">

@@ -23,7 +23,7 @@ const (
 
 var parameterNames = [parameters]string{"page", "count", "since", "after"}
 
-// query is what a request's query says. Its values are valid as long as the request.
+// query is a request's query. Its values are valid as long as the request.
 type query struct {
 	given   [parameters]bool
 	values  [parameters][]byte // decoded
@@ -111,14 +111,14 @@ func appendName(names []string, name []byte) []string {
 	if len(cut) < len(name) {
 		text += "..."
 	}
-	// One more than are shown: it stands for all the others.
+	// One more than are shown, for all the others.
 	if slices.Contains(names, text) || len(names) > mostNames {
 		return names
 	}
 	return append(names, text)
 }
 
-// list joins names with commas, each in quotes, and says so if there are too many.
+// list joins names with commas, each in quotes, and notes if there are too many.
 func list(names []string, quote string) string {
 	more := ""
 	if len(names) > mostNames {

@@ -40,11 +40,11 @@ type follower struct {
 	pipelines map[*pipeline]struct{}
 	changed   chan struct{} // closed when the snapshot changes
 	unmet     time.Time     // since when no pipeline's server has the snapshot; zero if one has it
-	lost      bool          // no watcher can read; the log already says so
-	bare      bool          // settings were refused; the log already says so
-	forbidden string        // a table that may not be read, as the log already says
+	lost      bool          // no watcher can read, which is logged
+	bare      bool          // settings were refused, which is logged
+	forbidden string        // a table that may not be read, which is logged
 
-	// unserved are collections of the pointer rows that are not served; the log already says so.
+	// unserved are collections of the pointer rows that are not served, which is logged.
 	unserved map[string]bool
 
 	denied atomic.Bool // the role of the URL lacks a right to what is published

@@ -294,7 +294,7 @@ func (q *queue) change(s *seat, do func()) {
 func (s *seat) counts() bool { return !s.behind && !s.held }
 
 // relieve takes the lookups away from pipelines that have been at work for too long, if there is another with another host, and
-// tells their callers to ask again. The mutex is held.
+// has their callers look up again. The mutex is held.
 func (q *queue) relieve(now time.Time) {
 	for _, s := range q.seats {
 		if s.held || s.fetched.IsZero() || now.Sub(s.fetched) < heldUp {
@@ -322,7 +322,7 @@ func (q *queue) relieve(now time.Time) {
 // abandon ends the wait of l's caller. The mutex is held.
 func (q *queue) abandon(l *lookup) {
 	q.delist(l)
-	// Whoever comes from now on does better to start anew.
+	// Later callers do better with a lookup of their own.
 	if q.flights[l.flight] == l {
 		delete(q.flights, l.flight)
 	}

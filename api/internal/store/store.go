@@ -130,7 +130,7 @@ func Open(options Options) (*Store, error) {
 }
 
 // Pages share one connection, or two where there are several hosts. One of them may cost as much as a thousand documents, so few wait, and few go together: they
-// are answered one after the other by one process of a server, and whoever asks for more than it can do gets ErrOverloaded.
+// are answered one after the other by one process of a server, and what is more than it can do gets ErrOverloaded.
 const (
 	pageQueue = 64
 	pageBatch = 4

@@ -39,11 +39,11 @@ func newWatcher(config *pgx.ConnConfig, host host, timeout time.Duration) *watch
 	return &watcher{host: host, config: own, timeout: timeout, hint: make(chan struct{}, 1)}
 }
 
-// look asks for a look before the interval is over.
+// look requests a look before the interval is over.
 func (w *watcher) look() {
 	select {
 	case w.hint <- struct{}{}:
-	default: // that has been asked already
+	default: // one is requested already
 	}
 }
 

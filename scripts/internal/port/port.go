@@ -1,7 +1,7 @@
 // Package port claims loopback ports, so that two programs of this project never choose the same one, however long it takes until a
 // server listens there.
 //
-// A port that is only tried and closed again belongs to whoever binds it first: another stack, another test, or an outgoing connection
+// A port that is only tried and closed again belongs to the first program that binds it: another stack, another test, or an outgoing connection
 // if it is one of the ports that the kernel hands out. A claim is a locked file in a directory that all of a user's clones share, and
 // the ports that are tried lie below those that the kernel hands out. Programs of others and of other users are not bound by
 // claims: a server must still expect that its port is taken.
@@ -24,7 +24,7 @@ import (
 // Loopback is the address of every port here.
 const Loopback = "127.0.0.1"
 
-// First is where ports begin that nobody types: those of tests and of measurements.
+// First is where ports begin that no person types: those of tests and of measurements.
 const First = 20_000
 
 // attempts is how many ports are tried from a preferred one on.
@@ -118,7 +118,7 @@ func Hold(number int) (*Claim, error) {
 	return claim, nil
 }
 
-// Next claims the first port from the preferred one on that can be had. Nobody types these ports, so a taken one is no reason to stop.
+// Next claims the first port from the preferred one on that can be had. No person types these ports, so a taken one is no reason to stop.
 func Next(preferred int, owner string) (*Claim, error) {
 	for number := preferred; number < preferred+attempts; number++ {
 		claim, err := Take(number, owner)

@@ -116,7 +116,7 @@ func (account *Account) MakeDirectory(path string, mode os.FileMode) error {
 }
 
 // mayReplace reports whether the account may replace what this process makes in the directory: then a name in it can become a link at any
-// moment. One like /tmp is fine: there nobody can touch what belongs to another.
+// moment. One like /tmp is fine: there no user can touch what belongs to another.
 func (account *Account) mayReplace(directory string) (bool, error) {
 	if account == nil {
 		return false, nil
@@ -204,8 +204,8 @@ func (account *Account) mayPass(mode os.FileMode, uid, gid uint32) bool {
 	}
 }
 
-// ReadFile reads a small file from a directory that may belong to a server's account. It follows no link, and does not wait for
-// whoever may have put a pipe there.
+// ReadFile reads a small file from a directory that may belong to a server's account. It follows no link, and does not wait where the
+// account has put a pipe.
 func ReadFile(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
