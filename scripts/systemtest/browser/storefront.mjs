@@ -389,7 +389,7 @@ test("an address where there is nothing", async (t) => {
 });
 
 test("no page can be framed", async (t) => {
-  const page = await open(t, `${gateway}/openapi.yaml`);
+  const page = await open(t, gateway);
   for (const path of ["/", "/item/1", "/docs", "/nonsense"]) {
     const response = await page.request.get(gateway + path, { headers: { Accept: "text/html" } });
     assert.match(response.headers()["content-security-policy"], /frame-ancestors 'none'/, path);
