@@ -29,7 +29,8 @@ func (c *checkCommand) Help() string {
 and column of the shape file, and the columns of the files that nothing reads. If all fits, it reads the files for ints that
 clients in JavaScript would round.
 
-Exit codes: 0 it fits, 2 a mistake in the shape file or between it and a header, 3 a file is missing or cannot be read.
+Exit codes: 0 it fits, 2 a mistake in the shape file or between it and a header, 3 a file is missing, damaged, cannot be read, or
+was written to meanwhile.
 
 Example:
   etl check --csv ./dump --shape ./books.yaml`
@@ -66,15 +67,25 @@ func (c *checkCommand) readNumbers(ctx context.Context, out *output) error {
 		return err
 	}
 	defer in.close()
+	if err := in.unchanged(in.readThrough()); err != nil {
+		return err
+	}
+	in.warnOfWide()
+	return in.refuseCutFiles()
+}
+
+// readThrough reads each file to its end by itself.
+func (in *input) readThrough() error {
 	for _, reader := range in.readers {
 		for more := true; more; {
+			var err error
 			if more, err = reader.Next(); err != nil {
 				return err
 			}
 			reader.Release()
 		}
+		in.readApart = append(in.readApart, reader.Counts())
 	}
-	in.warnOfWide()
 	return nil
 }
 

@@ -48,6 +48,8 @@ func TestCheck(t *testing.T) {
 		{name: "a file in two forms", files: map[string]string{"book.csv.gz": "x", "other.csv": "x"}, code: exitFiles,
 			stderr: []string{"are there at once, and only one of them can be meant: remove all but that one, and source book needs it (", shapeLine("book.csv") + ")\n"}},
 		{name: "an empty file", files: map[string]string{"book.csv": "\n"}, code: exitFiles, stderr: []string{"book.csv: the file is empty"}},
+		{name: "a file that was cut off", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5\n2,7"}, code: exitFiles, stderr: []string{"review.csv:3: the file ends within a line"}},
+		{name: "a last line without a line end", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5"}, code: exitFiles, stderr: []string{"review.csv:2: the last line has no line end"}},
 		{name: "an archive that is none", files: map[string]string{"book.csv": "", "book.csv.zst": "isbn,title\n"}, code: exitFiles,
 			stderr: []string{"book.csv.zst: the file cannot be read: the archive is damaged"}},
 	}

@@ -77,6 +77,8 @@ type input struct {
 	joiner  *join.Joiner                            // of the pass; nil before it
 	observe func(source int, reader *source.Reader) // is told of every row that is used; may be nil
 
+	readApart []source.Counts // of files that were read without being joined
+
 	reading
 	arranged []arranged  // by source
 	streams  []io.Closer // what the readers read
@@ -103,10 +105,13 @@ type rejects interface {
 
 // counts returns the fate of every row, as far as the pass has come.
 func (in *input) counts() []source.Counts {
-	if in.joiner == nil {
-		return []source.Counts{}
+	switch {
+	case in.joiner != nil:
+		return in.joiner.Counts()
+	case in.readApart != nil:
+		return in.readApart
 	}
-	return in.joiner.Counts()
+	return []source.Counts{}
 }
 
 // openInput reads the shape file and opens the files that it names in the directory. The error names all files that cannot be

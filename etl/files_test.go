@@ -200,7 +200,7 @@ func TestEveryCommandRefusesFilesThatChange(t *testing.T) {
 	files := map[string]string{"books.yaml": books, "book.csv": "isbn,title\n8,Eight\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n2,8,5\n"}
 	for command := range readers("", "") {
 		if command == "check" {
-			continue // reads headers only
+			continue // writes nothing before it has read all; see TestCheckRefusesFilesThatChange
 		}
 		for file, old := range files {
 			directory := t.TempDir()
@@ -215,6 +215,23 @@ func TestEveryCommandRefusesFilesThatChange(t *testing.T) {
 	var live int
 	if err := testdb.Connect(t, database.API).QueryRow(t.Context(), "select count(*) from catalog.version").Scan(&live); err != nil || live != 0 {
 		t.Errorf("%d collections are published (%v)", live, err)
+	}
+}
+
+// TestCheckRefusesFilesThatChange changes a file while check looks for large numbers, which it warns of.
+func TestCheckRefusesFilesThatChange(t *testing.T) {
+	for file, new := range map[string]string{"book.csv": "isbn,title\n9,Sieve\n", "books.yaml": strings.Replace(books, "books", "bocks", 1)} {
+		directory := t.TempDir()
+		write(t, directory, map[string]string{"books.yaml": books, "book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n"})
+		in, err := openInput(t.Context(), readingOf(directory, "books.yaml", &countedRejects{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.close()
+		write(t, directory, map[string]string{file: new})
+		if err := in.unchanged(in.readThrough()); exitCode(err) != exitFiles || !strings.Contains(err.Error(), file+": the file changed while it was read") {
+			t.Errorf("%s: exit code %d for %v", file, exitCode(err), err)
+		}
 	}
 }
 
