@@ -25,6 +25,7 @@ var reserved = map[string]string{
 	"status":  "the gateway's status",
 	"cached":  "the gateway's refresh endpoint",
 	"refresh": "the gateway's refresh endpoint",
+	"lists":   "the gateway's refresh endpoint",
 }
 
 // ChangesPath is where a collection's change feed is: /{collection}/changes. No document may have this path.

@@ -53,7 +53,7 @@ func TestCheckCollection(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"api", "fec2", "item", "assets", "docs", "changes", "live", "ready", "metrics", "version", "status", "cached", "refresh",
+		"api", "fec2", "item", "assets", "docs", "changes", "live", "ready", "metrics", "version", "status", "cached", "refresh", "lists",
 		"", "-", "Item", "ITEM", "item.", "openapi.yaml", "%61pi", "a/b", "a b", "1a", "_a", "\u00e4", "a\n", strings.Repeat("x", MaxNameLength+1),
 	} {
 		if CheckCollection(name) == nil {
