@@ -56,7 +56,8 @@ func testFrozen(t *testing.T, s *instances, p *postgres, c *catalog) {
 	const (
 		clients = 4
 		within  = 6 * time.Second
-		waits   = 800 * time.Millisecond // one that waited for an instance took a second at least, all others a few milliseconds
+		enough  = 200         // answers: if each waits for an instance, there are not so many before the test gives up
+		waits   = time.Second // for which NGINX waits for an instance
 		old     = 4100 * time.Millisecond
 	)
 	s.args = []string{"--cache-age", "1s"} // and three seconds for which a copy is served while it is brought up to date
@@ -96,11 +97,15 @@ func testFrozen(t *testing.T, s *instances, p *postgres, c *catalog) {
 					return err
 				})
 			}
+			began := time.Now()
 			time.Sleep(within)
+			l.more(enough)
 			l.stop()
 			// Until it is known that the instances do not answer, each client may wait once; then one request for each instance and ten seconds.
-			if most := int64(clients + 2*2); l.asked.Load() < 200 || waited.Load() > most {
-				t.Errorf("%d of %d answers had waited, want at most %d of at least 200", waited.Load(), l.asked.Load(), most)
+			// On a slow machine other answers may take as long, but not one in twenty.
+			most := max(clients+2*(2+int64(time.Since(began)/(10*time.Second))), l.asked.Load()/20)
+			if waited.Load() > most {
+				t.Errorf("%d of %d answers had waited, want at most %d", waited.Load(), l.asked.Load(), most)
 			}
 			t.Logf("%d of %d answers had waited", waited.Load(), l.asked.Load())
 			for range 2 * len(encodings) {
