@@ -219,7 +219,7 @@ func TestAStatementIsGone(t *testing.T) {
 			l.begin(nil)
 			p.waiting = []*lookup{l}
 			for attempt := 0; len(p.settled) == 0; attempt++ {
-				if err := p.exchange(); err != nil || attempt > 2 {
+				if err := p.exchange(); err != nil || attempt > 1 {
 					t.Fatalf("round %d: %v after %d attempts", round, err, attempt)
 				}
 				p.waiting = append(p.waiting[:0], p.again...)
