@@ -42,7 +42,11 @@ require (
 )
 
 require (
+	// differences that a person can read, in tests
+	github.com/google/go-cmp v0.7.0
+	// the form of a collected metric, from which the operator's page reads
 	github.com/prometheus/client_model v0.6.3
+	// reads the metrics of other instances, for the operator's page
 	github.com/prometheus/common v0.72.0
 )
 
@@ -50,7 +54,6 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
-	github.com/jackc/pgerrcode v0.0.0-20220416144525-469b46aa5efa // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
