@@ -75,7 +75,7 @@ func ParseURL(databaseURL string) (*pgx.ConnConfig, error) {
 		}
 	}
 	config, err := pgx.ParseConfig(databaseURL)
-	if err != nil || strings.ContainsRune(config.Database, '@') || strings.ContainsAny(config.User, ":@/") {
+	if err != nil || strings.ContainsRune(config.Database, '@') || strings.ContainsAny(config.User, ":/") {
 		return nil, ErrURL
 	}
 	hosts := []string{config.Host}

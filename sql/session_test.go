@@ -13,7 +13,7 @@ func TestParseURL(t *testing.T) {
 		"postgres://etl:p%40ss%2Fw%23rd%20x@db.example:5433/name?sslmode=disable&application_name=x", "postgresql://etl@localhost/name",
 		"postgres:///name?host=/run/postgresql", "postgres://etl:secret@[::1]:5432/name?sslmode=disable",
 		"postgres://etl:secret@one:5432,two:5433/name?target_session_attrs=read-write", "host=localhost user=etl password='a b' dbname=name",
-		"host=/run/postgresql dbname=name",
+		"host=/run/postgresql dbname=name", "postgres://etl%40project.iam:secret@localhost/name", "host=localhost user=etl@project.iam dbname=name",
 	} {
 		if _, err := ParseURL(good); err != nil {
 			t.Errorf("ParseURL(%q) = %v", good, err)
