@@ -1,5 +1,6 @@
--- What a reader may not read of the schema, the control tables, and the document tables that $1 names, and whether this role may grant it. Readers are
--- the API's role, and every role that was granted to read the pointer rows.
+-- What a reader may not read of the schema, the control tables, and the document tables that $1 names, and whether this role may grant
+-- it. Readers are the API's role, and every role that was granted to read the pointer rows and the page anchors, as a server of documents
+-- does. A role that only watches the versions is none.
 with "reader" as (
     select "rolname" as "name"
     from "pg_catalog"."pg_roles"
@@ -8,7 +9,10 @@ with "reader" as (
     select case a."grantee" when 0 then 'public' else pg_get_userbyid(a."grantee") end
     from "pg_catalog"."pg_class" c
     cross join aclexplode(c."relacl") a
-    where c."oid" = '"catalog"."version"'::regclass and a."privilege_type" = 'SELECT' and a."grantee" <> c."relowner"
+    where c."oid" in ('"catalog"."version"'::regclass, '"catalog"."page_anchor"'::regclass)
+      and a."privilege_type" = 'SELECT' and a."grantee" <> c."relowner"
+    group by a."grantee"
+    having count(distinct c."oid") = 2
 )
 select r."name", '', false
 from "reader" r

@@ -95,11 +95,11 @@ func (s *Session) makeReadable(ctx context.Context, q querier, generation int64,
 func selectUnreadable(ctx context.Context, q querier, tables []string) ([]unreadable, error) {
 	rows, err := q.Query(ctx, sql.Query("etl_select_unreadable"), tables)
 	if err != nil {
-		return nil, fmt.Errorf("look who may read what is published: %w", err)
+		return nil, fmt.Errorf("check who may read what is published: %w", err)
 	}
 	missing, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unreadable])
 	if err != nil {
-		return nil, fmt.Errorf("look who may read what is published: %w", err)
+		return nil, fmt.Errorf("check who may read what is published: %w", err)
 	}
 	return missing, nil
 }

@@ -69,6 +69,26 @@ func TestEveryReaderMayReadWhatIsPublished(t *testing.T) {
 	check("a rollback to older tables")
 }
 
+// TestAMonitorIsNoReader has a role that may read the pointer rows and nothing else. It keeps no run from publishing, and is granted nothing.
+func TestAMonitorIsNoReader(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.AdminURL)
+	monitor := "monitor of " + scalar[string](t, conn, "select current_database()")
+	quoted := pgx.Identifier{monitor}.Sanitize()
+	if _, err := conn.Exec(t.Context(), "create role "+quoted+"; grant select on catalog.version to "+quoted); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := conn.Exec(context.Background(), "drop owned by "+quoted+"; drop role "+quoted); err != nil {
+			t.Error(err)
+		}
+	})
+	load(t, openThings(t, database), documents, sequence(1, 30, 1), constant(1))
+	if got := readableBy(t, conn, monitor); got != 0 {
+		t.Errorf("a role that may read the pointer rows was granted %d tables of documents", got)
+	}
+}
+
 // TestNothingIsPublishedThatCannotBeRead takes rights that a run does not grant. The run fails before it has written a row, and its message is what
 // restores them.
 func TestNothingIsPublishedThatCannotBeRead(t *testing.T) {
