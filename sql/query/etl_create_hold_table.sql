@@ -1,3 +1,5 @@
+-- If the table is there already, another run may hold it: its lock is not waited for.
+set local lock_timeout = '1s';
 create table if not exists "catalog".:"table" ();
 comment on table "catalog".:"table" is 'Has no rows. A run of the collection has a lock on it for as long as it works.';
 revoke all on table "catalog".:"table" from "systemscale_api";

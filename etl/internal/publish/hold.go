@@ -101,8 +101,8 @@ func (s *Session) createHoldTable(ctx context.Context, table string) error {
 	_, err := s.hold.Exec(ctx, sql.QueryFor("etl_create_hold_table", "table", table, "owner", owner))
 	var refused *pgconn.PgError
 	const uniqueViolation, updatedConcurrently = "23505", "XX000"
-	if errors.As(err, &refused) && (refused.Code == uniqueViolation || refused.Code == updatedConcurrently) {
-		return nil // another run creates it at this moment
+	if errors.As(err, &refused) && (refused.Code == uniqueViolation || refused.Code == updatedConcurrently) || isBusy(err) {
+		return nil // another run creates it at this moment, or has created it and holds it
 	}
 	if err != nil {
 		return fmt.Errorf("create the table %s: %w", table, err)
@@ -110,8 +110,8 @@ func (s *Session) createHoldTable(ctx context.Context, table string) error {
 	return nil
 }
 
-// keepEarlierBuildsOut takes the lock by which they hold the collection. It belongs to whoever is first, and any role can take it, so that of
-// a role which may only read is passed over. The error is a *HeldError when an earlier build holds the collection.
+// keepEarlierBuildsOut takes the advisory lock by which earlier builds hold the collection. Any role can take it, so the lock of a role that
+// may only read is ignored. The error is a *HeldError when an earlier build holds the collection.
 func (s *Session) keepEarlierBuildsOut(ctx context.Context) error {
 	var key int64
 	var taken bool

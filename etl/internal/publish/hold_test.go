@@ -1,9 +1,11 @@
 package publish
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"systemscale/sql"
 	"systemscale/sql/testdb"
@@ -105,13 +107,25 @@ func TestEarlierBuildsAreKeptOut(t *testing.T) {
 
 // TestManyOpenAtOnce opens a collection that has no table to lock yet several times: one gets it.
 func TestManyOpenAtOnce(t *testing.T) {
+	t.Run("builds with the table", func(t *testing.T) { openManyAtOnce(t, testdb.New(t)) })
+	t.Run("while a reader has the lock of earlier builds", func(t *testing.T) {
+		database := testdb.New(t)
+		if _, err := testdb.Connect(t, database.API).Exec(t.Context(), "select pg_advisory_lock(hashtextextended('systemscale things', 0))"); err != nil {
+			t.Fatal(err)
+		}
+		openManyAtOnce(t, database)
+	})
+}
+
+func openManyAtOnce(t *testing.T, database testdb.Database) {
 	hurry(t)
-	database := testdb.New(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
 	opened := make(chan error)
-	const many = 4
+	const many = 8
 	for range many {
 		go func() {
-			session, err := Open(t.Context(), database.ETL, "things", 1)
+			session, err := Open(ctx, database.ETL, "things", 1)
 			if err == nil {
 				t.Cleanup(session.Close)
 			}
