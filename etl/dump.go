@@ -111,7 +111,7 @@ func (f *dumpFile) open(ctx context.Context) (io.ReadCloser, error) {
 	return stream, nil
 }
 
-// changed returns the error for a file that is not what it was, or nil when nothing is said of how it differs.
+// changed returns the error for a file that is not what it was, or nil when how is empty.
 func changed(how string) error {
 	if how == "" {
 		return nil

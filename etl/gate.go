@@ -154,7 +154,7 @@ type largest struct {
 	id       int64
 }
 
-// judge compares what was found with the limits: one finding for each gate, in their order. cut is what is said of files that end early.
+// judge compares what was found with the limits: one finding for each gate, in their order. cut describes the files that end early.
 func judge(limits *limits, counts []source.Counts, cut []string, changes publish.Changes, biggest largest) []finding {
 	var findings []finding
 	add := func(name, value, limit string, failed bool, format string, arguments ...any) {

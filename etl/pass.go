@@ -17,7 +17,7 @@ type emit func(document int, id int64, etag uint64, body []byte) error
 // item in the order of the shape's documents. tick is called now and then. Behind it, in.counts has the fate of every row.
 //
 // Files are read once, unless they turn out not to be in order: then they are sorted, restart is called, which is to forget all
-// that was emitted, and everything begins anew. It is an error if a file changes before all have been read for the last time.
+// that was emitted, and they are read again from the beginning. It is an error if a file changes before all have been read for the last time.
 func pass(ctx context.Context, in *input, tick func(), restart func() error, emit emit) error {
 	return in.unchanged(passUntilOrdered(ctx, in, tick, restart, emit))
 }

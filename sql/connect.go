@@ -92,7 +92,7 @@ const (
 
 // checkOwn returns ErrPooled if conn, which leads to a pooler, is not the same server connection from one transaction to the
 // next. While another client has a transaction open, a pooler in transaction mode cannot give conn the connection of that client. It may
-// have others, so whoever depends on it looks again: see Backend.
+// have others, so a caller that depends on its connection checks it again: see Backend.
 func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error {
 	looking, cancel := context.WithTimeout(ctx, ownPatience)
 	defer cancel()
@@ -162,7 +162,7 @@ func backendOf(ctx context.Context, conn *pgconn.PgConn) (uint32, error) {
 		return 0, err
 	}
 	if len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) != 1 {
-		return 0, errors.New("the server does not tell its process")
+		return 0, errors.New("the server does not report its process")
 	}
 	backend, err := strconv.ParseUint(string(results[0].Rows[0][0]), 10, 32)
 	return uint32(backend), err

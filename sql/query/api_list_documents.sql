@@ -1,5 +1,5 @@
--- One row: a constant that shows which statement it comes from, $7, which shows which request it answers, the version that the documents belong to, from the same moment as they, how many documents there are in it, and the documents
--- of the page. The tables hold the version of the last run that wrote to them: the live one's, or where another generation is live by
+-- One row: a constant that shows which statement it comes from, $7, which shows which request it answers, the version that the documents
+-- belong to, from the same moment as they, how many documents there are in it, and the documents of the page. The tables hold the version of the last run that wrote to them: the live one's, or where another generation is live by
 -- now, that of the run found by its generation. That run counted the documents.
 select :'identity'::bigint, $7::bigint, p."run_id", p."published_at", (
     select (c."document" ->> 'rows')::bigint

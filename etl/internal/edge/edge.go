@@ -9,8 +9,8 @@
 //
 // For every path that changed, both encodings are looked for, and only the copies that are there and are of an earlier run are
 // refreshed: a cache keeps what its clients ask for, and nothing is fetched for nobody. The X-Data-Version of an answer says of which run a
-// copy is. Lists have more addresses than can be looked for, so a node gives up the copies of all of them at once. Nothing else in an answer is read but the status: no redirect is followed, no body is taken, and nothing that a node says
-// becomes part of a later request.
+// copy is. Lists have more addresses than can be looked for, so a node gives up the copies of all of them at once. Nothing else in an
+// answer is read but the status: no redirect is followed, no body is taken, and nothing that a node says becomes part of a later request.
 //
 // What is refreshed twice is refreshed all the same, so whoever is cut off begins anew.
 package edge

@@ -128,7 +128,7 @@ const (
 )
 
 // Unsettled returns for how long a later write could leave the file's times as they are, because it would come too soon after the
-// last one. Whoever waits so long before reading cannot miss a write.
+// last one. A reader that waits so long first cannot miss a write.
 func (s State) Unsettled(now time.Time) time.Duration {
 	last, granularity := s.info.ModTime(), fine
 	if s.changed.After(last) {
