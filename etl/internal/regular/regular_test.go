@@ -3,6 +3,7 @@ package regular
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -124,6 +125,57 @@ func TestDiffers(t *testing.T) {
 				t.Errorf("Differs() = %q, want %q in it", got, c.want)
 			}
 		})
+	}
+}
+
+// TestDiffersByTheTimeOfModification has a system that keeps no time of change.
+func TestDiffersByTheTimeOfModification(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := Look(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, time.Time{}, before.info.ModTime().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	after, err := Look(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before.changed, after.changed = time.Time{}, time.Time{}
+	if got := before.Differs(after); !strings.Contains(got, "it was written to at") {
+		t.Errorf("Differs() = %q", got)
+	}
+}
+
+// modified is the information about a file that was modified at a time.
+type modified struct {
+	fs.FileInfo
+	at time.Time
+}
+
+func (m modified) ModTime() time.Time { return m.at }
+
+// TestUnsettledByTimes has file systems that store seconds, and times of change after that of modification.
+func TestUnsettledByTimes(t *testing.T) {
+	second := time.Unix(1_700_000_000, 0)
+	for name, c := range map[string]struct {
+		modified, changed, now time.Time
+		want                   time.Duration
+	}{
+		"whole seconds":               {second, second, second.Add(time.Second), time.Second},
+		"whole seconds, settled":      {second, second, second.Add(coarse), 0},
+		"whole seconds, and no other": {second, time.Unix(0, 0), second, coarse},
+		"changed in a fraction":       {second, second.Add(fine / 2), second.Add(fine), fine / 2},
+		"changed long after":          {second.Add(1), second.Add(time.Hour + 1), second.Add(time.Hour + 1), fine},
+		"modified long after":         {second.Add(time.Hour + 1), second.Add(1), second.Add(time.Hour + 1), fine},
+	} {
+		if got := (State{modified{at: c.modified}, c.changed}).Unsettled(c.now); got != c.want {
+			t.Errorf("%s: unsettled for %s, want %s", name, got, c.want)
+		}
 	}
 }
 

@@ -441,7 +441,7 @@ func (discard) Reject(Reject) error { return nil }
 // TestWatch counts the calls of a watching function, which must not depend on how many rows have been released before.
 func TestWatch(t *testing.T) {
 	row := "1,2,\"a\",3,1,\"" + strings.Repeat("u", 100) + "\"\n"
-	reader, _ := open(t, strings.NewReader(header+strings.Repeat(row, 40_000)))
+	reader, _ := open(t, strings.NewReader(header+strings.Repeat(row, 50_000)))
 	calls, stop := 0, errors.New("enough")
 	reader.Watch(func() error {
 		if calls++; calls == 30 {
@@ -458,6 +458,16 @@ func TestWatch(t *testing.T) {
 	if calls != 0 {
 		t.Errorf("%d calls, and no row was held", calls)
 	}
+	for range 10 * grownRows {
+		if _, err := reader.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if calls < 9 {
+		t.Errorf("%d calls for %d rows", calls, 10*grownRows)
+	}
+	reader.Release()
+	calls = 0
 	rows := 0
 	for {
 		_, err := reader.Next()
