@@ -41,6 +41,9 @@ func closeAll(listeners []net.Listener) {
 // in use is not. Everybody on the machine may connect to a unix socket: whom its directory lets in is up to that.
 func listen(address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, unixPrefix)
+	if !unix && strings.ContainsAny(address, "@/") {
+		return nil, errors.New("an address to listen on is host:port or unix:/path, and no URL. It is not shown: it may hold a password")
+	}
 	if !unix {
 		listener, err := net.Listen("tcp", address)
 		if errors.Is(err, syscall.EADDRINUSE) {

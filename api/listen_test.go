@@ -124,6 +124,15 @@ func TestListenErrors(t *testing.T) {
 	}
 }
 
+// TestListenHidesURLs listens on what may hold a password.
+func TestListenHidesURLs(t *testing.T) {
+	for _, address := range []string{"postgres://u:secret@host/db", "postgres://u:secret", "u:secret@host:1"} {
+		if _, err := listen(address); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("listen(%q) fails with %v", address, err)
+		}
+	}
+}
+
 func TestListenAllOrNone(t *testing.T) {
 	path := filepath.Join(shortDir(t), "s")
 	if _, err := listenAll([]string{"unix:" + path, "nonsense"}); err == nil {

@@ -5,6 +5,7 @@ package printable
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,10 +113,18 @@ func Names(names []string) string {
 	return strings.Join(shown, ", ")
 }
 
-// CommandLine returns the message of a mistake in the command line args without what may be a piece of a password: a database URL that a
-// shell has split at a space, or that is where no URL belongs.
+// fromVariable is how the parser of command lines repeats the variable of the environment that a flag was read from.
+var fromVariable = regexp.MustCompile(`(?s)\(from envar \w+=(".*")\)`)
+
+// CommandLine returns the message of a mistake in the command line args, or in a variable that stands for a flag, without what may be a piece of
+// a password: a URL that a shell has split at a space, that is where no URL belongs, or that is not understood.
 func CommandLine(err error, args []string) string {
 	message := err.Error()
+	if found := fromVariable.FindStringSubmatch(message); found != nil {
+		if value, err := strconv.Unquote(found[1]); err == nil {
+			args = append(slices.Clone(args), value)
+		}
+	}
 	addresses := slices.ContainsFunc(args, func(arg string) bool {
 		return strings.Contains(arg, "://") || strings.Contains(arg, "@") || strings.Contains(arg, "password")
 	})

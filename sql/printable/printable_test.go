@@ -83,6 +83,11 @@ func TestCommandLineHidesURLs(t *testing.T) {
 	f(`--mode: must be one of "auto","delta" but got "postgres://etl:secret@host/db"`, "run", "--mode", "postgres://etl:secret@host/db")
 	f(`--streams: expected a valid 64 bit int but got "etl:secret@host"`, "run", "--streams=etl:secret@host")
 	f(`unexpected argument password=secret`, "run", "--database", "host=h", "password=secret")
+	f(`--cache: no node (from envar CACHE_NODES="http://cache:secret@host:8281,\n\"part@")`, "refresh")
+	f(`--streams: expected a valid 64 bit int but got "etl:secret@host" (from envar STREAMS="etl:secret@host")`, "run")
+	if want := `--cache: no node (from envar CACHE_NODES="cache-a:8281")`; CommandLine(errors.New(want), nil) != want {
+		t.Error("a variable that is no secret is hidden")
+	}
 	if got := CommandLine(errors.New("unexpected argument more"), []string{"run", "more"}); got != "unexpected argument more" {
 		t.Errorf("an argument that is no secret is hidden: %s", got)
 	}
