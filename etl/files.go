@@ -201,10 +201,19 @@ func (in *input) unchanged(err error) error {
 }
 
 func needDirectory(directory string) error {
-	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
-		return &source.FileError{File: directory, Message: "there is no such directory: the dump has not arrived, or --csv names another place"}
+	info, err := os.Stat(directory)
+	message := ""
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		message = "there is no such directory: the dump has not arrived, or --csv names another place"
+	case err != nil:
+		message = reason(err)
+	case !info.IsDir():
+		message = "it is a file: --csv takes the directory that holds the CSV files"
+	default:
+		return nil
 	}
-	return nil
+	return &source.FileError{File: directory, Message: message, Err: err}
 }
 
 func (in *input) find(s *shape.Source) (*dumpFile, error) {

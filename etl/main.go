@@ -46,12 +46,12 @@ Example:
   etl plan --csv ./dump
   etl run --csv ./dump
 
-Exit codes: 0 published or nothing to do, 1 unexpected, 2 wrong flags or shape file, 3 a CSV file cannot be used, 4 the
-database refused or is away, 5 another run holds the collection, 6 etl refresh could not tell every
-cache, 10 a plan found changes, 20 to 26 a gate failed, 3 that of files that end early
-(truncated-file, unreconciled, rejects, removed, changed, missing-column, empty-file, document-size), 130 interrupted. After any but 0, what was
-published before is untouched and still served; only if the connection breaks in the very moment of publishing does the
-message say that it is not known which of the two versions, each complete, is live.`
+Exit codes: 0 published or nothing to do, 1 unexpected, 2 wrong flags or shape file, 3 a CSV file cannot be used, or was cut off
+(gate truncated-file), 4 the database refused or is away, 5 another run holds the collection, 6 etl refresh could not tell
+every cache, 10 a plan found changes, 20 to 26 another gate failed (unreconciled, rejects, removed, changed, missing-column,
+empty-file, document-size), 130 interrupted. After any but 0, what was published before is untouched and still served;
+only if the connection breaks in the very moment of publishing does the message say that it is not known which of the two
+versions, each complete, is live.`
 
 // run executes the command line args and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {

@@ -169,6 +169,8 @@ func TestRunFails(t *testing.T) {
 		{name: "no streams", args: []string{"--streams", "0"}, code: exitUsage, want: "--streams must be between 1 and 64"},
 		{name: "a shape with a mistake", files: map[string]string{"books.yaml": strings.Replace(books, "as: stars", "as: star", 1)}, code: exitUsage, want: `books.yaml:7:`},
 		{name: "no shape", args: []string{"--shape", "missing.yaml"}, code: exitUsage, want: "missing.yaml:1:1: the shape file cannot be read: no such file"},
+		{name: "no directory", args: []string{"--csv", "missing"}, code: exitFiles, want: "missing: there is no such directory: the dump has not arrived"},
+		{name: "a directory that is a file", args: []string{"--csv", "main_test.go"}, code: exitFiles, want: "main_test.go: it is a file: --csv takes the directory"},
 		{name: "an empty file", files: map[string]string{"review.csv": ""}, code: 25, want: "review.csv: the file is empty"},
 		{name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: 24, want: `book.csv:1: the header has no column "title"`},
 		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: not even a header is there. If it is to be so, pass --accept empty-file\nreview.csv:1:"},

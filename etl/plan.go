@@ -51,7 +51,7 @@ func (c *planCommand) Help() string {
 	return `Reads all files once, renders every document, and shows how they differ from what is published: how many, which fields of the first
 ones, which URLs, and which gates would fail. It writes nothing, and may be used while a run is at work.
 
-Exit code: 0 nothing would change, 10 something would, 20 to 26 a gate would fail.
+Exit code: 0 nothing would change, 10 something would, 3 or 20 to 26 a gate would fail.
 
 Example:
   etl plan --csv ./dump

@@ -172,7 +172,7 @@ func (stack *stack) load(ctx context.Context, databaseURL string, chosen choice,
 			return err
 		}
 	case errors.As(loadErr, &exit) && publishedNothing(exit.ExitCode()):
-		if failed := failedGates(report.String()); len(failed) > 0 {
+		if failed := failedGates(report.String(), exit.ExitCode()); len(failed) > 0 {
 			loadErr = stack.explainGate(loadErr, chosen, slices.Concat(accepted, failed))
 		}
 		stack.Loading = catalog{}
@@ -188,13 +188,20 @@ var gates = []string{"truncated-file", "unreconciled", "rejects", "removed", "ch
 
 var failedGate = regexp.MustCompile(`(?m)^([a-z-]+) .* failed\r?$`)
 
-// failedGates finds the gates in the ETL's report that failed.
-func failedGates(report string) []string {
+// firstGateCode is the exit code of the second of the gates; the others follow. The first has that of files that cannot be used.
+const firstGateCode = 20
+
+// failedGates finds the gates in the ETL's report that failed. Without a report the ETL ended at a header or an item, and its exit code is that of
+// the gate.
+func failedGates(report string, code int) []string {
 	var failed []string
 	for _, found := range failedGate.FindAllStringSubmatch(report, -1) {
 		if slices.Contains(gates, found[1]) {
 			failed = append(failed, found[1])
 		}
+	}
+	if at := code - firstGateCode + 1; len(failed) == 0 && 1 <= at && at < len(gates) {
+		failed = append(failed, gates[at])
 	}
 	return failed
 }

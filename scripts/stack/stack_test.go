@@ -451,8 +451,20 @@ func TestChoose(t *testing.T) {
 func TestFailedGates(t *testing.T) {
 	report := "gate             value  limit  verdict\nunreconciled         0      0   passed\nremoved          83.1%     5%   failed\n" +
 		"changed           100%    50%   accepted\nempty-file           0      1   failed\nremoved: 291 items have failed\nnot-a-gate  1 2 failed\n"
-	if got := failedGates(report); !slices.Equal(got, []string{"removed", "empty-file"}) {
-		t.Errorf("failedGates() = %q", got)
+	for _, test := range []struct {
+		report string
+		code   int
+		want   []string
+	}{
+		{report, 22, []string{"removed", "empty-file"}},
+		{"", 24, []string{"missing-column"}}, // found in a header, before there is a report
+		{"", 26, []string{"document-size"}},
+		{"", 27, nil},
+		{"", 3, nil},
+	} {
+		if got := failedGates(test.report, test.code); !slices.Equal(got, test.want) {
+			t.Errorf("failedGates(%q, %d) = %q, want %q", test.report, test.code, got, test.want)
+		}
 	}
 }
 
