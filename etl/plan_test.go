@@ -260,6 +260,20 @@ func TestFilesChangeBetweenThePasses(t *testing.T) {
 	if err := pass(t.Context(), in, func() {}, j.survey.reset, j.survey.take); err != nil {
 		t.Fatal(err)
 	}
+	// Found at the end of the second pass only: nothing looks for a second file of the same name when one is opened again.
+	twice := filepath.Join(directory, "item.csv.gz")
+	put(t, twice, nil)
+	_, err = j.loadAgain(t.Context())
+	if exitCode(err) != exitFiles || !strings.Contains(err.Error(), "item.csv: the file changed while it was read") {
+		t.Fatalf("loadAgain = %v", err)
+	}
+	if err := errors.Join(j.run.Abort(err, publish.Record{}), os.Remove(twice)); err != nil {
+		t.Fatal(err)
+	}
+	if j.run, err = session.Begin(t.Context(), publish.Generation); err != nil {
+		t.Fatal(err)
+	}
+	run = j.run
 	other := shopFiles(t, 50, map[int]string{5: "fine"})
 	text, err := os.ReadFile(filepath.Join(other, "item.csv"))
 	if err != nil {

@@ -673,6 +673,7 @@ func TestShownProductsAreComplete(t *testing.T) {
 		{"--products=500", "--dirt", "--seed=9", "--change=0.5"},
 		{"--products=120", "--hopeless", "--seed=3"},
 		{"--products=7", "--dirt"},
+		{"--products=100", "--seed=4"}, // in which styles without SKUs would be among them
 	} {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
 			directory, _ := generated(t, flags...)
