@@ -97,7 +97,7 @@ func TestPageSays(t *testing.T) {
 			"4 ●", "28.5 s", "gate &#34;&lt;rejects&gt;&#34; failed", "run 5, delta, failed: 28.5 s", "run 3, generation, running: running", `aria-label="Duration of the last 3 runs, 0 to 50 seconds"`,
 		}, []string{"<rejects>", "5 ●"}},
 		{"nothing published", &fakeStore{ready: store.ErrNotPublished}, []string{"not ready: no version is published", "Nothing is published yet"}, []string{"generation"}},
-		{"no history", &fakeStore{snapshot: published().snapshot, err: errors.New("secret address")}, []string{"version 4", "The history cannot be read now"}, []string{"secret"}},
+		{"no history", &fakeStore{snapshot: published().snapshot, err: errors.New("secret address")}, []string{"version 4", "The history cannot be read now"}, []string{"secret", ">none<"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := text(t, newPage(Options{Store: c.store}))
