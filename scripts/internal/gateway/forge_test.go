@@ -143,3 +143,16 @@ func TestNoClientClaimsACopy(t *testing.T) {
 		rig.wantCache(rig.get("/products/1", "Accept-Encoding", encoding, "X-Copy", "EXPIRED"), "MISS")
 	}
 }
+
+// TestARequestNeedsNoHost sends what probes send that are older than HTTP/1.1.
+func TestARequestNeedsNoHost(t *testing.T) {
+	rig := start(t)
+	for _, request := range []string{"GET /products/1 HTTP/1.0\r\n\r\n", "GET /products HTTP/1.0\r\nReferer: a\r\n\r\n"} {
+		if got := rig.bare(request); got.status != http.StatusOK {
+			t.Errorf("%q: %d %s", request, got.status, got.body)
+		}
+	}
+	if got := rig.bare("GET /products/1 HTTP/1.0\r\nReferer: \xff\r\n\r\n"); got.status != http.StatusBadRequest {
+		t.Errorf("no Host, and a Referer that may not be logged: %d", got.status)
+	}
+}
