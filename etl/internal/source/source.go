@@ -333,7 +333,7 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	r.pending, r.converted = false, true
 	if !more {
 		if err := r.scanner.Err(); err != nil {
-			return false, false, &FileError{File: r.spec.File, Line: r.Line(), Message: "the file cannot be read behind this line: " + err.Error(), Err: err}
+			return false, false, &FileError{File: r.spec.File, Line: r.Line(), Message: "the file cannot be read after this line: " + err.Error(), Err: err}
 		}
 		r.atEnd = true
 		return false, false, nil

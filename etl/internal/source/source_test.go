@@ -283,7 +283,7 @@ func TestReadersErrorIsNotTheEnd(t *testing.T) {
 	if _, err := reader.Next(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.Next(); !errors.Is(err, broken) || !strings.Contains(err.Error(), "items.csv:2: the file cannot be read behind this line") {
+	if _, err := reader.Next(); !errors.Is(err, broken) || !strings.Contains(err.Error(), "items.csv:2: the file cannot be read after this line") {
 		t.Errorf("Next() = %v, want the disk's error and where it was", err)
 	}
 }
