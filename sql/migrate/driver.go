@@ -46,7 +46,7 @@ func (d *driver) open() error {
 		}
 		_, err = d.conn.Exec(d.ctx, sql.Query("etl_create_migrations_table"))
 		// Another migration may have created it meanwhile.
-		if err != nil && !isCode(err, duplicateTable, uniqueViolation) {
+		if err != nil && !isCode(err, duplicateTable, duplicateType, uniqueViolation) {
 			return fmt.Errorf("create the table public.schema_migrations: %w", err)
 		}
 	}
@@ -55,6 +55,7 @@ func (d *driver) open() error {
 
 const (
 	duplicateTable   = "42P07"
+	duplicateType    = "42710" // a table has a type of its name
 	uniqueViolation  = "23505"
 	lockNotAvailable = "55P03"
 )
