@@ -23,7 +23,7 @@ func (r *Reader) hold(position int64) {
 	r.scanner.Hold(position)
 }
 
-// passOver lets go of the file before the next row, once that is much, but for the texts that are rendered of the rows that are held.
+// passOver releases what was read before the next row, once that is much, except for the texts of held rows that documents show.
 // Rows that are filtered or rejected, and columns that no document shows, would add up there. No row may be one that its user
 // may still ask for with Raw or Reject.
 func (r *Reader) passOver() {

@@ -90,7 +90,7 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 	return cluster.URL(Superuser, cluster.Password, "postgres"), remove, nil
 }
 
-// startAnywhere starts a cluster for tests on a port that nobody else chooses before it is released, and any other on its socket alone.
+// startAnywhere starts a cluster for tests on a port that no other process claims before it is released, and any other on its socket alone.
 func (cluster *Cluster) startAnywhere(ctx context.Context, purpose Purpose, claims *port.Claims) (*process.Running, error) {
 	cluster.Loopback = purpose == Testing
 	attempts := 1

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	}
 	listener, err := net.Listen("unix", socket)
 	if err == nil {
-		err = os.Chmod(socket, 0o666) // NGINX may run as somebody else
+		err = os.Chmod(socket, 0o666) // NGINX may run as another user
 	}
 	if err == nil {
 		err = http.Serve(listener, new(recorder))

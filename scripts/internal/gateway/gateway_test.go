@@ -143,7 +143,7 @@ func startUpstream(t *testing.T, socket string) *upstream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(socket, 0o666); err != nil { // NGINX may run as somebody else
+	if err := os.Chmod(socket, 0o666); err != nil { // NGINX may run as another user
 		t.Fatal(err)
 	}
 	started := &upstream{socket: socket, answer: answerDocument}
