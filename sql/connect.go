@@ -187,6 +187,14 @@ func IsProtocolViolation(err error) bool {
 	return IsProtocolViolation(errors.Unwrap(err))
 }
 
+// IsCreatedMeanwhile reports whether a table could not be created because another session creates it at the same moment, or has done so. Which
+// error that is depends on where the second one meets the first: at the table's name, at that of its type, or in a catalog's index.
+func IsCreatedMeanwhile(err error) bool {
+	const duplicateTable, duplicateType, uniqueViolation = "42P07", "42710", "23505"
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (refused.Code == duplicateTable || refused.Code == duplicateType || refused.Code == uniqueViolation)
+}
+
 func hangUp(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ConnectTimeout)
 	defer cancel()

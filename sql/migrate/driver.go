@@ -46,19 +46,14 @@ func (d *driver) open() error {
 		}
 		_, err = d.conn.Exec(d.ctx, sql.Query("etl_create_migrations_table"))
 		// Another migration may have created it meanwhile.
-		if err != nil && !isCode(err, duplicateTable, duplicateType, uniqueViolation) {
+		if err != nil && !sql.IsCreatedMeanwhile(err) {
 			return fmt.Errorf("create the table public.schema_migrations: %w", err)
 		}
 	}
 	return errors.New("public.schema_migrations is another program's: systemScale needs a database of its own")
 }
 
-const (
-	duplicateTable   = "42P07"
-	duplicateType    = "42710" // a table has a type of its name
-	uniqueViolation  = "23505"
-	lockNotAvailable = "55P03"
-)
+const lockNotAvailable = "55P03"
 
 func isCode(err error, codes ...string) bool {
 	var refused *pgconn.PgError

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -101,9 +100,8 @@ func (s *Session) createHoldTable(ctx context.Context, table string) error {
 	}
 	_, err := s.hold.Exec(ctx, sql.QueryFor("etl_create_hold_table", "table", table, "owner", owner))
 	var refused *pgconn.PgError
-	const uniqueViolation, duplicateTable, duplicateType, updatedConcurrently = "23505", "42P07", "42710", "XX000"
-	meanwhile := []string{uniqueViolation, duplicateTable, duplicateType, updatedConcurrently}
-	if errors.As(err, &refused) && slices.Contains(meanwhile, refused.Code) || isBusy(err) {
+	const updatedConcurrently = "XX000"
+	if sql.IsCreatedMeanwhile(err) || errors.As(err, &refused) && refused.Code == updatedConcurrently || isBusy(err) {
 		return nil // another run creates it at this moment, or has created it and holds it
 	}
 	if err != nil {
