@@ -187,7 +187,7 @@ func start(t testing.TB, args ...string) *process {
 		t.Fatalf("build the command: %v", err)
 	}
 	p := &process{t: t, database: testdb.New(t), log: new(buffer), exited: make(chan error, 1)}
-	table := catalogtest.Table{Document: sql.Document{Name: "item"}}
+	table := catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}}
 	for id := int64(1); id <= ids; id++ {
 		table.Rows = append(table.Rows, catalogtest.Row{ID: id, ETag: uint64(id), Body: text(id)})
 	}

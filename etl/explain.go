@@ -81,7 +81,7 @@ func (c *explainCommand) Run(ctx context.Context, out *output) error {
 		fmt.Fprintf(out.stdout, "%s:%d: %s\n", in.files[l.source].name(), l.line, l.raw)
 	}
 	for i, body := range documents {
-		d := in.spec.Documents[i]
+		d := in.spec.Endpoints[i]
 		var indented bytes.Buffer
 		if err := json.Indent(&indented, body, "", "  "); err != nil {
 			return fmt.Errorf("indent %s: %w", d.Name, err)

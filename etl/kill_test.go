@@ -135,7 +135,7 @@ func build(t *testing.T, packages ...string) string {
 func fingerprint(t *testing.T, conn *pgx.Conn) string {
 	t.Helper()
 	var generation int64
-	var documents []sql.Document
+	var documents []sql.Endpoint
 	if err := conn.QueryRow(t.Context(), "select generation, documents from catalog.version where collection = 'products'").Scan(&generation, &documents); err != nil {
 		t.Fatal(err)
 	}

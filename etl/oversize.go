@@ -47,7 +47,7 @@ func (in *input) sizeGuard() func(*source.Reader, *join.Tree) error {
 		}
 		e := &oversizeError{file: reader.Counts().File, line: reader.Line(), limit: in.maxDocument}
 		if size > limit {
-			e.what = fmt.Sprintf("%s %d has more than %d bytes at this line", in.spec.Documents[of].Name, tree.Key(), limit)
+			e.what = fmt.Sprintf("%s %d has more than %d bytes at this line", in.spec.Endpoints[of].Name, tree.Key(), limit)
 		} else {
 			e.what = fmt.Sprintf("the rows of %s take more than %d bytes of memory at this line, whatever is shown of them", itemName(in, tree), memory)
 		}

@@ -53,9 +53,9 @@ func passOnce(ctx context.Context, in *input, tick func(), emit emit) error {
 	if in.maxDocument > 0 {
 		in.joiner.Watch(in.sizeGuard())
 	}
-	renderers := make([]*document.Renderer, len(in.spec.Documents))
-	for i := range in.spec.Documents {
-		renderers[i] = document.New(in.spec, &in.spec.Documents[i])
+	renderers := make([]*document.Renderer, len(in.spec.Endpoints))
+	for i := range in.spec.Endpoints {
+		renderers[i] = document.New(in.spec, &in.spec.Endpoints[i])
 	}
 	var body []byte
 	for items := 0; ; items++ {

@@ -167,7 +167,7 @@ func (s *survey) plan(counts []source.Counts, cut []string, limits *limits) (*pl
 	p.Verdict = verdictOf(p.Gates)
 	for i, found := range changes.Documents {
 		planned := plannedChange{DocumentCounts: found, URLs: urls{First: []string{}}, Samples: []changedSample{}}
-		if i < len(s.spec.Documents) {
+		if i < len(s.spec.Endpoints) {
 			planned.URLs = s.urls(i, found.Counts)
 			var err error
 			if planned.Samples, err = s.changedSamples(i); err != nil {
@@ -180,7 +180,7 @@ func (s *survey) plan(counts []source.Counts, cut []string, limits *limits) (*pl
 }
 
 func (s *survey) urls(document int, counts publish.Counts) urls {
-	d := s.spec.Documents[document]
+	d := s.spec.Endpoints[document]
 	u := urls{Template: address(s.spec, d), Count: counts.Differing(), First: []string{}}
 	if d.List {
 		var pages []int64
@@ -197,7 +197,7 @@ func (s *survey) urls(document int, counts publish.Counts) urls {
 }
 
 // addressOf returns where an item's document is served; of the document that is served in pages, where the item would be.
-func addressOf(spec *shape.Shape, d shape.Document, id int64) string {
+func addressOf(spec *shape.Shape, d shape.Endpoint, id int64) string {
 	if d.List {
 		d.List, d.Path = false, ""
 	}
@@ -222,17 +222,17 @@ func (s *survey) changedSamples(document int) ([]changedSample, error) {
 		if err != nil {
 			return nil, err
 		}
-		samples = append(samples, changedSample{URL: addressOf(s.spec, s.spec.Documents[document], sample.id), ID: sample.id, Fields: fields, More: all - len(fields)})
+		samples = append(samples, changedSample{URL: addressOf(s.spec, s.spec.Endpoints[document], sample.id), ID: sample.id, Fields: fields, More: all - len(fields)})
 	}
 	return samples, nil
 }
 
 // breaks returns what a client of the published documents would trip over if the shape took their place.
-func breaks(published []sql.Document, spec *shape.Shape) []string {
+func breaks(published []sql.Endpoint, spec *shape.Shape) []string {
 	found := []string{}
 	for _, old := range published {
-		where := "GET " + address(spec, shape.Document{Name: old.Name, Path: old.Path, List: old.List})
-		i := slices.IndexFunc(spec.Documents, func(d shape.Document) bool { return d.List == old.List && d.Path == old.Path })
+		where := "GET " + address(spec, shape.Endpoint{Name: old.Name, Path: old.Path, List: old.List})
+		i := slices.IndexFunc(spec.Endpoints, func(d shape.Endpoint) bool { return d.List == old.List && d.Path == old.Path })
 		if i < 0 {
 			found = append(found, where+": is gone")
 			continue
@@ -241,7 +241,7 @@ func breaks(published []sql.Document, spec *shape.Shape) []string {
 		if err := json.Unmarshal([]byte(old.Schema), &schema); err != nil {
 			continue // published before schemas were, or by a later program: nothing is known
 		}
-		for _, line := range schema.Breaks(spec.Schema(&spec.Documents[i])) {
+		for _, line := range schema.BreakingChanges(spec.Schema(&spec.Endpoints[i])) {
 			found = append(found, where+": "+line)
 		}
 	}

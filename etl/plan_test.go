@@ -547,7 +547,7 @@ func TestSurveyBeginsAnew(t *testing.T) {
 		}
 		defer in.close()
 		s := newSurvey(in.spec, 2)
-		s.spool = publish.NewSpool(t.TempDir(), len(in.spec.Documents), 7) // what differs, and no more
+		s.spool = publish.NewSpool(t.TempDir(), len(in.spec.Endpoints), 7) // what differs, and no more
 		defer func() { _ = s.spool.Close() }()
 		if s.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", in.spec.Published(), s.removed); err != nil {
 			t.Fatal(err)

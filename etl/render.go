@@ -45,18 +45,18 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	}
 	defer in.close()
 	spec := in.spec
-	writers := make([]*copyFile, len(spec.Documents))
+	writers := make([]*copyFile, len(spec.Endpoints))
 	if c.Out != "" {
 		if err := os.MkdirAll(c.Out, 0o755); err != nil {
 			return err
 		}
-		for i, d := range spec.Documents {
+		for i, d := range spec.Endpoints {
 			if writers[i], err = createCopyFile(filepath.Join(c.Out, d.Name+".copy")); err != nil {
 				return err
 			}
 		}
 	}
-	rendered := make([]publish.Table, len(spec.Documents))
+	rendered := make([]publish.Table, len(spec.Endpoints))
 	restart := func() error {
 		clear(rendered)
 		for _, w := range writers {
@@ -91,7 +91,7 @@ func (c *renderCommand) Run(ctx context.Context, out *output) error {
 	}
 	took := time.Since(began)
 	var bytes int64
-	for i, d := range spec.Documents {
+	for i, d := range spec.Endpoints {
 		fmt.Fprintf(out.stdout, "%s: %s, %s\n", d.Name, english.Plural(int(rendered[i].Rows), "document", ""), size(rendered[i].Bytes))
 		bytes += rendered[i].Bytes
 	}

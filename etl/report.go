@@ -23,8 +23,8 @@ func (j *job) report(published publish.Published, took time.Duration) {
 	documents := [][]string{{"document", "rows", "size", "added", "changed", "removed", "unchanged", "at"}}
 	for i, d := range j.survey.comparison.Changes().Documents {
 		row := []string{d.Name, "0", "0", count(d.Added), count(d.Changed), count(d.Removed), count(d.Unchanged), "(no longer in the shape)"}
-		if i < len(spec.Documents) {
-			row[1], row[2], row[7] = count(j.survey.tables[i].Rows), size(j.survey.tables[i].Bytes), address(spec, spec.Documents[i])
+		if i < len(spec.Endpoints) {
+			row[1], row[2], row[7] = count(j.survey.tables[i].Rows), size(j.survey.tables[i].Bytes), address(spec, spec.Endpoints[i])
 		}
 		documents = append(documents, row)
 	}
@@ -100,7 +100,7 @@ func reasons[K ~string](file, what string, counts map[K]int64) []string {
 }
 
 // address returns the document's place in the API, as an URI template.
-func address(spec *shape.Shape, d shape.Document) string {
+func address(spec *shape.Shape, d shape.Endpoint) string {
 	switch {
 	case d.List:
 		return "/" + spec.Collection + "?page={page}&count={count}"

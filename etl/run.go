@@ -90,7 +90,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	}
 	live := session.Live()
 	job := &job{runCommand: c, out: out, in: in, session: session, rejects: rejects, mode: publish.Delta, documents: in.spec.Published()}
-	comparable := live.Run != 0 && slices.EqualFunc(live.Documents, job.documents, sql.Document.SameAddress)
+	comparable := live.Run != 0 && slices.EqualFunc(live.Documents, job.documents, sql.Endpoint.SameAddress)
 	if !comparable && c.Mode == string(publish.Delta) {
 		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or there is nothing: use --mode auto", in.spec.Collection)}
 	}
@@ -115,7 +115,7 @@ type job struct {
 	in        *input
 	session   *publish.Session
 	rejects   *source.RejectFiles
-	documents []sql.Document
+	documents []sql.Endpoint
 	mode      publish.Mode // that is tried first
 
 	run      *publish.Run

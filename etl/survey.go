@@ -47,9 +47,9 @@ func newSurvey(spec *shape.Shape, samples int) *survey {
 }
 
 func (s *survey) clear() {
-	n := len(s.spec.Documents)
+	n := len(s.spec.Endpoints)
 	s.found, s.sums, s.tables = make([]found, n), make([]checksum, n), make([]publish.Table, n)
-	for i, d := range s.spec.Documents {
+	for i, d := range s.spec.Endpoints {
 		s.tables[i].Name = d.Name
 		s.found[i].last = -1
 	}
@@ -83,7 +83,7 @@ func (s *survey) take(document int, id int64, etag uint64, body []byte) error {
 	table.Rows++
 	table.Bytes += int64(len(body))
 	if int64(len(body)) > s.biggest.bytes {
-		s.biggest = largest{bytes: int64(len(body)), document: s.spec.Documents[document].Name, id: id}
+		s.biggest = largest{bytes: int64(len(body)), document: s.spec.Endpoints[document].Name, id: id}
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func (s *survey) note(kind publish.Kind, document int, id int64) {
 	if len(f.ids) < s.samples {
 		f.ids = append(f.ids, id)
 	}
-	if !s.spec.Documents[document].List || f.shifted {
+	if !s.spec.Endpoints[document].List || f.shifted {
 		return
 	}
 	page := s.tables[document].Rows / sql.AnchorEvery

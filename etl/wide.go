@@ -12,8 +12,8 @@ func (in *input) warnOfWide() {
 	for source, reader := range in.readers {
 		for _, wide := range reader.Wide() {
 			column := in.spec.Sources[source].Columns[wide.Column].Name
-			for i := range in.spec.Documents {
-				d := &in.spec.Documents[i]
+			for i := range in.spec.Endpoints {
+				d := &in.spec.Endpoints[i]
 				for _, field := range numberFields(in.spec, d.Body, "", 0, source, wide.Column) {
 					in.say.Warn("clients in JavaScript round numbers beyond 2^53 - 1: write this one as text in the shape file",
 						"document", d.Name, "field", field, "where", fmt.Sprintf("%s:%d", in.files[source].name(), wide.Line), "value", wide.Value,

@@ -66,26 +66,26 @@ func QueryFor(name string, pairs ...string) string {
 	return text
 }
 
-// DocumentTable returns the unqualified name of the table, in the schema catalog, that holds one
-// document of one generation.
-func DocumentTable(collection, document string, generation int64) string {
-	return fmt.Sprintf("%s_%s_g%d", collection, document, generation)
+// DocumentTable returns the unqualified name of the table, in the schema catalog, that holds the documents of one endpoint
+// and generation.
+func DocumentTable(collection, endpoint string, generation int64) string {
+	return fmt.Sprintf("%s_%s_g%d", collection, endpoint, generation)
 }
 
 // HoldTable returns the unqualified name of the table, in the schema catalog, that a run of the collection locks.
 func HoldTable(collection string) string { return collection + "_hold" }
 
-// Document is one element of the pointer row's documents column: a document that is live.
-type Document struct {
+// Endpoint is one element of the version row's column documents: a live endpoint.
+type Endpoint struct {
 	Name string `json:"name"`           // as in the shape file and in the table's name
-	Path string `json:"path"`           // what follows /{collection}/{id}/ in the URL; empty for /{collection}/{id}
-	List bool   `json:"list,omitempty"` // served in pages at /{collection}, and Path means nothing
+	Path string `json:"path"`           // follows /{collection}/{id}/ in the URL; empty for /{collection}/{id}
+	List bool   `json:"list,omitempty"` // served in pages at /{collection}; Path is not used
 
-	// Schema is the JSON Schema of the body, as text; of a list, of one element. Empty where an older run published the document.
+	// Schema is the JSON Schema of the body, as text; of a list, of one element. It is empty if an older build published the endpoint.
 	Schema string `json:"schema,omitempty"`
 }
 
-// SameAddress reports whether d and other have the same name and are served at the same place.
-func (d Document) SameAddress(other Document) bool {
-	return d.Name == other.Name && d.Path == other.Path && d.List == other.List
+// SameAddress reports whether e and other have the same name and address.
+func (e Endpoint) SameAddress(other Endpoint) bool {
+	return e.Name == other.Name && e.Path == other.Path && e.List == other.List
 }

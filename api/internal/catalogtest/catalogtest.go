@@ -33,7 +33,7 @@ func NewRow(document string, edition int, id int64) Row {
 
 // Table is one kind of document with its rows, in order of id.
 type Table struct {
-	sql.Document
+	sql.Endpoint
 	Rows []Row
 }
 
@@ -65,10 +65,10 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 	if err != nil {
 		return 0, err
 	}
-	var documents []sql.Document
+	var documents []sql.Endpoint
 	var counts []map[string]any
 	for _, table := range tables {
-		documents = append(documents, table.Document)
+		documents = append(documents, table.Endpoint)
 		counts = append(counts, map[string]any{"name": table.Name, "rows": len(table.Rows)})
 		if err := p.load(ctx, collection, run, table); err != nil {
 			return 0, fmt.Errorf("load %s: %w", table.Name, err)

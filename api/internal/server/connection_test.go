@@ -171,7 +171,7 @@ func TestSlowLoris(t *testing.T) {
 
 // large is a document that fits into no socket's buffers.
 func large() catalogtest.Table {
-	return catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: []catalogtest.Row{{ID: 1, ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}}}
+	return catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []catalogtest.Row{{ID: 1, ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}}}
 }
 
 // TestClientsThatGoAway is about those that leave while they are being answered, some with a word and some without.

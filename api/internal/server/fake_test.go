@@ -37,7 +37,7 @@ func (f *fake) publish(collection string, tables ...catalogtest.Table) int64 {
 	f.runs++
 	version := store.Version{Collection: collection, Generation: f.runs, Run: f.runs, PublishedAt: time.UnixMicro(f.runs)}
 	for _, table := range tables {
-		version.Documents = append(version.Documents, table.Document)
+		version.Documents = append(version.Documents, table.Endpoint)
 	}
 	f.versions = append(f.versions, version)
 	f.snapshot = store.NewSnapshot(f.snapshot, f.versions...)
@@ -119,9 +119,9 @@ func (f *fake) Changes(collection *store.Collection, since int64, after store.Cu
 
 // things are the tables of the collection that most tests serve: ids 1 to count.
 func things(edition, count int) []catalogtest.Table {
-	item := catalogtest.Table{Document: sql.Document{Name: "item"}}
-	detail := catalogtest.Table{Document: sql.Document{Name: "detail", Path: "detail"}}
-	page := catalogtest.Table{Document: sql.Document{Name: "page", List: true}}
+	item := catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}}
+	detail := catalogtest.Table{Endpoint: sql.Endpoint{Name: "detail", Path: "detail"}}
+	page := catalogtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}}
 	for id := int64(1); id <= int64(count); id++ {
 		item.Rows = append(item.Rows, catalogtest.NewRow("item", edition, id))
 		detail.Rows = append(detail.Rows, catalogtest.NewRow("detail", edition, id))

@@ -62,7 +62,7 @@ func TestPagesForPeople(t *testing.T) {
 	if before.StatusCode != http.StatusOK || strings.Contains(text, "/whole/changes") {
 		t.Errorf("the description: %d", before.StatusCode)
 	}
-	from.publish("whole", catalogtest.Table{Document: sql.Document{Name: "whole"}, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
+	from.publish("whole", catalogtest.Table{Endpoint: sql.Endpoint{Name: "whole"}, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
 	after, text := see("/openapi.yaml")
 	if after.StatusCode != http.StatusOK || !strings.Contains(text, "/whole/changes") || after.Header.Get("ETag") == before.Header.Get("ETag") {
 		t.Error("the description does not know of a collection that was published")

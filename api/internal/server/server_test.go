@@ -107,7 +107,7 @@ func TestRefusals(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
 		run := s.publish("things", things(1, 3)...)
 		s.publish("bare", onlyItems(1, 3))
-		s.publish("pages", catalogtest.Table{Document: sql.Document{Name: "page", List: true}})
+		s.publish("pages", catalogtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}})
 		for _, c := range []struct {
 			status  int
 			absent  bool // the address is one of a document
@@ -270,7 +270,7 @@ func TestCollectionsAreServedFromTheMomentTheyArePublished(t *testing.T) {
 		checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
 		checkProblem(t, s.ask("GET", "/museums/1"), http.StatusNotFound)
 
-		deep := catalogtest.Table{Document: sql.Document{Name: "deep", Path: "hall/deep"}, Rows: []catalogtest.Row{catalogtest.NewRow("deep", 5, 7)}}
+		deep := catalogtest.Table{Endpoint: sql.Endpoint{Name: "deep", Path: "hall/deep"}, Rows: []catalogtest.Row{catalogtest.NewRow("deep", 5, 7)}}
 		run := s.publish("museums", onlyItems(2, 9), deep)
 		r := s.ask("GET", "/museums/9")
 		checkDocument(t, "item", 9, r)

@@ -301,5 +301,5 @@ func quoted(row catalogtest.Row) string { return fmt.Sprintf(`"%016x"`, row.ETag
 
 // onlyItems is a collection with one document and no list.
 func onlyItems(edition, count int) catalogtest.Table {
-	return catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: things(edition, count)[0].Rows}
+	return catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: things(edition, count)[0].Rows}
 }

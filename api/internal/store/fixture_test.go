@@ -69,9 +69,9 @@ func (f *fixture) publish(edition, ids int) int64 {
 		detail = append(detail, catalogtest.NewRow("detail", edition, id))
 	}
 	return f.publisher.Publish(collection,
-		catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: item},
-		catalogtest.Table{Document: sql.Document{Name: "detail", Path: "detail"}, Rows: detail},
-		catalogtest.Table{Document: sql.Document{Name: "page", List: true}, Rows: item},
+		catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: item},
+		catalogtest.Table{Endpoint: sql.Endpoint{Name: "detail", Path: "detail"}, Rows: detail},
+		catalogtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}, Rows: item},
 	)
 }
 

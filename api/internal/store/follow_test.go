@@ -19,7 +19,7 @@ import (
 
 func TestSnapshotKeepsWhatHasNotChanged(t *testing.T) {
 	at := time.Now()
-	documents := []sql.Document{{Name: "item"}, {Name: "page", List: true}}
+	documents := []sql.Endpoint{{Name: "item"}, {Name: "page", List: true}}
 	first := Version{Collection: "first", Generation: 1, Run: 1, PublishedAt: at, Documents: documents}
 	second := Version{Collection: "second", Generation: 2, Run: 2, PublishedAt: at, Documents: documents}
 	old := NewSnapshot(nil, first, second)
@@ -129,7 +129,7 @@ func TestDroppedGeneration(t *testing.T) {
 				t.Errorf("a page of a dropped table: %.100q of run %d, %v", result.Body, result.Run, err)
 			}
 
-			f.publisher.Publish(collection, catalogtest.Table{Document: sql.Document{Name: "item"}, Rows: []catalogtest.Row{catalogtest.NewRow("item", 3, 1)}})
+			f.publisher.Publish(collection, catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []catalogtest.Row{catalogtest.NewRow("item", 3, 1)}})
 			f.publisher.Drop(collection, run, all...)
 			if _, err := f.Get(detail, 1, Match{}, nil); !errors.Is(err, ErrNotFound) {
 				t.Errorf("a document that is published no more: %v, want %v", err, ErrNotFound)

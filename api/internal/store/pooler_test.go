@@ -263,7 +263,7 @@ func TestAnAnswerToAnotherQuestion(t *testing.T) {
 // TestStatementsAreTellable compares the statements of different documents, generations and kinds: no two have one name, or one identity.
 func TestStatementsAreTellable(t *testing.T) {
 	names, identities := map[string]bool{}, map[int64]bool{}
-	documents := []sql.Document{{Name: "a"}, {Name: "b", Path: "b"}, {Name: "c", List: true}}
+	documents := []sql.Endpoint{{Name: "a"}, {Name: "b", Path: "b"}, {Name: "c", List: true}}
 	for _, collection := range []string{"x", "y"} {
 		for generation := range int64(3) {
 			c := newCollection(Version{Collection: collection, Generation: generation, Documents: documents})

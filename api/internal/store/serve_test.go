@@ -34,7 +34,7 @@ var began = time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC)
 
 // versionOf returns a version of a collection, which is published as many minutes after the beginning as its run says.
 func versionOf(collection string, run int64) Version {
-	return Version{Collection: collection, Generation: run, Run: run, PublishedAt: began.Add(time.Duration(run) * time.Minute), Documents: []sql.Document{{Name: "item"}}}
+	return Version{Collection: collection, Generation: run, Run: run, PublishedAt: began.Add(time.Duration(run) * time.Minute), Documents: []sql.Endpoint{{Name: "item"}}}
 }
 
 // check fails the test unless this run of a collection is served, and by these pipelines.
@@ -135,7 +135,7 @@ func TestWhoServesSeveralCollections(t *testing.T) {
 	f.check("the other one stands", "things", 1, true, true)
 
 	described := versionOf("things", 1)
-	described.Documents = []sql.Document{{Name: "item"}, {Name: "detail", Path: "detail"}}
+	described.Documents = []sql.Endpoint{{Name: "item"}, {Name: "detail", Path: "detail"}}
 	f.seen(f.first, []Version{described})
 	f.seen(f.second, []Version{described})
 	if f.snapshot.Load().Collection([]byte("things")).Path([]byte("detail")) == nil {

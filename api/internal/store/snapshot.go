@@ -16,7 +16,7 @@ type Version struct {
 	Generation  int64 // of the document tables
 	Run         int64 // the data version
 	PublishedAt time.Time
-	Documents   []sql.Document
+	Documents   []sql.Endpoint
 }
 
 func (v Version) equal(other Version) bool {

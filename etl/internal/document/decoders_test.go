@@ -267,8 +267,8 @@ func checkThings(t testing.TB, spec *shape.Shape, renderers []*Renderer, data []
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range spec.Documents {
-			d := &spec.Documents[i]
+		for i := range spec.Endpoints {
+			d := &spec.Endpoints[i]
 			dst := append(make([]byte, 0, prefix+room), before...)
 			got := renderers[i].Append(dst, tree)
 			if !bytes.HasPrefix(got, before) {
@@ -328,8 +328,8 @@ func thingShape(t testing.TB) (*shape.Shape, []*Renderer) {
 		t.Fatal(err)
 	}
 	var renderers []*Renderer
-	for i := range spec.Documents {
-		renderers = append(renderers, New(spec, &spec.Documents[i]))
+	for i := range spec.Endpoints {
+		renderers = append(renderers, New(spec, &spec.Endpoints[i]))
 	}
 	return spec, renderers
 }

@@ -46,7 +46,7 @@ type step struct {
 }
 
 // New returns a Renderer for the body of a document of the shape.
-func New(spec *shape.Shape, document *shape.Document) *Renderer {
+func New(spec *shape.Shape, document *shape.Endpoint) *Renderer {
 	c := compiler{sources: spec.Sources}
 	return &Renderer{steps: c.finish(c.compile(nil, document.Body, 0))}
 }

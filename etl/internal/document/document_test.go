@@ -56,8 +56,8 @@ func render(t testing.TB, spec *shape.Shape, open func(file string) io.Reader) m
 			t.Fatal(err)
 		}
 		texts[tree.Key()] = map[string]string{}
-		for i := range spec.Documents {
-			d := &spec.Documents[i]
+		for i := range spec.Endpoints {
+			d := &spec.Endpoints[i]
 			texts[tree.Key()][d.Name] = string(New(spec, d).Append(nil, tree))
 		}
 	}
@@ -207,7 +207,7 @@ func TestGolden(t *testing.T) {
 	texts := render(t, spec, func(file string) io.Reader { return strings.NewReader(files[file]) })
 	var got strings.Builder
 	for id := int64(1); id <= 3; id++ {
-		for _, d := range spec.Documents {
+		for _, d := range spec.Endpoints {
 			text := texts[id][d.Name]
 			if !json.Valid([]byte(text)) {
 				t.Errorf("%s of %d is no JSON: %s", d.Name, id, text)
@@ -270,11 +270,11 @@ func TestAppendAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree := firstTree(t, spec)
-	for i := range spec.Documents {
-		renderer := New(spec, &spec.Documents[i])
+	for i := range spec.Endpoints {
+		renderer := New(spec, &spec.Endpoints[i])
 		dst := make([]byte, 0, 64<<10)
 		if n := testing.AllocsPerRun(100, func() { dst = renderer.Append(dst[:0], tree) }); n != 0 {
-			t.Errorf("%s: %v allocations, want 0", spec.Documents[i].Name, n)
+			t.Errorf("%s: %v allocations, want 0", spec.Endpoints[i].Name, n)
 		}
 	}
 }
@@ -309,9 +309,9 @@ func BenchmarkAppend(b *testing.B) {
 		b.Fatal(err)
 	}
 	tree := firstTree(b, spec)
-	for i := range spec.Documents {
-		renderer := New(spec, &spec.Documents[i])
-		b.Run(spec.Documents[i].Name, func(b *testing.B) {
+	for i := range spec.Endpoints {
+		renderer := New(spec, &spec.Endpoints[i])
+		b.Run(spec.Endpoints[i].Name, func(b *testing.B) {
 			var dst []byte
 			b.ReportAllocs()
 			for b.Loop() {

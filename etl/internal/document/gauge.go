@@ -27,12 +27,12 @@ type cellPart struct {
 
 // NewGauge returns a Gauge for the documents of a shape.
 func NewGauge(spec *shape.Shape) *Gauge {
-	g := &Gauge{shown: make([][]part, len(spec.Sources)), counted: make([]int, len(spec.Sources)), sizes: make([]int64, len(spec.Documents))}
+	g := &Gauge{shown: make([][]part, len(spec.Sources)), counted: make([]int, len(spec.Sources)), sizes: make([]int64, len(spec.Endpoints))}
 	for i := range g.shown {
-		g.shown[i] = make([]part, len(spec.Documents))
+		g.shown[i] = make([]part, len(spec.Endpoints))
 	}
-	for d := range spec.Documents {
-		g.add(d, 0, New(spec, &spec.Documents[d]).steps)
+	for d := range spec.Endpoints {
+		g.add(d, 0, New(spec, &spec.Endpoints[d]).steps)
 	}
 	return g
 }

@@ -47,8 +47,8 @@ func gauged(t *testing.T, spec *shape.Shape, open func(file string) io.Reader, c
 			t.Fatal(err)
 		}
 		var texts []string
-		for i := range spec.Documents {
-			texts = append(texts, string(New(spec, &spec.Documents[i]).Append(nil, tree)))
+		for i := range spec.Endpoints {
+			texts = append(texts, string(New(spec, &spec.Endpoints[i]).Append(nil, tree)))
 		}
 		document, size := gauge.Grow(tree)
 		check(tree, texts, document, size)
@@ -71,7 +71,7 @@ func TestGaugeNeverFindsTooMuch(t *testing.T) {
 	}
 	gauged(t, spec, files, func(tree *join.Tree, texts []string, document int, size int64) {
 		if real := int64(len(texts[document])); size > real || size < real/2 {
-			t.Errorf("%s of %d has %d bytes, and is said to have at least %d", spec.Documents[document].Name, tree.Key(), real, size)
+			t.Errorf("%s of %d has %d bytes, and is said to have at least %d", spec.Endpoints[document].Name, tree.Key(), real, size)
 		}
 	})
 }

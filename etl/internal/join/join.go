@@ -164,7 +164,7 @@ func (j *Joiner) collect(i int) error {
 	keys := parent.keys()
 	atEnd := j.tree.levels[0].size == 0
 	for in.more {
-		on := in.rows.LastOn()
+		on := in.rows.LastParentKey()
 		switch {
 		case atEnd:
 		case in.byItem && in.reader.Item() > j.tree.Key(), !in.byItem && (len(keys) == 0 || on > parent.highestKey):
@@ -177,11 +177,11 @@ func (j *Joiner) collect(i int) error {
 		}
 		// The parent may have gone by unless it stands in this tree or its key is above all that have: then there is none.
 		if parentRow == none && on < in.highestOn && on <= parent.earlierKey && !in.byItem {
-			return in.disorder(i, Unsorted, in.spec.On, on, in.highestOn)
+			return in.disorder(i, Unsorted, in.spec.ParentKey, on, in.highestOn)
 		}
 		in.highestOn = max(in.highestOn, on)
 		if parentRow == none {
-			if err := in.reject(source.Orphan, in.spec.On); err != nil {
+			if err := in.reject(source.Orphan, in.spec.ParentKey); err != nil {
 				return err
 			}
 			continue
@@ -204,7 +204,7 @@ func (in *input) gather(parent *input) {
 func (j *Joiner) children(i int, on int64, parentRow int32) error {
 	in := &j.inputs[i]
 	from := in.level.size
-	for in.more && in.rows.LastOn() == on {
+	for in.more && in.rows.LastParentKey() == on {
 		key := in.rows.LastKey()
 		found, full := false, false
 		if !in.keysChecked {

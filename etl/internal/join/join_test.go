@@ -47,7 +47,7 @@ func joinFiles(t testing.TB, spec string, files map[string]string) (trees, rejec
 		s := &parsed.Sources[i]
 		header := "id,text\n"
 		if s.Parent >= 0 {
-			header = "id," + s.Columns[s.On].Name + ",text\n"
+			header = "id," + s.Columns[s.ParentKey].Name + ",text\n"
 		}
 		if readers[i], err = source.NewReader(strings.NewReader(header+files[s.Name]), s, &parsed.Dialect, log, source.Options{}); err != nil {
 			t.Fatal(err)

@@ -82,12 +82,12 @@ func (d *Dump) records(ctx context.Context, i int, take func(record) error) (hea
 			if string(field.Text) == spec.Columns[spec.Key].Name {
 				key = at
 			}
-			if spec.On >= 0 && string(field.Text) == spec.Columns[spec.On].Name {
+			if spec.ParentKey >= 0 && string(field.Text) == spec.Columns[spec.ParentKey].Name {
 				on = at
 			}
 		}
 	}
-	if spec.On < 0 {
+	if spec.ParentKey < 0 {
 		on = key
 	}
 	breaks := source.NewBreaks(dialect, width, key, on)

@@ -74,7 +74,7 @@ type Comparison struct {
 	conn      *pgx.Conn
 	version   Version
 	last      LastRun
-	rendered  []sql.Document
+	rendered  []sql.Endpoint
 	documents []published // in the order of rendered
 	gone      []DocumentCounts
 	reference int   // the document that tells the items, or -1
@@ -114,7 +114,7 @@ type batch struct {
 // Compare opens a comparison of documents that are about to be rendered with what is published of the collection. It needs no
 // hold on it, and writes nothing. removed is called with each published document that is not rendered. The context bounds the
 // whole comparison, which must be closed.
-func Compare(ctx context.Context, databaseURL, collection string, rendered []sql.Document, removed func(document int, id int64) error) (*Comparison, error) {
+func Compare(ctx context.Context, databaseURL, collection string, rendered []sql.Endpoint, removed func(document int, id int64) error) (*Comparison, error) {
 	conn, _, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 )
 
 // load publishes a generation of which each document has the same ids, each with the etag that etag returns.
-func load(t testing.TB, session *Session, of []sql.Document, ids []int64, etag func(document int, id int64) uint64) Published {
+func load(t testing.TB, session *Session, of []sql.Endpoint, ids []int64, etag func(document int, id int64) uint64) Published {
 	t.Helper()
 	run, err := session.Begin(context.Background(), Generation)
 	if err != nil {
@@ -38,7 +38,7 @@ func load(t testing.TB, session *Session, of []sql.Document, ids []int64, etag f
 // edition is a body that says which etag it goes with.
 func edition(etag uint64) []byte { return fmt.Appendf(nil, `{"etag": %d}`, etag) }
 
-func compare(t testing.TB, database testdb.Database, rendered []sql.Document, removed func(int, int64) error) *Comparison {
+func compare(t testing.TB, database testdb.Database, rendered []sql.Endpoint, removed func(int, int64) error) *Comparison {
 	t.Helper()
 	comparison, err := Compare(context.Background(), database.ETL, "things", rendered, removed)
 	if err != nil {
@@ -63,7 +63,7 @@ func TestComparison(t *testing.T) {
 	session := openThings(t, database)
 	const last = 2*fetched + 5_000
 	published := load(t, session, documents, sequence(10, last, 1), func(_ int, id int64) uint64 { return uint64(id) << 40 })
-	rendered := []sql.Document{{Name: "new", Path: "new"}, {Name: "summary", List: true}, {Name: "item"}}
+	rendered := []sql.Endpoint{{Name: "new", Path: "new"}, {Name: "summary", List: true}, {Name: "item"}}
 
 	var removed []string
 	comparison := compare(t, database, rendered, func(document int, id int64) error {

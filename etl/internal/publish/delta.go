@@ -13,7 +13,7 @@ import (
 // PublishDelta writes what is spooled into the live tables, in one transaction with the log of what stood there before and the
 // pointer row. documents are what is live, in that order, described anew. changes is what the comparison found, which must be what is
 // written. tables describes the documents as they then are. Errors are as those of Load.Publish.
-func (r *Run) PublishDelta(ctx context.Context, spool *Spool, documents []sql.Document, changes Changes, tables []Table, record Record) (Published, error) {
+func (r *Run) PublishDelta(ctx context.Context, spool *Spool, documents []sql.Endpoint, changes Changes, tables []Table, record Record) (Published, error) {
 	version := r.session.live
 	version.Run, version.Documents = r.id, documents
 	published := Published{Run: r.id, Mode: Delta, Documents: tables}
@@ -59,7 +59,7 @@ func copySpooled(ctx context.Context, tx pgx.Tx, spooled *spoolFile, statement s
 }
 
 // applyStaged writes what is staged into a table of the generation, logs what stood there, and empties the staging tables.
-func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, document sql.Document) (Counts, error) {
+func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, document sql.Endpoint) (Counts, error) {
 	collection, name := r.session.collection, document.Name
 	table := sql.DocumentTable(collection, name, generation)
 	var counts Counts

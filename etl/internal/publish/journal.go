@@ -44,7 +44,7 @@ func (j *Journal) open(ctx context.Context) error {
 	if _, err := j.conn.Exec(ctx, sql.Query("etl_begin_reading")); err != nil {
 		return fmt.Errorf("begin to read the journal: %w", err)
 	}
-	var documents []sql.Document
+	var documents []sql.Endpoint
 	err := j.conn.QueryRow(ctx, sql.Query("etl_select_bookmark"), j.collection, j.node).Scan(&j.live, &documents, &j.told, &j.logged)
 	if errors.Is(err, pgx.ErrNoRows) { // nothing is published
 		return nil

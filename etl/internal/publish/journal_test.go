@@ -66,9 +66,9 @@ func TestJournal(t *testing.T) {
 			return 1
 		}
 	}
-	list := slices.IndexFunc(documents, func(d sql.Document) bool { return d.List })
-	item := slices.IndexFunc(documents, func(d sql.Document) bool { return !d.List && d.Path == "" })
-	parts := slices.IndexFunc(documents, func(d sql.Document) bool { return !d.List && d.Path != "" })
+	list := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return d.List })
+	item := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return !d.List && d.Path == "" })
+	parts := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return !d.List && d.Path != "" })
 	if list < 0 || item < 0 || parts < 0 {
 		t.Fatalf("the documents %v lack a kind", documents)
 	}

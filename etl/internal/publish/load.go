@@ -23,7 +23,7 @@ const queued = 2
 // Load writes a new generation. It is used by one goroutine.
 type Load struct {
 	run       *Run
-	documents []sql.Document
+	documents []sql.Endpoint
 	number    int      // of streams
 	filling   []*block // by document
 	rows      []int64  // appended, by document
@@ -47,14 +47,14 @@ type block struct {
 
 // Load creates the run's tables and opens the streams. A Run has one. Publish or the run's Abort must follow.
 // A Load holds at most one block for each document and stream, and two that wait: see blockSize.
-func (r *Run) Load(ctx context.Context, documents []sql.Document, streams int) (*Load, error) {
+func (r *Run) Load(ctx context.Context, documents []sql.Endpoint, streams int) (*Load, error) {
 	r.load = &Load{run: r, documents: documents, number: streams, listed: listed(documents)}
 	return r.load, r.load.start(ctx)
 }
 
 // listed returns the index of the document that is served in pages, or -1.
-func listed(documents []sql.Document) int {
-	return slices.IndexFunc(documents, func(d sql.Document) bool { return d.List })
+func listed(documents []sql.Endpoint) int {
+	return slices.IndexFunc(documents, func(d sql.Endpoint) bool { return d.List })
 }
 
 func (l *Load) start(ctx context.Context) error {

@@ -55,7 +55,7 @@ type Session struct {
 type Version struct {
 	Run        int64 // the data version; 0 when nothing is published
 	Generation int64 // of the document tables
-	Documents  []sql.Document
+	Documents  []sql.Endpoint
 	Rows       int64 // of all document tables
 }
 

@@ -20,7 +20,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-var documents = []sql.Document{{Name: "summary", List: true}, {Name: "item", Path: ""}, {Name: "parts", Path: "parts"}}
+var documents = []sql.Endpoint{{Name: "summary", List: true}, {Name: "item", Path: ""}, {Name: "parts", Path: "parts"}}
 
 func open(t *testing.T, database testdb.Database, collection string) *Session {
 	t.Helper()
@@ -103,7 +103,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	type version struct {
 		Collection      string
 		Generation, Run int64
-		Documents       []sql.Document
+		Documents       []sql.Endpoint
 		At              time.Time
 	}
 	live, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[version])

@@ -52,7 +52,7 @@ type unreadable struct {
 
 // makeReadable grants the roles that read what is published to read the tables of documents. The error is an *UnreadableError when one
 // of them may still not read all that it needs.
-func (s *Session) makeReadable(ctx context.Context, q querier, generation int64, documents []sql.Document) error {
+func (s *Session) makeReadable(ctx context.Context, q querier, generation int64, documents []sql.Endpoint) error {
 	tables := make([]string, len(documents))
 	for i, d := range documents {
 		tables[i] = sql.DocumentTable(s.collection, d.Name, generation)

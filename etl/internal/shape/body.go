@@ -17,8 +17,8 @@ const (
 	wordObject = "object"
 )
 
-func (r *reader) documents(n ast.Node, sources []Source) []Document {
-	var documents []Document
+func (r *reader) documents(n ast.Node, sources []Source) []Endpoint {
+	var documents []Endpoint
 	for _, e := range r.mapping(n, "documents") {
 		document := r.document(e, sources)
 		for _, other := range documents {
@@ -41,9 +41,9 @@ func (r *reader) documents(n ast.Node, sources []Source) []Document {
 	return documents
 }
 
-func (r *reader) document(e entry, sources []Source) Document {
+func (r *reader) document(e entry, sources []Source) Endpoint {
 	r.checkName(e.at, "a document", e.key)
-	document := Document{Name: e.key}
+	document := Endpoint{Name: e.key}
 	pathSaid := false
 	for _, setting := range r.mapping(e.value, "document "+e.key, "list", "path", "body") {
 		switch setting.key {

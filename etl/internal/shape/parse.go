@@ -52,7 +52,7 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 		r.fail(nil, "documents is missing: what the API is to answer")
 	}
 	shape.Sources = r.sources(sources, openEnd)
-	shape.Documents = r.documents(documents, shape.Sources)
+	shape.Endpoints = r.documents(documents, shape.Sources)
 	return shape, nil
 }
 
@@ -114,7 +114,7 @@ func (r *reader) sources(n ast.Node, openEnd bool) []Source {
 }
 
 func (r *reader) source(e entry, openEnd bool) (Source, link) {
-	source := Source{Name: e.key, Key: -1, Parent: -1, On: -1, OpenEnd: openEnd}
+	source := Source{Name: e.key, Key: -1, Parent: -1, ParentKey: -1, OpenEnd: openEnd}
 	parent := link{at: e.at}
 	entries := r.mapping(e.value, "source "+e.key, "file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline")
 	// Columns first: everything else names them.
@@ -139,7 +139,7 @@ func (r *reader) source(e entry, openEnd bool) (Source, link) {
 		case "key":
 			source.Key = r.keyColumn(setting.value, source)
 		case "on":
-			source.On = r.keyColumn(setting.value, source)
+			source.ParentKey = r.keyColumn(setting.value, source)
 		case "parent":
 			parent.parent = r.text(setting.value, "parent")
 			parent.parentAt = position(setting.value)
@@ -156,9 +156,9 @@ func (r *reader) source(e entry, openEnd bool) (Source, link) {
 		r.fail(e.at, "source %s has no file: name its CSV, such as file: %s.csv", e.key, e.key)
 	case source.Key < 0:
 		r.fail(e.at, "source %s has no key: name the column that identifies a row, such as key: id", e.key)
-	case parent.parent != "" && source.On < 0:
+	case parent.parent != "" && source.ParentKey < 0:
 		r.fail(e.at, "source %s has a parent and no on: name its column that holds the key of %s", e.key, parent.parent)
-	case parent.parent == "" && source.On >= 0:
+	case parent.parent == "" && source.ParentKey >= 0:
 		r.fail(e.at, "source %s has on and no parent: name the source whose key it holds", e.key)
 	}
 	return source, parent

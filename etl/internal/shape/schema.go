@@ -23,7 +23,7 @@ type Schema struct {
 const moneyPattern = `^-?[0-9]+\.[0-9]{2}$`
 
 // Schema returns what the bodies of d look like. Of a document that is served in pages it is that of one element.
-func (s *Shape) Schema(d *Document) *Schema { return s.schema(d.Body, 0) }
+func (s *Shape) Schema(d *Endpoint) *Schema { return s.schema(d.Body, 0) }
 
 func (s *Shape) schema(n Node, in int) *Schema {
 	switch n := n.(type) {
@@ -118,11 +118,11 @@ func (s *Schema) admit(value any) {
 	}
 }
 
-// Breaks returns what a client of documents that look like s would trip over if they looked like next: a line for each field
+// BreakingChanges returns what a client of documents that look like s would trip over if they looked like next: a line for each field
 // that is gone or no longer always there, and for each value that may be of a type that it was not. What is new breaks nothing.
-func (s *Schema) Breaks(next *Schema) []string { return s.breaks(next, "") }
+func (s *Schema) BreakingChanges(next *Schema) []string { return s.breakingChanges(next, "") }
 
-func (s *Schema) breaks(next *Schema, at string) []string {
+func (s *Schema) breakingChanges(next *Schema, at string) []string {
 	var found []string
 	say := func(format string, args ...any) {
 		where := at
@@ -156,15 +156,15 @@ func (s *Schema) breaks(next *Schema, at string) []string {
 			if slices.Contains(s.Required, name) && !slices.Contains(next.Required, name) {
 				found = append(found, path+" is not always there any more")
 			}
-			found = append(found, s.Properties[name].breaks(field, path)...)
+			found = append(found, s.Properties[name].breakingChanges(field, path)...)
 		}
 	}
 	if s.Items != nil && next.Items != nil {
-		found = append(found, s.Items.breaks(next.Items, at+"[]")...)
+		found = append(found, s.Items.breakingChanges(next.Items, at+"[]")...)
 	}
 	switch {
 	case s.Keyed != nil && next.Keyed != nil:
-		found = append(found, s.Keyed.breaks(next.Keyed, at+"{}")...)
+		found = append(found, s.Keyed.breakingChanges(next.Keyed, at+"{}")...)
 	case s.Keyed != nil && slices.Contains(next.Type, "object"):
 		say("has fixed fields now, and was keyed")
 	}

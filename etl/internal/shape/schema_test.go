@@ -32,9 +32,9 @@ func schemaOf(t *testing.T, text, document string) *Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range s.Documents {
-		if s.Documents[i].Name == document {
-			return s.Schema(&s.Documents[i])
+	for i := range s.Endpoints {
+		if s.Endpoints[i].Name == document {
+			return s.Schema(&s.Endpoints[i])
 		}
 	}
 	t.Fatalf("no document %s", document)
@@ -81,7 +81,7 @@ func TestBreaks(t *testing.T) {
 				t.Fatalf("%q is not in the shape", c.old)
 			}
 			after := schemaOf(t, strings.Replace(schemaShape, c.old, c.new, 1), "thing")
-			if got := strings.Join(before.Breaks(after), "; "); got != c.want {
+			if got := strings.Join(before.BreakingChanges(after), "; "); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

@@ -1,10 +1,9 @@
-// Package shape reads a shape file: the declaration of a collection's CSVs and of the documents
-// that are made of them. It is the only place where it is said what a product is.
+// Package shape parses a shape file, which declares the CSV files of a collection and the documents that are made from them.
+// No other package knows what a product is.
 //
-// A shape that Parse returns is sound: its sources form one tree, every column that is named
-// exists, and every document has an address of its own. A mistake is reported as an Error with
-// file, line, column and a remedy. The file's format is described at the top of
-// shapes/products.yaml.
+// Parse returns only valid shapes: the sources form one tree, every column that is named exists, and every endpoint has an
+// address of its own. It reports a mistake as an Error with file, line, column and a remedy. The format is described in
+// infra/docs/shape-file.md and in shapes/schema.json.
 package shape
 
 import (
@@ -16,91 +15,91 @@ import (
 	"systemscale/sql"
 )
 
-// Shape is a sound shape file.
+// Shape is a valid shape file. The fingerprint of a shape is a hash of its JSON; the json tags of this package keep it the same.
 type Shape struct {
-	Name       string // of the file, for messages
-	Collection string // first segment of the URLs and beginning of the tables' names
+	Name       string // name of the file, for messages
+	Collection string // first segment of the URLs and prefix of the table names
 	Dialect    Dialect
 	Sources    []Source   // the root first, and every parent before its children
-	Documents  []Document // in the file's order
+	Endpoints  []Endpoint `json:"Documents"` // in the file's order
 }
 
-// Dialect says how the CSVs are written.
+// Dialect is the notation of the CSV files.
 type Dialect struct {
 	Delimiter   byte
-	Null        string // the bare field that stands for no value; "" when there is none
+	Null        string // the unquoted field that means null; "" if no field does
 	TrimSpaces  bool
-	CloseQuotes bool // take the quote for closed where it is open at the line's end and the next line is a row, in place of rejecting the row
+	CloseQuotes bool // close a quote that is open at the end of a line if the next line is a row, instead of rejecting the row
 }
 
-// Source is one CSV.
+// Source is one CSV file.
 type Source struct {
-	Name     string
-	File     string
-	FileAt   Position `json:"-"` // of File; where a shape says something makes no other documents
-	Columns  []Column
-	Key      int // index in Columns of the column that identifies a row
-	Parent   int // index in Shape.Sources, or -1 for the root
-	On       int // index in Columns of the column that holds the parent's key; -1 for the root
-	Children []int
-	Repairs  []Repair
-	Filters  []Filter
-	Rendered []int // indices in Columns of those that some document shows, ascending
+	Name      string
+	File      string
+	FileAt    Position `json:"-"` // position of File; positions do not affect the documents
+	Columns   []Column
+	Key       int   // index in Columns of the column that identifies a row
+	Parent    int   // index in Shape.Sources, or -1 for the root
+	ParentKey int   `json:"On"` // index in Columns of the column that holds the parent's key; -1 for the root
+	Children  []int // indices in Shape.Sources
+	Repairs   []Repair
+	Filters   []Filter
+	Rendered  []int // indices in Columns of the columns that documents contain, ascending
 
-	// OpenEnd says that a file whose last line has no line end is complete. It makes no other documents.
+	// OpenEnd accepts a file whose last line has no line end. It does not affect the documents.
 	OpenEnd bool `json:"-"`
 }
 
 // Column is one declared column of a source.
 type Column struct {
 	Name     string
-	At       Position `json:"-"` // as FileAt
+	At       Position `json:"-"` // see FileAt
 	Type     Type
 	Nullable bool
 }
 
-// Position is where something is written in the shape file. Both are from 1; Column counts characters.
+// Position is a place in the shape file. Line and Column start at 1; Column counts characters.
 type Position struct{ Line, Column int }
 
-// Type is what a column holds.
+// Type is the type of a column's values.
 type Type uint8
 
-// The types of columns, and how a value of each looks in a document.
+// The types, with their form in the CSV file and in a document.
 const (
-	Int   Type = iota // a whole number of 64 bits; a JSON number
+	Int   Type = iota // a 64-bit integer; a JSON number
 	Money             // an amount with at most two decimals; a JSON string with exactly two
-	Text              // a JSON string
+	Text              // any text; a JSON string
 	Flag              // 0 or 1, false or true; a JSON boolean
 )
 
 var typeNames = map[string]Type{"int": Int, "money": Money, "text": Text, "flag": Flag}
 
-// Repair replaces the beginning of a field where it is Prefix, before the field is read as its column's type. Prefix is
-// compared with the field's text; if something stands behind the field's closing quote, with the field as it stands in the file,
-// quotes and all, since such a field has no text otherwise. What the repair makes is a bare field.
+// Repair replaces Prefix at the beginning of a field by With, before the field is parsed. Prefix is compared with the field's text.
+// If text follows the field's closing quote, Prefix is compared with the raw field, quotes included, and the result is parsed as a
+// new field.
 type Repair struct {
-	Name   string // under which it is counted
+	Name   string // the counts use it
 	Column int
 	Prefix string
 	With   string
 }
 
-// Filter drops the rows in which a column reads Drop.
+// Filter drops the rows whose Column has the value Drop.
 type Filter struct {
-	Name   string // under which it is counted
+	Name   string // the counts use it
 	Column int
 	Drop   string
 }
 
-// Document is one response body of each item.
-type Document struct {
+// Endpoint declares one document of each item, or one element of a list.
+type Endpoint struct {
 	Name string
-	Path string
-	List bool
+	Path string // follows /{collection}/{id}/ in the URL; empty for /{collection}/{id}
+	List bool   // served in pages at /{collection}; Path is not used
 	Body Node
 }
 
-// Node is a part of a document's body: an Object, a Value or an Each.
+// Node is a part of a body: an Object, a Value or an Each.
 type Node interface{ node() }
 
 // Object is a JSON object with fixed fields.
@@ -112,41 +111,41 @@ type Member struct {
 	Body Node
 }
 
-// Value is one column of the source that the Node stands in.
+// Value is the value of one column of the enclosing source's row.
 type Value struct {
-	Column int
-	Text   bool // write the number as a JSON string
+	Column int  // index in Source.Columns
+	Text   bool // a cast: write the number as a JSON string
 }
 
-// Each is a JSON array with one element for each row of a child source, or an object when it is keyed.
+// Each is a JSON array with one element per row of a child source, or an object with one field per row.
 type Each struct {
 	Source int    // index in Shape.Sources
-	Keyed  int    // index of the column that names the object's fields, or -1 for an array
+	Keyed  int    // index of the column whose values are the object's field names, or -1 for an array
 	As     Node   // one element
-	Empty  string // JSON that stands for no rows
+	Empty  string // the JSON for no rows
 }
 
 func (Object) node() {}
 func (Value) node()  {}
 func (Each) node()   {}
 
-// Published returns the documents as the pointer row names them.
-func (s *Shape) Published() []sql.Document {
-	documents := make([]sql.Document, len(s.Documents))
-	for i, d := range s.Documents {
-		schema, err := json.Marshal(s.Schema(&d))
+// Published returns the endpoints in the form in which the version row stores them.
+func (s *Shape) Published() []sql.Endpoint {
+	endpoints := make([]sql.Endpoint, len(s.Endpoints))
+	for i, e := range s.Endpoints {
+		schema, err := json.Marshal(s.Schema(&e))
 		if err != nil {
-			panic("BUG: a schema cannot be written as JSON: " + err.Error())
+			panic("BUG: encode a schema as JSON: " + err.Error())
 		}
-		documents[i] = sql.Document{Name: d.Name, Path: d.Path, List: d.List, Schema: string(schema)}
+		endpoints[i] = sql.Endpoint{Name: e.Name, Path: e.Path, List: e.List, Schema: string(schema)}
 	}
-	return documents
+	return endpoints
 }
 
 // Error is a mistake in a shape file.
 type Error struct {
 	File         string
-	Line, Column int // from 1
+	Line, Column int // start at 1
 	Message      string
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-json"
+
 	"systemscale/etl/shapes"
 )
 
@@ -121,7 +123,7 @@ func TestParseBody(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprint(spec.Documents[0].Body); got != c.want {
+			if got := fmt.Sprint(spec.Endpoints[0].Body); got != c.want {
 				t.Errorf("%s: body %s, want %s", c.body, got, c.want)
 			}
 		})
@@ -217,4 +219,35 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("Parse = %v, %v", spec, err)
 		}
 	})
+}
+
+// TestJSONKeepsItsFieldNames pins the JSON of a shape. Each run stores its hash, so another JSON would look like another shape.
+func TestJSONKeepsItsFieldNames(t *testing.T) {
+	spec, err := Parse("things.yaml", []byte(`
+collection: things
+dialect: {null: "null"}
+sources:
+  thing: {file: thing.csv, key: id, columns: {id: int, name: text?}}
+  part: {file: part.csv, key: id, parent: thing, on: thing, columns: {id: int, thing: int}}
+documents:
+  thing: {path: "", body: {id: {text: id}, name: name, parts: {each: part, keyed: id, as: id}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"Name":"things.yaml","Collection":"things","Dialect":{"Delimiter":44,"Null":"null","TrimSpaces":false,"CloseQuotes":false},` +
+		`"Sources":[{"Name":"thing","File":"thing.csv","Columns":[{"Name":"id","Type":0,"Nullable":false},{"Name":"name","Type":2,"Nullable":true}],` +
+		`"Key":0,"Parent":-1,"On":-1,"Children":[1],"Repairs":null,"Filters":null,"Rendered":[0,1]},` +
+		`{"Name":"part","File":"part.csv","Columns":[{"Name":"id","Type":0,"Nullable":false},{"Name":"thing","Type":0,"Nullable":false}],` +
+		`"Key":0,"Parent":0,"On":1,"Children":null,"Repairs":null,"Filters":null,"Rendered":[0]}],` +
+		`"Documents":[{"Name":"thing","Path":"","List":false,"Body":{"Fields":[{"Name":"id","Body":{"Column":0,"Text":true}},` +
+		`{"Name":"name","Body":{"Column":1,"Text":false}},` +
+		`{"Name":"parts","Body":{"Source":1,"Keyed":0,"As":{"Column":0,"Text":false},"Empty":"{}"}}]}}]}`
+	if string(got) != want {
+		t.Errorf("JSON\n%s, want\n%s", got, want)
+	}
 }

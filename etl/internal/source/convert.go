@@ -56,8 +56,8 @@ func (r *Reader) convert() (Reason, int) {
 		*r.cell(place) = null
 	}
 	r.rows.keys[r.rows.ahead] = r.values[r.spec.Key].number
-	if r.spec.On >= 0 {
-		r.rows.ons[r.rows.ahead] = r.values[r.spec.On].number
+	if r.spec.ParentKey >= 0 {
+		r.rows.parentKeys[r.rows.ahead] = r.values[r.spec.ParentKey].number
 	}
 	for _, repair := range r.applied {
 		r.repaired[repair]++

@@ -71,7 +71,7 @@ func (r *Reader) plan() []field {
 		if c.field < 0 {
 			continue
 		}
-		f := field{kind: c.kind, nullable: c.nullable, key: i == r.spec.Key, on: i == r.spec.On, place: c.place}
+		f := field{kind: c.kind, nullable: c.nullable, key: i == r.spec.Key, on: i == r.spec.ParentKey, place: c.place}
 		for _, filter := range r.filters {
 			if filter.column == i {
 				text := filter.text
@@ -186,7 +186,7 @@ func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
 			r.rows.keys[row] = int64(value)
 		}
 		if f.on {
-			r.rows.ons[row] = int64(value)
+			r.rows.parentKeys[row] = int64(value)
 		}
 		if f.place >= 0 {
 			cells[f.place] = Cell{at: position + int64(at), length: int32(digits), Plain: true}
@@ -302,7 +302,7 @@ func (r *Reader) decodeNumber(f *field, w words, at int, cell *Cell) int {
 			r.rows.keys[r.rows.ahead] = value
 		}
 		if f.on {
-			r.rows.ons[r.rows.ahead] = value
+			r.rows.parentKeys[r.rows.ahead] = value
 		}
 		return end
 	}

@@ -111,8 +111,8 @@ func (w *twins) compare() {
 			}
 		}
 	}
-	if a.Len() > 0 && a.LastOn() != b.LastOn() {
-		w.t.Fatalf("the last row belongs to %d; to %d when all is converted, of %q", a.LastOn(), b.LastOn(), w.in)
+	if a.Len() > 0 && a.LastParentKey() != b.LastParentKey() {
+		w.t.Fatalf("the last row belongs to %d; to %d when all is converted, of %q", a.LastParentKey(), b.LastParentKey(), w.in)
 	}
 	if !reflect.DeepEqual(w.sinks[0].rejects, w.sinks[1].rejects) {
 		w.t.Fatalf("rejects\n%+v; when all is converted\n%+v, of %q", w.sinks[0].rejects, w.sinks[1].rejects, w.in)
@@ -175,7 +175,7 @@ func (w *twins) run(plan []byte) {
 // header, and the header has one that is not declared.
 func wide() *shape.Source {
 	return &shape.Source{
-		Name: "wide", File: "wide.csv", Key: 0, Parent: 0, On: 1,
+		Name: "wide", File: "wide.csv", Key: 0, Parent: 0, ParentKey: 1,
 		Columns: []shape.Column{
 			{Name: "id", Type: shape.Int},
 			{Name: "parent", Type: shape.Int},
@@ -440,7 +440,7 @@ func TestDecodeTakesPlainRecords(t *testing.T) {
 // TestStrayLabel covers the second generation of files: a label before the price, within the quotes that its own begin with.
 func TestStrayLabel(t *testing.T) {
 	spec := &shape.Source{
-		Name: "product", File: "product.csv", Key: 0, Parent: -1, On: -1,
+		Name: "product", File: "product.csv", Key: 0, Parent: -1, ParentKey: -1,
 		Columns:  []shape.Column{{Name: "id", Type: shape.Int}, {Name: "default_price", Type: shape.Money}},
 		Repairs:  []shape.Repair{{Name: "stray label", Column: 1, Prefix: `"default_price":`}},
 		Rendered: []int{0, 1},

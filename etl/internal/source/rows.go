@@ -18,14 +18,14 @@ func (c *Cell) Short(most int32) bool { return c.length <= most && c.Plain }
 // and nobody has placed yet. Rows are counted from the first that is not released. They are read-only for all but the Reader,
 // and what the methods return is valid until the Reader's next call to Next or Release.
 type Rows struct {
-	width int // cells of a row
-	first int
-	end   int // behind the candidate
-	ahead int // behind the rows that are decoded and that Next will come to
-	keys  []int64
-	ons   []int64
-	start []int64 // position of the record
-	cells []Cell
+	width      int // cells of a row
+	first      int
+	end        int // behind the candidate
+	ahead      int // behind the rows that are decoded and that Next will come to
+	keys       []int64
+	parentKeys []int64
+	start      []int64 // position of the record
+	cells      []Cell
 
 	held   []byte // the scanner's buffer
 	origin int64
@@ -57,8 +57,8 @@ func (r *Rows) Keys() []int64 { return r.keys[r.first:r.end] }
 // LastKey returns the key of the last row.
 func (r *Rows) LastKey() int64 { return r.keys[r.end-1] }
 
-// LastOn returns the key of the last row's parent; of the root it means nothing.
-func (r *Rows) LastOn() int64 { return r.ons[r.end-1] }
+// LastParentKey returns the key of the last row's parent; of the root it means nothing.
+func (r *Rows) LastParentKey() int64 { return r.parentKeys[r.end-1] }
 
 // Row returns the cells of a row: one for each of the source's Rendered columns.
 func (r *Rows) Row(row int32) []Cell {
@@ -86,7 +86,7 @@ func (r *Rows) grow(rows int) {
 			more += len(r.keys) / 4
 		}
 		r.keys = append(r.keys, make([]int64, more)...)
-		r.ons = append(r.ons, make([]int64, more)...)
+		r.parentKeys = append(r.parentKeys, make([]int64, more)...)
 		r.start = append(r.start, make([]int64, more)...)
 		r.cells = append(r.cells, make([]Cell, more*r.width)...)
 	}
@@ -110,7 +110,7 @@ func (r *Rows) remove() {
 // move moves the rows from one row on to the place of an earlier one.
 func (r *Rows) move(from, to int) {
 	copy(r.keys[to:], r.keys[from:r.ahead])
-	copy(r.ons[to:], r.ons[from:r.ahead])
+	copy(r.parentKeys[to:], r.parentKeys[from:r.ahead])
 	copy(r.start[to:], r.start[from:r.ahead])
 	copy(r.cells[to*r.width:], r.cells[from*r.width:r.ahead*r.width])
 	r.end -= from - to

@@ -246,7 +246,7 @@ func (r *Reader) header() error {
 		if at < 0 && r.fault == FaultHeader {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)}
 		}
-		if at < 0 && r.options.MissingColumns && i != r.spec.Key && i != r.spec.On {
+		if at < 0 && r.options.MissingColumns && i != r.spec.Key && i != r.spec.ParentKey {
 			r.missing = append(r.missing, declared.Name)
 			if place >= 0 {
 				r.absent = append(r.absent, place)
@@ -272,8 +272,8 @@ func (r *Reader) csvDialect() csvscan.Dialect {
 // keyFields returns the fields of a record that hold keys.
 func (r *Reader) keyFields() []int {
 	fields := []int{r.columns[r.spec.Key].field}
-	if r.spec.On >= 0 {
-		fields = append(fields, r.columns[r.spec.On].field)
+	if r.spec.ParentKey >= 0 {
+		fields = append(fields, r.columns[r.spec.ParentKey].field)
 	}
 	return fields
 }

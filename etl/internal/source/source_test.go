@@ -24,7 +24,7 @@ var dialect = &shape.Dialect{Delimiter: ',', Null: "null", TrimSpaces: true, Clo
 // itemSpec has a column of every type.
 func itemSpec() *shape.Source {
 	return &shape.Source{
-		Name: "items", File: "items.csv", Key: 0, Parent: 0, On: 1,
+		Name: "items", File: "items.csv", Key: 0, Parent: 0, ParentKey: 1,
 		Columns: []shape.Column{
 			{Name: "id", Type: shape.Int},
 			{Name: "parent", Type: shape.Int},
@@ -84,7 +84,7 @@ func readAll(t *testing.T, reader *Reader) []string {
 func lastRow(t *testing.T, rows *Rows) string {
 	t.Helper()
 	last := int32(rows.Len() - 1)
-	columns := []any{rows.Keys()[last], rows.LastOn()}
+	columns := []any{rows.Keys()[last], rows.LastParentKey()}
 	for i := range rows.Row(last) {
 		cell := &rows.Row(last)[i]
 		if cell.Null {
