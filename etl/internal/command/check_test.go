@@ -1,0 +1,117 @@
+package command
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCheck(t *testing.T) {
+	shapeLine := func(text string) string { // where a text of the shape of books stands
+		for i, line := range strings.Split(books, "\n") {
+			if at := strings.Index(line, text); at >= 0 {
+				return strings.Join([]string{"books.yaml", count(int64(i + 1)), count(int64(at + 1))}, ":")
+			}
+		}
+		t.Fatalf("the shape has no %q", text)
+		return ""
+	}
+	cases := []struct {
+		name   string
+		files  map[string]string // in place of the good ones; "" leaves one away
+		code   int
+		stdout []string
+		stderr []string
+	}{
+		{name: "all fits", stdout: []string{"book.csv: 2 columns, all are read", "review.csv: 3 columns, all are read", "books.yaml fits these headers"}},
+		{name: "columns that nothing reads", files: map[string]string{"book.csv": "campus,isbn,title,created_at\n"},
+			stdout: []string{"book.csv: 4 columns, nothing reads campus, created_at\n", "fits"}},
+		{name: "a header behind empty lines, with quotes and a byte order mark", files: map[string]string{"book.csv": "\xef\xbb\xbf\"isbn\",\"title\"\r\n"}},
+		{name: "a compressed file", files: map[string]string{"book.csv": "", "book.csv.gz": string(gzipped(t, []byte("isbn,title,x\n")))},
+			stdout: []string{"book.csv.gz: 3 columns, nothing reads x"}},
+		{name: "letters exchanged", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage, stdout: []string{"book.csv: 2 columns, nothing reads titel"},
+			stderr: []string{shapeLine("title: text") + ": column title of source book: ", "book.csv:1 has no such column; did you mean titel?"}},
+		{name: "another way to write it", files: map[string]string{"review.csv": "ID,is_bn,stars\n"}, code: exitUsage,
+			stderr: []string{"column id of source review", "did you mean ID?", "column isbn of source review", "did you mean is_bn?"}},
+		{name: "nothing that is near", files: map[string]string{"book.csv": "isbn,name,year\n"}, code: exitUsage,
+			stderr: []string{"has no such column; there and unused: name, year"}},
+		{name: "nothing that is left", files: map[string]string{"review.csv": "id,isbn\n"}, code: exitUsage,
+			stderr: []string{shapeLine("stars: int"), "nothing there is left unused"}},
+		{name: "several mistakes in several files", files: map[string]string{"book.csv": "\nisbm,titles\n", "review.csv": "id,isbn,star,id\n"}, code: exitUsage,
+			stderr: []string{shapeLine("isbn: int") + ": ", "book.csv:2 has no such column; did you mean isbm?", "did you mean titles?", "did you mean star?",
+				shapeLine("id: int") + ": column id of source review: ", "review.csv:1 has it twice"}},
+		{name: "a file that is not there", files: map[string]string{"book.csv": "", "boks.csv": "isbn,title\n", "review.csv": ""}, code: exitFiles,
+			stderr: []string{"book.csv: no such file or directory, and source book needs it (", shapeLine("book.csv") + "); did you mean boks.csv?",
+				"review.csv: no such file", "there and unused: boks.csv"}},
+		{name: "an empty file and a mistake", files: map[string]string{"book.csv": "\n", "review.csv": "id,isbn,star\n"}, code: exitUsage,
+			stderr: []string{"book.csv: the file is empty", "did you mean star?"}},
+		{name: "a file in two forms", files: map[string]string{"book.csv.gz": "x", "other.csv": "x"}, code: exitFiles,
+			stderr: []string{"are there at once, and only one of them can be meant: remove all but that one, and source book needs it (", shapeLine("book.csv") + ")\n"}},
+		{name: "an empty file", files: map[string]string{"book.csv": "\n"}, code: exitFiles, stderr: []string{"book.csv: the file is empty"}},
+		{name: "a file that was cut off", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5\n2,7"}, code: exitFiles, stderr: []string{"review.csv:3: the file ends within a line"}},
+		{name: "a last line without a line end", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5"}, code: exitFiles, stderr: []string{"review.csv:2: the last line has no line end"}},
+		{name: "an archive that is none", files: map[string]string{"book.csv": "", "book.csv.zst": "isbn,title\n"}, code: exitFiles,
+			stderr: []string{"book.csv.zst: the file cannot be read: the archive is damaged"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			directory := t.TempDir()
+			files := map[string]string{"books.yaml": books, "book.csv": "isbn,title\n", "review.csv": "id,isbn,stars\n1,7,no number, and nobody minds\n"}
+			for name, text := range c.files {
+				files[name] = text
+				if text == "" {
+					delete(files, name)
+				}
+			}
+			write(t, directory, files)
+			code, stdout, stderr := etl(t.Context(), "check", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
+			if code != c.code || (stderr == "") != (code == exitOK) {
+				t.Errorf("exit code %d, want %d; stderr %q", code, c.code, stderr)
+			}
+			for _, want := range c.stdout {
+				if !strings.Contains(stdout, want) {
+					t.Errorf("stdout has no %q:\n%s", want, stdout)
+				}
+			}
+			for _, want := range c.stderr {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("stderr has no %q:\n%s", want, stderr)
+				}
+			}
+			if code != exitOK && strings.Contains(stdout, "fits") {
+				t.Errorf("stdout says that it fits:\n%s", stdout)
+			}
+		})
+	}
+}
+
+func TestCheckBuiltInShape(t *testing.T) {
+	for _, directory := range []string{"../../testdata/v1", "../../testdata/v2"} {
+		if code, stdout, stderr := etl(t.Context(), "check", "--csv", directory); code != exitOK || strings.Count(stdout, "columns, all are read") != 6 {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", directory, code, stdout, stderr)
+		}
+	}
+	code, _, stderr := etl(t.Context(), "check", "--csv", filepath.Join(t.TempDir(), "dump"))
+	if code != exitFiles || strings.Count(stderr, "the dump has not arrived") != 1 || strings.Contains(stderr, "product.csv") {
+		t.Errorf("no directory: exit code %d, stderr %q", code, stderr)
+	}
+	code, _, stderr = etl(t.Context(), "check", "--csv", "../../testdata/v1", "--shape", "missing.yaml")
+	if code != exitUsage || !strings.Contains(stderr, "missing.yaml:1:1: the shape file cannot be read") {
+		t.Errorf("no shape: exit code %d, stderr %q", code, stderr)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	cases := []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"title", "title", 0}, {"title", "titel", 1}, {"title", "titles", 1}, {"title", "tile", 1}, {"title", "tutle", 1},
+		{"", "abc", 3}, {"abc", "", 3}, {"product_id", "productId", 0}, {"Default Price", "default_price", 0}, {"isbn", "year", 4}, {"größe", "grosse", 3},
+	}
+	for _, c := range cases {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}

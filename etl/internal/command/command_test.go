@@ -1,0 +1,271 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+	"systemscale/sql/testdb"
+)
+
+// etl runs a command line as main would.
+func etl(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	code = Run(ctx, args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+// written returns the body of a document of the live version, as Postgres holds it.
+func written(t *testing.T, conn *pgx.Conn, collection, document string, id int64) string {
+	t.Helper()
+	var generation int64
+	if err := conn.QueryRow(t.Context(), "select generation from catalog.version where collection = $1", collection).Scan(&generation); err != nil {
+		t.Fatal(err)
+	}
+	var etag int64
+	var body string
+	err := conn.QueryRow(t.Context(), sql.QueryFor("api_get_documents", "identity", "0", "table", sql.DocumentTable(collection, document, generation)), []int64{id}).Scan(nil, nil, &etag, &body)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func TestRunPublishesRealRows(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.API)
+	rejects := t.TempDir()
+
+	code, stdout, stderr := etl(t.Context(), "run", "--database", database.ETL, "--csv", "../../testdata/v1", "--rejects", rejects)
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	for _, line := range []string{
+		"product.csv    350   350         0         0         0",
+		"photos.csv     287   287         0         0        11",
+		"photos.csv: 10 repaired: closed quote",
+		"photos.csv: 1 repaired: uhttps",
+		"version 1 is published",
+	} {
+		if !strings.Contains(stdout, line) {
+			t.Errorf("the report has no %q:\n%s", line, stdout)
+		}
+	}
+	// Readers that let fields span lines leave these without photos.
+	for style := 13; style <= 36; style++ {
+		at := fmt.Sprintf(`jsonb_path_query_first(body, '$.results[*] ? (@.style_id == %d).photos[0].url')`, style)
+		var url *string
+		err := conn.QueryRow(t.Context(), `select `+at+` #>> '{}' from catalog.products_styles_g1 where `+at+` is not null`).Scan(&url)
+		if err != nil || url == nil || !strings.HasPrefix(*url, "https://") {
+			t.Errorf("style %d has no photo (%v)", style, err)
+		}
+	}
+	if entries, err := os.ReadDir(rejects); err != nil || len(entries) > 0 {
+		t.Errorf("nothing was rejected, and %v (%v) is in the directory of rejects", entries, err)
+	}
+
+	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", "../../testdata/v2", "--rejects", rejects,
+		"--accept", "rejects", "--accept", "removed", "--accept", "changed")
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	if !strings.Contains(stdout, "product.csv: 1 repaired: stray label") || !strings.Contains(written(t, conn, "products", "product", 11), `"default_price": "49.00"`) {
+		t.Errorf("the price behind a stray label is not repaired and counted:\n%s", stdout)
+	}
+
+	// The same row without its first quote is hopeless.
+	hopeless := t.TempDir()
+	if err := os.CopyFS(hopeless, os.DirFS("../../testdata/v2")); err != nil {
+		t.Fatal(err)
+	}
+	products, err := os.ReadFile("../../testdata/v2/product.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, hopeless, map[string]string{"product.csv": strings.Replace(string(products), `"default_price": 49`, `default_price": 49`, 1)})
+	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", hopeless, "--rejects", rejects, "--accept", "rejects")
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	const row = `11,"Air Minis 250","Full court support"`
+	if !strings.Contains(stdout, "product.csv:12: default_price bare quote: `"+row) || !strings.Contains(stdout, "features.csv: 3 rejected: orphan") {
+		t.Errorf("the hopeless price is not reported with file, line and text:\n%s", stdout)
+	}
+	if raw, err := os.ReadFile(filepath.Join(rejects, "products-3", "product.csv")); err != nil || !strings.HasPrefix(string(raw), row) {
+		t.Errorf("the rejected row is not kept: %q, %v", raw, err)
+	}
+	if written(t, conn, "products", "product", 11) != "" || !strings.Contains(written(t, conn, "products", "product", 12), `"id": 12`) {
+		t.Error("the product with the hopeless price is published, or the one behind it is not")
+	}
+}
+
+const books = `
+collection: books
+sources:
+  book:   {file: book.csv, key: isbn, columns: {isbn: int, title: text}}
+  review: {file: review.csv, key: id, parent: book, on: isbn, columns: {id: int, isbn: int, stars: int}}
+documents:
+  reviews: {path: reviews, body: {book: title, stars: {each: review, as: stars}}}
+`
+
+// TestRunPublishesAnotherShape publishes a second collection beside the first, without any change of code.
+func TestRunPublishesAnotherShape(t *testing.T) {
+	database := testdb.New(t)
+	directory := t.TempDir()
+	write(t, directory, map[string]string{
+		"books.yaml": books, "book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n2,7,3\n",
+	})
+	for _, args := range [][]string{{"--csv", "../../testdata/v1"}, {"--csv", directory, "--shape", filepath.Join(directory, "books.yaml")}} {
+		if code, _, stderr := etl(t.Context(), append([]string{"run", "--database", database.ETL, "--rejects", directory}, args...)...); code != exitOK {
+			t.Fatalf("%v: exit code %d: %s", args, code, stderr)
+		}
+	}
+	conn := testdb.Connect(t, database.API)
+	if got := written(t, conn, "books", "reviews", 7); got != `{"book": "Seven", "stars": [5, 3]}` {
+		t.Errorf("the book's document is %s", got)
+	}
+	if got := written(t, conn, "products", "related", 1); got != `[2, 3, 8, 7]` {
+		t.Errorf("the product's document is %s", got)
+	}
+}
+
+func write(t *testing.T, directory string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRunFails covers every way in which a run can end without publishing: each has its exit code and names the remedy.
+func TestRunFails(t *testing.T) {
+	database := testdb.New(t)
+	empty := testdb.NewEmpty(t)
+	good := map[string]string{"books.yaml": books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n1,7,5\n"}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	cases := []struct {
+		name     string
+		files    map[string]string // in place of the good ones
+		ctx      context.Context
+		database string
+		args     []string
+		code     int
+		want     string
+	}{
+		{name: "a flag that is none", args: []string{"--sped", "3"}, code: exitUsage, want: "unknown flag --sped"},
+		{name: "no streams", args: []string{"--streams", "0"}, code: exitUsage, want: "--streams must be between 1 and 64"},
+		{name: "a shape with a mistake", files: map[string]string{"books.yaml": strings.Replace(books, "as: stars", "as: star", 1)}, code: exitUsage, want: `books.yaml:7:`},
+		{name: "no shape", args: []string{"--shape", "missing.yaml"}, code: exitUsage, want: "missing.yaml:1:1: the shape file cannot be read: no such file"},
+		{name: "no directory", args: []string{"--csv", "missing"}, code: exitFiles, want: "missing: there is no such directory: the dump has not arrived"},
+		{name: "a directory that is a file", args: []string{"--csv", "command_test.go"}, code: exitFiles, want: "command_test.go: it is a file: --csv takes the directory"},
+		{name: "an empty file", files: map[string]string{"review.csv": ""}, code: 25, want: "review.csv: the file is empty"},
+		{name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: 24, want: `book.csv:1: the header has no column "title"`},
+		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: not even a header is there. If it is to be so, pass --accept empty-file\nreview.csv:1:"},
+		{name: "no row that can be used", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles, want: "book.csv: no row of it can be used"},
+		{name: "a database that is away", database: "postgres://nobody:secret@127.0.0.1:1/none", code: exitDatabase, want: "connect to the database"},
+		{name: "a database URL that is none", database: "postgres://%zz", code: exitUsage, want: "postgres://user:password@host:5432/name"},
+		{name: "no schema", database: empty.ETL, code: exitDatabase, want: "run etl migrate"},
+		{name: "interrupted", ctx: cancelled, code: exitInterrupted, want: "interrupted"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			directory := t.TempDir()
+			write(t, directory, good)
+			write(t, directory, c.files)
+			if c.database == "" {
+				c.database = database.ETL
+			}
+			if c.ctx == nil {
+				c.ctx = t.Context()
+			}
+			args := append([]string{"run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
+				"--rejects", filepath.Join(directory, "rejects"), "--database", c.database}, c.args...)
+			code, stdout, stderr := etl(c.ctx, args...)
+			if code != c.code || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit code %d, want %d; stderr %q, want %q in it", code, c.code, stderr, c.want)
+			}
+			if strings.Contains(stderr, "secret") || strings.Contains(stdout, "published") {
+				t.Errorf("stderr %q, stdout %q", stderr, stdout)
+			}
+		})
+	}
+	t.Run("a missing file", func(t *testing.T) {
+		directory := t.TempDir()
+		write(t, directory, map[string]string{"books.yaml": books})
+		code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL)
+		for _, file := range []string{"book.csv", "review.csv"} {
+			if code != exitFiles || !strings.Contains(stderr, file+": no such file or directory, and source ") {
+				t.Errorf("exit code %d, stderr %q, want %s named", code, stderr, file)
+			}
+		}
+	})
+	t.Run("no directory", func(t *testing.T) {
+		code, _, stderr := etl(t.Context(), "run", "--csv", filepath.Join(t.TempDir(), "dump"), "--database", database.ETL)
+		if code != exitFiles || !strings.Contains(stderr, "the dump has not arrived") {
+			t.Errorf("exit code %d, stderr %q", code, stderr)
+		}
+	})
+	t.Run("the database refuses the flip, and rows were rejected", func(t *testing.T) {
+		// A database of its own, because it is spoilt.
+		database := testdb.New(t)
+		if _, err := testdb.Connect(t, database.ETL).Exec(t.Context(), `
+			create function catalog.refuse() returns trigger language plpgsql as 'begin raise exception ''boom''; end';
+			create trigger refuse before insert on catalog.version execute function catalog.refuse()`); err != nil {
+			t.Fatal(err)
+		}
+		code, _, stderr := etl(t.Context(), "run", "--csv", "../../testdata/v2", "--accept", "rejects", "--rejects", t.TempDir(), "--database", database.ETL)
+		if code != exitDatabase || !strings.Contains(stderr, "boom") || strings.Contains(stderr, "already closed") {
+			t.Errorf("exit code %d, want %d; stderr %q", code, exitDatabase, stderr)
+		}
+	})
+	t.Run("rejects that cannot be written", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "file")
+		write(t, filepath.Dir(file), map[string]string{"file": ""})
+		directory := t.TempDir()
+		write(t, directory, good)
+		write(t, directory, map[string]string{"book.csv": "isbn,title\nx,Seven\n8,Eight\n"})
+		code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--rejects", filepath.Join(file, "x"), "--database", database.ETL)
+		if code != exitUnexpected || !strings.Contains(stderr, "not a directory") {
+			t.Errorf("exit code %d, want %d; stderr %q", code, exitUnexpected, stderr)
+		}
+	})
+	conn := testdb.Connect(t, database.ETL)
+	var left int
+	if err := conn.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = 'catalog' and tablename ~ '_g[0-9]+$'").Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d document tables are left of runs that failed (%v)", left, err)
+	}
+}
+
+func TestMigrateCommand(t *testing.T) {
+	database := testdb.NewEmpty(t)
+	for range 2 {
+		if code, _, stderr := etl(t.Context(), "migrate", "--database", database.ETL); code != exitOK {
+			t.Fatalf("exit code %d: %s", code, stderr)
+		}
+	}
+	if code, _, stderr := etl(t.Context(), "migrate", "--database", "postgres://nobody:secret@127.0.0.1:1/none"); code != exitDatabase || strings.Contains(stderr, "secret") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+}
+
+func TestHelpShowsAnExample(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"plan", "--help"}, {"history", "--help"}, {"rollback", "--help"}, {"migrate", "--help"}} {
+		code, stdout, stderr := etl(t.Context(), args...)
+		if code != exitOK || !strings.Contains(stdout, "Example:") || stderr != "" {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+}

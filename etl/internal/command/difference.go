@@ -1,0 +1,144 @@
+package command
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/goccy/go-json"
+)
+
+// Bounds of what is shown of a changed document.
+const (
+	mostFields = 8   // fields
+	mostValue  = 120 // bytes of a value
+)
+
+// fieldChange is a place in a document at which two versions differ. Old and New are JSON, cut at mostValue bytes, and
+// empty where the version has nothing there.
+type fieldChange struct {
+	Path string `json:"path"` // such as results[0].sale_price
+	Old  string `json:"old,omitempty"`
+	New  string `json:"new,omitempty"`
+}
+
+// differences returns the fields in which two JSON documents differ, in the order of their names, and how many there are:
+// of more than mostFields, only so many are returned.
+func differences(before, after []byte) (fields []fieldChange, all int, err error) {
+	var old, new any
+	if err := decode(before, &old); err != nil {
+		return nil, 0, err
+	}
+	if err := decode(after, &new); err != nil {
+		return nil, 0, err
+	}
+	d := differ{}
+	d.walk("", old, new)
+	return d.fields, d.all, d.err
+}
+
+func decode(text []byte, into *any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber() // an id may not fit a float64
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("read a document to show what changed: %w", err)
+	}
+	return nil
+}
+
+type differ struct {
+	fields []fieldChange
+	all    int
+	err    error
+}
+
+// absent stands for a value that one version does not have.
+type absent struct{}
+
+func (d *differ) walk(path string, old, new any) {
+	switch before := old.(type) {
+	case map[string]any:
+		if after, ok := new.(map[string]any); ok {
+			d.objects(path, before, after)
+			return
+		}
+	case []any:
+		if after, ok := new.([]any); ok {
+			d.arrays(path, before, after)
+			return
+		}
+	default:
+		if _, object := new.(map[string]any); object {
+			break
+		}
+		if _, array := new.([]any); array {
+			break
+		}
+		if old == new {
+			return
+		}
+	}
+	d.all++
+	if len(d.fields) < mostFields {
+		d.fields = append(d.fields, fieldChange{Path: path, Old: d.show(old), New: d.show(new)})
+	}
+}
+
+func (d *differ) objects(path string, before, after map[string]any) {
+	names := slices.Collect(maps.Keys(before))
+	for name := range after {
+		if _, both := before[name]; !both {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		at := name
+		if path != "" {
+			at = path + "." + name
+		}
+		d.walk(at, member(before, name), member(after, name))
+	}
+}
+
+func member(object map[string]any, name string) any {
+	if value, ok := object[name]; ok {
+		return value
+	}
+	return absent{}
+}
+
+func (d *differ) arrays(path string, before, after []any) {
+	for i := range max(len(before), len(after)) {
+		d.walk(path+"["+strconv.Itoa(i)+"]", element(before, i), element(after, i))
+	}
+}
+
+func element(array []any, i int) any {
+	if i < len(array) {
+		return array[i]
+	}
+	return absent{}
+}
+
+func (d *differ) show(value any) string {
+	if value == (absent{}) {
+		return ""
+	}
+	text, err := json.MarshalWithOption(value, json.DisableHTMLEscape())
+	if err != nil {
+		d.err = err
+		return ""
+	}
+	if len(text) <= mostValue {
+		return string(text)
+	}
+	cut := mostValue
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return string(text[:cut]) + "…"
+}

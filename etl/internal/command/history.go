@@ -1,0 +1,112 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-json"
+
+	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/source"
+)
+
+type historyCommand struct {
+	database
+	Collection string `default:"products" placeholder:"NAME" help:"Collection whose runs to list. Default: ${default}."`
+	JSON       bool   `name:"json" help:"Write the runs as one JSON array, with sources, gates and errors."`
+	Limit      int    `default:"20" placeholder:"N" help:"Runs to list, the newest first. Default: ${default}."`
+}
+
+func (c *historyCommand) Help() string {
+	return `Lists the runs of a collection: when, how long, how they wrote and ended, and what they changed. "live" marks what is served, and
+"kept" the versions that etl rollback can return to.
+
+Example:
+  etl history
+  etl history --json --limit 1 | jq '.[0].sources'`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *historyCommand) Validate() error {
+	if c.Limit < 1 {
+		return fmt.Errorf("--limit must be at least 1, not %d", c.Limit)
+	}
+	return nil
+}
+
+// Run lists the runs.
+func (c *historyCommand) Run(ctx context.Context, out *output) error {
+	runs, err := publish.History(ctx, c.URL, c.Collection, c.Limit)
+	if err != nil {
+		return ofDatabase(err)
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(out.stdout)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(runs)
+	}
+	if len(runs) == 0 {
+		fmt.Fprintf(out.stdout, "No run of %s yet.\n", c.Collection)
+		return nil
+	}
+	table := [][]string{{"run", "started", "took", "state", "mode", "gates", "read", "rejected", "added", "changed", "removed", "at"}}
+	for _, r := range runs {
+		row, err := historyRow(r)
+		if err != nil {
+			return err
+		}
+		table = append(table, row)
+	}
+	writeTable(out.stdout, table)
+	for _, r := range runs {
+		if r.Error != nil {
+			fmt.Fprintf(out.stdout, "\nrun %d: %s\n", r.Run, *r.Error)
+		}
+	}
+	return nil
+}
+
+func historyRow(r publish.PastRun) ([]string, error) {
+	const unknown = "-"
+	took, verdict, read, rejected := unknown, unknown, unknown, unknown
+	if r.FinishedAt != nil {
+		took = fmt.Sprintf("%.1f s", r.FinishedAt.Sub(r.StartedAt).Seconds())
+	}
+	if r.Verdict != nil {
+		verdict = *r.Verdict
+	}
+	var sources []source.Counts
+	if err := json.Unmarshal(r.Sources, &sources); err != nil {
+		return nil, fmt.Errorf("read the sources of run %d: %w", r.Run, err)
+	}
+	if len(sources) > 0 {
+		var rows, refused int64
+		for _, s := range sources {
+			rows += s.Read
+			refused += source.Sum(s.Rejected)
+		}
+		read, rejected = count(rows), count(refused)
+	}
+	added, changed, removed := unknown, unknown, unknown
+	if r.Plan != nil {
+		var all publish.Counts
+		for _, d := range r.Plan.Documents {
+			all.Added += d.Added
+			all.Changed += d.Changed
+			all.Removed += d.Removed
+		}
+		added, changed, removed = count(all.Added), count(all.Changed), count(all.Removed)
+	}
+	var marks []string
+	switch {
+	case r.Live:
+		marks = append(marks, "live")
+	case r.Retained:
+		marks = append(marks, "kept")
+	}
+	return []string{count(r.Run), r.StartedAt.Local().Format(time.DateTime), took, r.State, string(r.Mode), verdict,
+		read, rejected, added, changed, removed, strings.Join(marks, " ")}, nil
+}

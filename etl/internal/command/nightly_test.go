@@ -1,0 +1,143 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+const nightly = "../../../infra/etl"
+
+func readNightly(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(nightly, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// execStart returns the command of a unit as systemd would start it, with name for %i.
+func execStart(t *testing.T, unit, name string) string {
+	t.Helper()
+	_, command, found := strings.Cut(strings.ReplaceAll(unit, "\\\n", ""), "\nExecStart=")
+	if !found {
+		t.Fatal("the unit has no ExecStart")
+	}
+	command, _, _ = strings.Cut(command, "\n")
+	return strings.NewReplacer("$$", "$", "%i", name, "%%", "%").Replace(command)
+}
+
+// cronCommand returns the command of the one line of a cron file, as cron would give it to the shell.
+func cronCommand(t *testing.T) string {
+	t.Helper()
+	var commands []string
+	for line := range strings.Lines(readNightly(t, "systemscale-etl.cron")) {
+		if fields := strings.Fields(line); len(fields) > 6 && !strings.HasPrefix(line, "#") {
+			_, command, found := strings.Cut(line, fields[5])
+			if !found || fields[5] != "systemscale-etl" || strings.Contains(strings.ReplaceAll(command, `\%`, ""), "%") {
+				t.Errorf("cron would make something else of %q", line)
+			}
+			commands = append(commands, strings.ReplaceAll(command, `\%`, "%"))
+		}
+	}
+	if len(commands) != 1 {
+		t.Fatalf("the cron file has %d commands, want one", len(commands))
+	}
+	return commands[0]
+}
+
+func TestNightlyCommandsAreUnderstood(t *testing.T) {
+	t.Setenv("DATABASE_URL", "postgres://systemscale_etl:password@localhost/systemscale") // as etl.env has it
+	inCron := cronCommand(t)
+	inCron = inCron[strings.Index(inCron, "etl run "):strings.Index(inCron, " 2>&1")]
+	for where, command := range map[string]string{
+		"the unit":      execStart(t, readNightly(t, "systemscale-etl.service"), ""),
+		"the cron file": inCron,
+	} {
+		words := strings.Fields(command)
+		if filepath.Base(words[0]) != "etl" {
+			t.Errorf("%s starts %q", where, words[0])
+		}
+		parser, err := kong.New(&arguments{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parsed, err := parser.Parse(words[1:]); err != nil || parsed.Command() != "run" {
+			t.Errorf("%s: %q is not understood: %v", where, command, err)
+		}
+	}
+}
+
+// TestCronPassesTheExitCodeOn runs the line of the cron file with a program in the place of etl.
+func TestCronPassesTheExitCodeOn(t *testing.T) {
+	directory := t.TempDir()
+	write(t, directory, map[string]string{"etl.env": "DATABASE_URL=secret\n"})
+	for _, want := range []int{exitOK, exitFiles, 22} {
+		put(t, filepath.Join(directory, "etl"), fmt.Appendf(nil, "#!/bin/sh\necho \"the report of $DATABASE_URL\" >&2\nexit %d\n", want))
+		if err := os.Chmod(filepath.Join(directory, "etl"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.CommandContext(t.Context(), "/bin/sh", "-c", strings.Replace(cronCommand(t), "/etc/systemscale/", directory+"/", 1))
+		command.Env = []string{"PATH=" + directory + ":/usr/bin:/bin"}
+		mail, err := command.CombinedOutput()
+		if got := command.ProcessState.ExitCode(); got != want {
+			t.Errorf("exit code %d (%v), want %d", got, err, want)
+		}
+		said := ""
+		if want != exitOK {
+			said = fmt.Sprintf("the report of secret\n\netl ended with exit code %d\n", want)
+		}
+		if string(mail) != said {
+			t.Errorf("exit code %d: the mail would be %q, want %q", want, mail, said)
+		}
+	}
+}
+
+// TestAlertKnowsWhatIsUrgent runs the alert with a program in the place of logger.
+func TestAlertKnowsWhatIsUrgent(t *testing.T) {
+	directory := t.TempDir()
+	put(t, filepath.Join(directory, "logger"), []byte("#!/bin/sh\necho \"$@\"\n"))
+	if err := os.Chmod(filepath.Join(directory, "logger"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	script := execStart(t, readNightly(t, "systemscale-etl-alert@.service"), "systemscale-etl.service")
+	for status, want := range map[string]string{
+		"22": "--priority daemon.crit --tag systemscale-etl systemscale-etl.service: exit-code, exit code 22. See journalctl -u systemscale-etl.service\n",
+		"5":  "--priority daemon.warning --tag systemscale-etl systemscale-etl.service: exit-code, exit code 5. See journalctl -u systemscale-etl.service\n",
+	} {
+		command := exec.CommandContext(t.Context(), "/bin/sh", "-c", script)
+		command.Env = []string{"PATH=" + directory + ":/usr/bin:/bin", "MONITOR_SERVICE_RESULT=exit-code", "MONITOR_EXIT_STATUS=" + status}
+		if got, err := command.CombinedOutput(); err != nil || string(got) != want {
+			t.Errorf("exit code %s: the alert says %q (%v), want %q", status, got, err, want)
+		}
+	}
+}
+
+// TestUnitsFitTogether checks what no single unit shows; on machines with systemd, systemd reads them too.
+func TestUnitsFitTogether(t *testing.T) {
+	units := []string{"systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@.service"}
+	directory := t.TempDir()
+	for _, unit := range units {
+		// An installed etl is not expected here.
+		put(t, filepath.Join(directory, unit), []byte(strings.ReplaceAll(readNightly(t, unit), "/usr/local/bin/etl", "/bin/sh")))
+	}
+	if !strings.Contains(readNightly(t, units[0]), "\nOnFailure=systemscale-etl-alert@%n.service\n") {
+		t.Error("the service does not start the alert when it fails")
+	}
+	if timer := readNightly(t, units[1]); strings.Contains(timer, "\nUnit=") {
+		t.Error("the timer names a unit; it is to start the service of its own name")
+	}
+	if analyze, err := exec.LookPath("systemd-analyze"); err == nil {
+		command := exec.CommandContext(t.Context(), analyze, "verify", "systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@x.service")
+		command.Dir = directory
+		if said, err := command.CombinedOutput(); err != nil || strings.Contains(string(said), "systemscale-") {
+			t.Errorf("systemd-analyze verify: %v\n%s", err, said)
+		}
+	}
+}

@@ -1,0 +1,574 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/regular"
+	"systemscale/etl/internal/source"
+	"systemscale/sql/testdb"
+)
+
+// shop is a small collection: items with a list, a page each and a second document made of a child source.
+const shop = `
+collection: shop
+sources:
+  item: {file: item.csv, key: id, columns: {id: int, name: text, price: money}}
+  tag:  {file: tag.csv, key: id, parent: item, on: item, columns: {id: int, item: int, word: text}}
+documents:
+  brief: {list: true, body: {id: id, name: name}}
+  item:  {path: "", body: {id: id, name: name, price: price}}
+  tags:  {path: tags, body: {each: tag, as: word}}
+`
+
+// shopFiles makes the files of items 1 to count. A name or a tag is given for some ids, "" removes the item.
+func shopFiles(t *testing.T, count int, names map[int]string) string {
+	t.Helper()
+	directory := t.TempDir()
+	var items, tags strings.Builder
+	items.WriteString("id,name,price\n")
+	tags.WriteString("id,item,word\n")
+	for id := 1; id <= count; id++ {
+		name, given := names[id]
+		if given && name == "" {
+			continue
+		}
+		if !given {
+			name = fmt.Sprintf("item %d", id)
+		}
+		fmt.Fprintf(&items, "%d,%s,%d.50\n", id, name, id)
+		fmt.Fprintf(&tags, "%d,%d,red\n", id, id)
+	}
+	write(t, directory, map[string]string{"shop.yaml": shop, "item.csv": items.String(), "tag.csv": tags.String()})
+	return directory
+}
+
+// at runs a command of etl on the files of a directory of shopFiles.
+func at(t *testing.T, database testdb.Database, directory, command string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	all := []string{command, "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml")}
+	if command == "run" {
+		all = append(all, "--rejects", filepath.Join(directory, "rejects"))
+	}
+	return etl(t.Context(), append(all, args...)...)
+}
+
+func must(t *testing.T, want int, code int, stdout, stderr string) string {
+	t.Helper()
+	if code != want {
+		t.Fatalf("exit code %d, want %d\n%s\n%s", code, want, stdout, stderr)
+	}
+	return stdout
+}
+
+func TestPlan(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.ETL)
+	first := shopFiles(t, 250, nil)
+	code, stdout, stderr := at(t, database, first, "plan")
+	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "nothing is published yet") || !strings.Contains(text, "brief       250        0        0          0     3  /shop?page={page}&count={count}") {
+		t.Errorf("with nothing published:\n%s", text)
+	}
+	code, stdout, stderr = at(t, database, first, "run")
+	must(t, exitOK, code, stdout, stderr)
+	code, stdout, stderr = at(t, database, first, "plan")
+	must(t, exitOK, code, stdout, stderr)
+
+	// One is renamed on page 1, one on page 2 and the 150th removed: pages 1, 2 and 3 differ.
+	second := shopFiles(t, 250, map[int]string{7: "seven", 130: "more", 150: ""})
+	runs := "select count(*) from catalog.run"
+	var before, after int
+	_ = conn.QueryRow(t.Context(), runs).Scan(&before)
+	// A run at work is no obstacle.
+	session, err := publish.Open(t.Context(), database.ETL, "shop", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = at(t, database, second, "plan", "--json", "--samples", "1")
+	session.Close()
+	var got plan
+	if err := json.Unmarshal([]byte(must(t, exitChanges, code, stdout, stderr)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.QueryRow(t.Context(), runs).Scan(&after); err != nil || after != before {
+		t.Errorf("%d runs before the plan, %d after (%v)", before, after, err)
+	}
+	if got.Live != 1 || got.Verdict != verdictPassed || len(got.Gates) != len(gates) || len(got.Sources) != 2 ||
+		got.Items != (publish.Items{Published: 250, Changed: 2, Removed: 1}) {
+		t.Errorf("plan %+v", got)
+	}
+	want := []plannedChange{
+		{DocumentCounts: publish.DocumentCounts{Name: "brief", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
+			URLs:    urls{"/shop?page={page}&count={count}", 3, []string{"/shop?page=1&count=100"}},
+			Samples: []changedSample{{"/shop/7", 7, []fieldChange{{"name", `"item 7"`, `"seven"`}}, 0}}},
+		{DocumentCounts: publish.DocumentCounts{Name: "item", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
+			URLs:    urls{"/shop/{id}", 3, []string{"/shop/7"}},
+			Samples: []changedSample{{"/shop/7", 7, []fieldChange{{"name", `"item 7"`, `"seven"`}}, 0}}},
+		{DocumentCounts: publish.DocumentCounts{Name: "tags", Counts: publish.Counts{Removed: 1, Unchanged: 249}},
+			URLs: urls{"/shop/{id}/tags", 1, []string{"/shop/150/tags"}}, Samples: []changedSample{}},
+	}
+	if fmt.Sprint(got.Documents) != fmt.Sprint(want) {
+		t.Errorf("documents\n%+v, want\n%+v", got.Documents, want)
+	}
+	code, stdout, stderr = at(t, database, second, "run", "--dry-run")
+	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "  /shop/7\n    name: \"item 7\" → \"seven\"\n") || !strings.Contains(text, "Nothing was written") {
+		t.Errorf("the dry run says\n%s", text)
+	}
+	code, stdout, stderr = at(t, database, shopFiles(t, 100, nil), "plan")
+	if text := must(t, 22, code, stdout, stderr); !strings.Contains(text, "150 of 250 published items would be removed") || stderr != "" && strings.Contains(stderr, "etl:") {
+		t.Errorf("with a gate that would fail:\n%s\n%s", text, stderr)
+	}
+}
+
+// TestPlanWarnsOfBrokenContracts changes the shape under what is published.
+func TestPlanWarnsOfBrokenContracts(t *testing.T) {
+	database := testdb.New(t)
+	directory := shopFiles(t, 3, nil)
+	code, stdout, stderr := at(t, database, directory, "run")
+	must(t, exitOK, code, stdout, stderr)
+	warns := func(old, new string, want ...string) {
+		t.Helper()
+		if !strings.Contains(shop, old) {
+			t.Fatalf("%q is not in the shape", old)
+		}
+		write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, old, new, 1)})
+		_, stdout, _ := at(t, database, directory, "plan", "--json")
+		var got plan
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+			t.Fatalf("%v: %s", err, stdout)
+		}
+		if !slices.Equal(got.Breaks, want) {
+			t.Errorf("%s → %s breaks %q, want %q", old, new, got.Breaks, want)
+		}
+		_, stdout, _ = at(t, database, directory, "plan")
+		for _, line := range want {
+			if !strings.Contains(stdout, line) {
+				t.Errorf("the plan does not say %q:\n%s", line, stdout)
+			}
+		}
+	}
+	warns("price: price", "price: price, word: name")
+	warns("name: name, price: price", "name: name", "GET /shop/{id}: price is gone")
+	warns("path: tags", "path: words", "GET /shop/{id}/tags: is gone")
+	warns("{id: id, name: name, price", "{id: {text: id}, name: name, price", "GET /shop/{id}: id was integer and is now string")
+
+	// A delta describes the documents anew.
+	write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: name, price: price", "name: name", 1)})
+	code, stdout, stderr = at(t, database, directory, "run", "--mode", "delta", "--accept", "changed")
+	must(t, exitOK, code, stdout, stderr)
+	if !strings.Contains(stderr, "price is gone") {
+		t.Errorf("the run does not say what it breaks:\n%s", stderr)
+	}
+	warns("name: name, price: price", "name: name")
+}
+
+// TestRunChoosesHowToWrite publishes a first version, nothing, a few changes and many.
+func TestRunChoosesHowToWrite(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.ETL)
+	few := map[int]string{3: "three", 9: ""}
+	many := map[int]string{}
+	for id := 1; id <= 90; id++ {
+		many[id] = fmt.Sprintf("changed %d", id)
+	}
+	for _, c := range []struct {
+		name       string
+		files      map[int]string
+		args       []string
+		state      string
+		mode       string
+		generation int
+		says       string
+	}{
+		{"the first", nil, nil, "published", "generation", 1, "version 1 is published"},
+		{"nothing", nil, nil, "unchanged", "delta", 0, "nothing changed, and version 1 stays"},
+		{"a few", few, nil, "published", "delta", 1, "version 3 is published"},
+		{"many above the limit", many, []string{"--delta-limit", "10%"}, "published", "generation", 4, "version 4 is published"},
+		{"many, as a delta", few, []string{"--mode", "delta"}, "published", "delta", 4, "version 5 is published"},
+		{"a few, as a generation", nil, []string{"--mode", "generation"}, "published", "generation", 6, "version 6 is published"},
+		{"a few above the limit", few, []string{"--delta-limit", "0%"}, "published", "generation", 7, "version 7 is published"},
+		{"many of a small catalog", many, nil, "published", "delta", 7, "version 8 is published"},
+	} {
+		directory := shopFiles(t, 200, c.files)
+		code, stdout, stderr := at(t, database, directory, "run", c.args...)
+		if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, c.says) {
+			t.Errorf("%s: no %q in\n%s", c.name, c.says, text)
+		}
+		var state, mode, verdict, shape string
+		var generation int
+		err := conn.QueryRow(t.Context(), "select state, mode, verdict, shape, coalesce(generation, 0) from catalog.run order by id desc limit 1").Scan(&state, &mode, &verdict, &shape, &generation)
+		if err != nil || state != c.state || mode != c.mode || generation != c.generation || verdict != verdictPassed || len(shape) != 32 {
+			t.Errorf("%s: %s, %s, generation %d, verdict %s, shape %s (%v); want %s, %s, %d", c.name, state, mode, generation, verdict, shape, err, c.state, c.mode, c.generation)
+		}
+		if code, _, _ := at(t, database, directory, "plan"); code != exitOK {
+			t.Errorf("%s: what is published differs from the files", c.name)
+		}
+	}
+	t.Run("another set of documents", func(t *testing.T) {
+		directory := shopFiles(t, 200, few)
+		write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "path: tags", "path: words", 1)})
+		if code, _, stderr := at(t, database, directory, "run", "--mode", "delta"); code != exitUsage || !strings.Contains(stderr, "use --mode auto") {
+			t.Errorf("as a delta: exit code %d, %s", code, stderr)
+		}
+		code, stdout, stderr := at(t, database, directory, "run")
+		must(t, exitOK, code, stdout, stderr)
+		code, stdout, stderr = etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "shop")
+		must(t, exitOK, code, stdout, stderr)
+		var path string
+		if err := conn.QueryRow(t.Context(), "select documents -> 2 ->> 'path' from catalog.version").Scan(&path); err != nil || path != "tags" {
+			t.Errorf("after the rollback the document's path is %q (%v)", path, err)
+		}
+	})
+}
+
+// TestFilesChangeBetweenThePasses replaces a file after the first pass: nothing is published of what the gates have not seen.
+func TestFilesChangeBetweenThePasses(t *testing.T) {
+	database := testdb.New(t)
+	first := shopFiles(t, 50, nil)
+	code, stdout, stderr := at(t, database, first, "run")
+	must(t, exitOK, code, stdout, stderr)
+
+	directory := shopFiles(t, 50, map[int]string{5: "five"})
+	in, err := openInput(t.Context(), readingOf(directory, "shop.yaml", &countedRejects{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.close()
+	session, err := publish.Open(t.Context(), database.ETL, "shop", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	run, err := session.Begin(t.Context(), publish.Generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := &runCommand{Streams: 1}
+	command.CSV, command.Shape, command.URL = directory, filepath.Join(directory, "shop.yaml"), database.ETL
+	j := &job{runCommand: command, out: &output{stdout: os.Stdout, stderr: os.Stderr}, in: in, session: session, rejects: &source.RejectFiles{}, documents: in.spec.Published(), run: run}
+	j.survey = newSurvey(in.spec, 0)
+	if j.survey.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", j.documents, j.survey.removed); err != nil {
+		t.Fatal(err)
+	}
+	if err := pass(t.Context(), in, func() {}, j.survey.reset, j.survey.take); err != nil {
+		t.Fatal(err)
+	}
+	// Found at the end of the second pass only: nothing looks for a second file of the same name when one is opened again.
+	twice := filepath.Join(directory, "item.csv.gz")
+	put(t, twice, nil)
+	_, err = j.loadAgain(t.Context())
+	if exitCode(err) != exitFiles || !strings.Contains(err.Error(), "item.csv: the file changed while it was read") {
+		t.Fatalf("loadAgain = %v", err)
+	}
+	if err := errors.Join(j.run.Abort(err, publish.Record{}), os.Remove(twice)); err != nil {
+		t.Fatal(err)
+	}
+	if j.run, err = session.Begin(t.Context(), publish.Generation); err != nil {
+		t.Fatal(err)
+	}
+	run = j.run
+	other := shopFiles(t, 50, map[int]string{5: "fine"})
+	text, err := os.ReadFile(filepath.Join(other, "item.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, directory, map[string]string{"item.csv": string(text)})
+	_, err = j.loadAgain(t.Context())
+	if exitCode(err) != exitFiles || !strings.Contains(err.Error(), "item.csv: the file changed while it was read") {
+		t.Errorf("loadAgain = %v", err)
+	}
+	// The documents are compared too, for file systems whose times do not tell.
+	for _, file := range in.files {
+		if file.state, err = regular.Look(file.path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.run, err = session.Begin(t.Context(), publish.Generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = j.loadAgain(t.Context())
+	if exitCode(err) != exitFiles || !strings.Contains(err.Error(), "the files changed while they were read") {
+		t.Errorf("loadAgain = %v", err)
+	}
+	if err := j.run.Abort(err, publish.Record{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Abort(err, publish.Record{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHistoryAndRollback(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.API)
+	about := []string{"--database", database.ETL, "--collection", "shop"}
+	history := func(args ...string) string {
+		t.Helper()
+		code, stdout, stderr := etl(t.Context(), append(append([]string{"history"}, about...), args...)...)
+		return must(t, exitOK, code, stdout, stderr)
+	}
+	if text := history(); !strings.Contains(text, "No run of shop yet") {
+		t.Errorf("an empty history: %s", text)
+	}
+	name := func() string { return written(t, conn, "shop", "brief", 3) }
+	for i, files := range []map[int]string{nil, {3: "three"}, {3: "drei"}} {
+		code, stdout, stderr := at(t, database, shopFiles(t, 40, files), "run", "--keep", "1")
+		must(t, exitOK, code, stdout, fmt.Sprint(i, stderr))
+	}
+	if code, _, stderr := at(t, database, shopFiles(t, 10, nil), "run"); code != 22 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	code, stdout, stderr := etl(t.Context(), append([]string{"rollback", "--keep", "2"}, about...)...)
+	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 5 is published, with the documents of version 2") || !strings.Contains(name(), "three") {
+		t.Errorf("after the rollback the name is %s, and it said\n%s", name(), text)
+	}
+	text := history()
+	for i, want := range []string{
+		"5 published rollback - - - 0 2 0 live",
+		"4 failed delta failed 20 0 0 2 90",
+		"3 published delta passed 80 0 0 2 0 kept",
+		"2 published delta passed 80 0 0 2 0 kept",
+		"1 published generation passed 80 0 120 0 0",
+	} {
+		fields := strings.Fields(strings.Split(text, "\n")[i+1])
+		got := strings.Join(append(fields[:1:1], fields[5:]...), " ") // without the times
+		if got != want {
+			t.Errorf("line %d is %q, want %q", i, got, want)
+		}
+	}
+	if !strings.Contains(text, "run 4: nothing is published, because a gate failed") {
+		t.Errorf("the history does not say why:\n%s", text)
+	}
+	var runs []publish.PastRun
+	if err := json.Unmarshal([]byte(history("--json", "--limit", "2")), &runs); err != nil || len(runs) != 2 || runs[0].Run != 5 || !runs[0].Live ||
+		!strings.Contains(string(runs[1].Sources), `"item.csv"`) || !strings.Contains(string(runs[1].Gates), `"failed"`) {
+		t.Errorf("history --json: %+v, %v", runs, err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--to", "1"}, "run 1 has published no version of shop that is kept; --to takes one of 3 ("},
+		{[]string{"--to", "4"}, "run 4 has published no version"},
+		{[]string{"--to=-4"}, "--to must be a run"},
+		{[]string{"--keep", "0"}, "--keep must be between 1 and 100"},
+	} {
+		code, _, stderr := etl(t.Context(), append(append([]string{"rollback"}, about...), c.args...)...)
+		if code != exitUsage || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: exit code %d, %s; want %s", c.args, code, stderr, c.want)
+		}
+	}
+	if code, _, stderr := etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "none"); code != exitUsage || !strings.Contains(stderr, "nothing is published of none") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
+
+// TestGatesStopARun lets each gate that files can trip fail, and then accepts it.
+func TestGatesStopARun(t *testing.T) {
+	database := testdb.New(t)
+	conn := testdb.Connect(t, database.ETL)
+	code, stdout, stderr := at(t, database, shopFiles(t, 100, nil), "run")
+	must(t, exitOK, code, stdout, stderr)
+	many := map[int]string{}
+	for id := range 60 {
+		many[id+1] = fmt.Sprint("new ", id)
+	}
+	for _, c := range []struct {
+		gate  string
+		files string
+		args  []string
+		code  int
+		want  string
+	}{
+		{gateRejects, shopFiles(t, 100, map[int]string{5: "a,b", 6: "c,d"}), nil, 21, "item.csv 2% (2 of 100)"},
+		{gateRemoved, shopFiles(t, 90, nil), nil, 22, "10 of 100 published items would be removed"},
+		{gateChanged, shopFiles(t, 100, many), nil, 23, "60 of 100 published items would change"},
+		{gateEmptyFile, shopFiles(t, 100, nil), []string{"--min-rows", "101"}, 25, "item.csv has 100, tag.csv has 100"},
+		{gateDocumentSize, shopFiles(t, 100, nil), []string{"--max-document", "20B"}, 26, "--max-document"},
+	} {
+		t.Run(c.gate, func(t *testing.T) {
+			var before, after int64
+			if err := conn.QueryRow(t.Context(), "select run_id from catalog.version").Scan(&before); err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, stderr := at(t, database, c.files, "run", c.args...)
+			if code != c.code || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "--accept "+c.gate) {
+				t.Errorf("exit code %d, want %d; stderr %s", code, c.code, stderr)
+			}
+			if !strings.Contains(stdout, "failed") {
+				t.Errorf("the report does not show the gate:\n%s", stdout)
+			}
+			var state, verdict string
+			err := conn.QueryRow(t.Context(), "select state, verdict, v.run_id from catalog.run r, catalog.version v order by r.id desc limit 1").Scan(&state, &verdict, &after)
+			if err != nil || state != "failed" || verdict != "failed" || after != before {
+				t.Errorf("the run is %s, %s, and version %d is live, before it was %d (%v)", state, verdict, after, before, err)
+			}
+			accept := append([]string{"--accept", c.gate, "--accept", gateRemoved}, c.args...)
+			code, stdout, stderr = at(t, database, c.files, "run", accept...)
+			if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "accepted") {
+				t.Errorf("the report does not show what was accepted:\n%s", text)
+			}
+			if err := conn.QueryRow(t.Context(), "select verdict from catalog.run order by id desc limit 1").Scan(&verdict); err != nil || verdict != verdictAccepted {
+				t.Errorf("the verdict is %s (%v)", verdict, err)
+			}
+			if c.gate == gateEmptyFile || c.gate == gateDocumentSize {
+				return // nothing was changed by it
+			}
+			code, stdout, stderr = etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "shop")
+			must(t, exitOK, code, stdout, stderr)
+		})
+	}
+	t.Run("no such gate", func(t *testing.T) {
+		if code, _, stderr := at(t, database, shopFiles(t, 1, nil), "run", "--accept", "everything"); code != exitUsage || !strings.Contains(stderr, `there is no gate "everything"; there are truncated-file, unreconciled,`) {
+			t.Errorf("exit code %d: %s", code, stderr)
+		}
+	})
+}
+
+func TestJudge(t *testing.T) {
+	standard := func() *limits {
+		return &limits{MaxRejects: 1, MaxRemoved: 5, MaxChanged: 50, MinRows: 1, MaxDocument: 1 << 20}
+	}
+	good := source.Counts{File: "a.csv", Read: 100, Used: 90, Filtered: map[string]int64{"x": 9}, Rejected: map[source.Reason]int64{source.Orphan: 1}}
+	items := publish.Items{Published: 100, Changed: 50, Removed: 5}
+	cases := []struct {
+		name   string
+		limits func(*limits)
+		counts func(*source.Counts)
+		items  func(*publish.Items)
+		bytes  int64
+		want   []string // gates that fail
+		code   int
+	}{
+		{name: "all at their limits", bytes: 1 << 20},
+		{name: "a lost row", counts: func(c *source.Counts) { c.Used-- }, want: []string{gateUnreconciled}, code: 20},
+		{name: "a row too many", counts: func(c *source.Counts) { c.Used++ }, want: []string{gateUnreconciled}, code: 20},
+		{name: "rejects", counts: func(c *source.Counts) { c.Rejected = map[source.Reason]int64{source.NotInt: 2}; c.Used-- }, want: []string{gateRejects}, code: 21},
+		{name: "removed", items: func(i *publish.Items) { i.Removed++ }, want: []string{gateRemoved}, code: 22},
+		{name: "changed", items: func(i *publish.Items) { i.Changed++ }, want: []string{gateChanged}, code: 23},
+		{name: "empty", counts: func(c *source.Counts) { *c = source.Counts{File: "a.csv"} }, want: []string{gateEmptyFile}, code: 25},
+		{name: "large", bytes: 1<<20 + 1, want: []string{gateDocumentSize}, code: 26},
+		{name: "two", items: func(i *publish.Items) { i.Changed, i.Removed = 100, 100 }, want: []string{gateRemoved, gateChanged}, code: 22},
+		{name: "one of two accepted", items: func(i *publish.Items) { i.Changed, i.Removed = 100, 100 },
+			limits: func(l *limits) { l.Accept = []gateName{gateRemoved} }, want: []string{gateChanged}, code: 23},
+		{name: "nothing published", items: func(i *publish.Items) { *i = publish.Items{} }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			limits, counts, of := standard(), good, items
+			if c.limits != nil {
+				c.limits(limits)
+			}
+			if c.counts != nil {
+				c.counts(&counts)
+			}
+			if c.items != nil {
+				c.items(&of)
+			}
+			findings := judge(limits, []source.Counts{good, counts}, nil, publish.Changes{Items: of}, largest{bytes: c.bytes})
+			var failed []string
+			for _, f := range findings {
+				if f.Verdict == verdictFailed {
+					failed = append(failed, f.Gate)
+				}
+			}
+			if fmt.Sprint(failed) != fmt.Sprint(c.want) {
+				t.Errorf("gates %v failed, want %v", failed, c.want)
+			}
+			if code := exitCode(failedGates(findings)); code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+		})
+	}
+}
+
+func TestPercentAndSize(t *testing.T) {
+	for text, want := range map[string]string{"1%": "1%", "0.5%": "0.5%", "100%": "100%", "1": "", "101%": "", "-1%": "", "NaN%": "", "%": ""} {
+		var p percent
+		if err := p.UnmarshalText([]byte(text)); (err == nil) != (want != "") || err == nil && p.String() != want {
+			t.Errorf("percent %q is %v, %v; want %q", text, p, err, want)
+		}
+	}
+	for text, want := range map[string]string{"1MiB": "1MiB", "512KiB": "512KiB", "2000B": "2000B", "1024B": "1KiB", "0B": "0B", "5": "", "-1B": "", "1TiB": ""} {
+		var b byteSize
+		if err := b.UnmarshalText([]byte(text)); (err == nil) != (want != "") || err == nil && b.String() != want {
+			t.Errorf("size %q is %v, %v; want %q", text, b, err, want)
+		}
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	f := func(before, after, want string) {
+		t.Helper()
+		fields, all, err := differences([]byte(before), []byte(after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, field := range fields {
+			got = append(got, fmt.Sprintf("%s: %s > %s", field.Path, field.Old, field.New))
+		}
+		if text := strings.Join(got, "; "); text != want || all < len(fields) {
+			t.Errorf("%s and %s differ in %q (%d), want %q", before, after, text, all, want)
+		}
+	}
+	f(`{"a": 1, "b": [1, {"c": null}]}`, `{"b": [1, {"c": null}], "a": 1}`, "")
+	f(`{"results": [{"sale_price": "35.00"}]}`, `{"results": [{"sale_price": "30.00"}]}`, `results[0].sale_price: "35.00" > "30.00"`)
+	f(`{"b": 1, "a": null}`, `{"c": "<&>", "a": false}`, `a: null > false; b: 1 > ; c:  > "<&>"`)
+	f(`[1, 2]`, `[1]`, `[1]: 2 > `)
+	f(`{"a": [1]}`, `{"a": {"b": 1}}`, `a: [1] > {"b":1}`)
+	f(`9007199254740993`, `9007199254740992`, `: 9007199254740993 > 9007199254740992`)
+	f(`1`, `[1]`, `: 1 > [1]`)
+	f(`"`+strings.Repeat("é", 100)+`"`, `""`, `: "`+strings.Repeat("é", 59)+`… > ""`)
+	if fields, all, err := differences([]byte(`[1,2,3,4,5,6,7,8,9,10]`), []byte(`[]`)); len(fields) != mostFields || all != 10 || err != nil {
+		t.Errorf("%d fields of %d (%v)", len(fields), all, err)
+	}
+}
+
+// TestSurveyBeginsAnew gives a survey half a pass, resets it, and gives it a whole one: it must find what it finds at once.
+func TestSurveyBeginsAnew(t *testing.T) {
+	database := testdb.New(t)
+	code, stdout, stderr := at(t, database, shopFiles(t, 120, nil), "run")
+	must(t, exitOK, code, stdout, stderr)
+	directory := shopFiles(t, 120, map[int]string{3: "three", 4: "", 110: "more"})
+	survey := func(reset bool) string {
+		t.Helper()
+		in, err := openInput(t.Context(), readingOf(directory, "shop.yaml", &countedRejects{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.close()
+		s := newSurvey(in.spec, 2)
+		s.spool = publish.NewSpool(t.TempDir(), len(in.spec.Endpoints), 7) // what differs, and no more
+		defer func() { _ = s.spool.Close() }()
+		if s.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", in.spec.Published(), s.removed); err != nil {
+			t.Fatal(err)
+		}
+		defer s.comparison.Close()
+		if reset {
+			for id := int64(50); id < 60; id++ {
+				if err := s.take(0, id, 1, make([]byte, 5_000)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.reset(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(pass(t.Context(), in, func() {}, s.reset, s.take), s.finish()); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%+v %+v %+v %+v %+v %v", s.found, s.sums, s.tables, s.biggest, s.comparison.Changes(), s.spool.Full())
+	}
+	if got, want := survey(true), survey(false); got != want || strings.HasSuffix(want, "true") {
+		t.Errorf("after a reset\n%s, want\n%s", got, want)
+	}
+}

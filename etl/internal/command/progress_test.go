@@ -1,0 +1,28 @@
+package command
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProgressSaysWhatIsCounted(t *testing.T) {
+	for want, begin := range map[string]func(*bytes.Buffer) *progress{
+		`msg=compare read="1.5 kB" of="3.0 kB"`:              func(log *bytes.Buffer) *progress { return newProgress(log, 3000, "compare") },
+		`msg="refresh the caches" "looked for"=1500 of=3000`: func(log *bytes.Buffer) *progress { return newCount(log, 3000, "refresh the caches", "looked for") },
+	} {
+		var log bytes.Buffer
+		p := begin(&log)
+		p.at(1000)
+		if log.Len() > 0 {
+			t.Errorf("it speaks at once: %s", &log)
+		}
+		p.said = time.Time{}
+		p.at(1500)
+		p.at(2000)
+		if got := log.String(); !strings.Contains(got, want) || strings.Count(got, "\n") != 1 {
+			t.Errorf("it says %s, want %s", got, want)
+		}
+	}
+}

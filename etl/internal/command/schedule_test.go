@@ -1,0 +1,149 @@
+package command
+
+import (
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata" // the zones, whatever the machine has
+)
+
+// zones change their clocks at different hours: at midnight, one, two, three, a quarter to three, on a weekday, by half an hour, by two hours.
+var zones = []string{
+	"Africa/Cairo", "Africa/Casablanca", "America/Havana", "America/New_York", "America/Nuuk", "America/Santiago", "America/St_Johns", "Antarctica/Troll",
+	"Asia/Beirut", "Asia/Gaza", "Asia/Jerusalem", "Asia/Nicosia", "Atlantic/Azores", "Australia/Adelaide", "Australia/Lord_Howe", "Australia/Sydney",
+	"Europe/Athens", "Europe/Berlin", "Europe/Bucharest", "Europe/Chisinau", "Europe/Helsinki", "Europe/Kyiv", "Europe/Lisbon", "Europe/London",
+	"Europe/Riga", "Europe/Sofia", "Europe/Tallinn", "Europe/Vilnius", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Easter", "UTC",
+}
+
+// nightsWithoutOneRun returns the days of two years on which a time of day, hh:mm, is not there exactly once.
+func nightsWithoutOneRun(t *testing.T, zone, at string) (days []string) {
+	t.Helper()
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	end := begin.AddDate(2, 0, 0)
+	runs := map[string]int{}
+	for moment := begin; moment.Before(end); moment = moment.Add(5 * time.Minute) {
+		if local := moment.In(location); local.Format("15:04") == at {
+			runs[local.Format(time.DateOnly)]++
+		}
+	}
+	for day := begin.AddDate(0, 0, 2); day.Before(end.AddDate(0, 0, -2)); day = day.AddDate(0, 0, 1) {
+		if name := day.Format(time.DateOnly); runs[name] != 1 {
+			days = append(days, name)
+		}
+	}
+	return days
+}
+
+// TestEveryNightHasOneRun reads when the timer and cron start a run. That of cron is in local time, so it must be there once on every
+// day of every zone.
+func TestEveryNightHasOneRun(t *testing.T) {
+	if days := nightsWithoutOneRun(t, "Europe/Athens", "03:10"); len(days) != 4 {
+		t.Fatalf("03:10 in Athens is missing or there twice on %v; the clocks change four times in two years", days)
+	}
+	timer := regexp.MustCompile(`(?m)^OnCalendar=\*-\*-\* (\d\d:\d\d):00( UTC)?$`).FindStringSubmatch(readNightly(t, "systemscale-etl.timer"))
+	cron := regexp.MustCompile(`(?m)^(\d+) (\d+) \* \* \*  systemscale-etl `).FindStringSubmatch(readNightly(t, "systemscale-etl.cron"))
+	if timer == nil || cron == nil {
+		t.Fatal("the timer or the cron file does not start a run every night")
+	}
+	for _, zone := range zones {
+		if at := pad(cron[2]) + ":" + pad(cron[1]); len(nightsWithoutOneRun(t, zone, at)) > 0 {
+			t.Errorf("cron: %s in %s is missing, or there twice, on %v", at, zone, nightsWithoutOneRun(t, zone, at))
+		}
+		if timer[2] == "" && len(nightsWithoutOneRun(t, zone, timer[1])) > 0 {
+			t.Errorf("the timer: %s in %s is missing, or there twice, on %v", timer[1], zone, nightsWithoutOneRun(t, zone, timer[1]))
+		}
+	}
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		return
+	}
+	command := exec.CommandContext(t.Context(), analyze, "calendar", "--base-time=2026-03-28 12:00:00 UTC", "*-*-* "+timer[1]+":00"+timer[2])
+	command.Env = append(command.Environ(), "TZ=Europe/Athens")
+	if said, err := command.CombinedOutput(); err != nil || !strings.Contains(string(said), "2026-03-29") {
+		t.Errorf("systemd runs it next, after noon of 2026-03-28 (%v):\n%s", err, said)
+	}
+}
+
+// pad returns a number with two digits.
+func pad(number string) string {
+	if len(number) < 2 {
+		return "0" + number
+	}
+	return number
+}
+
+// asSystemd returns the assignments of an EnvironmentFile as systemd.exec(5) describes them: blank lines and comments aside, a
+// value ends with the line, and quotes are taken off. Within single quotes, nothing else is special.
+func asSystemd(t *testing.T, text string) map[string]string {
+	t.Helper()
+	assignments := map[string]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		name, value, found := strings.Cut(line, "=")
+		if !found {
+			t.Errorf("systemd passes over %q", line)
+			continue
+		}
+		switch {
+		case len(value) > 1 && value[0] == '\'':
+			end := strings.IndexByte(value[1:], '\'')
+			if end != len(value)-2 {
+				t.Errorf("the quotes of %q do not end with the line", line)
+			}
+			value = value[1 : 1+end]
+		case strings.ContainsAny(value, `"\`):
+			t.Errorf("%q has quotes or escapes that the two readers take differently", line)
+		}
+		assignments[name] = value
+	}
+	return assignments
+}
+
+// asShell returns a variable after a shell has read a file as the cron file has it do.
+func asShell(t *testing.T, shell, file, name string) string {
+	t.Helper()
+	script := `set -a; . "$0"; set +a; exec sh -c 'printf %s "$` + name + `"'`
+	command := exec.CommandContext(t.Context(), shell, "-c", script, file)
+	command.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
+	value, err := command.Output()
+	if err != nil {
+		t.Errorf("%s: %v", shell, err)
+	}
+	return string(value)
+}
+
+// TestEnvironmentFileHasTwoReaders writes a URL with all that shells take for their own where etl.env has its URL.
+func TestEnvironmentFileHasTwoReaders(t *testing.T) {
+	example := readNightly(t, "etl.env")
+	present := asSystemd(t, example)["DATABASE_URL"]
+	if !strings.HasPrefix(present, "postgres://") {
+		t.Fatalf("DATABASE_URL is %q in the example", present)
+	}
+	const hostile = "postgres://etl:a$$b`c`$(d)${HOME}\\n\"e;f|g<h>!~*%27@[::1]:5432/x?sslmode=disable&application_name=nightly"
+	for _, url := range []string{present, hostile} {
+		text := strings.Replace(example, present, url, 1)
+		directory := t.TempDir()
+		write(t, directory, map[string]string{"etl.env": text})
+		if got := asSystemd(t, text); len(got) != 1 || got["DATABASE_URL"] != url {
+			t.Errorf("systemd reads %q, want %q", got, url)
+		}
+		for _, shell := range []string{"sh", "dash", "bash", "zsh", "ksh"} {
+			path, err := exec.LookPath(shell)
+			if err != nil {
+				continue // sh is everywhere
+			}
+			if got := asShell(t, path, directory+"/etl.env", "DATABASE_URL"); got != url {
+				t.Errorf("%s reads %q, want %q", shell, got, url)
+			}
+		}
+	}
+}
