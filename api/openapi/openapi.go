@@ -24,11 +24,11 @@ var collectionTemplate = template.Must(template.New("collection").Parse(collecti
 // underscores.
 type Collection struct {
 	Name      string
-	Documents []Document
+	Endpoints []Endpoint
 }
 
-// Document is one document of each item, or what a page consists of.
-type Document struct {
+// Endpoint is a kind of document: one for each item, or the elements of a page.
+type Endpoint struct {
 	Path   string // what follows the id; "" is the item itself
 	List   bool   // served in pages, and Path means nothing
 	Schema string // JSON Schema of the document, as JSON text; "" where it is not known

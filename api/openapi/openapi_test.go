@@ -75,16 +75,16 @@ func TestDescription(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	products := Collection{Name: "products", Documents: []Document{{List: true}, {}, {Path: "styles"}, {Path: "related"}}}
+	products := Collection{Name: "products", Endpoints: []Endpoint{{List: true}, {}, {Path: "styles"}, {Path: "related"}}}
 	if got := Describe(products); !bytes.Equal(got, YAML) {
 		t.Error("the built-in catalog is described twice")
 	}
 	document := parse(t, Describe(
-		Collection{Name: "reviews", Documents: []Document{
+		Collection{Name: "reviews", Endpoints: []Endpoint{
 			{List: true, Schema: `{"type":["object"],"properties":{"price":{"type":["string","null"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"}},"required":["price"]}`}, {}, {Path: "photos"},
 		}},
 		products,
-		Collection{Name: "q_1", Documents: []Document{{Path: "answers"}}},
+		Collection{Name: "q_1", Endpoints: []Endpoint{{Path: "answers"}}},
 	))
 	want := append(pathsOf(parse(t, YAML)), "/reviews", "/reviews/{id}", "/reviews/{id}/photos", "/reviews/changes", "/q_1/{id}/answers", "/q_1/changes")
 	slices.Sort(want)

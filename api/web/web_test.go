@@ -110,7 +110,7 @@ func TestETagFollowsTheBody(t *testing.T) {
 
 func TestDescription(t *testing.T) {
 	before := open(t, built).Lookup([]byte("/openapi.yaml"))
-	after := Description(openapi.Collection{Name: "reviews", Documents: []openapi.Document{{List: true}}})
+	after := Description(openapi.Collection{Name: "reviews", Endpoints: []openapi.Endpoint{{List: true}}})
 	if !bytes.Contains(after.Body, []byte("/reviews:")) || after.ETag == before.ETag || after.ContentType != before.ContentType {
 		t.Errorf("got %s, %s", after.ETag, after.ContentType)
 	}

@@ -65,10 +65,10 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 	if err != nil {
 		return 0, err
 	}
-	var documents []sql.Endpoint
+	var endpoints []sql.Endpoint
 	var counts []map[string]any
 	for _, table := range tables {
-		documents = append(documents, table.Endpoint)
+		endpoints = append(endpoints, table.Endpoint)
 		counts = append(counts, map[string]any{"name": table.Name, "rows": len(table.Rows)})
 		if err := p.load(ctx, collection, run, table); err != nil {
 			return 0, fmt.Errorf("load %s: %w", table.Name, err)
@@ -82,9 +82,9 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 	err = p.conn.QueryRow(ctx, sql.Query("etl_select_version"), collection).Scan(&previous, nil, nil, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		_, err = p.conn.Exec(ctx, sql.Query("etl_insert_version"), collection, run, run, documents)
+		_, err = p.conn.Exec(ctx, sql.Query("etl_insert_version"), collection, run, run, endpoints)
 	case err == nil:
-		_, err = p.conn.Exec(ctx, sql.Query("etl_flip_version"), collection, run, run, documents, previous)
+		_, err = p.conn.Exec(ctx, sql.Query("etl_flip_version"), collection, run, run, endpoints, previous)
 	}
 	return run, err
 }

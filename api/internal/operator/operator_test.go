@@ -50,7 +50,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 func published() *fakeStore {
 	end := noon.Add(28500 * time.Millisecond)
 	return &fakeStore{
-		snapshot: store.NewSnapshot(nil, store.Version{Collection: "things", Generation: 3, Run: 4, PublishedAt: time.Now().Add(-3 * time.Hour), Documents: []sql.Endpoint{{Name: "item"}}}),
+		snapshot: store.NewSnapshot(nil, store.Version{Collection: "things", Generation: 3, Run: 4, PublishedAt: time.Now().Add(-3 * time.Hour), Endpoints: []sql.Endpoint{{Name: "item"}}}),
 		runs: []store.Run{
 			{ID: 5, State: "failed", Mode: "delta", StartedAt: noon, FinishedAt: &end, Verdict: "failed", Error: `gate "<rejects>" failed`},
 			{ID: 4, State: "published", Mode: "delta", StartedAt: noon, FinishedAt: &end, Verdict: "passed", Live: true,

@@ -17,7 +17,7 @@ import (
 type fake struct {
 	mutex     sync.Mutex
 	snapshot  *store.Snapshot
-	documents map[*store.Document][]catalogtest.Row
+	documents map[*store.Endpoint][]catalogtest.Row
 	versions  []store.Version
 	runs      int64
 
@@ -28,7 +28,7 @@ type fake struct {
 }
 
 func newFake(testing.TB) *fake {
-	return &fake{snapshot: store.NewSnapshot(nil), documents: map[*store.Document][]catalogtest.Row{}}
+	return &fake{snapshot: store.NewSnapshot(nil), documents: map[*store.Endpoint][]catalogtest.Row{}}
 }
 
 func (f *fake) publish(collection string, tables ...catalogtest.Table) int64 {
@@ -37,17 +37,17 @@ func (f *fake) publish(collection string, tables ...catalogtest.Table) int64 {
 	f.runs++
 	version := store.Version{Collection: collection, Generation: f.runs, Run: f.runs, PublishedAt: time.UnixMicro(f.runs)}
 	for _, table := range tables {
-		version.Documents = append(version.Documents, table.Endpoint)
+		version.Endpoints = append(version.Endpoints, table.Endpoint)
 	}
 	f.versions = append(f.versions, version)
 	f.snapshot = store.NewSnapshot(f.snapshot, f.versions...)
 	published := f.snapshot.Collection([]byte(collection))
 	for _, table := range tables {
-		document := published.List
+		endpoint := published.List
 		if !table.List {
-			document = published.Path([]byte(table.Path))
+			endpoint = published.Path([]byte(table.Path))
 		}
-		f.documents[document] = table.Rows
+		f.documents[endpoint] = table.Rows
 	}
 	return f.runs
 }
@@ -59,10 +59,10 @@ func (f *fake) Snapshot() *store.Snapshot {
 }
 
 // rows returns the documents, or what the test wants instead of them.
-func (f *fake) rows(document *store.Document) ([]catalogtest.Row, error) {
+func (f *fake) rows(endpoint *store.Endpoint) ([]catalogtest.Row, error) {
 	f.mutex.Lock()
 	f.seen++
-	hold, fail, loud, rows := f.hold, f.fail, f.loud, f.documents[document]
+	hold, fail, loud, rows := f.hold, f.fail, f.loud, f.documents[endpoint]
 	f.mutex.Unlock()
 	if hold != nil {
 		<-hold
@@ -73,8 +73,8 @@ func (f *fake) rows(document *store.Document) ([]catalogtest.Row, error) {
 	return rows, fail
 }
 
-func (f *fake) Get(document *store.Document, id int64, unless store.Match, dst []byte) (store.Result, error) {
-	rows, err := f.rows(document)
+func (f *fake) Get(endpoint *store.Endpoint, id int64, unless store.Match, dst []byte) (store.Result, error) {
+	rows, err := f.rows(endpoint)
 	if err == store.ErrTimeout {
 		return store.Result{}, err // the buffer is lost
 	}
@@ -83,9 +83,9 @@ func (f *fake) Get(document *store.Document, id int64, unless store.Match, dst [
 	}
 	at := sort.Search(len(rows), func(i int) bool { return rows[i].ID >= id })
 	if at == len(rows) || rows[at].ID != id {
-		return store.Result{Run: document.Run, PublishedAt: time.UnixMicro(document.Run), Body: dst}, store.ErrNotFound
+		return store.Result{Run: endpoint.Run, PublishedAt: time.UnixMicro(endpoint.Run), Body: dst}, store.ErrNotFound
 	}
-	result := store.Result{Run: document.Run, ETag: rows[at].ETag, Body: dst, NotModified: unless.Any}
+	result := store.Result{Run: endpoint.Run, ETag: rows[at].ETag, Body: dst, NotModified: unless.Any}
 	for _, etag := range unless.ETags {
 		result.NotModified = result.NotModified || etag == result.ETag
 	}
@@ -95,8 +95,8 @@ func (f *fake) Get(document *store.Document, id int64, unless store.Match, dst [
 	return result, nil
 }
 
-func (f *fake) List(document *store.Document, skip, limit int64, dst []byte) (store.Result, error) {
-	rows, err := f.rows(document)
+func (f *fake) List(endpoint *store.Endpoint, skip, limit int64, dst []byte) (store.Result, error) {
+	rows, err := f.rows(endpoint)
 	if err != nil {
 		return store.Result{Body: dst}, err
 	}
@@ -105,7 +105,7 @@ func (f *fake) List(document *store.Document, skip, limit int64, dst []byte) (st
 	for _, row := range rows[skip:min(skip+limit, int64(len(rows)))] {
 		bodies = append(bodies, row.Body)
 	}
-	return store.Result{Run: document.Run, PublishedAt: time.UnixMicro(document.Run), Total: int64(len(rows)), Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
+	return store.Result{Run: endpoint.Run, PublishedAt: time.UnixMicro(endpoint.Run), Total: int64(len(rows)), Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
 }
 
 // Changes answers with what it was asked.

@@ -60,8 +60,8 @@ func (p *pages) description(snapshot *store.Snapshot) *web.File {
 	var collections []openapi.Collection
 	for _, collection := range snapshot.Collections() {
 		next := openapi.Collection{Name: collection.Collection}
-		for _, document := range collection.Documents {
-			next.Documents = append(next.Documents, openapi.Document{Path: document.Path, List: document.List, Schema: document.Schema})
+		for _, endpoint := range collection.Endpoints {
+			next.Endpoints = append(next.Endpoints, openapi.Endpoint{Path: endpoint.Path, List: endpoint.List, Schema: endpoint.Schema})
 		}
 		collections = append(collections, next)
 	}

@@ -191,8 +191,8 @@ func TestTotalIsLeftOutWhereItIsNotKnown(t *testing.T) {
 
 type untold struct{ *fake }
 
-func (u untold) List(document *store.Document, skip, limit int64, dst []byte) (store.Result, error) {
-	result, err := u.fake.List(document, skip, limit, dst)
+func (u untold) List(endpoint *store.Endpoint, skip, limit int64, dst []byte) (store.Result, error) {
+	result, err := u.fake.List(endpoint, skip, limit, dst)
 	result.Total = -1
 	return result, err
 }

@@ -60,9 +60,9 @@ func (s *Server) route(c *fiber.Ctx) error {
 		return s.changes(ctx, collection, prefixed)
 	}
 	idText, documentPath, nested := bytes.Cut(rest, slash)
-	document := collection.Path(documentPath)
+	endpoint := collection.Path(documentPath)
 	// An empty segment is no other way of writing a shorter address.
-	if document == nil || len(idText) == 0 || nested != (len(documentPath) > 0) {
+	if endpoint == nil || len(idText) == 0 || nested != (len(documentPath) > 0) {
 		return errNoSuchAddress
 	}
 	s.mark(ctx, collection, "/{id}", documentPath)
@@ -73,7 +73,7 @@ func (s *Server) route(c *fiber.Ctx) error {
 	if _, err := readQuery(ctx, prefixed); err != nil {
 		return err
 	}
-	return s.document(ctx, document, id)
+	return s.document(ctx, endpoint, id)
 }
 
 // mark says which of a collection's addresses is asked for.
@@ -87,13 +87,13 @@ func (s *Server) mark(ctx *fasthttp.RequestCtx, collection *store.Collection, ta
 }
 
 // document answers with one document, or with the news that the client's copy is still right.
-func (s *Server) document(ctx *fasthttp.RequestCtx, document *store.Document, id int64) error {
+func (s *Server) document(ctx *fasthttp.RequestCtx, endpoint *store.Endpoint, id int64) error {
 	unless := heldDocuments(&ctx.Request)
 	response := &ctx.Response
 	start := time.Now()
 	// The store appends to the very buffer that goes to the socket. While it has it, the response has none,
 	// and if the lookup was abandoned the response stays without.
-	result, err := s.store.Get(document, id, unless, response.SwapBody(nil)[:0])
+	result, err := s.store.Get(endpoint, id, unless, response.SwapBody(nil)[:0])
 	setServerTiming(&response.Header, time.Since(start))
 	response.SwapBody(result.Body)
 	if err == store.ErrNotFound {

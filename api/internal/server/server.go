@@ -51,8 +51,8 @@ const (
 // Store is where documents come from. See store.Store for the contract of each method.
 type Store interface {
 	Snapshot() *store.Snapshot
-	Get(document *store.Document, id int64, unless store.Match, dst []byte) (store.Result, error)
-	List(document *store.Document, skip, limit int64, dst []byte) (store.Result, error)
+	Get(endpoint *store.Endpoint, id int64, unless store.Match, dst []byte) (store.Result, error)
+	List(endpoint *store.Endpoint, skip, limit int64, dst []byte) (store.Result, error)
 	Changes(collection *store.Collection, since int64, after store.Cursor, limit int64, dst []byte) (store.Result, error)
 }
 

@@ -43,12 +43,12 @@ func (c *connection) expect(timeout time.Duration) error {
 }
 
 // statement returns the statement for a kind of lookup in a document's table, preparing it on first use.
-func (c *connection) statement(document *Document, kind kind) (*prepared, error) {
-	wanted := document.statement(kind)
+func (c *connection) statement(endpoint *Endpoint, kind kind) (*prepared, error) {
+	wanted := endpoint.statement(kind)
 	if known := c.statements[wanted.identity]; known != nil {
 		return known, nil
 	}
-	made := &prepared{statement: wanted, document: document, unnamed: c.losses > mostLosses}
+	made := &prepared{statement: wanted, endpoint: endpoint, unnamed: c.losses > mostLosses}
 	if !made.unnamed {
 		description, err := c.Prepare(context.Background(), wanted.name, wanted.text, statements[kind].parameters)
 		switch {
@@ -58,7 +58,7 @@ func (c *connection) statement(document *Document, kind kind) (*prepared, error)
 			return nil, err
 		case !returns(description.Fields, statements[kind].results):
 			return nil, errors.Join(
-				fmt.Errorf("%w: catalog.%s has columns of other types than a document table", errMalformed, document.table),
+				fmt.Errorf("%w: catalog.%s has columns of other types than a document table", errMalformed, endpoint.table),
 				c.Deallocate(context.Background(), wanted.name))
 		default:
 			made.description = description
@@ -108,9 +108,9 @@ func (c *connection) sweep(snapshot *Snapshot) error {
 		return nil
 	}
 	for identity, known := range c.statements {
-		live := snapshot.current(known.document)
+		live := snapshot.current(known.endpoint)
 		if live != nil && live.statement(known.kind).identity == identity {
-			known.document = live
+			known.endpoint = live
 			continue
 		}
 		if err := c.forget(known.statement); err != nil {

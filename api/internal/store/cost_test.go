@@ -99,9 +99,9 @@ func TestTheCostOfARequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	version := Version{Collection: collection, Generation: 1, Run: 1}
-	item, page := version.document("item"), version.document("page")
+	item, page := version.endpoint("item"), version.endpoint("page")
 	item.table, page.table = "things_item_g1", "things_page_g1"
-	log := version.document("")
+	log := version.endpoint("")
 
 	measure := func(size size) map[string]int {
 		conn, err := pgx.ConnectConfig(t.Context(), config)
@@ -217,7 +217,7 @@ func TestNothingNewIsWhatTheDatabaseWouldAnswer(t *testing.T) {
 	}
 	things := f.Snapshot().Collection([]byte(collection))
 	l := newLookup()
-	l.kind, l.document, l.since, l.after, l.limit = kindChanges, things.log, things.Run, Cursor{Run: things.Run + 1}, 10
+	l.kind, l.endpoint, l.since, l.after, l.limit = kindChanges, things.log, things.Run, Cursor{Run: things.Run + 1}, 10
 	want, err := f.look(l, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -93,39 +93,39 @@ func checkBody(t testing.TB, document string, id int64, result Result) int {
 	return said.Edition
 }
 
-func (f *fixture) document(path string) *Document {
+func (f *fixture) document(path string) *Endpoint {
 	f.t.Helper()
-	document := f.Snapshot().Collection([]byte(collection)).Path([]byte(path))
-	if document == nil {
+	endpoint := f.Snapshot().Collection([]byte(collection)).Path([]byte(path))
+	if endpoint == nil {
 		f.t.Fatalf("no document is served at %q", path)
 	}
-	return document
+	return endpoint
 }
 
-func (f *fixture) list() *Document { return f.Snapshot().Collection([]byte(collection)).List }
+func (f *fixture) list() *Endpoint { return f.Snapshot().Collection([]byte(collection)).List }
 
 // lock keeps everybody from reading document until the function that it returns is called.
-func (f *fixture) lock(document *Document) (unlock func()) {
+func (f *fixture) lock(endpoint *Endpoint) (unlock func()) {
 	f.t.Helper()
 	ctx := context.Background()
 	conn := testdb.Connect(f.t, f.database.ETL)
 	transaction, err := conn.Begin(ctx)
 	if err == nil {
-		_, err = transaction.Exec(ctx, "lock table "+pgx.Identifier{"catalog", document.table}.Sanitize()+" in access exclusive mode")
+		_, err = transaction.Exec(ctx, "lock table "+pgx.Identifier{"catalog", endpoint.table}.Sanitize()+" in access exclusive mode")
 	}
 	if err != nil {
-		f.t.Fatalf("lock %s: %v", document.table, err)
+		f.t.Fatalf("lock %s: %v", endpoint.table, err)
 	}
 	return func() {
 		if err := transaction.Rollback(ctx); err != nil {
-			f.t.Errorf("unlock %s: %v", document.table, err)
+			f.t.Errorf("unlock %s: %v", endpoint.table, err)
 		}
 	}
 }
 
 // change runs statements in a transaction that makes a new run, of the same tables, live, and returns the run. $run in them is
 // the run's number.
-func (f *fixture) change(document *Document, statements ...string) (run int64) {
+func (f *fixture) change(endpoint *Endpoint, statements ...string) (run int64) {
 	f.t.Helper()
 	conn := testdb.Connect(f.t, f.database.ETL)
 	err := pgx.BeginFunc(context.Background(), conn, func(tx pgx.Tx) error {
@@ -133,7 +133,7 @@ func (f *fixture) change(document *Document, statements ...string) (run int64) {
 			return err
 		}
 		for _, statement := range append(statements,
-			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d, documents = case documents when '[]' then (select r.documents from catalog.run r join catalog.version v on v.run_id = r.id) else documents end where id = $run", document.Generation),
+			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d, documents = case documents when '[]' then (select r.documents from catalog.run r join catalog.version v on v.run_id = r.id) else documents end where id = $run", endpoint.Generation),
 			"update catalog.version set run_id = $run, published_at = now()",
 		) {
 			if _, err := tx.Exec(context.Background(), strings.ReplaceAll(statement, "$run", strconv.FormatInt(run, 10))); err != nil {
@@ -143,7 +143,7 @@ func (f *fixture) change(document *Document, statements ...string) (run int64) {
 		return nil
 	})
 	if err != nil {
-		f.t.Fatalf("change %s: %v", document.table, err)
+		f.t.Fatalf("change %s: %v", endpoint.table, err)
 	}
 	return run
 }

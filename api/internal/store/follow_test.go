@@ -19,9 +19,9 @@ import (
 
 func TestSnapshotKeepsWhatHasNotChanged(t *testing.T) {
 	at := time.Now()
-	documents := []sql.Endpoint{{Name: "item"}, {Name: "page", List: true}}
-	first := Version{Collection: "first", Generation: 1, Run: 1, PublishedAt: at, Documents: documents}
-	second := Version{Collection: "second", Generation: 2, Run: 2, PublishedAt: at, Documents: documents}
+	endpoints := []sql.Endpoint{{Name: "item"}, {Name: "page", List: true}}
+	first := Version{Collection: "first", Generation: 1, Run: 1, PublishedAt: at, Endpoints: endpoints}
+	second := Version{Collection: "second", Generation: 2, Run: 2, PublishedAt: at, Endpoints: endpoints}
 	old := NewSnapshot(nil, first, second)
 
 	if NewSnapshot(old, second, first) != old {
@@ -33,7 +33,7 @@ func TestSnapshotKeepsWhatHasNotChanged(t *testing.T) {
 	if next == old || next.Collection([]byte("second")).Run != 3 {
 		t.Error("a new run makes no new snapshot")
 	}
-	item := func(s *Snapshot, name string) *Document { return s.Collection([]byte(name)).Path(nil) }
+	item := func(s *Snapshot, name string) *Endpoint { return s.Collection([]byte(name)).Path(nil) }
 	if item(next, "first") != item(old, "first") {
 		t.Error("a document of a version that stands is another one in the next snapshot")
 	}
@@ -43,7 +43,7 @@ func TestSnapshotKeepsWhatHasNotChanged(t *testing.T) {
 	if gone := NewSnapshot(old, first); gone == old || gone.Collection([]byte("second")) != nil {
 		t.Error("a collection that is gone is still served")
 	}
-	if d := item(old, "second"); old.current(d) != d || next.current(d) != item(next, "second") || NewSnapshot(old, first).current(d) != nil {
+	if e := item(old, "second"); old.current(e) != e || next.current(e) != item(next, "second") || NewSnapshot(old, first).current(e) != nil {
 		t.Error("a document is not found again by its name")
 	}
 }
@@ -76,7 +76,7 @@ func TestAPageKnowsItsVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := newLookup()
-		l.kind, l.document, l.limit = kindList, list, 2
+		l.kind, l.endpoint, l.limit = kindList, list, 2
 		l.anchor, l.offset = skip/sql.AnchorEvery, skip%sql.AnchorEvery
 		result, err := f.look(l, nil)
 		if err != nil || result.Run != run || !result.PublishedAt.Equal(at) || string(result.Body) != want {
@@ -248,9 +248,9 @@ func TestStatementFailsAlone(t *testing.T) {
 	queue := newQueue(3, catalogtest.Patience, f.queue.logger, f.metrics)
 	queue.connected(new(seat))
 	var lookups []*lookup
-	for i, document := range []*Document{f.document(""), detail, f.document("")} {
+	for i, endpoint := range []*Endpoint{f.document(""), detail, f.document("")} {
 		l := newLookup()
-		l.document, l.id = document, int64(1+i)
+		l.endpoint, l.id = endpoint, int64(1+i)
 		l.begin(nil)
 		lookups = append(lookups, l)
 		if err := queue.push(l); err != nil {
@@ -345,7 +345,7 @@ func TestConflictsAreRetriedAFewTimes(t *testing.T) {
 	queue := newQueue(1, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
 	queue.connected(new(seat))
 	l := newLookup()
-	l.document = &Document{Name: "item"}
+	l.endpoint = &Endpoint{Name: "item"}
 	l.begin(nil)
 	if err := queue.push(l); err != nil {
 		t.Fatal(err)

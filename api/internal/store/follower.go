@@ -140,12 +140,12 @@ func (f *follower) relay(ctx context.Context, w *watcher) error {
 }
 
 // reach returns once a run of document's collection is followed that an answer has come from, or after regressGrace.
-func (f *follower) reach(document *Document, run int64) {
+func (f *follower) reach(endpoint *Endpoint, run int64) {
 	deadline := time.After(regressGrace)
 	for {
 		f.mutex.Lock()
 		changed := f.changed
-		live := f.snapshot.Load().current(document)
+		live := f.snapshot.Load().current(endpoint)
 		reached := live == nil || live.Run >= run
 		if !reached {
 			for p := range f.pipelines {
@@ -397,7 +397,7 @@ func (f *follower) announce(previous, next *Snapshot) {
 		if previous == nil || previous.collections[name] != collection {
 			f.logger.Info("serving a new version",
 				"collection", name, "run", collection.Run, "generation", collection.Generation,
-				"documents", len(collection.Documents))
+				"documents", len(collection.Endpoints))
 		}
 	}
 }

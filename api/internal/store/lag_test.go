@@ -286,11 +286,11 @@ func (p *pair) conflict() {
 	p.replica.Set("max_standby_streaming_delay", "0")
 	conn := testdb.Connect(p.t, p.database.ETL)
 	for range 10 {
-		document := p.document("detail")
-		run := p.change(document, "update catalog."+document.table+" set etag = etag")
-		unlock := p.lock(document)
+		endpoint := p.document("detail")
+		run := p.change(endpoint, "update catalog."+endpoint.table+" set etag = etag")
+		unlock := p.lock(endpoint)
 		unlock()
-		if _, err := conn.Exec(p.t.Context(), "vacuum catalog."+document.table); err != nil {
+		if _, err := conn.Exec(p.t.Context(), "vacuum catalog."+endpoint.table); err != nil {
 			p.t.Fatal(err)
 		}
 		catalogtest.Eventually(p.t, "the version is followed", func() bool { return p.document("").Run == run })

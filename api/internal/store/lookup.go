@@ -85,7 +85,7 @@ type lookup struct {
 // request is what a caller wants to know.
 type request struct {
 	kind     kind
-	document *Document
+	endpoint *Endpoint
 	id       int64
 	unless   Match
 	anchor   int64  // of a page: number of the page anchor to start from
@@ -123,15 +123,15 @@ func (l *lookup) copy(first *lookup) {
 func (l *lookup) bind(a *arguments) {
 	switch l.kind {
 	case kindList:
-		a.text(l.document.Collection)
-		a.integer(l.document.Generation)
+		a.text(l.endpoint.Collection)
+		a.integer(l.endpoint.Generation)
 		a.integer(l.anchor)
 		a.integer(l.offset)
 		a.integer(l.limit)
-		a.text(l.document.Name)
+		a.text(l.endpoint.Name)
 		a.integer(l.question)
 	case kindChanges:
-		a.text(l.document.Collection)
+		a.text(l.endpoint.Collection)
 		a.integer(l.since)
 		a.integer(l.after.Run)
 		a.text(l.after.Document)
@@ -149,7 +149,7 @@ var errMalformed = errors.New("malformed row")
 // describe begins the answer.
 func (l *lookup) describe() {
 	l.err = nil
-	l.result = Result{Run: l.document.Run, PublishedAt: l.document.publishedAt, Body: l.result.Body[:l.base]}
+	l.result = Result{Run: l.endpoint.Run, PublishedAt: l.endpoint.publishedAt, Body: l.result.Body[:l.base]}
 }
 
 // take takes the answer out of a row of kindGet: identity, id, etag and body.

@@ -62,17 +62,17 @@ func (m *mixing) read(f *fixture, reader uint64) {
 	random := rand.New(rand.NewPCG(1, reader))
 	var buffer []byte
 	for range 300 {
-		id, document := 1+random.Int64N(mixedItems), f.document("")
+		id, endpoint := 1+random.Int64N(mixedItems), f.document("")
 		if random.IntN(2) == 0 {
-			document = f.document("detail")
+			endpoint = f.document("detail")
 		}
 		unless := Match{}
 		if random.IntN(4) == 0 {
 			unless.ETags = []uint64{catalogtest.NewRow("item", 1, id).ETag}
 		}
 		if random.IntN(8) == 0 {
-			document = f.list()
-			result, err := f.List(document, id-1, 1, buffer[:0])
+			endpoint = f.list()
+			result, err := f.List(endpoint, id-1, 1, buffer[:0])
 			result.Body = trimList(result.Body)
 			result.ETag = catalogtest.NewRow("item", 1, id).ETag
 			if err == nil {
@@ -81,22 +81,22 @@ func (m *mixing) read(f *fixture, reader uint64) {
 			buffer = result.Body
 			continue
 		}
-		result, err := f.Get(document, id, unless, buffer[:0])
+		result, err := f.Get(endpoint, id, unless, buffer[:0])
 		buffer = result.Body
 		switch {
 		case err != nil:
 			if !among(err, m.allowed) {
-				f.t.Errorf("%s %d: %v", document.Name, id, err)
+				f.t.Errorf("%s %d: %v", endpoint.Name, id, err)
 			}
 			if buffer == nil {
 				m.abandoned.Add(1)
 			}
 		case result.NotModified:
-			if want := catalogtest.NewRow("item", 1, id).ETag; result.ETag != want || document.Name != "item" {
-				f.t.Errorf("%s %d with etag %016x passes for %016x", document.Name, id, result.ETag, want)
+			if want := catalogtest.NewRow("item", 1, id).ETag; result.ETag != want || endpoint.Name != "item" {
+				f.t.Errorf("%s %d with etag %016x passes for %016x", endpoint.Name, id, result.ETag, want)
 			}
 		default:
-			checkBody(f.t, document.Name, id, result)
+			checkBody(f.t, endpoint.Name, id, result)
 			m.succeeded.Add(1)
 		}
 	}

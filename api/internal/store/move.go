@@ -167,18 +167,18 @@ func (p *pipeline) look() error {
 // redirect makes l ask for a version that the server has, and reports whether it is to be sent. A lookup of a version that no server has any
 // more, if it was pushed before an older one was served instead, asks for that.
 func (p *pipeline) redirect(l *lookup) bool {
-	if p.known == nil || p.known.has(l.document) {
-		p.covered = l.document
+	if p.known == nil || p.known.has(l.endpoint) {
+		p.covered = l.endpoint
 		return true
 	}
-	live := p.follower.snapshot.Load().current(l.document)
+	live := p.follower.snapshot.Load().current(l.endpoint)
 	switch {
 	case live == nil:
 		p.settle(l, ErrNotFound)
 	case !p.known.has(live): // the version is back, on another server
 		p.queue.requeue(l)
 	default:
-		l.document = live
+		l.endpoint = live
 		return true
 	}
 	return false

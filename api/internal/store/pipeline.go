@@ -64,7 +64,7 @@ type pipeline struct {
 	conn      *connection
 	sent      prometheus.Counter // of conn's host; nil in tests of a pipeline alone
 	known     *Snapshot          // view as of the last look, or nil
-	covered   *Document          // one that known has
+	covered   *Endpoint          // one that known has
 	arguments arguments
 	waiting   []*lookup // to be sent
 	again     []*lookup // to be sent next
@@ -75,7 +75,7 @@ type pipeline struct {
 
 // group is the lookups that share one statement in a round trip.
 type group struct {
-	document *Document
+	endpoint *Endpoint
 	kind     kind
 	members  []member // in order of id
 	sent     *prepared
@@ -242,7 +242,7 @@ func (p *pipeline) exchange() error {
 	err := results.Close()
 	switch {
 	case stopped == errForeign:
-		p.queue.logger.Error("the connection to the database is given up", "error", errForeign, "table", p.groups[answered].document.table)
+		p.queue.logger.Error("the connection to the database is given up", "error", errForeign, "table", p.groups[answered].endpoint.table)
 		p.unanswered(p.groups[answered:])
 		return errForeign
 	case answered == len(p.groups) && !p.conn.IsClosed():
@@ -264,7 +264,7 @@ func (p *pipeline) exchange() error {
 func (p *pipeline) sort() {
 	p.groups = p.groups[:0]
 	for _, l := range p.waiting {
-		if l.document != p.covered && !p.redirect(l) {
+		if l.endpoint != p.covered && !p.redirect(l) {
 			continue
 		}
 		g := p.group(l)
@@ -279,7 +279,7 @@ func (p *pipeline) sort() {
 func (p *pipeline) group(l *lookup) *group {
 	if l.kind.shared() && !l.alone {
 		for i := range p.groups {
-			if g := &p.groups[i]; g.document == l.document && g.kind == l.kind && !g.members[0].lookup.alone {
+			if g := &p.groups[i]; g.endpoint == l.endpoint && g.kind == l.kind && !g.members[0].lookup.alone {
 				return g
 			}
 		}
@@ -290,7 +290,7 @@ func (p *pipeline) group(l *lookup) *group {
 		p.groups = append(p.groups, group{})
 	}
 	g := &p.groups[len(p.groups)-1]
-	*g = group{document: l.document, kind: l.kind, members: g.members[:0]}
+	*g = group{endpoint: l.endpoint, kind: l.kind, members: g.members[:0]}
 	return g
 }
 
@@ -305,7 +305,7 @@ func (p *pipeline) assemble(batch *pgconn.Batch) error {
 	}
 	for i := 0; i < len(p.groups); {
 		g := &p.groups[i]
-		statement, err := p.conn.statement(g.document, g.kind)
+		statement, err := p.conn.statement(g.endpoint, g.kind)
 		if err != nil {
 			if p.conn.IsClosed() {
 				return err
@@ -416,7 +416,7 @@ func (p *pipeline) refused(l *lookup, err error, shared bool) {
 	switch code := refusal.Code; {
 	case code == "42P01" || code == "0A000": // undefined_table; "cached plan must not change result type"
 		p.follow(l, err)
-	case code == unknownStatement && p.conn.lost(l.document.statement(l.kind)):
+	case code == unknownStatement && p.conn.lost(l.endpoint.statement(l.kind)):
 		p.again = append(p.again, l)
 	case code == insufficientPrivilege:
 		p.follower.recheck() // so that the store is not ready
@@ -432,27 +432,27 @@ func (p *pipeline) refused(l *lookup, err error, shared bool) {
 		l.alone = true
 		p.again = append(p.again, l)
 	default:
-		p.settle(l, fmt.Errorf("look up in catalog.%s: %w", l.document.table, err))
+		p.settle(l, fmt.Errorf("look up in catalog.%s: %w", l.endpoint.table, err))
 	}
 }
 
 // follow sends l again, to the document that has taken the place of the one whose table is gone or has changed.
 func (p *pipeline) follow(l *lookup, err error) {
-	live := p.follower.snapshot.Load().current(l.document)
-	if live == l.document && p.look() == nil { // this server may have a newer version
-		live = p.follower.snapshot.Load().current(l.document)
+	live := p.follower.snapshot.Load().current(l.endpoint)
+	if live == l.endpoint && p.look() == nil { // this server may have a newer version
+		live = p.follower.snapshot.Load().current(l.endpoint)
 	}
 	switch {
 	case live == nil:
 		p.settle(l, ErrNotFound)
-	case live != l.document:
-		l.document = live
+	case live != l.endpoint:
+		l.endpoint = live
 		p.again = append(p.again, l)
-	case !l.retried && p.conn.forget(l.document.statement(l.kind)) == nil:
+	case !l.retried && p.conn.forget(l.endpoint.statement(l.kind)) == nil:
 		// The table is still the live one, so only the statement was out of date.
 		l.retried = true
 		p.again = append(p.again, l)
 	default:
-		p.settle(l, fmt.Errorf("look up in catalog.%s, which the pointer row names: %w", l.document.table, err))
+		p.settle(l, fmt.Errorf("look up in catalog.%s, which the pointer row names: %w", l.endpoint.table, err))
 	}
 }

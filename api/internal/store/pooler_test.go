@@ -83,7 +83,7 @@ func TestBehindAPooler(t *testing.T) {
 func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
 	things := s.Snapshot().Collection([]byte(collection))
 	id, name := 1+random.Int64N(ids), "item"
-	document := things.Path(nil)
+	endpoint := things.Path(nil)
 	switch random.IntN(6) {
 	case 0:
 		result, err := s.List(things.List, id-1, 1, nil)
@@ -102,7 +102,7 @@ func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
 		}
 		return
 	case 2:
-		result, err := s.Get(document, id, Match{Any: true}, nil)
+		result, err := s.Get(endpoint, id, Match{Any: true}, nil)
 		if err != nil || !result.NotModified {
 			t.Errorf("etag of %d: %v", id, err)
 		} else if edition := int(result.ETag << 1 >> 41); result.ETag != catalogtest.NewRow("item", edition, id).ETag {
@@ -110,14 +110,14 @@ func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
 		}
 		return
 	case 3:
-		if _, err := s.Get(document, ids+id, Match{}, nil); !errors.Is(err, ErrNotFound) {
+		if _, err := s.Get(endpoint, ids+id, Match{}, nil); !errors.Is(err, ErrNotFound) {
 			t.Errorf("a document that is not there: %v", err)
 		}
 		return
 	case 4:
-		document, name = things.Path([]byte("detail")), "detail"
+		endpoint, name = things.Path([]byte("detail")), "detail"
 	}
-	result, err := s.Get(document, id, Match{}, nil)
+	result, err := s.Get(endpoint, id, Match{}, nil)
 	if err != nil {
 		t.Errorf("%s %d: %v", name, id, err)
 		return
@@ -187,7 +187,7 @@ func TestAStatementOfAnotherClient(t *testing.T) {
 				}
 			})
 			l := newLookup()
-			l.kind, l.document, l.id = kindGet, item, 2
+			l.kind, l.endpoint, l.id = kindGet, item, 2
 			l.begin(nil)
 			p.waiting = []*lookup{l}
 			err := p.exchange()
@@ -212,9 +212,9 @@ func TestAStatementIsGone(t *testing.T) {
 	for round := range 5 {
 		for _, kind := range []kind{kindGet, kindETag, kindList, kindChanges} {
 			l := newLookup()
-			l.kind, l.document, l.id, l.limit, l.unless.Any = kind, f.document(""), 2, 1, true
+			l.kind, l.endpoint, l.id, l.limit, l.unless.Any = kind, f.document(""), 2, 1, true
 			if kind == kindList || kind == kindChanges {
-				l.document = f.list()
+				l.endpoint = f.list()
 			}
 			l.begin(nil)
 			p.waiting = []*lookup{l}
@@ -242,8 +242,8 @@ func TestAStatementIsGone(t *testing.T) {
 func TestAnAnswerToAnotherQuestion(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	for _, kind := range []kind{kindList, kindChanges} {
-		document := f.list()
-		wanted := document.statement(kind)
+		endpoint := f.list()
+		wanted := endpoint.statement(kind)
 		text := strings.Replace(wanted.text, "$7::bigint", "$7::bigint + 1", 1)
 		p := spoiled(t, f, func(conn *connection) {
 			if _, err := conn.Prepare(context.Background(), wanted.name, text, statements[kind].parameters); err != nil {
@@ -251,7 +251,7 @@ func TestAnAnswerToAnotherQuestion(t *testing.T) {
 			}
 		})
 		l := newLookup()
-		l.kind, l.document, l.limit = kind, document, 1
+		l.kind, l.endpoint, l.limit = kind, endpoint, 1
 		l.begin(nil)
 		p.waiting = []*lookup{l}
 		if err := p.exchange(); !errors.Is(err, errForeign) || len(p.settled) != 0 {
@@ -263,16 +263,16 @@ func TestAnAnswerToAnotherQuestion(t *testing.T) {
 // TestStatementsAreTellable compares the statements of different documents, generations and kinds: no two have one name, or one identity.
 func TestStatementsAreTellable(t *testing.T) {
 	names, identities := map[string]bool{}, map[int64]bool{}
-	documents := []sql.Endpoint{{Name: "a"}, {Name: "b", Path: "b"}, {Name: "c", List: true}}
+	endpoints := []sql.Endpoint{{Name: "a"}, {Name: "b", Path: "b"}, {Name: "c", List: true}}
 	for _, collection := range []string{"x", "y"} {
 		for generation := range int64(3) {
-			c := newCollection(Version{Collection: collection, Generation: generation, Documents: documents})
-			for _, d := range c.byName {
+			c := newCollection(Version{Collection: collection, Generation: generation, Endpoints: endpoints})
+			for _, e := range c.byName {
 				for i := range statements {
 					kind := kind(i)
-					made := newStatement(d, kind)
+					made := newStatement(e, kind)
 					if len(made.name) > 63 || names[made.name] || identities[made.identity] {
-						t.Errorf("%s %s %d %d: name %s, identity %d", collection, d.Name, generation, kind, made.name, made.identity)
+						t.Errorf("%s %s %d %d: name %s, identity %d", collection, e.Name, generation, kind, made.name, made.identity)
 					}
 					names[made.name], identities[made.identity] = true, true
 				}
@@ -280,8 +280,8 @@ func TestStatementsAreTellable(t *testing.T) {
 		}
 	}
 	// A run that changes rows in place makes another Document of the same table, and need not prepare its statements again.
-	first := newCollection(Version{Collection: "x", Generation: 1, Run: 1, Documents: documents})
-	second := newCollection(Version{Collection: "x", Generation: 1, Run: 2, Documents: documents})
+	first := newCollection(Version{Collection: "x", Generation: 1, Run: 1, Endpoints: endpoints})
+	second := newCollection(Version{Collection: "x", Generation: 1, Run: 2, Endpoints: endpoints})
 	if *first.List.statement(kindList) != *second.List.statement(kindList) {
 		t.Error("two runs in the same tables have different statements")
 	}

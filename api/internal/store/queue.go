@@ -57,7 +57,7 @@ const heldUp = 250 * time.Millisecond
 // flight is what lookups have in common that can share an answer. A document stands for one version, so nobody gets an answer that
 // is older than the version that was asked for.
 type flight struct {
-	document *Document
+	endpoint *Endpoint
 	id       int64
 }
 
@@ -75,7 +75,7 @@ func (q *queue) push(l *lookup) error {
 	if q.closed || len(q.seats) == 0 {
 		return ErrUnavailable
 	}
-	if l.flight.document != nil {
+	if l.flight.endpoint != nil {
 		if first := q.flights[l.flight]; first != nil {
 			first.joined = append(first.joined, l)
 			q.enlist(l)
@@ -86,7 +86,7 @@ func (q *queue) push(l *lookup) error {
 	if len(q.waiting) >= q.size {
 		return ErrOverloaded
 	}
-	if l.flight.document != nil {
+	if l.flight.endpoint != nil {
 		q.flights[l.flight] = l
 	}
 	q.enlist(l)

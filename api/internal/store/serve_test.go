@@ -34,7 +34,7 @@ var began = time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC)
 
 // versionOf returns a version of a collection, which is published as many minutes after the beginning as its run says.
 func versionOf(collection string, run int64) Version {
-	return Version{Collection: collection, Generation: run, Run: run, PublishedAt: began.Add(time.Duration(run) * time.Minute), Documents: []sql.Endpoint{{Name: "item"}}}
+	return Version{Collection: collection, Generation: run, Run: run, PublishedAt: began.Add(time.Duration(run) * time.Minute), Endpoints: []sql.Endpoint{{Name: "item"}}}
 }
 
 // check fails the test unless this run of a collection is served, and by these pipelines.
@@ -73,7 +73,7 @@ func TestWhoServesWhat(t *testing.T) {
 	f.seen(f.first, []Version{versionOf("things", 2)})
 	f.check("one is behind", "things", 2, true, false)
 	l := newLookup()
-	l.document = f.snapshot.Load().Collection([]byte("things")).Path(nil)
+	l.endpoint = f.snapshot.Load().Collection([]byte("things")).Path(nil)
 	if err := f.queue.push(l); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestWhoServesSeveralCollections(t *testing.T) {
 	f.check("the other one stands", "things", 1, true, true)
 
 	described := versionOf("things", 1)
-	described.Documents = []sql.Endpoint{{Name: "item"}, {Name: "detail", Path: "detail"}}
+	described.Endpoints = []sql.Endpoint{{Name: "item"}, {Name: "detail", Path: "detail"}}
 	f.seen(f.first, []Version{described})
 	f.seen(f.second, []Version{described})
 	if f.snapshot.Load().Collection([]byte("things")).Path([]byte("detail")) == nil {
@@ -158,7 +158,7 @@ func TestRedirect(t *testing.T) {
 	p.learn([]Version{versionOf("things", 2), versionOf("museums", 1)})
 	lookupOf := func(collection string) *lookup {
 		l := newLookup()
-		l.document = f.snapshot.Load().Collection([]byte(collection)).Path(nil)
+		l.endpoint = f.snapshot.Load().Collection([]byte(collection)).Path(nil)
 		l.begin(nil)
 		if err := f.queue.push(l); err != nil {
 			t.Fatal(err)
@@ -171,8 +171,8 @@ func TestRedirect(t *testing.T) {
 	f.wait()
 	p.sort()
 	p.flush()
-	if len(p.groups) != 1 || current.document.Run != 1 || len(p.groups[0].members) != 1 {
-		t.Errorf("%d groups, and a lookup of run %d, want one of run 1", len(p.groups), current.document.Run)
+	if len(p.groups) != 1 || current.endpoint.Run != 1 || len(p.groups[0].members) != 1 {
+		t.Errorf("%d groups, and a lookup of run %d, want one of run 1", len(p.groups), current.endpoint.Run)
 	}
 	if len(gone.done) != 1 || gone.err != ErrNotFound {
 		t.Errorf("a lookup of a collection that is gone: %v, want %v", gone.err, ErrNotFound)
@@ -186,7 +186,7 @@ func TestRedirect(t *testing.T) {
 	p.waiting = p.waiting[:0]
 	newer := newLookup()
 	f.seen(f.second, []Version{versionOf("things", 2)})
-	newer.document = f.snapshot.Load().Collection([]byte("things")).Path(nil)
+	newer.endpoint = f.snapshot.Load().Collection([]byte("things")).Path(nil)
 	p.waiting = append(p.waiting, newer)
 	p.sort()
 	if len(p.groups) != 0 || len(f.queue.fetchable()) != 1 || f.queue.fetchable()[0] != newer {

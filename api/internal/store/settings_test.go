@@ -25,8 +25,8 @@ func TestSettingsOfTheRole(t *testing.T) {
 	}
 	first := sessions()
 	for range 20 {
-		document := s.Snapshot().Collection([]byte(collection)).Path(nil)
-		result, err := s.Get(document, 2, Match{}, nil)
+		endpoint := s.Snapshot().Collection([]byte(collection)).Path(nil)
+		result, err := s.Get(endpoint, 2, Match{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -77,10 +77,10 @@ func TestCallersOfOneDocumentShareALookup(t *testing.T) {
 func newSharedQueue(t *testing.T) (q *queue, first, second *lookup, another func() *lookup) {
 	q = newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	q.connected(new(seat))
-	document := &Document{Name: "item"}
+	endpoint := &Endpoint{Name: "item"}
 	another = func() *lookup {
 		l := newLookup()
-		l.document, l.id, l.flight = document, 7, flight{document, 7}
+		l.endpoint, l.id, l.flight = endpoint, 7, flight{endpoint, 7}
 		l.begin([]byte("kept "))
 		if err := q.push(l); err != nil {
 			t.Fatal(err)
@@ -170,11 +170,11 @@ func TestAnErrorIsSharedToo(t *testing.T) {
 // TestAFewLookupsAreLeftToWhoeverIsBusy has two pipelines: one that is busy, and one that rests until there is a crowd.
 func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 	q := newQueue(2*crowd, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
-	document := &Document{Name: "item"}
+	endpoint := &Endpoint{Name: "item"}
 	push := func(count int) {
 		for range count {
 			l := newLookup()
-			l.document = document
+			l.endpoint = endpoint
 			if err := q.push(l); err != nil {
 				t.Fatal(err)
 			}
@@ -235,11 +235,11 @@ func TestLookupsOfAHeldUpPipelineAreRelieved(t *testing.T) {
 	s := &Store{queue: q, metrics: q.metrics}
 	s.lookups.New = func() any { return newLookup() }
 	slow, quick := &seat{host: "slow"}, &seat{host: "quick"}
-	document := &Document{Name: "item"}
+	endpoint := &Endpoint{Name: "item"}
 	answers := make(chan Result)
 	ask := func(id int64) {
 		l := newLookup()
-		l.document, l.id, l.flight = document, id, flight{document, id}
+		l.endpoint, l.id, l.flight = endpoint, id, flight{endpoint, id}
 		go func() {
 			result, err := s.look(l, []byte("kept "))
 			if err != nil {

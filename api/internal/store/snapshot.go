@@ -16,12 +16,12 @@ type Version struct {
 	Generation  int64 // of the document tables
 	Run         int64 // the data version
 	PublishedAt time.Time
-	Documents   []sql.Endpoint
+	Endpoints   []sql.Endpoint
 }
 
 func (v Version) equal(other Version) bool {
 	return v.Generation == other.Generation && v.Run == other.Run &&
-		v.PublishedAt.Equal(other.PublishedAt) && slices.Equal(v.Documents, other.Documents)
+		v.PublishedAt.Equal(other.PublishedAt) && slices.Equal(v.Endpoints, other.Endpoints)
 }
 
 // atLeast reports whether v is other or came after it. Runs of a server that was promoted may have the numbers of runs that its primary
@@ -38,17 +38,17 @@ type Snapshot struct {
 // Collection is one published collection of a snapshot. It is immutable.
 type Collection struct {
 	Version
-	List *Document // served in pages; nil if the collection has no such document
+	List *Endpoint // served in pages; nil if the collection has no such endpoint
 
-	log    *Document // stands for the change log, and has no name
-	byPath map[string]*Document
-	byName map[string]*Document
+	log    *Endpoint // stands for the change log, and has no name
+	byPath map[string]*Endpoint
+	byName map[string]*Endpoint
 }
 
-// Document is one kind of document in one version: the name and the run of one table. It is immutable, and the same
-// pointer stands for it in every snapshot that it is part of. The rows of the table are not: a later run may change some of
-// them in place, and the table then belongs to another Document.
-type Document struct {
+// Endpoint is one endpoint in one version: the name and the run of one table. It is immutable, and every snapshot that has it
+// shares the same pointer. The rows of the table are not immutable: a later run may change some of them in place, and the
+// table then belongs to another Endpoint.
+type Endpoint struct {
 	Collection string
 	Name       string
 	Generation int64
@@ -59,12 +59,12 @@ type Document struct {
 	statements  [len(statements)]atomic.Pointer[statement] // by kind, made on first use
 }
 
-// statement returns the statement of a kind of lookup in the document's table.
-func (d *Document) statement(kind kind) *statement {
-	made := d.statements[kind].Load()
+// statement returns the statement for a kind of lookup in the endpoint's table.
+func (e *Endpoint) statement(kind kind) *statement {
+	made := e.statements[kind].Load()
 	if made == nil {
-		made = newStatement(d, kind)
-		d.statements[kind].Store(made)
+		made = newStatement(e, kind)
+		e.statements[kind].Store(made)
 	}
 	return made
 }
@@ -90,27 +90,27 @@ func NewSnapshot(previous *Snapshot, versions ...Version) *Snapshot {
 	return s
 }
 
-// document returns what stands for a document in this version, without its table.
-func (v Version) document(name string) *Document {
-	return &Document{Collection: v.Collection, Name: name, Generation: v.Generation, Run: v.Run, publishedAt: v.PublishedAt}
+// endpoint returns an endpoint of this version, without its table.
+func (v Version) endpoint(name string) *Endpoint {
+	return &Endpoint{Collection: v.Collection, Name: name, Generation: v.Generation, Run: v.Run, publishedAt: v.PublishedAt}
 }
 
 func newCollection(version Version) *Collection {
 	c := &Collection{
 		Version: version,
-		byPath:  make(map[string]*Document, len(version.Documents)),
-		byName:  make(map[string]*Document, len(version.Documents)+1),
+		byPath:  make(map[string]*Endpoint, len(version.Endpoints)),
+		byName:  make(map[string]*Endpoint, len(version.Endpoints)+1),
 	}
-	c.log = version.document("")
+	c.log = version.endpoint("")
 	c.byName[""] = c.log
-	for _, declared := range version.Documents {
-		document := version.document(declared.Name)
-		document.table = sql.DocumentTable(version.Collection, declared.Name, version.Generation)
-		c.byName[declared.Name] = document
+	for _, declared := range version.Endpoints {
+		endpoint := version.endpoint(declared.Name)
+		endpoint.table = sql.DocumentTable(version.Collection, declared.Name, version.Generation)
+		c.byName[declared.Name] = endpoint
 		if declared.List {
-			c.List = document
+			c.List = endpoint
 		} else {
-			c.byPath[declared.Path] = document
+			c.byPath[declared.Path] = endpoint
 		}
 	}
 	return c
@@ -137,26 +137,26 @@ func (s *Snapshot) Collections() []*Collection {
 	})
 }
 
-// Path returns the document that is served under /{collection}/{id}/{path}, or under /{collection}/{id}
+// Path returns the endpoint that is served under /{collection}/{id}/{path}, or under /{collection}/{id}
 // for the empty path, or nil. It does not keep path.
-func (c *Collection) Path(path []byte) *Document { return c.byPath[string(path)] }
+func (c *Collection) Path(path []byte) *Endpoint { return c.byPath[string(path)] }
 
-// current returns the document that goes by the collection and name of d in s, or nil.
-func (s *Snapshot) current(d *Document) *Document {
+// current returns the endpoint of s with the collection and name of e, or nil.
+func (s *Snapshot) current(e *Endpoint) *Endpoint {
 	if s == nil {
 		return nil
 	}
-	collection := s.collections[d.Collection]
+	collection := s.collections[e.Collection]
 	if collection == nil {
 		return nil
 	}
-	return collection.byName[d.Name]
+	return collection.byName[e.Name]
 }
 
-// has reports whether a server that has s has the version of d as well, or a later one.
-func (s *Snapshot) has(d *Document) bool {
-	collection := s.collections[d.Collection]
-	return collection != nil && collection.atLeast(d.Run, d.publishedAt)
+// has reports whether a server that has s also has the version of e, or a later one.
+func (s *Snapshot) has(e *Endpoint) bool {
+	collection := s.collections[e.Collection]
+	return collection != nil && collection.atLeast(e.Run, e.publishedAt)
 }
 
 // covers reports whether a server that has s has all of other as well, or later versions of it.

@@ -26,24 +26,24 @@ type statement struct {
 }
 
 // newStatement returns the statement of a kind of lookup in document.
-func newStatement(document *Document, kind kind) *statement {
+func newStatement(endpoint *Endpoint, kind kind) *statement {
 	declared := &statements[kind]
-	described := fmt.Sprintf("%q %q %d %d %s %v %v %s", document.Collection, document.Name, document.Generation, kind,
-		declared.query, declared.parameters, declared.results, sql.QueryFor(declared.query, "table", document.table))
+	described := fmt.Sprintf("%q %q %d %d %s %v %v %s", endpoint.Collection, endpoint.Name, endpoint.Generation, kind,
+		declared.query, declared.parameters, declared.results, sql.QueryFor(declared.query, "table", endpoint.table))
 	sum := sha256.Sum256([]byte(described))
 	identity := int64(binary.BigEndian.Uint64(sum[:]))
 	return &statement{
 		kind:     kind,
 		identity: identity,
 		name:     "lookup_" + hex.EncodeToString(sum[:16]),
-		text:     sql.QueryFor(declared.query, "table", document.table, "identity", strconv.FormatInt(identity, 10)),
+		text:     sql.QueryFor(declared.query, "table", endpoint.table, "identity", strconv.FormatInt(identity, 10)),
 	}
 }
 
 // prepared is what a connection knows of a statement.
 type prepared struct {
 	*statement
-	document *Document // that the statement was last used for
+	endpoint *Endpoint // that the statement was last used for
 
 	// description is nil where the server is not known to have the statement as this program describes it: where another client
 	// prepared it, or where the statement is not prepared. Its answers then describe themselves.

@@ -230,12 +230,12 @@ type Result struct {
 // is no context: a lookup ends by itself after Options.Timeout, and a fasthttp handler has none that ends earlier.
 //
 // If the document's generation was dropped in the meantime, the live one is read, and Run says so.
-func (s *Store) Get(document *Document, id int64, unless Match, dst []byte) (Result, error) {
+func (s *Store) Get(endpoint *Endpoint, id int64, unless Match, dst []byte) (Result, error) {
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindGet
-	l.document, l.id, l.unless = document, id, unless
+	l.endpoint, l.id, l.unless = endpoint, id, unless
 	if unless.none() {
-		l.flight = flight{document, id}
+		l.flight = flight{endpoint, id}
 	} else {
 		l.kind = kindETag
 	}
@@ -249,10 +249,10 @@ const MaxPage = 1000
 // first skip. Past the end it is "[]". limit is at most MaxPage.
 //
 // Buffers and errors are as for Get. A page has no ETag: Run and PublishedAt identify its content.
-func (s *Store) List(document *Document, skip, limit int64, dst []byte) (Result, error) {
+func (s *Store) List(endpoint *Endpoint, skip, limit int64, dst []byte) (Result, error) {
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindList
-	l.document, l.limit = document, limit
+	l.endpoint, l.limit = endpoint, limit
 	l.anchor, l.offset = skip/sql.AnchorEvery, skip%sql.AnchorEvery
 	return s.lookAhead(l, dst)
 }
@@ -282,7 +282,7 @@ func (s *Store) Changes(collection *Collection, since int64, after Cursor, limit
 	}
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindChanges
-	l.document, l.since, l.after, l.limit = collection.log, since, first, limit
+	l.endpoint, l.since, l.after, l.limit = collection.log, since, first, limit
 	result, err := s.lookAhead(l, dst)
 	if err == nil && after.Run > result.Run { // which another instance may have followed before this one
 		return Result{Body: result.Body[:len(dst)]}, ErrBadCursor
@@ -298,10 +298,10 @@ func appendNoChanges(dst []byte, version Version) []byte {
 // lookAhead looks up what comes with a version of its own. Should that be newer than the one that is followed, it is
 // followed before anybody hears of it: versions never go backwards for a client.
 func (s *Store) lookAhead(l *lookup, dst []byte) (Result, error) {
-	document := l.document
+	endpoint := l.endpoint
 	result, err := s.look(l, dst)
-	if result.Run > document.Run {
-		s.follower.reach(document, result.Run)
+	if result.Run > endpoint.Run {
+		s.follower.reach(endpoint, result.Run)
 	}
 	return result, err
 }

@@ -24,29 +24,29 @@ func TestGet(t *testing.T) {
 	etag := catalogtest.NewRow("item", 1, 2).ETag
 	for _, c := range []struct {
 		name     string
-		document *Document
+		endpoint *Endpoint
 		id       int64
 		unless   Match
 		err      error
 		held     bool // NotModified
 	}{
-		{name: "document", document: item, id: 2},
-		{name: "its neighbour", document: detail, id: 2},
-		{name: "unless another is held", document: item, id: 2, unless: Match{ETags: []uint64{etag + 1}}},
-		{name: "unless others are held", document: item, id: 2, unless: Match{ETags: []uint64{1, 2, 3}}},
-		{name: "unless held", document: item, id: 2, unless: Match{ETags: []uint64{etag}}, held: true},
-		{name: "unless held among others", document: item, id: 2, unless: Match{ETags: []uint64{5, etag, 6}}, held: true},
-		{name: "unless anything is held", document: item, id: 2, unless: Match{Any: true}, held: true},
-		{name: "missing", document: item, id: 4, err: ErrNotFound},
-		{name: "missing unless held", document: item, id: 4, unless: Match{ETags: []uint64{etag}}, err: ErrNotFound},
-		{name: "missing unless anything is held", document: item, id: 4, unless: Match{Any: true}, err: ErrNotFound},
-		{name: "the largest id", document: item, id: 1<<63 - 1, err: ErrNotFound},
+		{name: "document", endpoint: item, id: 2},
+		{name: "its neighbour", endpoint: detail, id: 2},
+		{name: "unless another is held", endpoint: item, id: 2, unless: Match{ETags: []uint64{etag + 1}}},
+		{name: "unless others are held", endpoint: item, id: 2, unless: Match{ETags: []uint64{1, 2, 3}}},
+		{name: "unless held", endpoint: item, id: 2, unless: Match{ETags: []uint64{etag}}, held: true},
+		{name: "unless held among others", endpoint: item, id: 2, unless: Match{ETags: []uint64{5, etag, 6}}, held: true},
+		{name: "unless anything is held", endpoint: item, id: 2, unless: Match{Any: true}, held: true},
+		{name: "missing", endpoint: item, id: 4, err: ErrNotFound},
+		{name: "missing unless held", endpoint: item, id: 4, unless: Match{ETags: []uint64{etag}}, err: ErrNotFound},
+		{name: "missing unless anything is held", endpoint: item, id: 4, unless: Match{Any: true}, err: ErrNotFound},
+		{name: "the largest id", endpoint: item, id: 1<<63 - 1, err: ErrNotFound},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const prefix = "as it was"
-			result, err := f.Get(c.document, c.id, c.unless, []byte(prefix))
+			result, err := f.Get(c.endpoint, c.id, c.unless, []byte(prefix))
 			if !errors.Is(err, c.err) {
-				t.Fatalf("Get(%s, %d) fails with %v, want %v", c.document.Name, c.id, err, c.err)
+				t.Fatalf("Get(%s, %d) fails with %v, want %v", c.endpoint.Name, c.id, err, c.err)
 			}
 			text, found := strings.CutPrefix(string(result.Body), prefix)
 			if !found {
@@ -58,13 +58,13 @@ func TestGet(t *testing.T) {
 				}
 				return
 			}
-			want := catalogtest.NewRow(c.document.Name, 1, c.id)
+			want := catalogtest.NewRow(c.endpoint.Name, 1, c.id)
 			if c.held {
 				want.Body = ""
 			}
-			if text != want.Body || result.ETag != want.ETag || result.NotModified != c.held || result.Run != c.document.Run {
+			if text != want.Body || result.ETag != want.ETag || result.NotModified != c.held || result.Run != c.endpoint.Run {
 				t.Errorf("got etag %016x, not modified %v, run %d, body %.60q; want %016x, %v, %d, %.60q",
-					result.ETag, result.NotModified, result.Run, text, want.ETag, c.held, c.document.Run, want.Body)
+					result.ETag, result.NotModified, result.Run, text, want.ETag, c.held, c.endpoint.Run, want.Body)
 			}
 		})
 	}
@@ -155,7 +155,7 @@ func TestReadiness(t *testing.T) {
 	if !s.Snapshot().Empty() || s.Snapshot().Collection([]byte(collection)) != nil {
 		t.Error("without a database something is published")
 	}
-	ghost := &Document{Collection: collection, Name: "item", table: "things_item_g1"}
+	ghost := &Endpoint{Collection: collection, Name: "item", table: "things_item_g1"}
 	if result, err := s.Get(ghost, 1, Match{}, []byte("kept")); !errors.Is(err, ErrUnavailable) || string(result.Body) != "kept" {
 		t.Errorf("without a database: got %q, %v; want %v and the buffer back", result.Body, err, ErrUnavailable)
 	}

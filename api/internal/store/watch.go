@@ -157,7 +157,7 @@ func parseVersion(row [][]byte) (Version, error) {
 		Run:         int64(binary.BigEndian.Uint64(row[2])),
 		PublishedAt: time.UnixMicro(int64(binary.BigEndian.Uint64(row[4])) + postgresEpoch),
 	}
-	if err := json.Unmarshal(row[3][1:], &version.Documents); err != nil {
+	if err := json.Unmarshal(row[3][1:], &version.Endpoints); err != nil {
 		return version, fmt.Errorf("documents of %q: %w", version.Collection, err)
 	}
 	return version, nil
