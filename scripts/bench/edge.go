@@ -14,13 +14,13 @@ import (
 	"strings"
 	"time"
 
-	"systemscale/scripts/internal/gateway"
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/nginx"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 )
 
 // cacheSize is as in the local stack.
-const cacheSize gateway.Size = 2 << 30
+const cacheSize nginx.Size = 2 << 30
 
 // edge is the NGINX instances that are measured. Their files, and with them the cache, are in memory where the system has a file system for
 // that, in a directory of their own.
@@ -29,7 +29,6 @@ type edge struct {
 	logs      string
 	nginx     program.NGINX
 	account   *process.Account
-	template  string
 	upstreams []string
 
 	cached   *front // the gateway as it is
@@ -40,7 +39,7 @@ type edge struct {
 // front is one NGINX.
 type front struct {
 	address string
-	gateway gateway.Gateway
+	gateway nginx.Gateway
 	process *process.Running
 }
 
@@ -50,14 +49,9 @@ func newEdge(logs string) (*edge, error) {
 	if e.nginx, err = program.FindNGINX(); err != nil {
 		return nil, err
 	}
-	if e.account, err = process.Unprivileged(gateway.Accounts...); err != nil {
+	if e.account, err = process.Unprivileged(nginx.Accounts...); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join("infra", "nginx", "nginx.conf.template"))
-	if err != nil {
-		return nil, fmt.Errorf("read NGINX's configuration: %w", err)
-	}
-	e.template = string(text)
 	parent := "/dev/shm"
 	if _, err := os.Stat(parent); err != nil {
 		parent = os.TempDir()
@@ -81,7 +75,7 @@ func (f *front) stop() error {
 	if f == nil || f.process == nil {
 		return nil
 	}
-	return gateway.Stop(context.Background(), f.process.Identity)
+	return nginx.Stop(context.Background(), f.process.Identity)
 }
 
 // pids returns the NGINX masters that run.
@@ -103,7 +97,7 @@ func (e *edge) startCached(ctx context.Context) error {
 	if err := e.cached.stop(); err != nil {
 		return err
 	}
-	started, err := e.startGateway(ctx, "cached", e.template)
+	started, err := e.startGateway(ctx, "cached", nginx.Template)
 	if err == nil {
 		e.cached = started
 	}
@@ -112,7 +106,7 @@ func (e *edge) startCached(ctx context.Context) error {
 
 // startUncached starts the gateway with everything that production has but the cache.
 func (e *edge) startUncached(ctx context.Context) error {
-	template, err := withoutCache(e.template)
+	template, err := withoutCache(nginx.Template)
 	if err != nil {
 		return err
 	}
@@ -140,7 +134,7 @@ func (e *edge) startGateway(ctx context.Context, name, template string) (*front,
 		return nil, err
 	}
 	sockets := filepath.Join(prefix, "run")
-	f := &front{address: addresses[0], gateway: gateway.Gateway{
+	f := &front{address: addresses[0], gateway: nginx.Gateway{
 		NGINX: e.nginx, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: e.upstreams, Sockets: sockets,
 		Refresh: addresses[1], Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, CacheSize: cacheSize, Log: filepath.Join(e.logs, "nginx-"+name+".log"), Account: e.account,
 	}}
@@ -161,7 +155,7 @@ func (e *edge) startStatic(ctx context.Context, documents []document, headers ht
 		return err
 	}
 	prefix := filepath.Join(e.directory, "static")
-	if err := e.account.MakeDirectory(gateway.Work(prefix), 0o755); err != nil {
+	if err := e.account.MakeDirectory(nginx.Work(prefix), 0o755); err != nil {
 		return err
 	}
 	root := filepath.Join(prefix, "files")
@@ -174,7 +168,7 @@ func (e *edge) startStatic(ctx context.Context, documents []document, headers ht
 			return err
 		}
 	}
-	text, err := gateway.Expand(staticTemplate, map[string]string{"LISTEN": addresses[0], "ROOT": root, "HEADERS": addHeaders(headers)})
+	text, err := nginx.Expand(staticTemplate, map[string]string{"LISTEN": addresses[0], "ROOT": root, "HEADERS": addHeaders(headers)})
 	if err != nil {
 		return fmt.Errorf("static.conf.template: %w", err)
 	}
@@ -184,7 +178,7 @@ func (e *edge) startStatic(ctx context.Context, documents []document, headers ht
 	}
 	e.static = &front{address: addresses[0]}
 	if e.static.process, err = (process.Daemon{
-		Name: "static NGINX", Path: e.nginx.Path, Args: []string{"-p", gateway.Work(prefix), "-c", configuration, "-g", "daemon off;"},
+		Name: "static NGINX", Path: e.nginx.Path, Args: []string{"-p", nginx.Work(prefix), "-c", configuration, "-g", "daemon off;"},
 		Dir: prefix, Log: filepath.Join(e.logs, "nginx-static.log"), Account: e.account,
 	}).Start(); err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"systemscale/infra/nginx"
 )
 
 func TestParseWrk(t *testing.T) {
@@ -85,11 +87,7 @@ func TestMetric(t *testing.T) {
 }
 
 func TestWithoutCacheTheGatewayNeitherLooksNorStores(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "infra", "nginx", "nginx.conf.template"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	without, err := withoutCache(string(text))
+	without, err := withoutCache(nginx.Template)
 	if err != nil || strings.Contains(without, "proxy_cache $cache;") || !strings.Contains(without, "\n    proxy_cache off;") {
 		t.Errorf("%v, or the cache is used still", err)
 	}

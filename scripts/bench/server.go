@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"systemscale/scripts/internal/port"
+	"systemscale/infra/port"
 )
 
 // claims are of the ports of everything that is measured. They end with the process.

@@ -17,7 +17,7 @@ import (
 	"slices"
 	"time"
 
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/process"
 )
 
 const (

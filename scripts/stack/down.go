@@ -7,8 +7,8 @@ import (
 	"os"
 	"sync"
 
-	"systemscale/scripts/internal/cluster"
-	"systemscale/scripts/internal/gateway"
+	"systemscale/infra/nginx"
+	"systemscale/infra/postgres"
 )
 
 type downCommand struct {
@@ -61,7 +61,7 @@ func (stack *stack) stopServers(ctx context.Context) error {
 	if stack.Gateway.Process.Alive() {
 		stack.print("stopping NGINX")
 	}
-	if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
+	if err := nginx.Stop(ctx, stack.Gateway.Process); err != nil {
 		return err
 	}
 	var drained sync.WaitGroup
@@ -79,7 +79,7 @@ func (stack *stack) stopServers(ctx context.Context) error {
 	}
 	if stack.Postgres.Process.Alive() {
 		stack.print("stopping Postgres")
-		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
+		if err := postgres.Stop(ctx, stack.Postgres.Process); err != nil {
 			return err
 		}
 	}

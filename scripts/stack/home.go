@@ -11,8 +11,8 @@ import (
 	"strings"
 	"syscall"
 
-	"systemscale/scripts/internal/cluster"
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/postgres"
+	"systemscale/infra/process"
 )
 
 // home is where .run was when its state was saved, and which directory it is: one that is moved stays the same, and a copy is another.
@@ -129,7 +129,7 @@ func (stack *stack) moveIn(ctx context.Context) error {
 	stack.say("this is a copy of the clone in %s, whose servers and database stay its own: it gets new ones", filepath.Dir(stack.copied))
 	// Copied while Postgres ran, its files are of no use. They are kept: to throw them away is not for a program to decide.
 	data := filepath.Join(stack.State, "postgres", "data")
-	if err := os.Rename(data, data+".copied-"+cluster.NewPassword()[:8]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Rename(data, data+".copied-"+postgres.NewPassword()[:8]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("put the copied database aside: %w", err)
 	}
 	if err := os.RemoveAll(filepath.Join(stack.State, "nginx")); err != nil {

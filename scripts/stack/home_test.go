@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/process"
 )
 
 // homeRig is a .run directory with the state of a running stack.

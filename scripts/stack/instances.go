@@ -16,7 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/process"
 	"systemscale/sql"
 )
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"syscall"
 
-	"systemscale/scripts/internal/port"
+	"systemscale/infra/port"
 )
 
 // loopback is the only address that anything of the stack listens on.

@@ -17,7 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/program"
 	"systemscale/sql/printable"
 )
 

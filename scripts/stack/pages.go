@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/program"
 )
 
 type pagesCommand struct{}

@@ -14,10 +14,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/scripts/internal/cluster"
-	"systemscale/scripts/internal/gateway"
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/nginx"
+	"systemscale/infra/postgres"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 	"systemscale/sql"
 )
 
@@ -34,10 +34,10 @@ type accounts struct{ postgres, nginx, api *process.Account }
 func (stack *stack) placeServers() (accounts, error) {
 	var found accounts
 	var err error
-	if found.postgres, err = process.Unprivileged(cluster.Accounts...); err != nil {
+	if found.postgres, err = process.Unprivileged(postgres.Accounts...); err != nil {
 		return found, err
 	}
-	if found.nginx, err = process.Unprivileged(gateway.Accounts...); err != nil {
+	if found.nginx, err = process.Unprivileged(nginx.Accounts...); err != nil {
 		return found, err
 	}
 	found.api = found.nginx
@@ -92,7 +92,7 @@ func (stack *stack) placePassing() error {
 		stack.Outside = slices.DeleteFunc(stack.Outside, func(directory string) bool { return directory == stack.Passing })
 		stack.Passing = ""
 	}
-	if !gateway.AnotherFileSystem(memory, stack.Servers) {
+	if !nginx.AnotherFileSystem(memory, stack.Servers) {
 		return nil
 	}
 	var err error
@@ -104,12 +104,12 @@ func (stack *stack) placePassing() error {
 }
 
 // fitCache decides how much NGINX's cache may take. While NGINX runs it stays.
-func (stack *stack) fitCache(directory string) (gateway.Size, error) {
-	const wanted gateway.Size = 2 << 30
+func (stack *stack) fitCache(directory string) (nginx.Size, error) {
+	const wanted nginx.Size = 2 << 30
 	if stack.Gateway.Cache != 0 && stack.Gateway.Process.Alive() {
-		return gateway.Size(stack.Gateway.Cache), nil
+		return nginx.Size(stack.Gateway.Cache), nil
 	}
-	size, err := gateway.FitCache(directory, wanted)
+	size, err := nginx.FitCache(directory, wanted)
 	if err != nil {
 		return 0, err
 	}
@@ -163,7 +163,7 @@ type database struct{ etlURL, apiURL string }
 
 func (stack *stack) startPostgres(ctx context.Context, account *process.Account) (database, error) {
 	directory := stack.data()
-	major := cluster.MajorOf(directory)
+	major := postgres.MajorOf(directory)
 	installation, err := program.FindPostgres(major)
 	if err != nil {
 		if major != 0 {
@@ -171,12 +171,8 @@ func (stack *stack) startPostgres(ctx context.Context, account *process.Account)
 		}
 		return database{}, err
 	}
-	settings, err := os.ReadFile(filepath.Join(stack.Root, "infra", "postgres", "postgresql.conf"))
-	if err != nil {
-		return database{}, fmt.Errorf("read Postgres's settings: %w", err)
-	}
 	if major == 0 {
-		stack.Passwords = passwords{Superuser: cluster.NewPassword(), ETL: cluster.NewPassword(), API: cluster.NewPassword()}
+		stack.Passwords = passwords{Superuser: postgres.NewPassword(), ETL: postgres.NewPassword(), API: postgres.NewPassword()}
 		stack.Catalog = catalog{} // the one that it held is gone
 		if err := stack.save(); err != nil {
 			return database{}, err
@@ -184,10 +180,10 @@ func (stack *stack) startPostgres(ctx context.Context, account *process.Account)
 	} else if stack.Passwords == (passwords{}) {
 		return database{}, fmt.Errorf("%s holds a cluster, but its password is gone with %s: start afresh with ./scripts/task down -- --purge", directory, stack.path)
 	}
-	server := cluster.Cluster{
+	server := postgres.Cluster{
 		Postgres: installation, Directory: directory, Sockets: filepath.Join(stack.Sockets, "postgres"),
 		Port: stack.Postgres.Port, Loopback: true, Log: filepath.Join(stack.logs(), "postgres.log"),
-		Password: stack.Passwords.Superuser, Settings: string(settings), Account: account,
+		Password: stack.Passwords.Superuser, Account: account,
 	}
 	if err := server.Create(ctx); err != nil {
 		return database{}, err
@@ -213,7 +209,7 @@ func (stack *stack) startPostgres(ctx context.Context, account *process.Account)
 }
 
 // runPostgres makes the server run with the present settings, and chooses its port unless it runs.
-func (stack *stack) runPostgres(ctx context.Context, server *cluster.Cluster) (err error) {
+func (stack *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (err error) {
 	running := stack.Postgres.Process.Alive()
 	if !running {
 		if server.Port, err = stack.claimPort(stack.Postgres.Port, firstPostgresPort); err != nil {
@@ -226,7 +222,7 @@ func (stack *stack) runPostgres(ctx context.Context, server *cluster.Cluster) (e
 	}
 	if running && changed {
 		stack.say("restarting Postgres, whose settings have changed")
-		if err := cluster.Stop(ctx, stack.Postgres.Process); err != nil {
+		if err := postgres.Stop(ctx, stack.Postgres.Process); err != nil {
 			return err
 		}
 	}
@@ -237,17 +233,17 @@ func (stack *stack) runPostgres(ctx context.Context, server *cluster.Cluster) (e
 	if err != nil {
 		return err
 	}
-	stack.Postgres = postgres{started.Identity, server.Port}
+	stack.Postgres = postgresRun{started.Identity, server.Port}
 	if !running {
-		stack.onUndo(func(ctx context.Context) error { return cluster.Stop(ctx, started.Identity) })
+		stack.onUndo(func(ctx context.Context) error { return postgres.Stop(ctx, started.Identity) })
 	}
 	stack.say("Postgres %d runs on port %d", server.Postgres.Version.Major, server.Port)
 	return stack.save()
 }
 
 // createDatabase makes the roles and the database where they are missing, and sets the passwords to those that we know.
-func (stack *stack) createDatabase(ctx context.Context, server cluster.Cluster) error {
-	config, err := pgx.ParseConfig(server.URL(cluster.Superuser, stack.Passwords.Superuser, "postgres"))
+func (stack *stack) createDatabase(ctx context.Context, server postgres.Cluster) error {
+	config, err := pgx.ParseConfig(server.URL(postgres.Superuser, stack.Passwords.Superuser, "postgres"))
 	if err != nil {
 		return fmt.Errorf("prepare the database: %w", err)
 	}
@@ -322,26 +318,22 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	if err != nil {
 		return err
 	}
-	template, err := os.ReadFile(filepath.Join(stack.Root, "infra", "nginx", "nginx.conf.template"))
-	if err != nil {
-		return fmt.Errorf("read NGINX's configuration: %w", err)
-	}
 	directory := filepath.Join(stack.Servers, "nginx")
 	certificate, renewed, err := developmentCertificate(directory, account, time.Now())
 	if err != nil {
 		return err
 	}
-	cache := filepath.Join(gateway.Work(directory), "cache")
+	cache := filepath.Join(nginx.Work(directory), "cache")
 	size, err := stack.fitCache(cache)
 	if err != nil {
 		return err
 	}
-	front := gateway.Gateway{
-		NGINX: installation, Template: string(template), Prefix: directory, Listen: address(ports.clients),
-		TLS:     gateway.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
+	front := nginx.Gateway{
+		NGINX: installation, Prefix: directory, Listen: address(ports.clients),
+		TLS:     nginx.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
 		Refresh: address(ports.refresh), Refreshers: []string{loopback}, Unlimited: []string{loopback},
 		Sockets: filepath.Join(stack.Sockets, "nginx"), Cache: cache, CacheSize: size,
-		AccessLog: filepath.Join(gateway.Work(directory), "access.json"), Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
+		AccessLog: filepath.Join(nginx.Work(directory), "access.json"), Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
 	}
 	if stack.Passing != "" {
 		front.Temp = filepath.Join(stack.Passing, "nginx")
@@ -367,7 +359,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 			if changed || renewed {
 				stack.say("NGINX takes its new configuration")
 			}
-			if err := gateway.Reload(stack.Gateway.Process); err != nil {
+			if err := nginx.Reload(stack.Gateway.Process); err != nil {
 				return err
 			}
 		}
@@ -377,7 +369,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 			return stack.save()
 		}
 		stack.say("NGINX does not answer (%v): restarting it", err)
-		if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
+		if err := nginx.Stop(ctx, stack.Gateway.Process); err != nil {
 			return err
 		}
 	}
@@ -386,7 +378,7 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 		return err
 	}
 	stack.Gateway = gatewayRun{running.Identity, ports.clients, ports.tls, ports.refresh, int64(size)}
-	stack.onUndo(func(ctx context.Context) error { return gateway.Stop(ctx, running.Identity) })
+	stack.onUndo(func(ctx context.Context) error { return nginx.Stop(ctx, running.Identity) })
 	stack.say("NGINX runs on port %d, with TLS on port %d", ports.clients, ports.tls)
 	return stack.save()
 }
@@ -418,7 +410,7 @@ func (stack *stack) writeEnvironment(database database) error {
 		instances = append(instances, "http://"+address(instance.Port))
 		admins = append(admins, "http://"+address(instance.Admin))
 	}
-	installation, err := program.FindPostgres(cluster.MajorOf(stack.data()))
+	installation, err := program.FindPostgres(postgres.MajorOf(stack.data()))
 	if err != nil {
 		return err
 	}

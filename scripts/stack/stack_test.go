@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/scripts/internal/port"
-	"systemscale/scripts/internal/port/porttest"
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/port"
+	"systemscale/infra/port/porttest"
+	"systemscale/infra/process"
 )
 
 // TestMain lets the test's own binary stand for the program where a test needs a process.

@@ -11,18 +11,18 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/process"
 )
 
 // state is what up leaves for the next up, for down and for status: .run/state.json. It holds passwords, so only its
 // owner may read it.
 type state struct {
-	Passwords passwords  `json:"passwords"`
-	Postgres  postgres   `json:"postgres"`
-	Instances []instance `json:"instances"`
-	Gateway   gatewayRun `json:"gateway"`
-	Catalog   catalog    `json:"catalog"`
-	Loading   catalog    `json:"loading"` // that was being loaded; it may be published or not
+	Passwords passwords   `json:"passwords"`
+	Postgres  postgresRun `json:"postgres"`
+	Instances []instance  `json:"instances"`
+	Gateway   gatewayRun  `json:"gateway"`
+	Catalog   catalog     `json:"catalog"`
+	Loading   catalog     `json:"loading"` // that was being loaded; it may be published or not
 
 	Home    home     `json:"home"`
 	Servers string   `json:"servers"` // directory of what Postgres and NGINX write
@@ -41,7 +41,7 @@ type passwords struct {
 	API       string `json:"api"`
 }
 
-type postgres struct {
+type postgresRun struct {
 	Process process.Identity `json:"process"`
 	Port    int              `json:"port"`
 }

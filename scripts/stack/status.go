@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/process"
 )
 
 type statusCommand struct{}

@@ -7,13 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/term"
 
-	"systemscale/scripts/internal/cluster"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/postgres"
+	"systemscale/infra/program"
 )
 
 type postgresCommand struct {
@@ -34,20 +33,16 @@ func (command postgresCommand) Run(ctx context.Context, location location, conso
 	if len(command.Command) == 0 {
 		return errors.New("no command given: stack postgres -- go test ./sql/... would be one")
 	}
-	settings, err := os.ReadFile(filepath.Join(location.Root, "infra", "postgres", "postgresql.conf"))
-	if err != nil {
-		return fmt.Errorf("read Postgres's settings: %w", err)
-	}
 	// Until the cluster is gone no signal ends this program.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	parent, purpose := "", cluster.Testing
+	parent, purpose := "", postgres.Testing
 	if command.Durable {
 		// The system's temporary directory may be memory.
-		parent, purpose = "/var/tmp", cluster.Measuring
+		parent, purpose = "/var/tmp", postgres.Measuring
 	}
-	url, remove, err := cluster.Throwaway(ctx, parent, string(settings), purpose)
+	url, remove, err := postgres.Throwaway(ctx, parent, purpose)
 	if err != nil {
 		return err
 	}
@@ -55,9 +50,9 @@ func (command postgresCommand) Run(ctx context.Context, location location, conso
 
 	child := exec.Command(command.Command[0], command.Command[1:]...)
 	child.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
-	if postgres, err := program.FindPostgres(0); err == nil {
+	if installation, err := program.FindPostgres(0); err == nil {
 		// Homebrew keeps pgbench and psql out of PATH.
-		child.Env = append(child.Env, "PATH="+os.Getenv("PATH")+string(os.PathListSeparator)+postgres.Bin)
+		child.Env = append(child.Env, "PATH="+os.Getenv("PATH")+string(os.PathListSeparator)+installation.Bin)
 	}
 	child.Stdin, child.Stdout, child.Stderr = console.in, console.out, console.err
 	if err := child.Start(); err != nil {

@@ -13,10 +13,10 @@ import (
 	"syscall"
 	"time"
 
-	"systemscale/scripts/internal/cluster"
-	"systemscale/scripts/internal/gateway"
-	"systemscale/scripts/internal/port"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/nginx"
+	"systemscale/infra/port"
+	"systemscale/infra/postgres"
+	"systemscale/infra/program"
 )
 
 const (
@@ -134,7 +134,7 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 	}
 	if !stack.Gateway.Process.Alive() {
 		// The workers of one that was killed still hold the ports.
-		if err := gateway.Stop(ctx, stack.Gateway.Process); err != nil {
+		if err := nginx.Stop(ctx, stack.Gateway.Process); err != nil {
 			return err
 		}
 	}
@@ -146,7 +146,7 @@ func (stack *stack) up(ctx context.Context, command upCommand) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := stack.choose(command, cluster.MajorOf(stack.data()) == 0)
+	chosen, err := stack.choose(command, postgres.MajorOf(stack.data()) == 0)
 	if err != nil {
 		return err
 	}

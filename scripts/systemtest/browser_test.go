@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/program"
 )
 
 // shownProducts are in the catalog that browsers see. Its last page is not full.
@@ -24,7 +24,7 @@ const shownProducts = 590
 func TestShown(t *testing.T) {
 	csv := realAndMadeUp(t, shownProducts)
 	s, _ := start(t, csv)
-	p := &postgres{stack: s, t: t}
+	p := &postgresServer{stack: s, t: t}
 	b := newBrowser(t, s)
 	t.Run("an existing client of another origin", func(t *testing.T) {
 		b.run(t, "client.mjs", nil)

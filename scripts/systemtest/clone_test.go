@@ -12,9 +12,9 @@ import (
 	"syscall"
 	"testing"
 
-	"systemscale/scripts/internal/cluster"
-	"systemscale/scripts/internal/gateway"
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/nginx"
+	"systemscale/infra/postgres"
+	"systemscale/infra/process"
 )
 
 // clone is a copy of the project in a directory of another name, where ./scripts/task is called as people call it.
@@ -232,9 +232,9 @@ func plant(t *testing.T, state string) *planted {
 		script   string
 	}{
 		// What the account may do must not end the test early: a directory that it may not change is what is wanted.
-		{cluster.Accounts, `d=$0/postgres; for n in data/postgresql.conf data/postgresql.auto.conf data/pg_ident.conf postgresql.conf.new; do ln -sf "$1" "$d/$n"; done
+		{postgres.Accounts, `d=$0/postgres; for n in data/postgresql.conf data/postgresql.auto.conf data/pg_ident.conf postgresql.conf.new; do ln -sf "$1" "$d/$n"; done
 ln -sfn "$2" "$d/data.unfinished"; ln -sf "$1" "$d/data.password"`},
-		{gateway.Accounts, `d=$0/nginx; for n in nginx.conf nginx.conf.draft nginx.conf.draft.new localhost.crt localhost.key localhost.key.new; do ln -sf "$1" "$d/$n"; done
+		{nginx.Accounts, `d=$0/nginx; for n in nginx.conf nginx.conf.draft nginx.conf.draft.new localhost.crt localhost.key localhost.key.new; do ln -sf "$1" "$d/$n"; done
 rm -rf "$d/temp" "$d/work/temp" "$d/work/cache"; ln -s "$2" "$d/temp"; mkdir "$d/work/temp" "$d/work/cache"; ln -s "$2" "$d/work/cache/planted"; ln -s "$2" "$d/work/temp/planted"`},
 	} {
 		account, err := process.Unprivileged(by.accounts...)

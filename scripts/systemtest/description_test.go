@@ -24,14 +24,14 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"systemscale/scripts/internal/gateway"
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/nginx"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 )
 
 // testDescription asks for whatever /openapi.yaml describes, in the ways that it describes, and compares each answer with it. Every
 // status that is described must have been seen, with every header; nothing may be answered that is not described.
-func testDescription(t *testing.T, s *stack, p *postgres, csv string) {
+func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 	before := liveVersion(t, s)
 	change(t, csv, "product.csv", `(?m)^(2,"Bright Future Sunglasses",.*),69$`, "$1,71")
 	s.etl("run", "--csv", csv, "--cache", s.env["CACHE_NODES"])
@@ -583,11 +583,7 @@ func limitedGateway(t *testing.T, s *stack) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	account, err := process.Unprivileged(gateway.Accounts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template, err := os.ReadFile(filepath.Join(s.root, "infra", "nginx", "nginx.conf.template"))
+	account, err := process.Unprivileged(nginx.Accounts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -600,8 +596,8 @@ func limitedGateway(t *testing.T, s *stack) string {
 	if err := os.Chmod(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	limited := gateway.Gateway{
-		NGINX: installation, Template: string(template), Prefix: directory, Listen: "127.0.0.1:" + freePort(t), Refresh: "127.0.0.1:" + freePort(t),
+	limited := nginx.Gateway{
+		NGINX: installation, Prefix: directory, Listen: "127.0.0.1:" + freePort(t), Refresh: "127.0.0.1:" + freePort(t),
 		Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, Sockets: filepath.Join(directory, "run"), CacheSize: 10 << 20, RateLimit: 1, Log: filepath.Join(directory, "log"), Account: account,
 	}
 	for _, instance := range pids(t, s).Instances {
@@ -615,7 +611,7 @@ func limitedGateway(t *testing.T, s *stack) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := gateway.Stop(context.Background(), running.Identity); err != nil {
+		if err := nginx.Stop(context.Background(), running.Identity); err != nil {
 			t.Error(err)
 		}
 	})

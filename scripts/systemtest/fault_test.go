@@ -33,7 +33,7 @@ func TestFaults(t *testing.T) {
 		t.Run("clients that are slow", func(t *testing.T) { testSlowClients(t, failing, c) })
 		t.Run("hostile requests", func(t *testing.T) { testHostile(t, i, c) })
 		t.Run("a storm of misses", func(t *testing.T) { testMissStorm(t, failing, c) })
-		p := &postgres{stack: failing, t: t}
+		p := &postgresServer{stack: failing, t: t}
 		t.Run("Postgres killed and started again at once", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGKILL, 0) })
 		t.Run("Postgres stopped for some seconds", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGINT, 4*time.Second) })
 		t.Run("frozen", func(t *testing.T) { testFrozen(t, i, p, c) })
@@ -197,7 +197,7 @@ func (r *refusals) so() (count int, last time.Time) {
 
 // testPostgres ends Postgres with a signal and starts it again after a while. What NGINX has it goes on answering; what it has not
 // is refused quickly, and is answered again as soon as Postgres is back.
-func testPostgres(t *testing.T, p *postgres, c *catalog, signal syscall.Signal, away time.Duration) {
+func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Signal, away time.Duration) {
 	warm := &wire{address: p.gateway(t)}
 	defer warm.close()
 	hot := hotPaths()

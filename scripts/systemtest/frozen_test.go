@@ -52,7 +52,7 @@ func freeze(t *testing.T, pids []int) (release func()) {
 
 // testFrozen stops both instances, and then all processes of Postgres, while clients ask for copies that are too old to be served
 // without a question to the API. Hardly any of them waits, and none fails.
-func testFrozen(t *testing.T, s *instances, p *postgres, c *catalog) {
+func testFrozen(t *testing.T, s *instances, p *postgresServer, c *catalog) {
 	const (
 		clients = 4
 		within  = 6 * time.Second

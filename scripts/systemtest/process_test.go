@@ -15,9 +15,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/scripts/internal/cluster"
-	"systemscale/scripts/internal/gateway"
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/nginx"
+	"systemscale/infra/postgres"
+	"systemscale/infra/process"
 	"systemscale/sql"
 )
 
@@ -103,7 +103,7 @@ func (s *instances) start(i int) {
 	at := pids(s.t, s.stack).Instances[i]
 	command := exec.Command(filepath.Join(s.state, "bin", "api"), append([]string{"--listen", "unix:" + at.Socket,
 		"--listen", fmt.Sprintf("127.0.0.1:%d", at.Port), "--admin", fmt.Sprintf("127.0.0.1:%d", at.Admin)}, s.args...)...)
-	account, err := process.Unprivileged(gateway.Accounts...) // as the stack does
+	account, err := process.Unprivileged(nginx.Accounts...) // as the stack does
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -116,15 +116,15 @@ func (s *instances) start(i int) {
 	})
 }
 
-// postgres is the stack's server, which the test ends and starts.
-type postgres struct {
+// postgresServer is the stack's server, which the test ends and starts.
+type postgresServer struct {
 	*stack
 	t       *testing.T
 	running *owned // nil: the one that the stack has started
 }
 
 // end ends the server with a signal to the postmaster and waits for that.
-func (s *postgres) end(signal syscall.Signal) {
+func (s *postgresServer) end(signal syscall.Signal) {
 	s.t.Helper()
 	if s.running != nil {
 		s.running.signal(signal)
@@ -144,14 +144,14 @@ func exists(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 // start starts the server, as often as it takes, and returns the moment from which it accepts the API's connections. After a kill the
 // orphaned backends may hold its shared memory for a moment.
-func (s *postgres) start() (accepts time.Time) {
+func (s *postgresServer) start() (accepts time.Time) {
 	s.t.Helper()
-	account, err := process.Unprivileged(cluster.Accounts...)
+	account, err := process.Unprivileged(postgres.Accounts...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		command := exec.Command(filepath.Join(s.env["POSTGRES_BIN"], "postgres"), cluster.Arguments(s.env["POSTGRES_DIRECTORY"])...)
+		command := exec.Command(filepath.Join(s.env["POSTGRES_BIN"], "postgres"), postgres.Arguments(s.env["POSTGRES_DIRECTORY"])...)
 		command.Dir = s.env["POSTGRES_DIRECTORY"]
 		command.SysProcAttr, command.Env = account.Attributes(), account.Environment()
 		s.running = s.own(s.t, command, "test-postgres.log", syscall.SIGINT)

@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/scripts/internal/port/porttest"
-	"systemscale/scripts/internal/process"
+	"systemscale/infra/port/porttest"
+	"systemscale/infra/process"
 )
 
 // stack is a running stack in a directory of its own.

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"systemscale/scripts/internal/port"
+	"systemscale/infra/port"
 )
 
 // Number returns a port that no other test and no stack chooses until t ends. It is not held: a program that the test starts may claim

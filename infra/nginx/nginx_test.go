@@ -1,4 +1,4 @@
-package gateway
+package nginx
 
 import (
 	"bytes"
@@ -19,9 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/scripts/internal/port/porttest"
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/port/porttest"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 )
 
 func TestExpand(t *testing.T) {
@@ -173,10 +173,6 @@ func start(t *testing.T, changes ...func(*Gateway)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := os.ReadFile("../../../infra/nginx/nginx.conf.template")
-	if err != nil {
-		t.Fatal(err)
-	}
 	// Not t.TempDir(): its name is too long for a socket's path, and only its owner may enter it.
 	directory, err := os.MkdirTemp("", "gateway-")
 	if err != nil {
@@ -194,7 +190,7 @@ func start(t *testing.T, changes ...func(*Gateway)) *rig {
 		addresses = append(addresses, "unix:"+started.socket)
 	}
 	rig.gateway = Gateway{
-		NGINX: installation, Template: string(template), Prefix: directory, Listen: freeAddress(t), Upstreams: addresses,
+		NGINX: installation, Template: Template, Prefix: directory, Listen: freeAddress(t), Upstreams: addresses,
 		Refresh: freeAddress(t), Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"},
 		Sockets: filepath.Join(directory, "run"), CacheSize: 10 * megabyte, Log: filepath.Join(directory, "log"), Account: account,
 	}

@@ -1,9 +1,10 @@
-// Package gateway runs NGINX in front of API instances, from infra/nginx/nginx.conf.template, in a directory of its own.
-package gateway
+// Package nginx runs the gateway: NGINX in front of API instances, from nginx.conf.template, in a directory of its own.
+package nginx
 
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,14 +20,19 @@ import (
 	"syscall"
 	"time"
 
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 )
+
+// Template is the text of nginx.conf.template.
+//
+//go:embed nginx.conf.template
+var Template string
 
 // Gateway says how NGINX is to run. All paths are absolute.
 type Gateway struct {
 	NGINX      program.NGINX
-	Template   string   // text of nginx.conf.template
+	Template   string   // text of another nginx.conf.template; "": Template
 	Prefix     string   // directory of this process's own for the configuration; what NGINX writes is in Work below it
 	Listen     string   // address and port for clients
 	TLS        TLS      // the zero value: none
@@ -66,7 +72,7 @@ var Accounts = []string{"www-data", "nginx", "nobody"}
 // Configure writes the configuration and reports whether that changed it. NGINX has the last word on what is in it: a
 // configuration that it refuses is an error, and a running NGINX is not told about it.
 func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) {
-	text, err := Expand(gateway.Template, gateway.values())
+	text, err := Expand(cmp.Or(gateway.Template, Template), gateway.values())
 	if err != nil {
 		return false, fmt.Errorf("nginx.conf.template: %w", err)
 	}

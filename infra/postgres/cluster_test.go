@@ -1,4 +1,4 @@
-package cluster
+package postgres
 
 import (
 	"context"
@@ -12,14 +12,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 )
 
 func TestConfiguration(t *testing.T) {
 	cluster := Cluster{
 		Postgres: program.Postgres{Version: program.Version{Major: 15}}, Sockets: "/it's/here", Port: 7,
-		Settings: "jit = off", Override: []string{"fsync = off"},
+		Override: []string{"fsync = off"},
 	}
 	text := cluster.configuration()
 	for _, want := range []string{"jit = off\n", "port = 7\n", "listen_addresses = ''\n", "unix_socket_directories = '/it''s/here'\n", "\nfsync = off\n"} {
@@ -27,7 +27,7 @@ func TestConfiguration(t *testing.T) {
 			t.Errorf("no %q in %q", want, text)
 		}
 	}
-	if strings.Contains(text, "wal_compression") {
+	if strings.Contains(text, "wal_compression = on\n") {
 		t.Errorf("PostgreSQL 15 is told not to use lz4: %q", text)
 	}
 	cluster.Postgres.Version.Major, cluster.Loopback = 14, true
@@ -91,16 +91,12 @@ func TestAdopt(t *testing.T) {
 
 // TestThrowaway meets the real settings: each has to be one that the installed version knows.
 func TestThrowaway(t *testing.T) {
-	settings, err := os.ReadFile("../../../infra/postgres/postgresql.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range []struct {
 		purpose   Purpose
 		fsync     string
 		addresses string
 	}{{Testing, "off", "127.0.0.1"}, {Measuring, "on", ""}} {
-		adminURL, remove, err := Throwaway(t.Context(), "", string(settings), test.purpose)
+		adminURL, remove, err := Throwaway(t.Context(), "", test.purpose)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package gateway
+package nginx
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/program"
 )
 
 // listAddresses are addresses of lists and change feeds, and of a page, none of which is another's spelling.

@@ -1,4 +1,4 @@
-package gateway
+package nginx
 
 import (
 	"crypto/tls"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/program"
 )
 
 // borrowCertificate writes a certificate for 127.0.0.1, that of Go's own test server, and returns who trusts it.

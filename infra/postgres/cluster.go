@@ -1,10 +1,11 @@
-// Package cluster runs a private Postgres: a data directory of the project's own, reached through a unix socket
+// Package postgres runs a private Postgres: a data directory of the project's own, reached through a unix socket
 // (and a loopback port when asked for), started and stopped without touching any system service.
-package cluster
+package postgres
 
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,10 +18,13 @@ import (
 	"syscall"
 	"time"
 
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 	"systemscale/sql"
 )
+
+//go:embed postgresql.conf
+var settings string
 
 // Superuser is the role that initdb creates.
 const Superuser = "postgres"
@@ -34,8 +38,7 @@ type Cluster struct {
 	Loopback  bool             // listen on 127.0.0.1 too
 	Log       string           // where the server writes its log
 	Password  string           // the superuser's; used when the cluster is created
-	Settings  string           // text of a postgresql.conf
-	Override  []string         // lines that follow Settings and win over them
+	Override  []string         // lines that follow the settings and win over them
 	Account   *process.Account // nil: the account of this process, which must not be root
 }
 
@@ -117,7 +120,7 @@ func (cluster Cluster) configuration() string {
 		addresses = "127.0.0.1"
 	}
 	var text strings.Builder
-	text.WriteString(cluster.Settings)
+	text.WriteString(settings)
 	text.WriteString("\n# ---- this machine\n")
 	_, _ = fmt.Fprintf(&text, "port = %d\nlisten_addresses = '%s'\nunix_socket_directories = '%s'\n",
 		cluster.Port, addresses, strings.ReplaceAll(cluster.Sockets, "'", "''"))

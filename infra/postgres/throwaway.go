@@ -1,4 +1,4 @@
-package cluster
+package postgres
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"sync"
 
-	"systemscale/scripts/internal/port"
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/port"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 )
 
 // Purpose is what a throwaway cluster is for.
@@ -26,10 +26,9 @@ const (
 	Measuring
 )
 
-// Throwaway starts a cluster in a new directory under parent, which is the system's temporary one if empty, with the settings
-// given. It returns the superuser's URL and a function that stops the server and removes the directory; calling that
+// Throwaway starts a cluster in a new directory under parent, which is the system's temporary one if empty. It returns the superuser's URL and a function that stops the server and removes the directory; calling that
 // twice is harmless. Any number run side by side.
-func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (adminURL string, remove func() error, err error) {
+func Throwaway(ctx context.Context, parent string, purpose Purpose) (adminURL string, remove func() error, err error) {
 	postgres, err := program.FindPostgres(0)
 	if err != nil {
 		return "", nil, err
@@ -60,7 +59,7 @@ func Throwaway(ctx context.Context, parent, settings string, purpose Purpose) (a
 	}
 	cluster := Cluster{
 		Postgres: postgres, Directory: filepath.Join(directory, "data"), Sockets: sockets, Port: 5432,
-		Log: filepath.Join(directory, "log"), Password: NewPassword(), Settings: settings, Account: account,
+		Log: filepath.Join(directory, "log"), Password: NewPassword(), Account: account,
 	}
 	switch purpose {
 	case Measuring:

@@ -1,4 +1,4 @@
-package gateway
+package nginx
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"testing"
 
-	"systemscale/scripts/internal/process"
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/process"
+	"systemscale/infra/program"
 )
 
 // smallDisk mounts a file system of its own on a new directory. Only root may mount, and CI is root.

@@ -1,4 +1,4 @@
-package gateway
+package nginx
 
 import (
 	"cmp"
@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"systemscale/scripts/internal/program"
+	"systemscale/infra/program"
 )
 
 const megabyte = 1 << 20
