@@ -1,19 +1,18 @@
-// Package csvscan cuts a CSV file into records and fields, and says of each record where it
-// stood and what is wrong with it. It knows the dialect, and nothing of anyone's columns.
+// Package csvscan splits a CSV file into records and fields. It reports the position of each record and the damage of each field.
+// It does not interpret columns.
 //
 // The dialect:
 //
-//   - A record is a line. It ends in LF or CRLF, or at the end of the file. A field never
-//     spans lines, whatever its quotes say; this is what keeps one missing quote from
-//     swallowing the rows up to the next.
+//   - A record is a line. It ends with LF or CRLF, or at the end of the file. A field never
+//     spans lines, so a missing quote damages one record only.
 //   - Fields are separated by one delimiter byte.
 //   - A field that begins with a double quote ends at the next double quote; two double
-//     quotes within it stand for one. Any other field is bare and may hold no quote.
+//     quotes within it mean one. Any other field is bare and must not contain a quote.
 //   - With TrimSpaces, spaces and tabs around a field, outside its quotes, are not part of it.
-//   - A byte order mark before the first record is skipped, and so are empty lines.
+//   - A byte order mark before the first record and empty lines are skipped.
 //
-// A record that breaks these rules is still handed out, cut as well as it can be, with the
-// damage noted at the field: whether to mend it or to reject it is the caller's decision.
+// A record that breaks these rules is returned as well. Its fields are split as far as possible, and Field.Damage names the
+// damage. The caller decides whether to repair or to reject the record.
 package csvscan
 
 import (
@@ -21,70 +20,68 @@ import (
 	"io"
 )
 
-// Damage is what is wrong with how a field is written.
+// Damage is a violation of the dialect in a field.
 type Damage uint8
 
 const (
 	Sound          Damage = iota
-	Unclosed              // a quote is still open at the line's end; Text is what follows it
-	TextAfterQuote        // something stands between the closing quote and the delimiter; Text is all of it, uncut
-	BareQuote             // a field that does not begin with a quote holds one; Text is all of it, uncut
+	Unclosed              // the quote is open at the end of the line; Text is the text after the quote
+	TextAfterQuote        // text between the closing quote and the delimiter; Text is the raw field
+	BareQuote             // a quote within a bare field; Text is the raw field
 )
 
 // Field is one field of a record. Text aliases the scanner's buffers and is valid until the next call to Scan.
 type Field struct {
-	Text      []byte // without the quotes around it, and with doubled quotes made one
+	Text      []byte // without the enclosing quotes, and unescaped
 	Quoted    bool
-	Unescaped bool // doubled quotes were made one, so Text holds a quote
+	Unescaped bool // the field had doubled quotes, so Text contains a quote
 	Damage    Damage
 }
 
-// Dialect says how the file is written.
+// Dialect is the notation of a file.
 type Dialect struct {
 	Delimiter  byte // 0 means a comma
 	TrimSpaces bool
 }
 
-// MaxLine is the longest record, in bytes without its line end, that a Scanner hands out whole.
+// MaxLine is the length of the longest record, in bytes without its line end, that a Scanner returns in full.
 const MaxLine = 1 << 20
 
-// readSize is how much is asked of the reader at a time. 256 KiB stay within a core's second-level
-// cache; 1 MiB brought nothing (BenchmarkScan).
+// readSize is the size of a read, in bytes. 256 KiB stay within a core's second-level
+// cache; 1 MiB was no faster (BenchmarkScan).
 const readSize = 256 << 10
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// Slack is how many bytes can be read behind the end of a Window, so that whoever cuts it may read whole words. They are zeros,
-// which end whatever begins in the Window.
+// Slack is the number of zero bytes after the end of a Window. A caller may read whole words there, and a zero ends every field.
 const Slack = 64
 
-// Scanner reads records. It is used by one goroutine.
+// Scanner reads records. It must be used by one goroutine.
 //
-// A caller who knows what its records look like may cut them itself and faster: it looks at the
-// Window and takes records with Take, or leaves the next one to Scan. What was read is kept from Hold's position on.
+// A caller that knows the format of its records can split them itself, which is faster: it parses the
+// Window and consumes records with Take, or calls Scan for the next one. The Scanner keeps its input from Hold's position on.
 type Scanner struct {
 	reader     io.Reader
 	delimiter  byte
 	trimSpaces bool
 
-	// What was read and not yet handed out is buffer[start:end]. buffer[kept:start] is kept for the caller, and Slack
-	// bytes behind end are always there.
+	// buffer[start:end] is the unread input, buffer[kept:start] is kept for the caller, and Slack zeros follow end.
 	buffer     []byte
-	kept       int // -1 while the caller keeps nothing
+	kept       int // -1 if nothing is kept
 	start, end int
 	origin     int64 // position of buffer[0]
 	readErr    error
 
 	fields  []Field
-	scratch []byte // fields with doubled quotes, made single
+	scratch []byte // unescaped fields
 
-	rawStart, rawEnd int // of the record, in buffer
+	rawStart, rawEnd int // the record is buffer[rawStart:rawEnd]
 	line             int64
 	offset           int64
 	nextOffset       int64
 	tooLong          bool
-	ended            bool // the line ended in a line feed
-	halved           bool // the file ends between the two bytes of the line's CRLF
+	ended            bool // the line ended with a line feed
+	halved           bool // the file ends between the two bytes of a CRLF
 	err              error
 }
 
@@ -103,8 +100,7 @@ func New(reader io.Reader, dialect Dialect) *Scanner {
 	}
 }
 
-// Scan moves to the next record. It returns false at the end of the file or when the reader
-// returned an error, which Err then tells.
+// Scan advances to the next record. It returns false at the end of the file and after an error, which Err returns.
 func (s *Scanner) Scan() bool {
 	for s.err == nil {
 		if !s.nextLine() {
@@ -121,34 +117,34 @@ func (s *Scanner) Scan() bool {
 	return false
 }
 
-// Window returns what was read and not yet handed out, followed by Slack zeros. It is valid until the next call to Scan.
+// Window returns the buffered input after the record, followed by Slack zeros. It is valid until the next call to Scan.
 func (s *Scanner) Window() []byte { return s.buffer[s.start : s.end+Slack] }
 
-// Position returns the position of the Window's first byte. Positions count the bytes that stay in the buffer: of an
-// over-long line its beginning.
+// Position returns the position of the Window's first byte. Positions count the bytes that enter the buffer: of a line that is
+// too long, only its beginning does.
 func (s *Scanner) Position() int64 { return s.origin + int64(s.start) }
 
-// Take hands out the first size bytes of the Window, which are so many lines with their line feeds, in place of Scan. Of these
-// records the Scanner knows nothing more.
+// Take consumes the first size bytes of the Window, which must be complete lines, as many as given. The methods that describe
+// the current record do not apply to them.
 func (s *Scanner) Take(size, lines int) {
 	s.start += size
 	s.line += int64(lines)
 	s.nextOffset += int64(size)
 }
 
-// Hold keeps what has been read from a position on, which must not be before the last one held, until the next call to Hold.
-// Without it, no more than the current record is kept.
+// Hold keeps the input from position on until the next call to Hold. The position must not be before the previous one.
+// Without Hold, only the current record is kept.
 func (s *Scanner) Hold(position int64) { s.kept = int(position - s.origin) }
 
-// Held returns a slice in which the byte of position p is at index p - origin. It is valid until the next call to Scan. Slack
-// bytes can be read behind whatever was handed out.
+// Held returns a slice in which the byte at position p has the index p - origin. It is valid until the next call to Scan. At
+// least Slack bytes follow the consumed input.
 func (s *Scanner) Held() (buffer []byte, origin int64) { return s.buffer, s.origin }
 
 // Fields returns the fields of the record. The slice and what it points to are valid until the next call to Scan.
 func (s *Scanner) Fields() []Field { return s.fields }
 
-// Raw returns the bytes of the record as they stand in the file, without the line end and without a byte
-// order mark. They are valid until the next call to Scan. Of a record that is TooLong they are the beginning.
+// Raw returns the record's bytes without the line end and without a byte order mark. They are valid until the next call to
+// Scan. If the record is TooLong, they are its beginning.
 func (s *Scanner) Raw() []byte {
 	raw := s.buffer[s.rawStart:s.rawEnd:s.rawEnd]
 	if n := len(raw); n > 0 && raw[n-1] == '\r' && !s.tooLong {
@@ -157,27 +153,27 @@ func (s *Scanner) Raw() []byte {
 	return raw
 }
 
-// Line returns the record's line number, from 1. Behind Take it is that of the last line taken.
+// Line returns the record's line number, starting at 1. After Take, it is that of the last line taken.
 func (s *Scanner) Line() int64 { return s.line }
 
-// Offset returns where the record's line begins, in bytes from the beginning of the file.
+// Offset returns the offset of the record's line in the file, in bytes.
 func (s *Scanner) Offset() int64 { return s.offset }
 
-// BytesRead returns the position in bytes behind the record's line.
+// BytesRead returns the offset of the end of the record's line in the file, in bytes.
 func (s *Scanner) BytesRead() int64 { return s.nextOffset }
 
-// TooLong reports whether the record is longer than MaxLine. Its fields are then cut from its beginning and mean nothing.
+// TooLong reports whether the record is longer than MaxLine. Its fields are then incomplete and must not be used.
 func (s *Scanner) TooLong() bool { return s.tooLong }
 
-// Ended reports whether the record ended in a line feed, which the last one of a file need not. At the end of the file it reports
-// the same of the file's last line, be it empty or not.
+// Ended reports whether the record ended with a line feed, which is optional for the last record. At the end of the file, Ended
+// describes the file's last line, even if it is empty.
 func (s *Scanner) Ended() bool { return s.ended }
 
-// Halved reports whether the line that did not end in a line feed ends in a carriage return.
+// Halved reports whether the last line has a carriage return at its end, but no line feed.
 func (s *Scanner) Halved() bool { return s.halved }
 
-// Ahead returns what follows the record: as much as is in the buffer, and at least size bytes unless no more can be read, which it
-// reports. All slices that the Scanner has handed out are invalid after it, as after Scan, but the record stays the same.
+// Ahead returns the buffered input after the record, at least size bytes unless the input ends, and reports whether it is all of
+// the rest. It invalidates all slices that the Scanner has returned, but does not change the record.
 func (s *Scanner) Ahead(size int) (text []byte, all bool) {
 	if s.end-s.start < size && s.readErr == nil {
 		for s.end-s.start < size && s.readErr == nil {
@@ -188,7 +184,7 @@ func (s *Scanner) Ahead(size int) (text []byte, all bool) {
 	return s.buffer[s.start:s.end], s.readErr != nil
 }
 
-// Cutter cuts lines that no Scanner has read.
+// Cutter splits lines that do not come from a Scanner.
 type Cutter struct{ scanner Scanner }
 
 // NewCutter returns a Cutter for a dialect.
@@ -199,7 +195,7 @@ func NewCutter(dialect Dialect) *Cutter {
 	return &Cutter{Scanner{delimiter: dialect.Delimiter, trimSpaces: dialect.TrimSpaces, fields: make([]Field, 0, 16)}}
 }
 
-// Cut returns the fields of a line, given without its line end. They are valid until the next call.
+// Cut returns the fields of a line without its line end. They are valid until the next call.
 func (c *Cutter) Cut(line []byte) []Field {
 	c.scanner.cut(line)
 	return c.scanner.fields
@@ -208,7 +204,7 @@ func (c *Cutter) Cut(line []byte) []Field {
 // Err returns the error that ended the scan, or nil at the end of the file.
 func (s *Scanner) Err() error { return s.err }
 
-// nextLine makes the next line the record. It returns false at the end of the file, or after an error.
+// nextLine makes the next line the record. It returns false at the end of the file and after an error.
 func (s *Scanner) nextLine() bool {
 	searched := 0
 	for {
@@ -234,11 +230,12 @@ func (s *Scanner) nextLine() bool {
 	}
 }
 
-// begin makes the next size bytes, which lineEnd bytes follow, the record.
+// begin makes the next size bytes the record and skips the lineEnd bytes after it.
 func (s *Scanner) begin(size, lineEnd int) {
 	s.rawStart, s.rawEnd = s.start, s.start+size
 	s.start += size + lineEnd
-	s.note(int64(size+lineEnd), lineEnd > 0)
+	s.ended = lineEnd > 0
+	s.countLine(int64(size + lineEnd))
 	s.tooLong = false
 	if len(s.Raw()) > MaxLine {
 		s.tooLong = true
@@ -246,14 +243,13 @@ func (s *Scanner) begin(size, lineEnd int) {
 	}
 }
 
-func (s *Scanner) note(size int64, ended bool) {
+func (s *Scanner) countLine(size int64) {
 	s.line++
 	s.offset = s.nextOffset
 	s.nextOffset += size
-	s.ended = ended
 }
 
-// skipLongLine makes the beginning of a line that does not fit the record and drops the rest of it unseen.
+// skipLongLine makes the beginning of a line that is too long the record and discards the rest of the line.
 func (s *Scanner) skipLongLine() bool {
 	s.rawStart, s.rawEnd = s.start, s.start+MaxLine
 	size := int64(s.end - s.start)
@@ -262,8 +258,9 @@ func (s *Scanner) skipLongLine() bool {
 		s.start, s.end = s.rawEnd, s.rawEnd
 		s.fill(s.rawStart)
 		if at := bytes.IndexByte(s.buffer[s.start:s.end], '\n'); at >= 0 {
-			s.note(size+int64(at)+1, true)
-			// The record and what follows it stay in one piece.
+			s.ended = true
+			s.countLine(size + int64(at) + 1)
+			// The record and the input after it must be contiguous.
 			s.end = s.start + copy(s.buffer[s.start:], s.buffer[s.start+at+1:s.end])
 			clear(s.buffer[s.end : s.end+Slack])
 			return true
@@ -275,12 +272,13 @@ func (s *Scanner) skipLongLine() bool {
 		s.err = s.readErr
 		return false
 	}
-	s.note(size, false)
+	s.ended = false
+	s.countLine(size)
 	return true
 }
 
-// fill reads more behind what is buffered. It makes room first, by dropping what stands before from and is not
-// kept, and leaves the reader's error in readErr.
+// fill reads more input. It first discards the buffer before from, except for the part that is kept. It stores the reader's
+// error in readErr.
 func (s *Scanner) fill(from int) {
 	if s.kept >= 0 {
 		from = min(from, s.kept)
@@ -306,7 +304,7 @@ func (s *Scanner) fill(from int) {
 	clear(s.buffer[s.end : s.end+Slack])
 }
 
-// cut fills s.fields from line. The fields are written where they stay: they are what moves most often in a scan.
+// cut splits line into s.fields. It writes each field in place: copying them was the most frequent copy of a scan.
 func (s *Scanner) cut(line []byte) {
 	s.scratch = s.scratch[:0]
 	count := 0
@@ -334,7 +332,7 @@ func (s *Scanner) cut(line []byte) {
 	}
 }
 
-// quoted cuts the field whose opening quote is line[at], and returns the index of the delimiter or line end behind it.
+// quoted reads the field whose opening quote is line[at], and returns the index of the delimiter or line end after it.
 func (s *Scanner) quoted(field *Field, line []byte, at int) int {
 	*field = Field{Quoted: true}
 	open := at + 1
@@ -371,8 +369,8 @@ func (s *Scanner) quoted(field *Field, line []byte, at int) int {
 	return next
 }
 
-// unescape copies the field that begins at open to the scratch buffer. closing is its first quote, which is
-// doubled. It returns the text and the index of the closing quote, or -1 when there is none.
+// unescape copies the text that begins at open to the scratch buffer, with single quotes for doubled ones. closing is the index
+// of its first quote, which is doubled. It returns the text and the index of the closing quote, or -1 if there is none.
 func (s *Scanner) unescape(line []byte, open, closing int) ([]byte, int) {
 	from := len(s.scratch)
 	for {
@@ -391,7 +389,7 @@ func (s *Scanner) unescape(line []byte, open, closing int) ([]byte, int) {
 	}
 }
 
-// bare cuts the field without quotes that begins at line[at], and returns the index of the delimiter or line end behind it.
+// bare reads the bare field that begins at line[at], and returns the index of the delimiter or line end after it.
 func (s *Scanner) bare(field *Field, line []byte, at int) int {
 	next, damage := at, Sound
 	for next < len(line) && line[next] != s.delimiter {
@@ -410,5 +408,5 @@ func (s *Scanner) bare(field *Field, line []byte, at int) int {
 	return next
 }
 
-// isSpace reports whether b may stand around a field without being part of it. A delimiter may not, though it be a tab.
+// isSpace reports whether b is trimmed around a field: a space or a tab, except the delimiter itself, which may be a tab.
 func (s *Scanner) isSpace(b byte) bool { return (b == ' ' || b == '\t') && b != s.delimiter }

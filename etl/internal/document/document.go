@@ -1,8 +1,8 @@
-// Package document renders a tree of joined rows to the JSON of a response body and takes its
-// fingerprint. It is pure: the same shape and rows always give the same bytes.
+// Package document renders a tree of joined rows to a JSON document and hashes it. The same shape and rows always give the same
+// bytes.
 //
-// A document's body is compiled once to a flat list of steps. Rendering walks them and appends:
-// no map, no reflection, and no allocation once the destination has grown.
+// A Renderer compiles the body of an endpoint once to a flat list of steps. Rendering executes them. It uses no map and no
+// reflection, and does not allocate once the destination is large enough.
 package document
 
 import (
@@ -16,7 +16,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// Renderer renders one document of a shape. It is safe for concurrent use.
+// Renderer renders the documents of one endpoint. It is safe for concurrent use.
 type Renderer struct {
 	steps []step
 }
@@ -25,46 +25,46 @@ type operation uint8
 
 const (
 	writeNothing operation = iota
-	writeBare              // a number, a flag, or null
-	writeInside            // a JSON string whose quotes are part of the literals around it: it is never null
-	writeQuoted            // a JSON string, or null
+	writeBare              // a number, a flag or null
+	writeInside            // a JSON string that is never null; its quotes are part of the literals before and after it
+	writeQuoted            // a JSON string or null
 	writeEach
 )
 
-// step appends a literal, and then a column of the current row, or an element for each child row.
+// step appends a literal, and then a column of the current row or one element per child row.
 type step struct {
 	literal   text
 	operation operation
-	place     int // of the column among the source's Rendered
+	place     int // index of the column in the source's Rendered
 
-	// of writeEach
-	child       int    // the child source
-	slot        int    // its place among the children of the current source
-	as          []step // each element begins with a comma, in whose place the first has open
+	// for writeEach only
+	child       int    // index of the child source
+	slot        int    // index in the current source's Children
+	as          []step // an element, beginning with a comma; open replaces the first comma
 	empty       text
 	open, close byte
 }
 
-// New returns a Renderer for the body of a document of the shape.
-func New(spec *shape.Shape, document *shape.Endpoint) *Renderer {
+// New returns a Renderer for the documents of an endpoint.
+func New(spec *shape.Shape, endpoint *shape.Endpoint) *Renderer {
 	c := compiler{sources: spec.Sources}
-	return &Renderer{steps: c.finish(c.compile(nil, document.Body, 0))}
+	return &Renderer{steps: c.finish(c.compile(nil, endpoint.Body, 0))}
 }
 
-// compiler collects the literal in front of the step that comes next.
+// compiler accumulates the literal before the next step.
 type compiler struct {
 	sources []shape.Source
 	literal string
 }
 
-// add appends a step with the literal collected so far.
+// add appends a step with the accumulated literal.
 func (c *compiler) add(steps []step, s step) []step {
 	s.literal = newText(c.literal)
 	c.literal = ""
 	return append(steps, s)
 }
 
-// finish appends what is left of the literal.
+// finish appends a step for the rest of the literal.
 func (c *compiler) finish(steps []step) []step {
 	if c.literal == "" {
 		return steps
@@ -72,7 +72,7 @@ func (c *compiler) finish(steps []step) []step {
 	return c.add(steps, step{})
 }
 
-// compile appends the steps of a body that stands in a row of the source.
+// compile appends the steps of a body, for a row of the source with the index of.
 func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 	switch body := body.(type) {
 	case shape.Object:
@@ -102,7 +102,7 @@ func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 		each.as = elements.finish(elements.compile(each.as, body.As, body.Source))
 		return c.add(steps, each)
 	}
-	panic("BUG: a body of a kind that the shape file does not have")
+	panic("BUG: unknown kind of body")
 }
 
 func (c *compiler) value(steps []step, of *shape.Source, value shape.Value) []step {
@@ -121,18 +121,17 @@ func (c *compiler) value(steps []step, of *shape.Source, value shape.Value) []st
 	return c.add(steps, s)
 }
 
-// Etag returns the fingerprint of a rendered document, xxh3 with 64 bits. It says whether two documents
-// are the same; it is no defence against somebody who wants them to seem so.
+// Etag returns the 64-bit xxh3 hash of a rendered document. It detects changes, but it is not a cryptographic hash.
 func Etag(body []byte) uint64 { return xxh3.Hash(body) }
 
-// Append renders the tree's document behind dst and returns the extended slice.
+// Append renders the tree's document, appends it to dst and returns the extended slice.
 func (r *Renderer) Append(dst []byte, tree *join.Tree) []byte {
 	w := writer{buffer: dst[:cap(dst)], end: len(dst)}
 	w.steps(r.steps, tree, tree.Rows(0), 0, 0)
 	return w.buffer[:w.end]
 }
 
-// steps writes a row of the source of, whose rows are rows.
+// steps executes steps for one row of the source with the index of.
 func (w *writer) steps(steps []step, tree *join.Tree, rows *source.Rows, of int, row int32) {
 	cells := rows.Row(row)
 	for i := w.shortSteps(steps, rows, cells); i < len(steps); i += 1 + w.shortSteps(steps[i+1:], rows, cells) {
@@ -165,8 +164,8 @@ func (w *writer) steps(steps []step, tree *join.Tree, rows *source.Rows, of int,
 	}
 }
 
-// shortSteps writes steps as long as literals and texts are short and stand in the document as they are, and returns how many that
-// were. Most are. It calls nothing, so that all it needs stays in registers.
+// shortSteps executes steps while the literals and texts are short and need no escaping, as most are. It returns their number. It
+// calls no function, so that its variables stay in registers.
 func (w *writer) shortSteps(steps []step, rows *source.Rows, cells []source.Cell) int {
 	buffer, end := w.buffer, w.end
 	i := 0

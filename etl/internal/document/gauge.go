@@ -5,21 +5,21 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-// Gauge finds out how large the documents of an item will at least be while its rows are still being read. It is used by one goroutine.
+// Gauge computes a lower bound of the sizes of an item's documents while its rows are being read. It must be used by one goroutine.
 type Gauge struct {
-	shown   [][]part // by source and document
+	shown   [][]part // by source and endpoint
 	item    int64
 	counted []int   // rows of the item, by source
-	sizes   []int64 // by document
+	sizes   []int64 // by endpoint
 }
 
-// part is what a row of one source takes in one document, without the rows of its children.
+// part is the contribution of a row of one source to one document, without the rows of its children.
 type part struct {
 	constant int64
 	cells    []cellPart
 }
 
-// cellPart is a cell that is shown, and how many bytes stand around its text unless it is null.
+// cellPart is a rendered cell and the number of bytes added to its text unless it is null.
 type cellPart struct {
 	place  int
 	quotes int64
@@ -37,16 +37,16 @@ func NewGauge(spec *shape.Shape) *Gauge {
 	return g
 }
 
-// add adds the steps that a document takes for each row of a source.
-func (g *Gauge) add(document, of int, steps []step) {
-	p := &g.shown[of][document]
+// add adds the steps that an endpoint executes for each row of a source.
+func (g *Gauge) add(endpoint, of int, steps []step) {
+	p := &g.shown[of][endpoint]
 	for i := range steps {
 		s := &steps[i]
 		p.constant += int64(len(s.literal.all))
 		switch s.operation {
 		case writeEach:
-			p.constant++ // the closing bracket: the opening one is the first element's comma. What stands for none is no shorter.
-			g.add(document, s.child, s.as)
+			p.constant++ // the closing bracket; the opening one replaces the first element's comma. The JSON for no rows is not shorter.
+			g.add(endpoint, s.child, s.as)
 		case writeQuoted:
 			p.cells = append(p.cells, cellPart{s.place, 2})
 		case writeBare, writeInside:
@@ -55,9 +55,9 @@ func (g *Gauge) add(document, of int, steps []step) {
 	}
 }
 
-// Grow takes the rows that a tree has got since the last call. It returns the document that will be largest by what the rows show so far,
-// and the size that it will at least have, in bytes.
-func (g *Gauge) Grow(tree *join.Tree) (document int, size int64) {
+// Grow adds the rows that the tree has received since the last call. It returns the index of the endpoint with the largest document
+// so far, and the least size of that document in bytes.
+func (g *Gauge) Grow(tree *join.Tree) (endpoint int, size int64) {
 	if tree.Size(0) == 0 {
 		return 0, 0 // rows that belong to no item
 	}
@@ -74,13 +74,13 @@ func (g *Gauge) Grow(tree *join.Tree) (document int, size int64) {
 	}
 	for d := range g.sizes {
 		if g.sizes[d] > size {
-			document, size = d, g.sizes[d]
+			endpoint, size = d, g.sizes[d]
 		}
 	}
-	return document, size
+	return endpoint, size
 }
 
-// size returns how many bytes the rows of a source from one on take.
+// size returns the contribution, in bytes, of the rows of a source that begin at from.
 func (p *part) size(tree *join.Tree, of, from int) int64 {
 	to := tree.Size(of)
 	size := int64(to-from) * p.constant

@@ -4,13 +4,13 @@ import "encoding/binary"
 
 const hexDigits = "0123456789abcdef"
 
-// appendString appends text as a JSON string. The text must be valid UTF-8 without a NUL byte, which Postgres cannot
-// hold. Only what RFC 8259 demands is escaped: the quote, the backslash and the control characters.
+// appendString appends text as a JSON string. The text must be valid UTF-8 without a NUL byte, which PostgreSQL cannot
+// store. Only the characters that RFC 8259 requires to be escaped are: the quote, the backslash and the control characters.
 func appendString(dst, text []byte) []byte {
 	return append(appendEscaped(append(dst, '"'), text), '"')
 }
 
-// appendEscaped appends what stands between the quotes of a JSON string.
+// appendEscaped appends text as a JSON string without its quotes.
 func appendEscaped(dst, text []byte) []byte {
 	for {
 		n := plainPrefix(text)
@@ -37,9 +37,9 @@ func appendEscape(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
-// plainPrefix returns how many bytes stand before the first that must be escaped. It tests eight at a time, with the
-// zero-byte and less-than tests of Sean Anderson's "Bit Twiddling Hacks": a find is always real, and which byte it is
-// the loop behind then tells.
+// plainPrefix returns the number of bytes before the first one that must be escaped. It tests eight bytes at a time, with the
+// zero-byte and less-than tests of Sean Anderson's "Bit Twiddling Hacks". They have no false positives, but do not locate the
+// byte; the second loop does.
 func plainPrefix(text []byte) int {
 	const (
 		ones        = 0x0101010101010101

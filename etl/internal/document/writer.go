@@ -6,22 +6,22 @@ import (
 	"systemscale/etl/internal/csvscan"
 )
 
-// writer writes behind buffer[:end]. Most pieces are short, and for those a call of memmove costs more than writing three words,
-// of which what is too much is written over by the next piece: behind end there is always room for that.
+// writer appends to buffer[:end]. Most pieces are short, and a call of memmove costs more than storing three words. So the writer
+// always stores 24 bytes of a short piece; the next piece overwrites the excess. reserve guarantees the room.
 type writer struct {
-	buffer []byte // to its capacity
+	buffer []byte // extends to its capacity
 	end    int
 }
 
-// short is the length up to which a piece is written as three words.
+// short is the length, in bytes, up to which a piece is stored as three words.
 const short = 24
 
-// The texts of cells can be read that far, so they are copied as whole words too.
+// Compilation fails unless the slack after a cell's text is large enough to load three words from it.
 const _ = uint(csvscan.Slack - short)
 
 // text is a constant piece.
 type text struct {
-	words [3]uint64 // of its first bytes
+	words [3]uint64 // the first bytes
 	all   string
 }
 
@@ -46,7 +46,7 @@ func (w *writer) text(t *text) {
 	w.end = at + len(t.all)
 }
 
-// bytes writes a cell's text, behind which more can be read.
+// bytes writes a cell's text, whose capacity must include csvscan.Slack.
 func (w *writer) bytes(text []byte) {
 	at := w.reserve(len(text))
 	if len(text) <= short {
@@ -66,7 +66,7 @@ func (w *writer) byte(c byte) {
 	w.end = at + 1
 }
 
-// reserve makes room for size bytes and the words that may be written over them, and returns end.
+// reserve makes room for size bytes and the excess of a short piece, and returns end.
 func (w *writer) reserve(size int) int {
 	if w.end+size+short > len(w.buffer) {
 		w.grow(size)
@@ -80,7 +80,7 @@ func (w *writer) grow(size int) {
 	w.buffer = grown
 }
 
-// adopt takes over a buffer that was appended to.
+// adopt accepts the buffer after an append.
 func (w *writer) adopt() {
 	w.end = len(w.buffer)
 	w.buffer = w.buffer[:cap(w.buffer)]

@@ -1,15 +1,14 @@
 // Package extsort sorts more records than fit in memory.
 //
-// Records are buffered up to a number of bytes; what does not fit is sorted and spilled to one temporary file as a run,
-// and the runs are merged as they are read back. The file is unlinked as soon as it is created, so that nothing is left of
-// it however the program ends. What fits in memory is never written.
+// A Sorter buffers records up to a number of bytes. When the buffer is full, it sorts the records and writes them to a temporary
+// file as a run. Reading merges the runs. The file is unlinked right after it is created, so it disappears with the process.
+// Nothing is written if all records fit in memory.
 //
-// Memory is bounded by the number given to New, whatever is sorted, but for single records that are larger than a buffer:
-// those are held whole, one for each run that is being merged. Adding and reading allocate nothing for a record. Disk space
-// is that of the payloads and some ten bytes for each, and at most the same again when there are more runs than are merged
-// at once.
+// The limit given to New bounds the memory, except for single records that are larger than a buffer: one such record per merged run
+// is held in memory. Adding and reading a record do not allocate. The disk space is that of the payloads and about ten bytes per
+// record, and up to twice that if there are more runs than can be merged at once.
 //
-// A Sorter and its Sorted are used by one goroutine.
+// A Sorter and its Sorted must be used by one goroutine.
 package extsort
 
 import (
@@ -25,26 +24,26 @@ import (
 )
 
 const (
-	// A block is what payloads are buffered in and what one run is read through. Merging 64 runs through less than
-	// 64 KiB each makes the disk seek; more than 256 KiB brought nothing (BenchmarkSort).
+	// A block buffers payloads, and later the input of one run. Merging 64 runs through less than
+	// 64 KiB each makes the disk seek; more than 256 KiB was no faster (BenchmarkSort).
 	maxBlock = 256 << 10
 	minBlock = 4 << 10
 
-	// maxFanIn is how many runs are merged at once. More are first merged to fewer.
+	// maxFanIn is the number of runs that are merged at once. More runs need several passes.
 	maxFanIn = 64
 
-	// A payload's length stands before it in its block, which keeps the index at 24 bytes a record.
+	// The length of a payload is stored before it in its block, so an index entry takes only 24 bytes.
 	lengthSize = 4
 	entrySize  = 24
 
-	// checkEvery is how many records are merged before the context is looked at again.
+	// checkEvery is the number of records that are merged between two checks of the context.
 	checkEvery = 1 << 14
 	minIndex   = 64
 )
 
-// Sorter takes records in any order.
+// Sorter accepts records in any order.
 type Sorter struct {
-	// Context ends Add and Sort while they write or merge runs. It may be nil, and is set before the first Add.
+	// Context cancels Add and Sort while they write or merge runs. It may be nil. It must be set before the first Add.
 	Context context.Context
 
 	directory string
@@ -52,27 +51,27 @@ type Sorter struct {
 	blockSize int
 	fanIn     int
 
-	blocks  [][]byte // the first used ones hold the payloads of index; the others wait
+	blocks  [][]byte // blocks[:used] hold the payloads of index, the others are free
 	used    int
 	index   []entry
-	held    int // bytes of blocks and index
+	held    int // size of blocks and index, in bytes
 	ordered bool
 
-	file    *os.File // of all runs, one behind the other; nil until something is spilled
+	file    *os.File // all runs, one after the other; nil before the first spill
 	writer  *bufio.Writer
 	written int64
 	runs    []section
-	spilled int // runs, without those that were made of other runs
+	spilled int // number of runs that were not merged from others
 	header  []byte
 }
 
-// entry is a buffered record. It holds no pointer, so that the garbage collector does not look at a million of them.
+// entry is a buffered record. It contains no pointer, so the garbage collector does not scan the index.
 type entry struct {
 	key, sequence int64
 	at            uint64 // block << 32 | offset of the payload's length
 }
 
-// section is where a run stands in the file.
+// section is the place of a run in the file.
 type section struct{ from, to int64 }
 
 // New returns a Sorter that buffers up to memory bytes and spills the rest to a file in directory.
@@ -85,8 +84,8 @@ func New(directory string, memory int) *Sorter {
 	}
 }
 
-// Add adds a record. It copies the payload. Records come out in the order of key and, for equal keys, of sequence, which
-// must be different for every record of a key.
+// Add adds a record and copies its payload. Records are sorted by key and then by sequence. The sequences of a key's records must be
+// different.
 func (s *Sorter) Add(key, sequence int64, payload []byte) error {
 	size := lengthSize + len(payload)
 	if !s.reserve(size, len(s.index) > 0) {
@@ -105,12 +104,11 @@ func (s *Sorter) Add(key, sequence int64, payload []byte) error {
 	return nil
 }
 
-// reserve makes room for one more record of size bytes, or reports that it would take more than the memory. A record that
-// is alone is never refused.
+// reserve makes room for a record of size bytes. If limited, it returns false if that would exceed the memory limit.
 func (s *Sorter) reserve(size int, limited bool) bool {
 	if old := cap(s.index); len(s.index) == old {
 		grown := max(minIndex, 2*old)
-		// Old and new are both there while one is copied to the other.
+		// Both copies exist during the append.
 		if limited && s.held+grown*entrySize > s.memory {
 			return false
 		}
@@ -153,7 +151,7 @@ func (s *Sorter) sortIndex() {
 	})
 }
 
-// spill writes what is buffered as a run, and empties the buffer.
+// spill writes the buffered records as a run and empties the buffer.
 func (s *Sorter) spill() error {
 	if err := s.stopped(); err != nil {
 		return err
@@ -213,7 +211,7 @@ func (s *Sorter) endRun(from int64) error {
 	return s.writer.Flush()
 }
 
-// Sort ends the adding and returns the records in order. The Sorter is not to be used behind it; Close the Sorted instead.
+// Sort returns the records in order. The Sorter must not be used afterwards; close the Sorted instead.
 func (s *Sorter) Sort() (*Sorted, error) {
 	if s.file == nil {
 		s.sortIndex()
@@ -226,17 +224,17 @@ func (s *Sorter) Sort() (*Sorted, error) {
 	return &Sorted{sorter: s, merged: merged}, nil
 }
 
-// merge begins the last merge, after as many others as that needs.
+// merge merges runs until one merge can read all of them, and starts that merge.
 func (s *Sorter) merge() (*merger, error) {
 	if len(s.index) > 0 {
 		if err := s.spill(); err != nil {
 			return nil, err
 		}
 	}
-	// The blocks become the buffers that the runs are read through.
+	// The blocks become the read buffers of the runs.
 	s.index, s.blocks = nil, s.blocks[:min(len(s.blocks), s.fanIn)]
 	for len(s.runs) > s.fanIn {
-		// The oldest are the shortest. So few that the last merge takes all that are left: the rest is not moved twice.
+		// The oldest runs are the shortest. Merge only as many as necessary, so that as few records as possible are written twice.
 		count := min(s.fanIn, len(s.runs)-s.fanIn+1)
 		m, err := s.newMerger(s.runs[:count])
 		if err != nil {
@@ -268,7 +266,7 @@ func (s *Sorter) merge() (*merger, error) {
 	return s.newMerger(s.runs)
 }
 
-// Close lets go of the file of a Sorter that is not sorted after all.
+// Close frees the disk space and the memory of a Sorter on which Sort is not called.
 func (s *Sorter) Close() error {
 	s.blocks, s.index = nil, nil
 	if s.file == nil {
@@ -283,14 +281,14 @@ func (s *Sorter) failed(err error) error {
 	return fmt.Errorf("sort in %s: %w; --temp names another directory, on a disk with more room", s.directory, err)
 }
 
-// Sorted hands out the records of a Sorter in order.
+// Sorted returns the records of a Sorter in order.
 type Sorted struct {
 	sorter *Sorter
-	merged *merger // nil when all are in memory
-	next   int     // of those in memory
+	merged *merger // nil if all records are in memory
+	next   int     // index of the next record in memory
 }
 
-// Next returns the next record, or io.EOF behind the last one. The payload is valid until the next call.
+// Next returns the next record, or io.EOF after the last one. The payload is valid until the next call.
 func (s *Sorted) Next() (key, sequence int64, payload []byte, err error) {
 	if s.merged != nil {
 		r, err := s.merged.next()
@@ -310,9 +308,9 @@ func (s *Sorted) Next() (key, sequence int64, payload []byte, err error) {
 	return e.key, e.sequence, s.sorter.payload(e), nil
 }
 
-// Spilled returns how many bytes were written to disk, and in how many runs; both are 0 when all fitted in memory. A byte
-// that was merged more than once counts each time.
+// Spilled returns the number of bytes written to disk and the number of runs. Both are 0 if all records fitted in memory. Bytes that
+// are merged several times count each time.
 func (s *Sorted) Spilled() (bytes int64, runs int) { return s.sorter.written, s.sorter.spilled }
 
-// Close frees the disk space and the memory. Next is not to be called behind it.
+// Close frees the disk space and the memory. Next must not be called afterwards.
 func (s *Sorted) Close() error { return s.sorter.Close() }

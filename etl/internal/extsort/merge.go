@@ -7,12 +7,12 @@ import (
 	"os"
 )
 
-// maxHeader is the most that stands before a payload in a run: key, sequence and length.
+// maxHeader is the maximal size of a record's header in a run: key, sequence and length of the payload.
 const maxHeader = 3 * binary.MaxVarintLen64
 
-var errRun = errors.New("the temporary file does not hold what was written to it")
+var errRun = errors.New("the temporary file is damaged: it does not contain the data written to it")
 
-// merger merges runs with a tree of losers: log2(runs) comparisons a record, each with the same neighbours.
+// merger merges runs with a loser tree, which needs log2(runs) comparisons per record.
 type merger struct {
 	runs    []run
 	losers  []int // by node; 0 is the winner
@@ -39,11 +39,11 @@ func (s *Sorter) newMerger(sections []section) (*merger, error) {
 	return m, nil
 }
 
-// replay lets a run, whose record is new, play against the losers on its way up.
+// replay compares a run, after it has advanced, with the losers on its path to the root.
 func (m *merger) replay(winner int) {
 	for node := (winner + len(m.runs)) / 2; node > 0; node /= 2 {
 		other := m.losers[node]
-		if other < 0 { // still being built: the second one to come this way goes on
+		if other < 0 { // while the tree is being built, the first run waits for its opponent
 			m.losers[node] = winner
 			return
 		}
@@ -54,7 +54,7 @@ func (m *merger) replay(winner int) {
 	m.losers[0] = winner
 }
 
-// next returns the run that stands at the next record, or io.EOF.
+// next returns the run whose current record is the next one, or io.EOF.
 func (m *merger) next() (*run, error) {
 	if m.started {
 		last := m.losers[0]
@@ -70,16 +70,16 @@ func (m *merger) next() (*run, error) {
 	return nil, io.EOF
 }
 
-// run is a run that is being read, and its current record.
+// run reads a run. It holds the current record.
 type run struct {
 	key, sequence int64
 	payload       []byte
 	ended         bool
 
 	file        *os.File
-	section     section // not yet read
+	section     section // the unread part
 	buffer      []byte
-	start, stop int // what was read and not yet handed out is buffer[start:stop]
+	start, stop int // the unread part of the buffer is buffer[start:stop]
 }
 
 func (r *run) before(other *run) bool {
@@ -92,7 +92,7 @@ func (r *run) before(other *run) bool {
 	return r.sequence < other.sequence
 }
 
-// next moves to the next record. It sets ended behind the last one.
+// next advances to the next record. It sets ended after the last one.
 func (r *run) next() error {
 	if err := r.fill(maxHeader); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (r *run) next() error {
 	return nil
 }
 
-// fill reads until size bytes, or all that the run still has, are in the buffer.
+// fill reads until size bytes, or the rest of the run, are in the buffer.
 func (r *run) fill(size int) error {
 	left := r.section.to - r.section.from
 	if r.stop-r.start >= size || left == 0 {
@@ -136,7 +136,7 @@ func (r *run) fill(size int) error {
 	r.stop += n
 	r.section.from += int64(n)
 	if err == io.EOF {
-		return errRun // the file has become shorter
+		return errRun // the file was truncated
 	}
 	return err
 }

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// changeTime returns the zero time: the system has none that this package knows how to read.
+// changeTime returns the zero time: this package does not support the system's change time.
 func changeTime(fs.FileInfo) time.Time { return time.Time{} }

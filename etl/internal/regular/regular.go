@@ -1,7 +1,7 @@
-// Package regular opens regular files, and refuses everything else that a path can name: opening a named pipe waits for its other
-// end, a device may never end, and neither can be read a second time. Symbolic links are followed.
+// Package regular opens regular files and rejects all others: opening a named pipe blocks until its other end is opened, a device
+// may be endless, and neither can be read twice. It follows symbolic links.
 //
-// Its State tells whether a file is still the one that was looked at, with the same bytes in it.
+// A State detects whether a file has been replaced or modified.
 package regular
 
 import (
@@ -19,13 +19,12 @@ var ErrNotRegular = errors.New("is not a regular file")
 
 // Open opens a file for reading. It does not wait for the writer of a named pipe.
 func Open(path string) (*os.File, error) {
-	// O_NONBLOCK changes nothing for a regular file. The path may name another file by now than the one that a check before the
-	// open would have seen, so what was opened is checked.
+	// O_NONBLOCK has no effect on a regular file. The file may be replaced after a check of its path, so the open file is checked.
 	return open(path, os.O_RDONLY, 0)
 }
 
-// Create opens a file for writing, and empties it or creates it with the permissions of os.Create. It does not wait for the reader
-// of a named pipe.
+// Create opens a file for writing. It truncates the file, or creates it with the permissions of os.Create. It does not wait for the
+// reader of a named pipe.
 func Create(path string) (*os.File, error) {
 	file, err := open(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -59,7 +58,7 @@ func open(path string, flag int, permissions fs.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// Check returns an error that names the file and what it is, unless it is regular.
+// Check returns an error with the name and the kind of the file unless it is regular.
 func Check(path string, info fs.FileInfo) error {
 	kind := "something else"
 	switch mode := info.Mode(); {
@@ -77,10 +76,10 @@ func Check(path string, info fs.FileInfo) error {
 	return fmt.Errorf("%s %w but %s", filepath.Base(path), ErrNotRegular, kind)
 }
 
-// State is what tells whether a file was replaced or written to. The zero State is that of no file.
+// State identifies a file and its last modification. Get a State from StateOf or Look.
 type State struct {
 	info    fs.FileInfo
-	changed time.Time // of the file's metadata; zero where the system does not tell
+	changed time.Time // time of the last metadata change; zero if the system does not report it
 }
 
 // StateOf returns the state of an open file.
@@ -95,7 +94,7 @@ func StateOf(file *os.File) (State, error) {
 // Size returns the file's size in bytes.
 func (s State) Size() int64 { return s.info.Size() }
 
-// Look returns the state of a file. It opens the file, because a network file system may answer from a cache otherwise.
+// Look returns the state of a file. It opens the file: without that, a network file system may return cached metadata.
 func Look(path string) (State, error) {
 	file, err := Open(path)
 	if err != nil {
@@ -105,30 +104,29 @@ func Look(path string) (State, error) {
 	return StateOf(file)
 }
 
-// Differs says how a later state differs, or nothing when it is the same.
+// Differs describes the difference to a later state. It returns "" if there is none.
 func (s State) Differs(now State) string {
 	switch {
 	case !os.SameFile(s.info, now.info):
-		return "the name is that of another file now"
+		return "another file has its name now"
 	case s.info.Size() != now.info.Size():
-		return fmt.Sprintf("its size went from %d to %d bytes", s.info.Size(), now.info.Size())
+		return fmt.Sprintf("its size changed from %d to %d bytes", s.info.Size(), now.info.Size())
 	case !s.info.ModTime().Equal(now.info.ModTime()):
-		return "it was written to at " + now.info.ModTime().Format(time.RFC3339)
+		return "it was modified at " + now.info.ModTime().Format(time.RFC3339)
 	case !s.changed.Equal(now.changed):
-		return "it was written to, or its metadata changed, at " + now.changed.Format(time.RFC3339)
+		return "it was modified, or its metadata changed, at " + now.changed.Format(time.RFC3339)
 	}
 	return ""
 }
 
-// Granularities of the times of files: that of the kernel's clock, up to 10 ms, and that of file systems which store seconds, or
-// every other second.
+// The granularity of file times: that of the kernel's clock is up to 10 ms; some file systems store whole seconds, others only even ones.
 const (
 	fine   = 10 * time.Millisecond
 	coarse = 2 * time.Second
 )
 
-// Unsettled returns for how long a later write could leave the file's times as they are, because it would come too soon after the
-// last one. A reader that waits so long first cannot miss a write.
+// Unsettled returns the duration from now during which a write might not change the file's times, because it comes too soon after
+// the last one. A reader that waits that long before it reads detects every later write.
 func (s State) Unsettled(now time.Time) time.Duration {
 	last, granularity := s.info.ModTime(), fine
 	if s.changed.After(last) {
@@ -137,7 +135,7 @@ func (s State) Unsettled(now time.Time) time.Duration {
 	if s.info.ModTime().Nanosecond() == 0 && s.changed.Nanosecond() == 0 {
 		granularity = coarse
 	}
-	// A time beyond now is that of another clock, from which nothing follows.
+	// A time in the future comes from another clock, with which now cannot be compared.
 	age := now.Sub(last)
 	if age < 0 || age >= granularity {
 		return 0

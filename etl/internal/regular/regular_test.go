@@ -94,8 +94,8 @@ func TestDiffers(t *testing.T) {
 	}{
 		{"nothing", "", func(State) error { return nil }},
 		{"it was read", "", func(State) error { _, err := os.ReadFile(path); return err }},
-		{"bytes in place", "it was written to", func(State) error { return rewrite("dcba") }},
-		{"bytes in place, and the old time", "it was written to", func(before State) error {
+		{"bytes in place", "it was modified", func(State) error { return rewrite("dcba") }},
+		{"bytes in place, and the old time", "it was modified", func(before State) error {
 			return errors.Join(rewrite("dcba"), os.Chtimes(path, before.info.ModTime(), before.info.ModTime()))
 		}},
 		{"it grew", "from 4 to 6 bytes", func(State) error { return rewrite("abcdef") }},
@@ -146,7 +146,7 @@ func TestDiffersByTheTimeOfModification(t *testing.T) {
 		t.Fatal(err)
 	}
 	before.changed, after.changed = time.Time{}, time.Time{}
-	if got := before.Differs(after); !strings.Contains(got, "it was written to at") {
+	if got := before.Differs(after); !strings.Contains(got, "it was modified at") {
 		t.Errorf("Differs() = %q", got)
 	}
 }

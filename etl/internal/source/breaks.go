@@ -7,46 +7,46 @@ import (
 	"systemscale/etl/internal/csvscan"
 )
 
-// Break is what an open quote at a line's end means for the line.
+// Break classifies a line by the open quotes at its end and before it.
 type Break uint8
 
 // The kinds of Break.
 const (
-	NoBreak      Break = iota // the line has no open quote at its end
-	MissingQuote              // the record ends there, and its closing quote is missing
-	LineBreak                 // the record goes on in the next line
-	Continued                 // the line is the rest of such a record, or a part of the rest
+	NoBreak      Break = iota // no quote is open at the end of the line
+	MissingQuote              // the record ends there; its closing quote is missing
+	LineBreak                 // the record continues in the next line
+	Continued                 // the line continues a record of an earlier line
 	EndsInQuotes              // the file ends within the quotes
 )
 
-// Breaks tells a line whose last field lacks its closing quote from one whose last field goes on in the next line. Nothing but the lines
-// behind it can show which it is:
+// Breaks distinguishes a missing closing quote from a line break within quotes. Only the lines after the open quote can show
+// the difference:
 //
-//   - It is a part of a record of several lines when these lines are one, as RFC 4180 has it: when the next quote that is not
-//     doubled ends a field, and the record that is read so has as many fields as the header.
-//   - Otherwise its quote is missing when the next line is plausible: when it has as many fields as the header, and ints for its keys.
-//   - Otherwise it and the lines up to the next plausible one are what is left of a record of several lines.
+//   - The line begins a record of several lines if they form one record as in RFC 4180: the next quote that is not doubled ends a
+//     field, and the record has as many fields as the header.
+//   - Otherwise, the closing quote is missing if the next line is plausible: it has as many fields as the header, and ints as keys.
+//   - Otherwise, the line and all lines before the next plausible one are a damaged record of several lines.
 //
-// The zero value is not ready for use. It is used by one goroutine.
+// The zero value is not usable. A Breaks must be used by one goroutine.
 type Breaks struct {
 	width     int
-	ints      []int // fields that hold keys
+	ints      []int // indices of the key fields
 	delimiter byte
 	trim      bool
 	cutter    *csvscan.Cutter
-	until     int64 // the last line of the record at hand
+	until     int64 // the last line of the current record
 }
 
-// NewBreaks returns the Breaks of a file with so many fields, of which some hold ints.
+// NewBreaks returns a Breaks for a file with width fields per record. The fields with the indices ints are keys.
 func NewBreaks(dialect csvscan.Dialect, width int, ints ...int) *Breaks {
 	return &Breaks{width: width, ints: ints, delimiter: dialect.Delimiter, trim: dialect.TrimSpaces, cutter: csvscan.NewCutter(dialect)}
 }
 
-// Pending reports whether the line that follows one is known to be a part of a record of several lines.
+// Pending reports whether the line after the given one continues a record of several lines.
 func (b *Breaks) Pending(line int64) bool { return line < b.until }
 
-// Of returns what the record that a Scanner has read is. It may read ahead, see csvscan.Scanner.Ahead. It must be called for every
-// record, unless Pending has said of the line before that there is no need to.
+// Of classifies the current record of a Scanner. It may read ahead, see csvscan.Scanner.Ahead. It must be called for every record
+// that may contain an open quote, and for every record after a line for which Pending is true.
 func (b *Breaks) Of(s *csvscan.Scanner) Break {
 	if s.Line() <= b.until {
 		return Continued
@@ -61,7 +61,7 @@ func (b *Breaks) Of(s *csvscan.Scanner) Break {
 	return b.look(s, len(fields))
 }
 
-// look reads ahead of a line whose last field, which is the last of so many, is open.
+// look reads ahead after a line with the given number of fields, the last of which is open.
 func (b *Breaks) look(s *csvscan.Scanner, fields int) Break {
 	end, found := b.closing(s, fields)
 	if found == recordClosed {
@@ -80,20 +80,20 @@ func (b *Breaks) look(s *csvscan.Scanner, fields int) Break {
 	return LineBreak
 }
 
-// most is how far is looked ahead, in bytes: a record of several lines may be as long as one of a single line.
-const most = csvscan.MaxLine
+// maxAhead limits the reading ahead, in bytes: a record of several lines may be as long as a line.
+const maxAhead = csvscan.MaxLine
 
-// outcome is what was found of the end of a quoted field.
+// outcome is the result of the search for the end of a quoted field.
 type outcome uint8
 
 const (
-	recordMalformed outcome = iota // no record of several lines, or one that is too long
+	recordMalformed outcome = iota // not a record of several lines, or one that is too long
 	recordClosed                   // a record of several lines
-	recordOpen                     // the file ends within it
-	recordUnknown                  // more must be read
+	recordOpen                     // the file ends within the record
+	recordUnknown                  // more input is needed
 )
 
-// closing reads the lines behind the record as the rest of it. It returns how many they are.
+// closing parses the lines after the record as its continuation. It returns their number.
 func (b *Breaks) closing(s *csvscan.Scanner, fields int) (lines int, found outcome) {
 	text, all := s.Ahead(0)
 	for {
@@ -103,17 +103,18 @@ func (b *Breaks) closing(s *csvscan.Scanner, fields int) (lines int, found outco
 			return lines, found
 		case all:
 			return 0, recordOpen
-		case len(text) > most:
+		case len(text) > maxAhead:
 			return 0, recordMalformed
 		}
 		text, all = s.Ahead(2*len(text) + 1)
 	}
 }
 
-// record reads text as the rest of a record whose last field, of so many, is open. all says that nothing follows text.
+// record parses text as the rest of a record with the given number of fields, the last of which is open. all means that text ends
+// with the file.
 func (b *Breaks) record(text []byte, all bool, fields int) (lines int, found outcome) {
 	at := 0
-	for { // at is in quotes
+	for { // within quotes
 		quote := bytes.IndexByte(text[at:], '"')
 		if quote < 0 || at+quote+1 == len(text) && !all {
 			return 0, recordUnknown
@@ -124,7 +125,7 @@ func (b *Breaks) record(text []byte, all bool, fields int) (lines int, found out
 			continue
 		}
 		at = b.skipSpaces(text, at)
-		for { // at is behind a field
+		for { // after a field
 			if size, ended := lineEnd(text[at:], all); ended {
 				if fields != b.width {
 					return 0, recordMalformed
@@ -160,7 +161,7 @@ func (b *Breaks) skipSpaces(text []byte, at int) int {
 	return at
 }
 
-// lineEnd reports whether text begins with a line end, or is empty and nothing follows it, and how long that is.
+// lineEnd reports whether text begins with a line end, and its length. The end of the file is a line end of length 0.
 func lineEnd(text []byte, all bool) (size int, found bool) {
 	switch {
 	case len(text) == 0:
@@ -175,7 +176,7 @@ func lineEnd(text []byte, all bool) (size int, found bool) {
 	return 0, false
 }
 
-// countLines returns how many lines a text is, the last of which may lack its line end.
+// countLines returns the number of lines in text. The last line may lack its line end.
 func countLines(text []byte) int {
 	lines := bytes.Count(text, []byte{'\n'})
 	if n := len(text); n > 0 && text[n-1] != '\n' {
@@ -184,14 +185,14 @@ func countLines(text []byte) int {
 	return lines
 }
 
-// nextPlausible looks for a plausible line behind the record. It returns how many lines stand before it that are not empty or, with
-// those between them, before the first of them that is.
+// nextPlausible looks for a plausible line after the record. It returns the number of lines before it, without the empty lines
+// directly before it.
 func (b *Breaks) nextPlausible(s *csvscan.Scanner) (lines int, plausible bool) {
 	text, all := s.Ahead(0)
-	at, seen := 0, 0 // lines before at
+	at, seen := 0, 0 // seen is the number of lines before at
 	for {
 		size := bytes.IndexByte(text[at:], '\n')
-		if size < 0 && !all && len(text) <= most {
+		if size < 0 && !all && len(text) <= maxAhead {
 			text, all = s.Ahead(2*len(text) + 1)
 			continue
 		}

@@ -11,15 +11,16 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-// value is what a filter and a key need of a converted column.
+// value is a converted field, for filters and keys.
 type value struct {
 	number int64 // of an int
 	null   bool
-	text   []byte // as it stands in the file
+	text   []byte // the field's text
 }
 
-// convert reads the record that Scan has cut as the row behind the last one, and returns the reason for which it is to be
-// rejected with the index of the column at fault or -1; or an empty reason. It does all that decode leaves to it.
+// convert converts the scanner's current record to a row after the last one. It returns the reason to reject the record and the
+// index of the faulty column, or -1; the reason is empty if the record is good. It accepts every record, including those that
+// decode does not.
 func (r *Reader) convert() (Reason, int) {
 	if r.scanner.TooLong() {
 		return LineTooLong, -1
@@ -68,10 +69,10 @@ func (r *Reader) convert() (Reason, int) {
 	return "", -1
 }
 
-// cell returns the cell of the row behind the last one.
+// cell returns a cell of the row after the last one.
 func (r *Reader) cell(place int) *Cell { return &r.rows.cells[r.rows.ahead*r.rows.width+place] }
 
-// openColumn returns the index of the column that is read from the last field of the record, whose quote is open, or -1.
+// openColumn returns the index of the column of the record's last field, which is open, or -1 if it is not declared.
 func (r *Reader) openColumn() int {
 	last := len(r.scanner.Fields()) - 1
 	return slices.IndexFunc(r.columns, func(c column) bool { return c.field == last })
@@ -112,8 +113,8 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 	return ""
 }
 
-// repair returns the field as the repairs of the column leave it. Of a field with text behind its quote, the beginning as it
-// stands in the file may be what a repair replaces; what is left is then taken for the whole field.
+// repair applies the repairs of a column to a field. If text follows the field's closing quote, a repair may replace the beginning
+// of the raw field; the result is then parsed as a new field.
 func (r *Reader) repair(i int, field csvscan.Field) csvscan.Field {
 	for n := range r.spec.Repairs {
 		repair := &r.spec.Repairs[n]
@@ -142,7 +143,7 @@ func (r *Reader) repair(i int, field csvscan.Field) csvscan.Field {
 	return field
 }
 
-// drop reports whether a filter drops the row that convert has read, and counts it under the first one that does.
+// drop reports whether a filter drops the row that convert has read, and counts the row for the first such filter.
 func (r *Reader) drop() bool {
 	for i := range r.filters {
 		f := &r.filters[i]
@@ -159,10 +160,10 @@ func (r *Reader) drop() bool {
 	return false
 }
 
-// longestNumber is the longest canonical text of an int or an amount, in bytes.
+// longestNumber is the length of the longest canonical int or amount, in bytes.
 const longestNumber = 24
 
-// appendCanonical appends the canonical text of a value of the type, or returns the reason why text is none.
+// appendCanonical appends the canonical form of text as a value of a type. If text is not such a value, it returns the reason.
 func (v *value) appendCanonical(dst []byte, kind shape.Type, text []byte) ([]byte, Reason) {
 	switch kind {
 	case shape.Int:
@@ -190,7 +191,7 @@ func (v *value) appendCanonical(dst []byte, kind shape.Type, text []byte) ([]byt
 	return append(dst, text...), ""
 }
 
-// appendMoney appends hundredths as an amount with two decimals.
+// appendMoney appends an amount, given in hundredths, with two decimals.
 func appendMoney(dst []byte, hundredths int64) []byte {
 	if hundredths < 0 {
 		dst = append(dst, '-')
@@ -201,7 +202,7 @@ func appendMoney(dst []byte, hundredths int64) []byte {
 	return append(dst, '.', byte('0'+cents/10), byte('0'+cents%10))
 }
 
-// parseInt reads a decimal number of 64 bits with an optional minus sign.
+// parseInt parses a 64-bit decimal integer with an optional minus sign.
 func parseInt(text []byte) (int64, bool) {
 	digits := text
 	negative := len(text) > 0 && text[0] == '-'
@@ -227,10 +228,10 @@ func parseInt(text []byte) (int64, bool) {
 	return 0, false
 }
 
-// maxMoneyUnits keeps hundredths within 64 bits.
+// maxMoneyUnits is the largest amount without its decimals, so that the hundredths fit into 64 bits.
 const maxMoneyUnits = math.MaxInt64/100 - 1
 
-// parseMoney reads an amount with at most two decimals and returns it in hundredths.
+// parseMoney parses an amount with at most two decimals and returns it in hundredths.
 func parseMoney(text []byte) (int64, bool) {
 	units, decimals := text, []byte(nil)
 	for i, c := range text {
@@ -263,7 +264,7 @@ func parseMoney(text []byte) (int64, bool) {
 	return n*100 + hundredths, true
 }
 
-// checkText returns the reason why a line cannot be stored, or an empty one.
+// checkText returns the reason why a line cannot be stored, or an empty reason.
 func checkText(line []byte) Reason {
 	if bytes.IndexByte(line, 0) >= 0 {
 		return NULByte
@@ -274,7 +275,7 @@ func checkText(line []byte) Reason {
 	return ""
 }
 
-// isPlain reports whether text holds nothing that a JSON string must escape.
+// isPlain reports whether text contains no character that a JSON string must escape.
 func isPlain(text []byte) bool {
 	for _, c := range text {
 		if c < ' ' || c == '"' || c == '\\' {

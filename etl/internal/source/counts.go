@@ -6,31 +6,31 @@ import (
 	"github.com/dustin/go-humanize/english"
 )
 
-// Counts is what became of the rows of one file. Used is for the reader's user to count.
+// Counts is the number of rows of one file by outcome. Release counts the used rows.
 type Counts struct {
 	File        string           `json:"file"`
 	Bytes       int64            `json:"bytes"`
-	Fingerprint string           `json:"fingerprint,omitempty"` // xxh3 with 64 bits, in hexadecimal, of the bytes
-	Ending      *Ending          `json:"ending,omitempty"`      // nil until the file is read to its end, and of a file without a line
-	Missing     []string         `json:"missing,omitempty"`     // declared columns that the header lacks, which are read as null
+	Fingerprint string           `json:"fingerprint,omitempty"` // 64-bit xxh3 hash of the bytes, in hexadecimal
+	Ending      *Ending          `json:"ending,omitempty"`      // nil before the end of the file, and if the file has no line
+	Missing     []string         `json:"missing,omitempty"`     // declared columns that are not in the header; they are read as null
 	Read        int64            `json:"read"`
 	Used        int64            `json:"used"`
-	Filtered    map[string]int64 `json:"filtered,omitempty"` // by the filter's name
+	Filtered    map[string]int64 `json:"filtered,omitempty"` // by the name of the filter
 	Rejected    map[Reason]int64 `json:"rejected,omitempty"`
-	Repaired    map[string]int64 `json:"repaired,omitempty"` // by the repair's name; these rows are used, filtered or rejected too
+	Repaired    map[string]int64 `json:"repaired,omitempty"` // by the name of the repair; each row is also used, filtered or rejected
 }
 
-// Ending is how a file ends.
+// Ending describes the end of a file.
 type Ending struct {
-	Line    int64 `json:"line"`            // number of its last line
-	Newline bool  `json:"newline"`         // that line ends in a line feed
-	Fault   Fault `json:"fault,omitempty"` // what shows that the file was cut off; empty when nothing does
+	Line    int64 `json:"line"`            // number of the last line
+	Newline bool  `json:"newline"`         // the last line ends with a line feed
+	Fault   Fault `json:"fault,omitempty"` // evidence that the file is truncated; empty if there is none
 }
 
-// Fault is what shows, without any knowledge of other files, that a file was cut off. Its text completes a sentence.
+// Fault is evidence in a file itself that the file is truncated. Its text is a clause.
 type Fault string
 
-// The Faults. FaultRejected is followed by the reason of the reject.
+// The Faults. The reason of the reject follows FaultRejected.
 const (
 	FaultHeader   Fault = "the file ends within its header"
 	FaultQuotes   Fault = "the file ends within a quoted field"
@@ -38,7 +38,7 @@ const (
 	FaultRejected Fault = "the file ends within a line, which is rejected: "
 )
 
-// RepairedQuote is the name under which closed quotes are counted.
+// RepairedQuote is the key of closed quotes in Counts.Repaired.
 const RepairedQuote = "closed quote"
 
 // Reconcile returns an error unless every row read was used, filtered or rejected.
@@ -58,7 +58,7 @@ func Sum[K comparable](counts map[K]int64) int64 {
 	return sum
 }
 
-// Counts returns what became of the rows so far.
+// Counts returns the counts of the rows read so far.
 func (r *Reader) Counts() Counts {
 	total := r.total()
 	counts := Counts{
@@ -83,7 +83,7 @@ func (r *Reader) Counts() Counts {
 	return counts
 }
 
-// total returns what has been read of the file; in another order than the file's, all that there is in it.
+// total returns the totals of the input so far; of an input in another order, those of the whole file.
 func (r *Reader) total() Total {
 	if r.options.Origins != nil {
 		return r.options.Origins.Total()
@@ -93,7 +93,7 @@ func (r *Reader) total() Total {
 	}
 }
 
-// ending returns how the file ends, or nil when that is not known yet.
+// ending returns the end of the file, or nil if it has not been reached.
 func (r *Reader) ending(total Total) *Ending {
 	if !r.atEnd || total.Lines == 0 {
 		return nil

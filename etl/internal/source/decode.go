@@ -11,15 +11,16 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-// batch is how many records are decoded at a time. One after the other they are faster than in turns with other files' records.
+// batch is the number of records that are decoded at a time. Decoding several in a row is faster than alternating between files.
 const batch = 64
 
-// decode reads the records at the beginning of the Window, as long as they are of the plain kind that nearly all are, and up to
-// a batch, behind the rows. It returns how many there were. The first that is not plain, or not all there, is for Scan and
-// convert, which give the same row for what both can read.
+// decode decodes the plain records at the beginning of the Window, at most a batch, and appends them to the rows. It returns their
+// number. It stops before the first record that is not plain or not complete, which Scan and convert then read. Most records are
+// plain. Both ways give the same row.
 //
-// Plain are, in as many fields as the header has: canonical ints of up to 15 digits, amounts of up to 15 digits with none or two
-// decimals, the flags 0 and 1, nulls where they are admitted, quoted texts without an escape or a control character, and bare ASCII texts.
+// A plain record has as many fields as the header. Its fields are canonical ints of up to 15 digits, amounts of up to 15 digits
+// with no or two decimals, the flags 0 and 1, nulls in nullable columns, quoted texts without escapes and control characters, and
+// bare ASCII texts.
 func (r *Reader) decode() int {
 	rows := &r.rows
 	rows.grow(batch)
@@ -42,26 +43,27 @@ func (r *Reader) decode() int {
 	return count
 }
 
-// field is what decode needs to know of one field of the records.
+// field is one field of the records, for decode.
 type field struct {
-	kind     shape.Type
-	key, on  bool
-	int      bool // for decodeInts, which leaves the record to convert when it reads drop
-	drop     uint64
-	special  bool // drops or repairs has something in it
-	nullable bool
-	place    int      // of the cell in the row, or -1 for a column that no document shows
-	drops    [][]byte // texts for which a filter drops the row
-	repairs  [][]byte // prefixes that a repair replaces
+	kind      shape.Type
+	key       bool   // it holds the row's key
+	parentKey bool   // it holds the parent's key
+	int       bool   // decodeInts decodes it, except for the value drop
+	drop      uint64 // a value for which a filter drops the row
+	special   bool   // drops or repairs is not empty
+	nullable  bool
+	place     int      // index of the cell in the row, or -1 for a column that is not rendered
+	drops     [][]byte // texts for which a filter drops the row
+	repairs   [][]byte // prefixes that a repair replaces
 }
 
-// plan returns how decode is to read the records, or nil when the dialect has something in it that decode would misread.
+// plan returns the fields for decode, or nil if decode would misread the dialect.
 func (r *Reader) plan() []field {
 	if d := r.dialect.Delimiter; d >= '0' && d <= '9' || d == '.' || d == '-' || d >= utf8.RuneSelf || d <= ' ' && d != '\t' {
 		return nil
 	}
 	if len(r.null) > 0 && (r.null[0] < 'A' || len(r.null) > 16 || bytes.IndexByte(r.null, r.delimiter) >= 0 || bytes.ContainsAny(r.null, " \t\r\n\"")) {
-		return nil // it may look like a number or a quote, or no field can read so
+		return nil // null could be mistaken for a number or a quote, or no field can contain it
 	}
 	fields := make([]field, r.width)
 	for i := range fields {
@@ -71,7 +73,7 @@ func (r *Reader) plan() []field {
 		if c.field < 0 {
 			continue
 		}
-		f := field{kind: c.kind, nullable: c.nullable, key: i == r.spec.Key, on: i == r.spec.ParentKey, place: c.place}
+		f := field{kind: c.kind, nullable: c.nullable, key: i == r.spec.Key, parentKey: i == r.spec.ParentKey, place: c.place}
 		for _, filter := range r.filters {
 			if filter.column == i {
 				text := filter.text
@@ -107,8 +109,8 @@ const (
 	zeros       = '0' * ones
 )
 
-// decodeRecord reads the record that begins at an index of w, whose first byte has a position, as the row behind the last one,
-// and returns where the next record begins, or -1 when it is not plain.
+// decodeRecord decodes the record at an index of w to the row after the last one. position is that of the first byte of w. It
+// returns the index of the next record, or -1 if the record is not plain.
 func (r *Reader) decodeRecord(w words, at int, position int64) int {
 	begin, i := at, 0
 	for {
@@ -154,10 +156,9 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 	return at + 1
 }
 
-// decodeInts reads the plain ints that stand at an index of w in the fields from i on, with the delimiters behind them. It
-// returns the first field that is none and where it begins; or, behind the last field, the number of fields and where that ends;
-// or -1 for where when the record is not plain.
-// It calls nothing, so that all it needs stays in registers.
+// decodeInts decodes consecutive plain ints, with the delimiters after them, from field i and index at of w on. It returns the
+// number and the index of the first field that is not a plain int. After the last field, it returns the number of fields and the
+// index of the record's end. The index is -1 if the record is not plain. It calls no function, so that its variables stay in registers.
 func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
 	row := r.rows.ahead
 	cells := r.rows.cells[row*r.rows.width:]
@@ -185,7 +186,7 @@ func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
 		if f.key {
 			r.rows.keys[row] = int64(value)
 		}
-		if f.on {
+		if f.parentKey {
 			r.rows.parentKeys[row] = int64(value)
 		}
 		if f.place >= 0 {
@@ -207,7 +208,7 @@ func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
 // tens are the powers of ten.
 var tens = [8]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000}
 
-// matches reports whether a filter drops the row for this text, or a repair changes it.
+// matches reports whether a filter or a repair applies to this text.
 func (f *field) matches(text []byte) bool {
 	for _, drop := range f.drops {
 		if bytes.Equal(text, drop) {
@@ -222,8 +223,7 @@ func (f *field) matches(text []byte) bool {
 	return false
 }
 
-// decodeField reads the field that begins at an index of w, whatever it is, and returns its cell and where it ends, or -1 when it
-// is not plain.
+// decodeField decodes the field at an index of w. It returns its cell and the index of its end, or -1 if it is not plain.
 func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, int) {
 	for r.dialect.TrimSpaces && w.byte(at) == ' ' {
 		at++
@@ -232,11 +232,12 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 	if quoted {
 		at++
 	}
-	begin, end := at, -1
+	begin := at
+	var end int
 	cell := Cell{at: position + int64(begin), Plain: true}
 	switch {
 	case !quoted && f.nullable && r.beginsNull(w, at):
-		// A longer word that begins like null has no delimiter behind it, and is left to convert.
+		// In a longer word that begins with null, no delimiter follows: the record is not plain.
 		end = at + len(r.null)
 		cell = null
 	case f.kind == shape.Text && quoted:
@@ -274,7 +275,7 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 	return cell, end
 }
 
-// beginsNull reports whether what stands at an index of w begins with the word for null.
+// beginsNull reports whether the dialect's null is at an index of w.
 func (r *Reader) beginsNull(w words, at int) bool {
 	for i, c := range r.null {
 		if w.byte(at+i) != c {
@@ -284,7 +285,7 @@ func (r *Reader) beginsNull(w words, at int) bool {
 	return len(r.null) > 0
 }
 
-// decodeNumber reads an int or an amount for decodeField. It returns where it ends, or -1.
+// decodeNumber decodes an int or an amount for decodeField. It returns the index of its end, or -1.
 func (r *Reader) decodeNumber(f *field, w words, at int, cell *Cell) int {
 	end := at
 	var value int64
@@ -301,7 +302,7 @@ func (r *Reader) decodeNumber(f *field, w words, at int, cell *Cell) int {
 		if f.key {
 			r.rows.keys[r.rows.ahead] = value
 		}
-		if f.on {
+		if f.parentKey {
 			r.rows.parentKeys[r.rows.ahead] = value
 		}
 		return end
@@ -318,12 +319,12 @@ func (r *Reader) decodeNumber(f *field, w words, at int, cell *Cell) int {
 	return end
 }
 
-// quotedText returns where the quoted text that begins at an index of w ends, and whether it is plain; or -1 when it has an escape
-// in it, a control character, or bytes that are no UTF-8, or does not end.
+// quotedText returns the index of the closing quote of the quoted text at an index of w, and whether the text is plain. It returns
+// -1 if the text contains an escape, a control character or invalid UTF-8, or has no end.
 func quotedText(w words, at int) (int, bool) {
 	begin := at
 	for {
-		// Most texts are shorter than a word, or much longer.
+		// Most texts are either shorter than a word or much longer.
 		found := special(w.word(at))
 		if found == 0 {
 			at += 8
@@ -343,7 +344,7 @@ func quotedText(w words, at int) (int, bool) {
 	}
 }
 
-// foreignText is quotedText for a text that begins at an index and has bytes beyond ASCII.
+// foreignText implements quotedText for a text with bytes beyond ASCII.
 func foreignText(w words, begin, at int) (int, bool) {
 	for ; ; at++ {
 		switch c := w.byte(at); {
@@ -358,7 +359,7 @@ func foreignText(w words, begin, at int) (int, bool) {
 	}
 }
 
-// bareText returns where the bare text that begins at an index of w ends, or -1 when it is not plain ASCII.
+// bareText returns the index of the end of the bare text at an index of w, or -1 if it is not plain ASCII.
 func bareText(w words, at int, delimiter byte) int {
 	for ; ; at++ {
 		switch c := w.byte(at); {
@@ -370,21 +371,21 @@ func bareText(w words, at int, delimiter byte) int {
 	}
 }
 
-// special marks the first byte of a word, the lowest first, that is a quote, a backslash, a control character or beyond ASCII;
-// behind it, it may mark others. The tests for a zero byte and for one below a space are those of Sean Anderson's "Bit
-// Twiddling Hacks".
+// special sets the high bit of the first byte of a little-endian word that is a quote, a backslash, a control character or beyond
+// ASCII. The bits of later bytes are not reliable. The tests for a zero byte and for a byte below a space are from Sean Anderson's
+// "Bit Twiddling Hacks".
 func special(word uint64) uint64 {
 	return ((word - spaces) | ((word ^ quotes) - ones) | ((word ^ backslashes) - ones) | word) & highs
 }
 
-// leadingDigits returns how many of the word's bytes, the lowest first, are digits before the first that is none.
+// leadingDigits returns the number of digits at the beginning of a little-endian word.
 func leadingDigits(word uint64) int {
 	x := word ^ zeros
 	return bits.TrailingZeros64(((x+0x7676767676767676)|x)&highs) >> 3
 }
 
-// eightDigits returns the number that a word of digits reads, the lowest byte first; zero bytes count as zeros. Three
-// multiplications, each of which joins neighbours: Johnny Lee, "Fast numeric string to int", 2016.
+// eightDigits returns the number that the digits of a little-endian word represent; zero bytes count as zeros. Each of the three
+// multiplications combines neighbours: Johnny Lee, "Fast numeric string to int", 2016.
 func eightDigits(word uint64) uint64 {
 	word &= 0x0f0f0f0f0f0f0f0f
 	word = (word * (10<<8 + 1)) >> 8 & 0x00ff00ff00ff00ff
@@ -392,7 +393,7 @@ func eightDigits(word uint64) uint64 {
 	return word * (10000<<32 + 1) >> 32
 }
 
-// appendDecimals appends an amount without decimals, with them, to spare and returns where a cell finds it.
+// appendDecimals appends the digits and two decimals to spare, and returns the text's position for a cell.
 func (r *Rows) appendDecimals(digits []byte) int64 {
 	at := ^int64(len(r.spare))
 	r.reserve(len(digits) + 3)

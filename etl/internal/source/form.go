@@ -2,7 +2,7 @@ package source
 
 import "bytes"
 
-// forms are beginnings of files that are not CSV in UTF-8, and what to do with them.
+// forms are the first bytes of files that are not CSV in UTF-8, with a remedy for each.
 var forms = []struct{ begins, message string }{
 	{"\x1f\x8b", "the file is compressed with gzip: give it a name that ends in .gz"},
 	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd: give it a name that ends in .zst"},
@@ -15,7 +15,7 @@ var forms = []struct{ begins, message string }{
 	{"\xfe\xff", "the file is UTF-16: convert it with iconv -f UTF-16 -t UTF-8"},
 }
 
-// Form returns what is wrong with a file whose first line is header, and the remedy, or nothing if it may be CSV in UTF-8.
+// Form returns an error message with a remedy if header is not the first line of a CSV file in UTF-8. Otherwise it returns "".
 func Form(header []byte) string {
 	for _, form := range forms {
 		if bytes.HasPrefix(header, []byte(form.begins)) {

@@ -1,21 +1,21 @@
 package source
 
-// So many more rows, or so many more bytes of text, are held from one call of a watching function to the next.
+// Between two calls of the function given to Watch, this many rows or bytes of text are added.
 const grownRows, grownBytes = 512, 256 << 10
 
-// Watch has a function called from Next each time that some more rows are held, or more of the file for them, than at the call before
-// or at the last Release. If it returns an error, so does Next. Few rows are held as a rule, and then it is not called.
+// Watch makes Next call a function each time the rows that are not released have grown by some hundred rows or kilobytes. If the
+// function returns an error, Next returns it. Items are usually smaller, and the function is then not called.
 func (r *Reader) Watch(grown func() error) {
 	r.grown, r.nextRows, r.nextBytes = grown, grownRows, grownBytes
 }
 
-// Held returns about how many bytes of memory the rows take that have not been released.
+// Held returns the approximate memory, in bytes, of the rows that have not been released.
 func (r *Reader) Held() int64 {
 	const row, cell = 3 * 8, 16
 	return r.text() + int64(r.rows.Len())*int64(row+r.rows.width*cell)
 }
 
-// text returns how many bytes of texts are held.
+// text returns the size of the held text, in bytes.
 func (r *Reader) text() int64 { return r.scanner.Position() - r.held + int64(len(r.rows.spare)) }
 
 func (r *Reader) hold(position int64) {
@@ -23,9 +23,9 @@ func (r *Reader) hold(position int64) {
 	r.scanner.Hold(position)
 }
 
-// passOver releases what was read before the next row, once that is much, except for the texts of held rows that documents show.
-// Rows that are filtered or rejected, and columns that no document shows, would add up there. No row may be one that its user
-// may still ask for with Raw or Reject.
+// passOver frees the input before the next row if it has grown large. It copies the rendered texts of the held rows first. Without
+// it, filtered and rejected rows and columns that are not rendered would accumulate within an item. It must not be called while
+// Raw or Reject may still be called for a row.
 func (r *Reader) passOver() {
 	if r.text() < r.nextOver {
 		return

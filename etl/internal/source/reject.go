@@ -15,30 +15,31 @@ import (
 	"systemscale/etl/internal/regular"
 )
 
-// Reject is a row that was not used, and why.
+// Reject is a rejected row.
 type Reject struct {
 	File   string
-	Line   int64  // from 1, the header's
-	Offset int64  // of the line's first byte
-	Column string // the column at fault, or empty
+	Line   int64  // starts at 1, the header
+	Offset int64  // offset of the line in the file, in bytes
+	Column string // the faulty column, or empty
 	Reason Reason
-	Raw    []byte // the line as it stands in the file, valid only during the call; of a line too long its beginning
+	Raw    []byte // the raw line, or the beginning of a line that is too long; valid only during the call
 
-	// Whole opens all of a line too long with its line end, if there is one. It is nil of others, and valid only during the call.
+	// Whole opens a line that is too long, including its line end. It is nil for other lines, and valid only during the call.
 	Whole func() (io.ReadCloser, error)
 }
 
-// Sink takes rejects.
+// Sink receives rejects.
 type Sink interface {
 	Reject(Reject) error
 }
 
-// kept is how many rejects a RejectFiles keeps in memory to show.
+// kept is the number of rejects that RejectFiles keeps in memory for the report.
 const kept = 10
 
-// RejectFiles writes the rejects of a run into Directory, which it creates at the first one: rejects.ndjson with one
-// object for each row, and beside it, under the name of each CSV, the rows as they stand in the file. Where there is such a directory
-// already, of another database's run, it is left alone, and Directory becomes another that ends in -2, -3 and so on. It is used by one goroutine.
+// RejectFiles writes the rejects of a run to Directory, which it creates at the first reject. rejects.ndjson has one
+// object per row. A second file per CSV file, with the same name, has the raw rows. If the directory exists, such as from a run of
+// another database, RejectFiles leaves it alone and uses the first free name that ends with -2, -3 and so on. It must be used by one
+// goroutine.
 type RejectFiles struct {
 	Directory string
 
@@ -48,25 +49,25 @@ type RejectFiles struct {
 	files   []*os.File
 	first   []string
 
-	written map[string]struct{} // names of the files
+	written map[string]struct{} // names of the created files
 }
 
-// First returns a line for each of the first rejects: file, line, column, reason and text.
+// First returns one line of text for each of the first rejects: file, line, column, reason and row.
 func (f *RejectFiles) First() []string { return f.first }
 
-// rejectLine is one line of rejects.ndjson. A row that is not UTF-8 is in RowBase64 in place of Row.
+// rejectLine is one line of rejects.ndjson. A row that is not UTF-8 is in RowBase64 instead of Row.
 type rejectLine struct {
 	File      string `json:"file"`
 	Line      int64  `json:"line"`
 	Offset    int64  `json:"offset"`
 	Column    string `json:"column,omitempty"`
 	Reason    Reason `json:"reason"`
-	Cut       bool   `json:"cut,omitempty"` // the row is the beginning of a line too long; the file beside has all of it
+	Cut       bool   `json:"cut,omitempty"` // the row is the beginning of a line that is too long; the file with the raw rows has all of it
 	Row       string `json:"row,omitempty"`
 	RowBase64 string `json:"row_base64,omitempty"`
 }
 
-// Reject writes one row. The error is that of the file system.
+// Reject writes one row. It returns the error of the file system.
 func (f *RejectFiles) Reject(reject Reject) error {
 	if f.log == nil {
 		if err := f.claim(); err != nil {
@@ -107,7 +108,7 @@ func (f *RejectFiles) Reject(reject Reject) error {
 	return errors.Join(logErr, writeRaw(raw, reject))
 }
 
-// claim creates the directory, whose rows are to be of this run alone.
+// claim creates a directory for this run alone.
 func (f *RejectFiles) claim() error {
 	if f.created {
 		return nil
@@ -129,10 +130,10 @@ func (f *RejectFiles) claim() error {
 	}
 }
 
-// shownOfLong is how much rejects.ndjson has of a line too long, in bytes.
+// shownOfLong is the length of the beginning of a too long line in rejects.ndjson, in bytes.
 const shownOfLong = 1 << 10
 
-// writeRaw writes the row as it stands in the file, whole, and a line feed.
+// writeRaw writes the raw row in full, and a line feed.
 func writeRaw(w *bufio.Writer, reject Reject) error {
 	if reject.Whole == nil {
 		_, err := w.Write(append(reject.Raw[:len(reject.Raw):len(reject.Raw)], '\n'))

@@ -2,53 +2,53 @@ package source
 
 import "systemscale/etl/internal/csvscan"
 
-// Cell is one value of a row in its canonical text: an int without superfluous zeros, money with two decimals, a flag as
-// true or false, a text as it is. The text is where Rows finds it.
+// Cell is one value of a row in canonical form: an int without leading zeros, money with two decimals, a flag as
+// true or false, a text unchanged. Rows.Text returns the text of a cell.
 type Cell struct {
-	at     int64 // position in the scanner's buffer; or ^index in spare, when negative
+	at     int64 // position in the scanner's buffer; if negative, ^index in Rows.spare
 	length int32 // in bytes
 	Null   bool
-	Plain  bool // it holds nothing that a JSON string must escape, a quote least of all
+	Plain  bool // the text contains no character that a JSON string must escape
 }
 
-// Short reports whether the cell's text stands in JSON as it is and has at most so many bytes.
+// Short reports whether the cell is Plain and its text has at most the given length, in bytes.
 func (c *Cell) Short(most int32) bool { return c.length <= most && c.Plain }
 
-// Rows holds the rows that were read and not yet released: those of one item, then the candidate, which Next read last
-// and nobody has placed yet. Rows are counted from the first that is not released. They are read-only for all but the Reader,
-// and what the methods return is valid until the Reader's next call to Next or Release.
+// Rows holds the rows that have been read and not released: the rows of one item, then the candidate, which Next has read last.
+// Rows are numbered from the first one that is not released. Only the Reader modifies them. The results of the methods are valid
+// until the Reader's next call to Next or Release.
 type Rows struct {
-	width      int // cells of a row
-	first      int
-	end        int // behind the candidate
-	ahead      int // behind the rows that are decoded and that Next will come to
+	width      int // cells per row
+	first      int // the first row that is not released
+	end        int // the row after the candidate
+	ahead      int // the row after the last decoded one; Next has not returned the rows from end on
 	keys       []int64
 	parentKeys []int64
-	start      []int64 // position of the record
+	start      []int64 // positions of the records
 	cells      []Cell
 
 	held   []byte // the scanner's buffer
-	origin int64
-	spare  []byte // statics, then texts that do not stand in the file as they are here
+	origin int64  // position of held[0]
+	spare  []byte // statics, then texts that differ from the file
 }
 
-// null is the cell of a value that is not there.
+// null is the cell of a null value.
 var null = Cell{at: ^int64(0), Null: true}
 
-// The texts of flags stand at the beginning of spare.
+// The texts of flags are at the beginning of spare.
 const (
 	statics   = "falsetrue"
 	falseSize = 5
 	trueSize  = 4
 )
 
-// So many rows may stand released, and so many bytes in spare, before what is not released is moved to the front.
+// Compact once this many rows or spare bytes have been released.
 const releasedRows, releasedSpare = 512, 64 << 10
 
-// manyRows is how many rows are no longer doubled when there must be room for more.
+// manyRows is the number of rows from which on the capacity grows by a quarter instead of doubling.
 const manyRows = 1 << 14
 
-// Len returns the number of rows, the candidate included.
+// Len returns the number of rows, including the candidate.
 func (r *Rows) Len() int { return r.end - r.first }
 
 // Keys returns the keys of the rows.
@@ -57,16 +57,16 @@ func (r *Rows) Keys() []int64 { return r.keys[r.first:r.end] }
 // LastKey returns the key of the last row.
 func (r *Rows) LastKey() int64 { return r.keys[r.end-1] }
 
-// LastParentKey returns the key of the last row's parent; of the root it means nothing.
+// LastParentKey returns the parent's key of the last row. It is meaningless for the root source.
 func (r *Rows) LastParentKey() int64 { return r.parentKeys[r.end-1] }
 
-// Row returns the cells of a row: one for each of the source's Rendered columns.
+// Row returns the cells of a row, one for each of the source's Rendered columns.
 func (r *Rows) Row(row int32) []Cell {
 	from := (r.first + int(row)) * r.width
 	return r.cells[from : from+r.width]
 }
 
-// Text returns a cell's text, which is empty for null. csvscan.Slack bytes can be read behind it, up to the slice's capacity.
+// Text returns a cell's text, which is empty for null. Its capacity has at least csvscan.Slack more bytes, which may be read.
 func (r *Rows) Text(c *Cell) []byte {
 	if c.at >= 0 {
 		at := int(c.at - r.origin)
@@ -76,10 +76,10 @@ func (r *Rows) Text(c *Cell) []byte {
 	return r.spare[at : at+int(c.length)]
 }
 
-// grow makes room for so many more rows.
+// grow makes room for more rows.
 func (r *Rows) grow(rows int) {
 	if more := r.ahead + rows - len(r.keys); more > 0 {
-		// Twice as many while they are few. Of many, old and new are in memory at once.
+		// Large arrays are not doubled, because the old and the new one are in memory at the same time.
 		if len(r.keys) < manyRows {
 			more += len(r.keys)
 		} else {
@@ -92,7 +92,7 @@ func (r *Rows) grow(rows int) {
 	}
 }
 
-// release forgets the rows before a row.
+// release removes the rows before a row.
 func (r *Rows) release(row int) {
 	r.first = row
 	if r.first >= releasedRows || len(r.spare) >= releasedSpare {
@@ -102,12 +102,12 @@ func (r *Rows) release(row int) {
 	}
 }
 
-// remove takes the candidate away.
+// remove removes the candidate.
 func (r *Rows) remove() {
 	r.move(r.end, r.end-1)
 }
 
-// move moves the rows from one row on to the place of an earlier one.
+// move moves the rows that begin at from to an earlier place.
 func (r *Rows) move(from, to int) {
 	copy(r.keys[to:], r.keys[from:r.ahead])
 	copy(r.parentKeys[to:], r.parentKeys[from:r.ahead])
@@ -117,7 +117,7 @@ func (r *Rows) move(from, to int) {
 	r.ahead -= from - to
 }
 
-// moveSpare moves what the rows still need of spare to its front.
+// moveSpare moves the texts in spare that are still in use to the front.
 func (r *Rows) moveSpare() {
 	from := len(r.spare)
 	cells := r.cells[:r.ahead*r.width]
@@ -135,8 +135,8 @@ func (r *Rows) moveSpare() {
 	}
 }
 
-// keepTexts makes a new spare of all texts of the rows, so that these need nothing of the file any longer, and of what rows ahead have
-// there. What is left in spare of rows that are gone goes with the old one.
+// keepTexts copies all texts of the rows, and the spare texts of the rows ahead, to a new spare. The rows then no longer refer to
+// the scanner's buffer.
 func (r *Rows) keepTexts() {
 	old := *r
 	size := len(statics)
@@ -157,7 +157,7 @@ func (r *Rows) keepTexts() {
 	}
 }
 
-// reserve makes room for size more bytes in spare, and the slack behind them.
+// reserve makes room in spare for size more bytes and the slack after them.
 func (r *Rows) reserve(size int) {
 	if cap(r.spare)-len(r.spare) < size+csvscan.Slack {
 		grown := make([]byte, len(r.spare), 2*cap(r.spare)+size+csvscan.Slack)

@@ -1,9 +1,8 @@
-// Package source reads one CSV as its shape declares it: header mapped to columns, values typed,
-// declared repairs made and declared filters applied.
+// Package source reads one CSV file as the shape file declares it. It maps the header to columns, applies repairs and filters, and
+// converts the values to their types.
 //
-// Every row that the file holds has exactly one of three fates, and Counts has them all: it is
-// handed out by Next, it is filtered, or it is rejected with a reason. A row is rejected whole;
-// nothing of it reaches a document. Reasons are the Reason constants.
+// Each row of the file has exactly one of three outcomes, and Counts counts them: Next returns it, a filter drops it, or it is
+// rejected with a Reason. No part of a rejected row reaches a document.
 package source
 
 import (
@@ -19,45 +18,45 @@ import (
 	"systemscale/sql/printable"
 )
 
-// Reason says why a row was rejected. Its text is what reports and files of rejects show.
+// Reason is the reason for rejecting a row, as reports and reject files show it.
 type Reason string
 
-// The reasons for which a row is rejected.
+// The reasons for rejecting a row.
 const (
-	FieldCount     Reason = "field count"          // more or fewer fields than the header has
-	UnclosedQuote  Reason = "unclosed quote"       // and the shape does not say to close it, or it swallowed other fields
-	TextAfterQuote Reason = "text after quote"     // something stands between a closing quote and the comma
-	BareQuote      Reason = "bare quote"           // a quote inside a field that does not begin with one
+	FieldCount     Reason = "field count"          // more or fewer fields than the header
+	UnclosedQuote  Reason = "unclosed quote"       // with fields missing after it, or without close_quotes in the shape file
+	TextAfterQuote Reason = "text after quote"     // text between a closing quote and the delimiter
+	BareQuote      Reason = "bare quote"           // a quote within a field that does not begin with one
 	LineTooLong    Reason = "line too long"        // longer than csvscan.MaxLine
-	BrokenLine     Reason = "line break in quotes" // a field goes on in the next line, or this line is the rest of one
-	Truncated      Reason = "truncated"            // the file ends inside a quoted field
+	BrokenLine     Reason = "line break in quotes" // a line of a record of several lines
+	Truncated      Reason = "truncated"            // the file ends within a quoted field
 	NotUTF8        Reason = "not UTF-8"
-	NULByte        Reason = "NUL byte" // which neither JSON in Postgres nor text can hold
+	NULByte        Reason = "NUL byte" // PostgreSQL cannot store it
 	NotInt         Reason = "not an int"
 	NotMoney       Reason = "not money"
 	NotFlag        Reason = "not a flag"
-	NullValue      Reason = "null" // in a column that does not admit it
+	NullValue      Reason = "null" // in a column that is not nullable
 	DuplicateKey   Reason = "duplicate key"
-	KeyNotPositive Reason = "key not positive" // of the root, whose keys are the ids in URLs
-	Orphan         Reason = "orphan"           // its parent does not exist, or was itself rejected or filtered
+	KeyNotPositive Reason = "key not positive" // in the root source, whose keys are the ids in URLs
+	Orphan         Reason = "orphan"           // the parent does not exist, or was rejected or filtered
 )
 
-// Kind tells the mistakes that somebody may decide to live with.
+// Kind classifies the FileErrors that --accept can accept.
 type Kind string
 
-// The kinds of FileErrors that are told apart.
+// The kinds of FileErrors.
 const (
 	MissingColumn Kind = "missing-column"
 	Empty         Kind = "empty-file"
 )
 
-// FileError is a mistake that makes a whole file unusable.
+// FileError is an error that makes a whole file unusable.
 type FileError struct {
-	Kind    Kind // empty for all others
+	Kind    Kind // empty if it cannot be accepted
 	File    string
-	Line    int64 // 0 when it is no line's fault
+	Line    int64 // 0 if the error is not in a line
 	Message string
-	Err     error // what the file system said, or nil
+	Err     error // the error of the file system, or nil
 }
 
 func (e *FileError) Unwrap() error { return e.Err }
@@ -69,42 +68,42 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
 }
 
-// Origin is where a record stood in its file.
+// Origin is the place of a record in its file.
 type Origin struct {
 	Line   int64
 	Offset int64
 	Size   int64 // in bytes, with its line end
-	Ended  bool  // in a line feed
+	Ended  bool  // it ends with a line feed
 	Break  Break
-	Item   int64 // the key of the item that it belongs to
+	Item   int64 // the key of its item, if Origins.ByItem
 }
 
-// Total is what was read of a file.
+// Total describes a whole file.
 type Total struct {
 	Bytes       int64
-	Fingerprint uint64 // xxh3 of the bytes
+	Fingerprint uint64 // xxh3 hash of the bytes
 	Lines       int64
-	Ended       bool // the last line ends in a line feed
-	Halved      bool // the last line ends in the first byte of CRLF
+	Ended       bool // the last line ends with a line feed
+	Halved      bool // the last line ends with the first byte of a CRLF
 }
 
-// Origins says of an input whose records are in another order than in their file where each came from.
+// Origins returns the origins of the records of an input that has another order than the file.
 type Origins interface {
-	Next() Origin // of the record that is read next, the header included
-	ByItem() bool // Item means something
+	Next() Origin // returns the origin of the next record, the first of which is the header
+	ByItem() bool // reports whether Origin.Item is set
 	Total() Total
 }
 
-// Options are what NewReader can do without. The zero value is strict.
+// Options are optional arguments of NewReader. The zero value is strict.
 type Options struct {
-	Origins        Origins                                         // nil for a file as it is
-	Duplicates     map[int64]struct{}                              // lines whose keys stand on an earlier line; nil when nobody has looked for them
-	Whole          func(offset, size int64) (io.ReadCloser, error) // reads bytes of the file once more
-	MissingColumns bool                                            // a column that the header lacks is read as null, unless it is a key
-	NoHeader       bool                                            // a file without any byte is read as one without rows
+	Origins        Origins                                         // nil if the input has the order of the file
+	Duplicates     map[int64]struct{}                              // lines whose key is on an earlier line; nil if keys have not been checked
+	Whole          func(offset, size int64) (io.ReadCloser, error) // reads a part of the file again
+	MissingColumns bool                                            // read a column that is not in the header as null, unless it is a key
+	NoHeader       bool                                            // read an empty file as one without rows
 }
 
-// Reader reads one CSV. It is used by one goroutine.
+// Reader reads one CSV file. It must be used by one goroutine.
 type Reader struct {
 	spec    *shape.Source
 	dialect *shape.Dialect
@@ -149,15 +148,15 @@ type Reader struct {
 	widened   []int // of wide, those that count the row that convert read last
 }
 
-// column is what converting needs of a declared column, close together.
+// column is a declared column, for convert.
 type column struct {
-	field    int // index in the record, or -1 for one that is not there
+	field    int // index in the record, or -1 if the header lacks the column
 	kind     shape.Type
 	nullable bool
-	place    int // of the cell in the row, or -1
+	place    int // index of the cell in the row, or -1
 }
 
-// filter drops the rows that have a number in an int column, or a text, as it is written, in any other.
+// filter drops the rows with a number in an int column, or with the exact text in any other column.
 type filter struct {
 	column   int
 	text     []byte
@@ -165,7 +164,7 @@ type filter struct {
 	isNumber bool
 }
 
-// fingerprinted takes the fingerprint of what is read through it.
+// fingerprinted hashes the bytes that are read through it.
 type fingerprinted struct {
 	io.Reader
 	hash *xxh3.Hasher
@@ -177,8 +176,8 @@ func (f *fingerprinted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// NewReader returns a Reader of the file behind input, after reading its header. A header that lacks a declared
-// column, or no header at all, is a *FileError. Rejected rows go to rejects.
+// NewReader reads the header of input and returns a Reader for its rows. It returns a *FileError if there is no header or the
+// header lacks a declared column. The Reader writes rejected rows to rejects.
 func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, rejects Sink, options Options) (*Reader, error) {
 	r := &Reader{
 		spec:      spec,
@@ -269,7 +268,7 @@ func (r *Reader) csvDialect() csvscan.Dialect {
 	return csvscan.Dialect{Delimiter: r.dialect.Delimiter, TrimSpaces: r.dialect.TrimSpaces}
 }
 
-// keyFields returns the fields of a record that hold keys.
+// keyFields returns the indices of the fields that hold the row's key and the parent's key.
 func (r *Reader) keyFields() []int {
 	fields := []int{r.columns[r.spec.Key].field}
 	if r.spec.ParentKey >= 0 {
@@ -281,11 +280,11 @@ func (r *Reader) keyFields() []int {
 // Missing returns the declared columns that the header lacks.
 func (r *Reader) Missing() []string { return r.missing }
 
-// Rows returns the rows that Next has read and Release has not released. It is the same for the Reader's whole life.
+// Rows returns the rows that have been read and not released. It always returns the same pointer.
 func (r *Reader) Rows() *Rows { return &r.rows }
 
-// Next reads the next good row, which becomes the last of Rows. It returns false behind the last row of the file. An error
-// means that the file could not be read to its end, or that a reject could not be written.
+// Next reads the next good row and appends it to Rows. It returns false after the last row of the file. It returns an error if the
+// file cannot be read to its end or a reject cannot be written.
 func (r *Reader) Next() (bool, error) {
 	if r.rows.end < r.rows.ahead {
 		r.rows.end++
@@ -295,10 +294,10 @@ func (r *Reader) Next() (bool, error) {
 	return r.nextRecord()
 }
 
-// nextRecord is Next when no record is decoded ahead.
+// nextRecord implements Next if no row has been decoded ahead.
 func (r *Reader) nextRecord() (bool, error) {
 	if r.grown != nil && (r.rows.Len() >= r.nextRows || r.text() >= r.nextBytes) {
-		r.passOver() // what is not rendered of the rows
+		r.passOver() // free the parts of the rows that are not rendered
 		r.nextRows, r.nextBytes = r.rows.Len()+grownRows, r.text()+grownBytes
 		if err := r.grown(); err != nil {
 			return false, err
@@ -314,7 +313,7 @@ func (r *Reader) nextRecord() (bool, error) {
 	return true, nil
 }
 
-// decodeAhead decodes the next records, if the first of them is plain.
+// decodeAhead decodes the next records. It returns false if the first of them is not plain.
 func (r *Reader) decodeAhead() bool {
 	if r.fields == nil || r.breaks.Pending(r.scanner.Line()) {
 		return false
@@ -325,7 +324,7 @@ func (r *Reader) decodeAhead() bool {
 	return count > 0
 }
 
-// convertNext reads the next record, of whatever kind. It returns whether it is a row, and whether there was a record at all.
+// convertNext reads the next record, plain or not. found reports whether it is a good row, more whether there was a record.
 func (r *Reader) convertNext() (found, more bool, err error) {
 	position := r.scanner.Position()
 	more = r.scanner.Scan()
@@ -345,7 +344,7 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	} else if r.broken = r.breaks.Of(r.scanner); r.broken != NoBreak {
 		r.rows.held, r.rows.origin = r.scanner.Held()
 	}
-	used, err := r.judge()
+	used, err := r.convertOrReject()
 	if !used || err != nil {
 		r.passOver()
 		return false, true, err
@@ -358,8 +357,8 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	return true, true, nil
 }
 
-// judge converts the record that Scan has cut, and filters or rejects it where it is not to be used.
-func (r *Reader) judge() (used bool, err error) {
+// convertOrReject converts the scanner's current record, or filters or rejects it.
+func (r *Reader) convertOrReject() (used bool, err error) {
 	if reason, column := r.convert(); reason != "" {
 		return false, r.reject(reason, column)
 	}
@@ -372,7 +371,7 @@ func (r *Reader) judge() (used bool, err error) {
 	return true, nil
 }
 
-// Release lets go of all rows but the one that Next read last, if it has not been rejected, and counts them as used.
+// Release frees all rows except the last one that Next has read, unless that was rejected, and counts them as used.
 func (r *Reader) Release() {
 	row := r.rows.end
 	if r.pending {
@@ -388,7 +387,7 @@ func (r *Reader) Release() {
 	r.nextRows, r.nextBytes, r.nextOver = grownRows, grownBytes, grownBytes
 }
 
-// Raw returns the record that Next read last as it stands in the file. It is valid until the next call to Next.
+// Raw returns the raw record of the last row. It is valid until the next call to Next.
 func (r *Reader) Raw() []byte {
 	if r.converted {
 		return r.scanner.Raw()
@@ -400,7 +399,7 @@ func (r *Reader) Raw() []byte {
 	return bytes.TrimSuffix(r.rows.held[r.rows.start[r.rows.end-1]-r.rows.origin:end-1-r.rows.origin], []byte{'\r'})
 }
 
-// offset returns where the record that Next read last begins in the file.
+// offset returns the offset of the last record in the file.
 func (r *Reader) offset() int64 {
 	switch {
 	case r.options.Origins != nil:
@@ -411,7 +410,7 @@ func (r *Reader) offset() int64 {
 	return r.rows.start[r.rows.end-1] + r.shift
 }
 
-// size returns how many bytes the record that Scan has cut has in the file, with its line end.
+// size returns the size of the scanner's current record in the file, with its line end.
 func (r *Reader) size() int64 {
 	if r.options.Origins != nil {
 		return r.origin.Size
@@ -419,7 +418,7 @@ func (r *Reader) size() int64 {
 	return r.scanner.BytesRead() - r.scanner.Offset()
 }
 
-// ended reports whether the record that Scan has cut ended in a line feed.
+// ended reports whether the scanner's current record ended with a line feed.
 func (r *Reader) ended() bool {
 	if r.options.Origins != nil {
 		return r.origin.Ended
@@ -427,16 +426,16 @@ func (r *Reader) ended() bool {
 	return r.scanner.Ended()
 }
 
-// KeysChecked reports whether rows whose keys the file has had already are rejected by the Reader.
+// KeysChecked reports whether the Reader rejects rows with duplicate keys.
 func (r *Reader) KeysChecked() bool { return r.options.Duplicates != nil }
 
-// ByItem reports whether Item says which item a row belongs to.
+// ByItem reports whether Item is known.
 func (r *Reader) ByItem() bool { return r.options.Origins != nil && r.options.Origins.ByItem() }
 
-// Item returns the key of the item that the row which Next read last belongs to.
+// Item returns the key of the last row's item. It is valid only if ByItem.
 func (r *Reader) Item() int64 { return r.origin.Item }
 
-// Line returns the line number of the record that Next read last.
+// Line returns the line number of the last record.
 func (r *Reader) Line() int64 {
 	if r.options.Origins != nil {
 		return r.origin.Line
@@ -444,8 +443,7 @@ func (r *Reader) Line() int64 {
 	return r.scanner.Line() - int64(r.rows.ahead-r.rows.end)
 }
 
-// Reject takes the row that Next read last away again, counts it as rejected and hands it to the sink. column is the index of
-// the column at fault, or -1.
+// Reject removes the last row, counts it as rejected and writes it to the sink. column is the index of the faulty column, or -1.
 func (r *Reader) Reject(reason Reason, column int) error {
 	err := r.reject(reason, column)
 	if r.converted {

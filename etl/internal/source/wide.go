@@ -6,23 +6,23 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-// largestExact is 2^53 - 1: a program that keeps numbers as floating point, a browser say, rounds ints beyond it.
+// largestExact is 2^53 - 1. Programs that store numbers as floating point, such as browsers, round larger ints.
 const largestExact = 1<<53 - 1
 
-// Wide is the ints of one column that are beyond ±(2^53 - 1). Rejected and filtered rows do not count.
+// Wide describes the ints of one column beyond ±(2^53 - 1). Rejected and filtered rows do not count.
 type Wide struct {
 	Column int   // index in the source's columns
-	Rows   int64 // that have such an int
-	Line   int64 // of the first of them
-	Value  int64 // in it
+	Rows   int64 // number of rows with such an int
+	Line   int64 // line of the first such row
+	Value  int64 // value in that row
 }
 
-// Wide returns the columns that have ints beyond ±(2^53 - 1) in the rows that were read so far.
+// Wide returns the columns with ints beyond ±(2^53 - 1) in the rows read so far.
 func (r *Reader) Wide() []Wide {
 	return slices.DeleteFunc(slices.Clone(r.wide), func(w Wide) bool { return w.Rows == 0 })
 }
 
-// noteWide counts the ints of the row that was converted. Every int of so many digits is: decode leaves all of more than 15 to convert.
+// noteWide counts the wide ints of the converted row. Only converted rows have any: decode does not accept more than 15 digits.
 func (r *Reader) noteWide() {
 	r.widened = r.widened[:0]
 	for i := range r.columns {
@@ -45,7 +45,7 @@ func (r *Reader) noteWide() {
 	}
 }
 
-// forgetWide takes the row that noteWide counted last back.
+// forgetWide reverts the last call of noteWide.
 func (r *Reader) forgetWide() {
 	for _, at := range r.widened {
 		r.wide[at].Rows--
