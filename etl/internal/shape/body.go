@@ -10,71 +10,72 @@ import (
 	"systemscale/sql"
 )
 
-// Words that mean something in a body. An object that has a field of such a name is written {object: {...}}.
+// Keywords of a body. An object with a field of such a name is written {object: {...}}. text is a cast here, and a type among the
+// columns.
 const (
-	wordEach   = "each"
-	wordText   = "text"
-	wordObject = "object"
+	keywordEach   = "each"
+	keywordText   = "text"
+	keywordObject = "object"
 )
 
-func (r *reader) documents(n ast.Node, sources []Source) []Endpoint {
-	var documents []Endpoint
+func (r *reader) endpoints(n ast.Node, sources []Source) []Endpoint {
+	var endpoints []Endpoint
 	for _, e := range r.mapping(n, "documents") {
-		document := r.document(e, sources)
-		for _, other := range documents {
+		endpoint := r.endpoint(e, sources)
+		for _, other := range endpoints {
 			switch {
-			case document.List && other.List:
-				r.fail(e.at, "documents %s and %s are both list: a collection has one", other.Name, document.Name)
-			case !document.List && !other.List && document.Path == other.Path:
-				r.fail(e.at, "documents %s and %s have the same path %q", other.Name, document.Name, document.Path)
+			case endpoint.List && other.List:
+				r.fail(e.at, "documents %s and %s both have list: true; a collection has at most one list", other.Name, endpoint.Name)
+			case !endpoint.List && !other.List && endpoint.Path == other.Path:
+				r.fail(e.at, "documents %s and %s have the same path %q", other.Name, endpoint.Name, endpoint.Path)
 			}
 		}
-		documents = append(documents, document)
+		endpoints = append(endpoints, endpoint)
 	}
-	if len(documents) == 0 {
-		r.fail(position(n), "documents is empty: there would be nothing to serve")
+	if len(endpoints) == 0 {
+		r.fail(position(n), "documents is empty: declare at least one document")
 	}
 	for i := range sources {
 		slices.Sort(sources[i].Rendered)
 		sources[i].Rendered = slices.Compact(sources[i].Rendered)
 	}
-	return documents
+	return endpoints
 }
 
-func (r *reader) document(e entry, sources []Source) Endpoint {
+func (r *reader) endpoint(e entry, sources []Source) Endpoint {
 	r.checkName(e.at, "a document", e.key)
-	document := Endpoint{Name: e.key}
-	pathSaid := false
-	for _, setting := range r.mapping(e.value, "document "+e.key, "list", "path", "body") {
+	endpoint := Endpoint{Name: e.key}
+	hasPath := false
+	for _, setting := range r.mapping(e.value, "document "+e.key, endpointKeywords...) {
 		switch setting.key {
 		case "list":
-			document.List = r.boolean(setting.value, "list")
+			endpoint.List = r.boolean(setting.value, "list")
 		case "path":
-			document.Path, pathSaid = r.text(setting.value, "path"), true
-			if document.Path != "" && !pathForm.MatchString(document.Path) {
-				r.fail(position(setting.value), `path %q must be "" or one segment of lower-case letters, digits, - and _`, document.Path)
+			endpoint.Path, hasPath = r.text(setting.value, "path"), true
+			if endpoint.Path != "" && !pathForm.MatchString(endpoint.Path) {
+				r.fail(position(setting.value), `path %q must be "" or one segment of lower-case letters, digits, - and _`, endpoint.Path)
 			}
-			if document.Path == sql.ChangesPath {
-				r.fail(position(setting.value), "path %q is reserved for the change feed; take another path, such as history", document.Path)
+			if endpoint.Path == sql.ChangesPath {
+				r.fail(position(setting.value), "path %q is reserved for the change feed; choose another path, such as history", endpoint.Path)
 			}
 		case "body":
-			document.Body = r.body(setting.value, sources, 0)
+			endpoint.Body = r.body(setting.value, sources, 0)
 		}
 	}
 	switch {
-	case document.Body == nil:
-		r.fail(e.at, "document %s has no body: write the answer as it is to look", e.key)
-	case document.List == pathSaid:
+	case endpoint.Body == nil:
+		r.fail(e.at, "document %s has no body: declare its fields, such as body: {id: id}", e.key)
+	case endpoint.List == hasPath:
 		r.fail(e.at, `document %s needs one address: list: true, or a path such as path: %s, or path: "" for the item itself`, e.key, e.key)
 	}
-	return document
+	return endpoint
 }
 
-// body reads the part n of a document, which stands in a row of the source at index in.
+// body parses the body n, or a part of one, for a row of the source with the index in.
 func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 	if _, ok := n.(ast.MapNode); !ok {
 		if n.Type() == ast.SequenceType {
-			r.fail(position(n), "an array in a body is written {each: child source, as: ...}")
+			r.fail(position(n), "a body cannot contain a fixed array: write {each: child source, as: ...}")
 		}
 		return r.value(n, sources, in, false)
 	}
@@ -83,14 +84,14 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 		return slices.ContainsFunc(entries, func(e entry) bool { return e.key == word })
 	}
 	switch {
-	case has(wordEach):
+	case has(keywordEach):
 		return r.each(n, sources, in)
-	case has(wordText) && len(entries) == 1:
+	case has(keywordText) && len(entries) == 1:
 		return r.value(entries[0].value, sources, in, true)
-	case has(wordObject) && len(entries) == 1:
+	case has(keywordObject) && len(entries) == 1:
 		return r.object(r.mapping(entries[0].value, "object"), sources, in)
-	case has(wordText), has(wordObject):
-		r.fail(entries[0].at, "text and object are words of the shape file: an object with a field of that name is written {object: {...}}")
+	case has(keywordText), has(keywordObject):
+		r.fail(entries[0].at, "text and object are keywords of a body: write an object with a field of that name as {object: {...}}")
 	case len(entries) == 0:
 		r.fail(position(n), "an object in a body needs at least one field")
 	}
@@ -113,9 +114,9 @@ func (r *reader) object(entries []entry, sources []Source, in int) Node {
 
 func (r *reader) each(n ast.Node, sources []Source, in int) Node {
 	each := Each{Source: -1, Keyed: -1}
-	entries := r.mapping(n, "each", wordEach, "as", "keyed", "empty")
+	entries := r.mapping(n, "each", eachKeywords...)
 	for _, e := range entries {
-		if e.key == wordEach {
+		if e.key == keywordEach {
 			each.Source = r.child(e.value, sources, in)
 		}
 	}
@@ -128,7 +129,7 @@ func (r *reader) each(n ast.Node, sources []Source, in int) Node {
 			each.Keyed = r.column(e.value, source)
 			sources[each.Source].Rendered = append(source.Rendered, each.Keyed)
 			if each.Keyed != source.Key {
-				r.fail(position(e.value), "%s can only be keyed by %s: any other column may say the same twice, and one of the two would be lost",
+				r.fail(position(e.value), "%s can only be keyed by %s: other columns may contain duplicates",
 					source.Name, source.Columns[source.Key].Name)
 			}
 		case "empty":
@@ -136,7 +137,7 @@ func (r *reader) each(n ast.Node, sources []Source, in int) Node {
 		}
 	}
 	if each.As == nil {
-		r.fail(position(n), "each %s has no as: say what one row becomes, such as as: {id: id}", source.Name)
+		r.fail(position(n), "each %s has no as: declare the element for one row, such as as: {id: id}", source.Name)
 	}
 	if each.Empty == "" {
 		each.Empty = "[]"
@@ -148,7 +149,7 @@ func (r *reader) each(n ast.Node, sources []Source, in int) Node {
 }
 
 func (r *reader) child(n ast.Node, sources []Source, in int) int {
-	name := r.text(n, wordEach)
+	name := r.text(n, keywordEach)
 	var children []string
 	for _, child := range sources[in].Children {
 		if sources[child].Name == name {
@@ -157,13 +158,13 @@ func (r *reader) child(n ast.Node, sources []Source, in int) int {
 		children = append(children, sources[child].Name)
 	}
 	if len(children) == 0 {
-		r.fail(position(n), "%s has no child source %q; it has none at all", sources[in].Name, name)
+		r.fail(position(n), "%s has no child source %q; it has no children", sources[in].Name, name)
 	}
 	r.fail(position(n), "%s has no child source %q; it has %s", sources[in].Name, name, strings.Join(children, ", "))
 	return -1
 }
 
-// literal returns the JSON of a YAML value, with fields in the order in which they are written.
+// literal returns the JSON of a YAML value. Fields keep their order.
 func (r *reader) literal(n ast.Node) string {
 	switch value := n.(type) {
 	case ast.MapNode:
@@ -187,14 +188,14 @@ func (r *reader) literal(n ast.Node) string {
 	case *ast.StringNode:
 		return r.quote(value.Value)
 	}
-	r.fail(position(n), "this cannot be written as JSON: put quotes around it if it is a word")
+	r.fail(position(n), "not a JSON value: put quotes around a string")
 	return ""
 }
 
 func (r *reader) quote(text string) string {
 	quoted, err := json.MarshalWithOption(text, json.DisableHTMLEscape())
 	if err != nil {
-		r.fail(nil, "%q cannot be written as JSON: %s", text, err)
+		r.fail(nil, "%q cannot be encoded as JSON: %s", text, err)
 	}
 	return string(quoted)
 }

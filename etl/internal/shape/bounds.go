@@ -8,15 +8,15 @@ import (
 // MaxSize is the largest shape file, in bytes.
 const MaxSize = 1 << 20
 
-// What the YAML library is given at most. It descends by recursion, compares the keys of a mapping with each other, and keeps with every
-// value the path to it, which is as long as all keys above. A shape of a hundred sources with fifty columns each has 30,000 tokens.
+// Limits of the input of the YAML library. The library is recursive, compares all keys of a mapping with each other, and stores the
+// path of every value, which contains all keys above it. A shape of a hundred sources with fifty columns each has 30,000 tokens.
 const (
 	maxDepth  = 100
 	maxTokens = 40_000
-	maxPaths  = 32 << 20 // bytes of all paths
+	maxPaths  = 32 << 20 // total size of all paths, in bytes
 )
 
-// bound rejects a text that the YAML library would need too much memory or time for. It reads token by token, and holds no more than the text.
+// bound rejects a text for which the YAML library would need too much memory or time. It reads one token at a time.
 func (r *reader) bound(text []byte) {
 	if len(text) > MaxSize {
 		r.fail(nil, "the shape file has more than %d KiB: is it another file?", MaxSize>>10)
@@ -30,24 +30,24 @@ func (r *reader) bound(text []byte) {
 			b.add(t)
 		}
 		if err != nil {
-			return // the end, or a mistake that the parser reports
+			return // the end of the text, or an error that the parser reports
 		}
 	}
 }
 
-// bounds is how deep and how large the text is so far. A level is a bracket, or a column to the right of the line above.
+// bounds measures the depth and the size of a text. A bracket and an indentation each begin a level.
 type bounds struct {
 	*reader
-	flow   []int // path's length before each open bracket
+	flow   []int // length of the path before each open bracket
 	block  []level
-	path   int // bytes of the path to here, at most
+	path   int // upper bound of the current path's length, in bytes
 	tokens int
-	paths  int // bytes of the paths to all tokens
+	paths  int // total length of the paths of all tokens
 	line   int
-	last   int // bytes of the last text
+	last   int // length of the last token
 }
 
-// level is a column at which a line of an outer level begins.
+// level is an enclosing level of indentation.
 type level struct{ column, path int }
 
 func (b *bounds) add(t *token.Token) {
@@ -65,22 +65,22 @@ func (b *bounds) add(t *token.Token) {
 	case begins && len(b.flow) == 0:
 		b.indent(t.Position.Column)
 	}
-	if t.Type != token.MappingValueType { // a colon: what it follows names the next level
+	if t.Type != token.MappingValueType { // a colon; the key before it is part of the next level's path
 		b.last = len(t.Value) + 1
 	}
 	b.tokens++
 	b.paths += b.path + b.last
 	switch {
 	case len(b.flow)+len(b.block) > maxDepth:
-		b.fail(t.Position, "the shape file is nested more than %d levels deep", maxDepth)
+		b.fail(t.Position, "the shape file has more than %d levels", maxDepth)
 	case b.tokens > maxTokens:
-		b.fail(t.Position, "the shape file has more than %d words and signs: is it another file?", maxTokens)
+		b.fail(t.Position, "the shape file has more than %d tokens: is it another file?", maxTokens)
 	case b.paths > maxPaths:
-		b.fail(t.Position, "the names in the shape file are too long for how deep they are nested")
+		b.fail(t.Position, "the names in the shape file are too long for their depth")
 	}
 }
 
-// indent notes that a value begins at a column.
+// indent begins a value at a column.
 func (b *bounds) indent(column int) {
 	for top := len(b.block) - 1; top >= 0 && b.block[top].column >= column; top-- {
 		b.path, b.block = b.block[top].path, b.block[:top]

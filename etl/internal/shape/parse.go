@@ -10,7 +10,7 @@ import (
 	"systemscale/sql"
 )
 
-// Parse reads a shape file. name is what messages call it. The error is an *Error.
+// Parse parses a shape file. Messages use name. The error is an *Error.
 func Parse(name string, text []byte) (shape *Shape, err error) {
 	r := &reader{file: name}
 	defer func() {
@@ -27,13 +27,13 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	shape = &Shape{Name: name, Dialect: Dialect{Delimiter: ','}}
 	var sources, documents ast.Node
 	openEnd := false
-	for _, e := range r.mapping(top, "a shape file", "collection", "dialect", "sources", "documents") {
+	for _, e := range r.mapping(top, "a shape file", shapeKeywords...) {
 		switch e.key {
 		case "collection":
 			shape.Collection = r.text(e.value, "the collection's name")
 			r.checkName(position(e.value), "a collection", shape.Collection)
 			if use := sql.ReservedFor(shape.Collection); use != "" {
-				r.fail(position(e.value), "%s cannot name a collection: /%[1]s is reserved for %s; take another name, such as %[1]s_list", shape.Collection, use)
+				r.fail(position(e.value), "%s cannot name a collection: /%[1]s is reserved for %s; choose another name, such as %[1]s_list", shape.Collection, use)
 			}
 		case "dialect":
 			openEnd = r.dialect(e.value, &shape.Dialect)
@@ -47,30 +47,30 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	case shape.Collection == "":
 		r.fail(nil, "collection is missing: the first segment of the URLs, such as collection: products")
 	case sources == nil:
-		r.fail(nil, "sources is missing: the CSVs that the documents are made of")
+		r.fail(nil, "sources is missing: declare the CSV files")
 	case documents == nil:
-		r.fail(nil, "documents is missing: what the API is to answer")
+		r.fail(nil, "documents is missing: declare the API's responses")
 	}
 	shape.Sources = r.sources(sources, openEnd)
-	shape.Endpoints = r.documents(documents, shape.Sources)
+	shape.Endpoints = r.endpoints(documents, shape.Sources)
 	return shape, nil
 }
 
 func (r *reader) checkName(at *token.Position, what, name string) {
 	if !sql.IsName(name) {
-		r.fail(at, "%q cannot name %s: tables are named after it, so take up to %d lower-case letters, digits and underscores, a letter first",
+		r.fail(at, "%q cannot name %s, because table names contain it: use up to %d lower-case letters, digits and underscores, beginning with a letter",
 			name, what, sql.MaxNameLength)
 	}
 }
 
-// dialect reads the dialect, and whether files may end without a line end unless a source says otherwise.
+// dialect parses the dialect. It returns the default of the sources' final_newline.
 func (r *reader) dialect(n ast.Node, dialect *Dialect) (openEnd bool) {
-	for _, e := range r.mapping(n, "dialect", "delimiter", "null", "trim_spaces", "close_quotes", "final_newline") {
+	for _, e := range r.mapping(n, "dialect", dialectKeywords...) {
 		switch e.key {
 		case "delimiter":
 			text := r.text(e.value, "delimiter")
 			if len(text) != 1 || strings.ContainsAny(text, "\"\r\n") {
-				r.fail(position(e.value), "delimiter must be one byte, and no quote or line end: %q", text)
+				r.fail(position(e.value), "delimiter must be one byte, but not a quote or a line end: %q", text)
 			}
 			dialect.Delimiter = text[0]
 		case "null":
@@ -95,7 +95,7 @@ func (r *reader) finalNewline(n ast.Node) bool {
 	return word == "optional"
 }
 
-// link is what a source says of its parent, before every source is known.
+// link is the declaration of a source's parent, which may be declared later.
 type link struct {
 	parent   string
 	parentAt *token.Position
@@ -116,25 +116,25 @@ func (r *reader) sources(n ast.Node, openEnd bool) []Source {
 func (r *reader) source(e entry, openEnd bool) (Source, link) {
 	source := Source{Name: e.key, Key: -1, Parent: -1, ParentKey: -1, OpenEnd: openEnd}
 	parent := link{at: e.at}
-	entries := r.mapping(e.value, "source "+e.key, "file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline")
-	// Columns first: everything else names them.
+	entries := r.mapping(e.value, "source "+e.key, sourceKeywords...)
+	// Columns first: the other settings refer to them.
 	for _, setting := range entries {
 		if setting.key == "columns" {
 			source.Columns = r.columns(setting.value, e.key)
 		}
 	}
 	if len(source.Columns) == 0 {
-		r.fail(e.at, "source %s has no columns: list the ones to read, such as columns: {id: int, name: text}", e.key)
+		r.fail(e.at, "source %s has no columns: declare the columns to read, such as columns: {id: int, name: text}", e.key)
 	}
 	for _, setting := range entries {
 		switch setting.key {
 		case "file":
 			source.File, source.FileAt = r.text(setting.value, "file"), place(setting.value)
 			if source.File == "rejects.ndjson" {
-				r.fail(position(setting.value), "file %q has the name under which the reasons of rejected rows are kept", source.File)
+				r.fail(position(setting.value), "file %q has the name of the log of rejected rows", source.File)
 			}
 			if strings.ContainsAny(source.File, `/\`) {
-				r.fail(position(setting.value), "file %q must be a plain name: the directory is said when the ETL is run", source.File)
+				r.fail(position(setting.value), "file %q must be a plain name: --csv sets the directory", source.File)
 			}
 		case "key":
 			source.Key = r.keyColumn(setting.value, source)
@@ -171,7 +171,7 @@ func (r *reader) columns(n ast.Node, source string) []Column {
 		name, nullable := strings.CutSuffix(text, "?")
 		kind, ok := typeNames[name]
 		if !ok {
-			r.fail(position(e.value), "column %s of %s has no type %q; the types are int, money, text and flag, with a ? where null is admitted", e.key, source, text)
+			r.fail(position(e.value), "column %s of %s has no type %q; the types are int, money, text and flag, with a ? if the column is nullable", e.key, source, text)
 		}
 		columns = append(columns, Column{Name: e.key, At: Position{e.at.Line, e.at.Column}, Type: kind, Nullable: nullable})
 	}
@@ -208,7 +208,7 @@ func (r *reader) repairs(n ast.Node, source Source) []Repair {
 	var repairs []Repair
 	for _, e := range r.mapping(n, "repairs of "+source.Name) {
 		repair := Repair{Name: e.key, Column: -1}
-		for _, setting := range r.mapping(e.value, "repair "+e.key, "column", "prefix", "with") {
+		for _, setting := range r.mapping(e.value, "repair "+e.key, repairKeywords...) {
 			switch setting.key {
 			case "column":
 				repair.Column = r.column(setting.value, source)
@@ -219,7 +219,7 @@ func (r *reader) repairs(n ast.Node, source Source) []Repair {
 			}
 		}
 		if repair.Column < 0 || repair.Prefix == "" {
-			r.fail(e.at, `repair %s needs a column, a prefix and what to put in its place, such as {column: url, prefix: "htp:", with: "http:"}`, e.key)
+			r.fail(e.at, `repair %s needs a column, a prefix and its replacement, such as {column: url, prefix: "htp:", with: "http:"}`, e.key)
 		}
 		repairs = append(repairs, repair)
 	}
@@ -230,16 +230,16 @@ func (r *reader) filters(n ast.Node, source Source) []Filter {
 	var filters []Filter
 	for _, e := range r.mapping(n, "filters of "+source.Name) {
 		filter := Filter{Name: e.key, Column: -1}
-		dropSaid := false
-		for _, setting := range r.mapping(e.value, "filter "+e.key, "column", "drop") {
+		hasDrop := false
+		for _, setting := range r.mapping(e.value, "filter "+e.key, filterKeywords...) {
 			switch setting.key {
 			case "column":
 				filter.Column = r.column(setting.value, source)
 			case "drop":
-				filter.Drop, dropSaid = r.text(setting.value, "drop"), true
+				filter.Drop, hasDrop = r.text(setting.value, "drop"), true
 			}
 		}
-		if filter.Column < 0 || !dropSaid {
+		if filter.Column < 0 || !hasDrop {
 			r.fail(e.at, `filter %s needs a column and the value to drop, such as {column: product_id, drop: "0"}`, e.key)
 		}
 		filters = append(filters, filter)
@@ -247,7 +247,7 @@ func (r *reader) filters(n ast.Node, source Source) []Filter {
 	return filters
 }
 
-// tree puts the sources in an order in which parents come first, and ties children to parents.
+// tree sorts the sources so that parents come first, and connects parents and children.
 func (r *reader) tree(sources []Source, links []link) []Source {
 	if len(sources) == 0 {
 		r.fail(nil, "sources is empty: name at least the CSV whose rows are the collection's items")
@@ -259,15 +259,15 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 	for i, l := range links {
 		switch {
 		case l.parent == "" && root >= 0:
-			r.fail(l.at, "sources %s and %s both have no parent; only the one whose rows are the collection's items may", sources[root].Name, sources[i].Name)
+			r.fail(l.at, "sources %s and %s both have no parent; exactly one source, the root, has none", sources[root].Name, sources[i].Name)
 		case l.parent == "":
 			root = i
 		case named(l.parent) < 0:
-			r.fail(l.parentAt, "source %s has a parent %q that is no source", sources[i].Name, l.parent)
+			r.fail(l.parentAt, "source %s has an unknown parent %q", sources[i].Name, l.parent)
 		}
 	}
 	if root < 0 {
-		r.fail(links[0].at, "every source has a parent: the one whose rows are the collection's items must have none")
+		r.fail(links[0].at, "every source has a parent; the root source, whose rows are the items, must have none")
 	}
 	ordered := make([]Source, 0, len(sources))
 	newIndex := map[string]int{}
@@ -287,7 +287,7 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 		}
 		if len(ordered) == before {
 			at := slices.IndexFunc(sources, func(s Source) bool { _, done := newIndex[s.Name]; return !done })
-			r.fail(links[at].at, "source %s is its own ancestor: follow its parents to see the circle", sources[at].Name)
+			r.fail(links[at].at, "source %s is its own ancestor: its parents form a cycle", sources[at].Name)
 		}
 	}
 	return ordered

@@ -9,21 +9,21 @@ import (
 	"github.com/goccy/go-json"
 )
 
-// Schema is the part of JSON Schema (2020-12) that documents of a shape need: what a client may rely on.
+// Schema is the JSON Schema (2020-12) of documents. It has only the keywords that documents need.
 type Schema struct {
-	Type       []string           `json:"type"`                 // of string, integer, boolean, null, object and array
-	Pattern    string             `json:"pattern,omitempty"`    // of a string
-	Items      *Schema            `json:"items,omitempty"`      // of an array; nil where it is always empty
-	Properties map[string]*Schema `json:"properties,omitempty"` // of an object with fixed fields
-	Required   []string           `json:"required,omitempty"`   // fields that are always there, sorted
+	Type       []string           `json:"type"`                 // some of string, integer, boolean, null, object and array
+	Pattern    string             `json:"pattern,omitempty"`    // for strings
+	Items      *Schema            `json:"items,omitempty"`      // for arrays; nil if the array is always empty
+	Properties map[string]*Schema `json:"properties,omitempty"` // for objects with fixed fields
+	Required   []string           `json:"required,omitempty"`   // fields that are always present, sorted
 	Keyed      *Schema            `json:"additionalProperties,omitempty"`
 }
 
-// moneyPattern is how an amount is written.
+// moneyPattern is the format of an amount.
 const moneyPattern = `^-?[0-9]+\.[0-9]{2}$`
 
-// Schema returns what the bodies of d look like. Of a document that is served in pages it is that of one element.
-func (s *Shape) Schema(d *Endpoint) *Schema { return s.schema(d.Body, 0) }
+// Schema returns the schema of an endpoint's documents; of a list, that of one element.
+func (s *Shape) Schema(e *Endpoint) *Schema { return s.schema(e.Body, 0) }
 
 func (s *Shape) schema(n Node, in int) *Schema {
 	switch n := n.(type) {
@@ -43,7 +43,7 @@ func (s *Shape) schema(n Node, in int) *Schema {
 		}
 		var empty any
 		if err := json.Unmarshal([]byte(n.Empty), &empty); err != nil {
-			panic("BUG: what stands for no rows is no JSON: " + err.Error())
+			panic("BUG: the JSON for no rows is invalid: " + err.Error())
 		}
 		each.admit(empty)
 		return each
@@ -69,7 +69,7 @@ func (c *Column) schema(text bool) *Schema {
 	return &one
 }
 
-// admit widens s so that value is valid.
+// admit extends s so that value is valid.
 func (s *Schema) admit(value any) {
 	kind, fields, elements := "", map[string]any{}, []any{}
 	switch value := value.(type) {
@@ -118,13 +118,13 @@ func (s *Schema) admit(value any) {
 	}
 }
 
-// BreakingChanges returns what a client of documents that look like s would trip over if they looked like next: a line for each field
-// that is gone or no longer always there, and for each value that may be of a type that it was not. What is new breaks nothing.
+// BreakingChanges describes the changes from s to next that can break a client: one line per field that was removed or is no longer
+// always present, and per value that has a new type. New fields do not break clients.
 func (s *Schema) BreakingChanges(next *Schema) []string { return s.breakingChanges(next, "") }
 
 func (s *Schema) breakingChanges(next *Schema, at string) []string {
 	var found []string
-	say := func(format string, args ...any) {
+	add := func(format string, args ...any) {
 		where := at
 		if where == "" {
 			where = "the body"
@@ -135,13 +135,13 @@ func (s *Schema) breakingChanges(next *Schema, at string) []string {
 		switch {
 		case slices.Contains(s.Type, kind):
 		case kind == "null":
-			say("may now be null")
+			add("may now be null")
 		default:
-			say("was %s and is now %s", strings.Join(s.Type, " or "), strings.Join(next.Type, " or "))
+			add("changed its type from %s to %s", strings.Join(s.Type, " or "), strings.Join(next.Type, " or "))
 		}
 	}
 	if s.Pattern != next.Pattern && s.Pattern != "" && slices.Contains(next.Type, "string") {
-		say("is no longer written as %s", s.Pattern)
+		add("no longer matches %s", s.Pattern)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		path := name
@@ -149,12 +149,12 @@ func (s *Schema) breakingChanges(next *Schema, at string) []string {
 			path = at + "." + name
 		}
 		switch field := next.Properties[name]; {
-		case !slices.Contains(next.Type, "object"): // said already
+		case !slices.Contains(next.Type, "object"): // reported above
 		case field == nil:
-			found = append(found, path+" is gone")
+			found = append(found, path+" was removed")
 		default:
 			if slices.Contains(s.Required, name) && !slices.Contains(next.Required, name) {
-				found = append(found, path+" is not always there any more")
+				found = append(found, path+" is no longer always present")
 			}
 			found = append(found, s.Properties[name].breakingChanges(field, path)...)
 		}
@@ -166,7 +166,7 @@ func (s *Schema) breakingChanges(next *Schema, at string) []string {
 	case s.Keyed != nil && next.Keyed != nil:
 		found = append(found, s.Keyed.breakingChanges(next.Keyed, at+"{}")...)
 	case s.Keyed != nil && slices.Contains(next.Type, "object"):
-		say("has fixed fields now, and was keyed")
+		add("was keyed and now has fixed fields")
 	}
 	return slices.Compact(found)
 }

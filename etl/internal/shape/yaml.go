@@ -12,13 +12,24 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// reader walks the syntax tree of a shape file, which, unlike decoded values, knows lines, columns and order.
-// Mistakes are thrown as *Error and caught in Parse: every step of the walk can fail, and no step can go on.
+// The keywords of the shape file. shapes/schema.json describes the same ones, which a test checks.
+var (
+	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
+	dialectKeywords  = []string{"delimiter", "null", "trim_spaces", "close_quotes", "final_newline"}
+	sourceKeywords   = []string{"file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline"}
+	repairKeywords   = []string{"column", "prefix", "with"}
+	filterKeywords   = []string{"column", "drop"}
+	endpointKeywords = []string{"list", "path", "body"}
+	eachKeywords     = []string{keywordEach, "as", "keyed", "empty"}
+)
+
+// reader walks the syntax tree of a shape file, which has lines, columns and order, unlike decoded values.
+// Errors are panics with an *Error, which Parse recovers: every step can fail, and the first error ends the walk.
 type reader struct {
 	file string
 }
 
-// entry is one key of a mapping and what stands behind it.
+// entry is one key of a mapping and its value.
 type entry struct {
 	key   string
 	at    *token.Position
@@ -36,15 +47,15 @@ func (r *reader) parse(text []byte) ast.Node {
 		r.fail(nil, "%s", err)
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		r.fail(nil, "a shape file is one YAML document that names a collection, its sources and its documents; this one holds %d", len(file.Docs))
+		r.fail(nil, "a shape file is one YAML document with a collection, its sources and its documents; this one contains %d", len(file.Docs))
 	}
 	return file.Docs[0].Body
 }
 
-// longest is how much of a name is in a message, in bytes.
+// longest is the maximal length of a name in a message, in bytes.
 const longest = 200
 
-// fail ends the walk with a mistake at a position; nil is the file's beginning.
+// fail ends the walk with an error at a position; nil is the beginning of the file.
 func (r *reader) fail(at *token.Position, format string, args ...any) {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok && len(text) > longest {
@@ -72,7 +83,7 @@ func place(n ast.Node) Position {
 	return Position{at.Line, at.Column}
 }
 
-// mapping returns the entries of a mapping in the file's order. With known keys, any other is a mistake.
+// mapping returns the entries of a mapping in order. If known keys are given, it rejects all others.
 func (r *reader) mapping(n ast.Node, what string, known ...string) []entry {
 	m, ok := n.(ast.MapNode)
 	if !ok {
@@ -94,7 +105,7 @@ func (r *reader) text(n ast.Node, what string) string {
 	if scalar, ok := n.(ast.ScalarNode); ok && n.Type() != ast.NullType {
 		return scalarText(scalar)
 	}
-	r.fail(position(n), "%s must be a word", what)
+	r.fail(position(n), "%s must be a string", what)
 	return ""
 }
 
@@ -106,7 +117,7 @@ func (r *reader) boolean(n ast.Node, what string) bool {
 	return false
 }
 
-// scalarText returns a scalar as it is written, so that a column may be called null, 1 or yes.
+// scalarText returns the text of a scalar, so that null, 1 and yes can be names of columns.
 func scalarText(n ast.Node) string {
 	if s, ok := n.(*ast.StringNode); ok {
 		return s.Value
