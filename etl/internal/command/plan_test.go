@@ -155,15 +155,15 @@ func TestPlanWarnsOfBrokenContracts(t *testing.T) {
 		}
 	}
 	warns("price: price", "price: price, word: name")
-	warns("name: name, price: price", "name: name", "GET /shop/{id}: price is gone")
+	warns("name: name, price: price", "name: name", "GET /shop/{id}: price was removed")
 	warns("path: tags", "path: words", "GET /shop/{id}/tags: is gone")
-	warns("{id: id, name: name, price", "{id: {text: id}, name: name, price", "GET /shop/{id}: id was integer and is now string")
+	warns("{id: id, name: name, price", "{id: {text: id}, name: name, price", "GET /shop/{id}: id changed its type from integer to string")
 
 	// A delta describes the documents anew.
 	write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: name, price: price", "name: name", 1)})
 	code, stdout, stderr = at(t, database, directory, "run", "--mode", "delta", "--accept", "changed")
 	must(t, exitOK, code, stdout, stderr)
-	if !strings.Contains(stderr, "price is gone") {
+	if !strings.Contains(stderr, "price was removed") {
 		t.Errorf("the run does not say what it breaks:\n%s", stderr)
 	}
 	warns("name: name, price: price", "name: name")
