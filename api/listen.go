@@ -42,15 +42,15 @@ func closeAll(listeners []net.Listener) {
 func listen(address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, unixPrefix)
 	if !unix && strings.ContainsAny(address, "@/") {
-		return nil, errors.New("an address to listen on is host:port or unix:/path, and no URL. It is not shown: it may hold a password")
+		return nil, errors.New("a listen address is host:port or unix:/path, not a URL. It is not shown because it may contain a password")
 	}
 	if !unix {
 		listener, err := net.Listen("tcp", address)
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("listen on %s: the port is taken; stop what holds it or choose another", address)
+			return nil, fmt.Errorf("listen on %s: the port is in use; stop the process that uses it or choose another port", address)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listen on %s: %w (an address is host:port or unix:/path)", address, err)
+			return nil, fmt.Errorf("listen on %s: %w (a listen address is host:port or unix:/path)", address, err)
 		}
 		return listener, nil
 	}
@@ -78,12 +78,12 @@ func removeStale(path string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("there is something else than a socket; remove it or choose another path")
+		return errors.New("the file exists and is not a socket; remove it or choose another path")
 	}
 	conn, err := net.Dial("unix", path)
 	if err == nil {
 		_ = conn.Close()
-		return errors.New("another process answers there; stop it or choose another path")
+		return errors.New("another process is listening; stop it or choose another path")
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return err

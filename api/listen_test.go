@@ -47,7 +47,7 @@ func TestListenOnUnixSocket(t *testing.T) {
 		t.Errorf("mode %v, %v; want 0666", info.Mode(), err)
 	}
 
-	if _, err := listen(where); err == nil || !strings.Contains(err.Error(), "another process answers there") {
+	if _, err := listen(where); err == nil || !strings.Contains(err.Error(), "another process is listening") {
 		t.Errorf("on a socket in use: %v", err)
 	}
 	if conn, err := net.Dial("unix", path); err != nil {
@@ -73,7 +73,7 @@ func TestListenSparesWhatIsNoSocket(t *testing.T) {
 	if err := os.WriteFile(path, []byte("data"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listen("unix:" + path); err == nil || !strings.Contains(err.Error(), "something else than a socket") {
+	if _, err := listen("unix:" + path); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("got %v", err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != "data" {
@@ -109,9 +109,9 @@ func TestRetireLosesNoConnectionAndNoSuccessor(t *testing.T) {
 func TestListenErrors(t *testing.T) {
 	taken := mustListen(t, "127.0.0.1:0").Addr().String()
 	for _, c := range []struct{ name, address, want string }{
-		{"taken port", taken, "the port is taken"},
-		{"no address", "nonsense", "an address is host:port or unix:/path"},
-		{"no port", "127.0.0.1", "an address is host:port or unix:/path"},
+		{"taken port", taken, "the port is in use"},
+		{"no address", "nonsense", "a listen address is host:port or unix:/path"},
+		{"no port", "127.0.0.1", "a listen address is host:port or unix:/path"},
 		{"no directory", "unix:/nowhere/at/all", "no such file"},
 		{"long path", "unix:/tmp/" + strings.Repeat("x", 200), "invalid argument"},
 	} {

@@ -1,7 +1,7 @@
 // Command api serves the published documents over HTTP.
 //
-// It starts whether or not the database is there, and says on its admin port when it is ready. On SIGTERM or
-// SIGINT it leaves in an order that loses no request; on a second signal it dies at once.
+// It starts whether or not the database is up, and reports readiness on its admin port. On SIGTERM or SIGINT it shuts down in an order
+// that loses no request. On a second signal it exits at once.
 package main
 
 import (
@@ -50,32 +50,32 @@ func main() {
 
 const description = `Serve the published documents over HTTP.
 
-Example: two ways in, TCP for people and a unix socket for NGINX on the same machine
+Example: TCP for direct access and a unix socket for a gateway on the same machine
 
   api --database postgres://systemscale_api@127.0.0.1:5432/systemscale \
       --listen 127.0.0.1:8081 --listen unix:/run/systemscale/api.sock`
 
 // flags are the command line. An address is host:port or unix:/path.
 type flags struct {
-	Database    string        `env:"DATABASE_URL" placeholder:"URL" help:"Database, as a role that may read. It need not be up yet."`
-	Listen      []string      `env:"API_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Where to serve: host:port or unix:/path. May be repeated, or a list with commas. Default: ${default}."`
-	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Where to answer /live, /ready, /metrics, /version, and the operator's page at /. Default: ${default}."`
-	AdminHost   []string      `env:"API_ADMIN_HOSTS" placeholder:"NAME" help:"Host name under which the admin port is asked, such as that of a proxy in front. IP addresses, localhost and the machine's own name are always answered, and /live, /ready and /metrics under any name. May be repeated."`
-	Peer        []string      `env:"API_PEERS" placeholder:"ADDR" help:"Admin address of another instance, whose requests the operator's page counts in. May be repeated."`
-	Gateway     string        `env:"API_GATEWAY_STATUS" placeholder:"URL" help:"NGINX's stub_status, such as http://127.0.0.1:8281/status, from which the operator's page knows the hit ratio."`
-	CacheAge    time.Duration `env:"API_CACHE_AGE" default:"10s" help:"How long caches in front may use a document without asking, in whole seconds. Browsers are told half of it."`
-	DrainPause  time.Duration `env:"API_DRAIN_PAUSE" default:"1s" help:"How long to go on serving after a signal, while /ready already fails."`
-	DrainLimit  time.Duration `env:"API_DRAIN_LIMIT" default:"10s" help:"How long requests under way may take to finish after that."`
-	Connections int           `env:"API_CONNECTIONS" default:"2" help:"Database connections that carry lookups."`
-	Batch       int           `env:"API_BATCH" default:"64" help:"Most lookups in one round trip to the database."`
-	Queue       int           `env:"API_QUEUE" default:"1024" help:"Most lookups waiting for a connection; beyond it requests get 503."`
-	Timeout     time.Duration `env:"API_TIMEOUT" default:"2s" help:"Longest that a lookup may take."`
+	Database    string        `env:"DATABASE_URL" placeholder:"URL" help:"URL of the database, with a role that can read. The database may start after the API."`
+	Listen      []string      `env:"API_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Address to serve on: host:port or unix:/path. May be repeated or separated by commas. Default: ${default}."`
+	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Address of the admin port: /live, /ready, /metrics, /version, and the dashboard at /. Default: ${default}."`
+	AdminHost   []string      `env:"API_ADMIN_HOSTS" placeholder:"NAME" help:"Host name that the admin port accepts, such as that of a proxy. It always accepts IP addresses, localhost and the machine's name; for /live, /ready and /metrics it accepts any name. May be repeated."`
+	Peer        []string      `env:"API_PEERS" placeholder:"ADDR" help:"Admin address of another instance, whose requests the dashboard includes. May be repeated."`
+	Gateway     string        `env:"API_GATEWAY_STATUS" placeholder:"URL" help:"URL of the gateway's stub_status, such as http://127.0.0.1:8281/status, for the hit ratio on the dashboard."`
+	CacheAge    time.Duration `env:"API_CACHE_AGE" default:"10s" help:"How long the gateway may use a document without revalidation, in whole seconds. Browsers get half of it."`
+	DrainPause  time.Duration `env:"API_DRAIN_PAUSE" default:"1s" help:"How long to keep serving after a signal, while /ready fails."`
+	DrainLimit  time.Duration `env:"API_DRAIN_LIMIT" default:"10s" help:"How long requests in progress may take to finish after that."`
+	Connections int           `env:"API_CONNECTIONS" default:"2" help:"Number of database connections for lookups."`
+	Batch       int           `env:"API_BATCH" default:"64" help:"Maximum number of lookups in one round trip to the database."`
+	Queue       int           `env:"API_QUEUE" default:"1024" help:"Maximum number of lookups that wait for a connection; further requests get 503."`
+	Timeout     time.Duration `env:"API_TIMEOUT" default:"2s" help:"Maximum duration of a lookup."`
 }
 
 // Validate is called by kong.
 func (f *flags) Validate() error {
 	if f.Database == "" {
-		return errors.New("no database is named: set DATABASE_URL, or give --database a URL such as postgres://user@host:5432/name")
+		return errors.New("no database: set DATABASE_URL or --database to a URL such as postgres://user@host:5432/name")
 	}
 	for _, number := range []struct {
 		name  string
@@ -93,7 +93,7 @@ func (f *flags) Validate() error {
 	}
 	for _, name := range f.AdminHost {
 		if name == "" || strings.ContainsAny(name, "/*@ ") {
-			return fmt.Errorf("--admin-host must be a host name such as operator.example.org, not %q", name)
+			return fmt.Errorf("--admin-host must be a host name such as admin.example.org, not %q", name)
 		}
 	}
 	if f.DrainPause < 0 || f.DrainLimit < 0 {
@@ -176,14 +176,14 @@ func (p *program) ready() error {
 func (p *program) serve(ctx context.Context, public []net.Listener, private net.Listener) error {
 	broken := make(chan error, len(public)+1)
 	for _, listener := range public {
-		p.logger.Info("serving documents", "address", address(listener))
+		p.logger.Info("serving the API", "address", address(listener))
 		go func() {
 			if err := p.server.Serve(listener); err != nil {
 				broken <- fmt.Errorf("serve %s: %w", address(listener), err)
 			}
 		}()
 	}
-	p.logger.Info("serving admin", "address", address(private))
+	p.logger.Info("serving the admin port", "address", address(private))
 	page := operator.New(operator.Options{Store: p.store, Metrics: p.metrics, Peers: p.flags.Peer, Gateway: p.flags.Gateway, Logger: p.logger})
 	go page.Watch(ctx)
 	administration := admin.New(admin.Options{
@@ -211,7 +211,7 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 // drain ends serving in an order that loses no request. The admin port answers until the end.
 func (p *program) drain(public []net.Listener) error {
 	return errors.Join(
-		p.phase("ask clients to leave", func() error {
+		p.phase("drain connections", func() error {
 			p.draining.Store(true)
 			p.server.Drain()
 			time.Sleep(p.flags.DrainPause)

@@ -130,7 +130,7 @@ func TestStartsWithoutADatabase(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("run: %v", err)
 	}
-	if strings.Contains(log.String(), "hunter2") || strings.Count(log.String(), "cannot follow") != 1 {
+	if strings.Contains(log.String(), "hunter2") || strings.Count(log.String(), "cannot read the published version") != 1 {
 		t.Errorf("the log tells the password, or not once that the database is missing: %s", log.String())
 	}
 	for _, name := range []string{"api", "admin"} {
@@ -316,7 +316,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	if closed.Load() == 0 {
 		t.Error("no answer during the pause asked its client to leave")
 	}
-	for _, phase := range []string{"ask clients to leave", "close listeners and finish requests", "close the store"} {
+	for _, phase := range []string{"drain connections", "close listeners and finish requests", "close the store"} {
 		if strings.Count(p.log.String(), `msg="shutdown: `+phase+`" took=`) != 1 {
 			t.Errorf("the log does not say once how long it took to %s", phase)
 		}

@@ -54,7 +54,7 @@ func testAlike(t *testing.T, s *stack) {
 				}
 			}
 			// What NGINX cannot read, and what it keeps for itself, it refuses itself, with fewer words.
-			refused := strings.Contains(answers[1].body, "no well-formed HTTP") || strings.Contains(test.target, "/-/")
+			refused := strings.Contains(answers[1].body, "not valid HTTP") || strings.Contains(test.target, "/-/")
 			for i, got := range answers {
 				page := strings.HasPrefix(got.header.Get("Content-Type"), "text/html")
 				if got.status >= 400 && page != (len(headers) > 0 && headers[0] == person) && (i == 1 || !refused) {

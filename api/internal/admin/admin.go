@@ -79,7 +79,7 @@ func survive(next http.Handler, logger *slog.Logger) http.Handler {
 		defer func() {
 			if reason := recover(); reason != nil {
 				logger.Error("admin request failed", "path", r.URL.Path, "panic", reason, "stack", string(debug.Stack()))
-				answer(w, http.StatusInternalServerError, map[string]any{"error": "unexpected; see the log"})
+				answer(w, http.StatusInternalServerError, map[string]any{"error": "unexpected error; see the log"})
 			}
 		}()
 		next.ServeHTTP(w, r)

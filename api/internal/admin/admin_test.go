@@ -153,7 +153,7 @@ func TestPanicIsAnAnswer(t *testing.T) {
 		if recorder.Code != http.StatusInternalServerError || strings.Contains(recorder.Body.String(), "secret") {
 			t.Errorf("%s: %d %s", path, recorder.Code, recorder.Body)
 		}
-		checkJSON(t, recorder, `{"error": "unexpected; see the log"}`)
+		checkJSON(t, recorder, `{"error": "unexpected error; see the log"}`)
 		for _, want := range []string{"path=" + path, `panic="secret of the inside"`, "admin_test.go"} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("%s: the log does not say %s: %s", path, want, log.String())

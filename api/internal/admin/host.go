@@ -13,7 +13,7 @@ import (
 var anyName = map[string]bool{"/live": true, "/ready": true, "/metrics": true}
 
 // wrongHost is the answer to a request for a name that is none of this server's.
-const wrongHost = "this server does not go by the host name of the request: use its IP address, or start it with --admin-host NAME"
+const wrongHost = "unknown host name: use the server's IP address, or start the server with --admin-host NAME"
 
 // checkHost lets next answer only requests whose Host header is a name of this machine. Otherwise a web page that an operator visits
 // could read the answers: its domain's address can be changed to this server's at any time, and the browser would see one origin (DNS

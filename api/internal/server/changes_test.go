@@ -135,7 +135,7 @@ func TestChangesBeyondTheLog(t *testing.T) {
 	checkFixed(t, r, http.StatusGone)
 	checkTiming(t, r)
 	checkHeaders(t, r, "X-Data-Version", fmt.Sprint(run), "X-Accel-Expires", "")
-	if !strings.Contains(r.body, "The change log does not reach back to that version. Read everything anew, then ask from the version in X-Data-Version.") {
+	if !strings.Contains(r.body, "The change log does not go back to that version. Read all documents again, then continue from the version in X-Data-Version.") {
 		t.Errorf("the answer does not say what to do: %s", r.body)
 	}
 }

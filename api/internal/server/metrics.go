@@ -52,16 +52,16 @@ func newMetrics(registerer prometheus.Registerer, connections func() float64) *m
 	m := &metrics{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "systemscale_http_request_duration_seconds",
-			Help:    "From a request that is read to an answer that is ready to be written, by address template and status.",
+			Help:    "Time from reading a request to having a response ready to write, by address template and status.",
 			Buckets: buckets,
 		}, []string{"route", "status"}),
 		malformed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "systemscale_http_malformed_requests_total",
-			Help: "Requests that could not be read: no HTTP, too large, too slow, or cut off.",
+			Help: "Requests that could not be read: not HTTP, too large, too slow, or incomplete.",
 		}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "systemscale_http_refused_connections_total",
-			Help: "Connections turned away because too many were open.",
+			Help: "Connections refused because too many were open.",
 		}),
 		other: &route{template: other},
 		pages: &route{template: pageRoute},
@@ -70,7 +70,7 @@ func newMetrics(registerer prometheus.Registerer, connections func() float64) *m
 	if registerer != nil {
 		registerer.MustRegister(m.duration, m.malformed, m.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "systemscale_http_connections",
-			Help: "Client connections that are open.",
+			Help: "Open client connections.",
 		}, connections))
 	}
 	return m

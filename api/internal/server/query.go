@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/valyala/fasthttp"
 )
 
@@ -76,7 +76,7 @@ func readQuery(ctx *fasthttp.RequestCtx, lenient bool, takes ...parameter) (quer
 	case len(unknown) > 0:
 		return q, &queryError{"This address does not take " + list(unknown, `"`) + "; " + taken(takes)}
 	case len(repeated) > 0:
-		return q, &queryError{list(repeated, `"`) + " may be given once only."}
+		return q, &queryError{list(repeated, `"`) + " may be given only once."}
 	}
 	return q, nil
 }
@@ -118,17 +118,16 @@ func appendName(names []string, name []byte) []string {
 	return append(names, text)
 }
 
-// list joins names with commas, each in quotes, and notes if there are too many.
+// list returns names, each in quotes, as an English list. Names beyond mostNames are "others".
 func list(names []string, quote string) string {
-	more := ""
+	var words []string
+	for _, name := range names[:min(len(names), mostNames)] {
+		words = append(words, quote+name+quote)
+	}
 	if len(names) > mostNames {
-		names, more = names[:mostNames], " and others"
+		words = append(words, "others")
 	}
-	var quoted []string
-	for _, name := range names {
-		quoted = append(quoted, quote+name+quote)
-	}
-	return strings.Join(quoted, ", ") + more
+	return english.WordSeries(words, "and")
 }
 
 // number returns the positive number that a parameter holds, or otherwise if the parameter is not there. A number beyond int64 is

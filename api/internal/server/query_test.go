@@ -69,36 +69,36 @@ func FuzzCanonical(f *testing.F) {
 func TestUnknownParametersAreNamed(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
 		s.publish("things", things(1, 3)...)
-		const page, none, changes = "page, count.", "no parameters.", "since, after, count."
+		const page, none, changes = "page and count.", "no parameters.", "since, after and count."
 		for _, c := range []struct{ target, detail string }{
 			{"/things?category=Shoes", `This address does not take "category"; it takes ` + page},
-			{"/things?category=Shoes&page=1&utm_source=x&sort", `This address does not take "category", "sort"; it takes ` + page},
+			{"/things?category=Shoes&page=1&utm_source=x&sort", `This address does not take "category" and "sort"; it takes ` + page},
 			{"/things?PAGE=2", `This address does not take "PAGE"; it takes ` + page},
 			{"/things?page[]=2", `This address does not take "page[]"; it takes ` + page},
 			{"/things?since=1", `This address does not take "since"; it takes ` + page},
 			{"/things?page=1;count=2&x", `This address does not take "x"; it takes ` + page},
 			{"/things?=x", `This address does not take ""; it takes ` + page},
-			{"/things?a+b=1&c%20d=2", `This address does not take "a b", "c d"; it takes ` + page},
-			{"/things?x=1&x=2&x&X", `This address does not take "x", "X"; it takes ` + page},
+			{"/things?a+b=1&c%20d=2", `This address does not take "a b" and "c d"; it takes ` + page},
+			{"/things?x=1&x=2&x&X", `This address does not take "x" and "X"; it takes ` + page},
 			{"/things?a&b&c&d&e&f&g", `This address does not take "a", "b", "c", "d", "e" and others; it takes ` + page},
 			{"/things?%3Cscript%3E=1", `This address does not take "<script>"; it takes ` + page},
 			{"/things?%00%0a%1b[31m%22%ff%E2%80%AE=1", `This address does not take "\x00\n\x1b[31m\"\xff\u202e"; it takes ` + page},
 			{"/things?" + strings.Repeat("x", 2000) + "=1", `This address does not take "` + strings.Repeat("x", 40) + `..."; it takes ` + page},
 			{"/things?" + strings.Repeat("%E2%98%83", 20) + "=1", `This address does not take "` + strings.Repeat(`\u2603`, 13) + `..."; it takes ` + page},
-			{"/things?utm=1&Utm_source=2&fbclid2=3", `This address does not take "utm", "Utm_source", "fbclid2"; it takes ` + page},
+			{"/things?utm=1&Utm_source=2&fbclid2=3", `This address does not take "utm", "Utm_source" and "fbclid2"; it takes ` + page},
 			{"/api/things?category=Shoes&page=undefined", `This address does not take "category"; it takes ` + page},
 			{"/things/1?page=1", `This address does not take "page"; it takes ` + none},
 			{"/things/9999?page=1", `This address does not take "page"; it takes ` + none},
 			{"/things/1/detail?x", `This address does not take "x"; it takes ` + none},
 			{"/api/fec2/a/things/1/detail?count=all", `This address does not take "count"; it takes ` + none},
 			{"/things/changes?since=1&page=2", `This address does not take "page"; it takes ` + changes},
-			{"/things?page=1&page=2", `"page" may be given once only.`},
-			{"/things?page=1&%70age=1", `"page" may be given once only.`},
-			{"/things?count=1&page=1&count=1&page", `"count", "page" may be given once only.`},
-			{"/things/changes?since=1&since=1", `"since" may be given once only.`},
-			{"/things?page=1;count=2", "page is a number from 1: digits only, no leading zero."},
-			{"/things?page=1+1", "page is a number from 1: digits only, no leading zero."},
-			{"/things?page=%zz", "page is a number from 1: digits only, no leading zero."},
+			{"/things?page=1&page=2", `"page" may be given only once.`},
+			{"/things?page=1&%70age=1", `"page" may be given only once.`},
+			{"/things?count=1&page=1&count=1&page", `"count" and "page" may be given only once.`},
+			{"/things/changes?since=1&since=1", `"since" may be given only once.`},
+			{"/things?page=1;count=2", "page must be a positive integer without leading zeros."},
+			{"/things?page=1+1", "page must be a positive integer without leading zeros."},
+			{"/things?page=%zz", "page must be a positive integer without leading zeros."},
 		} {
 			// net/http would refuse some of these.
 			r, answered := s.say("GET " + c.target + " HTTP/1.1\r\nHost: h\r\n\r\n")

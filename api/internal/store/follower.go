@@ -224,7 +224,7 @@ func (f *follower) watched(w *watcher, seen sight, err error) {
 		f.lostSince.Store(0)
 		if f.lost {
 			f.lost = false
-			f.logger.Info("following the published version again")
+			f.logger.Info("database readable again")
 		}
 	}
 	f.decide()
@@ -238,7 +238,7 @@ func (f *follower) watched(w *watcher, seen sight, err error) {
 func (f *follower) judge(forbidden string) {
 	f.denied.Store(forbidden != "")
 	if forbidden != "" && forbidden != f.forbidden {
-		f.logger.Error("the role of the database URL may not read what is published: grant it select on all tables in schema catalog", "table", forbidden)
+		f.logger.Error("the role of the database URL cannot read a published table: grant it select on all tables in schema catalog", "table", forbidden)
 	}
 	f.forbidden = forbidden
 }
@@ -259,7 +259,7 @@ func (f *follower) refused() {
 	defer f.mutex.Unlock()
 	if !f.bare {
 		f.bare = true
-		f.logger.Warn("a pooler in front of the database refuses the settings of the session: the role's apply, see infra/postgres/README.md")
+		f.logger.Warn("a pooler rejects the session settings; those of the role apply: see infra/postgres/README.md")
 	}
 }
 
@@ -276,7 +276,7 @@ func (f *follower) loseSight(err error) {
 	}
 	if !f.lost {
 		f.lost = true
-		f.logger.Error("cannot follow the published version, trying again", "error", err)
+		f.logger.Error("cannot read the published version, retrying", "error", err)
 	}
 }
 
@@ -311,7 +311,7 @@ func (f *follower) servable(versions []Version) []Version {
 				f.unserved = map[string]bool{}
 			}
 			f.unserved[version.Collection] = true
-			f.logger.Error("not serving a collection; publish it under another name", "collection", version.Collection, "run", version.Run, "error", err)
+			f.logger.Error("collection not served; publish it under another name", "collection", version.Collection, "run", version.Run, "error", err)
 		}
 		return err != nil
 	}
@@ -350,7 +350,7 @@ func (f *follower) decide() {
 			next = best
 		}
 	case !f.unmet.IsZero() && time.Since(f.unmet) >= regressGrace:
-		f.logger.Warn("no server is left that has the version that was served: serving the newest one that there is")
+		f.logger.Warn("no database host has the served version any more: serving the newest available version")
 		next, met = best, true
 	}
 	switch {

@@ -184,7 +184,7 @@ func (l *lookup) missing() {
 // it later. Where the server no longer knows the version of a page, its tables are about to be dropped.
 func (l *lookup) read(s *prepared, rows *pgconn.ResultReader) error {
 	l.describe()
-	l.err = fmt.Errorf("%w: no row where there is always one", errMalformed)
+	l.err = fmt.Errorf("%w: no row where one is expected", errMalformed)
 	for rows.NextRow() {
 		values := rows.Values()
 		if !s.owns(values) || len(values[1]) != 8 || int64(binary.BigEndian.Uint64(values[1])) != l.question {

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics is what the store counts as it goes. Everything in it is safe for concurrent use.
+// metrics are the store's counters. They are safe for concurrent use.
 type metrics struct {
 	lookups   *prometheus.CounterVec
 	outcomes  [len(outcomes)]prometheus.Counter
@@ -18,7 +18,7 @@ type metrics struct {
 	sent      *prometheus.CounterVec
 }
 
-// outcomes are the values of the label outcome. The first three are of no error, or of one that is not listed.
+// outcomes are the values of the label outcome. The first three are for no error and for an error that is not listed.
 var outcomes = [...]struct {
 	label string
 	err   error
@@ -36,16 +36,16 @@ var outcomes = [...]struct {
 func newMetrics() *metrics {
 	m := &metrics{
 		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "systemscale_lookups_total", Help: "Answers of the store to lookups, by outcome.",
+			Name: "systemscale_lookups_total", Help: "Lookups, by outcome.",
 		}, []string{"outcome"}),
 		joined: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "systemscale_lookups_joined_total", Help: "Lookups that shared the answer of another one for the same document.",
+			Name: "systemscale_lookups_joined_total", Help: "Lookups that shared the result of a concurrent lookup for the same document.",
 		}),
 		relieved: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "systemscale_lookups_relieved_total", Help: "Lookups that were given to another host of the database because theirs did not answer.",
+			Name: "systemscale_lookups_relieved_total", Help: "Lookups that moved to another database host because theirs did not respond.",
 		}),
 		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "systemscale_lookup_batch_size", Help: "Lookups in one round trip to the database.",
+			Name: "systemscale_lookup_batch_size", Help: "Lookups per round trip to the database.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}),
 		queueWait: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -53,11 +53,11 @@ func newMetrics() *metrics {
 			Buckets: prometheus.ExponentialBuckets(50e-6, 4, 9),
 		}),
 		connects: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "systemscale_database_connects_total", Help: "Connections made to the database for lookups: the first ones and those that replaced a broken one.",
+			Name: "systemscale_database_connects_total", Help: "Connections opened to the database for lookups, first ones and replacements.",
 		}),
 	}
 	m.sent = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "systemscale_database_lookups_total", Help: "Lookups that were sent to a host of the database, by host.",
+		Name: "systemscale_database_lookups_total", Help: "Lookups sent to the database, by host.",
 	}, []string{"host"})
 	for i, outcome := range outcomes {
 		m.outcomes[i] = m.lookups.WithLabelValues(outcome.label)
@@ -84,13 +84,13 @@ func (m *metrics) count(notModified bool, err error) {
 	m.outcomes[outcome].Inc()
 }
 
-// Descriptions of what is read off the store when somebody asks.
+// Descriptions of the metrics that are read on each scrape.
 var (
-	inFlight    = prometheus.NewDesc("systemscale_lookups_in_flight", "Lookups whose callers wait.", nil, nil)
-	connections = prometheus.NewDesc("systemscale_database_connections", "Connections to the database that carry lookups of documents.", nil, nil)
-	dataVersion = prometheus.NewDesc("systemscale_data_version", "The run whose documents are served.", []string{"collection"}, nil)
-	hostVersion = prometheus.NewDesc("systemscale_database_host_version", "The run that a host of the database has; absent where the host cannot be read.", []string{"host", "collection"}, nil)
-	publishedAt = prometheus.NewDesc("systemscale_data_published_timestamp_seconds", "When the documents that are served were published, in Unix time.", []string{"collection"}, nil)
+	inFlight    = prometheus.NewDesc("systemscale_lookups_in_flight", "Lookups in progress.", nil, nil)
+	connections = prometheus.NewDesc("systemscale_database_connections", "Open database connections for lookups of documents.", nil, nil)
+	dataVersion = prometheus.NewDesc("systemscale_data_version", "The run that is served.", []string{"collection"}, nil)
+	hostVersion = prometheus.NewDesc("systemscale_database_host_version", "The run that a database host has; absent if the host cannot be read.", []string{"host", "collection"}, nil)
+	publishedAt = prometheus.NewDesc("systemscale_data_published_timestamp_seconds", "When the served version was published, in Unix time.", []string{"collection"}, nil)
 )
 
 // Describe implements prometheus.Collector.

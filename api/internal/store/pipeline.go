@@ -242,7 +242,7 @@ func (p *pipeline) exchange() error {
 	err := results.Close()
 	switch {
 	case stopped == errForeign:
-		p.queue.logger.Error("the connection to the database is given up", "error", errForeign, "table", p.groups[answered].endpoint.table)
+		p.queue.logger.Error("database connection dropped", "error", errForeign, "table", p.groups[answered].endpoint.table)
 		p.unanswered(p.groups[answered:])
 		return errForeign
 	case answered == len(p.groups) && !p.conn.IsClosed():
@@ -252,7 +252,7 @@ func (p *pipeline) exchange() error {
 		return err
 	case err == nil:
 		p.unanswered(p.groups[answered:])
-		return errors.New("the server answered fewer statements than it was asked")
+		return errors.New("the server answered fewer statements than were sent")
 	}
 	// The first that was not answered failed, and took the others, of the same implicit transaction, with it.
 	p.unanswered(p.groups[answered+1:])
@@ -453,6 +453,6 @@ func (p *pipeline) follow(l *lookup, err error) {
 		l.retried = true
 		p.again = append(p.again, l)
 	default:
-		p.settle(l, fmt.Errorf("look up in catalog.%s, which the pointer row names: %w", l.endpoint.table, err))
+		p.settle(l, fmt.Errorf("look up in catalog.%s, named by the version row: %w", l.endpoint.table, err))
 	}
 }

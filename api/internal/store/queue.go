@@ -404,7 +404,7 @@ func (q *queue) lose(s *seat, cause error) {
 	waiting := q.waiting
 	q.waiting = nil
 	q.mutex.Unlock()
-	q.logger.Error("database connection lost, lookups are refused until it is back", "error", cause)
+	q.logger.Error("database connection lost; lookups fail until it is back", "error", cause)
 	fail(waiting, ErrUnavailable)
 	q.finish(waiting)
 }

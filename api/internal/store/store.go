@@ -33,18 +33,18 @@ import (
 // Errors of a lookup. Anything else that a lookup returns is a fault of this program or of its database.
 var (
 	ErrNotFound    = errors.New("no such document")
-	ErrTimeout     = errors.New("the database did not answer in time")
+	ErrTimeout     = errors.New("the database did not respond in time")
 	ErrOverloaded  = errors.New("too many lookups are waiting")
 	ErrUnavailable = errors.New("no connection to the database")
 
 	// ErrUnreadable means that something is published which the store's role may not read.
-	ErrUnreadable = errors.New("the published version cannot be read: the role of the API lacks a right, see the log")
+	ErrUnreadable = errors.New("the API's role cannot read the published version; see the log")
 
 	// ErrBadCursor means that a cursor is not in the log after a version: it is before that, or after the live one.
-	ErrBadCursor = errors.New("no such place in the change log")
+	ErrBadCursor = errors.New("invalid cursor")
 
 	// ErrHistoryTooShort means that the change log does not tell all that happened since a version.
-	ErrHistoryTooShort = errors.New("the change log does not reach back so far")
+	ErrHistoryTooShort = errors.New("the change log does not go back that far")
 )
 
 // Reasons why a store is not ready.

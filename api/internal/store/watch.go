@@ -112,9 +112,9 @@ func readForbidden(ctx context.Context, conn *pgconn.PgConn) (string, error) {
 	result := conn.ExecParams(ctx, sql.Query("api_select_unreadable"), nil, nil, nil, nil).Read()
 	switch {
 	case result.Err != nil:
-		return "", fmt.Errorf("look what may be read: %w", result.Err)
+		return "", fmt.Errorf("check read privileges: %w", result.Err)
 	case len(result.Rows) != 1 || len(result.Rows[0]) != 1:
-		return "", fmt.Errorf("look what may be read: %w", errMalformed)
+		return "", fmt.Errorf("check read privileges: %w", errMalformed)
 	}
 	return string(result.Rows[0][0]), nil
 }

@@ -145,7 +145,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, next: (
     response.statusCode = body;
     response.setHeader("Content-Type", "application/problem+json");
     response.setHeader("Cache-Control", "no-store");
-    const details: Record<number, string> = { 400: "An id is a positive number: digits only, no leading zero.", 404: "There is no document with this id.", 503: "The documents cannot be reached. Try again in a moment." };
+    const details: Record<number, string> = { 400: "An id is a positive integer without leading zeros.", 404: "There is no document with this id.", 503: "The documents are unavailable. Try again in a moment." };
     response.end(JSON.stringify({ type: "about:blank", title: details[body], status: body, detail: details[body] }));
     return;
   }

@@ -75,7 +75,7 @@ function Away() {
     <div role="status">
       {away && something && (
         <div className="away">
-          <p>The catalog cannot be reached. You see what was loaded before; it will be up to date again by itself.</p>
+          <p>The catalog cannot be reached. You see the last loaded data, which updates when the catalog is back.</p>
           <button type="button" className="quiet" onClick={() => void client.refetchQueries({ type: "active" })}>
             Try now
           </button>

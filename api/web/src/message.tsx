@@ -23,9 +23,9 @@ interface Failure {
 export function Unreachable({ error, retrying, onRetry, children }: Failure) {
   const refused = error instanceof Refusal;
   return (
-    <Message title={refused && !error.passing ? "The catalog did not understand this" : "The catalog cannot be reached"}>
-      <p>{refused && !error.passing ? error.message : "No answer came. It may be the network, or the catalog is restarting."}</p>
-      <p className="faint">This page tries again by itself every few seconds.</p>
+    <Message title={refused && !error.passing ? "The catalog rejected this request" : "The catalog cannot be reached"}>
+      <p>{refused && !error.passing ? error.message : "The server did not respond. The network may be down, or the catalog may be restarting."}</p>
+      <p className="faint">This page retries every few seconds.</p>
       <button type="button" className="button" aria-busy={retrying} onClick={onRetry}>
         Try again
       </button>
@@ -45,10 +45,10 @@ export class Guard extends Component<{ children: ReactNode }, { failed: boolean 
   override render() {
     if (!this.state.failed) return this.props.children;
     return (
-      <Message title="This page went wrong">
-        <p>The mistake is on our side. It may help to load the page again.</p>
+      <Message title="This page failed">
+        <p>This is an error in the storefront. Reloading the page may help.</p>
         <button type="button" className="button" onClick={() => window.location.reload()}>
-          Load again
+          Reload
         </button>
       </Message>
     );

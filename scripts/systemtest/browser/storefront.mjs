@@ -179,15 +179,15 @@ test("the catalog is paged to its end and back", async (t) => {
 
 test("what is not there is said", async (t) => {
   const page = await open(t, `${gateway}/item/300`);
-  await page.getByText("No styles of this product are listed.").waitFor();
-  await page.getByText("Nothing is listed as related to this product.").waitFor();
+  await page.getByText("This product has no styles.").waitFor();
+  await page.getByText("This product has no related products.").waitFor();
   assert.equal(await page.getByLabel("Features").count(), 0);
   assert.match(await text(page.locator(".details .price")), /^Price \$\d/);
   await audited(page, "empty-no-styles");
 
   await page.goto(`${gateway}/item/40`);
   await page.getByText("No photos of this style").waitFor();
-  await page.getByText("Sizes of this style are not known.").waitFor();
+  await page.getByText("The sizes of this style are unknown.").waitFor();
   await audited(page, "empty-no-photos");
 
   // Product 5 names product 6 twice, product 4 itself.
@@ -202,7 +202,7 @@ test("what is not there is said", async (t) => {
   for (const [address, title] of [
     ["/item/999999", "No such product"],
     ["/item/none", "No such product"],
-    ["/?page=9999", "Beyond the last page"],
+    ["/?page=9999", "Past the last page"],
   ]) {
     await page.goto(gateway + address);
     await heading(page, title).waitFor();
@@ -341,8 +341,8 @@ test("pages are shown while Postgres is down", async (t) => {
   await page.keyboard.press("Enter");
   await heading(page, "The catalog cannot be reached").waitFor();
   await ask("start Postgres");
-  await late.getByRole("radiogroup", { name: "Style" }).or(late.getByText("No styles of this product are listed.")).first().waitFor();
-  await heading(page, "Beyond the last page").waitFor();
+  await late.getByRole("radiogroup", { name: "Style" }).or(late.getByText("This product has no styles.")).first().waitFor();
+  await heading(page, "Past the last page").waitFor();
   await audit(page, "up again");
 });
 
@@ -351,12 +351,12 @@ test("pages are shown while nobody answers", async (t) => {
   await heading(page, "Camo Onesie").waitFor();
   await page.waitForLoadState("networkidle");
   await page.route("**/products**", (route) => route.abort());
-  await page.getByText("You see what was loaded before").waitFor();
+  await page.getByText("You see the last loaded data").waitFor();
   assert.ok(await heading(page, "Camo Onesie").isVisible());
   await audited(page, "away");
   await page.unroute("**/products**");
   await page.getByRole("button", { name: "Try now" }).click();
-  await page.getByText("You see what was loaded before").waitFor({ state: "hidden" });
+  await page.getByText("You see the last loaded data").waitFor({ state: "hidden" });
 });
 
 test("an address where there is nothing", async (t) => {

@@ -25,10 +25,10 @@ export function Catalog() {
   if (data?.length === 0 && !isPlaceholderData) {
     return page === 1 ? (
       <Message title="The catalog is empty">
-        <p>Products appear here as soon as some are published.</p>
+        <p>Products appear here when a catalog is published.</p>
       </Message>
     ) : (
-      <Message title="Beyond the last page">
+      <Message title="Past the last page">
         <p>{`The catalog ends before page ${page.toLocaleString("en-US")}.`}</p>
         <Pager page={page} count={0} onPage={goTo} />
         <Link href="/" className="button">

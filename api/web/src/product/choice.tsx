@@ -34,7 +34,7 @@ export function Choice({ styles, chosen, onChoose }: { styles: readonly Style[];
         </div>
       </fieldset>
       {sizes.length === 0 ? (
-        <p className="note">Sizes of this style are not known.</p>
+        <p className="note">The sizes of this style are unknown.</p>
       ) : sizes.every((each) => each.quantity === 0) ? (
         <p className="note">This style is sold out.</p>
       ) : (

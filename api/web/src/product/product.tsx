@@ -13,7 +13,7 @@ import { styleToShow } from "./stock.ts";
 
 /** ProductPage shows the product whose id is in the address, if it is one. */
 export function ProductPage({ address }: { address: string }) {
-  if (!isID(address)) return <NoProduct>{`“${address}” is no product number. They are digits, such as 1.`}</NoProduct>;
+  if (!isID(address)) return <NoProduct>{`“${address}” is not a product id. Product ids are positive integers.`}</NoProduct>;
   return <KnownProduct id={address} />;
 }
 
@@ -35,7 +35,7 @@ function KnownProduct({ id }: { id: string }) {
   const [parameters, setParameters] = useSearchParams();
 
   // A product that is gone is gone, even if it is still on screen.
-  if (error instanceof Refusal && error.status === 404) return <NoProduct>{`There is no product with the number ${id}. It may have been removed.`}</NoProduct>;
+  if (error instanceof Refusal && error.status === 404) return <NoProduct>{`Product ${id} does not exist. It may have been removed.`}</NoProduct>;
   if (!product && error) return <Unreachable error={error} retrying={isFetching} onRetry={() => void refetch()} />;
 
   const shown: Product | ProductSummary | undefined = product ?? seen;
@@ -70,10 +70,10 @@ function KnownProduct({ id }: { id: string }) {
           {results && style ? (
             <Choice styles={results} chosen={style} onChoose={(chosen) => setParameters({ style: chosen.style_id }, { replace: true })} />
           ) : results ? (
-            <p className="note">No styles of this product are listed.</p>
+            <p className="note">This product has no styles.</p>
           ) : styles.isError ? (
             <p className="note">
-              Its styles cannot be reached.{" "}
+              The styles could not be loaded.{" "}
               <button type="button" className="link" onClick={() => void styles.refetch()}>
                 Try again
               </button>

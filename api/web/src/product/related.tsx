@@ -12,16 +12,16 @@ export function Related({ id }: { id: string }) {
   const there = cards.filter(({ error }) => !(error instanceof Refusal && error.status === 404));
   return (
     <section className="related" aria-label="Related products" aria-busy={isPending || cards.some((card) => card.isPending)}>
-      <h2>Goes with it</h2>
+      <h2>Related products</h2>
       {isError && !data ? (
         <p className="note">
-          What goes with it cannot be reached.{" "}
+          The related products could not be loaded.{" "}
           <button type="button" className="link" onClick={() => void refetch()}>
             Try again
           </button>
         </p>
       ) : !isPending && there.length === 0 ? (
-        <p className="note">Nothing is listed as related to this product.</p>
+        <p className="note">This product has no related products.</p>
       ) : (
         <ul className="cards">
           {isPending
