@@ -74,7 +74,7 @@ func withoutSettings(config *pgx.ConnConfig) *pgx.ConnConfig {
 
 func applySettings(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error {
 	for name, value := range config.RuntimeParams {
-		if _, err := conn.Exec(ctx, Query("etl_apply_setting"), pgx.QueryExecModeExec, name, value); err != nil {
+		if _, err := conn.Exec(ctx, Query("etl/apply_setting"), pgx.QueryExecModeExec, name, value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)
 		}
 	}
@@ -119,7 +119,7 @@ func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error
 				return err
 			}
 		}
-		err = other.PgConn().Exec(looking, Query("etl_begin")).Close()
+		err = other.PgConn().Exec(looking, Query("etl/begin")).Close()
 		if IsProtocolViolation(err) { // there are no transactions in statement mode
 			return ErrPooled
 		}
@@ -136,7 +136,7 @@ func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error
 		if err := stays(); err != nil {
 			return err
 		}
-		if err := other.PgConn().Exec(looking, Query("etl_roll_back")).Close(); err != nil {
+		if err := other.PgConn().Exec(looking, Query("etl/roll_back")).Close(); err != nil {
 			return err
 		}
 	}
@@ -157,7 +157,7 @@ func Backend(ctx context.Context, conn *pgx.Conn) (uint32, error) {
 }
 
 func backendOf(ctx context.Context, conn *pgconn.PgConn) (uint32, error) {
-	results, err := conn.Exec(ctx, Query("etl_select_backend")).ReadAll()
+	results, err := conn.Exec(ctx, Query("etl/select_backend")).ReadAll()
 	if err != nil {
 		return 0, err
 	}

@@ -117,7 +117,7 @@ func withoutTransactionTimeout(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 func setNoTransactionTimeout(ctx context.Context, conn *pgconn.PgConn) error {
-	_, err := conn.Exec(ctx, Query("etl_set_no_transaction_timeout")).ReadAll()
+	_, err := conn.Exec(ctx, Query("etl/set_no_transaction_timeout")).ReadAll()
 	return err
 }
 

@@ -1,7 +1,7 @@
 // Package sql is the contract between etl and api: the schema's migrations, every
 // statement that either program sends, and the names of the tables that a run creates.
 //
-// The statements are files under query/, named <program>_<what it does>.sql and embedded.
+// The statements are embedded files, query/<program>/<what it does>.sql.
 // Names that are only known at run time stand in them as :"name", which is how psql
 // writes a quoted identifier, so each file can be tried in psql with \set name value.
 // Values are parameters; a constant that identifies the statement itself stands in it as :'name', a quoted literal.
@@ -43,10 +43,10 @@ var Bootstrap string
 //go:embed migrations/*.sql
 var Migrations embed.FS
 
-//go:embed query/*.sql
+//go:embed query/*/*.sql
 var queries embed.FS
 
-// Query returns the statement query/<name>.sql. It panics when there is none, which a test rules out.
+// Query returns the statement query/<name>.sql, such as etl/begin. It panics if there is none, which a test rules out.
 func Query(name string) string {
 	text, err := queries.ReadFile("query/" + name + ".sql")
 	if err != nil {

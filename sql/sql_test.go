@@ -2,16 +2,18 @@ package sql
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
 
 func TestQueryForQuotesNames(t *testing.T) {
-	if got, want := QueryFor("api_get_etags", "identity", "it's"), `select 'it''s'::bigint`; !strings.Contains(got, want) {
+	if got, want := QueryFor("api/get_etags", "identity", "it's"), `select 'it''s'::bigint`; !strings.Contains(got, want) {
 		t.Errorf("QueryFor = %s, want %s in it", got, want)
 	}
-	got := QueryFor("etl_count_rows", "table", `odd"name`)
+	got := QueryFor("etl/count_rows", "table", `odd"name`)
 	if want := `select count(*) from "catalog"."odd""name"`; got != want {
 		t.Errorf("QueryFor = %s, want %s", got, want)
 	}
@@ -19,19 +21,57 @@ func TestQueryForQuotesNames(t *testing.T) {
 
 // TestStatementsHaveNoOpenNames rejects a statement whose file has a name in it that nobody fills.
 func TestStatementsHaveNoOpenNames(t *testing.T) {
-	files, err := fs.Glob(queries, "query/*.sql")
+	files, err := fs.Glob(queries, "query/*/*.sql")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d statements, %v", len(files), err)
 	}
 	open := regexp.MustCompile(`:["'][a-z_]+["']`)
 	for _, file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(file, "query/"), ".sql")
-		if program, _, _ := strings.Cut(name, "_"); program != "etl" && program != "api" && program != "stack" {
-			t.Errorf("%s: a statement's name begins with the program that sends it", file)
+		if program, _, _ := strings.Cut(name, "/"); program != "etl" && program != "api" && program != "stack" {
+			t.Errorf("%s: a statement is in the directory of the program that sends it", file)
 		}
 		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o", "cursor", "c", "channel", "c", "schema", "s", "reader", "r", "identity", "1")
 		if left := open.FindAllString(filled, -1); len(left) > 0 {
 			t.Errorf("%s: nobody fills %v", file, left)
+		}
+	}
+}
+
+// TestStatementsAreSent compares the names that the programs give to Query with the files.
+func TestStatementsAreSent(t *testing.T) {
+	files, err := fs.Glob(queries, "query/*/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := map[string]bool{}
+	for _, file := range files {
+		sent[strings.TrimSuffix(strings.TrimPrefix(file, "query/"), ".sql")] = false
+	}
+	name := regexp.MustCompile(`"((?:etl|api|stack)/[a-z_]+)"`)
+	for _, directory := range []string{"../etl", "../api", "../sql", "../scripts"} {
+		if err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+			if entry != nil && entry.Name() == "node_modules" {
+				return filepath.SkipDir
+			}
+			if err != nil || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, found := range name.FindAllStringSubmatch(string(text), -1) {
+				if _, exists := sent[found[1]]; !exists {
+					t.Errorf("%s: there is no statement %s", path, found[1])
+				}
+				sent[found[1]] = sent[found[1]] || !strings.HasSuffix(path, "_test.go")
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, used := range sent {
+		if !used {
+			t.Errorf("no program sends %s", name)
 		}
 	}
 }

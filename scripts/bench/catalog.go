@@ -141,7 +141,7 @@ func (w *workplace) createDatabase(ctx context.Context) error {
 		"alter role " + sql.RoleETL + " password '" + password + "'",
 		"alter role " + sql.RoleAPI + " password '" + password + "'",
 		"drop database if exists bench with (force)",
-		sql.QueryFor("stack_create_database", "database", "bench", "owner", sql.RoleETL),
+		sql.QueryFor("stack/create_database", "database", "bench", "owner", sql.RoleETL),
 	} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return err

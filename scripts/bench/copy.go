@@ -99,7 +99,7 @@ func bareCopy(ctx context.Context, databaseURL string, tables []copyTable, strea
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	for _, t := range tables {
-		if _, err := conn.Exec(ctx, sql.QueryFor("etl_create_document_table", "table", t.name)); err != nil {
+		if _, err := conn.Exec(ctx, sql.QueryFor("etl/create_document_table", "table", t.name)); err != nil {
 			return 0, err
 		}
 	}
@@ -131,7 +131,7 @@ func bareCopy(ctx context.Context, databaseURL string, tables []copyTable, strea
 			}
 			defer func() { _ = stream.Close(ctx) }()
 			for w := range queue {
-				if _, err := stream.PgConn().CopyFrom(groupCtx, bytes.NewReader(w.block), sql.QueryFor("etl_copy_documents", "table", w.table)); err != nil {
+				if _, err := stream.PgConn().CopyFrom(groupCtx, bytes.NewReader(w.block), sql.QueryFor("etl/copy_documents", "table", w.table)); err != nil {
 					return err
 				}
 			}
@@ -143,7 +143,7 @@ func bareCopy(ctx context.Context, databaseURL string, tables []copyTable, strea
 	}
 	took := time.Since(began)
 	for _, t := range tables {
-		if _, err := conn.Exec(ctx, sql.QueryFor("etl_drop_table", "table", t.name)); err != nil {
+		if _, err := conn.Exec(ctx, sql.QueryFor("etl/drop_table", "table", t.name)); err != nil {
 			return 0, err
 		}
 	}

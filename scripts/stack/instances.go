@@ -181,7 +181,7 @@ func publishedVersions(ctx context.Context, databaseURL string) ([]version, erro
 		return nil, fmt.Errorf("ask what is published: %w", err)
 	}
 	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }()
-	rows, err := connection.Query(ctx, sql.Query("api_select_versions"))
+	rows, err := connection.Query(ctx, sql.Query("api/select_versions"))
 	if err != nil {
 		return nil, fmt.Errorf("ask what is published: %w", err)
 	}

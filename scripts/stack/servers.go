@@ -261,7 +261,7 @@ func (stack *stack) createDatabase(ctx context.Context, server postgres.Cluster)
 	}
 	for role, password := range map[string]string{sql.RoleETL: stack.Passwords.ETL, sql.RoleAPI: stack.Passwords.API} {
 		var statement string
-		if err := connection.QueryRow(ctx, sql.Query("stack_format_password"), role, password).Scan(&statement); err != nil {
+		if err := connection.QueryRow(ctx, sql.Query("stack/format_password"), role, password).Scan(&statement); err != nil {
 			return fmt.Errorf("set the password of %s: %w", role, err)
 		}
 		if _, err := connection.Exec(ctx, statement); err != nil {
@@ -269,11 +269,11 @@ func (stack *stack) createDatabase(ctx context.Context, server postgres.Cluster)
 		}
 	}
 	var exists bool
-	if err := connection.QueryRow(ctx, sql.Query("stack_select_database"), databaseName).Scan(&exists); err != nil {
+	if err := connection.QueryRow(ctx, sql.Query("stack/select_database"), databaseName).Scan(&exists); err != nil {
 		return fmt.Errorf("look for the database: %w", err)
 	}
 	if !exists {
-		if _, err := connection.Exec(ctx, sql.QueryFor("stack_create_database", "database", databaseName, "owner", sql.RoleETL)); err != nil {
+		if _, err := connection.Exec(ctx, sql.QueryFor("stack/create_database", "database", databaseName, "owner", sql.RoleETL)); err != nil {
 			return fmt.Errorf("create the database: %w", err)
 		}
 	}

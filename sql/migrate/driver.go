@@ -37,14 +37,14 @@ var lockPatience = 10 * time.Second // a test shortens it
 // open finds the table of the version, and creates it where there is none.
 func (d *driver) open() error {
 	for range 2 {
-		err := d.conn.QueryRow(d.ctx, sql.Query("etl_find_migrations_table")).Scan(&d.schema)
+		err := d.conn.QueryRow(d.ctx, sql.Query("etl/find_migrations_table")).Scan(&d.schema)
 		if err == nil {
 			return nil
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("look for the version of the schema: %w", err)
 		}
-		_, err = d.conn.Exec(d.ctx, sql.Query("etl_create_migrations_table"))
+		_, err = d.conn.Exec(d.ctx, sql.Query("etl/create_migrations_table"))
 		// Another migration may have created it meanwhile.
 		if err != nil && !sql.IsCreatedMeanwhile(err) {
 			return fmt.Errorf("create the table public.schema_migrations: %w", err)
@@ -71,7 +71,7 @@ func (d *driver) Open(string) (database.Driver, error) {
 func (d *driver) Close() error { return d.conn.Close(context.WithoutCancel(d.ctx)) }
 
 // Lock keeps earlier builds out, which know no other lock than this one. Between builds with this driver the lock of
-// etl_lock_schema decides.
+// etl/lock_schema decides.
 func (d *driver) Lock() error {
 	key, err := d.earlierKey()
 	if err != nil {
@@ -79,7 +79,7 @@ func (d *driver) Lock() error {
 	}
 	for patience := time.Now().Add(lockPatience); ; {
 		var held bool
-		if err := d.conn.QueryRow(d.ctx, sql.Query("etl_lock_for_earlier_builds"), key).Scan(&held); err != nil {
+		if err := d.conn.QueryRow(d.ctx, sql.Query("etl/lock_for_earlier_builds"), key).Scan(&held); err != nil {
 			return fmt.Errorf("lock the schema: %w", err)
 		}
 		if held {
@@ -88,7 +88,7 @@ func (d *driver) Lock() error {
 		var pid int32
 		var role string
 		var writes bool
-		err := d.conn.QueryRow(d.ctx, sql.Query("etl_select_advisory_holder"), key, pgx.Identifier{d.schema, "schema_migrations"}.Sanitize()).Scan(&pid, &role, &writes)
+		err := d.conn.QueryRow(d.ctx, sql.Query("etl/select_advisory_holder"), key, pgx.Identifier{d.schema, "schema_migrations"}.Sanitize()).Scan(&pid, &role, &writes)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows): // released meanwhile
 		case err != nil:
@@ -109,7 +109,7 @@ func (d *driver) Lock() error {
 // earlierKey returns the key by which builds with the library's driver lock the schema: it has the database's name from a URL's path.
 func (d *driver) earlierKey() (int64, error) {
 	var name string
-	if err := d.conn.QueryRow(d.ctx, sql.Query("etl_select_database")).Scan(&name); err != nil {
+	if err := d.conn.QueryRow(d.ctx, sql.Query("etl/select_database")).Scan(&name); err != nil {
 		return 0, fmt.Errorf("read the name of the database: %w", err)
 	}
 	text, err := database.GenerateAdvisoryLockId("/"+name, d.schema, "schema_migrations")
@@ -137,7 +137,7 @@ func (d *driver) Version() (int, bool, error) {
 		return 0, false, err
 	}
 	if dirty { // still, now that nothing else changes it
-		if err := d.conn.QueryRow(d.ctx, sql.Query("etl_probe_migrations")).Scan(&d.version); err != nil {
+		if err := d.conn.QueryRow(d.ctx, sql.Query("etl/probe_migrations")).Scan(&d.version); err != nil {
 			return 0, false, fmt.Errorf("look for what an interrupted migration did: %w", err)
 		}
 	}
@@ -150,12 +150,12 @@ func (d *driver) begin() error {
 	if d.tx, err = d.conn.Begin(d.ctx); err != nil {
 		return err
 	}
-	_, err = d.tx.Exec(d.ctx, d.query("etl_lock_schema"))
+	_, err = d.tx.Exec(d.ctx, d.query("etl/lock_schema"))
 	return err
 }
 
 func (d *driver) read() (version int, dirty bool, err error) {
-	err = d.conn.QueryRow(d.ctx, d.query("etl_select_migration")).Scan(&version, &dirty)
+	err = d.conn.QueryRow(d.ctx, d.query("etl/select_migration")).Scan(&version, &dirty)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return database.NilVersion, false, nil
 	}
@@ -188,11 +188,11 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 
 // commit writes the version and ends the transaction.
 func (d *driver) commit(version int) error {
-	if _, err := d.conn.Exec(d.ctx, d.query("etl_delete_migration")); err != nil {
+	if _, err := d.conn.Exec(d.ctx, d.query("etl/delete_migration")); err != nil {
 		return fmt.Errorf("write the version of the schema: %w", err)
 	}
 	if version >= 0 {
-		if _, err := d.conn.Exec(d.ctx, d.query("etl_insert_migration"), version); err != nil {
+		if _, err := d.conn.Exec(d.ctx, d.query("etl/insert_migration"), version); err != nil {
 			return fmt.Errorf("write the version of the schema: %w", err)
 		}
 	}
@@ -222,7 +222,7 @@ func (d *driver) Drop() error {
 
 // holders lists the sessions that have a lock on a table of the schema, for a message.
 func (d *driver) holders(ctx context.Context) string {
-	rows, err := d.conn.Query(ctx, sql.Query("etl_select_lock_holders"), d.schema)
+	rows, err := d.conn.Query(ctx, sql.Query("etl/select_lock_holders"), d.schema)
 	if err != nil {
 		return ""
 	}

@@ -132,8 +132,8 @@ func TestEveryTableAndColumnIsExplained(t *testing.T) {
 func TestTheAPIMayOnlyRead(t *testing.T) {
 	database := testdb.New(t)
 	owner, reader := testdb.Connect(t, database.ETL), testdb.Connect(t, database.API)
-	exec(t, owner, sql.QueryFor("etl_create_document_table", "table", "products_styles_g1"),
-		sql.QueryFor("etl_create_primary_key", "table", "products_styles_g1", "constraint", "products_styles_g1_pkey"))
+	exec(t, owner, sql.QueryFor("etl/create_document_table", "table", "products_styles_g1"),
+		sql.QueryFor("etl/create_primary_key", "table", "products_styles_g1", "constraint", "products_styles_g1_pkey"))
 	for _, table := range []string{"run", "version", "page_anchor", "change", "cache_node", "products_styles_g1"} {
 		if _, err := reader.Exec(t.Context(), "select from catalog."+table); err != nil {
 			t.Errorf("read %s: %v", table, err)

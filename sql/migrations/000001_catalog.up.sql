@@ -1,5 +1,5 @@
 -- The contract between the two programs: etl writes these tables, api reads them.
--- Document tables are not here: a run creates its own generation of them (see query/etl_create_document_table.sql).
+-- Document tables are not here: a run creates its own generation of them (see query/etl/create_document_table.sql).
 --
 -- The two roles are made by bootstrap.sql, once per cluster, by whoever may create roles.
 

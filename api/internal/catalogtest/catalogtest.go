@@ -61,7 +61,7 @@ func (p *Publisher) Publish(collection string, tables ...Table) int64 {
 }
 
 func (p *Publisher) publish(ctx context.Context, collection string, tables []Table) (run int64, err error) {
-	err = p.conn.QueryRow(ctx, sql.Query("etl_insert_run"), collection, "generation", "test").Scan(&run)
+	err = p.conn.QueryRow(ctx, sql.Query("etl/insert_run"), collection, "generation", "test").Scan(&run)
 	if err != nil {
 		return 0, err
 	}
@@ -79,19 +79,19 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 	}
 	// The flip is one statement, whether there was a version before or not.
 	var previous int64
-	err = p.conn.QueryRow(ctx, sql.Query("etl_select_version"), collection).Scan(&previous, nil, nil, nil)
+	err = p.conn.QueryRow(ctx, sql.Query("etl/select_version"), collection).Scan(&previous, nil, nil, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		_, err = p.conn.Exec(ctx, sql.Query("etl_insert_version"), collection, run, run, endpoints)
+		_, err = p.conn.Exec(ctx, sql.Query("etl/insert_version"), collection, run, run, endpoints)
 	case err == nil:
-		_, err = p.conn.Exec(ctx, sql.Query("etl_flip_version"), collection, run, run, endpoints, previous)
+		_, err = p.conn.Exec(ctx, sql.Query("etl/flip_version"), collection, run, run, endpoints, previous)
 	}
 	return run, err
 }
 
 func (p *Publisher) load(ctx context.Context, collection string, generation int64, table Table) error {
 	name := sql.DocumentTable(collection, table.Name, generation)
-	if _, err := p.conn.Exec(ctx, sql.QueryFor("etl_create_document_table", "table", name)); err != nil {
+	if _, err := p.conn.Exec(ctx, sql.QueryFor("etl/create_document_table", "table", name)); err != nil {
 		return err
 	}
 	rows := make([][]any, len(table.Rows))
@@ -106,7 +106,7 @@ func (p *Publisher) load(ctx context.Context, collection string, generation int6
 	if err != nil {
 		return err
 	}
-	_, err = p.conn.Exec(ctx, sql.QueryFor("etl_create_primary_key", "table", name, "constraint", name+"_pkey"))
+	_, err = p.conn.Exec(ctx, sql.QueryFor("etl/create_primary_key", "table", name, "constraint", name+"_pkey"))
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (p *Publisher) Drop(collection string, generation int64, documents ...strin
 	p.t.Helper()
 	for _, document := range documents {
 		table := sql.DocumentTable(collection, document, generation)
-		if _, err := p.conn.Exec(context.Background(), sql.QueryFor("etl_drop_table", "table", table)); err != nil {
+		if _, err := p.conn.Exec(context.Background(), sql.QueryFor("etl/drop_table", "table", table)); err != nil {
 			p.t.Fatalf("drop %s: %v", table, err)
 		}
 	}

@@ -129,7 +129,7 @@ func (f *fixture) change(endpoint *Endpoint, statements ...string) (run int64) {
 	f.t.Helper()
 	conn := testdb.Connect(f.t, f.database.ETL)
 	err := pgx.BeginFunc(context.Background(), conn, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(context.Background(), sql.Query("etl_insert_run"), collection, "delta", "test").Scan(&run); err != nil {
+		if err := tx.QueryRow(context.Background(), sql.Query("etl/insert_run"), collection, "delta", "test").Scan(&run); err != nil {
 			return err
 		}
 		for _, statement := range append(statements,

@@ -120,13 +120,13 @@ func (f *follower) relay(ctx context.Context, w *watcher) error {
 	}
 	defer goodbye(conn)
 	var backend uint32
-	if err := conn.QueryRow(connecting, sql.Query("api_select_backend"), pgx.QueryExecModeExec).Scan(&backend); err != nil {
+	if err := conn.QueryRow(connecting, sql.Query("api/select_backend"), pgx.QueryExecModeExec).Scan(&backend); err != nil {
 		return err
 	}
 	if backend != conn.PgConn().PID() {
 		return errPooled
 	}
-	if _, err := conn.Exec(connecting, sql.QueryFor("api_listen", "channel", sql.VersionChannel)); err != nil {
+	if _, err := conn.Exec(connecting, sql.QueryFor("api/listen", "channel", sql.VersionChannel)); err != nil {
 		return err
 	}
 	for {

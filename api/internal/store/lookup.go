@@ -32,22 +32,22 @@ var statements = [...]struct {
 	results    []uint32
 }{
 	kindGet: {
-		query:      "api_get_documents",
+		query:      "api/get_documents",
 		parameters: []uint32{pgtype.Int8ArrayOID},
 		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.JSONBOID},
 	},
 	kindETag: {
-		query:      "api_get_etags",
+		query:      "api/get_etags",
 		parameters: []uint32{pgtype.Int8ArrayOID},
 		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
 	},
 	kindList: {
-		query:      "api_list_documents",
+		query:      "api/list_documents",
 		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID},
 		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.Int8OID, pgtype.JSONBArrayOID},
 	},
 	kindChanges: {
-		query:      "api_list_changes",
+		query:      "api/list_changes",
 		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
 		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBOID},
 	},

@@ -57,7 +57,7 @@ func (s *Store) Runs(ctx context.Context, collection string, limit int) ([]Run, 
 		return nil, fmt.Errorf("read catalog.run: %w", ErrUnavailable)
 	}
 	defer goodbye(conn)
-	rows, err := conn.Query(ctx, sql.Query("api_list_runs"), pgx.QueryExecModeCacheDescribe, collection, limit)
+	rows, err := conn.Query(ctx, sql.Query("api/list_runs"), pgx.QueryExecModeCacheDescribe, collection, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read catalog.run: %w", err)
 	}

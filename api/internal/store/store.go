@@ -290,7 +290,7 @@ func (s *Store) Changes(collection *Collection, since int64, after Cursor, limit
 	return result, err
 }
 
-// appendNoChanges appends what api_list_changes.sql answers where nothing has changed.
+// appendNoChanges appends what api/list_changes.sql answers where nothing has changed.
 func appendNoChanges(dst []byte, version Version) []byte {
 	return fmt.Appendf(dst, `{"next": null, "since": %d, "changes": [], "version": %d, "collection": %q}`, version.Run, version.Run, version.Collection)
 }

@@ -111,7 +111,7 @@ func TestRoleMayOnlyRead(t *testing.T) {
 			t.Errorf("%s: got %v, want an error %s", statement, err, code)
 		}
 	}
-	insert := sql.QueryFor("etl_insert_run")
+	insert := sql.QueryFor("etl/insert_run")
 	insert = strings.NewReplacer("$1", "'things'", "$2", "'generation'", "$3", "'nobody'").Replace(insert)
 
 	t.Run("by grants", func(t *testing.T) {

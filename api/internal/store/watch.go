@@ -109,7 +109,7 @@ func (w *watcher) read(ctx context.Context, f *follower) (seen sight, err error)
 
 // readForbidden returns a table of what is published that the role may not read, or nothing.
 func readForbidden(ctx context.Context, conn *pgconn.PgConn) (string, error) {
-	result := conn.ExecParams(ctx, sql.Query("api_select_unreadable"), nil, nil, nil, nil).Read()
+	result := conn.ExecParams(ctx, sql.Query("api/select_unreadable"), nil, nil, nil, nil).Read()
 	switch {
 	case result.Err != nil:
 		return "", fmt.Errorf("check read privileges: %w", result.Err)
@@ -131,7 +131,7 @@ func (w *watcher) disconnect() {
 // readVersions reads the pointer rows. The text goes with every look, in one message: what is prepared stays with one server connection
 // of a pooler, and outlives a migration.
 func readVersions(ctx context.Context, conn *pgconn.PgConn) ([]Version, error) {
-	result := conn.ExecParams(ctx, sql.Query("api_select_versions"), nil, nil, nil, binaryFormat).Read()
+	result := conn.ExecParams(ctx, sql.Query("api/select_versions"), nil, nil, nil, binaryFormat).Read()
 	if result.Err != nil {
 		return nil, fmt.Errorf("read catalog.version: %w", result.Err)
 	}
@@ -146,7 +146,7 @@ func readVersions(ctx context.Context, conn *pgconn.PgConn) ([]Version, error) {
 	return versions, nil
 }
 
-// parseVersion parses a row of api_select_versions in binary: collection, generation, run, documents, time.
+// parseVersion parses a row of api/select_versions in binary: collection, generation, run, documents, time.
 func parseVersion(row [][]byte) (Version, error) {
 	if len(row) != 5 || len(row[1]) != 8 || len(row[2]) != 8 || len(row[3]) == 0 || row[3][0] != 1 || len(row[4]) != 8 {
 		return Version{}, errMalformed

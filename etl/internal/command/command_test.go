@@ -32,7 +32,7 @@ func written(t *testing.T, conn *pgx.Conn, collection, document string, id int64
 	}
 	var etag int64
 	var body string
-	err := conn.QueryRow(t.Context(), sql.QueryFor("api_get_documents", "identity", "0", "table", sql.DocumentTable(collection, document, generation)), []int64{id}).Scan(nil, nil, &etag, &body)
+	err := conn.QueryRow(t.Context(), sql.QueryFor("api/get_documents", "identity", "0", "table", sql.DocumentTable(collection, document, generation)), []int64{id}).Scan(nil, nil, &etag, &body)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ""
 	}

@@ -64,7 +64,7 @@ func (c Changes) Differing() int64 {
 	return differing
 }
 
-// fetched is about how many rows query/etl_fetch_cursor.sql fetches at a time, 320 kB.
+// fetched is about how many rows query/etl/fetch_cursor.sql fetches at a time, 320 kB.
 const fetched = 20_000
 
 // Comparison compares rendered documents with those that were published at one moment. It reads the published ids and etags
@@ -129,7 +129,7 @@ func Compare(ctx context.Context, databaseURL, collection string, rendered []sql
 }
 
 func (c *Comparison) open() error {
-	if _, err := c.conn.Exec(c.ctx, sql.Query("etl_begin_reading")); err != nil {
+	if _, err := c.conn.Exec(c.ctx, sql.Query("etl/begin_reading")); err != nil {
 		return fmt.Errorf("begin to read what is published: %w", err)
 	}
 	var err error
@@ -155,7 +155,7 @@ func (c *Comparison) start() error {
 		if c.reference < 0 {
 			c.reference = i
 		}
-		statement := sql.QueryFor("etl_declare_cursor", "cursor", cursor(i), "table", c.table(d.Name))
+		statement := sql.QueryFor("etl/declare_cursor", "cursor", cursor(i), "table", c.table(d.Name))
 		if _, err := c.conn.Exec(c.ctx, statement); err != nil {
 			close(c.stopped)
 			return fmt.Errorf("open what is published as %s: %w", d.Name, err)
@@ -188,7 +188,7 @@ func (c *Comparison) read(empty <-chan *batch, stopped chan<- struct{}) {
 	defer close(stopped)
 	statements := make([]string, len(c.rendered))
 	for i := range statements {
-		statements[i] = sql.QueryFor("etl_fetch_cursor", "cursor", cursor(i))
+		statements[i] = sql.QueryFor("etl/fetch_cursor", "cursor", cursor(i))
 	}
 	for b := range empty {
 		b.rows, b.err = c.fetch(statements[b.document], b.rows[:0])
@@ -311,7 +311,7 @@ func (c *Comparison) Finish() error {
 			continue
 		}
 		gone := DocumentCounts{Name: d.Name}
-		if err := c.conn.QueryRow(c.ctx, sql.QueryFor("etl_count_rows", "table", c.table(d.Name))).Scan(&gone.Removed); err != nil {
+		if err := c.conn.QueryRow(c.ctx, sql.QueryFor("etl/count_rows", "table", c.table(d.Name))).Scan(&gone.Removed); err != nil {
 			return fmt.Errorf("count what is published as %s: %w", d.Name, err)
 		}
 		c.gone = append(c.gone, gone)
@@ -353,7 +353,7 @@ func (c *Comparison) Changes() Changes {
 
 // Bodies returns the published bodies of some documents by id. It may be called behind Finish only.
 func (c *Comparison) Bodies(document int, ids []int64) (map[int64][]byte, error) {
-	rows, err := c.conn.Query(c.ctx, sql.QueryFor("etl_select_bodies", "table", c.table(c.rendered[document].Name)), ids)
+	rows, err := c.conn.Query(c.ctx, sql.QueryFor("etl/select_bodies", "table", c.table(c.rendered[document].Name)), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read published documents: %w", err)
 	}
@@ -373,7 +373,7 @@ func (c *Comparison) Bodies(document int, ids []int64) (map[int64][]byte, error)
 // Reset begins anew, with the same published documents.
 func (c *Comparison) Reset() error {
 	c.stop()
-	if _, err := c.conn.Exec(c.ctx, sql.Query("etl_close_cursors")); err != nil {
+	if _, err := c.conn.Exec(c.ctx, sql.Query("etl/close_cursors")); err != nil {
 		return fmt.Errorf("begin anew to read what is published: %w", err)
 	}
 	return c.start()

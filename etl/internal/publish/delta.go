@@ -18,14 +18,14 @@ func (r *Run) PublishDelta(ctx context.Context, spool *Spool, documents []sql.En
 	version.Run, version.Documents = r.id, documents
 	published := Published{Run: r.id, Mode: Delta, Documents: tables}
 	return published, r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sql.Query("etl_create_staging")); err != nil {
+		if _, err := tx.Exec(ctx, sql.Query("etl/create_staging")); err != nil {
 			return fmt.Errorf("create the staging tables: %w", err)
 		}
 		for i, d := range version.Documents {
-			if err := copySpooled(ctx, tx, spool.staged[i], "etl_copy_staged"); err != nil {
+			if err := copySpooled(ctx, tx, spool.staged[i], "etl/copy_staged"); err != nil {
 				return err
 			}
-			if err := copySpooled(ctx, tx, spool.removed[i], "etl_copy_removed"); err != nil {
+			if err := copySpooled(ctx, tx, spool.removed[i], "etl/copy_removed"); err != nil {
 				return err
 			}
 			written, err := r.applyStaged(ctx, tx, version.Generation, d)
@@ -63,14 +63,14 @@ func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, docu
 	collection, name := r.session.collection, document.Name
 	table := sql.DocumentTable(collection, name, generation)
 	var counts Counts
-	if _, err := tx.Exec(ctx, sql.Query("etl_analyze_staging")); err != nil {
+	if _, err := tx.Exec(ctx, sql.Query("etl/analyze_staging")); err != nil {
 		return counts, fmt.Errorf("analyse the staged documents: %w", err)
 	}
-	err := tx.QueryRow(ctx, sql.QueryFor("etl_log_staged", "table", table), collection, generation, r.id, name).Scan(&counts.Added, &counts.Changed)
+	err := tx.QueryRow(ctx, sql.QueryFor("etl/log_staged", "table", table), collection, generation, r.id, name).Scan(&counts.Added, &counts.Changed)
 	if err != nil {
 		return counts, fmt.Errorf("log the changes of %s: %w", name, err)
 	}
-	removed, err := tx.Exec(ctx, sql.QueryFor("etl_log_removed", "table", table), collection, generation, r.id, name)
+	removed, err := tx.Exec(ctx, sql.QueryFor("etl/log_removed", "table", table), collection, generation, r.id, name)
 	if err != nil {
 		return counts, fmt.Errorf("log the removals of %s: %w", name, err)
 	}
@@ -78,20 +78,20 @@ func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, docu
 	if counts.Differing() == 0 {
 		return counts, nil
 	}
-	for _, statement := range []string{"etl_delete_removed", "etl_upsert_staged"} {
+	for _, statement := range []string{"etl/delete_removed", "etl/upsert_staged"} {
 		if _, err := tx.Exec(ctx, sql.QueryFor(statement, "table", table)); err != nil {
 			return counts, fmt.Errorf("write the changes to %s: %w", table, err)
 		}
 	}
 	if document.List && counts.Added+counts.Removed > 0 {
-		if _, err := tx.Exec(ctx, sql.Query("etl_delete_page_anchors"), collection, generation); err != nil {
+		if _, err := tx.Exec(ctx, sql.Query("etl/delete_page_anchors"), collection, generation); err != nil {
 			return counts, fmt.Errorf("remove the page anchors: %w", err)
 		}
-		if _, err := tx.Exec(ctx, sql.QueryFor("etl_insert_page_anchors", "table", table), collection, generation, sql.AnchorEvery); err != nil {
+		if _, err := tx.Exec(ctx, sql.QueryFor("etl/insert_page_anchors", "table", table), collection, generation, sql.AnchorEvery); err != nil {
 			return counts, fmt.Errorf("make the page anchors anew: %w", err)
 		}
 	}
-	if _, err := tx.Exec(ctx, sql.Query("etl_truncate_staging")); err != nil {
+	if _, err := tx.Exec(ctx, sql.Query("etl/truncate_staging")); err != nil {
 		return counts, fmt.Errorf("empty the staging tables: %w", err)
 	}
 	return counts, nil

@@ -38,7 +38,7 @@ func History(ctx context.Context, databaseURL, collection string, limit int) ([]
 		return nil, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	rows, err := conn.Query(ctx, sql.Query("etl_select_history"), collection, limit)
+	rows, err := conn.Query(ctx, sql.Query("etl/select_history"), collection, limit)
 	if err != nil {
 		return nil, migrationMissing(fmt.Errorf("read the history: %w", err))
 	}
@@ -65,7 +65,7 @@ type LastRun struct {
 // readLastRun returns the zero LastRun when no run of the collection has files to speak of.
 func readLastRun(ctx context.Context, conn *pgx.Conn, collection string) (last LastRun, err error) {
 	var sources []byte
-	err = conn.QueryRow(ctx, sql.Query("etl_select_sources"), collection).Scan(&last.Run, &sources)
+	err = conn.QueryRow(ctx, sql.Query("etl/select_sources"), collection).Scan(&last.Run, &sources)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return LastRun{}, migrationMissing(fmt.Errorf("read what the last run read: %w", err))
 	}

@@ -55,10 +55,10 @@ func (s *Session) take(ctx context.Context) error {
 		err := s.keepEarlierBuildsOut(ctx)
 		if err == nil {
 			// Last: the statement before leaves a snapshot, and in the transaction that would last as long.
-			if _, err = s.hold.Exec(ctx, sql.QueryFor("etl_hold_collection", "table", table)); err == nil {
+			if _, err = s.hold.Exec(ctx, sql.QueryFor("etl/hold_collection", "table", table)); err == nil {
 				return nil
 			}
-			if _, err := s.hold.Exec(ctx, sql.Query("etl_end_hold")); err != nil {
+			if _, err := s.hold.Exec(ctx, sql.Query("etl/end_hold")); err != nil {
 				return fmt.Errorf("hold the collection %s: %w", s.collection, err)
 			}
 		}
@@ -92,13 +92,13 @@ func isMissing(err error) bool {
 // is the first to run.
 func (s *Session) createHoldTable(ctx context.Context, table string) error {
 	var owner string
-	if err := s.hold.QueryRow(ctx, sql.Query("etl_select_schema_owner")).Scan(&owner); err != nil {
+	if err := s.hold.QueryRow(ctx, sql.Query("etl/select_schema_owner")).Scan(&owner); err != nil {
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrNotMigrated
 		}
 		return fmt.Errorf("read who owns the schema: %w", err)
 	}
-	_, err := s.hold.Exec(ctx, sql.QueryFor("etl_create_hold_table", "table", table, "owner", owner))
+	_, err := s.hold.Exec(ctx, sql.QueryFor("etl/create_hold_table", "table", table, "owner", owner))
 	var refused *pgconn.PgError
 	const updatedConcurrently = "XX000"
 	if sql.IsCreatedMeanwhile(err) || errors.As(err, &refused) && refused.Code == updatedConcurrently || isBusy(err) {
@@ -115,12 +115,12 @@ func (s *Session) createHoldTable(ctx context.Context, table string) error {
 func (s *Session) keepEarlierBuildsOut(ctx context.Context) error {
 	var key int64
 	var taken bool
-	if err := s.hold.QueryRow(ctx, sql.Query("etl_hold_for_earlier_builds"), s.collection).Scan(&key, &taken); err != nil || taken {
+	if err := s.hold.QueryRow(ctx, sql.Query("etl/hold_for_earlier_builds"), s.collection).Scan(&key, &taken); err != nil || taken {
 		return err
 	}
 	held := &HeldError{Collection: s.collection}
 	var writes bool
-	err := s.hold.QueryRow(ctx, sql.Query("etl_select_advisory_holder"), key, `"catalog"."run"`).Scan(&held.Process, &held.Role, &writes)
+	err := s.hold.QueryRow(ctx, sql.Query("etl/select_advisory_holder"), key, `"catalog"."run"`).Scan(&held.Process, &held.Role, &writes)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // released meanwhile
 		return held
@@ -135,9 +135,9 @@ func (s *Session) keepEarlierBuildsOut(ctx context.Context) error {
 // holder returns the *HeldError that names who holds the collection.
 func (s *Session) holder(ctx context.Context, table string) error {
 	held := &HeldError{Collection: s.collection}
-	err := s.conn.QueryRow(ctx, sql.Query("etl_select_holder"), s.collection).Scan(&held.Run, &held.Holder, &held.Since)
+	err := s.conn.QueryRow(ctx, sql.Query("etl/select_holder"), s.collection).Scan(&held.Run, &held.Holder, &held.Since)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = s.conn.QueryRow(ctx, sql.Query("etl_select_hold"), pgx.Identifier{"catalog", table}.Sanitize()).Scan(&held.Process, &held.Role)
+		err = s.conn.QueryRow(ctx, sql.Query("etl/select_hold"), pgx.Identifier{"catalog", table}.Sanitize()).Scan(&held.Process, &held.Role)
 	}
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return migrationMissing(fmt.Errorf("read who holds the collection %s: %w", s.collection, err))

@@ -41,11 +41,11 @@ func OpenJournal(ctx context.Context, databaseURL, collection, node string, limi
 }
 
 func (j *Journal) open(ctx context.Context) error {
-	if _, err := j.conn.Exec(ctx, sql.Query("etl_begin_reading")); err != nil {
+	if _, err := j.conn.Exec(ctx, sql.Query("etl/begin_reading")); err != nil {
 		return fmt.Errorf("begin to read the journal: %w", err)
 	}
 	var documents []sql.Endpoint
-	err := j.conn.QueryRow(ctx, sql.Query("etl_select_bookmark"), j.collection, j.node).Scan(&j.live, &documents, &j.told, &j.logged)
+	err := j.conn.QueryRow(ctx, sql.Query("etl/select_bookmark"), j.collection, j.node).Scan(&j.live, &documents, &j.told, &j.logged)
 	if errors.Is(err, pgx.ErrNoRows) { // nothing is published
 		return nil
 	}
@@ -65,7 +65,7 @@ func (j *Journal) open(ctx context.Context) error {
 	if !j.logged {
 		return nil
 	}
-	err = j.conn.QueryRow(ctx, sql.Query("etl_count_changed"), j.collection, j.told, j.live, j.names(), j.limit+1).Scan(&j.changed)
+	err = j.conn.QueryRow(ctx, sql.Query("etl/count_changed"), j.collection, j.told, j.live, j.names(), j.limit+1).Scan(&j.changed)
 	if err != nil {
 		return fmt.Errorf("count the changes since run %d: %w", j.told, err)
 	}
@@ -98,7 +98,7 @@ func (j *Journal) TooMany() bool { return j.changed > j.limit }
 // Paths calls yield with the path of every document that changed, such as /products/1/styles, once each, as the rows arrive. It ends
 // with the first error of yield. It may be called once.
 func (j *Journal) Paths(ctx context.Context, yield func(path string) error) error {
-	rows, err := j.conn.Query(ctx, sql.Query("etl_select_changed"), j.collection, j.told, j.live, j.names())
+	rows, err := j.conn.Query(ctx, sql.Query("etl/select_changed"), j.collection, j.told, j.live, j.names())
 	if err != nil {
 		return fmt.Errorf("read the changes since run %d: %w", j.told, err)
 	}
@@ -120,10 +120,10 @@ func (j *Journal) Paths(ctx context.Context, yield func(path string) error) erro
 
 // Finish moves the node's bookmark to what is live: it has been told, or finds out by itself. Nothing can be read any more.
 func (j *Journal) Finish(ctx context.Context) error {
-	if _, err := j.conn.Exec(ctx, sql.Query("etl_end_reading")); err != nil {
+	if _, err := j.conn.Exec(ctx, sql.Query("etl/end_reading")); err != nil {
 		return fmt.Errorf("end the reading of the journal: %w", err)
 	}
-	if _, err := j.conn.Exec(ctx, sql.Query("etl_move_bookmark"), j.node, j.collection, j.live); err != nil {
+	if _, err := j.conn.Exec(ctx, sql.Query("etl/move_bookmark"), j.node, j.collection, j.live); err != nil {
 		return fmt.Errorf("move the bookmark of %s: %w", j.node, err)
 	}
 	return nil

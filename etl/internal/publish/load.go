@@ -64,7 +64,7 @@ func (l *Load) start(ctx context.Context) error {
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.streams, l.ctx = errgroup.WithContext(l.ctx)
 	for i := range l.documents {
-		if _, err := l.run.session.conn.Exec(ctx, sql.QueryFor("etl_create_document_table", "table", l.table(i))); err != nil {
+		if _, err := l.run.session.conn.Exec(ctx, sql.QueryFor("etl/create_document_table", "table", l.table(i))); err != nil {
 			return fmt.Errorf("create the table %s: %w", l.table(i), err)
 		}
 	}
@@ -167,7 +167,7 @@ func (l *Load) stream(ctx context.Context) error {
 			if !more {
 				return nil
 			}
-			statement := sql.QueryFor("etl_copy_documents", "table", l.table(b.document))
+			statement := sql.QueryFor("etl/copy_documents", "table", l.table(b.document))
 			if _, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(b.data), statement); err != nil {
 				return fmt.Errorf("copy into %s: %w", l.table(b.document), err)
 			}
@@ -235,16 +235,16 @@ func (l *Load) finishTable(ctx context.Context, document int) error {
 		return fmt.Errorf("connect to index %s: %w", name, err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, sql.QueryFor("etl_create_primary_key", "table", name, "constraint", name+"_pkey")); err != nil {
+	if _, err := conn.Exec(ctx, sql.QueryFor("etl/create_primary_key", "table", name, "constraint", name+"_pkey")); err != nil {
 		return fmt.Errorf("create the primary key of %s: %w", name, err)
 	}
 	// The vacuum marks every page as visible to all, without which a lookup of the etag alone would read the table too. It
 	// needs the streams' commits on disk, or it passes over their rows; the statement above, committing synchronously, sees to that.
-	if _, err := conn.Exec(ctx, sql.QueryFor("etl_vacuum_table", "table", name)); err != nil {
+	if _, err := conn.Exec(ctx, sql.QueryFor("etl/vacuum_table", "table", name)); err != nil {
 		return fmt.Errorf("vacuum %s: %w", name, err)
 	}
 	var rows int64
-	if err := conn.QueryRow(ctx, sql.QueryFor("etl_count_rows", "table", name)).Scan(&rows); err != nil {
+	if err := conn.QueryRow(ctx, sql.QueryFor("etl/count_rows", "table", name)).Scan(&rows); err != nil {
 		return fmt.Errorf("count %s: %w", name, err)
 	}
 	if rows != l.rows[document] {

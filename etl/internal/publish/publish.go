@@ -115,7 +115,7 @@ func connect(ctx context.Context, databaseURL string) (*pgx.Conn, *pgx.ConnConfi
 // Register gives each cache node that is new to the collection a bookmark at what is live, so that its Journal has all that is published
 // from now on, however the run ends. nodes are the addresses of their refresh doors.
 func (s *Session) Register(ctx context.Context, nodes []string) error {
-	if _, err := s.conn.Exec(ctx, sql.Query("etl_register_cache_nodes"), s.collection, s.live.Run, nodes); err != nil {
+	if _, err := s.conn.Exec(ctx, sql.Query("etl/register_cache_nodes"), s.collection, s.live.Run, nodes); err != nil {
 		return migrationMissing(fmt.Errorf("register the cache nodes: %w", err))
 	}
 	return nil
@@ -151,7 +151,7 @@ func (s *Session) begin(ctx context.Context) error {
 	if err := s.take(ctx); err != nil {
 		return err
 	}
-	if _, err := s.conn.Exec(ctx, sql.Query("etl_fail_dead_runs"), s.collection); err != nil {
+	if _, err := s.conn.Exec(ctx, sql.Query("etl/fail_dead_runs"), s.collection); err != nil {
 		return migrationMissing(fmt.Errorf("look for killed runs: %w", err))
 	}
 	var err error
@@ -164,7 +164,7 @@ func (s *Session) begin(ctx context.Context) error {
 // readVersion returns the zero Version when nothing is published.
 func readVersion(ctx context.Context, conn *pgx.Conn, collection string) (Version, error) {
 	var v Version
-	err := conn.QueryRow(ctx, sql.Query("etl_select_version"), collection).Scan(&v.Run, &v.Generation, &v.Documents, &v.Rows)
+	err := conn.QueryRow(ctx, sql.Query("etl/select_version"), collection).Scan(&v.Run, &v.Generation, &v.Documents, &v.Rows)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return Version{}, migrationMissing(fmt.Errorf("read the live version: %w", err))
 	}
@@ -173,10 +173,10 @@ func readVersion(ctx context.Context, conn *pgx.Conn, collection string) (Versio
 
 // retain lets go of the versions that are not to be kept any longer, and of what only they need.
 func (s *Session) retain(ctx context.Context) error {
-	if _, err := s.conn.Exec(ctx, sql.Query("etl_release_versions"), s.collection, s.keep+1); err != nil {
+	if _, err := s.conn.Exec(ctx, sql.Query("etl/release_versions"), s.collection, s.keep+1); err != nil {
 		return fmt.Errorf("let go of old versions: %w", err)
 	}
-	if _, err := s.conn.Exec(ctx, sql.Query("etl_delete_changes"), s.collection); err != nil {
+	if _, err := s.conn.Exec(ctx, sql.Query("etl/delete_changes"), s.collection); err != nil {
 		return fmt.Errorf("shorten the log of changes: %w", err)
 	}
 	return s.dropDeadTables(ctx)
@@ -201,7 +201,7 @@ type deadTable struct {
 // trusts nothing that the session remembers, so it is safe whoever else is publishing. Each table goes in a transaction of
 // its own: together they could deadlock with a batch of lookups.
 func (s *Session) dropDeadTables(ctx context.Context) error {
-	rows, err := s.conn.Query(ctx, sql.Query("etl_select_dead_tables"), s.collection)
+	rows, err := s.conn.Query(ctx, sql.Query("etl/select_dead_tables"), s.collection)
 	if err != nil {
 		return migrationMissing(fmt.Errorf("list the tables to drop: %w", err))
 	}
@@ -224,7 +224,7 @@ func (s *Session) dropDeadTables(ctx context.Context) error {
 			continue
 		}
 		// After its tables: a reader that is so far behind must miss a table and follow, not find a list without pages.
-		if _, err := s.conn.Exec(ctx, sql.Query("etl_delete_page_anchors"), s.collection, t.Generation); err != nil {
+		if _, err := s.conn.Exec(ctx, sql.Query("etl/delete_page_anchors"), s.collection, t.Generation); err != nil {
 			return fmt.Errorf("delete the page anchors of generation %d: %w", t.Generation, err)
 		}
 	}
@@ -232,7 +232,7 @@ func (s *Session) dropDeadTables(ctx context.Context) error {
 }
 
 func dropTable(ctx context.Context, conn *pgx.Conn, name string) error {
-	if _, err := conn.Exec(ctx, sql.QueryFor("etl_drop_table", "table", name)); err != nil {
+	if _, err := conn.Exec(ctx, sql.QueryFor("etl/drop_table", "table", name)); err != nil {
 		return fmt.Errorf("drop the table %s: %w", name, err)
 	}
 	return nil

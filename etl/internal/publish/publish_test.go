@@ -96,7 +96,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 
 	// All that follows is read as the API's role: what it may see is the point.
 	conn := testdb.Connect(t, database.API)
-	rows, err := conn.Query(t.Context(), sql.Query("api_select_versions"))
+	rows, err := conn.Query(t.Context(), sql.Query("api/select_versions"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,12 +115,12 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	}
 	for d, document := range documents {
 		table := sql.DocumentTable("things", document.Name, live.Generation)
-		if n := scalar[int](t, conn, sql.QueryFor("etl_count_rows", "table", table)); n != count || published.Documents[d].Rows != count {
+		if n := scalar[int](t, conn, sql.QueryFor("etl/count_rows", "table", table)); n != count || published.Documents[d].Rows != count {
 			t.Errorf("%s holds %d rows and %d are reported, want %d", table, n, published.Documents[d].Rows, count)
 		}
 		var etag int64
 		var got string
-		if err := conn.QueryRow(t.Context(), sql.QueryFor("api_get_documents", "identity", "0", "table", table), []int64{2 * 9_999}).Scan(nil, nil, &etag, &got); err != nil {
+		if err := conn.QueryRow(t.Context(), sql.QueryFor("api/get_documents", "identity", "0", "table", table), []int64{2 * 9_999}).Scan(nil, nil, &etag, &got); err != nil {
 			t.Fatal(err)
 		}
 		id := uint64(9_999)
@@ -146,7 +146,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	var run int64
 	var at time.Time
 	var bodies []string
-	err = conn.QueryRow(t.Context(), sql.QueryFor("api_list_documents", "identity", "0", "table", listed), "things", live.Generation, 53, 7, 3, "summary", 0).Scan(nil, nil, &run, &at, nil, &bodies)
+	err = conn.QueryRow(t.Context(), sql.QueryFor("api/list_documents", "identity", "0", "table", listed), "things", live.Generation, 53, 7, 3, "summary", 0).Scan(nil, nil, &run, &at, nil, &bodies)
 	if run != live.Run || !at.Equal(live.At) {
 		t.Errorf("the page is of run %d, published at %v, want %d and %v", run, at, live.Run, live.At)
 	}
@@ -346,7 +346,7 @@ func TestFlipOfAFailedRun(t *testing.T) {
 	load := begin(t, t.Context(), session)
 	fill(t, load, 1)
 	conn := testdb.Connect(t, database.ETL)
-	if _, err := conn.Exec(t.Context(), sql.Query("etl_fail_dead_runs"), "things"); err != nil {
+	if _, err := conn.Exec(t.Context(), sql.Query("etl/fail_dead_runs"), "things"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "marked failed meanwhile") {

@@ -66,7 +66,7 @@ func (s *Session) makeReadable(ctx context.Context, q querier, generation int64,
 		if !m.Grantable {
 			continue
 		}
-		if _, err := q.Exec(ctx, sql.QueryFor("etl_grant_reading", "table", m.Table, "reader", m.Role)); err != nil {
+		if _, err := q.Exec(ctx, sql.QueryFor("etl/grant_reading", "table", m.Table, "reader", m.Role)); err != nil {
 			return fmt.Errorf("grant %s to read catalog.%s: %w", m.Role, m.Table, err)
 		}
 		granted = true
@@ -93,7 +93,7 @@ func (s *Session) makeReadable(ctx context.Context, q querier, generation int64,
 }
 
 func selectUnreadable(ctx context.Context, q querier, tables []string) ([]unreadable, error) {
-	rows, err := q.Query(ctx, sql.Query("etl_select_unreadable"), tables)
+	rows, err := q.Query(ctx, sql.Query("etl/select_unreadable"), tables)
 	if err != nil {
 		return nil, fmt.Errorf("check who may read what is published: %w", err)
 	}

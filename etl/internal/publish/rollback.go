@@ -57,7 +57,7 @@ func (e *NotRetainedError) Error() string {
 // Target returns the version to return to: that of a run, or for 0 the one before the live one. The error is a *NotRetainedError
 // when it is not kept.
 func (s *Session) Target(ctx context.Context, run int64) (Retained, error) {
-	rows, err := s.conn.Query(ctx, sql.Query("etl_select_retained"), s.collection)
+	rows, err := s.conn.Query(ctx, sql.Query("etl/select_retained"), s.collection)
 	if err != nil {
 		return Retained{}, migrationMissing(fmt.Errorf("list the versions that are kept: %w", err))
 	}
@@ -92,12 +92,12 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (Published, 
 	record := Record{Shape: target.Shape}
 	err := r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		changes = Changes{}
-		if _, err := tx.Exec(ctx, sql.Query("etl_create_staging")); err != nil {
+		if _, err := tx.Exec(ctx, sql.Query("etl/create_staging")); err != nil {
 			return fmt.Errorf("create the staging tables: %w", err)
 		}
 		for _, d := range version.Documents {
 			table := sql.DocumentTable(r.session.collection, d.Name, version.Generation)
-			for _, statement := range []string{"etl_stage_undo", "etl_stage_undo_of_additions"} {
+			for _, statement := range []string{"etl/stage_undo", "etl/stage_undo_of_additions"} {
 				_, err := tx.Exec(ctx, sql.QueryFor(statement, "table", table), r.session.collection, version.Generation, d.Name, target.Run)
 				if err != nil {
 					return fmt.Errorf("stage %s as it was: %w", d.Name, err)

@@ -66,7 +66,7 @@ func (s *Session) Begin(ctx context.Context, mode Mode) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{session: s}
-	if err := s.conn.QueryRow(ctx, sql.Query("etl_insert_run"), s.collection, mode, holderName()).Scan(&r.id); err != nil {
+	if err := s.conn.QueryRow(ctx, sql.Query("etl/insert_run"), s.collection, mode, holderName()).Scan(&r.id); err != nil {
 		return nil, migrationMissing(fmt.Errorf("register the run: %w", err))
 	}
 	return r, nil
@@ -103,7 +103,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		if err != nil {
 			return err
 		}
-		marked, err := tx.Exec(ctx, sql.Query("etl_finish_run"), r.id, statePublished, published.Mode, version.Generation, endpoints, tables,
+		marked, err := tx.Exec(ctx, sql.Query("etl/finish_run"), r.id, statePublished, published.Mode, version.Generation, endpoints, tables,
 			encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape)
 		if err != nil {
 			return fmt.Errorf("mark the run published: %w", err)
@@ -111,9 +111,9 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		if marked.RowsAffected() != 1 {
 			return errors.New("the run was marked failed meanwhile")
 		}
-		statement, arguments := "etl_insert_version", []any{s.collection, version.Generation, r.id, endpoints}
+		statement, arguments := "etl/insert_version", []any{s.collection, version.Generation, r.id, endpoints}
 		if s.live.Run != 0 {
-			statement, arguments = "etl_flip_version", append(arguments, s.live.Run)
+			statement, arguments = "etl/flip_version", append(arguments, s.live.Run)
 		}
 		flipped, err := tx.Exec(ctx, sql.Query(statement), arguments...)
 		if err != nil {
@@ -122,7 +122,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		if flipped.RowsAffected() != 1 {
 			return fmt.Errorf("another run published %s while this one was at work: nothing is changed", s.collection)
 		}
-		if _, err := tx.Exec(ctx, sql.Query("etl_notify_version"), sql.VersionChannel, s.collection); err != nil {
+		if _, err := tx.Exec(ctx, sql.Query("etl/notify_version"), sql.VersionChannel, s.collection); err != nil {
 			return fmt.Errorf("notify those who follow the pointer: %w", err)
 		}
 		return nil
@@ -153,7 +153,7 @@ func (r *Run) Unchanged(ctx context.Context, record Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.session.conn.Exec(ctx, sql.Query("etl_finish_run"), r.id, stateUnchanged, Delta, nil, nil, nil,
+	_, err = r.session.conn.Exec(ctx, sql.Query("etl/finish_run"), r.id, stateUnchanged, Delta, nil, nil, nil,
 		encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape)
 	if err != nil {
 		return fmt.Errorf("mark the run unchanged: %w", err)
@@ -175,7 +175,7 @@ func (r *Run) settle(cause error, record Record) (state string, err error) {
 		if conn, err = r.session.cleanUpConn(ctx); err != nil {
 			continue
 		}
-		err = conn.QueryRow(ctx, sql.Query("etl_fail_run"), r.id, cause.Error(),
+		err = conn.QueryRow(ctx, sql.Query("etl/fail_run"), r.id, cause.Error(),
 			encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape).Scan(&state)
 		if err == nil {
 			return state, nil

@@ -1,4 +1,4 @@
--- The API may not read it yet, and so not lock it either: etl_create_primary_key.sql grants that.
+-- The API may not read it yet, and so not lock it either: etl/create_primary_key.sql grants that.
 -- A run that changes one row in a hundred leaves as many dead ones: vacuumed early, the etags stay readable from the index alone.
 -- Nothing is searched by body, and statistics of it cost most of an analyze.
 create table "catalog".:"table" (

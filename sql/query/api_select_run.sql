@@ -1,3 +1,0 @@
-select "run_id"
-from "catalog"."version"
-where "collection" = $1
