@@ -1,9 +1,9 @@
-// Package shapes holds the shape file that is built in: the catalog of products.
+// Package shapes contains the built-in shape file, the catalog of products, and the JSON Schema of shape files, which editors use.
 package shapes
 
 import _ "embed"
 
-// ProductsName is what the built-in shape file is called in messages.
+// ProductsName is the name of the built-in shape file in messages.
 const ProductsName = "products.yaml (built in)"
 
 // Products is the text of the built-in shape file.

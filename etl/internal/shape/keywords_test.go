@@ -1,0 +1,212 @@
+package shape
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-json"
+	yamlast "github.com/goccy/go-yaml/ast"
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"systemscale/etl/shapes"
+)
+
+const schemaFile = "../../shapes/schema.json"
+
+// editorSchema compiles the schema that editors use.
+func editorSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	schema, err := compiler.Compile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// decode returns a shape file as JSON values. Keys have their text, so that null can be one.
+func decode(t *testing.T, text string) any {
+	t.Helper()
+	var convert func(n yamlast.Node) any
+	convert = func(n yamlast.Node) any {
+		switch n := n.(type) {
+		case yamlast.MapNode:
+			object := map[string]any{}
+			for each := n.MapRange(); each.Next(); {
+				object[scalarText(each.Key())] = convert(each.Value())
+			}
+			return object
+		case *yamlast.SequenceNode:
+			array := []any{}
+			for _, element := range n.Values {
+				array = append(array, convert(element))
+			}
+			return array
+		case *yamlast.NullNode:
+			return nil
+		case *yamlast.BoolNode, *yamlast.IntegerNode, *yamlast.FloatNode:
+			value, err := jsonschema.UnmarshalJSON(strings.NewReader(scalarText(n)))
+			if err != nil {
+				t.Fatalf("%s: %v", scalarText(n), err)
+			}
+			return value
+		}
+		return scalarText(n)
+	}
+	return convert((&reader{}).parse([]byte(text)))
+}
+
+// TestSchemaAcceptsShapes validates the built-in shape and every valid shape file in the tests of etl against the schema.
+func TestSchemaAcceptsShapes(t *testing.T) {
+	schema := editorSchema(t)
+	texts := map[string]string{shapes.ProductsName: string(shapes.Products)}
+	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case strings.HasSuffix(path, ".yaml"):
+			text, err := os.ReadFile(path)
+			texts[path] = string(text)
+			return err
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil && strings.Contains(text, "collection:") {
+					texts[set.Position(literal.Pos()).String()] = text
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := 0
+	for name, text := range texts {
+		if _, err := Parse(name, []byte(text)); err != nil {
+			continue // a part of a shape, or one with an error
+		}
+		valid++
+		if err := schema.Validate(decode(t, text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if valid < 8 {
+		t.Errorf("%d valid shapes in %d texts", valid, len(texts))
+	}
+}
+
+// TestSchemaRejects validates shapes with one error each.
+func TestSchemaRejects(t *testing.T) {
+	schema := editorSchema(t)
+	if err := schema.Validate(decode(t, small)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, old, new string }{
+		{"unknown keyword", "collection: books", "collection: books\nsorces: 1"},
+		{"no collection", "collection: books\n", ""},
+		{"collection with capitals", "collection: books", "collection: Books"},
+		{"delimiter of two bytes", "collection: books", "collection: books\ndialect: {delimiter: ab}"},
+		{"unknown keyword of the dialect", "collection: books", "collection: books\ndialect: {quote: x}"},
+		{"no file", "    file: page.csv\n", ""},
+		{"path as a file", "file: page.csv", "file: ../page.csv"},
+		{"unknown type", "words: text?}", "words: string}"},
+		{"parent without on", "    on: book_id\n", ""},
+		{"on without parent", "    parent: book\n", ""},
+		{"repair without prefix", `prefix: "- ", `, ""},
+		{"filter without drop", `, drop: "-"`, ""},
+		{"no address", "    path: \"\"\n", ""},
+		{"two addresses", `path: ""`, "path: \"\"\n    list: true"},
+		{"path of two segments", `path: ""`, "path: a/b"},
+		{"path of the change feed", `path: ""`, "path: changes"},
+		{"no body", "    body: {title: title, pages: {each: page, as: words}}\n", ""},
+		{"each without as", "{each: page, as: words}", "{each: page}"},
+		{"unknown keyword of each", "as: words}", "as: words, emty: []}"},
+		{"fixed array", "{title: title,", "{title: [title],"},
+		{"text beside other fields", "{title: title,", "{text: title,"},
+		{"empty object", "{title: title, pages: {each: page, as: words}}", "{}"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(small, c.old, c.new, 1)
+			if text == small {
+				t.Fatalf("%q is not in the shape", c.old)
+			}
+			if _, err := Parse("small.yaml", []byte(text)); err == nil {
+				t.Error("Parse accepts it")
+			}
+			if err := schema.Validate(decode(t, text)); err == nil {
+				t.Error("the schema accepts it")
+			}
+		})
+	}
+}
+
+// TestSchemaHasTheKeywords compares the properties in the schema with the keywords that the parser accepts.
+func TestSchemaHasTheKeywords(t *testing.T) {
+	type node struct {
+		Properties map[string]any `json:"properties"`
+		Enum       []string       `json:"enum"`
+	}
+	var schema struct {
+		node
+		Definitions map[string]node `json:"$defs"`
+	}
+	text, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&schema); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{
+		"dialect":  dialectKeywords,
+		"source":   sourceKeywords,
+		"repair":   repairKeywords,
+		"filter":   filterKeywords,
+		"document": endpointKeywords,
+		"each":     eachKeywords,
+		"keyword":  {keywordText, keywordObject},
+		"":         shapeKeywords,
+	}
+	got := map[string][]string{"": slices.Collect(maps.Keys(schema.Properties))}
+	for name, definition := range schema.Definitions {
+		if definition.Properties != nil {
+			got[name] = slices.Collect(maps.Keys(definition.Properties))
+		}
+	}
+	for _, keywords := range []map[string][]string{want, got} {
+		for name := range keywords {
+			keywords[name] = slices.Sorted(slices.Values(keywords[name]))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("keywords of the parser (-) and the schema (+):\n%s", diff)
+	}
+	var types []string
+	for name := range typeNames {
+		types = append(types, name, name+"?")
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(types)), slices.Sorted(slices.Values(schema.Definitions["type"].Enum))); diff != "" {
+		t.Errorf("types of the parser (-) and the schema (+):\n%s", diff)
+	}
+}
