@@ -1,4 +1,5 @@
-package command
+// Package systemd_test checks the units and the cron file: what they start, when, and with which exit code.
+package systemd_test
 
 import (
 	"fmt"
@@ -7,19 +8,28 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
-const nightly = "../../../infra/etl"
+// Exit codes of etl, as infra/docs/operations.md has them.
+const (
+	exitOK    = 0
+	exitFiles = 3
+)
 
-func readNightly(t *testing.T, name string) string {
+func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(nightly, name))
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // execStart returns the command of a unit as systemd would start it, with name for %i.
@@ -37,7 +47,7 @@ func execStart(t *testing.T, unit, name string) string {
 func cronCommand(t *testing.T) string {
 	t.Helper()
 	var commands []string
-	for line := range strings.Lines(readNightly(t, "systemscale-etl.cron")) {
+	for line := range strings.Lines(read(t, "systemscale-etl.cron")) {
 		if fields := strings.Fields(line); len(fields) > 6 && !strings.HasPrefix(line, "#") {
 			_, command, found := strings.Cut(line, fields[5])
 			if !found || fields[5] != "systemscale-etl" || strings.Contains(strings.ReplaceAll(command, `\%`, ""), "%") {
@@ -52,24 +62,33 @@ func cronCommand(t *testing.T) string {
 	return commands[0]
 }
 
-func TestNightlyCommandsAreUnderstood(t *testing.T) {
-	t.Setenv("DATABASE_URL", "postgres://systemscale_etl:password@localhost/systemscale") // as etl.env has it
+// build compiles a program of this project and returns its path.
+func build(t *testing.T, program string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), program)
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../../"+program).CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", program, err, out)
+	}
+	return path
+}
+
+// TestNightlyCommandsParse runs etl with the flags of the unit and of the cron file, without a dump.
+func TestNightlyCommandsParse(t *testing.T) {
+	program := build(t, "etl")
 	inCron := cronCommand(t)
 	inCron = inCron[strings.Index(inCron, "etl run "):strings.Index(inCron, " 2>&1")]
 	for where, command := range map[string]string{
-		"the unit":      execStart(t, readNightly(t, "systemscale-etl.service"), ""),
+		"the unit":      execStart(t, read(t, "systemscale-etl.service"), ""),
 		"the cron file": inCron,
 	} {
-		words := strings.Fields(command)
+		words := strings.Fields(strings.NewReplacer(" /srv/", " "+t.TempDir()+"/", " /var/", " "+t.TempDir()+"/").Replace(command))
 		if filepath.Base(words[0]) != "etl" {
 			t.Errorf("%s starts %q", where, words[0])
 		}
-		parser, err := kong.New(&arguments{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if parsed, err := parser.Parse(words[1:]); err != nil || parsed.Command() != "run" {
-			t.Errorf("%s: %q is not understood: %v", where, command, err)
+		run := exec.CommandContext(t.Context(), program, words[1:]...)
+		run.Env = []string{"DATABASE_URL=" + asSystemd(t, read(t, "etl.env"))["DATABASE_URL"]}
+		if out, _ := run.CombinedOutput(); run.ProcessState.ExitCode() != exitFiles {
+			t.Errorf("%s: %q ends with exit code %d, want %d:\n%s", where, command, run.ProcessState.ExitCode(), exitFiles, out)
 		}
 	}
 }
@@ -77,12 +96,9 @@ func TestNightlyCommandsAreUnderstood(t *testing.T) {
 // TestCronPassesTheExitCodeOn runs the line of the cron file with a program in the place of etl.
 func TestCronPassesTheExitCodeOn(t *testing.T) {
 	directory := t.TempDir()
-	write(t, directory, map[string]string{"etl.env": "DATABASE_URL=secret\n"})
+	write(t, filepath.Join(directory, "etl.env"), "DATABASE_URL=secret\n", 0o600)
 	for _, want := range []int{exitOK, exitFiles, 22} {
-		put(t, filepath.Join(directory, "etl"), fmt.Appendf(nil, "#!/bin/sh\necho \"the report of $DATABASE_URL\" >&2\nexit %d\n", want))
-		if err := os.Chmod(filepath.Join(directory, "etl"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(directory, "etl"), fmt.Sprintf("#!/bin/sh\necho \"the report of $DATABASE_URL\" >&2\nexit %d\n", want), 0o700)
 		command := exec.CommandContext(t.Context(), "/bin/sh", "-c", strings.Replace(cronCommand(t), "/etc/systemscale/", directory+"/", 1))
 		command.Env = []string{"PATH=" + directory + ":/usr/bin:/bin"}
 		mail, err := command.CombinedOutput()
@@ -102,11 +118,8 @@ func TestCronPassesTheExitCodeOn(t *testing.T) {
 // TestAlertKnowsWhatIsUrgent runs the alert with a program in the place of logger.
 func TestAlertKnowsWhatIsUrgent(t *testing.T) {
 	directory := t.TempDir()
-	put(t, filepath.Join(directory, "logger"), []byte("#!/bin/sh\necho \"$@\"\n"))
-	if err := os.Chmod(filepath.Join(directory, "logger"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	script := execStart(t, readNightly(t, "systemscale-etl-alert@.service"), "systemscale-etl.service")
+	write(t, filepath.Join(directory, "logger"), "#!/bin/sh\necho \"$@\"\n", 0o700)
+	script := execStart(t, read(t, "systemscale-etl-alert@.service"), "systemscale-etl.service")
 	for status, want := range map[string]string{
 		"22": "--priority daemon.crit --tag systemscale-etl systemscale-etl.service: exit-code, exit code 22. See journalctl -u systemscale-etl.service\n",
 		"5":  "--priority daemon.warning --tag systemscale-etl systemscale-etl.service: exit-code, exit code 5. See journalctl -u systemscale-etl.service\n",
@@ -125,12 +138,12 @@ func TestUnitsFitTogether(t *testing.T) {
 	directory := t.TempDir()
 	for _, unit := range units {
 		// An installed etl is not expected here.
-		put(t, filepath.Join(directory, unit), []byte(strings.ReplaceAll(readNightly(t, unit), "/usr/local/bin/etl", "/bin/sh")))
+		write(t, filepath.Join(directory, unit), strings.ReplaceAll(read(t, unit), "/usr/local/bin/etl", "/bin/sh"), 0o644)
 	}
-	if !strings.Contains(readNightly(t, units[0]), "\nOnFailure=systemscale-etl-alert@%n.service\n") {
+	if !strings.Contains(read(t, units[0]), "\nOnFailure=systemscale-etl-alert@%n.service\n") {
 		t.Error("the service does not start the alert when it fails")
 	}
-	if timer := readNightly(t, units[1]); strings.Contains(timer, "\nUnit=") {
+	if timer := read(t, units[1]); strings.Contains(timer, "\nUnit=") {
 		t.Error("the timer names a unit; it is to start the service of its own name")
 	}
 	if analyze, err := exec.LookPath("systemd-analyze"); err == nil {

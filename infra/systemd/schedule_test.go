@@ -1,4 +1,4 @@
-package command
+package systemd_test
 
 import (
 	"os/exec"
@@ -46,8 +46,8 @@ func TestEveryNightHasOneRun(t *testing.T) {
 	if days := nightsWithoutOneRun(t, "Europe/Athens", "03:10"); len(days) != 4 {
 		t.Fatalf("03:10 in Athens is missing or there twice on %v; the clocks change four times in two years", days)
 	}
-	timer := regexp.MustCompile(`(?m)^OnCalendar=\*-\*-\* (\d\d:\d\d):00( UTC)?$`).FindStringSubmatch(readNightly(t, "systemscale-etl.timer"))
-	cron := regexp.MustCompile(`(?m)^(\d+) (\d+) \* \* \*  systemscale-etl `).FindStringSubmatch(readNightly(t, "systemscale-etl.cron"))
+	timer := regexp.MustCompile(`(?m)^OnCalendar=\*-\*-\* (\d\d:\d\d):00( UTC)?$`).FindStringSubmatch(read(t, "systemscale-etl.timer"))
+	cron := regexp.MustCompile(`(?m)^(\d+) (\d+) \* \* \*  systemscale-etl `).FindStringSubmatch(read(t, "systemscale-etl.cron"))
 	if timer == nil || cron == nil {
 		t.Fatal("the timer or the cron file does not start a run every night")
 	}
@@ -123,7 +123,7 @@ func asShell(t *testing.T, shell, file, name string) string {
 
 // TestEnvironmentFileHasTwoReaders writes a URL with all that shells take for their own where etl.env has its URL.
 func TestEnvironmentFileHasTwoReaders(t *testing.T) {
-	example := readNightly(t, "etl.env")
+	example := read(t, "etl.env")
 	present := asSystemd(t, example)["DATABASE_URL"]
 	if !strings.HasPrefix(present, "postgres://") {
 		t.Fatalf("DATABASE_URL is %q in the example", present)
@@ -132,7 +132,7 @@ func TestEnvironmentFileHasTwoReaders(t *testing.T) {
 	for _, url := range []string{present, hostile} {
 		text := strings.Replace(example, present, url, 1)
 		directory := t.TempDir()
-		write(t, directory, map[string]string{"etl.env": text})
+		write(t, directory+"/etl.env", text, 0o600)
 		if got := asSystemd(t, text); len(got) != 1 || got["DATABASE_URL"] != url {
 			t.Errorf("systemd reads %q, want %q", got, url)
 		}
