@@ -80,8 +80,8 @@ func TestMetrics(t *testing.T) {
 	}
 	// The example, which the dashboard and the alerts are checked with, has the same names and labels.
 	_, got := readMetrics(t, file)
-	if _, want := readMetrics(t, "../../../infra/prometheus/etl.prom"); !slices.Equal(got, want) {
-		t.Errorf("a run writes\n%s\nand infra/prometheus/etl.prom has\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	if _, want := readMetrics(t, "../../../infra/monitoring/prometheus/etl.prom"); !slices.Equal(got, want) {
+		t.Errorf("a run writes\n%s\nand infra/monitoring/prometheus/etl.prom has\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 
 	// Whatever ends a run, its file says so.

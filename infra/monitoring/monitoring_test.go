@@ -1,20 +1,28 @@
-package main
+// Package monitoring_test checks that the dashboard and the alert rules use only metrics that the programs export.
+package monitoring_test
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/goccy/go-json"
 	"github.com/goccy/go-yaml"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/sql/testdb"
 )
 
 // series are metrics by name, as they are scraped, each with the names of its labels.
@@ -86,33 +94,97 @@ func (s series) check(expression string) (missing []string) {
 	return missing
 }
 
-// scraped is everything that a server under some load and a run of the ETL have to say.
-func scraped(t *testing.T) series {
+// runAPI publishes a catalog of one item and serves it. It returns clients of the two sockets.
+func runAPI(t *testing.T) (public, admin *http.Client) {
 	t.Helper()
-	p := start(t)
-	client := &http.Client{}
-	for _, target := range []string{"/things/1", "/things/1", "/things/100000", "/things/x", "/nothing"} {
-		if _, _, _, err := get(client, "http://"+p.tcp+target); err != nil {
+	database := testdb.New(t)
+	directory, err := os.MkdirTemp("", "monitoring-") // t.TempDir() is too long for the name of a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
+	for name, text := range map[string]string{
+		"thing.csv": "id,name\n1,one\n",
+		"things.yaml": "collection: things\nsources:\n  thing: {file: thing.csv, key: id, columns: {id: int, name: text}}\n" +
+			"documents:\n  thing: {path: \"\", body: {id: id, name: name}}\n  summary: {list: true, body: {id: id}}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var text string
-	// The host of the database is looked at on its own time.
-	catalogtest.Eventually(t, "the host of the database has been looked at", func() bool {
-		status, scrape, _, err := get(p.admin, "http://admin/metrics")
-		if err != nil || status != http.StatusOK {
-			t.Fatalf("/metrics: %d, %v", status, err)
+	for _, program := range []string{"etl", "api"} {
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(directory, program), "../../"+program).CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", program, err, out)
 		}
-		text = scrape
-		return strings.Contains(text, "systemscale_database_host_version{")
+	}
+	etl := exec.CommandContext(t.Context(), filepath.Join(directory, "etl"), "run", "--database", database.ETL, "--csv", directory,
+		"--shape", filepath.Join(directory, "things.yaml"))
+	if out, err := etl.CombinedOutput(); err != nil {
+		t.Fatalf("etl run: %v\n%s", err, out)
+	}
+	api := exec.CommandContext(t.Context(), filepath.Join(directory, "api"), "--database", database.API, "--drain-pause", "0s",
+		"--listen", "unix:"+filepath.Join(directory, "public"), "--admin", "unix:"+filepath.Join(directory, "admin"))
+	api.Stderr = t.Output()
+	api.Cancel = func() error { return api.Process.Signal(syscall.SIGTERM) }
+	if err := api.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := api.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("api: %v", err)
+		}
 	})
+	over := func(socket string) *http.Client {
+		return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(directory, socket))
+		}}}
+	}
+	public, admin = over("public"), over("admin")
+	await(t, admin, "http://admin/ready", "")
+	return public, admin
+}
+
+// await polls an address until it answers 200 with want in the body, and returns the body.
+func await(t *testing.T, client *http.Client, url, want string) (body string) {
+	t.Helper()
+	status, err := 0, error(nil)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if status, body, err = get(client, url); err == nil && status == http.StatusOK && strings.Contains(body, want) {
+			return body
+		}
+	}
+	t.Fatalf("%s: %d %s, %v, want %q in it", url, status, body, err, want)
+	return ""
+}
+
+func get(client *http.Client, url string) (status int, body string, err error) {
+	response, err := client.Get(url)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// scraped returns all metrics that a server under some load and a run of the ETL export.
+func scraped(t *testing.T) series {
+	t.Helper()
+	public, admin := runAPI(t)
+	for _, target := range []string{"/things/1", "/things/1", "/things/100000", "/things/x", "/nothing"} {
+		if _, _, err := get(public, "http://api"+target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The host of the database is polled on its own schedule.
+	text := await(t, admin, "http://admin/metrics", "systemscale_database_host_version{")
 	s := series{"up": {"job": true, "instance": true}}
 	s.add(text)
 	// What the node exporter says of each file system.
 	for _, name := range []string{"avail_bytes", "size_bytes", "files", "files_free"} {
 		s.add("node_filesystem_" + name + `{device="tmpfs",fstype="tmpfs",mountpoint="/dev/shm"} 6.7108864e+07` + "\n")
 	}
-	file, err := os.ReadFile("../infra/prometheus/etl.prom")
+	file, err := os.ReadFile("prometheus/etl.prom")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +215,7 @@ func TestMonitoringKnowsOnlyWhatIsMeasured(t *testing.T) {
 	}
 
 	var d dashboard
-	text, err := os.ReadFile("../infra/grafana/systemscale.json")
+	text, err := os.ReadFile("grafana/systemscale.json")
 	if err == nil {
 		err = json.Unmarshal(text, &d)
 	}
@@ -213,7 +285,7 @@ func TestMonitoringKnowsOnlyWhatIsMeasured(t *testing.T) {
 
 func readYAML(t *testing.T, name string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../infra/prometheus", name))
+	text, err := os.ReadFile(filepath.Join("prometheus", name))
 	if err == nil {
 		err = yaml.UnmarshalWithOptions(text, into, yaml.Strict())
 	}
@@ -234,8 +306,8 @@ func TestScrapeExampleScrapesTheAdminPort(t *testing.T) {
 	}
 	readYAML(t, "prometheus.yml", &config)
 	for _, file := range config.RuleFiles {
-		if !exists(filepath.Join("../infra/prometheus", file)) {
-			t.Errorf("there is no %s", file)
+		if _, err := os.Stat(filepath.Join("prometheus", file)); err != nil {
+			t.Error(err)
 		}
 	}
 	if job := config.ScrapeConfigs[0]; job.JobName != "systemscale-api" || !slices.Contains(job.StaticConfigs[0].Targets, "127.0.0.1:8181") {
