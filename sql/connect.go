@@ -11,18 +11,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrPooled means that a database URL leads through a pooler that gives each transaction another connection. What a session is
-// to hold, or to be set to, would then be that of whichever client gets the connection next.
-var ErrPooled = errors.New("the database URL leads through a connection pooler in transaction or statement mode, and etl needs connections of its own. " +
-	"Give --database (DATABASE_URL) the address of Postgres itself, or of a pool in session mode")
+// ErrPooled means that a database URL leads to a pooler that assigns connections to transactions. The locks and the settings of a
+// session would then belong to the next client of the connection.
+var ErrPooled = errors.New("the database URL leads to a connection pooler in transaction or statement mode, but etl needs its own connections. " +
+	"Set --database (DATABASE_URL) to the address of PostgreSQL itself, or of a pool in session mode")
 
-// Connect connects as a program that writes. It accepts a pooler only in session mode, and otherwise returns ErrPooled. Settings of config
-// that a pooler refuses or ignores are set on the session.
+// Connect connects for a program that writes. It returns ErrPooled for a pooler that is not in session mode. It sets the settings of
+// config that a pooler refuses or ignores on the session.
 func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return connect(ctx, config, true)
 }
 
-// ConnectAgain is Connect for one more connection of a program that has one. It does not look for the mode of a pooler.
+// ConnectAgain is Connect for a further connection of a program. It does not check the mode of a pooler.
 func ConnectAgain(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return connect(ctx, config, false)
 }
@@ -51,14 +51,14 @@ func connect(ctx context.Context, config *pgx.ConnConfig, first bool) (*pgx.Conn
 	return conn, nil
 }
 
-// isPooled reports whether there is a pooler between conn and the server. The process that answers is then not the one that the connection was
-// told of.
+// isPooled reports whether there is a pooler between conn and the server. The server's process id then differs from the one that the
+// connection received at startup.
 func isPooled(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 	backend, err := backendOf(ctx, conn)
 	return err == nil && backend != conn.PID(), err
 }
 
-// applicationName is the one startup parameter that every pooler takes.
+// applicationName is the only startup parameter that every pooler accepts.
 const applicationName = "application_name"
 
 // withoutSettings returns config without the startup parameters that a pooler may refuse.
@@ -84,15 +84,15 @@ func applySettings(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) 
 	return setNoTransactionTimeout(ctx, conn.PgConn())
 }
 
-// Looking for a pooler that gives each transaction another connection.
+// The rounds and the time limit of checkOwn.
 const (
 	ownRounds   = 3
 	ownPatience = 10 * time.Second
 )
 
-// checkOwn returns ErrPooled if conn, which leads to a pooler, is not the same server connection from one transaction to the
-// next. While another client has a transaction open, a pooler in transaction mode cannot give conn the connection of that client. It may
-// have others, so a caller that depends on its connection checks it again: see Backend.
+// checkOwn returns ErrPooled if conn, which leads to a pooler, does not keep its server connection between transactions. It opens a
+// transaction on a second connection: a pooler in transaction mode may use conn's server connection for it. The pooler may have other
+// connections, so a caller that depends on its connection must check Backend again.
 func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error {
 	looking, cancel := context.WithTimeout(ctx, ownPatience)
 	defer cancel()
@@ -113,14 +113,14 @@ func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error
 		return err
 	}
 	for round := range ownRounds {
-		// A pooler that takes its connections in turns gives conn the same one again after some number of transactions.
+		// A pooler that uses its connections in turn assigns the same one to conn after some number of transactions.
 		for range round + 1 {
 			if err := stays(); err != nil {
 				return err
 			}
 		}
 		err = other.PgConn().Exec(looking, Query("etl/begin")).Close()
-		if IsProtocolViolation(err) { // there are no transactions in statement mode
+		if IsProtocolViolation(err) { // statement mode has no transactions
 			return ErrPooled
 		}
 		if err != nil {
@@ -143,15 +143,16 @@ func checkOwn(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) error
 	return nil
 }
 
-// ofPooler explains an error of the second connection through a pooler, which may wait for a server connection until the time is up.
+// ofPooler explains an error of the second connection. A pooler may have no server connection for it before the timeout.
 func ofPooler(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	return fmt.Errorf("the pooler gave no second connection within %s: enlarge its pool to ten, or give --database (DATABASE_URL) the address of Postgres itself: %w", ownPatience, err)
+	return fmt.Errorf("the pooler provided no second connection within %s: increase its pool size to ten, "+
+		"or set --database (DATABASE_URL) to the address of PostgreSQL itself: %w", ownPatience, err)
 }
 
-// Backend returns the number of the server process that answers on conn. Nothing is prepared for it.
+// Backend returns the id of the server process of conn. It does not prepare a statement.
 func Backend(ctx context.Context, conn *pgx.Conn) (uint32, error) {
 	return backendOf(ctx, conn.PgConn())
 }
@@ -168,8 +169,8 @@ func backendOf(ctx context.Context, conn *pgconn.PgConn) (uint32, error) {
 	return uint32(backend), err
 }
 
-// IsProtocolViolation reports whether one of the servers that were tried answered with a protocol_violation, which is how poolers refuse
-// startup parameters and whatever else they do not support.
+// IsProtocolViolation reports whether one of the servers returned a protocol_violation. Poolers use it to refuse startup parameters and
+// other features that they do not support.
 func IsProtocolViolation(err error) bool {
 	switch err := err.(type) {
 	case nil:
@@ -187,8 +188,8 @@ func IsProtocolViolation(err error) bool {
 	return IsProtocolViolation(errors.Unwrap(err))
 }
 
-// IsCreatedMeanwhile reports whether a table could not be created because another session creates it at the same moment, or has done so. Which
-// error that is depends on where the second one meets the first: at the table's name, at that of its type, or in a catalog's index.
+// IsCreatedMeanwhile reports whether a table could not be created because another session has created it or is creating it. The error
+// code depends on the timing: a duplicate table, a duplicate type, or a unique violation in a system catalog.
 func IsCreatedMeanwhile(err error) bool {
 	const duplicateTable, duplicateType, uniqueViolation = "42P07", "42710", "23505"
 	var refused *pgconn.PgError

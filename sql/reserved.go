@@ -6,7 +6,8 @@ import (
 	"regexp"
 )
 
-// reserved are the names that no collection may have, with what is at these addresses: a collection would take them over, or never be reached.
+// reserved maps the names that no collection may have to the use of their address. Such a collection would hide the other use, or
+// be hidden by it.
 var reserved = map[string]string{
 	"api":  "the prefix /api/ of every address",
 	"fec2": "the prefix /api/fec2/ of every address",
@@ -17,7 +18,7 @@ var reserved = map[string]string{
 
 	ChangesPath: "the change feed of a collection",
 
-	// On ports of their own, for operators. A probe that asks the wrong port must not find a collection there.
+	// Addresses on other ports, for operators. A probe of the wrong port must not reach a collection.
 	"live":    "a health check",
 	"ready":   "a health check",
 	"metrics": "the API's metrics",
@@ -28,20 +29,20 @@ var reserved = map[string]string{
 	"lists":   "the gateway's refresh endpoint",
 }
 
-// ChangesPath is where a collection's change feed is: /{collection}/changes. No document may have this path.
+// ChangesPath is the path of a collection's change feed, /{collection}/changes. No endpoint may have this path.
 const ChangesPath = "changes"
 
-// nameForm is what a collection and a document may be called.
+// nameForm is the syntax of the names of collections and endpoints.
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// IsName reports whether a collection or a document may be called so, as far as the names of their tables go.
+// IsName reports whether a collection or an endpoint can have a name, so that the names of its tables are valid.
 func IsName(name string) bool { return nameForm.MatchString(name) && len(name) <= MaxNameLength }
 
-// ReservedFor returns what is at the addresses of a collection that may not be called so, or "" if it may.
+// ReservedFor returns the use for which the name of a collection is reserved, or "".
 func ReservedFor(collection string) string { return reserved[collection] }
 
-// CheckCollection returns why a collection may not be called so, or nil. The shape file's reader asks with better messages; this is for
-// what is in the tables already.
+// CheckCollection returns an error unless a collection can have the name. It is for names in the database; the parser of the shape
+// file has more specific messages.
 func CheckCollection(name string) error {
 	if !IsName(name) {
 		return errors.New("such a name cannot be published")

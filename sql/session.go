@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// settings are what a session of ours has, whatever ALTER ROLE and ALTER DATABASE have made the default: no limit of time that a
-// statement does not set itself, read committed, names that resolve to the system's own, and values in one notation.
+// settings are the settings of every session, whatever defaults ALTER ROLE and ALTER DATABASE set: no timeouts except those that a
+// statement sets, read committed, only system names in the search path, and fixed formats of values.
 var settings = map[string]string{
 	"statement_timeout":                   "0",
 	"lock_timeout":                        "0",
@@ -35,18 +35,18 @@ var settings = map[string]string{
 	"exit_on_error":                       "off",
 }
 
-// ErrURL means that a database URL cannot be used. It does not repeat the URL, any part of which may be a piece of a password.
-var ErrURL = errors.New("the database URL cannot be understood: write it as postgres://user:password@host:5432/name, " +
+// ErrURL means that a database URL is malformed. It does not contain the URL, any part of which may be a part of a password.
+var ErrURL = errors.New("the database URL is malformed: write it as postgres://user:password@host:5432/name, " +
 	"with %40 for @, %2F for /, %3F for ?, %23 for #, %25 for % and %20 for a space in the password")
 
-// ConnectTimeout is how long a program that writes waits for a connection, unless the URL has a connect_timeout.
+// ConnectTimeout limits the time for connecting, for programs that write, unless the URL has a connect_timeout.
 const ConnectTimeout = 10 * time.Second
 
-// Settings returns what Config sends when a session starts, as a map that the caller owns.
+// Settings returns the settings that Config adds to a session. The caller owns the map.
 func Settings() map[string]string { return maps.Clone(settings) }
 
-// Config returns how to connect to a database as an application of ours, in sessions that do not depend on the settings that a role or a
-// database imposes. timeout is how long a connection may take, unless the URL has a connect_timeout. The error is ErrURL.
+// Config returns a configuration for connecting as the given application. The sessions do not depend on the settings of the role and
+// the database. timeout limits the time for connecting, unless the URL has a connect_timeout. The error is ErrURL.
 func Config(databaseURL, application string, timeout time.Duration) (*pgx.ConnConfig, error) {
 	config, err := ParseURL(databaseURL)
 	if err != nil {
@@ -61,14 +61,14 @@ func Config(databaseURL, application string, timeout time.Duration) (*pgx.ConnCo
 	return config, nil
 }
 
-// parameter is the form of the name of a setting.
+// parameter is the syntax of a setting's name.
 var parameter = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// ParseURL reads a URL, or keywords and values, and refuses one from which a piece of a password would end up in the name of a host, a
-// database, a user or a setting: these are in messages. The error is ErrURL.
+// ParseURL parses a URL, or keywords and values. It rejects a URL if a part of a password might be taken for the name of a host, a
+// database, a user or a setting, because messages contain those names. The error is ErrURL.
 func ParseURL(databaseURL string) (*pgx.ConnConfig, error) {
 	if _, rest, found := strings.Cut(databaseURL, "://"); found {
-		// A password that is not encoded moves the end of the host. What follows the last @ has no #, which would cut it off.
+		// A password that is not encoded moves the end of the host. A # would cut off the rest.
 		at := strings.LastIndexByte(rest, '@')
 		if strings.ContainsAny(rest[:max(at, 0)], "/?#") || strings.ContainsRune(rest, '#') {
 			return nil, ErrURL
@@ -95,7 +95,7 @@ func ParseURL(databaseURL string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// Dial connects to a database as the tools around the two programs do. The error is ErrURL when the URL is not one.
+// Dial connects to a database, for tools and tests. The error is ErrURL if the URL is malformed.
 func Dial(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
 	config, err := ParseURL(databaseURL)
 	if err != nil {
@@ -104,8 +104,8 @@ func Dial(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, config)
 }
 
-// withoutTransactionTimeout takes the limit off that PostgreSQL 17 introduced. An earlier server refuses a connection that begins with it.
-// Through a pooler it does nothing: the connection may be one that other clients share.
+// withoutTransactionTimeout disables transaction_timeout, which PostgreSQL 17 introduced and earlier servers refuse at startup. It does
+// nothing through a pooler, because other clients may share the connection.
 func withoutTransactionTimeout(ctx context.Context, conn *pgconn.PgConn) error {
 	if major(conn.ParameterStatus("server_version")) < 17 {
 		return nil
@@ -121,12 +121,12 @@ func setNoTransactionTimeout(ctx context.Context, conn *pgconn.PgConn) error {
 	return err
 }
 
-// major returns the first number of a version such as 15.4 (Debian 15.4-1), or 0.
+// major returns the major version in a version such as 15.4 (Debian 15.4-1), or 0.
 func major(version string) int {
 	end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
 	if end < 0 {
 		end = len(version)
 	}
-	number, _ := strconv.Atoi(version[:end]) // 0 of what is none
+	number, _ := strconv.Atoi(version[:end]) // 0 if it is not a number
 	return number
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestParseURL accepts what names a database, and refuses what would put a piece of a password into the name of something else.
+// TestParseURL accepts what names a database, and refuses what would put a part of a password into the name of something else.
 func TestParseURL(t *testing.T) {
 	for _, good := range []string{
 		"postgres://etl:p%40ss%2Fw%23rd%20x@db.example:5433/name?sslmode=disable&application_name=x", "postgresql://etl@localhost/name",

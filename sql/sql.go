@@ -1,10 +1,9 @@
-// Package sql is the contract between etl and api: the schema's migrations, every
-// statement that either program sends, and the names of the tables that a run creates.
+// Package sql is the contract between etl and api: the migrations of the schema, the statements of both programs, and the names of
+// the tables that runs create.
 //
-// The statements are embedded files, query/<program>/<what it does>.sql.
-// Names that are only known at run time stand in them as :"name", which is how psql
-// writes a quoted identifier, so each file can be tried in psql with \set name value.
-// Values are parameters; a constant that identifies the statement itself stands in it as :'name', a quoted literal.
+// The statements are embedded files, query/<program>/<action>.sql. They contain names that are known only at run time as :"name",
+// psql's notation of a quoted identifier, so psql can run each file after \set name value. Values are parameters. The constant that
+// identifies a statement in its result is written :'name', a quoted literal.
 package sql
 
 import (
@@ -18,22 +17,21 @@ import (
 // Roles that bootstrap.sql creates.
 const (
 	RoleETL = "systemscale_etl" // owns the schema and writes
-	RoleAPI = "systemscale_api" // may only read
+	RoleAPI = "systemscale_api" // can only read
 )
 
-// VersionChannel is what the ETL notifies when a version goes live, with the collection's name. It is a hint to look at the pointer
-// row at once, and may be lost.
+// VersionChannel is the channel on which the ETL sends the name of a collection when a version of it goes live. A notification may be
+// lost, so listeners must also poll the version row.
 const VersionChannel = "catalog_version"
 
-// AnchorEvery is how many documents lie between two page anchors. A page reads fewer rows than this before its
-// first.
+// AnchorEvery is the number of documents between two page anchors. A request for a page skips fewer rows than that.
 const AnchorEvery = 100
 
-// MaxNameLength is the longest name of a collection or of a document, in bytes. Two of them and a
-// generation number of 19 digits stay within Postgres's 63 bytes for an identifier.
+// MaxNameLength is the maximal length, in bytes, of the name of a collection or an endpoint. Two such names and a
+// generation of 19 digits fit into PostgreSQL's 63 bytes for an identifier.
 const MaxNameLength = 20
 
-// Bootstrap creates the two roles where they are missing. It needs the right to create roles.
+// Bootstrap creates the two roles unless they exist. It needs the right to create roles.
 //
 //go:embed bootstrap.sql
 var Bootstrap string
@@ -46,7 +44,7 @@ var Migrations embed.FS
 //go:embed query/*/*.sql
 var queries embed.FS
 
-// Query returns the statement query/<name>.sql, such as etl/begin. It panics if there is none, which a test rules out.
+// Query returns the statement query/<name>.sql, such as etl/begin. It panics if there is none; a test checks all names.
 func Query(name string) string {
 	text, err := queries.ReadFile("query/" + name + ".sql")
 	if err != nil {
@@ -55,8 +53,8 @@ func Query(name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// QueryFor returns the statement query/<name>.sql with each :"key" replaced by what follows the key in pairs, as a quoted
-// identifier, and each :'key' by the same as a quoted literal.
+// QueryFor returns the statement query/<name>.sql. pairs alternates keys and values. Each :"key" is replaced by the value as a
+// quoted identifier, each :'key' by the value as a quoted literal.
 func QueryFor(name string, pairs ...string) string {
 	text := Query(name)
 	for i := 0; i+1 < len(pairs); i += 2 {

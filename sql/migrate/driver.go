@@ -17,24 +17,24 @@ import (
 	"systemscale/sql"
 )
 
-// driver is a database of golang-migrate in which a migration and its number are one transaction, so that whatever ends a migration leaves
-// nothing of it: the library's own driver commits "dirty" before each migration, and stays dirty when it is killed. It is used by one
-// goroutine at a time.
+// driver is a database driver for golang-migrate that runs a migration and records its version in one transaction, so an interrupted
+// migration has no effect. The library's own driver commits a dirty version before each migration and leaves it if it is killed. A
+// driver must be used by one goroutine at a time.
 type driver struct {
-	ctx     context.Context // of all statements: the library's interface has none
+	ctx     context.Context // for all statements, because the library's interface has no contexts
 	conn    *pgx.Conn
-	schema  string // in which schema_migrations is
-	version int    // that was read last
-	tx      pgx.Tx // of the migration at work
+	schema  string // the schema of schema_migrations
+	version int    // the last version read
+	tx      pgx.Tx // of the current migration
 }
 
-// builtBefore is the last version that builds with the library's own driver knew. Only they left a version dirty.
+// builtBefore is the last version of builds with the library's own driver. Only those builds left a version dirty.
 const builtBefore = 3
 
-// lockPatience is how long another migration is waited for.
+// lockPatience limits the time of waiting for another migration.
 var lockPatience = 10 * time.Second // a test shortens it
 
-// open finds the table of the version, and creates it where there is none.
+// open finds the table schema_migrations, or creates it.
 func (d *driver) open() error {
 	for range 2 {
 		err := d.conn.QueryRow(d.ctx, sql.Query("etl/find_migrations_table")).Scan(&d.schema)
@@ -42,7 +42,7 @@ func (d *driver) open() error {
 			return nil
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("look for the version of the schema: %w", err)
+			return fmt.Errorf("find the table schema_migrations: %w", err)
 		}
 		_, err = d.conn.Exec(d.ctx, sql.Query("etl/create_migrations_table"))
 		// Another migration may have created it meanwhile.
@@ -50,7 +50,7 @@ func (d *driver) open() error {
 			return fmt.Errorf("create the table public.schema_migrations: %w", err)
 		}
 	}
-	return errors.New("public.schema_migrations is another program's: systemScale needs a database of its own")
+	return errors.New("public.schema_migrations belongs to another program: systemScale needs its own database")
 }
 
 const lockNotAvailable = "55P03"
@@ -62,16 +62,15 @@ func isCode(err error, codes ...string) bool {
 
 func (d *driver) query(name string) string { return sql.QueryFor(name, "schema", d.schema) }
 
-// Open is not used: migrate.NewWithInstance takes a driver that is open.
+// Open is not used: migrate.NewWithInstance takes an open driver.
 func (d *driver) Open(string) (database.Driver, error) {
 	return nil, errors.New("BUG: this driver has no scheme")
 }
 
-// Close closes the connection, and with it whatever is not committed.
+// Close closes the connection, which rolls back an open transaction.
 func (d *driver) Close() error { return d.conn.Close(context.WithoutCancel(d.ctx)) }
 
-// Lock keeps earlier builds out, which know no other lock than this one. Between builds with this driver the lock of
-// etl/lock_schema decides.
+// Lock blocks earlier builds, which use only this lock. Builds with this driver exclude each other by the lock of etl/lock_schema.
 func (d *driver) Lock() error {
 	key, err := d.earlierKey()
 	if err != nil {
@@ -92,11 +91,11 @@ func (d *driver) Lock() error {
 		switch {
 		case errors.Is(err, pgx.ErrNoRows): // released meanwhile
 		case err != nil:
-			return fmt.Errorf("look for another migration: %w", err)
+			return fmt.Errorf("find the other migration: %w", err)
 		case !writes:
 			return nil
 		case time.Now().After(patience):
-			return fmt.Errorf("another etl migrate is at work: database process %d of the role %q. Wait for it to end", pid, role)
+			return fmt.Errorf("another etl migrate is running: database process %d of the role %q. Wait for it to end", pid, role)
 		}
 		select {
 		case <-d.ctx.Done():
@@ -106,7 +105,7 @@ func (d *driver) Lock() error {
 	}
 }
 
-// earlierKey returns the key by which builds with the library's driver lock the schema: it has the database's name from a URL's path.
+// earlierKey returns the key of the lock of builds with the library's driver. They derived it from the path of the database URL.
 func (d *driver) earlierKey() (int64, error) {
 	var name string
 	if err := d.conn.QueryRow(d.ctx, sql.Query("etl/select_database")).Scan(&name); err != nil {
@@ -114,16 +113,16 @@ func (d *driver) earlierKey() (int64, error) {
 	}
 	text, err := database.GenerateAdvisoryLockId("/"+name, d.schema, "schema_migrations")
 	if err != nil {
-		return 0, fmt.Errorf("make the key of the lock: %w", err)
+		return 0, fmt.Errorf("derive the key of the lock: %w", err)
 	}
 	return strconv.ParseInt(text, 10, 64)
 }
 
-// Unlock leaves the lock to Close.
+// Unlock does nothing: Close releases the lock.
 func (d *driver) Unlock() error { return nil }
 
-// Version returns the version of the schema. One that an earlier build left dirty is put right first: its migrations were each all or
-// nothing, so the schema shows how the last one ended.
+// Version returns the version of the schema. It first corrects a version that an earlier build left dirty: each of its migrations was
+// applied completely or not at all, so the schema shows the result.
 func (d *driver) Version() (int, bool, error) {
 	var dirty bool
 	var err error
@@ -131,20 +130,20 @@ func (d *driver) Version() (int, bool, error) {
 		return d.version, dirty, err
 	}
 	if err := d.begin(); err != nil {
-		return 0, false, fmt.Errorf("put the version of the schema right: %w", err)
+		return 0, false, fmt.Errorf("correct the version of the schema: %w", err)
 	}
 	if d.version, dirty, err = d.read(); err != nil {
 		return 0, false, err
 	}
-	if dirty { // still, now that nothing else changes it
+	if dirty { // still, under the lock
 		if err := d.conn.QueryRow(d.ctx, sql.Query("etl/probe_migrations")).Scan(&d.version); err != nil {
-			return 0, false, fmt.Errorf("look for what an interrupted migration did: %w", err)
+			return 0, false, fmt.Errorf("detect the version after an interrupted migration: %w", err)
 		}
 	}
 	return d.version, false, d.commit(d.version)
 }
 
-// begin begins the transaction of a migration.
+// begin begins the transaction of a migration and locks the schema.
 func (d *driver) begin() error {
 	var err error
 	if d.tx, err = d.conn.Begin(d.ctx); err != nil {
@@ -165,10 +164,10 @@ func (d *driver) read() (version int, dirty bool, err error) {
 	return version, dirty, nil
 }
 
-// errMoved means that another migration came first.
+// errMoved means that another migration has changed the version.
 var errMoved = errors.New("another etl migrate has changed the schema meanwhile: run this one again")
 
-// SetVersion with dirty begins a migration, and without it ends one.
+// SetVersion begins a migration if dirty is set, and commits it otherwise.
 func (d *driver) SetVersion(version int, dirty bool) error {
 	if !dirty {
 		return d.commit(version)
@@ -186,7 +185,7 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 	return nil
 }
 
-// commit writes the version and ends the transaction.
+// commit writes the version and commits the transaction.
 func (d *driver) commit(version int) error {
 	if _, err := d.conn.Exec(d.ctx, d.query("etl/delete_migration")); err != nil {
 		return fmt.Errorf("write the version of the schema: %w", err)
@@ -203,7 +202,7 @@ func (d *driver) commit(version int) error {
 	return nil
 }
 
-// Run sends the text of a migration, within the transaction that SetVersion began.
+// Run executes a migration in the transaction that SetVersion has begun.
 func (d *driver) Run(migration io.Reader) error {
 	text, err := io.ReadAll(migration)
 	if err != nil {
@@ -217,10 +216,10 @@ func (d *driver) Run(migration io.Reader) error {
 
 // Drop is not used.
 func (d *driver) Drop() error {
-	return errors.New("BUG: the schema is never dropped but by its migrations")
+	return errors.New("BUG: only migrations drop the schema")
 }
 
-// holders lists the sessions that have a lock on a table of the schema, for a message.
+// holders lists the sessions with a lock on a table of the schema, for a message.
 func (d *driver) holders(ctx context.Context) string {
 	rows, err := d.conn.Query(ctx, sql.Query("etl/select_lock_holders"), d.schema)
 	if err != nil {

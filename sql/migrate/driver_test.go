@@ -280,8 +280,8 @@ func TestAnotherMigration(t *testing.T) {
 	if _, err := earlier.Exec(t.Context(), lock, key); err != nil {
 		t.Fatal(err)
 	}
-	if err := migrate.Up(t.Context(), database.ETL); err == nil || !strings.Contains(err.Error(), "another etl migrate is at work") {
-		t.Errorf("Up = %v, want that another is at work", err)
+	if err := migrate.Up(t.Context(), database.ETL); err == nil || !strings.Contains(err.Error(), "another etl migrate is running") {
+		t.Errorf("Up = %v, want that another is running", err)
 	}
 }
 

@@ -1,7 +1,7 @@
-// Package migrate brings the schema of the database to the version that this build knows.
+// Package migrate migrates the schema of the database to the newest version that this build knows.
 //
-// A migration and its number are one transaction. Whatever ends a migration, kill -9 included, leaves the schema as it was before it, and
-// the next call begins there. A migration waits for readers for a short time only.
+// Each migration is one transaction, including its version. An interrupted migration, even by kill -9, has no effect, and the next
+// call repeats it. A migration waits for readers only for a short time.
 package migrate
 
 import (
@@ -20,8 +20,8 @@ import (
 
 // NewerError means that a newer build has migrated the schema.
 type NewerError struct {
-	Schema int // version of the schema
-	Known  int // newest version that this build knows
+	Schema int // the schema's version
+	Known  int // the newest version that this build knows
 }
 
 func (e *NewerError) Error() string {
@@ -29,19 +29,18 @@ func (e *NewerError) Error() string {
 		e.Schema, e.Known)
 }
 
-// Up applies every migration that is missing. An up-to-date database is no error.
-// The role in databaseURL owns what is created. The error is sql.ErrURL when the URL is not one, and a *NewerError when
-// the schema is newer than this build.
+// Up applies all pending migrations. It does nothing if the schema is up to date. The role in databaseURL owns the created objects.
+// The error is sql.ErrURL if the URL is malformed, and a *NewerError if the schema is newer than this build.
 func Up(ctx context.Context, databaseURL string) error {
 	return with(ctx, databaseURL, (*migrate.Migrate).Up)
 }
 
-// Down takes every migration back, and every published document with them.
+// Down reverts all migrations. It drops all published documents.
 func Down(ctx context.Context, databaseURL string) error {
 	return with(ctx, databaseURL, (*migrate.Migrate).Down)
 }
 
-// attempts is how often a migration that waits in vain for a lock is begun. Between two of them, the readers that it kept waiting go on.
+// attempts is the number of attempts of a migration that cannot get a lock. Blocked readers continue between two attempts.
 var attempts = 5 // a test lowers it
 
 func with(ctx context.Context, databaseURL string, change func(*migrate.Migrate) error) error {
@@ -65,13 +64,13 @@ func with(ctx context.Context, databaseURL string, change func(*migrate.Migrate)
 	}
 }
 
-// once tries to migrate. holders names the sessions that have locks on our tables when the error is one of a lock.
+// once makes one attempt. If a lock timed out, holders lists the sessions with locks on the tables.
 func once(ctx context.Context, databaseURL string, change func(*migrate.Migrate) error) (holders string, err error) {
 	config, err := sql.Config(databaseURL, "systemscale-migrate", sql.ConnectTimeout)
 	if err != nil {
 		return "", err
 	}
-	// What a killed migration was waiting for ends with it.
+	// The server then ends the statement of a killed migration.
 	config.RuntimeParams["client_connection_check_interval"] = "2s"
 	conn, err := sql.Connect(ctx, config)
 	if err != nil {
@@ -92,7 +91,7 @@ func once(ctx context.Context, databaseURL string, change func(*migrate.Migrate)
 	if err != nil {
 		return "", fmt.Errorf("prepare the migrations: %w", err)
 	}
-	m.LockTimeout = 2 * lockPatience // Lock gives up by itself, and says why
+	m.LockTimeout = 2 * lockPatience // Lock times out first, with a better message
 	if version, _, err := d.read(); err != nil {
 		return "", err
 	} else if version > newest {
@@ -107,7 +106,7 @@ func once(ctx context.Context, databaseURL string, change func(*migrate.Migrate)
 	return holders, d.explain(err)
 }
 
-// embedded returns the migrations, and the version of the last of them.
+// embedded returns the migrations and the version of the last one.
 func embedded() (source.Driver, int, error) {
 	known, err := iofs.New(sql.Migrations, "migrations")
 	if err != nil {

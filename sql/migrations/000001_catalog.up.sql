@@ -1,14 +1,14 @@
 -- The contract between the two programs: etl writes these tables, api reads them.
--- Document tables are not here: a run creates its own generation of them (see query/etl/create_document_table.sql).
+-- Each run creates its own generation of document tables (see query/etl/create_document_table.sql).
 --
--- The two roles are made by bootstrap.sql, once per cluster, by whoever may create roles.
+-- bootstrap.sql creates the two roles, once per cluster. It needs the right to create roles.
 
 create schema catalog;
 comment on schema catalog is 'Published documents, one table per document and generation, and the rows that say which are live.';
 
 grant usage on schema catalog to systemscale_api;
 
--- Every table that a later run creates is readable by the API from the moment it exists.
+-- The API can read every table that a later run creates as soon as it exists.
 alter default privileges in schema catalog grant select on tables to systemscale_api;
 
 create table catalog.run (

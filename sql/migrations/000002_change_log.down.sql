@@ -1,4 +1,4 @@
--- What is live stays live. A version whose tables were changed since can no longer be returned to, so nothing may be taken for it.
+-- The live version stays live. A rollback to a version whose tables have changed since is impossible without the change log.
 update catalog.run r
 set documents = '[]'
 where exists (

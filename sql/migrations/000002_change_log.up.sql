@@ -1,4 +1,4 @@
--- Runs that write only what changed, the log that they can be undone with, and what a run knew before it wrote.
+-- Runs that write only the documents that differ, the change log for undoing them, and the results of each run's plan.
 
 alter table catalog.run
     add column generation bigint,
@@ -22,7 +22,7 @@ comment on column catalog.run.gates is 'One object per gate: name, value, limit 
 comment on column catalog.run.verdict is 'The worst of the gates: passed, accepted (failed, and somebody said to go on) or failed; null when the run ended before.';
 comment on column catalog.run.shape is 'Fingerprint of the shape that the documents were made by, in hexadecimal.';
 
--- What is live is known whole. Of an earlier generation that is still there it is known that it had the same documents, or it is let go.
+-- The endpoints of the live version are known. An earlier generation is kept if its tables exist and its endpoints were the same.
 update catalog.run r
 set generation = case r.id when v.run_id then v.generation else r.id end, endpoints = v.documents
 from catalog.version v

@@ -1,2 +1,2 @@
--- The caches forget how far they were told: those that are told again later begin with the run before the live one.
+-- The bookmarks are lost. A gateway that is registered again begins with the version before the live one.
 drop table catalog.cache_node;

@@ -1,4 +1,4 @@
--- How far each cache has been told what changed. The journal itself is catalog.change.
+-- How far each gateway has been refreshed. The change log is catalog.change.
 
 create table catalog.cache_node (
     address      text        not null,

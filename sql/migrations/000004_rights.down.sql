@@ -1,4 +1,4 @@
--- Back to the defaults of PostgreSQL.
+-- Restore the defaults of PostgreSQL.
 do $$
 begin
     if pg_has_role((select datdba from pg_database where datname = current_database()), 'usage') then

@@ -1,6 +1,6 @@
--- What every role of PostgreSQL may do by default, and a role that only reads has no use for: create temporary tables, and before
--- PostgreSQL 15 tables in public. Only the owner of the database, or of the schema, can revoke it: where the role of this migration is
--- not the owner, the owner has to send these statements.
+-- Revoke default rights that a read-only role does not need: to create temporary tables, and, before PostgreSQL 15, tables in public.
+-- Only the owner of the database or the schema can revoke them. If the role of this migration is not the owner, the owner must run
+-- these statements.
 do $$
 begin
     if pg_has_role((select datdba from pg_database where datname = current_database()), 'usage') then

@@ -1,5 +1,5 @@
-// Package printable makes text that comes from files, clients and servers fit for terminals, logs and mail: control characters do not
-// reach a terminal, and invisible characters are seen. It also keeps database URLs out of messages about the command line.
+// Package printable escapes text from files, clients and servers for terminals, logs and mail: control characters do not reach a
+// terminal, and invisible characters become visible. It also removes database URLs from messages about the command line.
 package printable
 
 import (
@@ -14,9 +14,9 @@ import (
 	"unicode/utf8"
 )
 
-// Writer escapes, on the way to another writer, what is not printable: control characters but line feed and tab, spaces but the
-// usual one, marks that change the direction of text, and bytes that are not UTF-8. An escape is as in JSON, so that JSON stays JSON. A
-// character must not be split between two calls of Write.
+// Writer escapes unprintable characters and writes to another writer. Unprintable are control characters except line feed and tab,
+// spaces except U+0020, marks that change the direction of text, and bytes that are not UTF-8. The escapes are those of JSON, so
+// JSON remains valid. A character must not be split between two calls of Write.
 type Writer struct{ w io.Writer }
 
 // NewWriter returns a Writer to w.
@@ -25,7 +25,7 @@ func NewWriter(w io.Writer) *Writer { return &Writer{w} }
 // Unwrap returns the writer that Writer writes to.
 func (w *Writer) Unwrap() io.Writer { return w.w }
 
-// Write writes p escaped. It returns len(p) unless there is an error.
+// Write escapes and writes p. It returns len(p) unless there is an error.
 func (w *Writer) Write(p []byte) (int, error) {
 	if _, err := w.w.Write(appendEscaped(nil, string(p), "\n\t")); err != nil {
 		return 0, err
@@ -33,7 +33,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Text returns s with everything escaped that is not printable, line feeds and tabs too.
+// Text escapes all unprintable characters of s, including line feeds and tabs.
 func Text(s string) string { return string(appendEscaped(nil, s, "")) }
 
 func appendEscaped(dst []byte, s, keep string) []byte {
@@ -55,7 +55,7 @@ func appendEscaped(dst []byte, s, keep string) []byte {
 	return dst
 }
 
-// invisible are the characters that files have by mistake, and that no editor shows.
+// invisible names the characters that files contain by mistake and that editors do not show.
 var invisible = map[rune]string{
 	'\t': "a tab", '\r': "a carriage return", '\n': "a line feed", 0: "a NUL byte", 0x1b: "an escape character", 0x7f: "a delete character",
 	0xa0: "a no-break space", 0xad: "a soft hyphen", 0x2007: "a figure space", 0x200b: "a zero-width space", 0x200c: "a zero-width non-joiner",
@@ -64,11 +64,11 @@ var invisible = map[rune]string{
 	0xfeff: "a byte order mark",
 }
 
-// longest is how much of a name is shown, in bytes.
+// longest is the maximal length of a name in a message, in bytes.
 const longest = 200
 
-// Name returns a name, of a column or a file say, for a message: as it is if every character of it can be seen, and otherwise quoted, escaped and
-// followed by what the invisible characters are.
+// Name formats a name, such as that of a column or a file, for a message. A name with only visible characters is unchanged. Otherwise
+// it is quoted and escaped, and a list of its invisible characters follows.
 func Name(s string) string {
 	var found []string
 	note := func(what string) {
@@ -104,7 +104,7 @@ func Name(s string) string {
 	return shown
 }
 
-// Names returns names for a message, as Name has each, separated by commas.
+// Names formats each name with Name, separated by commas.
 func Names(names []string) string {
 	shown := make([]string, len(names))
 	for i, name := range names {
@@ -113,11 +113,11 @@ func Names(names []string) string {
 	return strings.Join(shown, ", ")
 }
 
-// fromVariable is how the parser of command lines repeats the variable of the environment that a flag was read from.
+// fromVariable matches the environment variable in an error of the command-line parser.
 var fromVariable = regexp.MustCompile(`(?s)\(from envar \w+=(".*")\)`)
 
-// CommandLine returns the message of a mistake in the command line args, or in a variable that stands for a flag, without what may be a piece of
-// a password: a URL that a shell has split at a space, that is where no URL belongs, or that is not understood.
+// CommandLine returns the message of an error in the command line args, or in the environment variable of a flag, without parts of a
+// password. Such an error can contain a URL that the shell has split at a space, that is in the wrong place, or that is malformed.
 func CommandLine(err error, args []string) string {
 	message := err.Error()
 	if found := fromVariable.FindStringSubmatch(message); found != nil {
@@ -131,7 +131,7 @@ func CommandLine(err error, args []string) string {
 	if !addresses {
 		return message
 	}
-	const hidden = "(not shown: it may be a piece of a database URL)"
+	const hidden = "(not shown: it may be a part of a database URL)"
 	if rest, found := strings.CutPrefix(message, "unexpected argument "); found && rest != "" {
 		return "unexpected argument " + hidden + "; quote the URL, and write a space in its password as %20"
 	}

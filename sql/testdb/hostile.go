@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Hostile gives both of database's roles, and the database, settings under which a session that relies on the defaults fails or returns
-// something else. The setting session_replication_role is not among them: only a superuser can set it back.
+// Hostile changes the defaults of the database's roles so that a session that relies on defaults fails or returns other results. It
+// does not change session_replication_role, which only a superuser can reset.
 func Hostile(t testing.TB, database Database) {
 	t.Helper()
 	settings := map[string]string{
@@ -37,7 +37,7 @@ func Hostile(t testing.TB, database Database) {
 	statements := []string{
 		"create schema hostile",
 		"grant usage on schema hostile to public",
-		// Names of what our statements call, in a schema that search_path has before the system's.
+		// Functions that the statements call, in a schema that precedes pg_catalog in the search path.
 		"create function hostile.now() returns timestamptz language sql as $$ select timestamptz '1970-01-01' $$",
 		"create function hostile.to_regclass(text) returns regclass language sql as $$ select null::regclass $$",
 		"create function hostile.pg_try_advisory_lock(bigint) returns boolean language sql as $$ select false $$",

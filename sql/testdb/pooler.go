@@ -16,9 +16,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Pooler starts a PgBouncer in front of the cluster and returns a function that leads a URL of one of database's roles through it. mode is
-// its pool_mode; settings are more lines of its configuration. Where there is no PgBouncer the test is skipped, or fails
-// where REQUIRE_DB=1.
+// Pooler starts a PgBouncer in front of the cluster and returns a function that redirects a URL of the database to it. mode is its
+// pool_mode; settings are further lines of its configuration. If PgBouncer is not installed, the test is skipped, or fails if
+// REQUIRE_DB=1.
 func Pooler(t testing.TB, database Database, mode string, settings ...string) func(databaseURL string) string {
 	t.Helper()
 	program := findPooler(t)
@@ -87,13 +87,13 @@ func findPooler(t testing.TB) string {
 		}
 	}
 	if os.Getenv("REQUIRE_DB") == "1" {
-		t.Fatal("PgBouncer is missing, and REQUIRE_DB=1 says that this test must meet it: run ./scripts/task test, or install pgbouncer")
+		t.Fatal("PgBouncer is not installed, but REQUIRE_DB=1 requires it: run ./scripts/task test, or install pgbouncer")
 	}
-	t.Skip("PgBouncer is missing: install pgbouncer")
+	t.Skip("PgBouncer is not installed")
 	return ""
 }
 
-// asOrdinaryUser lets the command run as nobody if this process is root, which PgBouncer refuses to be.
+// asOrdinaryUser runs the command as the user nobody if this process is root: PgBouncer refuses to run as root.
 func asOrdinaryUser(t testing.TB, command *osexec.Cmd, directory string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -132,7 +132,7 @@ func awaitPooler(t testing.TB, databaseURL, log string) {
 		cancel()
 		if time.Now().After(deadline) {
 			text, _ := os.ReadFile(log)
-			t.Fatalf("PgBouncer does not answer: %v\n%s", err, text)
+			t.Fatalf("connect to PgBouncer: %v\n%s", err, text)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -21,13 +21,13 @@ import (
 	"systemscale/sql/migrate"
 )
 
-// startTimeout bounds the start of a server and each program that is run for one.
+// startTimeout limits the start of a server and the run time of its tools.
 const startTimeout = 2 * time.Minute
 
-// Server is a Postgres server of one test, which may stop, freeze and promote it. It is gone when the test ends.
+// Server is a PostgreSQL server of one test, which can kill, freeze and promote it. It is removed when the test ends.
 //
-// The programs of Postgres are found in PATH, where stack postgres puts them. Where the test runs as root, the server runs as the user
-// postgres or nobody, because Postgres refuses to run as root.
+// PATH must contain the programs of PostgreSQL, which stack postgres ensures. If the test runs as root, the server runs as the user
+// postgres or nobody, because PostgreSQL refuses to run as root.
 type Server struct {
 	Address string // host:port
 
@@ -39,7 +39,7 @@ type Server struct {
 	ended     chan struct{}
 }
 
-// NewServer starts an empty server. Like New, it skips the test where there is no database to be met.
+// NewServer starts an empty server. Like New, it skips the test if there is no database.
 func NewServer(t testing.TB) *Server {
 	t.Helper()
 	adminURL(t)
@@ -57,7 +57,7 @@ func NewServer(t testing.TB) *Server {
 	return s
 }
 
-// NewReplica starts a streaming replica of s, as pg_basebackup makes it.
+// NewReplica starts a streaming replica of s.
 func (s *Server) NewReplica() *Server {
 	s.t.Helper()
 	replica := newServer(s.t, s.password)
@@ -87,7 +87,7 @@ func newServer(t testing.TB, password string) *Server {
 	t.Helper()
 	parent, err := os.MkdirTemp("", "systemscale-test-")
 	if err != nil {
-		t.Fatalf("make room for a server: %v", err)
+		t.Fatalf("create a directory for a server: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := os.RemoveAll(parent); err != nil {
@@ -103,7 +103,7 @@ func newServer(t testing.TB, password string) *Server {
 	return &Server{t: t, Address: listener.Addr().String(), directory: filepath.Join(parent, "data"), password: password}
 }
 
-// configure appends settings to those that the data directory has, and the ones of this server.
+// configure appends the given settings and the server's own ones to the configuration.
 func (s *Server) configure(settings ...string) {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.Address)
@@ -118,7 +118,7 @@ func (s *Server) configure(settings ...string) {
 	}
 }
 
-// Start starts the server, for the first time or after Kill, and waits until it answers.
+// Start starts the server, for the first time or after Kill, and waits until it accepts connections.
 func (s *Server) Start() {
 	s.t.Helper()
 	log, err := os.OpenFile(s.directory+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -126,7 +126,7 @@ func (s *Server) Start() {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	// The shell ends the server when its input ends: when the test wants it, or when the test's process is gone.
+	// The shell stops the server at the end of its input, which Kill or the end of the test's process closes.
 	command := exec.Command("/bin/sh", "-c", `exec 3<&0; postgres -D "$0" <&- 3<&- & read -r _ <&3; kill -QUIT $!; wait`, s.directory)
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: account(s.t), Setpgid: true}
 	command.Dir = filepath.Dir(s.directory)
@@ -158,7 +158,7 @@ func (s *Server) Start() {
 	}
 }
 
-// Kill ends the server at once, as a crash would, and waits until it is gone.
+// Kill stops the server immediately, like a crash, and waits for its end.
 func (s *Server) Kill() {
 	s.Thaw()
 	_ = s.alive.Close()
@@ -169,7 +169,7 @@ func (s *Server) Kill() {
 	}
 }
 
-// Freeze stops all processes of the server: connections stay open, and nothing is answered.
+// Freeze suspends all processes of the server: connections stay open, but the server does not respond.
 func (s *Server) Freeze() {
 	s.t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.directory, "postmaster.pid"))
@@ -183,7 +183,7 @@ func (s *Server) Freeze() {
 	}
 	var others string
 	s.Query("select coalesce(string_agg(pid::text, ' '), '') from pg_stat_activity where pid <> pg_backend_pid()", &others)
-	s.frozen = []int{postmaster} // first, so that it starts nothing else
+	s.frozen = []int{postmaster} // first, so that it cannot start other processes
 	for _, pid := range strings.Fields(others) {
 		number, err := strconv.Atoi(pid)
 		if err != nil {
@@ -196,7 +196,7 @@ func (s *Server) Freeze() {
 	}
 }
 
-// Thaw is the reverse of Freeze.
+// Thaw reverts Freeze.
 func (s *Server) Thaw() {
 	for _, pid := range s.frozen {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
@@ -210,7 +210,7 @@ func (s *Server) Promote() {
 	s.program("pg_ctl", "promote", "--pgdata", s.directory, "--wait")
 }
 
-// Set changes a setting that takes effect at once. On a replica, too, it is of that server alone.
+// Set changes a setting that takes effect on reload. It affects only this server, not its replicas.
 func (s *Server) Set(name, value string) {
 	s.t.Helper()
 	s.Exec("alter system set "+pgx.Identifier{name}.Sanitize()+" = '"+value+"'", "select pg_reload_conf()")
@@ -222,7 +222,7 @@ func (s *Server) Exec(statements ...string) {
 	run(s.t, s.URL("postgres"), statements...)
 }
 
-// Query reads one row with one column as the superuser.
+// Query runs a query as the superuser and scans its only column and row.
 func (s *Server) Query(statement string, result any) {
 	s.t.Helper()
 	conn, err := s.connect()
@@ -241,7 +241,7 @@ func (s *Server) connect() (*pgx.Conn, error) {
 	return pgx.Connect(ctx, s.URL("postgres"))
 }
 
-// program runs a program of Postgres as the account that the server runs as.
+// program runs a PostgreSQL program as the account of the server.
 func (s *Server) program(name string, arguments ...string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -254,7 +254,7 @@ func (s *Server) program(name string, arguments ...string) {
 	}
 }
 
-// account returns whom servers run as, or nil where it is the user of this process.
+// account returns the account of servers, or nil for the user of this process.
 func account(t testing.TB) *syscall.Credential {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -271,11 +271,11 @@ func account(t testing.TB) *syscall.Credential {
 			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 		}
 	}
-	t.Fatal("this runs as root, and there is neither a user postgres nor a user nobody to run a server as")
+	t.Fatal("a server cannot run as root, and there is neither a user postgres nor a user nobody")
 	return nil
 }
 
-// own makes the account that servers run as the owner of a file, and lets all others pass through a directory.
+// own makes the account of servers the owner of a file.
 func own(t testing.TB, path string) {
 	t.Helper()
 	credential := account(t)

@@ -1,8 +1,7 @@
-// Package testdb gives a test a Postgres database of its own, migrated as production is.
+// Package testdb creates a PostgreSQL database for a test, with the production migrations.
 //
-// It needs TEST_DATABASE_URL, the URL of a role that may create roles and databases in a cluster
-// that holds nothing else; ./scripts/task test starts one. Without it a test is skipped, or
-// fails where REQUIRE_DB=1 says that a database must be there.
+// TEST_DATABASE_URL is the URL of a role that can create roles and databases, in a cluster for tests
+// only; ./scripts/task test starts one. Without it, tests are skipped, or fail if REQUIRE_DB=1.
 package testdb
 
 import (
@@ -23,8 +22,8 @@ import (
 // Database is a migrated database that is dropped when its test ends.
 type Database struct {
 	AdminURL string // as the cluster's superuser
-	ETL      string // as systemscale_etl, who owns it
-	API      string // as systemscale_api, who may only read
+	ETL      string // as systemscale_etl, the owner
+	API      string // as systemscale_api, which can only read
 }
 
 // New creates a database for t.
@@ -49,7 +48,7 @@ func adminURL(t testing.TB) string {
 	admin := os.Getenv("TEST_DATABASE_URL")
 	if admin == "" {
 		if os.Getenv("REQUIRE_DB") == "1" {
-			t.Fatal("TEST_DATABASE_URL is not set, and REQUIRE_DB=1 says that this test must meet a database: run ./scripts/task test")
+			t.Fatal("TEST_DATABASE_URL is not set, but REQUIRE_DB=1 requires a database: run ./scripts/task test")
 		}
 		t.Skip("TEST_DATABASE_URL is not set: run ./scripts/task test for the tests that need Postgres")
 	}
@@ -62,7 +61,7 @@ func create(t testing.TB, admin string) Database {
 	name := "test_" + randomHex(8)
 	password := randomHex(16)
 	run(t, admin,
-		// Tests of several packages arrive at once; roles are the cluster's, not the database's.
+		// Tests of several packages run in parallel, and roles belong to the whole cluster.
 		"select pg_advisory_lock(7235)",
 		sql.Bootstrap,
 		"create database "+name+" owner "+sql.RoleETL,
@@ -71,13 +70,13 @@ func create(t testing.TB, admin string) Database {
 	run(t, admin,
 		"create role "+roleETL+" login password '"+password+"' in role "+sql.RoleETL,
 		"create role "+roleAPI+" login password '"+password+"' in role "+sql.RoleAPI,
-		// What the login role creates belongs to the role that production uses.
+		// The production role owns the objects that the login role creates.
 		"alter role "+roleETL+" set role = "+sql.RoleETL,
 		"alter role "+roleAPI+" set role = "+sql.RoleAPI,
 	)
 	t.Cleanup(func() {
 		if admin != os.Getenv("TEST_DATABASE_URL") {
-			return // the whole cluster goes
+			return // the whole cluster is removed
 		}
 		run(t, admin, "drop database "+name+" with (force)", "drop role "+roleETL, "drop role "+roleAPI)
 	})
@@ -121,7 +120,7 @@ func withDatabase(t testing.TB, databaseURL, name string, user *url.Userinfo) st
 	t.Helper()
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
-		t.Fatalf("TEST_DATABASE_URL is no URL: %v", err)
+		t.Fatalf("TEST_DATABASE_URL is malformed: %v", err)
 	}
 	parsed.Path = "/" + name
 	if user != nil {

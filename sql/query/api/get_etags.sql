@@ -1,4 +1,4 @@
--- Answered by the index alone. The first column is a constant that shows which statement the row comes from.
+-- An index-only scan. The first column is a constant that identifies the statement.
 select :'identity'::bigint, "id", "etag"
 from "catalog".:"table"
 where "id" = any ($1)

@@ -1,6 +1,6 @@
--- One row: a constant that shows which statement it comes from, $7, which shows which request it answers, the live version, and the
--- changes that led to it from version $2 on, those after the one that $3, $4 and $5 name, which must be of a later version; null where
--- the log does not have them all. It does where that version is still kept and every version since lives in the tables of the live one.
+-- One row: a constant that identifies the statement; $7, which identifies the request; the live version; and the changes from version $2
+-- to it that follow the change named by $3, $4 and $5, which must belong to a later version. It is null if the change log is incomplete.
+-- The log is complete if version $2 is kept and all versions since are in the live tables.
 select :'identity'::bigint, $7::bigint, v."run_id", v."published_at", case when k."complete" then jsonb_build_object(
     'collection', v."collection",
     'since', $2,

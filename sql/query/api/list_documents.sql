@@ -1,6 +1,6 @@
--- One row: a constant that shows which statement it comes from, $7, which shows which request it answers, the version that the documents
--- belong to, from the same moment as they, how many documents there are in it, and the documents of the page. The tables hold the version of the last run that wrote to them: the live one's, or where another generation is live by
--- now, that of the run found by its generation. That run counted the documents.
+-- One row: a constant that identifies the statement; $7, which identifies the request; the version; the number of documents; and the
+-- documents of the page. All are from one snapshot. The tables contain the version of the last run that wrote to them: the live run, or,
+-- if another generation has become live, the last run of this generation. That run has counted the documents.
 select :'identity'::bigint, $7::bigint, p."run_id", p."published_at", (
     select (c."document" ->> 'rows')::bigint
     from "catalog"."run" n

@@ -1,4 +1,4 @@
--- A table of those that the pointer rows lead to which this role may not read, or null. A table that is gone is not what this is about.
+-- A live document table that this role cannot read, or null. Tables that do not exist are ignored.
 select min(t."name")
 from (
     select format('%I.%I', 'catalog', v."collection" || '_' || (d."declared" ->> 'name') || '_g' || v."generation")

@@ -1,6 +1,6 @@
--- The API may not read it yet, and so not lock it either: etl/create_primary_key.sql grants that.
--- A run that changes one row in a hundred leaves as many dead ones: vacuumed early, the etags stay readable from the index alone.
--- Nothing is searched by body, and statistics of it cost most of an analyze.
+-- The API cannot read the table yet, and so cannot lock it: etl/create_primary_key.sql grants the right.
+-- A run that changes one row in a hundred leaves as many dead rows. Early vacuums keep index-only scans of the etags fast.
+-- No query searches bodies, and their statistics take most of the time of an analyze.
 create table "catalog".:"table" (
     "id"   bigint not null,
     "etag" bigint not null,

@@ -1,4 +1,4 @@
--- If the table is there already, another run may hold it: its lock is not waited for.
+-- If the table exists, another run may have locked it; do not wait for that lock.
 set local lock_timeout = '1s';
 create table if not exists "catalog".:"table" ();
 comment on table "catalog".:"table" is 'Has no rows. A run of the collection has a lock on it for as long as it works.';

@@ -1,3 +1,3 @@
--- Whoever reads the table at length, a dump say, is not waited for: what is not dropped now is dropped by a later run.
+-- Does not wait for long readers, such as a dump: a later run drops the table then.
 set local lock_timeout = '2s';
 drop table if exists "catalog".:"table"

@@ -1,4 +1,4 @@
--- The row is the arbiter: it waits for a transaction that is still committing, and says how that ended.
+-- The row lock decides: the update waits for a transaction that is committing, and returns its result.
 update "catalog"."run"
 set "error"       = case "state" when 'running' then $2 else "error" end,
     "sources"     = case "state" when 'running' then coalesce($3, "sources") else "sources" end,

@@ -1,5 +1,5 @@
--- Where the version of the schema is kept: in public, or where an earlier build found current_schema() to be another one. A table of
--- this name with other columns is another program's.
+-- The schema of the table schema_migrations: public, or current_schema() of an earlier build. A table of this name with other columns
+-- belongs to another program.
 select n."nspname"
 from "pg_catalog"."pg_class" c
 join "pg_catalog"."pg_namespace" n on n."oid" = c."relnamespace"

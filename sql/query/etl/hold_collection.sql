@@ -1,4 +1,4 @@
--- A lock that lasts as long as the transaction, and that only a role which may write can take. It conflicts with itself alone, and gives
--- the transaction neither an id nor a snapshot, so vacuum is not held back.
+-- A lock until the end of the transaction, which only a role with write access can take. It conflicts only with itself. The transaction
+-- needs neither an id nor a snapshot for it, so it does not hold back vacuum.
 begin;
 lock table "catalog".:"table" in share update exclusive mode nowait

@@ -1,2 +1,2 @@
--- Earlier builds exclude each other by this lock alone.
+-- The only lock with which earlier builds exclude each other.
 select pg_try_advisory_lock($1)

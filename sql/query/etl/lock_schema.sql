@@ -1,4 +1,4 @@
--- The lock keeps a second migration out until this one commits; readers pass. A migration that waits for a reader keeps all later readers
--- waiting, so it gives up soon.
+-- Blocks other migrations until this one commits, but not readers. A migration that waits for a reader blocks all later readers, so its
+-- lock timeout is short.
 set local lock_timeout = '2s';
 lock table :"schema"."schema_migrations" in exclusive mode

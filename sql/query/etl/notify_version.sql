@@ -1,2 +1,2 @@
--- Heard when the transaction commits.
+-- The notification is sent when the transaction commits.
 select pg_notify($1, $2)

@@ -1,4 +1,4 @@
--- The version that the schema is really at, up to the third. Each of those migrations was all or nothing.
+-- The actual version of the schema, up to 3. Each of those migrations was applied completely or not at all.
 select case
     when to_regclass('catalog.cache_node') is not null then 3
     when to_regclass('catalog.change') is not null then 2

@@ -1,4 +1,4 @@
--- Lets go of all versions but the newest $2 and the one that is live. Their tables are dropped later, and their part of the log.
+-- Releases all versions except the newest $2 and the live one. A later step drops their tables and their part of the change log.
 update "catalog"."run" r
 set "generation" = null
 where r."collection" = $1 and r."generation" is not null

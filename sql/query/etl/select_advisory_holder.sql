@@ -1,5 +1,5 @@
--- Who has an advisory lock, and whether that role may write to a table. Any role can take such a lock, so that of a role which may only read
--- does not count. $1 is the key, $2 the table.
+-- The session with an advisory lock, and whether its role can write to a table. Any role can take such a lock, so the lock of a read-only
+-- role is ignored. $1 is the key, $2 the table.
 select l."pid", coalesce(a."usename", ''), a."usesysid" is null or t."oid" is null
        or pg_has_role(a."usesysid", t."relowner", 'member') or has_table_privilege(a."usesysid", t."oid", 'insert')
 from "pg_catalog"."pg_locks" l

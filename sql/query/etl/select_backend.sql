@@ -1,2 +1,2 @@
--- The process that answers. Through a pooler it is not the one that the connection was told of when it was made.
+-- The process id of the server. Through a pooler, it differs from the one that the connection received at startup.
 select pg_backend_pid()

@@ -1,6 +1,6 @@
--- What is live, up to which run the cache was told, and whether the log has all that changed between: it does if every version from the
--- one to the other is kept and lives in the same tables. A flip to other tables is not in the log, nor is what was cut off behind the oldest
--- version that is kept. A cache that was never told begins with the version before the live one.
+-- The live version, the run up to which a gateway is refreshed, and whether the change log has all changes between them. It has them if
+-- every version between them is kept and in the same tables. It has neither flips to other tables nor changes before the oldest kept
+-- version. A gateway that was never refreshed begins with the version before the live one.
 select v."run_id", v."documents", t."run_id",
        exists (
            select from "catalog"."run" r

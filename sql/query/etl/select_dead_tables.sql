@@ -1,6 +1,6 @@
--- The tables that nobody may need again. The generation at the end of a table's name is the id of the run that made it; the
--- run says whose it is. Kept are the live generation, those in which a version lives that is kept, and those of runs at work.
--- One statement sees one moment: a run that publishes meanwhile is at work in it.
+-- The tables that no version needs. The generation at the end of a table's name is the id of the run that created it, and that run has
+-- the collection. The live generation, those of kept versions, and those of running runs are not dead.
+-- One statement has one snapshot, in which a run that publishes meanwhile is still running.
 with "document_table" as (
     select t."tablename", r."id", r."state"
     from "pg_catalog"."pg_tables" t

@@ -1,4 +1,4 @@
--- Sessions that have a lock on a table of ours, for the message of one that waited for them in vain.
+-- The sessions with a lock on a table of the schema, for an error message after a lock timeout.
 select distinct l."pid", coalesce(a."usename", '')
 from "pg_catalog"."pg_locks" l
 join "pg_catalog"."pg_class" t on t."oid" = l."relation"

@@ -1,4 +1,4 @@
--- What the newest run whose files were found good knows of them.
+-- The sources of the newest run whose files were accepted.
 select "id", "sources"
 from "catalog"."run"
 where "collection" = $1 and "state" in ('published', 'unchanged') and "sources" <> '[]'

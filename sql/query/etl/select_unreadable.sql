@@ -1,6 +1,6 @@
--- What a reader may not read of the schema, the control tables, and the document tables that $1 names, and whether this role may grant
--- it. Readers are the API's role, and every role that was granted to read the pointer rows and the page anchors, as a server of documents
--- does. A role that only watches the versions is none.
+-- The control tables, and the document tables named by $1, that a reader cannot read, and whether this role can grant the right. Readers
+-- are the API's role and all roles that may read the version row and the page anchors, as an API needs. A role that may read only the
+-- version row is not a reader.
 with "reader" as (
     select "rolname" as "name"
     from "pg_catalog"."pg_roles"

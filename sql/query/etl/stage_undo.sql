@@ -1,4 +1,4 @@
--- The oldest change after a version holds what stood there in it. What stands there again is left alone.
+-- The oldest change after a version contains the document of that version. Documents that are equal again are skipped.
 insert into "pg_temp"."staged" ("id", "etag", "body")
 select u."id", u."old_etag", u."old_body"
 from (

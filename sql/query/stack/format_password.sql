@@ -1,2 +1,2 @@
--- A statement that takes no parameters, quoted by the server.
+-- The server quotes the password, because the statement takes no parameters.
 select format('alter role %I password %L', $1::text, $2::text)
