@@ -131,7 +131,7 @@ func CommandLine(err error, args []string) string {
 	if !addresses {
 		return message
 	}
-	const hidden = "(not shown: it may be a part of a database URL)"
+	const hidden = "(not shown: it may belong to a database URL)"
 	if rest, found := strings.CutPrefix(message, "unexpected argument "); found && rest != "" {
 		return "unexpected argument " + hidden + "; quote the URL, and write a space in its password as %20"
 	}
