@@ -11,7 +11,7 @@ ignore (
 require (
 	// command lines from structs: help, environment variables and validation in one place
 	github.com/alecthomas/kong v1.17.0
-	// English plurals: 1 document, 2 documents
+	// sizes, counts and English plurals, as people read them
 	github.com/dustin/go-humanize v1.0.1
 	// what little JSON is encoded outside the renderer
 	github.com/goccy/go-json v0.12.0
@@ -21,6 +21,8 @@ require (
 	github.com/gofiber/fiber/v2 v2.52.15
 	// the schema's versions
 	github.com/golang-migrate/migrate/v4 v4.20.1
+	// SQLSTATEs by name
+	github.com/jackc/pgerrcode v0.0.0-20220416144525-469b46aa5efa
 	// Postgres: binary COPY, pipelined batches
 	github.com/jackc/pgx/v5 v5.12.0
 	// .csv.gz and .csv.zst: the one library that reads both, in Go
@@ -44,9 +46,9 @@ require (
 require (
 	// differences that a person can read, in tests
 	github.com/google/go-cmp v0.7.0
-	// the form of a collected metric, from which the operator's page reads
+	// the form of a collected metric, which the dashboard reads
 	github.com/prometheus/client_model v0.6.3
-	// reads the metrics of other instances, for the operator's page
+	// reads the metrics of other instances, for the dashboard
 	github.com/prometheus/common v0.72.0
 )
 

@@ -65,7 +65,7 @@ func New(options Options) *http.Server {
 		answer(w, http.StatusOK, versionOf(options.Snapshot(), time.Now()))
 	})
 	return &http.Server{
-		Handler:        survive(checkHost(mux, options.Names), options.Logger),
+		Handler:        recoverPanics(checkHost(mux, options.Names), options.Logger),
 		ReadTimeout:    timeout,
 		WriteTimeout:   timeout,
 		MaxHeaderBytes: maxHeader,
@@ -74,7 +74,7 @@ func New(options Options) *http.Server {
 }
 
 // survive answers a panic of next with 500.
-func survive(next http.Handler, logger *slog.Logger) http.Handler {
+func recoverPanics(next http.Handler, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if reason := recover(); reason != nil {

@@ -17,14 +17,14 @@ const refusalTimeout = 100 * time.Millisecond
 
 // gate is a listener that lets no more connections in than the server may hold. fasthttp has such a limit of its own, but
 // answers with a text that is no problem+json; and it stops serving for good when it cannot accept for want of a file descriptor.
-type gate struct {
+type connectionLimiter struct {
 	net.Listener
 	server *Server
 }
 
-func (g *gate) Accept() (net.Conn, error) {
+func (l *connectionLimiter) Accept() (net.Conn, error) {
 	for {
-		conn, err := g.Listener.Accept()
+		conn, err := l.Listener.Accept()
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			// Connections that are open go on, and sooner or later one ends.
 			time.Sleep(acceptPause)
@@ -33,10 +33,10 @@ func (g *gate) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if g.server.connections.Load() < g.server.connectionLimit {
+		if l.server.connections.Load() < l.server.connectionLimit {
 			return conn, nil
 		}
-		g.server.refuse(conn)
+		l.server.refuse(conn)
 	}
 }
 
@@ -45,7 +45,7 @@ func (s *Server) refuse(conn net.Conn) {
 	s.metrics.refused.Inc()
 	response := fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseResponse(response)
-	answerProblem(response, problemOf(errCrowded))
+	answerProblem(response, problemOf(errTooManyConnections))
 	response.SetConnectionClose()
 	_ = conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
 	_, _ = response.WriteTo(conn)
@@ -53,7 +53,7 @@ func (s *Server) refuse(conn net.Conn) {
 }
 
 // count follows connections from their beginning to their end.
-func (s *Server) count(_ net.Conn, state fasthttp.ConnState) {
+func (s *Server) trackConnection(_ net.Conn, state fasthttp.ConnState) {
 	switch state {
 	case fasthttp.StateNew:
 		s.connections.Add(1)

@@ -82,11 +82,11 @@ func describe(response *fasthttp.Response, etag []byte, run int64, caching []byt
 	header.SetCanonical(keyETag, etag)
 	setDataVersion(header, run)
 	header.SetCanonical(keyCacheControl, caching)
-	admit(header)
+	setCORS(header)
 }
 
 // admit sets what lets a browser use the answer.
-func admit(header *fasthttp.ResponseHeader) {
+func setCORS(header *fasthttp.ResponseHeader) {
 	header.SetCanonical(keyAllowOrigin, anyOrigin)
 	header.SetCanonical(keyExposeHeaders, exposed)
 	header.SetCanonical(keyContentTypeOptions, noSniff)
@@ -165,7 +165,7 @@ func answerOptions(response *fasthttp.Response) {
 	header.SetCanonical(keyAllowHeaders, accepted)
 	// Browsers go by this answer for so long. A day would keep a mistake in it for a day.
 	header.SetCanonical(keyMaxAge, tenMinutes)
-	admit(header)
+	setCORS(header)
 }
 
 // appendDocumentETag appends the entity tag of a document: its stored etag in 16 hexadecimal digits.

@@ -118,7 +118,7 @@ func (m *metrics) histogram(r *route, status int) prometheus.Observer {
 type routeKey struct{}
 
 // mark says which route a request belongs to.
-func mark(ctx *fasthttp.RequestCtx, r *route) { ctx.SetUserValue(routeKey{}, r) }
+func setRoute(ctx *fasthttp.RequestCtx, r *route) { ctx.SetUserValue(routeKey{}, r) }
 
 // routeOf returns the route of a request that has been answered.
 func (m *metrics) routeOf(ctx *fasthttp.RequestCtx) *route {

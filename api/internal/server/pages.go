@@ -71,7 +71,7 @@ func (p *pages) description(snapshot *store.Snapshot) *web.File {
 }
 
 // show answers with a file, or with the news that the client's copy is still right.
-func (s *Server) show(ctx *fasthttp.RequestCtx, file *web.File) {
+func (s *Server) answerFile(ctx *fasthttp.RequestCtx, file *web.File) {
 	response := &ctx.Response
 	header := &response.Header
 	header.SetCanonical(keyETag, []byte(file.ETag))
@@ -83,7 +83,7 @@ func (s *Server) show(ctx *fasthttp.RequestCtx, file *web.File) {
 	if file.Policy != "" {
 		header.SetCanonical(keyContentSecurityPolicy, []byte(file.Policy))
 	}
-	admit(header)
+	setCORS(header)
 	etag := []byte(strings.TrimPrefix(file.ETag, "W/"))
 	held := false
 	visitHeldETags(&ctx.Request, func(tag []byte) { held = held || tag[0] == '*' || bytes.Equal(tag, etag) })

@@ -25,7 +25,7 @@ var (
 	errNothingPublished = errors.New("nothing is published")
 
 	errMalformed  = errors.New("malformed request")
-	errCrowded    = errors.New("too many connections")
+	errTooManyConnections    = errors.New("too many connections")
 	errUnexpected = errors.New("unexpected")
 
 	errNoNumber = errors.New("no positive number")
@@ -58,7 +58,7 @@ var problems = []problem{
 	newProblem(fiber.ErrRequestEntityTooLarge, http.StatusRequestEntityTooLarge, "The request body is too large."),
 	newProblem(fiber.ErrRequestHeaderFieldsTooLarge, http.StatusRequestHeaderFieldsTooLarge, "The request line and the headers are too long."),
 	newProblem(errNothingPublished, http.StatusServiceUnavailable, "Nothing is published yet. Try again in a moment."),
-	newProblem(errCrowded, http.StatusServiceUnavailable, "Too many connections are open. Try again in a moment."),
+	newProblem(errTooManyConnections, http.StatusServiceUnavailable, "Too many connections are open. Try again in a moment."),
 	newProblem(store.ErrOverloaded, http.StatusServiceUnavailable, "Too many requests are waiting. Try again in a moment."),
 	newProblem(store.ErrTimeout, http.StatusServiceUnavailable, "The response took too long. Try again in a moment."),
 	newProblem(store.ErrUnavailable, http.StatusServiceUnavailable, "The documents are unavailable. Try again in a moment."),
@@ -176,7 +176,7 @@ func answerError(response *fasthttp.Response, answer *problem, contentType strin
 	header.SetContentType(contentType)
 	header.SetCanonical(keyCacheControl, noStore)
 	header.SetCanonical(keyVary, keyAccept)
-	admit(header)
+	setCORS(header)
 	switch answer.status {
 	case http.StatusMethodNotAllowed:
 		header.SetCanonical(keyAllow, methods)

@@ -40,8 +40,8 @@ func (s *Server) route(c *fiber.Ctx) error {
 	collection := snapshot.Collection(name)
 	if !rooted || collection == nil {
 		if file := s.pages.at(address, snapshot); file != nil {
-			mark(ctx, s.metrics.pages)
-			s.show(ctx, file)
+			setRoute(ctx, s.metrics.pages)
+			s.answerFile(ctx, file)
 			return nil
 		}
 		if snapshot == nil { // the database has not told yet
@@ -65,7 +65,7 @@ func (s *Server) route(c *fiber.Ctx) error {
 	if endpoint == nil || len(idText) == 0 || nested != (len(documentPath) > 0) {
 		return errNoSuchAddress
 	}
-	s.mark(ctx, collection, "/{id}", documentPath)
+	s.setTemplate(ctx, collection, "/{id}", documentPath)
 	id, err := parseNumber(idText)
 	if err != nil {
 		return errBadID
@@ -77,13 +77,13 @@ func (s *Server) route(c *fiber.Ctx) error {
 }
 
 // mark says which of a collection's addresses is asked for.
-func (s *Server) mark(ctx *fasthttp.RequestCtx, collection *store.Collection, tail string, documentPath []byte) {
+func (s *Server) setTemplate(ctx *fasthttp.RequestCtx, collection *store.Collection, tail string, documentPath []byte) {
 	var buffer [256]byte
 	template := append(append(append(buffer[:0], '/'), collection.Collection...), tail...)
 	if len(documentPath) > 0 {
 		template = append(append(template, '/'), documentPath...)
 	}
-	mark(ctx, s.metrics.route(template))
+	setRoute(ctx, s.metrics.route(template))
 }
 
 // document answers with one document, or with the news that the client's copy is still right.
@@ -120,7 +120,7 @@ func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection, le
 	if collection.List == nil {
 		return errNoSuchAddress
 	}
-	s.mark(ctx, collection, "", nil)
+	s.setTemplate(ctx, collection, "", nil)
 	query, err := readQuery(ctx, lenient, pageParameter, countParameter)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection, le
 	}
 	count = min(count, maxCount)
 	skip := (min(page, lastPage) - 1) * count
-	return s.ofVersion(ctx, collection, func(dst []byte) (store.Result, error) {
+	return s.answerVersioned(ctx, collection, func(dst []byte) (store.Result, error) {
 		result, err := s.store.List(collection.List, skip, count, dst)
 		if err == nil && result.Total >= 0 {
 			setTotal(&ctx.Response.Header, result.Total)
@@ -146,7 +146,7 @@ func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection, le
 
 // changes answers with a page of the change log.
 func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection, lenient bool) error {
-	s.mark(ctx, collection, "/changes", nil)
+	s.setTemplate(ctx, collection, "/changes", nil)
 	query, err := readQuery(ctx, lenient, sinceParameter, afterParameter, countParameter)
 	if err != nil {
 		return err
@@ -166,14 +166,14 @@ func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection,
 		return errBadCount
 	}
 	count = min(count, maxChanges)
-	return s.ofVersion(ctx, collection, func(dst []byte) (store.Result, error) {
+	return s.answerVersioned(ctx, collection, func(dst []byte) (store.Result, error) {
 		return s.store.Changes(collection, since, after, count, dst)
 	})
 }
 
 // ofVersion answers with what depends on nothing but the data version. While that stands, so does the answer, and saying so
 // asks nobody.
-func (s *Server) ofVersion(ctx *fasthttp.RequestCtx, collection *store.Collection, read func(dst []byte) (store.Result, error)) error {
+func (s *Server) answerVersioned(ctx *fasthttp.RequestCtx, collection *store.Collection, read func(dst []byte) (store.Result, error)) error {
 	response := &ctx.Response
 	var etag [48]byte
 	if holdsVersion(&ctx.Request, collection.Run, collection.PublishedAt) {

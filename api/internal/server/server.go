@@ -117,21 +117,21 @@ func New(store Store, options Options) *Server {
 		CaseSensitive: true,
 		StrictRouting: true,
 	})
-	s.app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: keepStack}))
+	s.app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: saveStack}))
 	s.app.Use(s.route)
-	s.app.Server().Handler = s.inFront(s.app.Handler())
-	s.app.Server().ConnState = s.count
+	s.app.Server().Handler = s.middleware(s.app.Handler())
+	s.app.Server().ConnState = s.trackConnection
 	return s
 }
 
 // stackKey is the local under which the stack of a panic waits for the error handler, which logs it.
 const stackKey = "stack"
 
-func keepStack(c *fiber.Ctx, _ any) { c.Locals(stackKey, debug.Stack()) }
+func saveStack(c *fiber.Ctx, _ any) { c.Locals(stackKey, debug.Stack()) }
 
 // inFront does what every answer needs and sorts out methods, because Fiber answers one that it does not know
 // with a text of its own before any handler runs.
-func (s *Server) inFront(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+func (s *Server) middleware(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		start := time.Now()
 		if s.draining.Load() {
@@ -173,7 +173,7 @@ func framedTwice(lines []byte) bool {
 
 // Serve accepts connections until Shutdown, and then returns nil. It may be called for several listeners at once.
 func (s *Server) Serve(listener net.Listener) error {
-	return s.app.Server().Serve(&gate{Listener: listener, server: s})
+	return s.app.Server().Serve(&connectionLimiter{Listener: listener, server: s})
 }
 
 // Drain asks clients to move on: from now on every answer closes its connection. New ones are still served.

@@ -12,26 +12,26 @@ import (
 	"systemscale/sql"
 )
 
-// settings are the session's settings, sent as startup parameters. Answers do not depend on them, so a connection that is
-// refused because of them is made without. They cannot be set later instead: behind a transaction pooler, that would be on a connection
-// of which other clients get their share. sql/bootstrap.sql sets them for the role.
+// settings returns the session settings, which are sent as startup parameters. Results do not depend on them, so a connection that is
+// refused because of them is opened without. They cannot be set later instead: behind a transaction pooler, the server connection is shared
+// with other clients. sql/bootstrap.sql sets them for the role.
 func settings(timeout time.Duration) map[string]string {
-	settings := sql.Settings() // in place of what the role or the database imposes
+	settings := sql.Settings() // override those of the role and the database
 	maps.Copy(settings, map[string]string{
 		"default_transaction_read_only": "on",
-		// A caller has given up by then; the server should too.
+		// The caller stops waiting then.
 		"statement_timeout": strconv.FormatInt(timeout.Milliseconds(), 10),
-		// Each statement has one sensible plan, an index scan. Planning the list for every page costs more
-		// than reading it does (37 µs against 23 µs), and a generic plan's estimates must not wake the JIT.
+		// Each statement has one good plan, an index scan. Planning the list for each page takes longer than reading it (37 µs against
+		// 23 µs), and the estimates of a generic plan must not trigger JIT compilation.
 		"plan_cache_mode": "force_generic_plan",
 		"jit":             "off",
-		// Its rows would come in the order of the heap; and for ids of a generic plan, which it knows nothing of, it may look cheap.
+		// A bitmap scan returns rows in heap order, and a generic plan may estimate it as cheap.
 		"enable_bitmapscan": "off",
 	})
 	return settings
 }
 
-// configure returns how to connect.
+// configure returns the connection settings.
 func configure(options Options) (*pgx.ConnConfig, error) {
 	config, err := sql.Config(options.URL, "systemscale-api", connectTimeout)
 	if err != nil {
@@ -44,7 +44,7 @@ func configure(options Options) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// dial connects with config, or without the settings if a pooler refuses them, which it does with a protocol_violation.
+// dial connects with config, or without the settings if a pooler refuses them with a protocol_violation.
 func dial(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if sql.IsProtocolViolation(err) {
@@ -55,7 +55,7 @@ func dial(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
 	return conn, err
 }
 
-// dialConn is dial for a connection of pgx. It reports whether the settings were refused.
+// dialConn is like dial for a pgx connection. It reports whether the settings were refused.
 func dialConn(ctx context.Context, config *pgx.ConnConfig) (conn *pgx.Conn, refused bool, err error) {
 	conn, err = pgx.ConnectConfig(ctx, config)
 	if sql.IsProtocolViolation(err) {
@@ -71,5 +71,5 @@ func withoutSettings(config *pgconn.Config) {
 	for name := range settings(0) {
 		delete(config.RuntimeParams, name)
 	}
-	config.AfterConnect = nil // which sets one more
+	config.AfterConnect = nil // it sets one more
 }

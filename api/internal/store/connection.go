@@ -6,23 +6,24 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
-	// connectTimeout bounds one attempt to connect, unless the URL has a connect_timeout.
+	// connectTimeout bounds an attempt to connect, unless the URL has a connect_timeout.
 	connectTimeout = 2 * time.Second
-	// goodbyeTimeout bounds telling the server that a connection ends.
-	goodbyeTimeout = time.Second
+	// closeTimeout bounds the orderly close of a connection.
+	closeTimeout = time.Second
 )
 
-// connection is a connection to Postgres and the statements that were prepared on it. One goroutine at a time.
+// connection is a connection to Postgres with its prepared statements. It is for one goroutine at a time.
 type connection struct {
 	*pgconn.PgConn
-	at         *watcher            // of its host
+	at         *watcher            // the watcher of its host
 	statements map[int64]*prepared // by identity
-	losses     int                 // statements that were prepared and then were not there
-	swept      *Snapshot           // the one that the statements were last compared with
+	losses     int                 // prepared statements that the server did not have later
+	swept      *Snapshot           // the snapshot of the last sweep
 }
 
 func connect(ctx context.Context, config *pgconn.Config) (*connection, error) {
@@ -36,24 +37,24 @@ func connect(ctx context.Context, config *pgconn.Config) (*connection, error) {
 	}, nil
 }
 
-// expect gives the server until timeout from now for whatever is asked next. The deadline is the socket's: it costs
-// no goroutine and no allocation, unlike a context per round trip.
-func (c *connection) expect(timeout time.Duration) error {
+// setDeadline sets the deadline of the next round trip to timeout from now. It is the socket's deadline: unlike a context, it takes no
+// goroutine and no allocation.
+func (c *connection) setDeadline(timeout time.Duration) error {
 	return c.Conn().SetDeadline(time.Now().Add(timeout))
 }
 
-// statement returns the statement for a kind of lookup in a document's table, preparing it on first use.
+// statement returns the statement for a kind of lookup in an endpoint's table, and prepares it on first use.
 func (c *connection) statement(endpoint *Endpoint, kind kind) (*prepared, error) {
 	wanted := endpoint.statement(kind)
 	if known := c.statements[wanted.identity]; known != nil {
 		return known, nil
 	}
-	made := &prepared{statement: wanted, endpoint: endpoint, unnamed: c.losses > mostLosses}
+	made := &prepared{statement: wanted, endpoint: endpoint, unnamed: c.losses > maxLosses}
 	if !made.unnamed {
 		description, err := c.Prepare(context.Background(), wanted.name, wanted.text, statements[kind].parameters)
 		switch {
-		case codeOf(err) == duplicateStatement:
-			// Another client of a pooler prepared it on this server connection. By its name, it is the same statement.
+		case codeOf(err) == pgerrcode.DuplicatePreparedStatement:
+			// Another client of a pooler has prepared it on this server connection. The name implies the same statement.
 		case err != nil:
 			return nil, err
 		case !returns(description.Fields, statements[kind].results):
@@ -68,41 +69,32 @@ func (c *connection) statement(endpoint *Endpoint, kind kind) (*prepared, error)
 	return made, nil
 }
 
-// Codes of errors that only a pooler causes.
-const (
-	unknownStatement   = "26000" // invalid_sql_statement_name
-	duplicateStatement = "42P05" // duplicate_prepared_statement
-)
+// maxLosses is how many prepared statements a connection may lose before its statements are no longer prepared. A pooler that moves
+// transactions between server connections loses them all the time.
+const maxLosses = 1
 
-const insufficientPrivilege = "42501"
-
-// mostLosses is how often a connection may turn out to have lost a statement until its statements are no longer prepared. A
-// pooler that moves transactions between server connections loses them all the time.
-const mostLosses = 1
-
-// lost forgets a statement that was prepared and is not there. It reports false if that cannot have happened.
+// lost removes a prepared statement that the server does not have. It reports false if the statement was not prepared.
 func (c *connection) lost(wanted *statement) bool {
 	known := c.statements[wanted.identity]
 	if known != nil && known.unnamed {
 		return false
 	}
 	delete(c.statements, wanted.identity)
-	if c.losses++; c.losses > mostLosses {
+	if c.losses++; c.losses > maxLosses {
 		clear(c.statements)
 	}
 	return true
 }
 
-// codeOf returns the SQLSTATE of the error that a server answered with, or nothing.
+// codeOf returns the SQLSTATE of a server's error, or "".
 func codeOf(err error) string {
-	var refusal *pgconn.PgError
-	if errors.As(err, &refusal) {
-		return refusal.Code
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return failure.Code
 	}
 	return ""
 }
 
-// sweep deallocates the statements for tables that are not live in snapshot.
+// sweep deallocates the statements whose tables are not live in snapshot.
 func (c *connection) sweep(snapshot *Snapshot) error {
 	if c.swept == snapshot {
 		return nil
@@ -113,7 +105,7 @@ func (c *connection) sweep(snapshot *Snapshot) error {
 			known.endpoint = live
 			continue
 		}
-		if err := c.forget(known.statement); err != nil {
+		if err := c.deallocate(known.statement); err != nil {
 			return err
 		}
 	}
@@ -121,8 +113,8 @@ func (c *connection) sweep(snapshot *Snapshot) error {
 	return nil
 }
 
-// forget deallocates one statement.
-func (c *connection) forget(wanted *statement) error {
+// deallocate deallocates one statement.
+func (c *connection) deallocate(wanted *statement) error {
 	known := c.statements[wanted.identity]
 	if known == nil {
 		return nil
@@ -134,8 +126,8 @@ func (c *connection) forget(wanted *statement) error {
 	return c.Deallocate(context.Background(), known.name)
 }
 
-// close says goodbye to the server, as far as it still listens.
+// close closes the connection in an orderly way, within closeTimeout.
 func (c *connection) close() {
-	_ = c.expect(goodbyeTimeout)
+	_ = c.setDeadline(closeTimeout)
 	_ = c.Close(context.Background())
 }

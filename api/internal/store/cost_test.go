@@ -218,7 +218,7 @@ func TestNothingNewIsWhatTheDatabaseWouldAnswer(t *testing.T) {
 	things := f.Snapshot().Collection([]byte(collection))
 	l := newLookup()
 	l.kind, l.endpoint, l.since, l.after, l.limit = kindChanges, things.log, things.Run, Cursor{Run: things.Run + 1}, 10
-	want, err := f.look(l, nil)
+	want, err := f.lookUp(l, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestAPageKnowsItsVersion(t *testing.T) {
 		l := newLookup()
 		l.kind, l.endpoint, l.limit = kindList, list, 2
 		l.anchor, l.offset = skip/sql.AnchorEvery, skip%sql.AnchorEvery
-		result, err := f.look(l, nil)
+		result, err := f.lookUp(l, nil)
 		if err != nil || result.Run != run || !result.PublishedAt.Equal(at) || string(result.Body) != want {
 			t.Errorf("%s: run %d at %v (%v): %.80s; want run %d at %v: %.80s", what, result.Run, result.PublishedAt, err, result.Body, run, at, want)
 		}
@@ -246,7 +246,7 @@ func TestStatementFailsAlone(t *testing.T) {
 	}
 
 	queue := newQueue(3, catalogtest.Patience, f.queue.logger, f.metrics)
-	queue.connected(new(seat))
+	queue.connected(new(slot))
 	var lookups []*lookup
 	for i, endpoint := range []*Endpoint{f.document(""), detail, f.document("")} {
 		l := newLookup()
@@ -258,8 +258,8 @@ func TestStatementFailsAlone(t *testing.T) {
 		}
 	}
 	queue.close()
-	p := &pipeline{queue: queue, follower: f.follower, metrics: f.metrics, limit: 3, timeout: catalogtest.Patience, conn: conn}
-	if err := p.serve(); err != nil {
+	w := &worker{queue: queue, follower: f.follower, metrics: f.metrics, limit: 3, timeout: catalogtest.Patience, conn: conn}
+	if err := w.serve(); err != nil {
 		t.Fatalf("serve: %v", err)
 	}
 	for i, l := range lookups {
@@ -316,7 +316,7 @@ func TestARowFailsAlone(t *testing.T) {
 
 func TestRetriedAFewTimes(t *testing.T) {
 	queue := newQueue(2, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
-	queue.connected(new(seat))
+	queue.connected(new(slot))
 	first, second := newLookup(), newLookup()
 	for _, l := range []*lookup{first, second} {
 		l.begin(nil)
@@ -324,16 +324,16 @@ func TestRetriedAFewTimes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := &pipeline{queue: queue, waiting: []*lookup{first}}
-	for range mostCuts {
-		p.interrupted()
-		if len(p.waiting) != 1 || len(first.done) != 0 {
+	w := &worker{queue: queue, waiting: []*lookup{first}}
+	for range maxCuts {
+		w.interrupted()
+		if len(w.waiting) != 1 || len(first.done) != 0 {
 			t.Fatal("a lookup that was cut off is not tried again")
 		}
 	}
-	p.waiting = append(p.waiting, second)
-	p.interrupted()
-	if len(p.waiting) != 1 || p.waiting[0] != second || len(second.done) != 0 {
+	w.waiting = append(w.waiting, second)
+	w.interrupted()
+	if len(w.waiting) != 1 || w.waiting[0] != second || len(second.done) != 0 {
 		t.Error("a lookup that was cut off once is not tried again beside one that was cut off too often")
 	}
 	if len(first.done) != 1 || !errors.Is(first.err, ErrUnavailable) {
@@ -343,23 +343,23 @@ func TestRetriedAFewTimes(t *testing.T) {
 
 func TestConflictsAreRetriedAFewTimes(t *testing.T) {
 	queue := newQueue(1, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
-	queue.connected(new(seat))
+	queue.connected(new(slot))
 	l := newLookup()
 	l.endpoint = &Endpoint{Name: "item"}
 	l.begin(nil)
 	if err := queue.push(l); err != nil {
 		t.Fatal(err)
 	}
-	p := &pipeline{queue: queue}
-	for range mostConflicts {
-		p.again = nil
-		p.refused(l, &pgconn.PgError{Code: "40001"}, true)
-		if len(p.again) != 1 || l.alone {
+	w := &worker{queue: queue}
+	for range maxConflicts {
+		w.again = nil
+		w.refused(l, &pgconn.PgError{Code: "40001"}, true)
+		if len(w.again) != 1 || l.alone {
 			t.Fatal("a lookup that a replica cancelled is not tried again as it was")
 		}
 	}
-	p.refused(l, &pgconn.PgError{Code: "40001"}, true)
-	p.flush()
+	w.refused(l, &pgconn.PgError{Code: "40001"}, true)
+	w.flush()
 	if len(l.done) != 1 || !errors.Is(l.err, ErrUnavailable) {
 		t.Errorf("a lookup that is cancelled all the time: %v, want %v", l.err, ErrUnavailable)
 	}
@@ -409,7 +409,7 @@ func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 
 func TestLastConnectionTakesTheQueueWithIt(t *testing.T) {
 	queue := newQueue(2, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
-	first, second := new(seat), new(seat)
+	first, second := new(slot), new(slot)
 	queue.connected(first)
 	queue.connected(second)
 	waiting := newLookup()
@@ -417,11 +417,11 @@ func TestLastConnectionTakesTheQueueWithIt(t *testing.T) {
 	if err := queue.push(waiting); err != nil {
 		t.Fatal(err)
 	}
-	queue.lose(first, errors.New("cut"))
+	queue.disconnect(first, errors.New("cut"))
 	if len(waiting.done) != 0 {
 		t.Error("a lookup fails although a connection is left")
 	}
-	queue.lose(second, errors.New("cut"))
+	queue.disconnect(second, errors.New("cut"))
 	if len(waiting.done) != 1 || !errors.Is(waiting.err, ErrUnavailable) {
 		t.Errorf("without a connection a lookup waits on, or fails with %v, want %v", waiting.err, ErrUnavailable)
 	}

@@ -9,53 +9,54 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"systemscale/sql"
 )
 
-// regressGrace is how long lookups wait for a server that has the version that is followed, once no connection leads to one, before an
-// older version is served. A server that is cut off or restarted in an orderly way is back or replaced sooner.
+// regressGrace is how long lookups wait for a server with the served version, after the last connection to one broke, before an older
+// version is served. An orderly restart or failover takes less.
 const regressGrace = 250 * time.Millisecond
 
-// follower decides which version is served. Streaming replicas receive a version later than their primary does, and each on its own,
-// so two things are kept apart:
+// follower decides which version is served. Streaming replicas receive a version later than the primary, each at its own time. So there
+// are two kinds of state:
 //
-//   - what each server has: watchers look at the pointer rows of every host, and each pipeline looks over its own
-//     connection, because a host name may stand for several servers;
-//   - what is served, the snapshot: the newest version that a pipeline's server has.
+//   - the versions of each server: watchers read the version rows of every host, and each worker reads them over its own connection,
+//     because a host name may resolve to several servers;
+//   - the snapshot, which is served: the newest versions that the server of a worker has.
 //
-// A pipeline whose server lacks the snapshot takes no lookups until it has caught up or has a connection to another server. So no
-// lookup waits for a replica. The snapshot goes back to an older version only if no connection leads to a server that has it, and
-// none is found within regressGrace: when a primary dies whose last version no replica has received.
+// A worker whose server lacks the snapshot fetches no lookups until the server has caught up or the worker has moved to another one. So no
+// lookup waits for a replica. The snapshot returns to an older version only if no server with the newer one can be reached within
+// regressGrace, as when a primary fails whose last version no replica has received.
 type follower struct {
-	config   *pgx.ConnConfig // for connections on occasion, to any of the hosts
+	config   *pgx.ConnConfig // for occasional connections, to any host
 	logger   *slog.Logger
 	snapshot atomic.Pointer[Snapshot]
 	watchers []*watcher // one for each host
 	standbys bool       // hosts that are standbys are preferred
-	kick     chan struct{}
+	replan   chan struct{}
 
-	mutex     sync.Mutex // guards what follows, and what is marked as the follower's in watchers and pipelines
-	pipelines map[*pipeline]struct{}
-	changed   chan struct{} // closed when the snapshot changes
-	unmet     time.Time     // since when no pipeline's server has the snapshot; zero if one has it
-	lost      bool          // no watcher can read, which is logged
-	bare      bool          // settings were refused, which is logged
-	forbidden string        // a table that may not be read, which is logged
+	mutex           sync.Mutex // guards the fields below, and those marked as the follower's in watcher and worker
+	workers         map[*worker]struct{}
+	changed         chan struct{} // closed when the snapshot changes
+	missingSince    time.Time     // since when no worker's server has had the snapshot; zero if one has it
+	lost            bool          // no watcher can read; logged once
+	settingsRefused bool          // a pooler refused the settings; logged once
+	forbidden       string        // a table without the read privilege; logged once
 
-	// unserved are collections of the pointer rows that are not served, which is logged.
+	// unserved are published collections that are not served, each logged once.
 	unserved map[string]bool
 
-	denied atomic.Bool // the role of the URL lacks a right to what is published
+	denied atomic.Bool // the role lacks the privilege to read a published table
 
-	lostSince atomic.Int64 // since when no watcher can read, in nanoseconds after processStart, or 0
+	lostSince atomic.Int64 // since when no watcher could read, in nanoseconds after processStart, or 0
 }
 
 func newFollower(config *pgx.ConnConfig, options Options) *follower {
 	f := &follower{
-		config: config, logger: options.Logger, kick: make(chan struct{}, 1),
-		pipelines: make(map[*pipeline]struct{}), changed: make(chan struct{}),
+		config: config, logger: options.Logger, replan: make(chan struct{}, 1),
+		workers: make(map[*worker]struct{}), changed: make(chan struct{}),
 	}
 	f.standbys = takePreferStandby(&config.Config)
 	for _, host := range hostsOf(&config.Config) {
@@ -64,10 +65,10 @@ func newFollower(config *pgx.ConnConfig, options Options) *follower {
 	return f
 }
 
-// processStart has a monotonic reading, so that what is counted from it does not follow a clock that is set.
+// processStart has a monotonic clock reading, so durations from it do not depend on the wall clock.
 var processStart = time.Now()
 
-// lostFor returns for how long no host could be read.
+// lostFor returns for how long no host has been readable.
 func (f *follower) lostFor() time.Duration {
 	since := f.lostSince.Load()
 	if since == 0 {
@@ -76,23 +77,23 @@ func (f *follower) lostFor() time.Duration {
 	return time.Since(processStart) - time.Duration(since)
 }
 
-// run watches every host, at least every interval, and moves pipelines to the hosts that suit them, until ctx ends.
+// run watches every host, at least every interval, and moves workers between hosts, until ctx ends.
 func (f *follower) run(ctx context.Context, interval time.Duration) {
 	var running sync.WaitGroup
-	for _, w := range f.watchers {
-		running.Go(func() { w.run(ctx, f, interval) })
+	for _, h := range f.watchers {
+		running.Go(func() { h.run(ctx, f, interval) })
 	}
 	running.Go(func() { f.supervise(ctx, &running) })
 	running.Wait()
 }
 
-// listen turns the database's notifications of a new version into looks, until ctx ends. It has a connection of its own, because
-// one that waits cannot be asked anything. Where there is none, such as on a replica or behind a pooler, looking every interval has to do.
+// listen has the version rows read when the database notifies of a new version, until ctx ends. It uses a connection of its own, which
+// waits all the time. Where LISTEN is not possible, as on a replica or behind a pooler, polling has to do.
 func (f *follower) listen(ctx context.Context, interval time.Duration) {
 	for ctx.Err() == nil {
 		pause := interval
-		for _, w := range f.watchers {
-			if err := f.relay(ctx, w); err == errPooled {
+		for _, h := range f.watchers {
+			if err := f.relay(ctx, h); errors.Is(err, errPooled) {
 				pause = max(interval, pooledPause)
 			}
 		}
@@ -103,22 +104,22 @@ func (f *follower) listen(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// errPooled means that a connection leads to a pooler. One in transaction mode would leave the listening to other clients, which
-// cannot be told from outside.
+// errPooled means that a connection leads to a pooler. In transaction mode, which a client cannot detect, LISTEN would apply to a server
+// connection that other clients use.
 var errPooled = errors.New("the connection leads to a pooler")
 
-// pooledPause is how long it takes until the store tries again to listen where it found a pooler.
+// pooledPause is the pause before the next attempt to listen after a pooler was found.
 const pooledPause = time.Minute
 
-// relay relays a host's notifications until the connection breaks.
-func (f *follower) relay(ctx context.Context, w *watcher) error {
-	connecting, cancel := context.WithTimeout(ctx, w.timeout)
+// relay passes a host's notifications on to all watchers until the connection breaks.
+func (f *follower) relay(ctx context.Context, h *watcher) error {
+	connecting, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	conn, _, err := dialConn(connecting, w.config)
+	conn, _, err := dialConn(connecting, h.config)
 	if err != nil {
 		return err
 	}
-	defer goodbye(conn)
+	defer closeConn(conn)
 	var backend uint32
 	if err := conn.QueryRow(connecting, sql.Query("api/select_backend"), pgx.QueryExecModeExec).Scan(&backend); err != nil {
 		return err
@@ -133,14 +134,14 @@ func (f *follower) relay(ctx context.Context, w *watcher) error {
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return err
 		}
-		for _, w := range f.watchers {
-			w.look()
+		for _, h := range f.watchers {
+			h.requestRead()
 		}
 	}
 }
 
-// reach returns once a run of document's collection is followed that an answer has come from, or after regressGrace.
-func (f *follower) reach(endpoint *Endpoint, run int64) {
+// awaitRun returns once the snapshot has run, or a later one, of the endpoint's collection, or after regressGrace.
+func (f *follower) awaitRun(endpoint *Endpoint, run int64) {
 	deadline := time.After(regressGrace)
 	for {
 		f.mutex.Lock()
@@ -148,8 +149,8 @@ func (f *follower) reach(endpoint *Endpoint, run int64) {
 		live := f.snapshot.Load().current(endpoint)
 		reached := live == nil || live.Run >= run
 		if !reached {
-			for p := range f.pipelines {
-				p.queue.summon(&p.seat)
+			for w := range f.workers {
+				w.queue.notify(&w.slot)
 			}
 		}
 		f.mutex.Unlock()
@@ -164,63 +165,62 @@ func (f *follower) reach(endpoint *Endpoint, run int64) {
 	}
 }
 
-// seen takes note of the versions that p's server has, and returns the same as a snapshot. From then on p serves, unless its server is
-// behind.
-func (f *follower) seen(p *pipeline, versions []Version) *Snapshot {
+// report records the versions of w's server, and returns them as a snapshot. From then on w fetches lookups, unless its server is behind.
+func (f *follower) report(w *worker, versions []Version) *Snapshot {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.pipelines[p] = struct{}{}
-	p.view, p.at = f.intern(versions), p.conn.at
+	f.workers[w] = struct{}{}
+	w.view, w.at = f.intern(versions), w.conn.at
 	f.decide()
-	return p.view
+	return w.view
 }
 
-// blind takes note that p has no connection, and whether it broke.
-func (f *follower) blind(p *pipeline, broken bool) {
+// disconnected records that w has no connection, and whether it broke.
+func (f *follower) disconnected(w *worker, broken bool) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if broken {
-		p.broken = p.at
+		w.broken = w.at
 	}
-	p.view, p.at, p.behind = nil, nil, time.Time{}
+	w.view, w.at, w.behind = nil, nil, time.Time{}
 	f.decide()
 }
 
-// offered returns the connection that p is to change over to, or nil.
-func (f *follower) offered(p *pipeline) *offer {
+// offered returns the connection that w is to use from now on, or nil.
+func (f *follower) offered(w *worker) *offer {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	next := p.offer
-	p.offer = nil
+	next := w.offer
+	w.offer = nil
 	return next
 }
 
-// leave takes note that p has ended.
-func (f *follower) leave(p *pipeline) {
-	f.blind(p, false)
+// remove removes w, which has ended.
+func (f *follower) remove(w *worker) {
+	f.disconnected(w, false)
 	f.mutex.Lock()
-	delete(f.pipelines, p)
-	unused := p.offer
-	p.offer = nil
+	delete(f.workers, w)
+	unused := w.offer
+	w.offer = nil
 	f.mutex.Unlock()
 	if unused != nil {
 		unused.conn.close()
 	}
 }
 
-// watched takes note of what a watcher has read, or why it could not.
-func (f *follower) watched(w *watcher, seen sight, err error) {
+// reportHost records what a watcher has read, or its error.
+func (f *follower) reportHost(h *watcher, seen reading, err error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if err != nil {
-		w.view, w.failed = nil, true
-		f.loseSight(err)
+		h.view, h.failed = nil, true
+		f.readFailed(err)
 	} else {
-		f.judge(seen.forbidden)
-		if w.view == nil {
-			w.since = time.Now()
+		f.setForbidden(seen.forbidden)
+		if h.view == nil {
+			h.since = time.Now()
 		}
-		w.view, w.failed, w.standby = f.intern(seen.versions), false, seen.standby
+		h.view, h.failed, h.standby = f.intern(seen.versions), false, seen.standby
 		f.lostSince.Store(0)
 		if f.lost {
 			f.lost = false
@@ -229,50 +229,51 @@ func (f *follower) watched(w *watcher, seen sight, err error) {
 	}
 	f.decide()
 	select {
-	case f.kick <- struct{}{}:
-	default: // there is one already
+	case f.replan <- struct{}{}:
+	default: // already signaled
 	}
 }
 
-// judge takes note of a table that the role may not read, or of there being none. The mutex is held.
-func (f *follower) judge(forbidden string) {
+// setForbidden records a table that the role cannot read, or "". The mutex is held.
+func (f *follower) setForbidden(forbidden string) {
 	f.denied.Store(forbidden != "")
 	if forbidden != "" && forbidden != f.forbidden {
-		f.logger.Error("the role of the database URL cannot read a published table: grant it select on all tables in schema catalog", "table", forbidden)
+		f.logger.Error("the role of the database URL cannot read a published table: grant it select on all tables in schema catalog",
+			"table", forbidden)
 	}
 	f.forbidden = forbidden
 }
 
-// recheck has the hosts looked at soon, because a lookup was refused for want of a right.
+// recheck has the hosts read soon, after a lookup failed for lack of a privilege.
 func (f *follower) recheck() {
 	if f.denied.Load() {
 		return
 	}
-	for _, w := range f.watchers {
-		w.look()
+	for _, h := range f.watchers {
+		h.requestRead()
 	}
 }
 
-// refused logs that a pooler has refused settings, once.
-func (f *follower) refused() {
+// logRefusedSettings logs, once, that a pooler has refused the settings.
+func (f *follower) logRefusedSettings() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if !f.bare {
-		f.bare = true
+	if !f.settingsRefused {
+		f.settingsRefused = true
 		f.logger.Warn("a pooler rejects the session settings; those of the role apply: see infra/postgres/README.md")
 	}
 }
 
-// loseSight logs err if it is the last watcher's. The mutex is held.
-func (f *follower) loseSight(err error) {
-	for _, w := range f.watchers {
-		if !w.failed {
+// readFailed records that no host is readable, if err is that of the last one. The mutex is held.
+func (f *follower) readFailed(err error) {
+	for _, h := range f.watchers {
+		if !h.failed {
 			return
 		}
 	}
 	f.lostSince.CompareAndSwap(0, int64(time.Since(processStart)))
 	if code := codeOf(err); code != "" {
-		f.denied.Store(code == insufficientPrivilege)
+		f.denied.Store(code == pgerrcode.InsufficientPrivilege)
 	}
 	if !f.lost {
 		f.lost = true
@@ -280,7 +281,7 @@ func (f *follower) loseSight(err error) {
 	}
 }
 
-// intern returns versions as a snapshot, which is the same for the same versions. The mutex is held.
+// intern returns the snapshot of versions. Equal versions share a snapshot. The mutex is held.
 func (f *follower) intern(versions []Version) *Snapshot {
 	versions = f.servable(versions)
 	current := f.snapshot.Load()
@@ -288,20 +289,20 @@ func (f *follower) intern(versions []Version) *Snapshot {
 	if next == current {
 		return current
 	}
-	for p := range f.pipelines {
-		if p.view != nil && NewSnapshot(p.view, versions...) == p.view {
-			return p.view
-		}
-	}
-	for _, w := range f.watchers {
+	for w := range f.workers {
 		if w.view != nil && NewSnapshot(w.view, versions...) == w.view {
 			return w.view
+		}
+	}
+	for _, h := range f.watchers {
+		if h.view != nil && NewSnapshot(h.view, versions...) == h.view {
+			return h.view
 		}
 	}
 	return next
 }
 
-// servable returns the versions but for those of collections whose names belong to other addresses, and logs each of these once. The
+// servable returns versions without those of collections whose names are reserved for other addresses. It logs each of these once. The
 // mutex is held.
 func (f *follower) servable(versions []Version) []Version {
 	reserved := func(version Version) bool {
@@ -311,7 +312,8 @@ func (f *follower) servable(versions []Version) []Version {
 				f.unserved = map[string]bool{}
 			}
 			f.unserved[version.Collection] = true
-			f.logger.Error("collection not served; publish it under another name", "collection", version.Collection, "run", version.Run, "error", err)
+			f.logger.Error("collection not served; publish it under another name",
+				"collection", version.Collection, "run", version.Run, "error", err)
 		}
 		return err != nil
 	}
@@ -321,23 +323,23 @@ func (f *follower) servable(versions []Version) []Version {
 	return slices.DeleteFunc(slices.Clone(versions), reserved)
 }
 
-// decide brings what is served, and who serves, in line with what servers have. The mutex is held.
+// decide updates the snapshot, and which workers fetch, according to the versions of the servers. The mutex is held.
 func (f *follower) decide() {
 	current := f.snapshot.Load()
 	next, met, same := current, false, false
-	var best *Snapshot // of the pipelines' servers
-	for p := range f.pipelines {
-		if p.pages {
+	var best *Snapshot // of the workers' servers
+	for w := range f.workers {
+		if w.pages {
 			continue
 		}
-		if p.view != nil && (best == nil || p.view.succeeds(best)) {
-			best = p.view
+		if w.view != nil && (best == nil || w.view.succeeds(best)) {
+			best = w.view
 		}
-		same = same || p.view == current
+		same = same || w.view == current
 	}
 	switch {
 	case best == nil:
-		// No lookup can be answered. What is published is known all the same.
+		// No lookup can be answered, but the published version is known.
 		if newest := f.newest(); newest != nil && (current == nil || newest.succeeds(current)) {
 			next = newest
 		}
@@ -346,53 +348,53 @@ func (f *follower) decide() {
 		next, met = best, true
 	case best.covers(current):
 		met = true
-		if !same { // the version stands, but its documents are described in another way
+		if !same { // same version, but another description of its endpoints
 			next = best
 		}
-	case !f.unmet.IsZero() && time.Since(f.unmet) >= regressGrace:
+	case !f.missingSince.IsZero() && time.Since(f.missingSince) >= regressGrace:
 		f.logger.Warn("no database host has the served version any more: serving the newest available version")
 		next, met = best, true
 	}
 	switch {
 	case met:
-		f.unmet = time.Time{}
-	case f.unmet.IsZero():
-		f.unmet = time.Now()
+		f.missingSince = time.Time{}
+	case f.missingSince.IsZero():
+		f.missingSince = time.Now()
 	}
 	f.serve(current, next)
 }
 
 // serve makes next the snapshot. The mutex is held.
 func (f *follower) serve(current, next *Snapshot) {
-	// First those stop whose servers lack it: a lookup of the new version must not come to one of them.
-	for p := range f.pipelines {
-		if p.view == nil || !p.view.covers(next) {
-			p.queue.suspend(&p.seat)
+	// Suspend workers whose servers lack it first: they must not fetch a lookup of the new version.
+	for w := range f.workers {
+		if w.view == nil || !w.view.covers(next) {
+			w.queue.suspend(&w.slot)
 		}
 	}
 	if next != current {
 		f.snapshot.Store(next)
 		close(f.changed)
 		f.changed = make(chan struct{})
-		f.announce(current, next)
+		f.logChanges(current, next)
 	}
-	for p := range f.pipelines {
-		if p.view != nil && p.view.covers(next) {
-			p.queue.resume(&p.seat)
+	for w := range f.workers {
+		if w.view != nil && w.view.covers(next) {
+			w.queue.resume(&w.slot)
 		}
 	}
-	// There may be something newer than any pipeline knows of.
+	// A watcher may have read a newer version than any worker.
 	if newest := f.newest(); newest != nil && newest != next && (next == nil || newest.succeeds(next)) {
-		for p := range f.pipelines {
-			if p.view != nil {
-				p.queue.summon(&p.seat)
+		for w := range f.workers {
+			if w.view != nil {
+				w.queue.notify(&w.slot)
 			}
 		}
 	}
 }
 
-// announce logs what changed from one snapshot to the next.
-func (f *follower) announce(previous, next *Snapshot) {
+// logChanges logs the collections that changed from one snapshot to the next.
+func (f *follower) logChanges(previous, next *Snapshot) {
 	for name, collection := range next.collections {
 		if previous == nil || previous.collections[name] != collection {
 			f.logger.Info("serving a new version",
@@ -402,45 +404,45 @@ func (f *follower) announce(previous, next *Snapshot) {
 	}
 }
 
-// newest returns the newest version that a host has, as far as is known, or nil. The mutex is held.
+// newest returns the newest known view of a host, or nil. The mutex is held.
 func (f *follower) newest() *Snapshot {
 	var newest *Snapshot
-	for _, w := range f.watchers {
-		if w.view != nil && (newest == nil || w.view.succeeds(newest)) {
-			newest = w.view
+	for _, h := range f.watchers {
+		if h.view != nil && (newest == nil || h.view.succeeds(newest)) {
+			newest = h.view
 		}
 	}
 	return newest
 }
 
-// views returns what each host has, as far as is known.
+// views returns the known view of each host.
 func (f *follower) views() map[string]*Snapshot {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	views := make(map[string]*Snapshot)
-	for _, w := range f.watchers {
-		if w.view != nil {
-			views[w.host.String()] = w.view
+	for _, h := range f.watchers {
+		if h.view != nil {
+			views[h.host.String()] = h.view
 		}
 	}
 	return views
 }
 
-// current returns how to connect to a host that has the newest version, where one is known.
+// current returns the connection settings of a host with the newest version, if one is known.
 func (f *follower) current() *pgx.ConnConfig {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	newest := f.newest()
-	for _, w := range f.watchers {
-		if newest != nil && w.view == newest {
-			return w.config
+	for _, h := range f.watchers {
+		if newest != nil && h.view == newest {
+			return h.config
 		}
 	}
 	return f.config
 }
 
-func goodbye(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	_ = conn.Close(ctx)
 }

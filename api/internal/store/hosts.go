@@ -10,17 +10,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// host is one of the servers that a URL names.
+// host is one of the servers in a URL.
 type host struct {
 	name string
 	port uint16
 }
 
-// String returns the host as messages and metrics name it.
+// String returns the host's name in messages and metrics.
 func (h host) String() string { return net.JoinHostPort(h.name, strconv.Itoa(int(h.port))) }
 
-// hostsOf returns the different servers of config in its order. There is one entry in config for each way of connecting to a server,
-// with TLS or without.
+// hostsOf returns the distinct servers of config, in order. config has an entry for each way of connecting to a server, with TLS or
+// without.
 func hostsOf(config *pgconn.Config) []host {
 	hosts := []host{{config.Host, config.Port}}
 	known := map[host]bool{hosts[0]: true}
@@ -34,10 +34,11 @@ func hostsOf(config *pgconn.Config) []host {
 	return hosts
 }
 
-// only returns config with h as the only server, in all the ways that there are of connecting to it.
+// only returns config with h as the only server, with all ways of connecting to it.
 func only(config *pgconn.Config, h host) *pgconn.Config {
 	var ways []*pgconn.FallbackConfig
-	for _, way := range append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
+	first := &pgconn.FallbackConfig{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}
+	for _, way := range append([]*pgconn.FallbackConfig{first}, config.Fallbacks...) {
 		if (host{way.Host, way.Port}) == h {
 			ways = append(ways, way)
 		}
@@ -48,8 +49,8 @@ func only(config *pgconn.Config, h host) *pgconn.Config {
 	return own
 }
 
-// takePreferStandby takes target_session_attrs=prefer-standby out of config, and reports whether it was there. The other values are
-// a matter of one server, and stay with config; which server to prefer, the follower decides.
+// takePreferStandby removes target_session_attrs=prefer-standby from config, and reports whether it was there: the follower decides which
+// server to prefer. The other values concern a single server, and stay.
 func takePreferStandby(config *pgconn.Config) bool {
 	if !sameCheck(config.ValidateConnect, pgconn.ValidateConnectTargetSessionAttrsPreferStandby) {
 		return false
@@ -58,8 +59,8 @@ func takePreferStandby(config *pgconn.Config) bool {
 	return true
 }
 
-// followRoles makes target_session_attrs=read-write ask for a primary, and read-only for a standby. Both are about what a session may
-// do by default, which the settings of this program's sessions and the role's have taken away; the server's part in it is left.
+// followRoles makes target_session_attrs=read-write require a primary, and read-only a standby. Both values check whether a session is
+// read-only by default, which this program's sessions always are.
 func followRoles(config *pgconn.Config) {
 	switch {
 	case sameCheck(config.ValidateConnect, pgconn.ValidateConnectTargetSessionAttrsReadWrite):
@@ -69,7 +70,7 @@ func followRoles(config *pgconn.Config) {
 	}
 }
 
-// sameCheck reports whether a is the function b, which is no closure. The parsed URL holds what it asks for in no other form.
+// sameCheck reports whether a is the function b, which must not be a closure. The parsed URL has the setting in no other form.
 func sameCheck(a, b pgconn.ValidateConnectFunc) bool {
 	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }

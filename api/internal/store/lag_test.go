@@ -16,14 +16,14 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// at returns how many pipelines are connected to each host.
+// at returns how many workers are connected to each host.
 func (f *fixture) at() map[string]int {
 	f.follower.mutex.Lock()
 	defer f.follower.mutex.Unlock()
 	at := map[string]int{}
-	for p := range f.follower.pipelines {
-		if p.at != nil && !p.pages {
-			at[p.at.host.String()]++
+	for w := range f.follower.workers {
+		if w.at != nil && !w.pages {
+			at[w.at.host.String()]++
 		}
 	}
 	return at
@@ -36,7 +36,7 @@ func (f *fixture) sent(address string) int {
 	return int(metric.GetCounter().GetValue())
 }
 
-// settled waits until all pipelines are connected to these hosts, one each or all to the only one.
+// settled waits until all workers are connected to these hosts, one each or all to the only one.
 func (f *fixture) settled(what string, addresses ...string) {
 	f.t.Helper()
 	catalogtest.Eventually(f.t, what, func() bool {

@@ -11,21 +11,21 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// kind is the statement that a lookup runs.
+// kind selects the statement of a lookup.
 type kind uint8
 
 const (
-	kindGet     kind = iota // the documents of a round trip in one statement
-	kindETag                // the same, but only their etags
+	kindGet     kind = iota // documents; those of a round trip share a statement
+	kindETag                // etags only; they share a statement, too
 	kindList                // a page
 	kindChanges             // a page of the change log
 )
 
-// shared reports whether lookups of this kind in one document go into one statement.
+// shared reports whether lookups of this kind and of one endpoint share a statement.
 func (k kind) shared() bool { return k == kindGet || k == kindETag }
 
-// statements holds, by kind, the query and the types that it is declared with. Parameters and results
-// travel in binary. The first column of every row is the statement's identity, see statement.
+// statements holds the query of each kind with its declared types. Parameters and results are in binary format. The first column of every
+// row is the statement's identity; see statement.
 var statements = [...]struct {
 	query      string
 	parameters []uint32
@@ -53,20 +53,38 @@ var statements = [...]struct {
 	},
 }
 
-// lookup is one read on its way from a caller to a connection and back.
+// lookup is one read, from the caller to a connection and back. Its states:
 //
-// From push until done has a token it belongs to the queue or to one pipeline. If it is abandoned then, it is never used again,
-// nor is its buffer, because the pipeline may be writing to it at that very moment.
+//	        ErrUnavailable, ErrOverloaded
+//	caller <------------------------------ push
+//	                                        |
+//	                   another lookup for   |   none
+//	                   the key is pending   v
+//	            joined <------------------- + ------> waiting <-------------+
+//	              |                                      | fetch            |
+//	              |                                      v                  | requeue: the connection broke,
+//	              |                                   fetched --------------+ or its server is behind
+//	              |                                      | the server answers, or the lookup fails
+//	              |        the same result               v
+//	              +----------------------------------> settled ---> finished: done has a token
+//
+// A fetched lookup is sent again, without leaving its worker, if its statement was out of date (retried, once), if a replica cancelled
+// it (conflicts), if its connection broke (cuts), if the etag did not match (kind becomes kindGet), or if a shared statement failed
+// (alone). A joined, waiting or fetched lookup becomes abandoned when its timeout has passed, or relieved if its worker has stalled and
+// the caller is to repeat the request with a new lookup (second).
+//
+// From push until done has a token, a lookup belongs to the queue or to one worker. An abandoned lookup and its buffer are never used
+// again, because the worker may still be writing to them.
 type lookup struct {
 	request
 
-	question int64 // number that the one row of an unshared statement repeats
+	sequence int64 // number that the only row of an unshared statement repeats
 
-	base      int  // length of the caller's buffer as handed over
-	cuts      int  // times that it was cut off
-	retried   bool // sent again because its statement was out of date
-	conflicts int  // times that it was cancelled by a replica
-	alone     bool // not to share a statement, because one that it shared was refused
+	base      int  // length of the caller's buffer
+	cuts      int  // number of connections that broke under it
+	retried   bool // the statement was out of date, and was prepared again
+	conflicts int  // number of cancellations by a replica
+	alone     bool // must not share a statement: a shared one failed
 
 	result Result
 	err    error
@@ -75,14 +93,14 @@ type lookup struct {
 	done           chan struct{} // receives one token
 	pushed         time.Time
 	older, younger *lookup
-	joined         []*lookup // that get the same answer
-	carrier        *seat     // of the pipeline that fetched it last
-	abandoned      bool      // its time was up; result and err are nobody's
-	relieved       bool      // abandoned, because another pipeline is likely to answer the same request sooner
-	second         bool      // of a request that was relieved before
+	joined         []*lookup // lookups that get the same result
+	carrier        *slot     // of the worker that fetched it last
+	abandoned      bool      // the timeout has passed; result and err are invalid
+	relieved       bool      // abandoned because its worker has stalled; the caller repeats the request
+	second         bool      // the request was relieved before
 }
 
-// request is what a caller wants to know.
+// request is the input of a lookup.
 type request struct {
 	kind     kind
 	endpoint *Endpoint
@@ -90,28 +108,28 @@ type request struct {
 	unless   Match
 	anchor   int64  // of a page: number of the page anchor to start from
 	offset   int64  // of a page: documents to skip after the anchor
-	since    int64  // of changes: the version that is known
-	after    Cursor // of changes: the last one that is known
+	since    int64  // of changes: the version since which they are listed
+	after    Cursor // of changes: the last one that was read
 	limit    int64
-	flight   flight // zero for what cannot be shared
+	key      lookupKey // zero if the result cannot be shared
 }
 
 func newLookup() *lookup { return &lookup{done: make(chan struct{}, 1)} }
 
-// begin makes l ready to be pushed, with its text to be appended to dst.
+// begin prepares l for push. Its text will be appended to dst.
 func (l *lookup) begin(dst []byte) {
 	l.base = len(dst)
 	l.result = Result{Body: dst}
 }
 
-// clear forgets whatever l points to.
+// clear resets l and keeps its channel and buffers.
 func (l *lookup) clear() {
 	joined := l.joined
 	clear(joined)
 	*l = lookup{done: l.done, joined: joined[:0]}
 }
 
-// copy takes over the answer of first.
+// copy copies the result of first.
 func (l *lookup) copy(first *lookup) {
 	dst := l.result.Body[:l.base]
 	l.err = first.err
@@ -119,7 +137,7 @@ func (l *lookup) copy(first *lookup) {
 	l.result.Body = append(dst, first.result.Body[first.base:]...)
 }
 
-// bind appends the values of the parameters of a statement that no other lookup shares to a.
+// bind appends the parameters of an unshared statement to a.
 func (l *lookup) bind(a *arguments) {
 	switch l.kind {
 	case kindList:
@@ -129,7 +147,7 @@ func (l *lookup) bind(a *arguments) {
 		a.integer(l.offset)
 		a.integer(l.limit)
 		a.text(l.endpoint.Name)
-		a.integer(l.question)
+		a.integer(l.sequence)
 	case kindChanges:
 		a.text(l.endpoint.Collection)
 		a.integer(l.since)
@@ -137,29 +155,29 @@ func (l *lookup) bind(a *arguments) {
 		a.text(l.after.Document)
 		a.integer(l.after.ID)
 		a.integer(l.limit)
-		a.integer(l.question)
+		a.integer(l.sequence)
 	default:
 		panic("BUG: this kind shares its statement")
 	}
 }
 
-// errMalformed means that a row is not what the statement was declared to return.
+// errMalformed means that a row does not have the declared columns.
 var errMalformed = errors.New("malformed row")
 
-// describe begins the answer.
+// describe starts the result.
 func (l *lookup) describe() {
 	l.err = nil
 	l.result = Result{Run: l.endpoint.Run, PublishedAt: l.endpoint.publishedAt, Body: l.result.Body[:l.base]}
 }
 
-// take takes the answer out of a row of kindGet: identity, id, etag and body.
+// take reads a row of kindGet: identity, id, etag and body.
 func (l *lookup) take(values [][]byte) {
 	l.describe()
 	l.result.ETag = binary.BigEndian.Uint64(values[2])
 	l.appendText(values[3])
 }
 
-// held takes the answer out of a row of kindETag, identity, id and etag, and reports whether that is all: whether the caller has the document.
+// held reads a row of kindETag, identity, id and etag, and reports whether the caller has the document.
 func (l *lookup) held(values [][]byte) bool {
 	etag := binary.BigEndian.Uint64(values[2])
 	if !l.unless.Any && !slices.Contains(l.unless.ETags, etag) {
@@ -170,24 +188,23 @@ func (l *lookup) held(values [][]byte) bool {
 	return true
 }
 
-// missing is the answer where there is no row.
+// missing is the result if there is no row.
 func (l *lookup) missing() {
 	l.describe()
 	l.err = ErrNotFound
 }
 
-// read takes the one row of a statement that no other lookup shares out of rows, which it closes: identity, question, the version and what
-// was asked for. It returns what stopped the row from arriving, and then there is no outcome yet; errForeign if the row answers something
-// else.
+// read reads the only row of an unshared statement and closes rows: identity, sequence number, version and content. An error means that
+// the row did not arrive, and the lookup has no result yet; it is errForeign if the row belongs to another statement.
 //
-// The version comes from the same moment as the rest: a run may change tables that are live, and the snapshot hears of
-// it later. Where the server no longer knows the version of a page, its tables are about to be dropped.
+// The version and the content are read together: a run may change live tables before the snapshot has its version. If the server has no
+// version for a page, the page's tables are about to be dropped.
 func (l *lookup) read(s *prepared, rows *pgconn.ResultReader) error {
 	l.describe()
 	l.err = fmt.Errorf("%w: no row where one is expected", errMalformed)
 	for rows.NextRow() {
 		values := rows.Values()
-		if !s.owns(values) || len(values[1]) != 8 || int64(binary.BigEndian.Uint64(values[1])) != l.question {
+		if !s.owns(values) || len(values[1]) != 8 || int64(binary.BigEndian.Uint64(values[1])) != l.sequence {
 			return errForeign
 		}
 		l.err = nil
@@ -212,12 +229,12 @@ func (l *lookup) read(s *prepared, rows *pgconn.ResultReader) error {
 	return err
 }
 
-// postgresEpoch is where Postgres counts the microseconds of a timestamptz from, 2000-01-01, in those of Unix.
+// postgresEpoch is the epoch of timestamptz, 2000-01-01, in microseconds of Unix time.
 const postgresEpoch = 946_684_800_000_000
 
-// appendArray appends a jsonb array in binary as a JSON array: dimensions, whether there are nulls, the element type; then, unless
-// there are none, length and lower bound of the one dimension, and each element with its size (src/backend/utils/adt/arrayfuncs.c,
-// array_send).
+// appendArray appends a jsonb array in binary format as a JSON array. The format is: number of dimensions, null flag, element type; then,
+// unless the array is empty, length and lower bound of the only dimension, and each element with its size (array_send in
+// src/backend/utils/adt/arrayfuncs.c).
 func (l *lookup) appendArray(array []byte) {
 	const empty, head = 12, 20
 	l.result.Body = append(l.result.Body, '[')
@@ -246,8 +263,8 @@ func (l *lookup) appendArray(array []byte) {
 	l.result.Body = append(l.result.Body, ']')
 }
 
-// appendText appends the JSON text of a jsonb value in binary: a version byte, 1 in every release of
-// Postgres so far, and the text (src/backend/utils/adt/jsonb.c, jsonb_send).
+// appendText appends the JSON text of a jsonb value in binary format: a version byte, 1 in every release of Postgres so far, and the text
+// (jsonb_send in src/backend/utils/adt/jsonb.c).
 func (l *lookup) appendText(value []byte) {
 	if len(value) == 0 || value[0] != 1 {
 		l.err = fmt.Errorf("%w: jsonb of an unknown version", errMalformed)
@@ -256,7 +273,7 @@ func (l *lookup) appendText(value []byte) {
 	l.result.Body = append(l.result.Body, value[1:]...)
 }
 
-// arguments encodes parameters in Postgres's binary format. Values stay valid until reset.
+// arguments encodes parameters in binary format. Values are valid until reset.
 type arguments struct {
 	values [][]byte
 	buffer []byte
@@ -266,8 +283,7 @@ func (a *arguments) reset() {
 	a.values, a.buffer = a.values[:0], a.buffer[:0]
 }
 
-// from adds a value that consists of what was appended to the buffer from start on. Should the buffer have moved
-// meanwhile, earlier values keep the old one alive.
+// from adds the bytes of the buffer from start on as a value. If the buffer has been reallocated, earlier values keep the old one alive.
 func (a *arguments) from(start int) { a.values = append(a.values, slices.Clip(a.buffer[start:])) }
 
 func (a *arguments) integer(value int64) {
@@ -282,8 +298,7 @@ func (a *arguments) text(value string) {
 	a.from(start)
 }
 
-// ids encodes the ids of members as a bigint array: dimensions, whether there are nulls, the element type, then length and
-// lower bound of the one dimension, and each element with its size (src/backend/utils/adt/arrayfuncs.c, array_send).
+// ids encodes the ids of members as a bigint array, in the format that appendArray describes.
 func (a *arguments) ids(members []member) {
 	start := len(a.buffer)
 	for _, word := range [...]uint32{1, 0, pgtype.Int8OID, uint32(len(members)), 1} {

@@ -2,38 +2,35 @@ package store
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgerrcode"
 )
 
 const (
-	// Between two looks at a server that is behind, growing with the time that it has been: a replica that follows its primary is
-	// behind for milliseconds, one that is delayed on purpose for minutes.
-	shortestLook = 10 * time.Millisecond
-	longestLook  = time.Second
+	// Pause between two reads of the version rows of a server that is behind. It grows with the lag: a streaming replica is behind for
+	// milliseconds, a delayed replica for minutes.
+	minLookPause = 10 * time.Millisecond
+	maxLookPause = time.Second
 
-	// moveAfter is how long a server may be behind before its pipeline looks for another one. It is longer than a replica that follows
-	// its primary closely takes to receive a version.
+	// moveAfter is how long a server may be behind before its worker moves to another one. It is longer than the normal replication lag.
 	moveAfter = 100 * time.Millisecond
-	// Between two attempts to move a pipeline.
+	// movePause is the pause between two attempts to move a worker.
 	movePause = 500 * time.Millisecond
 )
 
-// returnAfter is how long a host must have been up, or up to date, before a pipeline returns to it that had to leave it.
-// It is a variable for tests.
+// returnAfter is how long a host must have been up and up to date before workers return to it. It is a variable for tests.
 var returnAfter = 5 * time.Second
 
-// offer is a new connection for a pipeline.
+// offer is a new connection for a worker.
 type offer struct {
 	conn     *connection
-	versions []Version // that the server has
+	versions []Version // of the server
 }
 
-// supervise looks after pipelines whose server is behind, or that are not where they belong, until ctx ends. What it starts is
-// counted in running.
+// supervise checks workers whose server is behind and moves workers to better hosts, until ctx ends. It adds the goroutines that it starts
+// to running.
 func (f *follower) supervise(ctx context.Context, running *sync.WaitGroup) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -42,7 +39,7 @@ func (f *follower) supervise(ctx context.Context, running *sync.WaitGroup) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-		case <-f.kick:
+		case <-f.replan:
 		}
 		f.mutex.Lock()
 		f.decide()
@@ -52,131 +49,131 @@ func (f *follower) supervise(ctx context.Context, running *sync.WaitGroup) {
 	}
 }
 
-// plan has servers that are behind looked at, and starts moving pipelines to where they had better be. It returns for how long there
-// is nothing else to do. The mutex is held.
+// plan requests reads of servers that are behind and starts moves of workers to better hosts. It returns the time until the next call. The
+// mutex is held.
 func (f *follower) plan(ctx context.Context, running *sync.WaitGroup) time.Duration {
 	now := time.Now()
 	newest := f.newest()
 	if current := f.snapshot.Load(); newest == nil || current.succeeds(newest) {
 		newest = current
 	}
-	pause := longestLook
-	if !f.unmet.IsZero() {
-		pause = min(pause, max(time.Until(f.unmet.Add(regressGrace)), time.Millisecond))
+	pause := maxLookPause
+	if !f.missingSince.IsZero() {
+		pause = min(pause, max(time.Until(f.missingSince.Add(regressGrace)), time.Millisecond))
 	}
-	for p := range f.pipelines {
-		if p.view == nil {
+	for w := range f.workers {
+		if w.view == nil {
 			continue
 		}
-		if p.view.covers(newest) {
-			p.behind = time.Time{}
+		if w.view.covers(newest) {
+			w.behind = time.Time{}
 		} else {
-			if p.behind.IsZero() {
-				p.behind = now
-			}
-			p.queue.summon(&p.seat)
-			pause = min(pause, lookPause(now.Sub(p.behind)))
-		}
-		if best := f.best(p); best != nil && !p.moving && now.Sub(p.moved) >= movePause && f.suits(p, best, now) {
-			p.moving, p.moved = true, now
-			running.Go(func() { p.move(ctx, best) })
-		}
-	}
-	for _, w := range f.watchers {
-		if w.view != nil && !w.view.covers(newest) {
 			if w.behind.IsZero() {
 				w.behind = now
 			}
-			w.look()
+			w.queue.notify(&w.slot)
 			pause = min(pause, lookPause(now.Sub(w.behind)))
-		} else if w.view != nil && !w.behind.IsZero() {
-			w.behind, w.since = time.Time{}, now
+		}
+		if best := f.bestHost(w); best != nil && !w.moving && now.Sub(w.moved) >= movePause && f.shouldMove(w, best, now) {
+			w.moving, w.moved = true, now
+			running.Go(func() { w.move(ctx, best) })
+		}
+	}
+	for _, h := range f.watchers {
+		if h.view != nil && !h.view.covers(newest) {
+			if h.behind.IsZero() {
+				h.behind = now
+			}
+			h.requestRead()
+			pause = min(pause, lookPause(now.Sub(h.behind)))
+		} else if h.view != nil && !h.behind.IsZero() {
+			h.behind, h.since = time.Time{}, now
 		}
 	}
 	return pause
 }
 
 func lookPause(behind time.Duration) time.Duration {
-	return min(max(behind/8, shortestLook), longestLook)
+	return min(max(behind/8, minLookPause), maxLookPause)
 }
 
-// best returns the host where p had better be, or nil where none is known: one that has the newest version, a standby if those are
-// preferred, and the first of them in p's own order. The mutex is held.
-func (f *follower) best(p *pipeline) *watcher {
+// bestHost returns the best known host for w, or nil: one with the newest version, a standby if those are preferred, and the first of these
+// in w's own order. The mutex is held.
+func (f *follower) bestHost(w *worker) *watcher {
 	newest := f.newest()
 	if newest == nil {
 		return nil
 	}
 	var best *watcher
-	for _, w := range p.order() {
-		if w.view == nil || !w.view.covers(newest) {
+	for _, h := range w.order() {
+		if h.view == nil || !h.view.covers(newest) {
 			continue
 		}
-		if best == nil || f.standbys && w.standby && !best.standby {
-			best = w
+		if best == nil || f.standbys && h.standby && !best.standby {
+			best = h
 		}
 	}
 	return best
 }
 
-// suits reports whether p is to move to best now. The mutex is held.
-func (f *follower) suits(p *pipeline, best *watcher, now time.Time) bool {
-	if !p.behind.IsZero() {
-		// The best host may be where it is already: behind one name there may be several servers.
-		return best.view.succeeds(p.view) && (!f.unmet.IsZero() || now.Sub(p.behind) >= moveAfter)
+// shouldMove reports whether w is to move to best now. The mutex is held.
+func (f *follower) shouldMove(w *worker, best *watcher, now time.Time) bool {
+	if !w.behind.IsZero() {
+		// best may be its present host: a host name may resolve to several servers.
+		return best.view.succeeds(w.view) && (!f.missingSince.IsZero() || now.Sub(w.behind) >= moveAfter)
 	}
-	return best != p.at && best.view.covers(p.view) && now.Sub(best.since) >= returnAfter
+	return best != w.at && best.view.covers(w.view) && now.Sub(best.since) >= returnAfter
 }
 
-// take makes next the connection.
-func (p *pipeline) take(next *offer) {
-	p.queue.place(&p.seat, next.conn.at.host.String())
-	p.conn, p.sent = next.conn, p.metrics.sent.WithLabelValues(next.conn.at.host.String())
-	p.learn(next.versions)
+// use makes next the connection.
+func (w *worker) use(next *offer) {
+	w.queue.setHost(&w.slot, next.conn.at.host.String())
+	w.conn, w.sent = next.conn, w.metrics.sent.WithLabelValues(next.conn.at.host.String())
+	w.setVersions(next.versions)
 }
 
-// learn takes note of what the server has.
-func (p *pipeline) learn(versions []Version) {
-	p.known, p.covered = p.follower.seen(p, versions), nil
+// setVersions records the versions of the server.
+func (w *worker) setVersions(versions []Version) {
+	w.known, w.covered = w.follower.report(w, versions), nil
 }
 
-// attend does what p has been summoned for: it changes over to a connection that it is offered, and looks at what the server has. An
-// error breaks the connection.
-func (p *pipeline) attend() error {
-	if next := p.follower.offered(p); next != nil {
-		go p.conn.close() // which may take a second, if the server does not listen
-		p.take(next)
+// handleNotice switches to the offered connection, if there is one, and reads the version rows. An error means that the connection is
+// broken.
+func (w *worker) handleNotice() error {
+	if next := w.follower.offered(w); next != nil {
+		go w.conn.close() // takes up to closeTimeout if the server does not respond
+		w.use(next)
 	}
-	return p.look()
+	return w.refreshVersions()
 }
 
-// look looks at what the server has. An error breaks the connection.
-func (p *pipeline) look() error {
-	if err := p.conn.expect(p.timeout + answerGrace); err != nil {
+// refreshVersions reads the version rows. An error means that the connection is broken.
+func (w *worker) refreshVersions() error {
+	if err := w.conn.setDeadline(w.timeout + answerGrace); err != nil {
 		return err
 	}
-	versions, err := readVersions(context.Background(), p.conn.PgConn)
+	versions, err := readVersions(context.Background(), w.conn.PgConn)
 	if err == nil {
-		p.learn(versions)
-	} else if p.conn.IsClosed() {
+		w.setVersions(versions)
+	} else if w.conn.IsClosed() {
 		return err
 	}
-	return nil // if the server refused, the next look may do better
+	return nil // after an error of the server, the next read may succeed
 }
 
-// redirect makes l ask for a version that the server has, and reports whether it is to be sent. A lookup of a version that no server has any
-// more, if it was pushed before an older one was served instead, asks for that.
-func (p *pipeline) redirect(l *lookup) bool {
-	if p.known == nil || p.known.has(l.endpoint) {
-		p.covered = l.endpoint
+// redirect changes l to a version that the server has, and reports whether to send it. This concerns a lookup that was pushed before an
+// older version became the snapshot.
+func (w *worker) redirect(l *lookup) bool {
+	if w.known == nil || w.known.has(l.endpoint) {
+		w.covered = l.endpoint
 		return true
 	}
-	live := p.follower.snapshot.Load().current(l.endpoint)
+	live := w.follower.snapshot.Load().current(l.endpoint)
 	switch {
 	case live == nil:
-		p.settle(l, ErrNotFound)
-	case !p.known.has(live): // the version is back, on another server
-		p.queue.requeue(l)
+		w.settle(l, ErrNotFound)
+	case !w.known.has(live): // the version is back, on another server
+		w.queue.requeue(l)
 	default:
 		l.endpoint = live
 		return true
@@ -184,24 +181,25 @@ func (p *pipeline) redirect(l *lookup) bool {
 	return false
 }
 
-// order returns the hosts in the order in which p prefers them: its own first, so that pipelines are spread.
-func (p *pipeline) order() []*watcher {
-	all := p.follower.watchers
-	home := p.home % len(all)
+// order returns the hosts in w's order of preference: its own first, so that workers are spread over the hosts.
+func (w *worker) order() []*watcher {
+	all := w.follower.watchers
+	home := w.home % len(all)
 	return append(all[home:len(all):len(all)], all[:home]...)
 }
 
-// move connects to another host, and offers p the connection if its server has more than p's has, or no less where p is not behind.
-func (p *pipeline) move(ctx context.Context, to *watcher) {
-	next, err := p.open(ctx, to)
-	f := p.follower
+// move connects to another host, and offers w the connection if the server there has newer versions than w's, or the same if w is not
+// behind.
+func (w *worker) move(ctx context.Context, to *watcher) {
+	next, err := w.open(ctx, to)
+	f := w.follower
 	f.mutex.Lock()
-	p.moving = false
-	if err == nil && p.view != nil && p.offer == nil && ctx.Err() == nil {
-		if view := f.intern(next.versions); view.succeeds(p.view) || p.behind.IsZero() && view.covers(p.view) {
-			p.offer = next
+	w.moving = false
+	if err == nil && w.view != nil && w.offer == nil && ctx.Err() == nil {
+		if view := f.intern(next.versions); view.succeeds(w.view) || w.behind.IsZero() && view.covers(w.view) {
+			w.offer = next
 			next = nil
-			p.queue.summon(&p.seat)
+			w.queue.notify(&w.slot)
 		}
 	}
 	f.mutex.Unlock()
@@ -210,36 +208,32 @@ func (p *pipeline) move(ctx context.Context, to *watcher) {
 	}
 }
 
-// open connects to a host and looks at what it has.
-func (p *pipeline) open(ctx context.Context, to *watcher) (*offer, error) {
+// open connects to a host and reads its version rows.
+func (w *worker) open(ctx context.Context, to *watcher) (*offer, error) {
 	conn, err := connect(ctx, &to.config.Config)
 	if err != nil {
 		return nil, err
 	}
 	conn.at = to
-	looking, cancel := context.WithTimeout(ctx, p.timeout)
+	looking, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	versions, err := readVersions(looking, conn.PgConn)
-	if err = p.follower.excuse(err, &versions); err != nil {
+	if err = w.follower.acceptUnreadable(err, &versions); err != nil {
 		conn.close()
 		return nil, err
 	}
-	p.metrics.connects.Inc()
+	w.metrics.connects.Inc()
 	return &offer{conn, versions}, nil
 }
 
-// excuse lets a connection be used though the pointer rows cannot be read: where there are none, the server has nothing, and where
-// they may not be read, it is taken to have what is served, if something is.
-func (f *follower) excuse(err error, versions *[]Version) error {
-	var refusal *pgconn.PgError
-	if !errors.As(err, &refusal) {
-		return err
-	}
-	switch refusal.Code {
-	case "42P01", "3F000": // undefined_table, invalid_schema_name
+// acceptUnreadable returns nil for errors of reading the version rows after which the connection can be used. If the table does not exist,
+// the server has no versions. If the role cannot read it, the server is assumed to have the snapshot, if there is one.
+func (f *follower) acceptUnreadable(err error, versions *[]Version) error {
+	switch codeOf(err) {
+	case pgerrcode.UndefinedTable, pgerrcode.InvalidSchemaName:
 		*versions = nil
 		return nil
-	case insufficientPrivilege:
+	case pgerrcode.InsufficientPrivilege:
 		if f.snapshot.Load() == nil {
 			return err
 		}
@@ -251,22 +245,22 @@ func (f *follower) excuse(err error, versions *[]Version) error {
 	return err
 }
 
-// connect connects to the host that suits p best: one that is known to have the newest version, then one that has an older one,
-// and last those that could not be read. A server that turns out to be behind, or to be no standby where those are preferred, is
-// taken if none of the others is better.
-func (p *pipeline) connect(ctx context.Context) (*offer, error) {
-	f := p.follower
+// connect connects to the best host for w: first those known to have the newest version, then those with an older one, and last those that
+// could not be read. A server that is behind, or that is not a standby where those are preferred, is used if there is no better one.
+func (w *worker) connect(ctx context.Context) (*offer, error) {
+	f := w.follower
 	var best *offer
+	var bestView *Snapshot
 	var bestStandby bool
 	var firstErr error
-	for _, w := range f.ranked(p) {
+	for _, h := range f.ranked(w) {
 		f.mutex.Lock()
-		failed := w.failed
+		failed := h.failed
 		f.mutex.Unlock()
 		if best != nil && failed {
-			continue // it might take long to find out again
+			continue // a second failure could take long
 		}
-		next, err := p.open(ctx, w)
+		next, err := w.open(ctx, h)
 		standby := false
 		if err == nil && f.standbys {
 			if standby, err = isStandby(ctx, next.conn.PgConn); err != nil {
@@ -280,11 +274,11 @@ func (p *pipeline) connect(ctx context.Context) (*offer, error) {
 			continue
 		}
 		view := NewSnapshot(nil, next.versions...)
-		if best == nil || view.succeeds(NewSnapshot(nil, best.versions...)) || standby && !bestStandby && view.covers(NewSnapshot(nil, best.versions...)) {
+		if best == nil || view.succeeds(bestView) || standby && !bestStandby && view.covers(bestView) {
 			if best != nil {
 				best.conn.close()
 			}
-			best, bestStandby = next, standby
+			best, bestView, bestStandby = next, view, standby
 		} else {
 			next.conn.close()
 		}
@@ -298,26 +292,26 @@ func (p *pipeline) connect(ctx context.Context) (*offer, error) {
 	return best, nil
 }
 
-// ranked returns all hosts in the order in which p is to try them.
-func (f *follower) ranked(p *pipeline) []*watcher {
+// ranked returns all hosts in the order in which w tries them.
+func (f *follower) ranked(w *worker) []*watcher {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	newest := f.newest()
 	const upToDate, broken, unknown, failed = 0, 1, 2, 3
 	var ranked []*watcher
 	for rank := upToDate; rank <= failed; rank++ {
-		for _, w := range p.order() {
+		for _, h := range w.order() {
 			mine := unknown // or behind
 			switch {
-			case w.failed:
+			case h.failed:
 				mine = failed
-			case w.view != nil && w.view.covers(newest) && w == p.broken:
-				mine = broken // its watcher may not have found out yet
-			case w.view != nil && w.view.covers(newest):
+			case h.view != nil && h.view.covers(newest) && h == w.broken:
+				mine = broken // its watcher may not have noticed yet
+			case h.view != nil && h.view.covers(newest):
 				mine = upToDate
 			}
 			if mine == rank {
-				ranked = append(ranked, w)
+				ranked = append(ranked, h)
 			}
 		}
 	}

@@ -149,8 +149,8 @@ func checkNotListening(t *testing.T, databaseURL string, attempts int) {
 	}
 }
 
-// spoiled returns a pipeline that has one connection, which spoil has done something to, and no goroutine.
-func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *pipeline {
+// spoiled returns a worker that has one connection, which spoil has done something to, and no goroutine.
+func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *worker {
 	t.Helper()
 	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
 	if err != nil {
@@ -162,7 +162,7 @@ func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *pipeline {
 	}
 	t.Cleanup(conn.close)
 	spoil(conn)
-	return &pipeline{conn: conn, queue: f.queue, follower: f.follower, metrics: f.metrics, limit: 64, timeout: catalogtest.Patience}
+	return &worker{conn: conn, queue: f.queue, follower: f.follower, metrics: f.metrics, limit: 64, timeout: catalogtest.Patience}
 }
 
 // TestAStatementOfAnotherClient has a statement of the name that the store uses on its connection already, as a pooler may.
@@ -181,7 +181,7 @@ func TestAStatementOfAnotherClient(t *testing.T) {
 		"with a document not wanted": {strings.Replace(item.statement(kindGet).text, `any ($1)`, `any ($1) or id = 3`, 1), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := spoiled(t, f, func(conn *connection) {
+			w := spoiled(t, f, func(conn *connection) {
 				if _, err := conn.Prepare(context.Background(), item.statement(kindGet).name, c.text, parameters); err != nil {
 					t.Fatal(err)
 				}
@@ -189,16 +189,16 @@ func TestAStatementOfAnotherClient(t *testing.T) {
 			l := newLookup()
 			l.kind, l.endpoint, l.id = kindGet, item, 2
 			l.begin(nil)
-			p.waiting = []*lookup{l}
-			err := p.exchange()
+			w.waiting = []*lookup{l}
+			err := w.exchange()
 			if c.foreign {
-				if !errors.Is(err, errForeign) || len(p.settled) != 0 && len(l.result.Body) > 0 && etagIn(t, l.result.Body) != catalogtest.NewRow("item", 1, 2).ETag {
-					t.Errorf("exchange = %v and %d answers, want %v", err, len(p.settled), errForeign)
+				if !errors.Is(err, errForeign) || len(w.settled) != 0 && len(l.result.Body) > 0 && etagIn(t, l.result.Body) != catalogtest.NewRow("item", 1, 2).ETag {
+					t.Errorf("exchange = %v and %d answers, want %v", err, len(w.settled), errForeign)
 				}
 				return
 			}
-			if err != nil || len(p.settled) != 1 || l.err != nil {
-				t.Fatalf("exchange = %v and %d answers, %v", err, len(p.settled), l.err)
+			if err != nil || len(w.settled) != 1 || l.err != nil {
+				t.Fatalf("exchange = %v and %d answers, %v", err, len(w.settled), l.err)
 			}
 			checkBody(t, "item", 2, l.result)
 		})
@@ -208,7 +208,7 @@ func TestAStatementOfAnotherClient(t *testing.T) {
 // TestAStatementIsGone deallocates what the store prepared. It must notice, and in the end no longer depend on what is prepared.
 func TestAStatementIsGone(t *testing.T) {
 	f := newFixture(t, 3, Options{})
-	p := spoiled(t, f, func(*connection) {})
+	w := spoiled(t, f, func(*connection) {})
 	for round := range 5 {
 		for _, kind := range []kind{kindGet, kindETag, kindList, kindChanges} {
 			l := newLookup()
@@ -217,24 +217,24 @@ func TestAStatementIsGone(t *testing.T) {
 				l.endpoint = f.list()
 			}
 			l.begin(nil)
-			p.waiting = []*lookup{l}
-			for attempt := 0; len(p.settled) == 0; attempt++ {
-				if err := p.exchange(); err != nil || attempt > 1 {
+			w.waiting = []*lookup{l}
+			for attempt := 0; len(w.settled) == 0; attempt++ {
+				if err := w.exchange(); err != nil || attempt > 1 {
 					t.Fatalf("round %d: %v after %d attempts", round, err, attempt)
 				}
-				p.waiting = append(p.waiting[:0], p.again...)
+				w.waiting = append(w.waiting[:0], w.again...)
 			}
-			p.settled = p.settled[:0]
+			w.settled = w.settled[:0]
 			if l.err != nil && !errors.Is(l.err, ErrHistoryTooShort) || l.result.Run != f.list().Run {
 				t.Errorf("round %d, kind %d: run %d, %v", round, kind, l.result.Run, l.err)
 			}
 		}
-		if err := p.conn.Exec(t.Context(), "deallocate all").Close(); err != nil {
+		if err := w.conn.Exec(t.Context(), "deallocate all").Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if p.conn.losses != mostLosses+1 {
-		t.Errorf("statements were lost %d times, want %d", p.conn.losses, mostLosses+1)
+	if w.conn.losses != maxLosses+1 {
+		t.Errorf("statements were lost %d times, want %d", w.conn.losses, maxLosses+1)
 	}
 }
 
@@ -245,7 +245,7 @@ func TestAnAnswerToAnotherQuestion(t *testing.T) {
 		endpoint := f.list()
 		wanted := endpoint.statement(kind)
 		text := strings.Replace(wanted.text, "$7::bigint", "$7::bigint + 1", 1)
-		p := spoiled(t, f, func(conn *connection) {
+		w := spoiled(t, f, func(conn *connection) {
 			if _, err := conn.Prepare(context.Background(), wanted.name, text, statements[kind].parameters); err != nil {
 				t.Fatal(err)
 			}
@@ -253,9 +253,9 @@ func TestAnAnswerToAnotherQuestion(t *testing.T) {
 		l := newLookup()
 		l.kind, l.endpoint, l.limit = kind, endpoint, 1
 		l.begin(nil)
-		p.waiting = []*lookup{l}
-		if err := p.exchange(); !errors.Is(err, errForeign) || len(p.settled) != 0 {
-			t.Errorf("kind %d: exchange = %v and %d answers, want %v", kind, err, len(p.settled), errForeign)
+		w.waiting = []*lookup{l}
+		if err := w.exchange(); !errors.Is(err, errForeign) || len(w.settled) != 0 {
+			t.Errorf("kind %d: exchange = %v and %d answers, want %v", kind, err, len(w.settled), errForeign)
 		}
 	}
 }

@@ -8,75 +8,78 @@ import (
 	"time"
 )
 
-// queue is where callers leave lookups and connected pipelines fetch them. It takes none that nobody would fetch: without a
-// live connection a lookup fails at once instead of waiting for its deadline. A lookup of a document that is being looked up
-// already joins that one, so that any number of callers of one document cost one lookup.
+// queue holds lookups between callers and connected workers. Without a connection, push fails at once instead of waiting for the
+// timeout. A lookup joins a pending lookup of the same document, so any number of concurrent callers cost one lookup.
 //
-// Its mutex also guards what callers and pipelines both touch of a lookup: its place in the list, joined and abandoned.
+// The mutex also guards the fields of a lookup that callers and workers share: its links, joined and abandoned.
 type queue struct {
 	size    int
 	timeout time.Duration
 	logger  *slog.Logger
 	metrics *metrics
-	// yields says that a pipeline that is woken lets others run first. On one processor it is the next to run, before the requests that
-	// arrived together with the first one and are about to be pushed; on several it would only be late.
+	// yields makes a woken worker yield first. On one processor it would otherwise run before the requests that arrived together with the
+	// first one have been pushed; on several processors, yielding only adds latency.
 	yields bool
 
-	mutex   sync.Mutex
-	arrival sync.Cond // there is something to fetch, or never will be again
-	errand  sync.Cond // a pipeline that is behind is summoned, or need not be behind any more
-	waiting []*lookup // to be fetched
-	flights map[flight]*lookup
+	mutex    sync.Mutex
+	arrival  sync.Cond // signals lookups to fetch, or the end of the queue
+	wakeup   sync.Cond // signals a suspended worker: it is notified or resumed
+	waiting  []*lookup // to be fetched
+	inFlight map[lookupKey]*lookup
 
-	// Lookups whose callers wait, linked in the order of their deadlines, which is that of their arrival.
+	// Lookups whose callers wait, linked in the order of their arrival, which is that of their deadlines.
 	oldest, newest *lookup
 	pending        int
 
-	seats   []*seat // of pipelines that are connected, or about to be again
-	alive   int     // of these, those whose server is not behind, and who are not held up
-	resting int     // of these, pipelines that wait for something to fetch
-	called  int     // of these, pipelines that have been called and are not there yet
+	slots   []*slot // of workers that are connected or reconnecting
+	alive   int     // of these, workers that are available
+	resting int     // of these, workers that wait for lookups
+	woken   int     // of these, workers that have been signaled and do not run yet
 
-	closed bool      // no more lookups; those that wait are still fetched
-	ever   bool      // a pipeline has been alive
-	lost   time.Time // when the last one died, if alive is 0 and ever is true
+	closed bool      // push fails; waiting lookups are still fetched
+	ever   bool      // a worker has been connected
+	lost   time.Time // when the last worker disconnected, if slots is empty and ever is true
 }
 
-// seat is a pipeline's place at the queue. The queue's mutex guards it.
-type seat struct {
-	behind   bool      // the pipeline is to fetch nothing
-	summoned bool      // it is to come back without lookups
-	host     string    // that it is connected to
-	fetched  time.Time // when it fetched what it is at work on, or zero
-	held     bool      // it is held up: nothing is to be left to it
+// slot is the queue's state of a worker. The queue's mutex guards it.
+type slot struct {
+	behind   bool      // the worker is suspended: its server lacks the served version
+	notified bool      // fetch must return without lookups
+	host     string    // of the connection
+	fetched  time.Time // when it fetched its current lookups, or zero
+	stalled  bool      // it exceeded stallTimeout: others must fetch
 }
 
-// heldUp is how long a pipeline may be at work until its lookups are given to one with another host. A lookup takes a hundredth of it.
-const heldUp = 250 * time.Millisecond
+// stallTimeout is how long a round trip may take before its lookups move to a worker with another host. A round trip takes about a
+// hundredth of it.
+const stallTimeout = 250 * time.Millisecond
 
-// flight is what lookups have in common that can share an answer. A document stands for one version, so nobody gets an answer that
-// is older than the version that was asked for.
-type flight struct {
+// lookupKey identifies lookups that can share a result. An endpoint belongs to one version, so no caller gets a result that is older than
+// the version of its request.
+type lookupKey struct {
 	endpoint *Endpoint
 	id       int64
 }
 
 func newQueue(size int, timeout time.Duration, logger *slog.Logger, metrics *metrics) *queue {
-	q := &queue{size: size, timeout: timeout, logger: logger, metrics: metrics, flights: make(map[flight]*lookup), yields: runtime.GOMAXPROCS(0) == 1}
+	q := &queue{
+		size: size, timeout: timeout, logger: logger, metrics: metrics,
+		inFlight: make(map[lookupKey]*lookup), yields: runtime.GOMAXPROCS(0) == 1,
+	}
 	q.arrival.L = &q.mutex
-	q.errand.L = &q.mutex
+	q.wakeup.L = &q.mutex
 	return q
 }
 
-// push leaves l to the pipelines, or says why it cannot. l.done receives a token when l is finished or its time is up.
+// push queues l, or returns an error. l.done receives a token when l is finished or abandoned.
 func (q *queue) push(l *lookup) error {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if q.closed || len(q.seats) == 0 {
+	if q.closed || len(q.slots) == 0 {
 		return ErrUnavailable
 	}
-	if l.flight.endpoint != nil {
-		if first := q.flights[l.flight]; first != nil {
+	if l.key.endpoint != nil {
+		if first := q.inFlight[l.key]; first != nil {
 			first.joined = append(first.joined, l)
 			q.enlist(l)
 			q.metrics.joined.Inc()
@@ -86,37 +89,37 @@ func (q *queue) push(l *lookup) error {
 	if len(q.waiting) >= q.size {
 		return ErrOverloaded
 	}
-	if l.flight.endpoint != nil {
-		q.flights[l.flight] = l
+	if l.key.endpoint != nil {
+		q.inFlight[l.key] = l
 	}
 	q.enlist(l)
 	q.waiting = append(q.waiting, l)
-	q.call()
+	q.wake()
 	return nil
 }
 
-// crowd is how many lookups may wait for a pipeline that is busy while another one rests. A few large round trips cost the
-// processors less than many small ones do: behind NGINX, two instances with two pipelines each answered 14,900 requests a second when
-// each lookup called whoever was free, 18,500 with one pipeline each. See decision 13.
-const crowd = 32
+// wakeThreshold is how many lookups may wait for busy workers before another worker is woken. A few large round trips take less CPU time
+// than many small ones: with a gateway and two instances of two workers each, waking a free worker for each lookup gave 14,900 requests a
+// second, against 18,500 with one worker each. See decision 13.
+const wakeThreshold = 32
 
-// call wakes a resting pipeline, unless a busy one will do. The mutex is held.
-func (q *queue) call() {
-	busy := q.alive - q.resting + q.called
-	if busy <= 0 || len(q.waiting) >= crowd {
-		q.callOne()
+// wake wakes a resting worker unless a busy one can take the waiting lookups. The mutex is held.
+func (q *queue) wake() {
+	busy := q.alive - q.resting + q.woken
+	if busy <= 0 || len(q.waiting) >= wakeThreshold {
+		q.wakeOne()
 	}
 }
 
-// callOne wakes a resting pipeline, if there is one that has not been called. The mutex is held.
-func (q *queue) callOne() {
-	if q.resting > q.called {
-		q.called++
+// wakeOne wakes a resting worker, if there is one that has not been woken. The mutex is held.
+func (q *queue) wakeOne() {
+	if q.resting > q.woken {
+		q.woken++
 		q.arrival.Signal()
 	}
 }
 
-// enlist appends l to those whose callers wait. The mutex is held.
+// enlist appends l to the list of pending lookups. The mutex is held.
 func (q *queue) enlist(l *lookup) {
 	l.pushed = time.Now()
 	l.older = q.newest
@@ -129,7 +132,7 @@ func (q *queue) enlist(l *lookup) {
 	q.pending++
 }
 
-// delist takes l out of those whose callers wait. The mutex is held.
+// delist removes l from the list of pending lookups. The mutex is held.
 func (q *queue) delist(l *lookup) {
 	if l.older == nil {
 		q.oldest = l.younger
@@ -145,30 +148,30 @@ func (q *queue) delist(l *lookup) {
 	q.pending--
 }
 
-// fetch waits for lookups and appends at most limit of them to dst. It does not wait for more to come. Where there are none, the
-// pipeline has been summoned. At the end of the queue it reports false.
-func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
+// fetch waits for lookups and appends at most limit of them to dst. It does not wait for a batch to fill. It returns none if the worker
+// has been notified, and false at the end of the queue.
+func (q *queue) fetch(s *slot, dst []*lookup, limit int) ([]*lookup, bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	q.change(s, func() { s.held, s.fetched = false, time.Time{} })
+	q.update(s, func() { s.stalled, s.fetched = false, time.Time{} })
 	for {
-		for s.behind && !s.summoned && !q.closed {
-			q.errand.Wait()
+		for s.behind && !s.notified && !q.closed {
+			q.wakeup.Wait()
 		}
 		if s.behind && q.closed {
 			return dst, false
 		}
-		if s.summoned {
-			s.summoned = false
-			if len(q.waiting) > 0 { // for which this pipeline may have been called
-				q.callOne()
+		if s.notified {
+			s.notified = false
+			if len(q.waiting) > 0 { // this worker may have been woken for them
+				q.wakeOne()
 			}
 			return dst, true
 		}
 		q.resting++
-		for len(q.waiting) == 0 && !q.closed && !s.behind && !s.summoned {
+		for len(q.waiting) == 0 && !q.closed && !s.behind && !s.notified {
 			q.arrival.Wait()
-			q.called = max(q.called-1, 0)
+			q.woken = max(q.woken-1, 0)
 			if q.yields {
 				q.mutex.Unlock()
 				runtime.Gosched()
@@ -176,7 +179,7 @@ func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
 			}
 		}
 		q.resting--
-		if s.behind || s.summoned {
+		if s.behind || s.notified {
 			continue
 		}
 		if len(q.waiting) == 0 {
@@ -196,7 +199,7 @@ func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
 		clear(q.waiting[rest:])
 		q.waiting = q.waiting[:rest]
 		if rest > 0 {
-			q.call()
+			q.wake()
 		}
 		if len(dst) > 0 {
 			s.fetched = now
@@ -205,10 +208,10 @@ func (q *queue) fetch(s *seat, dst []*lookup, limit int) ([]*lookup, bool) {
 	}
 }
 
-// requeue leaves lookups that a pipeline could not answer to the others.
+// requeue returns lookups that a worker could not answer to the queue.
 func (q *queue) requeue(lookups ...*lookup) {
 	q.mutex.Lock()
-	if q.closed || len(q.seats) == 0 {
+	if q.closed || len(q.slots) == 0 {
 		q.mutex.Unlock()
 		fail(lookups, ErrUnavailable)
 		q.finish(lookups)
@@ -225,12 +228,12 @@ func fail(lookups []*lookup, err error) {
 	}
 }
 
-// finish hands result and err of each lookup to its caller and to those who joined it. No lookup may be touched afterwards.
+// finish passes result and err of each lookup to its caller and to the callers of joined lookups. The lookups must not be used afterwards.
 func (q *queue) finish(lookups []*lookup) {
 	q.mutex.Lock()
 	for _, l := range lookups {
-		if q.flights[l.flight] == l {
-			delete(q.flights, l.flight)
+		if q.inFlight[l.key] == l {
+			delete(q.inFlight, l.key)
 		}
 		if !l.abandoned {
 			q.delist(l)
@@ -242,8 +245,7 @@ func (q *queue) finish(lookups []*lookup) {
 		}
 	}
 	q.mutex.Unlock()
-	// What is off the list is abandoned already or never will be. Copies come first: once its caller is told, a lookup is
-	// the caller's.
+	// A delisted lookup cannot be abandoned any more. Copies come first: a lookup whose done has a token belongs to its caller.
 	for _, l := range lookups {
 		for _, j := range l.joined {
 			if !j.abandoned {
@@ -263,8 +265,8 @@ func (q *queue) finish(lookups []*lookup) {
 	}
 }
 
-// expire gives up the lookups whose time is over and tells their callers. If some are still waiting, whoever was to fetch them is held
-// up, and everybody is called.
+// expire abandons the lookups whose timeout has passed and relieves those of stalled workers. It wakes all workers if lookups wait, in case
+// the woken one has stalled.
 func (q *queue) expire(now time.Time) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -277,11 +279,11 @@ func (q *queue) expire(now time.Time) {
 	q.relieve(now)
 }
 
-// change does what changes whether the pipeline of s counts. The mutex is held.
-func (q *queue) change(s *seat, do func()) {
-	before := s.counts()
+// update calls do, which may change whether the worker of s is available, and updates alive. The mutex is held.
+func (q *queue) update(s *slot, do func()) {
+	before := s.available()
 	do()
-	if after := s.counts(); before != after && slices.Contains(q.seats, s) {
+	if after := s.available(); before != after && slices.Contains(q.slots, s) {
 		if after {
 			q.alive++
 		} else {
@@ -290,20 +292,20 @@ func (q *queue) change(s *seat, do func()) {
 	}
 }
 
-// counts reports whether the pipeline fetches, or will when it is done.
-func (s *seat) counts() bool { return !s.behind && !s.held }
+// available reports whether the worker fetches lookups, now or after its round trip.
+func (s *slot) available() bool { return !s.behind && !s.stalled }
 
-// relieve takes the lookups away from pipelines that have been at work for too long, if there is another with another host, and
-// has their callers look up again. The mutex is held.
+// relieve abandons the lookups of stalled workers, if a worker with another host is available, and makes their callers look up again. The
+// mutex is held.
 func (q *queue) relieve(now time.Time) {
-	for _, s := range q.seats {
-		if s.held || s.fetched.IsZero() || now.Sub(s.fetched) < heldUp {
+	for _, s := range q.slots {
+		if s.stalled || s.fetched.IsZero() || now.Sub(s.fetched) < stallTimeout {
 			continue
 		}
-		if !slices.ContainsFunc(q.seats, func(other *seat) bool { return other.counts() && other.host != s.host }) {
+		if !slices.ContainsFunc(q.slots, func(other *slot) bool { return other.available() && other.host != s.host }) {
 			continue
 		}
-		q.change(s, func() { s.held = true })
+		q.update(s, func() { s.stalled = true })
 		var theirs []*lookup
 		for l := q.oldest; l != nil; l = l.younger {
 			if l.carrier == s {
@@ -322,81 +324,81 @@ func (q *queue) relieve(now time.Time) {
 // abandon ends the wait of l's caller. The mutex is held.
 func (q *queue) abandon(l *lookup) {
 	q.delist(l)
-	// Later callers do better with a lookup of their own.
-	if q.flights[l.flight] == l {
-		delete(q.flights, l.flight)
+	// Later callers must not join it.
+	if q.inFlight[l.key] == l {
+		delete(q.inFlight, l.key)
 	}
 	l.abandoned = true
-	l.done <- struct{}{} // it has room for one, and finish leaves it alone
+	l.done <- struct{}{} // its buffer has room for one, and finish sends none
 }
 
-// suspend keeps a pipeline from fetching, as its server is behind.
-func (q *queue) suspend(s *seat) {
+// suspend stops a worker, whose server is behind, from fetching.
+func (q *queue) suspend(s *slot) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	if s.behind {
 		return
 	}
-	q.change(s, func() { s.behind = true })
-	q.arrival.Broadcast() // it may have been called for what waits
+	q.update(s, func() { s.behind = true })
+	q.arrival.Broadcast() // it may have been woken for the waiting lookups
 }
 
-// resume lets a pipeline fetch again.
-func (q *queue) resume(s *seat) {
+// resume lets a worker fetch again.
+func (q *queue) resume(s *slot) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	if !s.behind {
 		return
 	}
-	q.change(s, func() { s.behind = false })
-	q.errand.Broadcast()
+	q.update(s, func() { s.behind = false })
+	q.wakeup.Broadcast()
 }
 
-// place notes the host that a pipeline is connected to.
-func (q *queue) place(s *seat, host string) {
+// setHost records the host that a worker is connected to.
+func (q *queue) setHost(s *slot, host string) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	s.host = host
 }
 
-// summon has a pipeline come back from fetch without lookups.
-func (q *queue) summon(s *seat) {
+// notify makes a worker's fetch return without lookups.
+func (q *queue) notify(s *slot) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if s.summoned {
+	if s.notified {
 		return
 	}
-	s.summoned = true
+	s.notified = true
 	if s.behind {
-		q.errand.Broadcast()
+		q.wakeup.Broadcast()
 	} else {
 		q.arrival.Broadcast()
 	}
 }
 
-// connected counts one more pipeline.
-func (q *queue) connected(s *seat) {
+// connected adds a worker.
+func (q *queue) connected(s *slot) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	q.seats = append(q.seats, s)
-	if s.counts() {
+	q.slots = append(q.slots, s)
+	if s.available() {
 		q.alive++
 	}
-	if len(q.seats) == 1 {
+	if len(q.slots) == 1 {
 		q.logger.Info("database connected")
 	}
 	q.ever = true
 }
 
-// lose counts one pipeline less, because of cause. The last one takes what is still waiting with it.
-func (q *queue) lose(s *seat, cause error) {
+// disconnect removes a worker, because of cause. If it was the last one, the waiting lookups fail.
+func (q *queue) disconnect(s *slot, cause error) {
 	q.mutex.Lock()
-	if s.counts() {
+	if s.available() {
 		q.alive--
 	}
-	q.seats = slices.DeleteFunc(q.seats, func(other *seat) bool { return other == s })
-	if len(q.seats) > 0 {
-		q.arrival.Broadcast() // it may have been the one that the others left the rest to
+	q.slots = slices.DeleteFunc(q.slots, func(other *slot) bool { return other == s })
+	if len(q.slots) > 0 {
+		q.arrival.Broadcast() // it may have been the only busy one
 		q.mutex.Unlock()
 		return
 	}
@@ -409,28 +411,28 @@ func (q *queue) lose(s *seat, cause error) {
 	q.finish(waiting)
 }
 
-// state returns how many lookups are pending and how many pipelines alive.
+// state returns the number of pending lookups and of connected workers.
 func (q *queue) state() (pending, alive int) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	return q.pending, len(q.seats)
+	return q.pending, len(q.slots)
 }
 
-// disconnected returns for how long no pipeline has been alive, and whether one ever was.
+// disconnected returns for how long no worker has been connected, and whether one ever was.
 func (q *queue) disconnected() (lost time.Duration, ever bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if len(q.seats) == 0 && q.ever {
+	if len(q.slots) == 0 && q.ever {
 		lost = time.Since(q.lost)
 	}
 	return lost, q.ever
 }
 
-// close refuses new lookups. Pipelines see the end of the queue once they have fetched what is in it.
+// close makes push fail. Workers reach the end of the queue once they have fetched the waiting lookups.
 func (q *queue) close() {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	q.closed = true
 	q.arrival.Broadcast()
-	q.errand.Broadcast()
+	q.wakeup.Broadcast()
 }

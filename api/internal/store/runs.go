@@ -11,21 +11,21 @@ import (
 	"systemscale/sql"
 )
 
-// Run is one run of the ETL, as it reported itself.
+// Run is a run of the ETL, as recorded in catalog.run.
 type Run struct {
 	ID         int64
 	State      string // running, published, unchanged or failed
 	Mode       string // generation, delta or rollback
 	StartedAt  time.Time
 	FinishedAt *time.Time // nil while it runs
-	Verdict    string     // of its gates: passed, accepted, failed, or empty where it did not get so far
+	Verdict    string     // of the gates: passed, accepted, failed, or "" if the run did not reach them
 	Error      string
 	Sources    []RunSource
 	Documents  []RunDocument
 	Live       bool
 }
 
-// RunSource is what became of one file's rows.
+// RunSource holds the row counts of one file.
 type RunSource struct {
 	File     string           `json:"file"`
 	Read     int64            `json:"read"`
@@ -34,7 +34,7 @@ type RunSource struct {
 	Repaired map[string]int64 `json:"repaired"` // by the repair's name
 }
 
-// RunDocument is how much a run published of one document.
+// RunDocument holds how much a run published of one endpoint.
 type RunDocument struct {
 	Name  string `json:"name"`
 	Rows  int64  `json:"rows"`
@@ -43,8 +43,7 @@ type RunDocument struct {
 
 // Runs returns at most limit of the newest runs of a collection, the newest first. It ends with ctx.
 //
-// It connects for each call, because few ask and none of them often. Calls wait for one another, so that any number of them
-// takes one connection.
+// It opens a connection for each call, because calls are rare. Concurrent calls wait for one another, so they use one connection.
 func (s *Store) Runs(ctx context.Context, collection string, limit int) ([]Run, error) {
 	select {
 	case s.history <- struct{}{}:
@@ -56,14 +55,15 @@ func (s *Store) Runs(ctx context.Context, collection string, limit int) ([]Run, 
 	if err != nil {
 		return nil, fmt.Errorf("read catalog.run: %w", ErrUnavailable)
 	}
-	defer goodbye(conn)
+	defer closeConn(conn)
 	rows, err := conn.Query(ctx, sql.Query("api/list_runs"), pgx.QueryExecModeCacheDescribe, collection, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read catalog.run: %w", err)
 	}
 	runs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Run, err error) {
 		var sources, documents []byte
-		if err := row.Scan(&r.ID, &r.State, &r.Mode, &r.StartedAt, &r.FinishedAt, &r.Verdict, &r.Error, &sources, &documents, &r.Live); err != nil {
+		err = row.Scan(&r.ID, &r.State, &r.Mode, &r.StartedAt, &r.FinishedAt, &r.Verdict, &r.Error, &sources, &documents, &r.Live)
+		if err != nil {
 			return r, err
 		}
 		if err := json.Unmarshal(sources, &r.Sources); err != nil {

@@ -46,7 +46,7 @@ func TestRunsTakeOneConnection(t *testing.T) {
 	between, url := newProxy(t, database.API)
 	f := &fixture{Store: open(t, Options{URL: url, Poll: time.Hour}), t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
 	f.publish(1, 1)
-	// Two pipelines of documents and one of pages, the follower and the listener.
+	// Two workers of documents and one of pages, the follower and the listener.
 	catalogtest.Eventually(t, "the store is connected", func() bool { return between.connections() == 5 })
 	between.stall()
 	impatient, cancel := context.WithCancel(t.Context())

@@ -8,23 +8,23 @@ import (
 	"systemscale/sql"
 )
 
-// fleet is a follower with two pipelines that never connect: what their servers have, the test says.
+// fleet is a follower with two workers that never connect: what their servers have, the test says.
 type fleet struct {
 	*follower
 	t             *testing.T
 	queue         *queue
-	first, second *pipeline
+	first, second *worker
 }
 
 func newFleet(t *testing.T) *fleet {
 	q := newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	f := &fleet{t: t, queue: q, follower: &follower{
-		logger: q.logger, kick: make(chan struct{}, 1), pipelines: make(map[*pipeline]struct{}), changed: make(chan struct{}),
+		logger: q.logger, replan: make(chan struct{}, 1), workers: make(map[*worker]struct{}), changed: make(chan struct{}),
 	}}
-	pipeline := func() *pipeline {
-		p := &pipeline{queue: q, follower: f.follower, metrics: q.metrics, seat: seat{behind: true}, conn: &connection{}}
-		q.connected(&p.seat)
-		return p
+	pipeline := func() *worker {
+		w := &worker{queue: q, follower: f.follower, metrics: q.metrics, slot: slot{behind: true}, conn: &connection{}}
+		q.connected(&w.slot)
+		return w
 	}
 	f.first, f.second = pipeline(), pipeline()
 	return f
@@ -37,16 +37,16 @@ func versionOf(collection string, run int64) Version {
 	return Version{Collection: collection, Generation: run, Run: run, PublishedAt: began.Add(time.Duration(run) * time.Minute), Endpoints: []sql.Endpoint{{Name: "item"}}}
 }
 
-// check fails the test unless this run of a collection is served, and by these pipelines.
+// check fails the test unless this run of a collection is served, and by these workers.
 func (f *fleet) check(what, collection string, run int64, first, second bool) {
 	f.t.Helper()
 	var served int64
 	if c := f.snapshot.Load().Collection([]byte(collection)); c != nil {
 		served = c.Run
 	}
-	if served != run || f.first.seat.behind == first || f.second.seat.behind == second {
+	if served != run || f.first.slot.behind == first || f.second.slot.behind == second {
 		f.t.Errorf("%s: run %d is served, by the first: %t, by the second: %t; want run %d, %t, %t",
-			what, served, !f.first.seat.behind, !f.second.seat.behind, run, first, second)
+			what, served, !f.first.slot.behind, !f.second.slot.behind, run, first, second)
 	}
 }
 
@@ -54,8 +54,8 @@ func (f *fleet) check(what, collection string, run int64, first, second bool) {
 func (f *fleet) wait() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if !f.unmet.IsZero() {
-		f.unmet = f.unmet.Add(-regressGrace)
+	if !f.missingSince.IsZero() {
+		f.missingSince = f.missingSince.Add(-regressGrace)
 	}
 	f.decide()
 }
@@ -63,14 +63,14 @@ func (f *fleet) wait() {
 func TestWhoServesWhat(t *testing.T) {
 	f := newFleet(t)
 	f.check("nothing is known", "things", 0, false, false)
-	f.seen(f.first, nil)
+	f.report(f.first, nil)
 	f.check("nothing is published", "things", 0, true, false)
-	f.seen(f.first, []Version{versionOf("things", 1)})
+	f.report(f.first, []Version{versionOf("things", 1)})
 	f.check("a version", "things", 1, true, false)
-	f.seen(f.second, []Version{versionOf("things", 1)})
+	f.report(f.second, []Version{versionOf("things", 1)})
 	f.check("both have it", "things", 1, true, true)
 
-	f.seen(f.first, []Version{versionOf("things", 2)})
+	f.report(f.first, []Version{versionOf("things", 2)})
 	f.check("one is behind", "things", 2, true, false)
 	l := newLookup()
 	l.endpoint = f.snapshot.Load().Collection([]byte("things")).Path(nil)
@@ -79,7 +79,7 @@ func TestWhoServesWhat(t *testing.T) {
 	}
 	fetched := make(chan int)
 	go func() {
-		lookups, _ := f.queue.fetch(&f.second.seat, nil, 8)
+		lookups, _ := f.queue.fetch(&f.second.slot, nil, 8)
 		fetched <- len(lookups)
 	}()
 	f.queue.expire(time.Now()) // which calls everybody
@@ -88,47 +88,47 @@ func TestWhoServesWhat(t *testing.T) {
 		t.Fatal("a pipeline whose server is behind fetched a lookup")
 	case <-time.After(50 * time.Millisecond): // in which it would have
 	}
-	f.seen(f.second, []Version{versionOf("things", 2)})
+	f.report(f.second, []Version{versionOf("things", 2)})
 	if count := <-fetched; count != 1 {
 		t.Errorf("after catching up it fetched %d lookups, want 1", count)
 	}
 	f.check("both have it", "things", 2, true, true)
 
-	f.seen(f.first, []Version{versionOf("things", 3)})
-	f.blind(f.first, true)
+	f.report(f.first, []Version{versionOf("things", 3)})
+	f.disconnected(f.first, true)
 	f.check("the one that has it is lost", "things", 3, false, false)
 	f.wait()
 	f.check("and does not come back", "things", 2, false, true)
-	f.seen(f.first, []Version{versionOf("things", 3)})
+	f.report(f.first, []Version{versionOf("things", 3)})
 	f.check("and is back after all", "things", 3, true, false)
-	f.blind(f.first, true)
-	f.seen(f.first, []Version{versionOf("things", 3)})
+	f.disconnected(f.first, true)
+	f.report(f.first, []Version{versionOf("things", 3)})
 	f.check("it was away for a moment", "things", 3, true, false)
 
 	// A promoted server counts on from what it has, so that one number may stand for two versions.
 	other := versionOf("things", 3)
 	other.PublishedAt = other.PublishedAt.Add(time.Hour)
-	f.seen(f.second, []Version{other})
+	f.report(f.second, []Version{other})
 	f.check("another version of the same number, later", "things", 3, false, true)
 }
 
 func TestWhoServesSeveralCollections(t *testing.T) {
 	f := newFleet(t)
-	f.seen(f.first, []Version{versionOf("things", 1), versionOf("museums", 2)})
-	f.seen(f.second, []Version{versionOf("museums", 2), versionOf("things", 1)})
+	f.report(f.first, []Version{versionOf("things", 1), versionOf("museums", 2)})
+	f.report(f.second, []Version{versionOf("museums", 2), versionOf("things", 1)})
 	f.check("both have both", "things", 1, true, true)
 	before := f.snapshot.Load()
-	f.seen(f.second, []Version{versionOf("things", 1), versionOf("museums", 3)})
+	f.report(f.second, []Version{versionOf("things", 1), versionOf("museums", 3)})
 	f.check("one has more of one", "museums", 3, false, true)
 	if f.snapshot.Load().Collection([]byte("things")) != before.Collection([]byte("things")) {
 		t.Error("a collection that stands is another one in the next snapshot")
 	}
-	f.seen(f.first, []Version{versionOf("things", 1), versionOf("museums", 3)})
+	f.report(f.first, []Version{versionOf("things", 1), versionOf("museums", 3)})
 	f.check("both have it", "museums", 3, true, true)
 
-	f.seen(f.first, []Version{versionOf("things", 1)})
+	f.report(f.first, []Version{versionOf("things", 1)})
 	f.check("one lacks a collection", "museums", 3, false, true)
-	f.seen(f.second, []Version{versionOf("things", 1)})
+	f.report(f.second, []Version{versionOf("things", 1)})
 	f.check("both lack it", "museums", 3, false, false)
 	f.wait()
 	f.check("it is gone", "museums", 0, true, true)
@@ -136,15 +136,15 @@ func TestWhoServesSeveralCollections(t *testing.T) {
 
 	described := versionOf("things", 1)
 	described.Endpoints = []sql.Endpoint{{Name: "item"}, {Name: "detail", Path: "detail"}}
-	f.seen(f.first, []Version{described})
-	f.seen(f.second, []Version{described})
+	f.report(f.first, []Version{described})
+	f.report(f.second, []Version{described})
 	if f.snapshot.Load().Collection([]byte("things")).Path([]byte("detail")) == nil {
 		t.Error("a description that changed is not followed")
 	}
 	settled := f.snapshot.Load()
 	for range 5 {
-		f.seen(f.first, []Version{described})
-		f.seen(f.second, []Version{described})
+		f.report(f.first, []Version{described})
+		f.report(f.second, []Version{described})
 	}
 	if f.snapshot.Load() != settled {
 		t.Error("the same versions make another snapshot")
@@ -154,8 +154,8 @@ func TestWhoServesSeveralCollections(t *testing.T) {
 // TestRedirect has lookups of a version that is not served any more.
 func TestRedirect(t *testing.T) {
 	f := newFleet(t)
-	p := f.first
-	p.learn([]Version{versionOf("things", 2), versionOf("museums", 1)})
+	w := f.first
+	w.setVersions([]Version{versionOf("things", 2), versionOf("museums", 1)})
 	lookupOf := func(collection string) *lookup {
 		l := newLookup()
 		l.endpoint = f.snapshot.Load().Collection([]byte(collection)).Path(nil)
@@ -166,13 +166,13 @@ func TestRedirect(t *testing.T) {
 		return l
 	}
 	current, gone := lookupOf("things"), lookupOf("museums")
-	p.waiting, _ = f.queue.fetch(&p.seat, nil, 8)
-	p.learn([]Version{versionOf("things", 1)})
+	w.waiting, _ = f.queue.fetch(&w.slot, nil, 8)
+	w.setVersions([]Version{versionOf("things", 1)})
 	f.wait()
-	p.sort()
-	p.flush()
-	if len(p.groups) != 1 || current.endpoint.Run != 1 || len(p.groups[0].members) != 1 {
-		t.Errorf("%d groups, and a lookup of run %d, want one of run 1", len(p.groups), current.endpoint.Run)
+	w.sort()
+	w.flush()
+	if len(w.groups) != 1 || current.endpoint.Run != 1 || len(w.groups[0].members) != 1 {
+		t.Errorf("%d groups, and a lookup of run %d, want one of run 1", len(w.groups), current.endpoint.Run)
 	}
 	if len(gone.done) != 1 || gone.err != ErrNotFound {
 		t.Errorf("a lookup of a collection that is gone: %v, want %v", gone.err, ErrNotFound)
@@ -183,13 +183,13 @@ func TestRedirect(t *testing.T) {
 	}
 
 	// The version comes back, with another server.
-	p.waiting = p.waiting[:0]
+	w.waiting = w.waiting[:0]
 	newer := newLookup()
-	f.seen(f.second, []Version{versionOf("things", 2)})
+	f.report(f.second, []Version{versionOf("things", 2)})
 	newer.endpoint = f.snapshot.Load().Collection([]byte("things")).Path(nil)
-	p.waiting = append(p.waiting, newer)
-	p.sort()
-	if len(p.groups) != 0 || len(f.queue.fetchable()) != 1 || f.queue.fetchable()[0] != newer {
-		t.Errorf("%d groups and %d lookups in the queue, want the lookup to be left to another pipeline", len(p.groups), len(f.queue.fetchable()))
+	w.waiting = append(w.waiting, newer)
+	w.sort()
+	if len(w.groups) != 0 || len(f.queue.fetchable()) != 1 || f.queue.fetchable()[0] != newer {
+		t.Errorf("%d groups and %d lookups in the queue, want the lookup to be left to another pipeline", len(w.groups), len(f.queue.fetchable()))
 	}
 }

@@ -68,19 +68,19 @@ func TestCallersOfOneDocumentShareALookup(t *testing.T) {
 	if answers := gathered(t, registry, "systemscale_lookups_total"); answers != callers {
 		t.Errorf("%v answers were counted, want %d", answers, callers)
 	}
-	if left := gathered(t, registry, "systemscale_lookups_in_flight"); left != 0 || len(f.queue.flights) != 0 {
-		t.Errorf("%v lookups and %d flights are left", left, len(f.queue.flights))
+	if left := gathered(t, registry, "systemscale_lookups_in_flight"); left != 0 || len(f.queue.inFlight) != 0 {
+		t.Errorf("%v lookups and %d flights are left", left, len(f.queue.inFlight))
 	}
 }
 
 // newSharedQueue has one lookup that waits and one that joined it.
 func newSharedQueue(t *testing.T) (q *queue, first, second *lookup, another func() *lookup) {
 	q = newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
-	q.connected(new(seat))
+	q.connected(new(slot))
 	endpoint := &Endpoint{Name: "item"}
 	another = func() *lookup {
 		l := newLookup()
-		l.endpoint, l.id, l.flight = endpoint, 7, flight{endpoint, 7}
+		l.endpoint, l.id, l.key = endpoint, 7, lookupKey{endpoint, 7}
 		l.begin([]byte("kept "))
 		if err := q.push(l); err != nil {
 			t.Fatal(err)
@@ -96,7 +96,7 @@ func newSharedQueue(t *testing.T) (q *queue, first, second *lookup, another func
 
 func answer(t *testing.T, q *queue, text string) {
 	t.Helper()
-	lookups, _ := q.fetch(new(seat), nil, 8)
+	lookups, _ := q.fetch(new(slot), nil, 8)
 	for _, l := range lookups {
 		l.result.Body = append(l.result.Body, text...)
 		l.result.ETag = 5
@@ -152,14 +152,14 @@ func TestNobodyWaitsSoNobodyAsks(t *testing.T) {
 	}
 	first.joined = nil
 	q.close()
-	if lookups, open := q.fetch(new(seat), nil, 8); open || len(lookups) != 0 {
+	if lookups, open := q.fetch(new(slot), nil, 8); open || len(lookups) != 0 {
 		t.Errorf("%d lookups are sent that nobody waits for", len(lookups))
 	}
 }
 
 func TestAnErrorIsSharedToo(t *testing.T) {
 	q, first, second, _ := newSharedQueue(t)
-	q.lose(q.seats[0], errors.New("cut"))
+	q.disconnect(q.slots[0], errors.New("cut"))
 	for _, l := range []*lookup{first, second} {
 		if len(l.done) != 1 || !errors.Is(l.err, ErrUnavailable) {
 			t.Errorf("got %v, want %v", l.err, ErrUnavailable)
@@ -167,9 +167,9 @@ func TestAnErrorIsSharedToo(t *testing.T) {
 	}
 }
 
-// TestAFewLookupsAreLeftToWhoeverIsBusy has two pipelines: one that is busy, and one that rests until there is a crowd.
+// TestAFewLookupsAreLeftToWhoeverIsBusy has two workers: one that is busy, and one that rests until there is a crowd.
 func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
-	q := newQueue(2*crowd, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
+	q := newQueue(2*wakeThreshold, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	endpoint := &Endpoint{Name: "item"}
 	push := func(count int) {
 		for range count {
@@ -180,13 +180,13 @@ func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 			}
 		}
 	}
-	q.connected(new(seat))
-	q.connected(new(seat))
+	q.connected(new(slot))
+	q.connected(new(slot))
 	fetched := make(chan int)
 	for range 2 {
 		go func() {
 			for {
-				lookups, open := q.fetch(new(seat), nil, 2*crowd)
+				lookups, open := q.fetch(new(slot), nil, 2*wakeThreshold)
 				if !open {
 					return
 				}
@@ -197,20 +197,20 @@ func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 	resting := func() int {
 		q.mutex.Lock()
 		defer q.mutex.Unlock()
-		return q.resting - q.called
+		return q.resting - q.woken
 	}
 	catalogtest.Eventually(t, "both rest", func() bool { return resting() == 2 })
 	push(1)
 	catalogtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
-	push(crowd - 1)
-	if resting() != 1 || len(q.fetchable()) != crowd-1 {
-		t.Errorf("%d rest and %d lookups wait, want 1 and %d", resting(), len(q.fetchable()), crowd-1)
+	push(wakeThreshold - 1)
+	if resting() != 1 || len(q.fetchable()) != wakeThreshold-1 {
+		t.Errorf("%d rest and %d lookups wait, want 1 and %d", resting(), len(q.fetchable()), wakeThreshold-1)
 	}
 	push(1)
 	catalogtest.Eventually(t, "both are busy", func() bool { return resting() == 0 && len(q.fetchable()) == 0 })
 	push(1)
-	if first, second := <-fetched, <-fetched; first+second != 1+crowd {
-		t.Errorf("%d and %d lookups were fetched, want 1 and %d", first, second, crowd)
+	if first, second := <-fetched, <-fetched; first+second != 1+wakeThreshold {
+		t.Errorf("%d and %d lookups were fetched, want 1 and %d", first, second, wakeThreshold)
 	}
 	if third := <-fetched; third != 1 {
 		t.Errorf("%d lookups were fetched at last, want 1", third)
@@ -229,19 +229,19 @@ func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 	q.close()
 }
 
-// TestLookupsOfAHeldUpPipelineAreRelieved has a pipeline that does not come back with two lookups, of which one was joined.
+// TestLookupsOfAHeldUpPipelineAreRelieved has a worker that does not come back with two lookups, of which one was joined.
 func TestLookupsOfAHeldUpPipelineAreRelieved(t *testing.T) {
 	q := newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	s := &Store{queue: q, metrics: q.metrics}
 	s.lookups.New = func() any { return newLookup() }
-	slow, quick := &seat{host: "slow"}, &seat{host: "quick"}
+	slow, quick := &slot{host: "slow"}, &slot{host: "quick"}
 	endpoint := &Endpoint{Name: "item"}
 	answers := make(chan Result)
 	ask := func(id int64) {
 		l := newLookup()
-		l.endpoint, l.id, l.flight = endpoint, id, flight{endpoint, id}
+		l.endpoint, l.id, l.key = endpoint, id, lookupKey{endpoint, id}
 		go func() {
-			result, err := s.look(l, []byte("kept "))
+			result, err := s.lookUp(l, []byte("kept "))
 			if err != nil {
 				t.Errorf("lookup %d: %v", id, err)
 			}
@@ -259,25 +259,25 @@ func TestLookupsOfAHeldUpPipelineAreRelieved(t *testing.T) {
 	ask(2)
 	pending(3)
 	stuck, _ := q.fetch(slow, nil, 8)
-	late := time.Now().Add(heldUp)
+	late := time.Now().Add(stallTimeout)
 	q.expire(late)
-	if pending, _ := q.state(); pending != 3 || slow.held {
+	if pending, _ := q.state(); pending != 3 || slow.stalled {
 		t.Errorf("%d are pending, want all 3: there is no other pipeline", pending)
 	}
-	q.connected(&seat{host: "slow"})
-	q.connected(&seat{host: "other", behind: true})
+	q.connected(&slot{host: "slow"})
+	q.connected(&slot{host: "other", behind: true})
 	q.expire(late)
-	if slow.held {
+	if slow.stalled {
 		t.Error("lookups are taken away though no other pipeline can answer them")
 	}
 	q.connected(quick)
 	q.expire(time.Now())
-	if slow.held {
+	if slow.stalled {
 		t.Error("lookups are taken away at once")
 	}
 	alive := q.alive
 	q.expire(late)
-	if !slow.held || q.alive != alive-1 {
+	if !slow.stalled || q.alive != alive-1 {
 		t.Errorf("%d pipelines are counted on, want %d", q.alive, alive-1)
 	}
 	catalogtest.Eventually(t, "the callers ask again", func() bool { return len(q.fetchable()) == 2 })
@@ -298,7 +298,7 @@ func TestLookupsOfAHeldUpPipelineAreRelieved(t *testing.T) {
 		}
 	}
 	q.close()
-	if _, open := q.fetch(slow, nil, 8); open || slow.held || q.alive != alive {
+	if _, open := q.fetch(slow, nil, 8); open || slow.stalled || q.alive != alive {
 		t.Errorf("a pipeline that is back is not counted on: %d, want %d", q.alive, alive)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"systemscale/sql"
 )
 
-// Version is what the pointer row of one collection says.
+// Version is the version row of one collection.
 type Version struct {
 	Collection  string
 	Generation  int64 // of the document tables
@@ -24,13 +24,13 @@ func (v Version) equal(other Version) bool {
 		v.PublishedAt.Equal(other.PublishedAt) && slices.Equal(v.Endpoints, other.Endpoints)
 }
 
-// atLeast reports whether v is other or came after it. Runs of a server that was promoted may have the numbers of runs that its primary
-// has not handed on, so the time counts as well.
+// atLeast reports whether v is the run published at the given time, or a later one. A promoted server may reuse the ids of runs that it
+// never received from its primary, so the time counts as well.
 func (v Version) atLeast(run int64, at time.Time) bool {
 	return v.Run > run || v.Run == run && !v.PublishedAt.Before(at)
 }
 
-// Snapshot is everything that is published at one moment. It is immutable.
+// Snapshot is the set of versions that are published at one moment. It is immutable.
 type Snapshot struct {
 	collections map[string]*Collection
 }
@@ -40,7 +40,7 @@ type Collection struct {
 	Version
 	List *Endpoint // served in pages; nil if the collection has no such endpoint
 
-	log    *Endpoint // stands for the change log, and has no name
+	log    *Endpoint // the change log, as an endpoint without a name
 	byPath map[string]*Endpoint
 	byName map[string]*Endpoint
 }
@@ -69,8 +69,8 @@ func (e *Endpoint) statement(kind kind) *statement {
 	return made
 }
 
-// NewSnapshot returns the snapshot that versions describe. Collections that are as they were in previous, which
-// may be nil, are taken over from it; if all are, the snapshot is previous itself.
+// NewSnapshot returns the snapshot of versions. It reuses unchanged collections of previous, which may be nil. If all are unchanged, it
+// returns previous.
 func NewSnapshot(previous *Snapshot, versions ...Version) *Snapshot {
 	s := &Snapshot{collections: make(map[string]*Collection, len(versions))}
 	kept := 0
@@ -116,10 +116,10 @@ func newCollection(version Version) *Collection {
 	return c
 }
 
-// Empty reports that nothing is published.
+// Empty reports whether nothing is published.
 func (s *Snapshot) Empty() bool { return s == nil || len(s.collections) == 0 }
 
-// Collection returns the collection with a name, or nil. It does not keep name.
+// Collection returns the collection with a name, or nil. It does not retain name.
 func (s *Snapshot) Collection(name []byte) *Collection {
 	if s == nil {
 		return nil
@@ -127,7 +127,7 @@ func (s *Snapshot) Collection(name []byte) *Collection {
 	return s.collections[string(name)]
 }
 
-// Collections returns what is published, by name.
+// Collections returns the published collections, sorted by name.
 func (s *Snapshot) Collections() []*Collection {
 	if s == nil {
 		return nil
@@ -138,7 +138,7 @@ func (s *Snapshot) Collections() []*Collection {
 }
 
 // Path returns the endpoint that is served under /{collection}/{id}/{path}, or under /{collection}/{id}
-// for the empty path, or nil. It does not keep path.
+// for the empty path, or nil. It does not retain path.
 func (c *Collection) Path(path []byte) *Endpoint { return c.byPath[string(path)] }
 
 // current returns the endpoint of s with the collection and name of e, or nil.
@@ -153,13 +153,13 @@ func (s *Snapshot) current(e *Endpoint) *Endpoint {
 	return collection.byName[e.Name]
 }
 
-// has reports whether a server that has s also has the version of e, or a later one.
+// has reports whether s contains the version of e, or a later one.
 func (s *Snapshot) has(e *Endpoint) bool {
 	collection := s.collections[e.Collection]
 	return collection != nil && collection.atLeast(e.Run, e.publishedAt)
 }
 
-// covers reports whether a server that has s has all of other as well, or later versions of it.
+// covers reports whether s contains all versions of other, or later ones.
 func (s *Snapshot) covers(other *Snapshot) bool {
 	if s == other || other == nil {
 		return true
@@ -175,8 +175,8 @@ func (s *Snapshot) covers(other *Snapshot) bool {
 	return true
 }
 
-// succeeds reports whether s is to take the place of old. Snapshots of replicas of one primary cover one another. Where neither does,
-// such as where a collection is gone, that one counts in which something was published last.
+// succeeds reports whether s is to replace old. Of two snapshots of replicas of one primary, one covers the other. Otherwise, as after the
+// removal of a collection, the snapshot with the latest publication wins.
 func (s *Snapshot) succeeds(old *Snapshot) bool {
 	switch {
 	case s == old || s == nil:
@@ -188,7 +188,7 @@ func (s *Snapshot) succeeds(old *Snapshot) bool {
 	}
 }
 
-// latest returns when something was published last.
+// latest returns the time of the latest publication.
 func (s *Snapshot) latest() time.Time {
 	var latest time.Time
 	for _, collection := range s.collections {

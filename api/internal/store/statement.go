@@ -13,19 +13,19 @@ import (
 	"systemscale/sql"
 )
 
-// statement is the text of one kind of lookup in one document's table. It is immutable.
+// statement is the text of one kind of lookup in one endpoint's table. It is immutable.
 //
-// A pooler may run a statement on a server connection on which other clients have prepared statements of their own. Hence the name is made
-// from all that the statement is, so that what has the same name does the same, and every row of the answer begins with identity, a
-// constant of the text, which shows that the row comes from this statement.
+// A pooler may run a statement on a server connection on which other clients have prepared statements. Therefore the name is a hash of the
+// complete statement, so that statements with the same name are equal. Every row begins with identity, a constant of the text, which proves
+// that the row comes from this statement.
 type statement struct {
 	kind     kind
 	identity int64
-	name     string // at most 63 bytes, as Postgres cuts longer ones
+	name     string // at most 63 bytes: Postgres truncates longer names
 	text     string
 }
 
-// newStatement returns the statement of a kind of lookup in document.
+// newStatement returns the statement for a kind of lookup in endpoint.
 func newStatement(endpoint *Endpoint, kind kind) *statement {
 	declared := &statements[kind]
 	described := fmt.Sprintf("%q %q %d %d %s %v %v %s", endpoint.Collection, endpoint.Name, endpoint.Generation, kind,
@@ -40,13 +40,12 @@ func newStatement(endpoint *Endpoint, kind kind) *statement {
 	}
 }
 
-// prepared is what a connection knows of a statement.
+// prepared is a statement on a connection.
 type prepared struct {
 	*statement
-	endpoint *Endpoint // that the statement was last used for
+	endpoint *Endpoint // of the last use
 
-	// description is nil where the server is not known to have the statement as this program describes it: where another client
-	// prepared it, or where the statement is not prepared. Its answers then describe themselves.
+	// description is nil if another client prepared the statement, or if it is not prepared. The server then describes each result.
 	description *pgconn.StatementDescription
 	unnamed     bool // sent with its text each time
 }
@@ -63,10 +62,10 @@ func (s *prepared) add(batch *pgconn.Batch, values [][]byte) {
 	}
 }
 
-// errForeign means that an answer is not that of the statement that was sent. Nothing on such a connection can be trusted.
+// errForeign means that a result belongs to another statement than the one that was sent. The connection must not be used any more.
 var errForeign = errors.New("the answer belongs to another statement")
 
-// check returns an error unless rows have the columns of the statement. A description was checked when it was made.
+// check returns an error unless rows have the columns of the statement. If there is a description, it was checked when it was made.
 func (s *prepared) check(rows *pgconn.ResultReader) error {
 	if s.description == nil && !returns(rows.FieldDescriptions(), statements[s.kind].results) {
 		return errForeign

@@ -1,18 +1,16 @@
-// Package store answers "which document is this, and what are its bytes" from Postgres. It is the
-// only package of the server that sees pgx.
+// Package store reads documents from Postgres. It is the only package of the server that imports pgx.
 //
-// A lookup is one primary-key read. Requests that arrive together share a round trip: a few
-// connections each take whatever is queued, up to a batch, and send it as one pipelined message, with one statement
-// for each kind of document in it. Requests for one document that is being looked up share that lookup. Nothing is decoded. A body is copied once, out of the driver's buffer (which dies at the next
-// read) and into the buffer that the caller handed over.
+// A lookup is one primary-key read. Lookups that arrive together share a round trip: a few workers, each with a connection, take the
+// queued lookups, up to a batch, and send them as one pipelined message with one statement per endpoint. Concurrent lookups of the same
+// document are merged. Nothing is decoded. A body is copied once, from the driver's buffer, which is reused by the next read, to the
+// caller's buffer.
 //
-// What is live is a row per collection in catalog.version. The store follows it and hands out
-// immutable snapshots. A run may change rows of a live table before the store has heard of it, always in one
-// transaction: a document comes with its etag, and a page with the version that it was read from.
+// The live version of each collection is a row of catalog.version. The store follows these rows and publishes immutable snapshots. A
+// run may change rows of a live table before the store has read the new version, always in one transaction: a document is read with its
+// etag, and a page with its version.
 //
-// The store never waits for a database that is not there: it opens without one, keeps connecting in
-// the background, and answers ErrUnavailable at once in the meantime. Reads are idempotent, so one
-// that was cut off by a dying connection is tried again before its caller hears of it.
+// The store never blocks on an unavailable database: it opens without one, connects in the background, and returns ErrUnavailable until
+// then. Reads are idempotent, so a lookup whose connection breaks is retried before the caller sees an error.
 package store
 
 import (
@@ -30,65 +28,64 @@ import (
 	"systemscale/sql"
 )
 
-// Errors of a lookup. Anything else that a lookup returns is a fault of this program or of its database.
+// Errors of a lookup. Any other error is a defect of this program or of its database.
 var (
 	ErrNotFound    = errors.New("no such document")
 	ErrTimeout     = errors.New("the database did not respond in time")
 	ErrOverloaded  = errors.New("too many lookups are waiting")
 	ErrUnavailable = errors.New("no connection to the database")
 
-	// ErrUnreadable means that something is published which the store's role may not read.
+	// ErrUnreadable means that the store's role lacks the privilege to read a published table.
 	ErrUnreadable = errors.New("the API's role cannot read the published version; see the log")
 
-	// ErrBadCursor means that a cursor is not in the log after a version: it is before that, or after the live one.
+	// ErrBadCursor means that a cursor is not after the version since which changes are listed, or that it is after the live version.
 	ErrBadCursor = errors.New("invalid cursor")
 
-	// ErrHistoryTooShort means that the change log does not tell all that happened since a version.
+	// ErrHistoryTooShort means that the change log does not contain all changes since a version.
 	ErrHistoryTooShort = errors.New("the change log does not go back that far")
 )
 
-// Reasons why a store is not ready.
+// Errors of Ready.
 var (
 	ErrNeverConnected = errors.New("no connection to the database yet")
 	ErrNotPublished   = errors.New("no version is published")
 	ErrDatabaseLost   = errors.New("the connection to the database is lost")
 )
 
-// lossGrace is how long a store stays ready without a connection. A restart of Postgres takes less,
-// and pulling every instance out of the load balancer for it would turn a hiccup into an outage.
+// lossGrace is how long a store stays ready without a connection. A restart of Postgres takes less, and removing every instance from
+// the load balancer meanwhile would turn an interruption into an outage.
 const lossGrace = 10 * time.Second
 
-// Options says how a store reads. A zero field takes the default that is named beside it.
+// Options configure a store. A zero field selects the default given beside it.
 type Options struct {
-	URL         string        // of the database; of several hosts, each connection prefers another, and goes to the others if that is down or behind
-	Connections int           // that carry lookups, 2; the pointer rows have one more for each host, and notifications one
-	Batch       int           // most lookups in one round trip, 64
-	Queue       int           // most lookups waiting for a connection, 1024; beyond it is ErrOverloaded
-	Timeout     time.Duration // of one lookup, from the call to its answer, 2 s
-	Poll        time.Duration // between two looks at the pointer row, 1 s
+	URL         string        // of the database; with several hosts, connections are spread over them and avoid hosts that are down or behind
+	Connections int           // for lookups, 2; the version rows take one more for each host, and notifications one
+	Batch       int           // maximum number of lookups in one round trip, 64
+	Queue       int           // maximum number of waiting lookups, 1024; further ones get ErrOverloaded
+	Timeout     time.Duration // of one lookup, from call to return, 2 s
+	Poll        time.Duration // interval between two reads of the version rows, 1 s
 	Logger      *slog.Logger  // slog.Default()
 
-	Registerer prometheus.Registerer // for the store's metrics; one of its own that nobody reads
+	Registerer prometheus.Registerer // for the store's metrics; a private one
 }
 
-// expiryInterval is how often lookups are checked for having waited too long.
+// expiryInterval is how often lookups are checked for their timeout.
 const expiryInterval = 20 * time.Millisecond
 
-// Store looks documents up. All methods are safe for concurrent use.
+// Store reads documents. All methods are safe for concurrent use.
 type Store struct {
 	follower *follower
 	queue    *queue // of documents
-	pages    *queue // of lists and changes, so that none of them keeps a document waiting
+	pages    *queue // of lists and changes, which must not delay documents
 	metrics  *metrics
-	lookups  sync.Pool     // of *lookup that are finished, never of one that was abandoned
+	lookups  sync.Pool     // of finished *lookup, never of an abandoned one
 	history  chan struct{} // holds a token while Runs has a connection
 
-	stop    context.CancelFunc // ends connecting and polling, not the lookups under way
+	stop    context.CancelFunc // ends connecting and polling, not the lookups in progress
 	running sync.WaitGroup
 }
 
-// Open starts a store. It fails only if the options make no sense: a database that is down is
-// waited for in the background.
+// Open starts a store. It fails only if the options are invalid: the store connects in the background.
 func Open(options Options) (*Store, error) {
 	options = options.withDefaults()
 	config, err := configure(options)
@@ -109,12 +106,12 @@ func Open(options Options) (*Store, error) {
 	s.running.Go(func() { s.follower.run(ctx, options.Poll) })
 	s.running.Go(func() { s.follower.listen(ctx, options.Poll) })
 	go s.expire(ctx, min(expiryInterval, max(options.Timeout/4, time.Millisecond)))
-	// Where there are several hosts, a frozen one must not stop all pages.
+	// With several hosts, a frozen one must not block all pages.
 	pageConnections := min(len(s.follower.watchers), 2)
 	for i := range options.Connections + pageConnections {
-		p := &pipeline{
+		w := &worker{
 			home:     i,
-			seat:     seat{behind: true}, // until it is known what its server has
+			slot:     slot{behind: true}, // until its server's versions are known
 			queue:    s.queue,
 			follower: s.follower,
 			metrics:  s.metrics,
@@ -122,21 +119,21 @@ func Open(options Options) (*Store, error) {
 			timeout:  options.Timeout,
 		}
 		if i >= options.Connections {
-			p.home, p.queue, p.limit, p.pages = i-options.Connections, s.pages, pageBatch, true
+			w.home, w.queue, w.limit, w.pages = i-options.Connections, s.pages, pageBatch, true
 		}
-		s.running.Go(func() { p.run(ctx) })
+		s.running.Go(func() { w.run(ctx) })
 	}
 	return s, nil
 }
 
-// Pages share one connection, or two where there are several hosts. One of them may cost as much as a thousand documents, so few wait, and few go together: they
-// are answered one after the other by one process of a server, and what is more than it can do gets ErrOverloaded.
+// Pages share one connection, or two with several hosts. A page may cost as much as a thousand documents, so the queue and the batch are
+// small: one server process reads the pages one after the other, and excess requests get ErrOverloaded.
 const (
 	pageQueue = 64
 	pageBatch = 4
 )
 
-// expire gives up lookups that have waited too long, until the last of them is gone after ctx has ended.
+// expire ends lookups whose timeout has passed. It returns once ctx has ended and no lookup is left.
 func (s *Store) expire(ctx context.Context, interval time.Duration) {
 	for now := range time.Tick(interval) {
 		s.queue.expire(now)
@@ -147,7 +144,7 @@ func (s *Store) expire(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// pending returns how many lookups there are whose callers wait.
+// pending returns the number of lookups whose callers wait.
 func (s *Store) pending() int {
 	documents, _ := s.queue.state()
 	pages, _ := s.pages.state()
@@ -179,15 +176,15 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Snapshot returns what is published, as last seen. Before the first sight of a published version it is empty.
+// Snapshot returns the published versions as last read. It is empty until a published version has been read.
 func (s *Store) Snapshot() *Snapshot { return s.follower.snapshot.Load() }
 
-// Ready returns nil if lookups can be expected to succeed, and otherwise the reason why not.
+// Ready returns nil if lookups can be expected to succeed, and otherwise the reason.
 func (s *Store) Ready() error {
 	lost, ever := s.queue.disconnected()
 	lostPages, everPages := s.pages.disconnected()
 	lost, ever = max(lost, lostPages), ever && everPages
-	// Without any traffic only the follower, which asks every second, finds out.
+	// Without traffic, only the follower, which polls every second, notices.
 	lost = max(lost, s.follower.lostFor())
 	switch {
 	case s.follower.denied.Load() && (s.Snapshot() == nil || lost == 0 || lost > lossGrace):
@@ -202,73 +199,72 @@ func (s *Store) Ready() error {
 	return nil
 }
 
-// Match is the condition of a lookup: the etags that the caller's client already holds.
-// The zero value holds none, and the body is always read.
+// Match is the condition of a lookup: the etags of the client's copies. With the zero value, the body is always read.
 type Match struct {
-	Any   bool     // whatever the etag is, it is held
+	Any   bool     // matches every etag
 	ETags []uint64 // must not change until the lookup has returned
 }
 
 func (m Match) none() bool { return !m.Any && len(m.ETags) == 0 }
 
-// Result is the answer to a lookup.
+// Result is the result of a lookup.
 type Result struct {
-	Run         int64     // the data version: of a page and of changes the one that they were read from, of a document the one that is followed
+	Run         int64     // the data version: of a page or of changes, the one they were read from; of a document, the one that is served
 	PublishedAt time.Time // when that version went live
 	ETag        uint64    // of the document; 0 for anything else
-	NotModified bool      // the etag is one of those that the caller held, and Body was not read
-	Total       int64     // of a page: how many documents its list has; -1 where the run did not record it
+	NotModified bool      // the etag matches, and Body was not read
+	Total       int64     // of a page: number of documents in the list; -1 if the run did not record it
 	Body        []byte    // dst with the JSON text appended
 }
 
-// Get reads the document with an id. Where the etag is one that unless holds, only the index is read.
+// Get reads a document by id. If the etag matches unless, only the index is read.
 //
-// The text is appended to dst, which belongs to the store until Get returns. On an error Body is dst as it
-// was, or nil if the caller must forget dst because the lookup was abandoned and may still be writing to it.
+// Get appends the text to dst, which belongs to the store until Get returns. On an error, Body is dst unchanged, or nil if the caller must
+// discard dst because the lookup was abandoned and may still be writing to it.
 //
-// The error is ErrNotFound, which comes with Run and PublishedAt, ErrTimeout, ErrOverloaded, ErrUnavailable, ErrUnreadable or unexpected. There
-// is no context: a lookup ends by itself after Options.Timeout, and a fasthttp handler has none that ends earlier.
+// The error is ErrNotFound, which comes with Run and PublishedAt, ErrTimeout, ErrOverloaded, ErrUnavailable, ErrUnreadable or unexpected.
+// There is no context: a lookup ends after Options.Timeout, and a fasthttp handler has no context that ends earlier.
 //
-// If the document's generation was dropped in the meantime, the live one is read, and Run says so.
+// If the endpoint's generation has been dropped, the live one is read, and Run is that of the live one.
 func (s *Store) Get(endpoint *Endpoint, id int64, unless Match, dst []byte) (Result, error) {
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindGet
 	l.endpoint, l.id, l.unless = endpoint, id, unless
 	if unless.none() {
-		l.flight = flight{endpoint, id}
+		l.key = lookupKey{endpoint, id}
 	} else {
 		l.kind = kindETag
 	}
-	return s.look(l, dst)
+	return s.lookUp(l, dst)
 }
 
-// MaxPage is the largest number of documents in one page of a list.
+// MaxPage is the maximum number of documents in one page of a list.
 const MaxPage = 1000
 
-// List reads a page of documents by ascending id, as one JSON array: at most limit documents after the
-// first skip. Past the end it is "[]". limit is at most MaxPage.
+// List reads a page of documents in ascending order of id, as one JSON array: at most limit documents after the first skip. Past the end
+// it is "[]". limit is at most MaxPage.
 //
-// Buffers and errors are as for Get. A page has no ETag: Run and PublishedAt identify its content.
+// Buffers and errors are those of Get. A page has no ETag: Run and PublishedAt identify its content.
 func (s *Store) List(endpoint *Endpoint, skip, limit int64, dst []byte) (Result, error) {
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindList
 	l.endpoint, l.limit = endpoint, limit
 	l.anchor, l.offset = skip/sql.AnchorEvery, skip%sql.AnchorEvery
-	return s.lookAhead(l, dst)
+	return s.lookUpPage(l, dst)
 }
 
-// Cursor is a place in the change log: a change that is known already. The zero Cursor is before the first.
+// Cursor is a position in the change log: the last change that was read. The zero Cursor is before the first change.
 type Cursor struct {
 	Run      int64
 	Document string
 	ID       int64
 }
 
-// Changes reads what changed in the collection since a version, in the order of the runs that changed it: at most limit
-// changes after a cursor, as a JSON object that also says where to go on.
+// Changes reads the changes to the collection since a version, in the order of the runs: at most limit changes after a cursor, as a JSON
+// object that includes the next cursor.
 //
-// Buffers and errors are as for Get, and there is ErrHistoryTooShort, with Run and PublishedAt, and ErrBadCursor. Since the version
-// that is followed nothing has changed, which is known without a lookup.
+// Buffers and errors are those of Get, and also ErrHistoryTooShort, with Run and PublishedAt, and ErrBadCursor. If since is the served
+// version, the result is empty and takes no lookup.
 func (s *Store) Changes(collection *Collection, since int64, after Cursor, limit int64, dst []byte) (Result, error) {
 	if after != (Cursor{}) && after.Run <= since {
 		return Result{Body: dst}, ErrBadCursor
@@ -278,36 +274,37 @@ func (s *Store) Changes(collection *Collection, since int64, after Cursor, limit
 	}
 	first := after
 	if after == (Cursor{}) && since < math.MaxInt64 {
-		first.Run = since + 1 // where the scan of the log begins; no change is before its document's name
+		first.Run = since + 1 // where the scan of the log begins: an empty name sorts before every endpoint
 	}
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindChanges
 	l.endpoint, l.since, l.after, l.limit = collection.log, since, first, limit
-	result, err := s.lookAhead(l, dst)
-	if err == nil && after.Run > result.Run { // which another instance may have followed before this one
+	result, err := s.lookUpPage(l, dst)
+	if err == nil && after.Run > result.Run { // another instance may already serve that run
 		return Result{Body: result.Body[:len(dst)]}, ErrBadCursor
 	}
 	return result, err
 }
 
-// appendNoChanges appends what api/list_changes.sql answers where nothing has changed.
+// appendNoChanges appends what api/list_changes.sql returns if there are no changes.
 func appendNoChanges(dst []byte, version Version) []byte {
-	return fmt.Appendf(dst, `{"next": null, "since": %d, "changes": [], "version": %d, "collection": %q}`, version.Run, version.Run, version.Collection)
+	return fmt.Appendf(dst, `{"next": null, "since": %[1]d, "changes": [], "version": %[1]d, "collection": %[2]q}`,
+		version.Run, version.Collection)
 }
 
-// lookAhead looks up what comes with a version of its own. Should that be newer than the one that is followed, it is
-// followed before anybody hears of it: versions never go backwards for a client.
-func (s *Store) lookAhead(l *lookup, dst []byte) (Result, error) {
+// lookUpPage looks up a page or changes, which come with their version. If it is newer than the served version, lookUpPage waits until it
+// is served: for a client, versions never go backwards.
+func (s *Store) lookUpPage(l *lookup, dst []byte) (Result, error) {
 	endpoint := l.endpoint
-	result, err := s.look(l, dst)
+	result, err := s.lookUp(l, dst)
 	if result.Run > endpoint.Run {
-		s.follower.reach(endpoint, result.Run)
+		s.follower.awaitRun(endpoint, result.Run)
 	}
 	return result, err
 }
 
-// look hands l to a connection and waits for it, but no longer than the timeout.
-func (s *Store) look(l *lookup, dst []byte) (Result, error) {
+// lookUp queues l and waits for the result, at most for the timeout.
+func (s *Store) lookUp(l *lookup, dst []byte) (Result, error) {
 	queue := s.queue
 	if !l.kind.shared() {
 		queue = s.pages
@@ -327,7 +324,7 @@ func (s *Store) look(l *lookup, dst []byte) (Result, error) {
 		if !l.relieved {
 			break
 		}
-		// The pipeline that has l may write to it, and to its buffer beyond what was there.
+		// The worker that has l may still write to it and to its buffer.
 		s.metrics.relieved.Inc()
 		l, dst = s.lookups.Get().(*lookup), slices.Clone(dst[:base])
 		l.request, l.second = wanted, true
@@ -339,9 +336,9 @@ func (s *Store) look(l *lookup, dst []byte) (Result, error) {
 	result, err := l.result, l.err
 	s.recycle(l)
 	s.metrics.count(result.NotModified, err)
-	switch err {
-	case nil:
-	case ErrNotFound, ErrHistoryTooShort:
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrNotFound) || errors.Is(err, ErrHistoryTooShort):
 		result = Result{Run: result.Run, PublishedAt: result.PublishedAt, Body: dst}
 	default:
 		result = Result{Body: dst}
@@ -349,14 +346,14 @@ func (s *Store) look(l *lookup, dst []byte) (Result, error) {
 	return result, err
 }
 
-// recycle keeps l for another lookup. Nobody else may hold it.
+// recycle returns l to the pool. There must be no other reference to it.
 func (s *Store) recycle(l *lookup) {
 	l.clear()
 	s.lookups.Put(l)
 }
 
-// Close lets the lookups that are waiting finish, then closes the connections. New lookups get
-// ErrUnavailable. It returns ctx's error if that ends first; connections are then left to the process's end.
+// Close waits for the pending lookups and closes the connections. New lookups get ErrUnavailable. If ctx ends first, Close returns its
+// error and leaves the connections open.
 func (s *Store) Close(ctx context.Context) error {
 	s.queue.close()
 	s.pages.close()

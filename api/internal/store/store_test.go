@@ -403,7 +403,7 @@ func TestAllocations(t *testing.T) {
 	for range 10 {
 		get()
 	}
-	// Of the whole process: the pipeline's and the driver's are among them.
+	// Of the whole process: the worker's and the driver's are among them.
 	const most = 8
 	allocations := testing.AllocsPerRun(500, get)
 	t.Logf("%.0f allocations for a document of %d bytes", allocations, size)

@@ -13,52 +13,52 @@ import (
 	"systemscale/sql"
 )
 
-// A host that cannot be read is tried again less and less often, as long as others can be.
+// longestWatchPause is the maximum pause before an unreadable host is tried again while others are readable. The pause doubles.
 const longestWatchPause = 8 * time.Second
 
-// watcher looks at the pointer rows of one host, over a connection of its own.
+// watcher reads the version rows of one host, over a connection of its own.
 type watcher struct {
-	host    host
-	config  *pgx.ConnConfig // to this host alone
-	timeout time.Duration   // of one look, connecting included
-	hint    chan struct{}   // receives a token when it may be time for a look
+	host      host
+	config    *pgx.ConnConfig // for this host only
+	timeout   time.Duration   // of one read, including connecting
+	requested chan struct{}   // receives a token to read at once
 
-	conn *pgx.Conn // run's
+	conn *pgx.Conn // used by run only
 
 	// The follower's.
-	view    *Snapshot // what the host has; nil if it cannot be read
-	since   time.Time // since when it can be, and is not behind
-	behind  time.Time // since when it has been behind another, or zero
-	failed  bool      // the last look failed
-	standby bool      // known only where standbys are preferred
+	view    *Snapshot // the versions of the host; nil if it cannot be read
+	since   time.Time // since when it has been readable and up to date
+	behind  time.Time // since when another host has had a newer version, or zero
+	failed  bool      // the last read failed
+	standby bool      // set only where standbys are preferred
 }
 
 func newWatcher(config *pgx.ConnConfig, host host, timeout time.Duration) *watcher {
 	own := config.Copy()
 	own.Config = *only(&config.Config, host)
-	return &watcher{host: host, config: own, timeout: timeout, hint: make(chan struct{}, 1)}
+	return &watcher{host: host, config: own, timeout: timeout, requested: make(chan struct{}, 1)}
 }
 
-// look requests a look before the interval is over.
-func (w *watcher) look() {
+// requestRead requests a read before the interval is over.
+func (h *watcher) requestRead() {
 	select {
-	case w.hint <- struct{}{}:
-	default: // one is requested already
+	case h.requested <- struct{}{}:
+	default: // already requested
 	}
 }
 
-// run looks every interval, and on a hint, until ctx ends.
-func (w *watcher) run(ctx context.Context, f *follower, interval time.Duration) {
+// run reads every interval, and when requested, until ctx ends.
+func (h *watcher) run(ctx context.Context, f *follower, interval time.Duration) {
 	pause := interval
 	for ctx.Err() == nil {
-		seen, err := w.read(ctx, f)
+		seen, err := h.read(ctx, f)
 		if err != nil {
-			w.disconnect()
+			h.disconnect()
 			if ctx.Err() != nil {
 				break
 			}
 		}
-		f.watched(w, seen, err)
+		f.reportHost(h, seen, err)
 		switch {
 		case err == nil || f.lostFor() > 0:
 			pause = interval
@@ -68,46 +68,46 @@ func (w *watcher) run(ctx context.Context, f *follower, interval time.Duration) 
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
-		case <-w.hint:
+		case <-h.requested:
 		}
 	}
-	w.disconnect()
+	h.disconnect()
 }
 
-// sight is what a watcher sees of its host.
-type sight struct {
+// reading is what a watcher has read from its host.
+type reading struct {
 	versions  []Version
-	forbidden string // a table of theirs that may not be read, or empty
-	standby   bool   // known where the follower needs it
+	forbidden string // a table of theirs that the role cannot read, or ""
+	standby   bool   // set if the follower needs it
 }
 
-// read reads the pointer rows, connecting first where there is no connection.
-func (w *watcher) read(ctx context.Context, f *follower) (seen sight, err error) {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+// read reads the version rows. It connects first if there is no connection.
+func (h *watcher) read(ctx context.Context, f *follower) (seen reading, err error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	if w.conn == nil {
-		conn, refused, err := dialConn(ctx, w.config)
+	if h.conn == nil {
+		conn, refused, err := dialConn(ctx, h.config)
 		if err != nil {
 			return seen, err
 		}
-		w.conn = conn
+		h.conn = conn
 		if refused {
-			f.refused()
+			f.logRefusedSettings()
 		}
 	}
-	if seen.versions, err = readVersions(ctx, w.conn.PgConn()); err != nil {
+	if seen.versions, err = readVersions(ctx, h.conn.PgConn()); err != nil {
 		return seen, err
 	}
-	if seen.forbidden, err = readForbidden(ctx, w.conn.PgConn()); err != nil {
+	if seen.forbidden, err = readForbidden(ctx, h.conn.PgConn()); err != nil {
 		return seen, err
 	}
 	if f.standbys {
-		seen.standby, err = isStandby(ctx, w.conn.PgConn())
+		seen.standby, err = isStandby(ctx, h.conn.PgConn())
 	}
 	return seen, err
 }
 
-// readForbidden returns a table of what is published that the role may not read, or nothing.
+// readForbidden returns a published table that the role cannot read, or "".
 func readForbidden(ctx context.Context, conn *pgconn.PgConn) (string, error) {
 	result := conn.ExecParams(ctx, sql.Query("api/select_unreadable"), nil, nil, nil, nil).Read()
 	switch {
@@ -119,17 +119,17 @@ func readForbidden(ctx context.Context, conn *pgconn.PgConn) (string, error) {
 	return string(result.Rows[0][0]), nil
 }
 
-// disconnect drops the connection, if there is one.
-func (w *watcher) disconnect() {
-	if w.conn == nil {
+// disconnect closes the connection, if there is one.
+func (h *watcher) disconnect() {
+	if h.conn == nil {
 		return
 	}
-	goodbye(w.conn)
-	w.conn = nil
+	closeConn(h.conn)
+	h.conn = nil
 }
 
-// readVersions reads the pointer rows. The text goes with every look, in one message: what is prepared stays with one server connection
-// of a pooler, and outlives a migration.
+// readVersions reads the version rows. The statement is not prepared: a prepared one would belong to one server connection of a pooler, and
+// outlive a migration.
 func readVersions(ctx context.Context, conn *pgconn.PgConn) ([]Version, error) {
 	result := conn.ExecParams(ctx, sql.Query("api/select_versions"), nil, nil, nil, binaryFormat).Read()
 	if result.Err != nil {
@@ -146,7 +146,7 @@ func readVersions(ctx context.Context, conn *pgconn.PgConn) ([]Version, error) {
 	return versions, nil
 }
 
-// parseVersion parses a row of api/select_versions in binary: collection, generation, run, documents, time.
+// parseVersion parses a row of api/select_versions in binary format: collection, generation, run, endpoints, time.
 func parseVersion(row [][]byte) (Version, error) {
 	if len(row) != 5 || len(row[1]) != 8 || len(row[2]) != 8 || len(row[3]) == 0 || row[3][0] != 1 || len(row[4]) != 8 {
 		return Version{}, errMalformed
