@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -134,11 +135,11 @@ func TestAlertKnowsWhatIsUrgent(t *testing.T) {
 
 // TestUnitsFitTogether checks what no single unit shows; on machines with systemd, systemd reads them too.
 func TestUnitsFitTogether(t *testing.T) {
-	units := []string{"systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@.service"}
+	units := []string{"systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@.service", "systemscale-api@.service"}
+	installed := regexp.MustCompile("/usr/local/bin/(etl|api)")
 	directory := t.TempDir()
 	for _, unit := range units {
-		// An installed etl is not expected here.
-		write(t, filepath.Join(directory, unit), strings.ReplaceAll(read(t, unit), "/usr/local/bin/etl", "/bin/sh"), 0o644)
+		write(t, filepath.Join(directory, unit), installed.ReplaceAllString(read(t, unit), "/bin/sh"), 0o644) // neither is installed here
 	}
 	if !strings.Contains(read(t, units[0]), "\nOnFailure=systemscale-etl-alert@%n.service\n") {
 		t.Error("the service does not start the alert when it fails")
@@ -147,7 +148,7 @@ func TestUnitsFitTogether(t *testing.T) {
 		t.Error("the timer names a unit; it is to start the service of its own name")
 	}
 	if analyze, err := exec.LookPath("systemd-analyze"); err == nil {
-		command := exec.CommandContext(t.Context(), analyze, "verify", "systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@x.service")
+		command := exec.CommandContext(t.Context(), analyze, "verify", "systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@x.service", "systemscale-api@8081.service")
 		command.Dir = directory
 		if said, err := command.CombinedOutput(); err != nil || strings.Contains(string(said), "systemscale-") {
 			t.Errorf("systemd-analyze verify: %v\n%s", err, said)
