@@ -57,6 +57,8 @@ Example: TCP for direct access and a unix socket for a gateway on the same machi
 
 // flags are the command line. An address is host:port or unix:/path.
 type flags struct {
+	Version kong.VersionFlag `help:"Show the version and exit."`
+
 	Database    string        `env:"DATABASE_URL" placeholder:"URL" help:"URL of the database, with a role that can read. The database may start after the API."`
 	Listen      []string      `env:"API_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Address to serve on: host:port or unix:/path. May be repeated or separated by commas. Default: ${default}."`
 	Admin       string        `env:"API_ADMIN" default:"127.0.0.1:8181" placeholder:"ADDR" help:"Address of the admin port: /live, /ready, /metrics, /version, and the dashboard at /. Default: ${default}."`
@@ -106,13 +108,13 @@ func (f *flags) Validate() error {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var f flags
 	exited := false
-	parser, err := kong.New(&f, kong.Name("api"), kong.Description(description),
+	parser, err := kong.New(&f, kong.Name("api"), kong.Description(description), kong.Vars{"version": printable.Version()},
 		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }))
 	if err != nil {
 		return err
 	}
 	_, err = parser.Parse(args)
-	if exited { // after --help
+	if exited { // after --help or --version
 		return nil
 	}
 	if err != nil {

@@ -73,6 +73,7 @@ func TestCommandLine(t *testing.T) {
 		secret string // in neither
 	}{
 		{name: "help", args: []string{"--help"}, out: "Example:"},
+		{name: "version", args: []string{"--version"}, out: "devel"}, // a test binary has no version control
 		{name: "no database", args: nil, err: "DATABASE_URL"},
 		{name: "bad database", args: []string{"--database", "postgres://u:hunter2@h:x/d", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, err: "--database", secret: "hunter2"},
 		{name: "bad address", args: []string{"--database", "postgres://h/d", "--listen", "nonsense"}, err: "host:port or unix:/path"},

@@ -420,7 +420,7 @@ func (stack *stack) writeEnvironment(database database) error {
 		{"GATEWAY_URL", "http://" + address(stack.Gateway.Port)},
 		{"GATEWAY_TLS_URL", "https://" + address(stack.Gateway.TLSPort)},
 		{"GATEWAY_CERTIFICATE", certificateIn(filepath.Join(stack.Servers, "nginx")).certificate},
-		{"CACHE_NODES", "http://" + address(stack.Gateway.Refresh)},
+		{"GATEWAYS", "http://" + address(stack.Gateway.Refresh)},
 		{"API_URLS", strings.Join(instances, ",")},
 		{"ADMIN_URLS", strings.Join(admins, ",")},
 		{"POSTGRES_BIN", installation.Bin},

@@ -38,7 +38,7 @@ func TestShown(t *testing.T) {
 			"publish": func() {
 				change(t, csv, "product.csv", `(?m)^(1,"Camo Onesie",.*),140$`, "$1,151")
 				change(t, csv, "styles.csv", `(?m)^(1,1,"Forest Green & Black"),null,`, "$1,19,")
-				s.etl("run", "--csv", csv, "--cache", s.env["CACHE_NODES"])
+				s.etl("run", "--csv", csv, "--gateway", s.env["GATEWAYS"])
 			},
 			"stop Postgres":  func() { p.end(syscall.SIGINT) },
 			"start Postgres": func() { p.start() },

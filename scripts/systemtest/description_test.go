@@ -34,7 +34,7 @@ import (
 func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 	before := liveVersion(t, s)
 	change(t, csv, "product.csv", `(?m)^(2,"Bright Future Sunglasses",.*),69$`, "$1,71")
-	s.etl("run", "--csv", csv, "--cache", s.env["CACHE_NODES"])
+	s.etl("run", "--csv", csv, "--gateway", s.env["GATEWAYS"])
 	publishBooks(t, s)
 	d := describe(t, s, before)
 	for _, o := range d.operations {

@@ -127,7 +127,7 @@ func testFreshness(t *testing.T, p *publisher) {
 	l.more(int64(4 * len(changed)))
 	flipped, newest := make(chan time.Time, 1), p.history.newest
 	go func() { flipped <- p.flip(t, newest) }()
-	p.publish(e, "run", "--csv", e.csv, "--accept", "changed", "--accept", "removed", "--mode", "delta", "--cache", p.env["CACHE_NODES"])
+	p.publish(e, "run", "--csv", e.csv, "--accept", "changed", "--accept", "removed", "--mode", "delta", "--gateway", p.env["GATEWAYS"])
 	live := <-flipped
 	eventually(t, "all that was changed is visible", func() bool {
 		mutex.Lock()
@@ -186,9 +186,9 @@ func (p *publisher) next() {
 	e := p.editions[turn%len(p.editions)]
 	switch mode := []string{"delta", "generation", "rollback", "delta", "generation", "generation", "rollback"}[turn%7]; mode {
 	case "rollback":
-		p.publish(p.published[len(p.published)-2], "rollback", "--cache", p.env["CACHE_NODES"])
+		p.publish(p.published[len(p.published)-2], "rollback", "--gateway", p.env["GATEWAYS"])
 	default:
-		p.publish(e, "run", "--csv", e.csv, "--accept", "removed", "--accept", "changed", "--mode", mode, "--cache", p.env["CACHE_NODES"])
+		p.publish(e, "run", "--csv", e.csv, "--accept", "removed", "--accept", "changed", "--mode", mode, "--gateway", p.env["GATEWAYS"])
 	}
 }
 

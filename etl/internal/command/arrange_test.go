@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"systemscale/etl/internal/dump/dumptest"
 	"systemscale/sql/testdb"
 )
-
-func readingOf(directory, shape string, rejects rejects) reading {
-	return reading{directory: directory, shape: filepath.Join(directory, shape), rejects: rejects, accepts: acceptsNone, say: slog.New(slog.DiscardHandler)}
-}
 
 // documentsOf returns the files that etl render writes, by name, and what it said.
 func documentsOf(t *testing.T, args ...string) (files map[string]string, stderr string) {
@@ -93,9 +89,9 @@ func TestAnyOrderGivesTheSameDocuments(t *testing.T) {
 	check := func(name string, random *rand.Rand, strewn bool, files ...string) {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
-			write(t, directory, texts)
+			dumptest.Write(t, directory, texts)
 			for _, file := range files {
-				write(t, directory, map[string]string{file: shuffled(random, texts[file], columns[file], strewn)})
+				dumptest.Write(t, directory, map[string]string{file: shuffled(random, texts[file], columns[file], strewn)})
 			}
 			got, stderr := documentsOf(t, "--csv", directory)
 			for _, file := range files {
@@ -170,7 +166,7 @@ func TestAnyOrderAtAnyDepth(t *testing.T) {
 	var first map[string]string
 	for round := range 6 {
 		directory := t.TempDir()
-		write(t, directory, files)
+		dumptest.Write(t, directory, files)
 		if round > 0 {
 			for _, file := range []string{"shelf.csv", "book.csv", "chapter.csv", "page.csv"} {
 				if round == 1 || random.IntN(2) == 0 {
@@ -178,7 +174,7 @@ func TestAnyOrderAtAnyDepth(t *testing.T) {
 					if file == "shelf.csv" {
 						column = 0
 					}
-					write(t, directory, map[string]string{file: shuffled(random, files[file], column, round%2 == 0)})
+					dumptest.Write(t, directory, map[string]string{file: shuffled(random, files[file], column, round%2 == 0)})
 				}
 			}
 		}
@@ -208,20 +204,20 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
 	directory, temporary := t.TempDir(), t.TempDir()
-	write(t, directory, map[string]string{
-		"books.yaml": books,
+	dumptest.Write(t, directory, map[string]string{
+		"books.yaml": dumptest.Books,
 		"book.csv":   "isbn,title\n8,Eight\nx,Bad\n7,Seven\n",
 		"review.csv": "id,isbn,stars\n3,8,1\n1,7,5\n4,9,9\n2,7,3\n1,8,2\n",
 	})
 	args := []string{"run", "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
 		"--rejects", filepath.Join(directory, "rejects"), "--temp", temporary, "--accept", "rejects"}
 	for round, title := range []string{"Seven", "Sieben"} {
-		write(t, directory, map[string]string{"book.csv": "isbn,title\n8,Eight\nx,Bad\n7," + title + "\n"})
+		dumptest.Write(t, directory, map[string]string{"book.csv": "isbn,title\n8,Eight\nx,Bad\n7," + title + "\n"})
 		code, stdout, stderr := etl(t.Context(), append(args, "--accept", "changed")...)
 		if code != exitOK || !strings.Contains(stderr, "file=book.csv rows=3") || !strings.Contains(stderr, "file=review.csv rows=5") {
 			t.Fatalf("exit code %d, stderr %s", code, stderr)
 		}
-		for _, line := range []string{"book.csv       3     2         0         1         0", "review.csv     5     3         0         2         0"} {
+		for _, line := range []string{"book.csv    3     2     0         1         0\n", "review.csv  5     3     0         2         0\n"} {
 			if !strings.Contains(stdout, line) {
 				t.Errorf("round %d: the report has no %q:\n%s", round, line, stdout)
 			}
@@ -239,31 +235,6 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 	}
 }
 
-// TestProgressOfASortedFile shows how far the reading is that goes on behind the sort, of a plain and of a compressed file.
-func TestProgressOfASortedFile(t *testing.T) {
-	text := "isbn,title\n"
-	for i := 5000; i > 0; i-- {
-		text += fmt.Sprintf("%d,Title\n", i)
-	}
-	for ending, form := range map[string][]byte{"": []byte(text), ".gz": gzipped(t, []byte(text))} {
-		in, err := openBooks(t, ending, form, &countedRejects{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		in.say = slog.New(slog.DiscardHandler)
-		// review.csv is read whole with its first row.
-		var positions []int64
-		tick := func() { positions = append(positions, in.position()) }
-		if err := pass(t.Context(), in, tick, func() error { return nil }, func(int, int64, uint64, []byte) error { return nil }); err != nil {
-			t.Fatal(err)
-		}
-		half := positions[len(positions)-1-len(positions)/2]
-		if at := in.position(); at != in.size || half < in.size/3 || half > in.size*2/3 {
-			t.Errorf("%s: half-way at byte %d, and at last at %d of %d", ending, half, at, in.size)
-		}
-	}
-}
-
 // TestSparseIDsThatComeTwice has ids too far apart for a bitmap of them all.
 func TestSparseIDsThatComeTwice(t *testing.T) {
 	directory := t.TempDir()
@@ -272,7 +243,7 @@ func TestSparseIDsThatComeTwice(t *testing.T) {
 		review += fmt.Sprintf("%d,7,1\n", int64(i)<<40)
 	}
 	review += fmt.Sprintf("%d,7,2\n%d,8,3\n", int64(5)<<40, int64(6)<<40)
-	write(t, directory, map[string]string{"books.yaml": books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": review})
+	dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": review})
 	files, stderr := documentsOf(t, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
 	if n := strings.Count(files["reviews.copy"], "1,") + 1; n != 6000 || strings.Contains(files["reviews.copy"], "2]") || strings.Contains(files["reviews.copy"], "[3]") {
 		t.Errorf("%d reviews, or those with ids that come twice; stderr %s", n, stderr)
@@ -286,7 +257,7 @@ func TestSparseIDsThatComeTwice(t *testing.T) {
 func TestTemporaryDirectoryThatIsNone(t *testing.T) {
 	directory := t.TempDir()
 	review := strings.Repeat("2,8,2\n", 1<<20)
-	write(t, directory, map[string]string{"books.yaml": books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n" + review + "1,7,1\n"})
+	dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n" + review + "1,7,1\n"})
 	code, _, stderr := etl(context.Background(), "render", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--temp", filepath.Join(directory, "none"))
 	if code == exitOK || !strings.Contains(stderr, "--temp") {
 		t.Errorf("exit code %d, stderr %q, want --temp named", code, stderr)

@@ -2,15 +2,18 @@ package command
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"systemscale/etl/internal/dump/dumptest"
 )
 
 func TestCheck(t *testing.T) {
 	shapeLine := func(text string) string { // where a text of the shape of books stands
-		for i, line := range strings.Split(books, "\n") {
+		for i, line := range strings.Split(dumptest.Books, "\n") {
 			if at := strings.Index(line, text); at >= 0 {
-				return strings.Join([]string{"books.yaml", count(int64(i + 1)), count(int64(at + 1))}, ":")
+				return strings.Join([]string{"books.yaml", strconv.Itoa(i + 1), strconv.Itoa(at + 1)}, ":")
 			}
 		}
 		t.Fatalf("the shape has no %q", text)
@@ -25,28 +28,28 @@ func TestCheck(t *testing.T) {
 	}{
 		{name: "all fits", stdout: []string{"book.csv: 2 columns, all are read", "review.csv: 3 columns, all are read", "books.yaml fits these headers"}},
 		{name: "columns that nothing reads", files: map[string]string{"book.csv": "campus,isbn,title,created_at\n"},
-			stdout: []string{"book.csv: 4 columns, nothing reads campus, created_at\n", "fits"}},
+			stdout: []string{"book.csv: 4 columns, not read: campus, created_at\n", "fits"}},
 		{name: "a header behind empty lines, with quotes and a byte order mark", files: map[string]string{"book.csv": "\xef\xbb\xbf\"isbn\",\"title\"\r\n"}},
-		{name: "a compressed file", files: map[string]string{"book.csv": "", "book.csv.gz": string(gzipped(t, []byte("isbn,title,x\n")))},
-			stdout: []string{"book.csv.gz: 3 columns, nothing reads x"}},
-		{name: "letters exchanged", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage, stdout: []string{"book.csv: 2 columns, nothing reads titel"},
+		{name: "a compressed file", files: map[string]string{"book.csv": "", "book.csv.gz": string(dumptest.Gzip(t, []byte("isbn,title,x\n")))},
+			stdout: []string{"book.csv.gz: 3 columns, not read: x"}},
+		{name: "letters exchanged", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage, stdout: []string{"book.csv: 2 columns, not read: titel"},
 			stderr: []string{shapeLine("title: text") + ": column title of source book: ", "book.csv:1 has no such column; did you mean titel?"}},
 		{name: "another way to write it", files: map[string]string{"review.csv": "ID,is_bn,stars\n"}, code: exitUsage,
 			stderr: []string{"column id of source review", "did you mean ID?", "column isbn of source review", "did you mean is_bn?"}},
 		{name: "nothing that is near", files: map[string]string{"book.csv": "isbn,name,year\n"}, code: exitUsage,
-			stderr: []string{"has no such column; there and unused: name, year"}},
+			stderr: []string{"has no such column; not used: name, year"}},
 		{name: "nothing that is left", files: map[string]string{"review.csv": "id,isbn\n"}, code: exitUsage,
-			stderr: []string{shapeLine("stars: int"), "nothing there is left unused"}},
+			stderr: []string{shapeLine("stars: int"), "all others are used"}},
 		{name: "several mistakes in several files", files: map[string]string{"book.csv": "\nisbm,titles\n", "review.csv": "id,isbn,star,id\n"}, code: exitUsage,
 			stderr: []string{shapeLine("isbn: int") + ": ", "book.csv:2 has no such column; did you mean isbm?", "did you mean titles?", "did you mean star?",
-				shapeLine("id: int") + ": column id of source review: ", "review.csv:1 has it twice"}},
+				shapeLine("id: int") + ": column id of source review: ", "review.csv:1 has a duplicate column of this name"}},
 		{name: "a file that is not there", files: map[string]string{"book.csv": "", "boks.csv": "isbn,title\n", "review.csv": ""}, code: exitFiles,
 			stderr: []string{"book.csv: no such file or directory, and source book needs it (", shapeLine("book.csv") + "); did you mean boks.csv?",
-				"review.csv: no such file", "there and unused: boks.csv"}},
+				"review.csv: no such file", "not used: boks.csv"}},
 		{name: "an empty file and a mistake", files: map[string]string{"book.csv": "\n", "review.csv": "id,isbn,star\n"}, code: exitUsage,
 			stderr: []string{"book.csv: the file is empty", "did you mean star?"}},
 		{name: "a file in two forms", files: map[string]string{"book.csv.gz": "x", "other.csv": "x"}, code: exitFiles,
-			stderr: []string{"are there at once, and only one of them can be meant: remove all but that one, and source book needs it (", shapeLine("book.csv") + ")\n"}},
+			stderr: []string{"both exist: keep only one of them, and source book needs it (", shapeLine("book.csv") + ")\n"}},
 		{name: "an empty file", files: map[string]string{"book.csv": "\n"}, code: exitFiles, stderr: []string{"book.csv: the file is empty"}},
 		{name: "a file that was cut off", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5\n2,7"}, code: exitFiles, stderr: []string{"review.csv:3: the file ends within a line"}},
 		{name: "a last line without a line end", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5"}, code: exitFiles, stderr: []string{"review.csv:2: the last line has no line end"}},
@@ -56,14 +59,14 @@ func TestCheck(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			directory := t.TempDir()
-			files := map[string]string{"books.yaml": books, "book.csv": "isbn,title\n", "review.csv": "id,isbn,stars\n1,7,no number, and nobody minds\n"}
+			files := map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n", "review.csv": "id,isbn,stars\n1,7,no number, and nobody minds\n"}
 			for name, text := range c.files {
 				files[name] = text
 				if text == "" {
 					delete(files, name)
 				}
 			}
-			write(t, directory, files)
+			dumptest.Write(t, directory, files)
 			code, stdout, stderr := etl(t.Context(), "check", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
 			if code != c.code || (stderr == "") != (code == exitOK) {
 				t.Errorf("exit code %d, want %d; stderr %q", code, c.code, stderr)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/etl/internal/dump/dumptest"
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
@@ -52,8 +53,8 @@ func TestRunPublishesRealRows(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	for _, line := range []string{
-		"product.csv    350   350         0         0         0",
-		"photos.csv     287   287         0         0        11",
+		"product.csv   350   350   0         0         0\n",
+		"photos.csv    287   287   0         0         11\n",
 		"photos.csv: 10 repaired: closed quote",
 		"photos.csv: 1 repaired: uhttps",
 		"version 1 is published",
@@ -93,7 +94,7 @@ func TestRunPublishesRealRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, hopeless, map[string]string{"product.csv": strings.Replace(string(products), `"default_price": 49`, `default_price": 49`, 1)})
+	dumptest.Write(t, hopeless, map[string]string{"product.csv": strings.Replace(string(products), `"default_price": 49`, `default_price": 49`, 1)})
 	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", hopeless, "--rejects", rejects, "--accept", "rejects")
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
@@ -110,21 +111,12 @@ func TestRunPublishesRealRows(t *testing.T) {
 	}
 }
 
-const books = `
-collection: books
-sources:
-  book:   {file: book.csv, key: isbn, columns: {isbn: int, title: text}}
-  review: {file: review.csv, key: id, parent: book, on: isbn, columns: {id: int, isbn: int, stars: int}}
-documents:
-  reviews: {path: reviews, body: {book: title, stars: {each: review, as: stars}}}
-`
-
 // TestRunPublishesAnotherShape publishes a second collection beside the first, without any change of code.
 func TestRunPublishesAnotherShape(t *testing.T) {
 	database := testdb.New(t)
 	directory := t.TempDir()
-	write(t, directory, map[string]string{
-		"books.yaml": books, "book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n2,7,3\n",
+	dumptest.Write(t, directory, map[string]string{
+		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n2,7,3\n",
 	})
 	for _, args := range [][]string{{"--csv", "../../testdata/v1"}, {"--csv", directory, "--shape", filepath.Join(directory, "books.yaml")}} {
 		if code, _, stderr := etl(t.Context(), append([]string{"run", "--database", database.ETL, "--rejects", directory}, args...)...); code != exitOK {
@@ -140,20 +132,11 @@ func TestRunPublishesAnotherShape(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, directory string, files map[string]string) {
-	t.Helper()
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestRunFails covers every way in which a run can end without publishing: each has its exit code and names the remedy.
 func TestRunFails(t *testing.T) {
 	database := testdb.New(t)
 	empty := testdb.NewEmpty(t)
-	good := map[string]string{"books.yaml": books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n1,7,5\n"}
+	good := map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n1,7,5\n"}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	cases := []struct {
@@ -167,14 +150,14 @@ func TestRunFails(t *testing.T) {
 	}{
 		{name: "a flag that is none", args: []string{"--sped", "3"}, code: exitUsage, want: "unknown flag --sped"},
 		{name: "no streams", args: []string{"--streams", "0"}, code: exitUsage, want: "--streams must be between 1 and 64"},
-		{name: "a shape with a mistake", files: map[string]string{"books.yaml": strings.Replace(books, "as: stars", "as: star", 1)}, code: exitUsage, want: `books.yaml:7:`},
+		{name: "a shape with a mistake", files: map[string]string{"books.yaml": strings.Replace(dumptest.Books, "as: stars", "as: star", 1)}, code: exitUsage, want: `books.yaml:7:`},
 		{name: "no shape", args: []string{"--shape", "missing.yaml"}, code: exitUsage, want: "missing.yaml:1:1: the shape file cannot be read: no such file"},
 		{name: "no directory", args: []string{"--csv", "missing"}, code: exitFiles, want: "missing: there is no such directory: the dump has not arrived"},
 		{name: "a directory that is a file", args: []string{"--csv", "command_test.go"}, code: exitFiles, want: "command_test.go: it is a file: --csv takes the directory"},
 		{name: "an empty file", files: map[string]string{"review.csv": ""}, code: 25, want: "review.csv: the file is empty"},
 		{name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: 24, want: `book.csv:1: the header has no column "title"`},
-		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: not even a header is there. If it is to be so, pass --accept empty-file\nreview.csv:1:"},
-		{name: "no row that can be used", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles, want: "book.csv: no row of it can be used"},
+		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: not even a header is there. If this is intended, pass --accept empty-file\nreview.csv:1:"},
+		{name: "no row that can be used", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles, want: "book.csv: no row of this file can be used"},
 		{name: "a database that is away", database: "postgres://nobody:secret@127.0.0.1:1/none", code: exitDatabase, want: "connect to the database"},
 		{name: "a database URL that is none", database: "postgres://%zz", code: exitUsage, want: "postgres://user:password@host:5432/name"},
 		{name: "no schema", database: empty.ETL, code: exitDatabase, want: "run etl migrate"},
@@ -183,8 +166,8 @@ func TestRunFails(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			directory := t.TempDir()
-			write(t, directory, good)
-			write(t, directory, c.files)
+			dumptest.Write(t, directory, good)
+			dumptest.Write(t, directory, c.files)
 			if c.database == "" {
 				c.database = database.ETL
 			}
@@ -204,7 +187,7 @@ func TestRunFails(t *testing.T) {
 	}
 	t.Run("a missing file", func(t *testing.T) {
 		directory := t.TempDir()
-		write(t, directory, map[string]string{"books.yaml": books})
+		dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books})
 		code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL)
 		for _, file := range []string{"book.csv", "review.csv"} {
 			if code != exitFiles || !strings.Contains(stderr, file+": no such file or directory, and source ") {
@@ -233,10 +216,10 @@ func TestRunFails(t *testing.T) {
 	})
 	t.Run("rejects that cannot be written", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
-		write(t, filepath.Dir(file), map[string]string{"file": ""})
+		dumptest.Write(t, filepath.Dir(file), map[string]string{"file": ""})
 		directory := t.TempDir()
-		write(t, directory, good)
-		write(t, directory, map[string]string{"book.csv": "isbn,title\nx,Seven\n8,Eight\n"})
+		dumptest.Write(t, directory, good)
+		dumptest.Write(t, directory, map[string]string{"book.csv": "isbn,title\nx,Seven\n8,Eight\n"})
 		code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--rejects", filepath.Join(file, "x"), "--database", database.ETL)
 		if code != exitUnexpected || !strings.Contains(stderr, "not a directory") {
 			t.Errorf("exit code %d, want %d; stderr %q", code, exitUnexpected, stderr)
@@ -258,6 +241,13 @@ func TestMigrateCommand(t *testing.T) {
 	}
 	if code, _, stderr := etl(t.Context(), "migrate", "--database", "postgres://nobody:secret@127.0.0.1:1/none"); code != exitDatabase || strings.Contains(stderr, "secret") {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	code, stdout, stderr := etl(t.Context(), "--version")
+	if code != exitOK || strings.TrimSpace(stdout) == "" || strings.Count(stdout, "\n") != 1 || stderr != "" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 
 	"github.com/goccy/go-json"
 
+	"systemscale/etl/internal/dump/dumptest"
+	"systemscale/etl/internal/plan"
+	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/source"
 	"systemscale/sql/testdb"
 )
@@ -46,7 +49,7 @@ func TestCutFilesAreRefused(t *testing.T) {
 		}
 		t.Run(kind, func(t *testing.T) {
 			directory := t.TempDir()
-			write(t, directory, map[string]string{"books.yaml": marks(c.column, optional), "strict.yaml": marks(c.column, ""), "book.csv": "isbn,title\n7,Seven\n", "review.csv": whole})
+			dumptest.Write(t, directory, map[string]string{"books.yaml": marks(c.column, optional), "strict.yaml": marks(c.column, ""), "book.csv": "isbn,title\n7,Seven\n", "review.csv": whole})
 			command := func(name, shape string, more ...string) (int, string) {
 				args := append([]string{name, "--csv", directory, "--shape", filepath.Join(directory, shape), "--max-rejects", "100%", "--max-changed", "100%", "--min-rows", "0"}, more...)
 				if name == "render" {
@@ -65,7 +68,7 @@ func TestCutFilesAreRefused(t *testing.T) {
 				if strings.HasSuffix(cut, "\n") {
 					continue // between two records: a count of rows may show it, and nothing in the file
 				}
-				write(t, directory, map[string]string{"review.csv": cut})
+				dumptest.Write(t, directory, map[string]string{"review.csv": cut})
 				if code, text := command("plan", "books.yaml"); code != exitFiles || !strings.Contains(text, "review.csv:") {
 					t.Errorf("%q after %q: exit code %d: %s", cut, whole, code, text)
 				}
@@ -83,7 +86,7 @@ func TestCutFilesAreRefused(t *testing.T) {
 				if size%5 > 0 {
 					continue
 				}
-				put(t, filepath.Join(directory, "review.csv.gz"), gzipped(t, []byte(cut)))
+				put(t, filepath.Join(directory, "review.csv.gz"), dumptest.Gzip(t, []byte(cut)))
 				if err := os.Remove(filepath.Join(directory, "review.csv")); err != nil {
 					t.Fatal(err)
 				}
@@ -107,7 +110,7 @@ func TestFinalNewline(t *testing.T) {
 		code                int
 		want                string
 	}{
-		{name: "nothing is known or declared", review: "id,isbn,mark\n1,7,40", code: exitFiles, want: "truncated-file: 1 is beyond 0: review.csv:2: the last line has no line end. If files of source review are complete without, declare final_newline: optional in "},
+		{name: "nothing is known or declared", review: "id,isbn,mark\n1,7,40", code: exitFiles, want: "truncated-file: 1 file is cut off: review.csv:2: the last line has no line end. If complete files of source review have none, declare final_newline: optional in "},
 		{name: "accepted", review: "id,isbn,mark\n1,7,40", args: []string{"--accept", "truncated-file"}, want: "version 2 is published"},
 		{name: "the last one had none", review: "id,isbn,mark\n1,7,41", want: "version 3 is published"},
 		{name: "nothing is published of a cut row, though", review: "id,isbn,mark\n1,7,41\n2,7", code: exitFiles, want: "review.csv:3: the file ends within a line, which is rejected: field count"},
@@ -122,7 +125,7 @@ func TestFinalNewline(t *testing.T) {
 	}
 	for _, s := range steps {
 		directory := t.TempDir()
-		write(t, directory, map[string]string{"books.yaml": marks("mark: int", s.shape), "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": s.review})
+		dumptest.Write(t, directory, map[string]string{"books.yaml": marks("mark: int", s.shape), "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": s.review})
 		args := append([]string{"run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL, "--rejects", t.TempDir(), "--max-rejects", "100%"}, s.args...)
 		code, stdout, stderr := etl(t.Context(), args...)
 		if text := stdout + stderr; code != s.code || !strings.Contains(text, s.want) {
@@ -134,15 +137,15 @@ func TestFinalNewline(t *testing.T) {
 	}
 	code, stdout, stderr := etl(t.Context(), "history", "--database", database.ETL, "--collection", "books", "--json", "--limit", "1")
 	var runs []struct {
-		Verdict string
+		Verdict publish.Verdict
 		Sources []source.Counts
-		Gates   []finding
+		Gates   []publish.GateResult
 	}
 	if err := json.Unmarshal([]byte(must(t, exitOK, code, stdout, stderr)), &runs); err != nil {
 		t.Fatal(err)
 	}
 	r := runs[0]
-	if r.Verdict != verdictFailed || r.Gates[0].Gate != gateTruncatedFile || fmt.Sprint(*r.Sources[1].Ending) != fmt.Sprint(source.Ending{Line: 4, Fault: source.FaultRejected + source.Fault(source.FieldCount)}) {
+	if r.Verdict != publish.Failed || r.Gates[0].Gate != string(plan.TruncatedFile) || *r.Sources[1].Ending != (source.Ending{Line: 4, Fault: source.FaultRejected + source.Fault(source.FieldCount)}) {
 		t.Errorf("the history has %s", stdout)
 	}
 }
@@ -164,7 +167,7 @@ func TestBuiltInShapeTakesOpenEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, directory, map[string]string{"skus.csv": string(text) + "\n"})
+	dumptest.Write(t, directory, map[string]string{"skus.csv": string(text) + "\n"})
 	code, stdout, stderr := etl(t.Context(), "plan", "--csv", directory, "--database", testdb.New(t).ETL)
 	if must(t, exitChanges, code, stdout, stderr); strings.Count(stderr, "the last line of a file has no line end") != 5 {
 		t.Errorf("stderr: %s", stderr)
@@ -182,7 +185,7 @@ func TestLineBreaksInQuotes(t *testing.T) {
 			review, lines = second+first, "review.csv:2 review.csv:3 review.csv:4 review.csv:7 review.csv:8"
 		}
 		directory := t.TempDir()
-		write(t, directory, map[string]string{"books.yaml": marks("mark: text", ""), "book.csv": books, "review.csv": "id,isbn,mark\n" + review + "9,8,e\n"})
+		dumptest.Write(t, directory, map[string]string{"books.yaml": marks("mark: text", ""), "book.csv": books, "review.csv": "id,isbn,mark\n" + review + "9,8,e\n"})
 		code, stdout, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL,
 			"--rejects", filepath.Join(directory, "rejects"), "--max-rejects", "100%")
 		must(t, exitOK, code, stdout, stderr)

@@ -3,13 +3,15 @@ package command
 import (
 	"errors"
 
+	"systemscale/etl/internal/dump"
+	"systemscale/etl/internal/plan"
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 	"systemscale/sql"
 )
 
-// Exit codes, for whatever decides whether somebody is woken.
+// Exit codes, for schedulers and alerts.
 const (
 	exitOK          = 0
 	exitUnexpected  = 1
@@ -17,34 +19,44 @@ const (
 	exitFiles       = 3
 	exitDatabase    = 4
 	exitHeld        = 5
-	exitUntold      = 6
-	exitChanges     = 10  // of a plan; a gate's own codes are in gates
-	exitInterrupted = 130 // 128 + SIGINT, as shells say it
+	exitRefresh     = 6
+	exitChanges     = 10  // of a plan; the gates have codes of their own
+	exitInterrupted = 130 // 128 + SIGINT, as shells report it
 )
+
+// gateExits are the exit codes of the gates.
+var gateExits = map[plan.Gate]int{
+	plan.TruncatedFile: exitFiles,
+	plan.Unreconciled:  20,
+	plan.Rejects:       21,
+	plan.Removed:       22,
+	plan.Changed:       23,
+	plan.MissingColumn: 24,
+	plan.EmptyFile:     25,
+	plan.DocumentSize:  26,
+}
 
 var errInterrupted = errors.New("interrupted: nothing new is published")
 
-// databaseError marks whatever came of talking to the database.
-type databaseError struct{ error }
+// codeError ends the command with an exit code and without a message, because the output is complete.
+type codeError struct{ code int }
 
-// ofDatabase marks err, if there is one.
-func ofDatabase(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &databaseError{err}
-}
+func (codeError) Error() string { return "the exit code is the result" }
 
-func (e *databaseError) Unwrap() error { return e.error }
-
-// usageError is a mistake in the flags that shows only when the database is asked.
+// usageError is a mistake in the flags that only the files or the database show.
 type usageError struct{ message string }
 
 func (e *usageError) Error() string { return e.message }
 
+// refreshError means that the refresh of a gateway failed.
+type refreshError struct{ error }
+
+func (e *refreshError) Unwrap() error { return e.error }
+
 // exitCode is the one table from an error to the exit code.
 func exitCode(err error) int {
-	var quiet quietError
+	var quiet codeError
+	var gates *plan.GateError
 	switch {
 	case errors.As(err, &quiet):
 		return quiet.code
@@ -54,19 +66,17 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case is[*shape.Error](err), is[*usageError](err), is[*publish.NotRetainedError](err), errors.Is(err, sql.ErrURL):
 		return exitUsage
-	case is[*gateError](err):
-		var failed *gateError
-		errors.As(err, &failed)
-		return exitOfGate(failed.findings[0].Gate)
-	case is[*oversizeError](err):
-		return exitOfGate(gateDocumentSize)
+	case errors.As(err, &gates):
+		return gateExits[gates.First()]
+	case is[*dump.OversizeError](err):
+		return gateExits[plan.DocumentSize]
 	case is[*source.FileError](err):
 		return exitOfFiles(err)
 	case is[*publish.HeldError](err):
 		return exitHeld
-	case is[*untoldError](err) && !is[*databaseError](err):
-		return exitUntold
-	case is[*databaseError](err):
+	case is[*refreshError](err) && !is[*publish.DatabaseError](err):
+		return exitRefresh
+	case is[*publish.DatabaseError](err):
 		return exitDatabase
 	}
 	return exitUnexpected
@@ -75,4 +85,45 @@ func exitCode(err error) int {
 func is[E error](err error) bool {
 	var target E
 	return errors.As(err, &target)
+}
+
+// gateError returns err, or the failure of the gate document-size in place of a *dump.OversizeError.
+func gateError(err error) error {
+	var oversize *dump.OversizeError
+	if !errors.As(err, &oversize) {
+		return err
+	}
+	return plan.Oversize(oversize.Limit, oversize.Error())
+}
+
+// exitOfFiles returns the exit code for files that cannot be used: a gate's only if every mistake is one that could be accepted.
+func exitOfFiles(err error) int {
+	code := 0
+	for _, e := range fileErrors(err) {
+		if e.Kind == "" {
+			return exitFiles
+		}
+		if of := gateExits[plan.Gate(e.Kind)]; code == 0 || of < code {
+			code = of
+		}
+	}
+	return code
+}
+
+// fileErrors returns every FileError in a tree of errors.
+func fileErrors(err error) []*source.FileError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*source.FileError
+		for _, e := range joined.Unwrap() {
+			all = append(all, fileErrors(e)...)
+		}
+		return all
+	}
+	if e, ok := err.(*source.FileError); ok {
+		return []*source.FileError{e}
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return fileErrors(inner)
+	}
+	return nil
 }

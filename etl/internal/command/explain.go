@@ -5,24 +5,26 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/dustin/go-humanize"
 	"github.com/goccy/go-json"
 
 	"systemscale/etl/internal/document"
+	"systemscale/etl/internal/dump"
+	"systemscale/etl/internal/plan"
 	"systemscale/etl/internal/source"
 )
 
 type explainCommand struct {
-	Collection string `arg:"" help:"Name of the collection, as in the shape file."`
-	ID         int64  `arg:"" name:"id" help:"Id of the item."`
-	CSV        string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
-	Shape      string `placeholder:"FILE" help:"Shape file. Default: the built-in catalog of products."`
-	temporary
-	itemLimit
+	Collection string         `arg:"" help:"Name of the collection, as in the shape file."`
+	ID         int64          `arg:"" name:"id" help:"Id of the item."`
+	Files      fileFlags      `embed:""`
+	Temporary  temporaryFlags `embed:""`
+	Item       itemFlags      `embed:""`
 }
 
 func (c *explainCommand) Help() string {
-	return `Reads all files and prints the lines that one item's documents are made of, each with file and line number, and the
-documents. It needs no database.
+	return `Reads all files and prints the lines that an item's documents are made of, each with file and line number, and the documents. It
+needs no database.
 
 Example:
   etl explain products 42 --csv ./dump`
@@ -37,56 +39,63 @@ type usedLine struct {
 
 // Run explains one item.
 func (c *explainCommand) Run(ctx context.Context, out *output) error {
-	in, err := openInput(ctx, reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: &countedRejects{}, accepts: acceptsNone, maxDocument: c.MaxDocument, say: out.log()})
+	options := c.Files.options(out)
+	options.Temp, options.MaxDocument = c.Temporary.Temp, int64(c.Item.MaxDocument)
+	d, err := dump.Open(ctx, options)
 	if err != nil {
 		return err
 	}
-	defer in.close()
-	if c.Collection != in.spec.Collection {
-		return &usageError{fmt.Sprintf("the shape %s is of the collection %s, not %s: name that, or another file with --shape", in.spec.Name, in.spec.Collection, c.Collection)}
+	defer d.Close()
+	if spec := d.Spec(); c.Collection != spec.Collection {
+		return &usageError{fmt.Sprintf("the shape %s is of the collection %s, not %s: name that, or another file with --shape", spec.Name, spec.Collection, c.Collection)}
 	}
-	// The pass goes on behind the item: only at its end is it known that no file had to be sorted first.
+	return d.Arranged(ctx, func(d *dump.Dump) error { return c.explain(ctx, out, d) })
+}
+
+// explain finds the item in one pass. The pass goes on after the item: only its end shows that no file must be sorted first.
+func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump) error {
 	var lines []usedLine
 	var documents [][]byte
 	wanted := false
-	in.observe = func(i int, reader *source.Reader) {
-		if i == 0 {
-			wanted = reader.Rows().LastKey() == c.ID
-		}
-		if wanted {
-			lines = append(lines, usedLine{i, reader.Line(), bytes.Clone(reader.Raw())})
-		}
-	}
-	restart := func() error {
-		lines, documents = nil, nil
-		return nil
-	}
-	err = pass(ctx, in, func() {}, restart, func(_ int, id int64, _ uint64, body []byte) error {
-		if id == c.ID {
-			documents = append(documents, bytes.Clone(body))
-		}
-		return nil
+	err := d.Pass(ctx, dump.Handlers{
+		Row: func(i int, reader *source.Reader) {
+			if i == 0 {
+				wanted = reader.Rows().LastKey() == c.ID
+			}
+			if wanted {
+				lines = append(lines, usedLine{i, reader.Line(), bytes.Clone(reader.Raw())})
+			}
+		},
+		Document: func(_ int, id int64, _ uint64, body []byte) error {
+			if id == c.ID {
+				documents = append(documents, bytes.Clone(body))
+			}
+			return nil
+		},
 	})
 	if err != nil {
 		return err
 	}
-	if err := in.refuseCutFiles(); err != nil {
+	if err := d.RefuseCutFiles(); err != nil {
 		return err
 	}
+	spec := d.Spec()
 	if len(documents) == 0 {
-		return &source.FileError{File: in.files[0].name(), Message: fmt.Sprintf("no row that can be used has %s %d; etl run says which rows are rejected and why",
-			in.spec.Sources[0].Columns[in.spec.Sources[0].Key].Name, c.ID)}
+		root := &spec.Sources[0]
+		return &source.FileError{File: d.FileName(0), Message: fmt.Sprintf("there is no %s with %s %d: no row has this id, or its row is rejected or filtered; etl run reports the rejected rows",
+			root.Name, root.Columns[root.Key].Name, c.ID)}
 	}
 	for _, l := range lines {
-		fmt.Fprintf(out.stdout, "%s:%d: %s\n", in.files[l.source].name(), l.line, l.raw)
+		fmt.Fprintf(out.stdout, "%s:%d: %s\n", d.FileName(l.source), l.line, l.raw)
 	}
 	for i, body := range documents {
-		d := in.spec.Endpoints[i]
+		endpoint := spec.Endpoints[i]
 		var indented bytes.Buffer
 		if err := json.Indent(&indented, body, "", "  "); err != nil {
-			return fmt.Errorf("indent %s: %w", d.Name, err)
+			return fmt.Errorf("indent %s: %w", endpoint.Name, err)
 		}
-		fmt.Fprintf(out.stdout, "\n%s, at %s, etag %016x, %d bytes\n%s\n", d.Name, addressOf(in.spec, d, c.ID), document.Etag(body), len(body), indented.String())
+		fmt.Fprintf(out.stdout, "\n%s, at %s, etag %016x, %s bytes\n%s\n",
+			endpoint.Name, plan.AddressOf(spec, endpoint, c.ID), document.Etag(body), humanize.Comma(int64(len(body))), indented.String())
 	}
 	return nil
 }

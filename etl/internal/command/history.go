@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/goccy/go-json"
 
 	"systemscale/etl/internal/publish"
@@ -13,22 +14,22 @@ import (
 )
 
 type historyCommand struct {
-	database
-	Collection string `default:"products" placeholder:"NAME" help:"Collection whose runs to list. Default: ${default}."`
-	JSON       bool   `name:"json" help:"Write the runs as one JSON array, with sources, gates and errors."`
-	Limit      int    `default:"20" placeholder:"N" help:"Runs to list, the newest first. Default: ${default}."`
+	Database   databaseFlags `embed:""`
+	Collection string        `default:"products" placeholder:"NAME" help:"Collection whose runs to list. Default: ${default}."`
+	JSON       bool          `name:"json" help:"Write the runs as one JSON array, with sources, gates and errors."`
+	Limit      int           `default:"20" placeholder:"N" help:"Runs to list, the newest first. Default: ${default}."`
 }
 
 func (c *historyCommand) Help() string {
-	return `Lists the runs of a collection: when, how long, how they wrote and ended, and what they changed. "live" marks what is served, and
-"kept" the versions that etl rollback can return to.
+	return `Lists the runs of a collection: start, duration, mode, result and changes. "live" marks the version that is served, and "kept" the
+versions that etl rollback can return to.
 
 Example:
   etl history
   etl history --json --limit 1 | jq '.[0].sources'`
 }
 
-// Validate is called by kong once the flags are read.
+// Validate is called by kong after parsing.
 func (c *historyCommand) Validate() error {
 	if c.Limit < 1 {
 		return fmt.Errorf("--limit must be at least 1, not %d", c.Limit)
@@ -38,9 +39,9 @@ func (c *historyCommand) Validate() error {
 
 // Run lists the runs.
 func (c *historyCommand) Run(ctx context.Context, out *output) error {
-	runs, err := publish.History(ctx, c.URL, c.Collection, c.Limit)
+	runs, err := publish.History(ctx, c.Database.URL, c.Collection, c.Limit)
 	if err != nil {
-		return ofDatabase(err)
+		return err
 	}
 	if c.JSON {
 		encoder := json.NewEncoder(out.stdout)
@@ -88,7 +89,7 @@ func historyRow(r publish.PastRun) ([]string, error) {
 			rows += s.Read
 			refused += source.Sum(s.Rejected)
 		}
-		read, rejected = count(rows), count(refused)
+		read, rejected = humanize.Comma(rows), humanize.Comma(refused)
 	}
 	added, changed, removed := unknown, unknown, unknown
 	if r.Plan != nil {
@@ -98,7 +99,7 @@ func historyRow(r publish.PastRun) ([]string, error) {
 			all.Changed += d.Changed
 			all.Removed += d.Removed
 		}
-		added, changed, removed = count(all.Added), count(all.Changed), count(all.Removed)
+		added, changed, removed = humanize.Comma(all.Added), humanize.Comma(all.Changed), humanize.Comma(all.Removed)
 	}
 	var marks []string
 	switch {
@@ -107,6 +108,6 @@ func historyRow(r publish.PastRun) ([]string, error) {
 	case r.Retained:
 		marks = append(marks, "kept")
 	}
-	return []string{count(r.Run), r.StartedAt.Local().Format(time.DateTime), took, r.State, string(r.Mode), verdict,
+	return []string{humanize.Comma(r.Run), r.StartedAt.Local().Format(time.DateTime), took, r.State, string(r.Mode), verdict,
 		read, rejected, added, changed, removed, strings.Join(marks, " ")}, nil
 }

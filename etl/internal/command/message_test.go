@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf16"
 
+	"systemscale/etl/internal/dump/dumptest"
 	"systemscale/sql/testdb"
 )
 
@@ -17,7 +18,7 @@ func TestNoPasswordInMessages(t *testing.T) {
 	directory := shopFiles(t, 2, nil)
 	shape := filepath.Join(directory, "shop.yaml")
 	commands := [][]string{
-		{"migrate"}, {"history"}, {"rollback"}, {"refresh", "--cache", "http://127.0.0.1:1"},
+		{"migrate"}, {"history"}, {"rollback"}, {"refresh", "--gateway", "http://127.0.0.1:1"},
 		{"plan", "--csv", directory, "--shape", shape}, {"run", "--csv", directory, "--shape", shape, "--rejects", t.TempDir()},
 	}
 	for _, url := range []string{
@@ -33,7 +34,7 @@ func TestNoPasswordInMessages(t *testing.T) {
 	} {
 		for _, command := range commands {
 			code, stdout, stderr := etl(t.Context(), append(command, "--database", url)...)
-			if code != exitUsage && code != exitDatabase && code != exitUntold {
+			if code != exitUsage && code != exitDatabase && code != exitRefresh {
 				t.Errorf("%s with %q: exit code %d", command[0], url, code)
 			}
 			for _, piece := range []string{"cret", "ret@", "secret"} {
@@ -49,7 +50,7 @@ func TestNoPasswordInMessages(t *testing.T) {
 		{"run", "--csv", directory, "--database", "postgres://etl:se", "cret", "@127.0.0.1/db"},
 		{"run", "postgres://etl:secret@127.0.0.1/db"}, {"postgres://etl:secret@127.0.0.1/db"},
 		{"run", "--csv", directory, "--databse=postgres://etl:secret@127.0.0.1/db"}, {"run", "--mode", "postgres://etl:secret@127.0.0.1/db"},
-		{"run", "--cache", "http://etl:secret@127.0.0.1/"},
+		{"run", "--gateway", "http://etl:secret@127.0.0.1/"},
 	} {
 		if code, stdout, stderr := etl(t.Context(), args...); code == exitOK || strings.Contains(stdout+stderr, "cret") {
 			t.Errorf("%q: exit code %d: %s%s", args, code, stdout, stderr)
@@ -79,12 +80,12 @@ func TestNothingUnprintableIsPrinted(t *testing.T) {
 		return stdout + stderr
 	}
 	directory := shopFiles(t, 3, map[int]string{2: hostile})
-	write(t, directory, map[string]string{hostile + ".csv": "x\n"})
+	dumptest.Write(t, directory, map[string]string{hostile + ".csv": "x\n"})
 	rows, err := os.ReadFile(filepath.Join(directory, "tag.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, directory, map[string]string{"tag.csv": string(rows) + "x" + hostile + ",1,y\n\xff\xfe,1,z\n"})
+	dumptest.Write(t, directory, map[string]string{"tag.csv": string(rows) + "x" + hostile + ",1,y\n\xff\xfe,1,z\n"})
 	of := func(command string, args ...string) []string {
 		return append([]string{command, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml")}, args...)
 	}
@@ -92,7 +93,7 @@ func TestNothingUnprintableIsPrinted(t *testing.T) {
 	if report := printed(of("run", "--database", database.ETL, "--accept", "rejects", "--rejects", t.TempDir())...); !strings.Contains(report, `\x1b[2J`) {
 		t.Errorf("the rejected row is not shown escaped:\n%s", report)
 	}
-	write(t, directory, map[string]string{"item.csv": "id,name,price\n1,a" + hostile + ",1.00\n2,b,1.00\n3,c,1.00\n"})
+	dumptest.Write(t, directory, map[string]string{"item.csv": "id,name,price\n1,a" + hostile + ",1.00\n2,b,1.00\n3,c,1.00\n"})
 	if report := printed(of("plan", "--database", database.ETL, "--accept", "rejects")...); !strings.Contains(report, "title") {
 		t.Errorf("the difference is not shown:\n%s", report)
 	}
@@ -107,10 +108,10 @@ func TestNothingUnprintableIsPrinted(t *testing.T) {
 	printed("history", "--collection", hostile, "--database", database.ETL)
 	printed("rollback", "--collection", hostile, "--database", database.ETL)
 	printed("run", "--"+hostile)
-	write(t, directory, map[string]string{"item.csv": "id," + hostile + "name,price\n1,a,1.00\n"})
+	dumptest.Write(t, directory, map[string]string{"item.csv": "id," + hostile + "name,price\n1,a,1.00\n"})
 	printed(of("check")...)
 	printed(of("plan", "--database", database.ETL)...)
-	write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: text", "\"na\\e[2Jme\": text", 1)})
+	dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: text", "\"na\\e[2Jme\": text", 1)})
 	printed(of("check")...)
 }
 
@@ -145,13 +146,13 @@ func TestInvisibleCharactersAreNamed(t *testing.T) {
 		"UTF-16 BE":         {utf16Text(text, true, true), "iconv -f UTF-16 -t UTF-8"},
 		"UTF-16, no mark":   {utf16Text(text, false, false), "iconv -f UTF-16LE -t UTF-8"},
 		"UTF-16, no mark 2": {utf16Text(text, false, true), "iconv -f UTF-16BE -t UTF-8"},
-		"gzip":              {string(gzipped(t, []byte(text))), "a name that ends in .gz"},
-		"zstd":              {string(zstandard(t, []byte(text))), "a name that ends in .zst"},
+		"gzip":              {string(dumptest.Gzip(t, []byte(text))), "a name that ends in .gz"},
+		"zstd":              {string(dumptest.Zstd(t, []byte(text))), "a name that ends in .zst"},
 		"spreadsheet":       {"PK\x03\x04\x14\x00\x06\x00\n", "a ZIP archive, or a spreadsheet"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := shopFiles(t, 1, nil)
-			write(t, directory, map[string]string{"item.csv": c.file})
+			dumptest.Write(t, directory, map[string]string{"item.csv": c.file})
 			for _, args := range [][]string{{"check"}, {"plan", "--database", database.ETL}} {
 				args = append(args, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"))
 				if code, stdout, stderr := etl(t.Context(), args...); code == exitOK || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "item.csv") {

@@ -5,17 +5,17 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"systemscale/etl/internal/edge"
+	"systemscale/etl/internal/cacherefresh"
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/source"
 )
 
-// measuring is the flag of whatever publishes.
-type measuring struct {
-	Metrics string `type:"path" placeholder:"FILE" help:"File to replace at the end, however the run ends, by its metrics in Prometheus' text format, for the textfile collector of node_exporter. One for each collection."`
+// metricsFlags are for commands that publish.
+type metricsFlags struct {
+	Metrics string `type:"path" placeholder:"FILE" help:"File to write the metrics of the run to, however it ends, in Prometheus' text format, for the textfile collector of node_exporter. One file for each collection."`
 }
 
-// metrics is what a file of metrics says of a run. It is nil when none is wanted, and all its methods then do nothing.
+// metrics are the metrics of a run. Methods of a nil *metrics do nothing.
 type metrics struct {
 	file       string
 	began      time.Time
@@ -23,20 +23,20 @@ type metrics struct {
 	registry   *prometheus.Registry
 	documents  *prometheus.GaugeVec
 	rows       *prometheus.GaugeVec
-	told       *prometheus.GaugeVec
-	urls       *prometheus.GaugeVec
+	refreshed  *prometheus.GaugeVec
+	copies     *prometheus.GaugeVec
 }
 
-// measure begins the metrics of a run. collection may be empty, when the shape file cannot even be read.
-func (o *output) measure(flag measuring, collection string) {
-	if flag.Metrics == "" {
+// measure starts the metrics of a run. collection is empty if the shape file cannot be read.
+func (o *output) measure(flags metricsFlags, collection string) {
+	if flags.Metrics == "" {
 		return
 	}
-	m := &metrics{file: flag.Metrics, began: time.Now(), collection: collection, registry: prometheus.NewRegistry()}
+	m := &metrics{file: flags.Metrics, began: time.Now(), collection: collection, registry: prometheus.NewRegistry()}
 	m.documents = m.gauge("documents_changed", "Documents that the last run found changed, by kind: added, changed or removed.", "document", "kind")
 	m.rows = m.gauge("rows", "Rows that the last run read, by fate: used, filtered or rejected.", "file", "fate")
-	m.told = m.gauge("cache_told", "1 if a cache was told all that changed, or left to find out by itself; 0 if it could not be told.", "node")
-	m.urls = m.gauge("cache_urls", "Copies of changed documents that the last run looked for in a cache, by outcome: refreshed, fresh, absent or behind.", "node", "outcome")
+	m.refreshed = m.gauge("cache_told", "1 if the cache of a gateway was refreshed or left to expire; 0 if the refresh failed.", "node")
+	m.copies = m.gauge("cache_urls", "Copies of changed documents that the last run looked up in the cache of a gateway, by outcome: refreshed, fresh, absent or behind (still old).", "node", "outcome")
 	o.metrics = m
 }
 
@@ -49,7 +49,7 @@ func (m *metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVe
 	return gauge
 }
 
-// sources takes the fate of every row.
+// sources sets the fates of the rows.
 func (m *metrics) sources(counts []source.Counts) {
 	if m == nil {
 		return
@@ -61,7 +61,7 @@ func (m *metrics) sources(counts []source.Counts) {
 	}
 }
 
-// changes takes what was found changed.
+// changes sets the numbers of changed documents.
 func (m *metrics) changes(changes publish.Changes) {
 	if m == nil {
 		return
@@ -73,18 +73,18 @@ func (m *metrics) changes(changes publish.Changes) {
 	}
 }
 
-// cache takes what a node was told, and whether that was everything.
-func (m *metrics) cache(node edge.Node, told bool, counts edge.Counts) {
+// refresh sets the result of the refresh of a gateway.
+func (m *metrics) refresh(gateway cacherefresh.Gateway, succeeded bool, counts cacherefresh.Counts) {
 	if m == nil {
 		return
 	}
-	m.told.WithLabelValues(node.String()).Set(number(told))
+	m.refreshed.WithLabelValues(gateway.String()).Set(number(succeeded))
 	for outcome, n := range map[string]int64{"refreshed": counts.Refreshed, "fresh": counts.Fresh, "absent": counts.Absent, "behind": counts.Behind} {
-		m.urls.WithLabelValues(node.String(), outcome).Set(float64(n))
+		m.copies.WithLabelValues(gateway.String(), outcome).Set(float64(n))
 	}
 }
 
-// write replaces the file, now that the exit code is known.
+// write replaces the file.
 func (m *metrics) write(code int) error {
 	if m == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"systemscale/etl/internal/edge/edgetest"
+	"systemscale/etl/internal/cacherefresh/gatewaytest"
 	"systemscale/sql/testdb"
 )
 
@@ -39,12 +39,12 @@ var labelValue = regexp.MustCompile(`="[^"]*"`)
 // TestMetrics reads what runs of all outcomes leave for node_exporter.
 func TestMetrics(t *testing.T) {
 	database := testdb.New(t)
-	node := edgetest.New(t)
+	node := gatewaytest.New(t)
 	directory := t.TempDir()
 	file := filepath.Join(directory, "etl.prom")
 	run := func(want int, names map[int]string, args ...string) map[string]string {
 		t.Helper()
-		code, stdout, stderr := at(t, database, shopFiles(t, 20, names), "run", append([]string{"--metrics", file, "--cache", node.URL}, args...)...)
+		code, stdout, stderr := at(t, database, shopFiles(t, 20, names), "run", append([]string{"--metrics", file, "--gateway", node.URL}, args...)...)
 		must(t, want, code, stdout, stderr)
 		samples, _ := readMetrics(t, file)
 		return samples
@@ -59,7 +59,7 @@ func TestMetrics(t *testing.T) {
 	}
 	run(exitOK, nil)
 	node.Publish(2)
-	node.Hold(1, edgetest.Copy{Path: "/shop/3", Encoding: "gzip"})
+	node.Hold(1, gatewaytest.Copy{Path: "/shop/3", Encoding: "gzip"})
 	samples := run(exitOK, map[int]string{3: "three", 4: "four\"", 9: ""}, "--max-rejects", "100%", "--max-removed", "100%")
 	expect(samples, map[string]string{
 		`systemscale_etl_last_run_success{collection="shop"}`:                                       "1",

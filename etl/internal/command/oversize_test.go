@@ -16,6 +16,9 @@ import (
 
 	"github.com/goccy/go-json"
 
+	"systemscale/etl/internal/dump/dumptest"
+	"systemscale/etl/internal/plan"
+	"systemscale/etl/internal/publish"
 	"systemscale/sql/testdb"
 )
 
@@ -42,7 +45,7 @@ const fatRows = 400_000
 func fatFiles(t *testing.T, rows int, row func(n int) string) string {
 	t.Helper()
 	directory := t.TempDir()
-	write(t, directory, map[string]string{"fat.yaml": fat, "item.csv": "id,name\n1,one\n2,two\n4,four\n5,five\n", "leaf.csv": "id,part\n1,1\n2,9000000\n"})
+	dumptest.Write(t, directory, map[string]string{"fat.yaml": fat, "item.csv": "id,name\n1,one\n2,two\n4,four\n5,five\n", "leaf.csv": "id,part\n1,1\n2,9000000\n"})
 	file, err := os.Create(filepath.Join(directory, "part.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +129,7 @@ func TestFatItemsEndInFlatMemory(t *testing.T) {
 		}
 		directory := fatFiles(t, rows, c.row)
 		if strings.Contains(c.name, "nothing") {
-			write(t, directory, map[string]string{"fat.yaml": hidden})
+			dumptest.Write(t, directory, map[string]string{"fat.yaml": hidden})
 		}
 		code, text, memory := memoryOf(t, "render", "--csv", directory, "--shape", filepath.Join(directory, "fat.yaml"))
 		if code != c.code || !regexp.MustCompile(c.want).MatchString(text) {
@@ -155,20 +158,21 @@ func TestFatItemFailsTheGate(t *testing.T) {
 			t.Errorf("%s: exit code %d: %s%s", name, code, stdout, stderr)
 		}
 		if name == "run" || name == "plan" {
-			if want := "document-size: over 50KiB is beyond 50KiB"; !strings.Contains(stderr, want) || !strings.Contains(stderr, "--accept document-size") {
+			if want := "document-size: part.csv:"; !strings.Contains(stderr, want) || !strings.Contains(stderr, "--accept document-size") {
 				t.Errorf("%s: no %q in %s", name, want, stderr)
 			}
 		}
 	}
 	code, stdout, stderr := etl(t.Context(), "history", "--database", database.ETL, "--collection", "fat", "--json")
 	var runs []struct {
-		State, Verdict string
-		Gates          []finding
+		State   string
+		Verdict publish.Verdict
+		Gates   []publish.GateResult
 	}
 	if err := json.Unmarshal([]byte(must(t, exitOK, code, stdout, stderr)), &runs); err != nil || len(runs) != 1 {
 		t.Fatalf("%s (%v)", stdout, err)
 	}
-	if r := runs[0]; r.State != "failed" || r.Verdict != verdictFailed || len(r.Gates) != 1 || r.Gates[0].Gate != gateDocumentSize || !strings.Contains(r.Gates[0].Message, where) {
+	if r := runs[0]; r.State != "failed" || r.Verdict != publish.Failed || len(r.Gates) != 1 || r.Gates[0].Gate != string(plan.DocumentSize) || !strings.Contains(r.Gates[0].Message, where) {
 		t.Errorf("the history has %s", stdout)
 	}
 	code, stdout, stderr = etl(t.Context(), append([]string{"run", "--rejects", t.TempDir(), "--max-document", "50KiB", "--accept", "document-size"}, online...)...)

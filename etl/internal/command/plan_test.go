@@ -4,14 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"systemscale/etl/internal/dump"
+	"systemscale/etl/internal/dump/dumptest"
+	"systemscale/etl/internal/plan"
 	"systemscale/etl/internal/publish"
-	"systemscale/etl/internal/regular"
 	"systemscale/etl/internal/source"
 	"systemscale/sql/testdb"
 )
@@ -46,7 +51,7 @@ func shopFiles(t *testing.T, count int, names map[int]string) string {
 		fmt.Fprintf(&items, "%d,%s,%d.50\n", id, name, id)
 		fmt.Fprintf(&tags, "%d,%d,red\n", id, id)
 	}
-	write(t, directory, map[string]string{"shop.yaml": shop, "item.csv": items.String(), "tag.csv": tags.String()})
+	dumptest.Write(t, directory, map[string]string{"shop.yaml": shop, "item.csv": items.String(), "tag.csv": tags.String()})
 	return directory
 }
 
@@ -73,7 +78,7 @@ func TestPlan(t *testing.T) {
 	conn := testdb.Connect(t, database.ETL)
 	first := shopFiles(t, 250, nil)
 	code, stdout, stderr := at(t, database, first, "plan")
-	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "nothing is published yet") || !strings.Contains(text, "brief       250        0        0          0     3  /shop?page={page}&count={count}") {
+	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "nothing is published yet") || !strings.Contains(text, "brief     250    0        0        0          3     /shop?page={page}&count={count}") {
 		t.Errorf("with nothing published:\n%s", text)
 	}
 	code, stdout, stderr = at(t, database, first, "run")
@@ -93,29 +98,29 @@ func TestPlan(t *testing.T) {
 	}
 	code, stdout, stderr = at(t, database, second, "plan", "--json", "--samples", "1")
 	session.Close()
-	var got plan
+	var got plan.Plan
 	if err := json.Unmarshal([]byte(must(t, exitChanges, code, stdout, stderr)), &got); err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.QueryRow(t.Context(), runs).Scan(&after); err != nil || after != before {
 		t.Errorf("%d runs before the plan, %d after (%v)", before, after, err)
 	}
-	if got.Live != 1 || got.Verdict != verdictPassed || len(got.Gates) != len(gates) || len(got.Sources) != 2 ||
+	if got.Live != 1 || got.Verdict != publish.Passed || len(got.Gates) != len(plan.Gates()) || len(got.Sources) != 2 ||
 		got.Items != (publish.Items{Published: 250, Changed: 2, Removed: 1}) {
 		t.Errorf("plan %+v", got)
 	}
-	want := []plannedChange{
+	want := []plan.Change{
 		{DocumentCounts: publish.DocumentCounts{Name: "brief", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
-			URLs:    urls{"/shop?page={page}&count={count}", 3, []string{"/shop?page=1&count=100"}},
-			Samples: []changedSample{{"/shop/7", 7, []fieldChange{{"name", `"item 7"`, `"seven"`}}, 0}}},
+			URLs:    plan.URLs{Template: "/shop?page={page}&count={count}", Count: 3, First: []string{"/shop?page=1&count=100"}},
+			Samples: []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}}},
 		{DocumentCounts: publish.DocumentCounts{Name: "item", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
-			URLs:    urls{"/shop/{id}", 3, []string{"/shop/7"}},
-			Samples: []changedSample{{"/shop/7", 7, []fieldChange{{"name", `"item 7"`, `"seven"`}}, 0}}},
+			URLs:    plan.URLs{Template: "/shop/{id}", Count: 3, First: []string{"/shop/7"}},
+			Samples: []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}}},
 		{DocumentCounts: publish.DocumentCounts{Name: "tags", Counts: publish.Counts{Removed: 1, Unchanged: 249}},
-			URLs: urls{"/shop/{id}/tags", 1, []string{"/shop/150/tags"}}, Samples: []changedSample{}},
+			URLs: plan.URLs{Template: "/shop/{id}/tags", Count: 1, First: []string{"/shop/150/tags"}}, Samples: []plan.Sample{}},
 	}
-	if fmt.Sprint(got.Documents) != fmt.Sprint(want) {
-		t.Errorf("documents\n%+v, want\n%+v", got.Documents, want)
+	if diff := cmp.Diff(want, got.Documents); diff != "" {
+		t.Errorf("documents: want (-), got (+)\n%s", diff)
 	}
 	code, stdout, stderr = at(t, database, second, "run", "--dry-run")
 	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "  /shop/7\n    name: \"item 7\" → \"seven\"\n") || !strings.Contains(text, "Nothing was written") {
@@ -138,14 +143,14 @@ func TestPlanWarnsOfBrokenContracts(t *testing.T) {
 		if !strings.Contains(shop, old) {
 			t.Fatalf("%q is not in the shape", old)
 		}
-		write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, old, new, 1)})
+		dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, old, new, 1)})
 		_, stdout, _ := at(t, database, directory, "plan", "--json")
-		var got plan
+		var got plan.Plan
 		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 			t.Fatalf("%v: %s", err, stdout)
 		}
-		if !slices.Equal(got.Breaks, want) {
-			t.Errorf("%s → %s breaks %q, want %q", old, new, got.Breaks, want)
+		if !slices.Equal(got.BreakingChanges, want) {
+			t.Errorf("%s → %s breaks %q, want %q", old, new, got.BreakingChanges, want)
 		}
 		_, stdout, _ = at(t, database, directory, "plan")
 		for _, line := range want {
@@ -160,7 +165,7 @@ func TestPlanWarnsOfBrokenContracts(t *testing.T) {
 	warns("{id: id, name: name, price", "{id: {text: id}, name: name, price", "GET /shop/{id}: id changed its type from integer to string")
 
 	// A delta describes the documents anew.
-	write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: name, price: price", "name: name", 1)})
+	dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: name, price: price", "name: name", 1)})
 	code, stdout, stderr = at(t, database, directory, "run", "--mode", "delta", "--accept", "changed")
 	must(t, exitOK, code, stdout, stderr)
 	if !strings.Contains(stderr, "price was removed") {
@@ -204,7 +209,7 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 		var state, mode, verdict, shape string
 		var generation int
 		err := conn.QueryRow(t.Context(), "select state, mode, verdict, shape, coalesce(generation, 0) from catalog.run order by id desc limit 1").Scan(&state, &mode, &verdict, &shape, &generation)
-		if err != nil || state != c.state || mode != c.mode || generation != c.generation || verdict != verdictPassed || len(shape) != 32 {
+		if err != nil || state != c.state || mode != c.mode || generation != c.generation || verdict != string(publish.Passed) || len(shape) != 32 {
 			t.Errorf("%s: %s, %s, generation %d, verdict %s, shape %s (%v); want %s, %s, %d", c.name, state, mode, generation, verdict, shape, err, c.state, c.mode, c.generation)
 		}
 		if code, _, _ := at(t, database, directory, "plan"); code != exitOK {
@@ -213,7 +218,7 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 	}
 	t.Run("another set of documents", func(t *testing.T) {
 		directory := shopFiles(t, 200, few)
-		write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "path: tags", "path: words", 1)})
+		dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "path: tags", "path: words", 1)})
 		if code, _, stderr := at(t, database, directory, "run", "--mode", "delta"); code != exitUsage || !strings.Contains(stderr, "use --mode auto") {
 			t.Errorf("as a delta: exit code %d, %s", code, stderr)
 		}
@@ -236,74 +241,58 @@ func TestFilesChangeBetweenThePasses(t *testing.T) {
 	must(t, exitOK, code, stdout, stderr)
 
 	directory := shopFiles(t, 50, map[int]string{5: "five"})
-	in, err := openInput(t.Context(), readingOf(directory, "shop.yaml", &countedRejects{}))
-	if err != nil {
-		t.Fatal(err)
+	flags := &runCommand{Streams: 1}
+	flags.Compare.Files = fileFlags{CSV: directory, Shape: filepath.Join(directory, "shop.yaml")}
+	out := newOutput(io.Discard, io.Discard)
+	open := func() *dump.Dump {
+		d, err := dump.Open(t.Context(), flags.Compare.options(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(d.Close)
+		return d
 	}
-	defer in.close()
 	session, err := publish.Open(t.Context(), database.ETL, "shop", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	run, err := session.Begin(t.Context(), publish.Generation)
-	if err != nil {
+	d := open()
+	a := &attempt{run: &run{flags: flags, out: out, session: session, endpoints: d.Spec().Published()}, dump: d, rejects: &source.RejectFiles{}}
+	if a.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", a.run.endpoints); err != nil {
 		t.Fatal(err)
 	}
-	command := &runCommand{Streams: 1}
-	command.CSV, command.Shape, command.URL = directory, filepath.Join(directory, "shop.yaml"), database.ETL
-	j := &job{runCommand: command, out: &output{stdout: os.Stdout, stderr: os.Stderr}, in: in, session: session, rejects: &source.RejectFiles{}, documents: in.spec.Published(), run: run}
-	j.survey = newSurvey(in.spec, 0)
-	if j.survey.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", j.documents, j.survey.removed); err != nil {
+	defer a.comparison.Close()
+	a.survey = plan.NewSurvey(d.Spec(), a.comparison, nil, 0)
+	if err := d.Pass(t.Context(), dump.Handlers{Document: a.survey.Take}); err != nil {
 		t.Fatal(err)
 	}
-	if err := pass(t.Context(), in, func() {}, j.survey.reset, j.survey.take); err != nil {
-		t.Fatal(err)
-	}
-	// Found at the end of the second pass only: nothing looks for a second file of the same name when one is opened again.
-	twice := filepath.Join(directory, "item.csv.gz")
-	put(t, twice, nil)
-	_, err = j.loadAgain(t.Context())
-	if exitCode(err) != exitFiles || !strings.Contains(err.Error(), "item.csv: the file changed while it was read") {
-		t.Fatalf("loadAgain = %v", err)
-	}
-	if err := errors.Join(j.run.Abort(err, publish.Record{}), os.Remove(twice)); err != nil {
-		t.Fatal(err)
-	}
-	if j.run, err = session.Begin(t.Context(), publish.Generation); err != nil {
-		t.Fatal(err)
-	}
-	run = j.run
-	other := shopFiles(t, 50, map[int]string{5: "fine"})
-	text, err := os.ReadFile(filepath.Join(other, "item.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, directory, map[string]string{"item.csv": string(text)})
-	_, err = j.loadAgain(t.Context())
-	if exitCode(err) != exitFiles || !strings.Contains(err.Error(), "item.csv: the file changed while it was read") {
-		t.Errorf("loadAgain = %v", err)
-	}
-	// The documents are compared too, for file systems whose times do not tell.
-	for _, file := range in.files {
-		if file.state, err = regular.Look(file.path); err != nil {
+	fails := func(want string) {
+		t.Helper()
+		if a.run.published, err = session.Begin(t.Context(), publish.Generation); err != nil {
+			t.Fatal(err)
+		}
+		_, err := a.loadAgain(t.Context())
+		if exitCode(err) != exitFiles || !strings.Contains(err.Error(), want) {
+			t.Errorf("loadAgain = %v, want %s", err, want)
+		}
+		if err := a.run.published.Abort(err, publish.Record{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	j.run, err = session.Begin(t.Context(), publish.Generation)
-	if err != nil {
+	// Only the end of the second pass finds this: opening a file again does not look for another of the same name.
+	twice := filepath.Join(directory, "item.csv.gz")
+	put(t, twice, nil)
+	fails("item.csv: the file changed while it was read")
+	text, err := os.ReadFile(filepath.Join(shopFiles(t, 50, map[int]string{5: "fine"}), "item.csv"))
+	if err := errors.Join(err, os.Remove(twice)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = j.loadAgain(t.Context())
-	if exitCode(err) != exitFiles || !strings.Contains(err.Error(), "the files changed while they were read") {
-		t.Errorf("loadAgain = %v", err)
-	}
-	if err := j.run.Abort(err, publish.Record{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := run.Abort(err, publish.Record{}); err != nil {
-		t.Fatal(err)
-	}
+	dumptest.Write(t, directory, map[string]string{"item.csv": string(text)})
+	fails("item.csv: the file changed while it was read")
+	// The documents are compared, too, for file systems whose times do not show the change.
+	a.dump = open()
+	fails("the files changed while they were read")
 }
 
 func TestHistoryAndRollback(t *testing.T) {
@@ -382,25 +371,25 @@ func TestGatesStopARun(t *testing.T) {
 		many[id+1] = fmt.Sprint("new ", id)
 	}
 	for _, c := range []struct {
-		gate  string
+		gate  plan.Gate
 		files string
 		args  []string
 		code  int
 		want  string
 	}{
-		{gateRejects, shopFiles(t, 100, map[int]string{5: "a,b", 6: "c,d"}), nil, 21, "item.csv 2% (2 of 100)"},
-		{gateRemoved, shopFiles(t, 90, nil), nil, 22, "10 of 100 published items would be removed"},
-		{gateChanged, shopFiles(t, 100, many), nil, 23, "60 of 100 published items would change"},
-		{gateEmptyFile, shopFiles(t, 100, nil), []string{"--min-rows", "101"}, 25, "item.csv has 100, tag.csv has 100"},
-		{gateDocumentSize, shopFiles(t, 100, nil), []string{"--max-document", "20B"}, 26, "--max-document"},
+		{plan.Rejects, shopFiles(t, 100, map[int]string{5: "a,b", 6: "c,d"}), nil, 21, "item.csv 2% (2 of 100)"},
+		{plan.Removed, shopFiles(t, 90, nil), nil, 22, "10 of 100 published items would be removed"},
+		{plan.Changed, shopFiles(t, 100, many), nil, 23, "60 of 100 published items would change"},
+		{plan.EmptyFile, shopFiles(t, 100, nil), []string{"--min-rows", "101"}, 25, "item.csv has 100, tag.csv has 100"},
+		{plan.DocumentSize, shopFiles(t, 100, nil), []string{"--max-document", "20B"}, 26, "--max-document"},
 	} {
-		t.Run(c.gate, func(t *testing.T) {
+		t.Run(string(c.gate), func(t *testing.T) {
 			var before, after int64
 			if err := conn.QueryRow(t.Context(), "select run_id from catalog.version").Scan(&before); err != nil {
 				t.Fatal(err)
 			}
 			code, stdout, stderr := at(t, database, c.files, "run", c.args...)
-			if code != c.code || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "--accept "+c.gate) {
+			if code != c.code || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "--accept "+string(c.gate)) {
 				t.Errorf("exit code %d, want %d; stderr %s", code, c.code, stderr)
 			}
 			if !strings.Contains(stdout, "failed") {
@@ -411,15 +400,15 @@ func TestGatesStopARun(t *testing.T) {
 			if err != nil || state != "failed" || verdict != "failed" || after != before {
 				t.Errorf("the run is %s, %s, and version %d is live, before it was %d (%v)", state, verdict, after, before, err)
 			}
-			accept := append([]string{"--accept", c.gate, "--accept", gateRemoved}, c.args...)
+			accept := append([]string{"--accept", string(c.gate), "--accept", string(plan.Removed)}, c.args...)
 			code, stdout, stderr = at(t, database, c.files, "run", accept...)
 			if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "accepted") {
 				t.Errorf("the report does not show what was accepted:\n%s", text)
 			}
-			if err := conn.QueryRow(t.Context(), "select verdict from catalog.run order by id desc limit 1").Scan(&verdict); err != nil || verdict != verdictAccepted {
+			if err := conn.QueryRow(t.Context(), "select verdict from catalog.run order by id desc limit 1").Scan(&verdict); err != nil || verdict != string(publish.Accepted) {
 				t.Errorf("the verdict is %s (%v)", verdict, err)
 			}
-			if c.gate == gateEmptyFile || c.gate == gateDocumentSize {
+			if c.gate == plan.EmptyFile || c.gate == plan.DocumentSize {
 				return // nothing was changed by it
 			}
 			code, stdout, stderr = etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "shop")
@@ -431,144 +420,4 @@ func TestGatesStopARun(t *testing.T) {
 			t.Errorf("exit code %d: %s", code, stderr)
 		}
 	})
-}
-
-func TestJudge(t *testing.T) {
-	standard := func() *limits {
-		return &limits{MaxRejects: 1, MaxRemoved: 5, MaxChanged: 50, MinRows: 1, MaxDocument: 1 << 20}
-	}
-	good := source.Counts{File: "a.csv", Read: 100, Used: 90, Filtered: map[string]int64{"x": 9}, Rejected: map[source.Reason]int64{source.Orphan: 1}}
-	items := publish.Items{Published: 100, Changed: 50, Removed: 5}
-	cases := []struct {
-		name   string
-		limits func(*limits)
-		counts func(*source.Counts)
-		items  func(*publish.Items)
-		bytes  int64
-		want   []string // gates that fail
-		code   int
-	}{
-		{name: "all at their limits", bytes: 1 << 20},
-		{name: "a lost row", counts: func(c *source.Counts) { c.Used-- }, want: []string{gateUnreconciled}, code: 20},
-		{name: "a row too many", counts: func(c *source.Counts) { c.Used++ }, want: []string{gateUnreconciled}, code: 20},
-		{name: "rejects", counts: func(c *source.Counts) { c.Rejected = map[source.Reason]int64{source.NotInt: 2}; c.Used-- }, want: []string{gateRejects}, code: 21},
-		{name: "removed", items: func(i *publish.Items) { i.Removed++ }, want: []string{gateRemoved}, code: 22},
-		{name: "changed", items: func(i *publish.Items) { i.Changed++ }, want: []string{gateChanged}, code: 23},
-		{name: "empty", counts: func(c *source.Counts) { *c = source.Counts{File: "a.csv"} }, want: []string{gateEmptyFile}, code: 25},
-		{name: "large", bytes: 1<<20 + 1, want: []string{gateDocumentSize}, code: 26},
-		{name: "two", items: func(i *publish.Items) { i.Changed, i.Removed = 100, 100 }, want: []string{gateRemoved, gateChanged}, code: 22},
-		{name: "one of two accepted", items: func(i *publish.Items) { i.Changed, i.Removed = 100, 100 },
-			limits: func(l *limits) { l.Accept = []gateName{gateRemoved} }, want: []string{gateChanged}, code: 23},
-		{name: "nothing published", items: func(i *publish.Items) { *i = publish.Items{} }},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			limits, counts, of := standard(), good, items
-			if c.limits != nil {
-				c.limits(limits)
-			}
-			if c.counts != nil {
-				c.counts(&counts)
-			}
-			if c.items != nil {
-				c.items(&of)
-			}
-			findings := judge(limits, []source.Counts{good, counts}, nil, publish.Changes{Items: of}, largest{bytes: c.bytes})
-			var failed []string
-			for _, f := range findings {
-				if f.Verdict == verdictFailed {
-					failed = append(failed, f.Gate)
-				}
-			}
-			if fmt.Sprint(failed) != fmt.Sprint(c.want) {
-				t.Errorf("gates %v failed, want %v", failed, c.want)
-			}
-			if code := exitCode(failedGates(findings)); code != c.code {
-				t.Errorf("exit code %d, want %d", code, c.code)
-			}
-		})
-	}
-}
-
-func TestPercentAndSize(t *testing.T) {
-	for text, want := range map[string]string{"1%": "1%", "0.5%": "0.5%", "100%": "100%", "1": "", "101%": "", "-1%": "", "NaN%": "", "%": ""} {
-		var p percent
-		if err := p.UnmarshalText([]byte(text)); (err == nil) != (want != "") || err == nil && p.String() != want {
-			t.Errorf("percent %q is %v, %v; want %q", text, p, err, want)
-		}
-	}
-	for text, want := range map[string]string{"1MiB": "1MiB", "512KiB": "512KiB", "2000B": "2000B", "1024B": "1KiB", "0B": "0B", "5": "", "-1B": "", "1TiB": ""} {
-		var b byteSize
-		if err := b.UnmarshalText([]byte(text)); (err == nil) != (want != "") || err == nil && b.String() != want {
-			t.Errorf("size %q is %v, %v; want %q", text, b, err, want)
-		}
-	}
-}
-
-func TestDifferences(t *testing.T) {
-	f := func(before, after, want string) {
-		t.Helper()
-		fields, all, err := differences([]byte(before), []byte(after))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, field := range fields {
-			got = append(got, fmt.Sprintf("%s: %s > %s", field.Path, field.Old, field.New))
-		}
-		if text := strings.Join(got, "; "); text != want || all < len(fields) {
-			t.Errorf("%s and %s differ in %q (%d), want %q", before, after, text, all, want)
-		}
-	}
-	f(`{"a": 1, "b": [1, {"c": null}]}`, `{"b": [1, {"c": null}], "a": 1}`, "")
-	f(`{"results": [{"sale_price": "35.00"}]}`, `{"results": [{"sale_price": "30.00"}]}`, `results[0].sale_price: "35.00" > "30.00"`)
-	f(`{"b": 1, "a": null}`, `{"c": "<&>", "a": false}`, `a: null > false; b: 1 > ; c:  > "<&>"`)
-	f(`[1, 2]`, `[1]`, `[1]: 2 > `)
-	f(`{"a": [1]}`, `{"a": {"b": 1}}`, `a: [1] > {"b":1}`)
-	f(`9007199254740993`, `9007199254740992`, `: 9007199254740993 > 9007199254740992`)
-	f(`1`, `[1]`, `: 1 > [1]`)
-	f(`"`+strings.Repeat("é", 100)+`"`, `""`, `: "`+strings.Repeat("é", 59)+`… > ""`)
-	if fields, all, err := differences([]byte(`[1,2,3,4,5,6,7,8,9,10]`), []byte(`[]`)); len(fields) != mostFields || all != 10 || err != nil {
-		t.Errorf("%d fields of %d (%v)", len(fields), all, err)
-	}
-}
-
-// TestSurveyBeginsAnew gives a survey half a pass, resets it, and gives it a whole one: it must find what it finds at once.
-func TestSurveyBeginsAnew(t *testing.T) {
-	database := testdb.New(t)
-	code, stdout, stderr := at(t, database, shopFiles(t, 120, nil), "run")
-	must(t, exitOK, code, stdout, stderr)
-	directory := shopFiles(t, 120, map[int]string{3: "three", 4: "", 110: "more"})
-	survey := func(reset bool) string {
-		t.Helper()
-		in, err := openInput(t.Context(), readingOf(directory, "shop.yaml", &countedRejects{}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer in.close()
-		s := newSurvey(in.spec, 2)
-		s.spool = publish.NewSpool(t.TempDir(), len(in.spec.Endpoints), 7) // what differs, and no more
-		defer func() { _ = s.spool.Close() }()
-		if s.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", in.spec.Published(), s.removed); err != nil {
-			t.Fatal(err)
-		}
-		defer s.comparison.Close()
-		if reset {
-			for id := int64(50); id < 60; id++ {
-				if err := s.take(0, id, 1, make([]byte, 5_000)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := s.reset(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := errors.Join(pass(t.Context(), in, func() {}, s.reset, s.take), s.finish()); err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprintf("%+v %+v %+v %+v %+v %v", s.found, s.sums, s.tables, s.biggest, s.comparison.Changes(), s.spool.Full())
-	}
-	if got, want := survey(true), survey(false); got != want || strings.HasSuffix(want, "true") {
-		t.Errorf("after a reset\n%s, want\n%s", got, want)
-	}
 }

@@ -9,8 +9,8 @@ import (
 
 func TestProgressSaysWhatIsCounted(t *testing.T) {
 	for want, begin := range map[string]func(*bytes.Buffer) *progress{
-		`msg=compare read="1.5 kB" of="3.0 kB"`:              func(log *bytes.Buffer) *progress { return newProgress(log, 3000, "compare") },
-		`msg="refresh the caches" "looked for"=1500 of=3000`: func(log *bytes.Buffer) *progress { return newCount(log, 3000, "refresh the caches", "looked for") },
+		`msg=compare read="1.5 kB" of="3.0 kB"`:                 func(log *bytes.Buffer) *progress { return newProgress(log, 3000, "compare") },
+		`msg="refresh the gateways" "looked up"=1,500 of=3,000`: func(log *bytes.Buffer) *progress { return newCount(log, 3000, "refresh the gateways", "looked up") },
 	} {
 		var log bytes.Buffer
 		p := begin(&log)
@@ -18,7 +18,7 @@ func TestProgressSaysWhatIsCounted(t *testing.T) {
 		if log.Len() > 0 {
 			t.Errorf("it speaks at once: %s", &log)
 		}
-		p.said = time.Time{}
+		p.logged = time.Time{}
 		p.at(1500)
 		p.at(2000)
 		if got := log.String(); !strings.Contains(got, want) || strings.Count(got, "\n") != 1 {

@@ -5,29 +5,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
-
+	"systemscale/etl/internal/dump"
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/regular"
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
 type renderCommand struct {
-	CSV   string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
-	Shape string `placeholder:"FILE" help:"Shape file. Default: the built-in catalog of products."`
-	temporary
-	itemLimit
-	Out string `placeholder:"DIR" help:"Directory to write one file for each document into, in the format of a binary COPY. Default: nothing is written."`
+	Files     fileFlags      `embed:""`
+	Temporary temporaryFlags `embed:""`
+	Item      itemFlags      `embed:""`
+	Out       string         `placeholder:"DIR" help:"Directory to write one file for each endpoint into, in the format of a binary COPY. Default: nothing is written."`
 }
 
 func (c *renderCommand) Help() string {
-	return `Joins the files and renders every document as run does, and needs no database. It shows how fast that alone is, and
-with --out what a run would send to Postgres.
+	return `Joins the files and renders every document as run does, without a database. It measures the speed of that part, and with --out
+writes what a run would send to Postgres.
 
 Example:
   etl render --csv ./dump
@@ -37,86 +35,88 @@ Example:
 
 // Run renders the files of one directory.
 func (c *renderCommand) Run(ctx context.Context, out *output) error {
+	options := c.Files.options(out)
+	options.Temp, options.MaxDocument = c.Temporary.Temp, int64(c.Item.MaxDocument)
 	began := time.Now()
-	rejects := &countedRejects{}
-	in, err := openInput(ctx, reading{directory: c.CSV, shape: c.Shape, temp: c.Temp, rejects: rejects, accepts: acceptsNone, maxDocument: c.MaxDocument, say: out.log()})
+	d, err := dump.Open(ctx, options)
 	if err != nil {
 		return err
 	}
-	defer in.close()
-	spec := in.spec
-	writers := make([]*copyFile, len(spec.Endpoints))
-	if c.Out != "" {
-		if err := os.MkdirAll(c.Out, 0o755); err != nil {
-			return err
-		}
-		for i, d := range spec.Endpoints {
-			if writers[i], err = createCopyFile(filepath.Join(c.Out, d.Name+".copy")); err != nil {
-				return err
-			}
-		}
+	defer d.Close()
+	return d.Arranged(ctx, func(d *dump.Dump) error { return c.render(ctx, out, d, began) })
+}
+
+// render is one attempt.
+func (c *renderCommand) render(ctx context.Context, out *output, d *dump.Dump, began time.Time) error {
+	spec := d.Spec()
+	files, err := c.createFiles(spec)
+	if err != nil {
+		return err
 	}
 	rendered := make([]publish.Table, len(spec.Endpoints))
-	restart := func() error {
-		clear(rendered)
-		for _, w := range writers {
-			if w != nil {
-				if err := w.reset(); err != nil {
-					return err
-				}
+	progress := newProgress(out.stderr, d.Size(), "render")
+	err = d.Pass(ctx, dump.Handlers{
+		Tick: func() { progress.at(d.Position()) },
+		Document: func(document int, id int64, etag uint64, body []byte) error {
+			rendered[document].Rows++
+			rendered[document].Bytes += int64(len(body))
+			if files == nil {
+				return nil
 			}
-		}
-		return nil
-	}
-	progress := newProgress(out.stderr, in.size, "render")
-	err = pass(ctx, in, func() { progress.at(in.position()) }, restart, func(document int, id int64, etag uint64, body []byte) error {
-		rendered[document].Rows++
-		rendered[document].Bytes += int64(len(body))
-		if w := writers[document]; w != nil {
-			return w.row(id, etag, body)
-		}
-		return nil
+			return files[document].row(id, etag, body)
+		},
 	})
-	for _, w := range writers {
-		if w != nil {
-			err = errors.Join(err, w.close())
-		}
+	for _, file := range files {
+		err = errors.Join(err, file.close())
 	}
 	progress.finish(err)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(in.joiner.Reconcile(), in.refuseCutFiles()); err != nil {
+	counts := d.Counts()
+	if err := errors.Join(reconcile(counts), d.RefuseCutFiles()); err != nil {
 		return err
 	}
 	took := time.Since(began)
-	var bytes int64
-	for i, d := range spec.Endpoints {
-		fmt.Fprintf(out.stdout, "%s: %s, %s\n", d.Name, english.Plural(int(rendered[i].Rows), "document", ""), size(rendered[i].Bytes))
+	var read, rejected, bytes int64
+	for i, e := range spec.Endpoints {
+		fmt.Fprintf(out.stdout, "%s: %s, %s\n", e.Name, plural(rendered[i].Rows, "document"), size(rendered[i].Bytes))
 		bytes += rendered[i].Bytes
 	}
-	var read int64
-	for _, c := range in.counts() {
+	for _, c := range counts {
 		read += c.Bytes
+		rejected += source.Sum(c.Rejected)
 	}
-	fmt.Fprintf(out.stdout, "%s rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV a second\n",
-		english.Plural(int(rejects.count), "row", ""), size(read), size(bytes), took.Seconds(), float64(read)/1e6/took.Seconds())
+	fmt.Fprintf(out.stdout, "%s rejected. %s of CSV became %s of JSON in %.1f s: %.0f MB of CSV per second\n",
+		plural(rejected, "row"), size(read), size(bytes), took.Seconds(), float64(read)/1e6/took.Seconds())
 	return nil
 }
 
-// acceptsNone is for a command without gates.
-func acceptsNone(string) bool { return false }
-
-// countedRejects is a Sink for a run whose rejects nobody keeps.
-type countedRejects struct{ count int }
-
-func (c *countedRejects) Reject(source.Reject) error {
-	c.count++
-	return nil
+// createFiles returns a file for each endpoint, or nil when none is wanted.
+func (c *renderCommand) createFiles(spec *shape.Shape) ([]*copyFile, error) {
+	if c.Out == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return nil, err
+	}
+	files := make([]*copyFile, len(spec.Endpoints))
+	for i, e := range spec.Endpoints {
+		var err error
+		if files[i], err = createCopyFile(filepath.Join(c.Out, e.Name+".copy")); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }
 
-func (c *countedRejects) Reset() error {
-	c.count = 0
+// reconcile returns an error unless every row is accounted for.
+func reconcile(counts []source.Counts) error {
+	for _, c := range counts {
+		if lost := c.Unreconciled(); lost > 0 {
+			return fmt.Errorf("%s: %s neither used, filtered nor rejected: this is a defect of etl, please report it", c.File, plural(lost, "row"))
+		}
+	}
 	return nil
 }
 
@@ -133,19 +133,8 @@ func createCopyFile(path string) (*copyFile, error) {
 		return nil, err
 	}
 	c := &copyFile{file: file, writer: bufio.NewWriterSize(file, 1<<20)}
-	return c, c.begin()
-}
-
-func (c *copyFile) begin() error {
-	_, err := c.writer.Write(publish.AppendHeader(nil))
-	return err
-}
-
-// reset forgets what was written.
-func (c *copyFile) reset() error {
-	c.writer.Reset(c.file)
-	_, err := c.file.Seek(0, io.SeekStart)
-	return errors.Join(err, c.file.Truncate(0), c.begin())
+	_, err = c.writer.Write(publish.AppendHeader(nil))
+	return c, err
 }
 
 func (c *copyFile) row(id int64, etag uint64, body []byte) error {

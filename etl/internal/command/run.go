@@ -13,6 +13,9 @@ import (
 	"github.com/goccy/go-json"
 	"github.com/zeebo/xxh3"
 
+	"systemscale/etl/internal/dump"
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/plan"
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
@@ -20,258 +23,299 @@ import (
 )
 
 type runCommand struct {
-	planning
-	retention
-	caches
-	measuring
-	Rejects    string   `default:"rejects" placeholder:"DIR" help:"Where rejected rows go, each run into a new directory of its own. Default: ${default}."`
-	Streams    int      `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
-	Mode       string   `default:"auto" enum:"auto,delta,generation" help:"How to write: delta (the changed documents, in one transaction), generation (everything, beside what is live, then a flip), or auto, the cheaper of the two. Default: ${default}."`
-	DeltaLimit *percent `placeholder:"PERCENT" help:"With --mode auto, the largest share of the documents that is written as a delta. Default: 10%, or 10000 documents where that is more."`
-	DryRun     bool     `help:"Only show what etl plan would, and write nothing."`
+	Compare    planFlags      `embed:""`
+	Retention  retentionFlags `embed:""`
+	Gateways   gatewayFlags   `embed:""`
+	Metrics    metricsFlags   `embed:""`
+	Rejects    string         `default:"rejects" placeholder:"DIR" help:"Directory for rejected rows; each run creates a directory of its own there. Default: ${default}."`
+	Streams    int            `default:"2" placeholder:"N" help:"COPY streams to Postgres. Two keep two cores busy. Default: ${default}."`
+	Mode       string         `default:"auto" enum:"auto,delta,generation" help:"How to write: delta (the changed documents, in one transaction), generation (all documents, into new tables, then a flip), or auto, the cheaper of the two. Default: ${default}."`
+	DeltaLimit *plan.Percent  `placeholder:"PERCENT" help:"With --mode auto, the largest share of the documents that is written as a delta. Default: 10%, or 10,000 documents where that is more."`
+	DryRun     bool           `help:"Show what etl plan would, and write nothing."`
 }
 
 func (c *runCommand) Help() string {
-	return `Reads all files, joins them, renders every document, and compares it with what is published. If no gate fails, what differs is
-written: a little in one transaction, much by loading everything beside what is live and then flipping to it. Until that moment,
-and after any failure, the API serves what it served before. Behind it, the caches that --cache names are told which documents
-changed; one that cannot be told now is told by the next run.
+	return `Reads all files, joins them, renders every document, and compares it with what is published. If no gate fails, the documents that
+differ are written: a few in one transaction, many by loading all documents into new tables and then flipping to them. Until that moment,
+and after any failure, the API serves the version before. After publishing, the run refreshes the cached copies of changed documents in the
+gateways that --gateway names; a refresh that fails is made up for by the next run.
 
 Example:
   etl run --csv ./dump
-  etl run --csv ./dump --cache http://cache-a:8281 --cache http://cache-b:8281
+  etl run --csv ./dump --gateway http://gateway-a:8281 --gateway http://gateway-b:8281
   etl run --csv ./dump --accept removed
   etl run --csv ./dump --shape ./books.yaml --rejects /var/lib/systemscale/rejects`
 }
 
-// Validate is called by kong once the flags are read.
+// Validate is called by kong after parsing.
 func (c *runCommand) Validate() error {
 	if c.Streams < 1 || c.Streams > 64 {
 		return fmt.Errorf("--streams must be between 1 and 64, not %d", c.Streams)
 	}
-	return errors.Join(c.retention.check(), c.caches.check())
+	return errors.Join(c.Retention.check(), c.Gateways.check())
 }
 
-// What is written as a delta, if nothing else is said: a share at which it is still cheaper than a generation, and however large the share, a
-// number at which neither costs a second. A delta lists what it changed, for the caches; decision 7 has the measurements.
+// The most that is written as a delta by default: a share at which a delta is still cheaper than a generation, and a number at which neither
+// takes a second, whatever the share. A delta records its changes for the gateways; decision 7 has the measurements.
 const (
-	deltaShare = percent(10)
+	deltaShare = plan.Percent(10)
 	smallDelta = 10_000
 )
 
-// dryRunSamples is how many changed documents of each name a dry run shows.
+// dryRunSamples is how many changed documents of each endpoint a dry run shows.
 const dryRunSamples = 3
 
 // Run publishes the files of one directory.
 func (c *runCommand) Run(ctx context.Context, out *output) error {
+	c.Gateways.warnOfOldNames(out)
 	if c.DryRun {
-		return showPlan(ctx, out, &c.planning, dryRunSamples, false)
+		dry := planCommand{Compare: c.Compare, Samples: dryRunSamples}
+		return dry.Run(ctx, out)
 	}
 	began := time.Now()
 	collection := ""
-	if spec, err := readShape(c.Shape); err == nil { // whose mistakes are reported below
+	if spec, err := dump.ReadShape(c.Compare.Files.Shape); err == nil { // a mistake is reported below
 		collection = spec.Collection
 	}
-	out.measure(c.measuring, collection)
-	rejects := &source.RejectFiles{}
-	in, err := openInput(ctx, c.reading(out, rejects))
+	out.measure(c.Metrics, collection)
+	d, err := dump.Open(ctx, c.Compare.options(out))
 	if err != nil {
 		return err
 	}
-	defer in.close()
+	defer d.Close()
 
-	session, err := publish.Open(ctx, c.URL, in.spec.Collection, c.Keep)
+	spec, url := d.Spec(), c.Compare.Database.URL
+	session, err := publish.Open(ctx, url, spec.Collection, c.Retention.Keep)
 	if err != nil {
-		return ofDatabase(err)
+		return err
 	}
 	defer session.Close()
-	if err := c.register(ctx, session); err != nil {
+	if err := c.Gateways.register(ctx, session); err != nil {
 		return err
 	}
 	live := session.Live()
-	job := &job{runCommand: c, out: out, in: in, session: session, rejects: rejects, mode: publish.Delta, documents: in.spec.Published()}
-	comparable := live.Run != 0 && slices.EqualFunc(live.Documents, job.documents, sql.Endpoint.SameAddress)
+	r := &run{flags: c, out: out, began: began, session: session, mode: publish.Delta, endpoints: spec.Published()}
+	comparable := live.Run != 0 && slices.EqualFunc(live.Documents, r.endpoints, sql.Endpoint.SameAddress)
 	if !comparable && c.Mode == string(publish.Delta) {
-		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or there is nothing: use --mode auto", in.spec.Collection)}
+		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or nothing is: use --mode auto", spec.Collection)}
 	}
-	for _, line := range breaks(live.Documents, in.spec) {
-		out.log().Warn("the shape breaks what clients of the published documents rely on", "where", line)
+	for _, line := range plan.BreakingChanges(live.Documents, spec) {
+		out.logger.Warn("the shape breaks clients of the published documents", "where", line)
 	}
 	if !comparable || c.Mode == string(publish.Generation) {
-		job.mode = publish.Generation
+		r.mode = publish.Generation
 	}
-	if err := job.do(ctx, began); err != nil {
+	if err := r.do(ctx, d); err != nil {
 		return err
 	}
-	session.Close() // what follows is no reason to keep the next run waiting
-	c.warn(out, c.tell(ctx, out, c.URL, in.spec.Collection))
+	session.Close() // the next run need not wait for the refresh
+	c.Gateways.warn(out, c.Gateways.refresh(ctx, out, url, spec.Collection))
 	return nil
 }
 
-// job is a run under way.
-type job struct {
-	*runCommand
+// run is a run between its registration and its end.
+type run struct {
+	flags     *runCommand
 	out       *output
-	in        *input
+	began     time.Time
 	session   *publish.Session
-	rejects   *source.RejectFiles
-	documents []sql.Endpoint
-	mode      publish.Mode // that is tried first
+	endpoints []sql.Endpoint
+	mode      publish.Mode // of the first attempt
 
-	run      *publish.Run
-	survey   *survey
-	progress *progress
-	record   publish.Record
+	published *publish.Run
+	record    publish.Record
 }
 
-func (j *job) do(ctx context.Context, began time.Time) (err error) {
-	j.record.Shape = shapeFingerprint(j.in.spec)
-	if j.run, err = j.session.Begin(ctx, j.mode); err != nil {
-		return ofDatabase(err)
-	}
-	j.rejects.Directory = filepath.Join(j.Rejects, fmt.Sprintf("%s-%d", j.in.spec.Collection, j.run.ID()))
-	defer func() {
-		j.out.metrics.sources(j.in.counts())
-		if err != nil {
-			j.record.Sources = j.in.counts()
-			err = errors.Join(err, j.rejects.Close(), j.run.Abort(err, j.record))
-		}
-	}()
-
-	j.survey = newSurvey(j.in.spec, 0)
-	j.survey.comparison, err = publish.Compare(ctx, j.URL, j.in.spec.Collection, j.documents, j.survey.removed)
-	if err != nil {
-		return ofDatabase(err)
-	}
-	defer j.survey.comparison.Close()
-	published, err := j.write(ctx)
-	if err != nil {
+// do registers the run, makes attempts until the files are in order, and ends the run.
+func (r *run) do(ctx context.Context, d *dump.Dump) error {
+	r.record.Shape = shapeFingerprint(d.Spec())
+	var err error
+	if r.published, err = r.session.Begin(ctx, r.mode); err != nil {
 		return err
 	}
-	j.report(published, time.Since(began))
+	if err := d.Arranged(ctx, func(d *dump.Dump) error { return r.attempt(ctx, d) }); err != nil {
+		return errors.Join(err, r.published.Abort(err, r.record))
+	}
 	return nil
 }
 
-// write passes over the files and writes what it must. published.Run is 0 when there was nothing to write.
-func (j *job) write(ctx context.Context) (published publish.Published, err error) {
-	if j.mode == publish.Generation {
-		load, err := j.run.Load(ctx, j.documents, j.Streams)
-		if err != nil {
-			return published, ofDatabase(err)
-		}
-		restart := func() error { return errors.Join(j.survey.reset(), ofDatabase(load.Reset(ctx))) }
-		err = j.pass(ctx, "load", restart, func(document int, id int64, etag uint64, body []byte) error {
-			if err := j.survey.take(document, id, etag, body); err != nil {
-				return err
-			}
-			return ofDatabase(load.Append(document, id, etag, body))
-		})
-		if err != nil {
-			return published, err
-		}
-		published, err = load.Publish(ctx, j.record, j.progress.phase)
-		return published, ofDatabase(err)
-	}
+// attempt is a run's work with the files in one arrangement. Another attempt follows a *join.Disorder.
+type attempt struct {
+	run        *run
+	dump       *dump.Dump
+	rejects    *source.RejectFiles
+	comparison *publish.Comparison
+	survey     *plan.Survey
+	progress   *progress
+}
 
-	spool := publish.NewSpool(j.Temp, len(j.documents), j.deltaLimit())
-	defer func() { err = errors.Join(err, spool.Close()) }()
-	j.survey.spool = spool
-	if err := j.pass(ctx, "compare", j.survey.reset, j.survey.take); err != nil {
-		return published, err
+func (r *run) attempt(ctx context.Context, d *dump.Dump) (err error) {
+	spec := d.Spec()
+	a := &attempt{run: r, dump: d}
+	a.rejects = &source.RejectFiles{Directory: filepath.Join(r.flags.Rejects, fmt.Sprintf("%s-%d", spec.Collection, r.published.ID()))}
+	defer func() { err = a.end(err) }()
+	a.comparison, err = publish.Compare(ctx, r.flags.Compare.Database.URL, spec.Collection, r.endpoints)
+	if err != nil {
+		return err
 	}
-	changes := j.survey.comparison.Changes()
+	defer a.comparison.Close()
+	version, err := a.write(ctx)
+	if err != nil {
+		return err
+	}
+	a.report(version)
+	return nil
+}
+
+// end records the fates of the rows, and closes the files of rejects. It removes them if another attempt follows.
+func (a *attempt) end(err error) error {
+	a.run.out.metrics.sources(a.dump.Counts())
+	if err == nil {
+		return nil
+	}
+	a.run.record.Sources = a.dump.Counts()
+	if !errors.As(err, new(*join.Disorder)) {
+		return errors.Join(err, a.rejects.Close())
+	}
+	if removeErr := a.rejects.Remove(); removeErr != nil {
+		return fmt.Errorf("remove the rejects of the first reading: %w", removeErr)
+	}
+	return err
+}
+
+// write reads the files, and writes the documents that differ, or all. It returns the new version, or 0 if nothing differs.
+func (a *attempt) write(ctx context.Context) (version int64, err error) {
+	if a.run.mode == publish.Generation {
+		return a.writeGeneration(ctx)
+	}
+	spool := publish.NewSpool(a.run.flags.Compare.Temporary.Temp, len(a.run.endpoints), a.deltaLimit())
+	defer func() { err = errors.Join(err, spool.Close()) }()
+	a.survey = plan.NewSurvey(a.dump.Spec(), a.comparison, spool, 0)
+	if err := a.pass(ctx, "compare", a.survey.Take); err != nil {
+		return 0, err
+	}
+	changes := a.comparison.Changes()
 	switch {
 	case changes.Differing() == 0:
-		return published, ofDatabase(j.run.Unchanged(ctx, j.record))
+		return 0, a.run.published.Unchanged(ctx, a.run.record)
 	case spool.Full():
-		return j.loadAgain(ctx)
+		return a.loadAgain(ctx)
 	}
-	j.progress.phase("write the changes")
-	published, err = j.run.PublishDelta(ctx, spool, j.documents, changes, j.survey.tables, j.record)
-	return published, ofDatabase(err)
+	a.progress.phase("write the changes")
+	published, err := a.run.published.PublishDelta(ctx, spool, a.run.endpoints, changes, a.survey.Tables(), a.run.record)
+	return published.Run, err
 }
 
-// deltaLimit returns how many documents are written as a delta.
-func (j *job) deltaLimit() int64 {
-	rows := j.session.Live().Rows
-	switch {
-	case j.Mode == string(publish.Delta):
-		return math.MaxInt64 - 1
-	case j.DeltaLimit != nil:
-		return j.DeltaLimit.of(rows)
-	}
-	return max(deltaShare.of(rows), smallDelta)
-}
-
-// pass passes over the files once, and asks the gates.
-func (j *job) pass(ctx context.Context, what string, restart func() error, emit emit) error {
-	j.progress = newProgress(j.out.stderr, j.in.size, what)
-	err := asGate(pass(ctx, j.in, func() { j.progress.at(j.in.position()) }, restart, emit))
-	j.progress.finish(err)
+// writeGeneration reads the files and loads all documents in one pass.
+func (a *attempt) writeGeneration(ctx context.Context) (version int64, err error) {
+	load, err := a.run.published.Load(ctx, a.run.endpoints, a.run.flags.Streams)
 	if err != nil {
-		var failed *gateError
+		return 0, err
+	}
+	a.survey = plan.NewSurvey(a.dump.Spec(), a.comparison, nil, 0)
+	err = a.pass(ctx, "load", func(document int, id int64, etag uint64, body []byte) error {
+		if err := a.survey.Take(document, id, etag, body); err != nil {
+			return err
+		}
+		return load.Append(document, id, etag, body)
+	})
+	if err != nil {
+		return 0, err
+	}
+	published, err := load.Publish(ctx, a.run.record, a.progress.phase)
+	return published.Run, err
+}
+
+// deltaLimit returns how many documents are written as a delta at most.
+func (a *attempt) deltaLimit() int64 {
+	rows := a.run.session.Live().Rows
+	switch {
+	case a.run.flags.Mode == string(publish.Delta):
+		return math.MaxInt64 - 1
+	case a.run.flags.DeltaLimit != nil:
+		return a.run.flags.DeltaLimit.Of(rows)
+	}
+	return max(deltaShare.Of(rows), smallDelta)
+}
+
+// pass reads the files and evaluates the gates. The error is a *plan.GateError if one fails.
+func (a *attempt) pass(ctx context.Context, task string, take func(document int, id int64, etag uint64, body []byte) error) error {
+	d := a.dump
+	a.progress = newProgress(a.run.out.stderr, d.Size(), task)
+	err := d.Pass(ctx, dump.Handlers{Document: take, Rejects: a.rejects, Tick: func() { a.progress.at(d.Position()) }})
+	a.progress.finish(err)
+	if err != nil {
+		err = gateError(err)
+		var failed *plan.GateError
 		if errors.As(err, &failed) {
-			j.record.Gates, j.record.Verdict = failed.findings, verdictFailed
+			a.run.record.Gates, a.run.record.Verdict = failed.Results, publish.Failed
 		}
 		return err
 	}
-	j.in.warnOfWide()
-	if err := j.rejects.Close(); err != nil {
+	d.WarnOfWide()
+	if err := a.rejects.Close(); err != nil {
 		return fmt.Errorf("write the rejects: %w", err)
 	}
-	if err := j.survey.finish(); err != nil {
+	if err := a.survey.Finish(); err != nil {
 		return err
 	}
-	changes, counts := j.survey.comparison.Changes(), j.in.counts()
-	j.out.metrics.changes(changes)
-	cut, err := j.in.cutFiles(j.survey.comparison.LastRun())
-	if err != nil {
-		return err
-	}
-	findings := judge(&j.limits, counts, cut, changes, j.survey.biggest)
-	j.record.Sources, j.record.Plan, j.record.Gates, j.record.Verdict = counts, changes, findings, verdictOf(findings)
-	if err := failedGates(findings); err != nil {
-		j.report(publish.Published{}, 0)
+	changes, counts, last := a.comparison.Changes(), d.Counts(), a.comparison.LastRun()
+	a.run.out.metrics.changes(changes)
+	results := plan.Evaluate(&a.run.flags.Compare.Gates, counts, d.CutFiles(last.Run, last.Sources), changes, a.survey.Largest())
+	a.run.record.Sources, a.run.record.Plan, a.run.record.Gates, a.run.record.Verdict = counts, &changes, results, plan.VerdictOf(results)
+	if err := plan.Failed(results); err != nil {
+		a.report(0)
 		return err
 	}
 	return nil
 }
 
-// loadAgain reads the files a second time, into new tables. They must not have changed meanwhile: the gates have judged what the
-// first pass found.
-func (j *job) loadAgain(ctx context.Context) (publish.Published, error) {
-	j.survey.comparison.Close()
-	again, err := j.in.again(ctx)
+// loadAgain reads the files a second time, into new tables. They must give the same documents as in the first pass, which the gates have
+// evaluated.
+func (a *attempt) loadAgain(ctx context.Context) (version int64, err error) {
+	a.comparison.Close()
+	again, err := a.dump.Again(ctx)
 	if err != nil {
-		return publish.Published{}, err
+		return 0, err
 	}
-	defer again.close()
-	load, err := j.run.Load(ctx, j.documents, j.Streams)
+	defer again.Close()
+	load, err := a.run.published.Load(ctx, a.run.endpoints, a.run.flags.Streams)
 	if err != nil {
-		return publish.Published{}, ofDatabase(err)
+		return 0, err
 	}
-	sums := make([]checksum, len(j.documents))
-	j.progress = newProgress(j.out.stderr, again.size, "load")
-	// Arranged as it is, what is read again cannot turn out unsorted, unless it changed.
-	err = passAgain(ctx, again, func() { j.progress.at(again.position()) }, func(document int, id int64, etag uint64, body []byte) error {
-		sums[document].add(id, etag)
-		return ofDatabase(load.Append(document, id, etag, body))
+	sums := make([]plan.Checksum, len(a.run.endpoints))
+	a.progress = newProgress(a.run.out.stderr, again.Size(), "load")
+	err = again.Pass(ctx, dump.Handlers{
+		Tick: func() { a.progress.at(again.Position()) },
+		Document: func(document int, id int64, etag uint64, body []byte) error {
+			sums[document].Add(id, etag)
+			return load.Append(document, id, etag, body)
+		},
 	})
-	j.progress.finish(err)
+	a.progress.finish(err)
 	if err != nil {
-		return publish.Published{}, err
+		return 0, err
 	}
-	for i, d := range j.documents {
-		if sums[i] != j.survey.sums[i] {
-			return publish.Published{}, &source.FileError{File: j.CSV, Message: fmt.Sprintf("the files changed while they were read: of %s, %d documents came of the first reading and %d of the second, or others. Run again when the dump is complete",
-				d.Name, j.survey.sums[i].rows, sums[i].rows)}
+	for i, first := range a.survey.Checksums() {
+		if sums[i] != first {
+			return 0, &source.FileError{File: a.run.flags.Compare.Files.CSV, Message: fmt.Sprintf(
+				"the files changed while they were read: the first reading of %s gave %s, the second %s, or others. Run again when the dump is complete",
+				a.run.endpoints[i].Name, plural(first.Rows, "document"), plural(sums[i].Rows, "document"))}
 		}
 	}
-	published, err := load.Publish(ctx, j.record, j.progress.phase)
-	return published, ofDatabase(err)
+	published, err := load.Publish(ctx, a.run.record, a.progress.phase)
+	return published.Run, err
 }
 
-// shapeFingerprint tells shapes apart that make different documents of the same files.
+func (a *attempt) report(version int64) {
+	r := report{
+		spec: a.dump.Spec(), counts: a.dump.Counts(), changes: a.comparison.Changes(), tables: a.survey.Tables(), rejects: a.rejects, record: &a.run.record,
+		live: a.run.session.Live().Run, published: version, took: time.Since(a.run.began),
+	}
+	r.write(a.run.out)
+}
+
+// shapeFingerprint is equal for shapes that make the same documents of the same files.
 func shapeFingerprint(spec *shape.Shape) string {
 	nameless := *spec
 	nameless.Name = ""

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"systemscale/etl/internal/dump/dumptest"
 	"systemscale/sql/testdb"
 )
 
@@ -44,7 +45,7 @@ func TestIntsThatBrowsersRound(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			directory := t.TempDir()
-			write(t, directory, map[string]string{
+			dumptest.Write(t, directory, map[string]string{
 				"wide.yaml": "dialect: {null: \"null\"}\n" + strings.ReplaceAll(wideShape, "ID", c.shape),
 				"item.csv":  "id,other,name\n" + c.item, "part.csv": "id,item,size\n" + c.part,
 			})
@@ -76,7 +77,7 @@ func TestIntsThatBrowsersRound(t *testing.T) {
 // TestRejectedIntsAreNotCounted rejects every row that has an int beyond 2^53 - 1.
 func TestRejectedIntsAreNotCounted(t *testing.T) {
 	directory := t.TempDir()
-	write(t, directory, map[string]string{
+	dumptest.Write(t, directory, map[string]string{
 		"wide.yaml": strings.ReplaceAll(wideShape, "ID", "id"), "item.csv": "id,other,name\n1,2,a\n",
 		"part.csv": "id,item,size\n1,1,5\n2,9007199254740993,6\n3,9007199254740993,9007199254740993\n",
 	})

@@ -10,7 +10,6 @@ package join
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -301,14 +300,4 @@ func (j *Joiner) Counts() []source.Counts {
 		counts[i] = j.inputs[i].reader.Counts()
 	}
 	return counts
-}
-
-// Reconcile returns an error unless every row of every file is accounted for.
-func (j *Joiner) Reconcile() error {
-	for i, counts := range j.Counts() {
-		if err := counts.Reconcile(); err != nil {
-			return fmt.Errorf("source %s: %w", j.inputs[i].spec.Name, err)
-		}
-	}
-	return nil
 }

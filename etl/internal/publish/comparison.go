@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -40,8 +41,8 @@ type DocumentCounts struct {
 	Counts
 }
 
-// Items counts items, which are what the rows of the root source become, whatever documents each has. They are told by the first
-// document that is published and rendered; without such a document they are all 0.
+// Items counts items: the rows of the root source, whatever documents each has. The first document that is both published and rendered has
+// the counts; without such a document they are all 0.
 type Items struct {
 	Published int64 `json:"published"`
 	Added     int64 `json:"added"`
@@ -49,7 +50,7 @@ type Items struct {
 	Removed   int64 `json:"removed"`
 }
 
-// Changes is what a Comparison found. Behind the rendered documents stand those that are published and no longer rendered.
+// Changes is the result of a Comparison. Documents that are published and no longer rendered come after the rendered ones.
 type Changes struct {
 	Documents []DocumentCounts `json:"documents"`
 	Items     Items            `json:"items"`
@@ -64,7 +65,7 @@ func (c Changes) Differing() int64 {
 	return differing
 }
 
-// fetched is about how many rows query/etl/fetch_cursor.sql fetches at a time, 320 kB.
+// fetched is about how many rows query/etl_fetch_cursor.sql fetches at a time, 320 kB.
 const fetched = 20_000
 
 // Comparison compares rendered documents with those that were published at one moment. It reads the published ids and etags
@@ -77,10 +78,9 @@ type Comparison struct {
 	rendered  []sql.Endpoint
 	documents []published // in the order of rendered
 	gone      []DocumentCounts
-	reference int   // the document that tells the items, or -1
-	changed   int64 // the item that was last counted as changed
+	reference int   // the document that counts the items, or -1
+	changed   int64 // the item that was counted as changed last
 	items     Items
-	removed   func(document int, id int64) error
 
 	collection string
 	ctx        context.Context // of the reading
@@ -89,7 +89,7 @@ type Comparison struct {
 	stopped    chan struct{} // closed when the reader has ended
 }
 
-// published is the place in the published documents of one name that the comparison has come to.
+// published is the position of the comparison in the published documents of one endpoint.
 type published struct {
 	counts Counts
 	batch  *batch
@@ -104,22 +104,22 @@ type etagRow struct {
 	etag uint64
 }
 
-// batch is some rows on their way from the reader to the comparison and back.
+// batch is rows between the reader and the comparison. Empty batches go back to the reader.
 type batch struct {
 	document int
 	rows     []etagRow
 	err      error
 }
 
-// Compare opens a comparison of documents that are about to be rendered with what is published of the collection. It needs no
-// hold on it, and writes nothing. removed is called with each published document that is not rendered. The context bounds the
-// whole comparison, which must be closed.
-func Compare(ctx context.Context, databaseURL, collection string, rendered []sql.Endpoint, removed func(document int, id int64) error) (*Comparison, error) {
+// Compare opens a comparison of documents that are about to be rendered with what is published of the collection. It does not take the
+// collection, and writes nothing. The context bounds the whole comparison, which must be closed.
+func Compare(ctx context.Context, databaseURL, collection string, rendered []sql.Endpoint) (_ *Comparison, err error) {
+	defer inDatabase(&err)
 	conn, _, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}
-	c := &Comparison{conn: conn, collection: collection, rendered: rendered, removed: removed}
+	c := &Comparison{conn: conn, collection: collection, rendered: rendered}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	if err := c.open(); err != nil {
 		c.Close()
@@ -142,7 +142,7 @@ func (c *Comparison) open() error {
 	return c.start()
 }
 
-// start declares the cursors and lets the reader run.
+// start declares the cursors and starts the reader.
 func (c *Comparison) start() error {
 	c.documents, c.gone = make([]published, len(c.rendered)), nil
 	c.reference, c.changed, c.items = -1, 0, Items{}
@@ -183,7 +183,7 @@ func (c *Comparison) publishes(name string) bool {
 	return false
 }
 
-// read fills batches until there will be no more to fill.
+// read fills batches until empty is closed.
 func (c *Comparison) read(empty <-chan *batch, stopped chan<- struct{}) {
 	defer close(stopped)
 	statements := make([]string, len(c.rendered))
@@ -196,7 +196,7 @@ func (c *Comparison) read(empty <-chan *batch, stopped chan<- struct{}) {
 	}
 }
 
-var errMalformed = errors.New("a row is not the id and the etag that were asked for")
+var errMalformed = errors.New("a row is not an id and an etag")
 
 func (c *Comparison) fetch(statement string, rows []etagRow) ([]etagRow, error) {
 	results := c.conn.PgConn().Exec(c.ctx, statement)
@@ -224,23 +224,43 @@ func (c *Comparison) Version() Version { return c.version }
 // LastRun returns the newest run that published its files or found them to be what is published.
 func (c *Comparison) LastRun() LastRun { return c.last }
 
-// Compare says how a rendered document differs from the published one. Of each document ids must ascend.
-func (c *Comparison) Compare(document int, id int64, etag uint64) (Kind, error) {
+// AllIDs is above every id.
+const AllIDs = math.MaxInt64
+
+// NextRemoved returns the id of the next published document before an id that was not rendered, and counts it as removed. Of each document it must be
+// called until it finds none: before every Compare, with the same id, and with AllIDs before Finish.
+func (c *Comparison) NextRemoved(document int, before int64) (id int64, found bool, err error) {
+	defer inDatabase(&err)
 	p := &c.documents[document]
 	for {
-		for p.at < len(p.rows) && p.rows[p.at].id < id {
-			if err := c.remove(document, p); err != nil {
-				return Unchanged, err
+		if p.at < len(p.rows) {
+			if id = p.rows[p.at].id; id >= before {
+				return 0, false, nil
 			}
+			p.at++
+			p.counts.Removed++
+			if document == c.reference {
+				c.items.Removed++
+			}
+			return id, true, nil
 		}
-		if p.at < len(p.rows) || p.ended {
-			break
+		if p.ended {
+			return 0, false, nil
 		}
 		if err := c.next(p); err != nil {
-			return Unchanged, err
+			return 0, false, err
 		}
 	}
-	if p.at == len(p.rows) || p.rows[p.at].id > id {
+}
+
+// Compare returns how a rendered document differs from the published one. Of each document ids must ascend.
+func (c *Comparison) Compare(document int, id int64, etag uint64) (Kind, error) {
+	p := &c.documents[document]
+	atEnd := p.at == len(p.rows)
+	if atEnd && !p.ended || !atEnd && p.rows[p.at].id < id {
+		panic("BUG: NextRemoved has not been called before Compare")
+	}
+	if atEnd || p.rows[p.at].id > id {
 		p.counts.Added++
 		if document == c.reference {
 			c.items.Added++
@@ -259,17 +279,6 @@ func (c *Comparison) Compare(document int, id int64, etag uint64) (Kind, error) 
 		c.items.Changed++
 	}
 	return Changed, nil
-}
-
-// remove passes over a published document that was not rendered.
-func (c *Comparison) remove(document int, p *published) error {
-	id := p.rows[p.at].id
-	p.at++
-	p.counts.Removed++
-	if document == c.reference {
-		c.items.Removed++
-	}
-	return c.removed(document, id)
 }
 
 // next goes on to the next batch of p, which is used up.
@@ -291,20 +300,9 @@ func (c *Comparison) next(p *published) error {
 	return nil
 }
 
-// Finish is called behind the last rendered document: what is published beyond is removed.
-func (c *Comparison) Finish() error {
-	for i := range c.documents {
-		p := &c.documents[i]
-		for p.at < len(p.rows) || !p.ended {
-			if p.at < len(p.rows) {
-				if err := c.remove(i, p); err != nil {
-					return err
-				}
-			} else if err := c.next(p); err != nil {
-				return err
-			}
-		}
-	}
+// Finish ends the comparison after the last rendered document. Documents whose endpoint is no longer rendered count as removed.
+func (c *Comparison) Finish() (err error) {
+	defer inDatabase(&err)
 	c.stop()
 	for _, d := range c.version.Documents {
 		if c.renders(d.Name) {
@@ -341,7 +339,7 @@ func (c *Comparison) stop() {
 	<-c.stopped
 }
 
-// Changes returns what was found. It is complete behind Finish.
+// Changes returns the result. It is complete after Finish.
 func (c *Comparison) Changes() Changes {
 	changes := Changes{Items: c.items}
 	for i, d := range c.rendered {
@@ -351,8 +349,9 @@ func (c *Comparison) Changes() Changes {
 	return changes
 }
 
-// Bodies returns the published bodies of some documents by id. It may be called behind Finish only.
-func (c *Comparison) Bodies(document int, ids []int64) (map[int64][]byte, error) {
+// Bodies returns the published bodies of some documents by id. It may be called only after Finish.
+func (c *Comparison) Bodies(document int, ids []int64) (_ map[int64][]byte, err error) {
+	defer inDatabase(&err)
 	rows, err := c.conn.Query(c.ctx, sql.QueryFor("etl/select_bodies", "table", c.table(c.rendered[document].Name)), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read published documents: %w", err)
@@ -368,15 +367,6 @@ func (c *Comparison) Bodies(document int, ids []int64) (map[int64][]byte, error)
 		return nil, fmt.Errorf("read published documents: %w", err)
 	}
 	return bodies, nil
-}
-
-// Reset begins anew, with the same published documents.
-func (c *Comparison) Reset() error {
-	c.stop()
-	if _, err := c.conn.Exec(c.ctx, sql.Query("etl/close_cursors")); err != nil {
-		return fmt.Errorf("begin anew to read what is published: %w", err)
-	}
-	return c.start()
 }
 
 // Close ends the comparison. It may be called twice.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
@@ -38,15 +40,47 @@ func load(t testing.TB, session *Session, of []sql.Endpoint, ids []int64, etag f
 // edition is a body that says which etag it goes with.
 func edition(etag uint64) []byte { return fmt.Appendf(nil, `{"etag": %d}`, etag) }
 
-func compare(t testing.TB, database testdb.Database, rendered []sql.Endpoint, removed func(int, int64) error) *Comparison {
+func compare(t testing.TB, database testdb.Database, rendered []sql.Endpoint) *Comparison {
 	t.Helper()
-	comparison, err := Compare(context.Background(), database.ETL, "things", rendered, removed)
+	comparison, err := Compare(context.Background(), database.ETL, "things", rendered)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(comparison.Close)
 	return comparison
 }
+
+// take gives a document to a comparison, and calls removed with every id that was removed before it.
+func take(c *Comparison, document int, id int64, etag uint64, removed func(document int, id int64) error) (Kind, error) {
+	if err := takeRemoved(c, document, id, removed); err != nil {
+		return Unchanged, err
+	}
+	return c.Compare(document, id, etag)
+}
+
+// finish ends a comparison, and calls removed with every id that was removed at the end.
+func finish(c *Comparison, removed func(document int, id int64) error) error {
+	for document := range c.rendered {
+		if err := takeRemoved(c, document, AllIDs, removed); err != nil {
+			return err
+		}
+	}
+	return c.Finish()
+}
+
+func takeRemoved(c *Comparison, document int, before int64, removed func(document int, id int64) error) error {
+	for {
+		id, found, err := c.NextRemoved(document, before)
+		if err != nil || !found {
+			return err
+		}
+		if err := removed(document, id); err != nil {
+			return err
+		}
+	}
+}
+
+func ignore(int, int64) error { return nil }
 
 func sequence(from, to, step int64) []int64 {
 	var ids []int64
@@ -66,79 +100,73 @@ func TestComparison(t *testing.T) {
 	rendered := []sql.Endpoint{{Name: "new", Path: "new"}, {Name: "summary", List: true}, {Name: "item"}}
 
 	var removed []string
-	comparison := compare(t, database, rendered, func(document int, id int64) error {
+	note := func(document int, id int64) error {
 		removed = append(removed, fmt.Sprintf("%d:%d", document, id))
 		return nil
-	})
+	}
+	comparison := compare(t, database, rendered)
 	if comparison.Version().Run != published.Run {
 		t.Errorf("compared with version %d, want %d", comparison.Version().Run, published.Run)
 	}
-	// Twice, because a pass may have to begin anew.
-	for range 2 {
-		removed = nil
-		got := map[string][]int64{}
-		// 1 to 9 and the last are new; 10, 11, 30,000 and everything above last-2 are gone; multiples of 10,000 have changed.
-		for _, id := range append(sequence(1, last-2, 1), last+100) {
-			if id == 10 || id == 11 || id == 30_000 {
-				continue
+	got := map[string][]int64{}
+	// 1 to 9 and the last are new; 10, 11, 30,000 and everything above last-2 are gone; multiples of 10,000 have changed.
+	for _, id := range append(sequence(1, last-2, 1), last+100) {
+		if id == 10 || id == 11 || id == 30_000 {
+			continue
+		}
+		etag := uint64(id) << 40
+		if id%10_000 == 0 {
+			etag++
+		}
+		for d := range rendered {
+			kind, err := take(comparison, d, id, etag, note)
+			if err != nil {
+				t.Fatal(err)
 			}
-			etag := uint64(id) << 40
-			if id%10_000 == 0 {
-				etag++
-			}
-			for d := range rendered {
-				kind, err := comparison.Compare(d, id, etag)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if kind != Unchanged {
-					key := fmt.Sprintf("%d %d", d, kind)
-					got[key] = append(got[key], id)
-				}
+			if kind != Unchanged {
+				key := fmt.Sprintf("%d %d", d, kind)
+				got[key] = append(got[key], id)
 			}
 		}
-		if err := comparison.Finish(); err != nil {
-			t.Fatal(err)
+	}
+	if err := finish(comparison, note); err != nil {
+		t.Fatal(err)
+	}
+	for d := 1; d <= 2; d++ {
+		if added := got[fmt.Sprint(d, " ", Added)]; !slices.Equal(added, append(sequence(1, 9, 1), last+100)) {
+			t.Errorf("added %v", added)
 		}
-		for d := 1; d <= 2; d++ {
-			if added := got[fmt.Sprint(d, " ", Added)]; !slices.Equal(added, append(sequence(1, 9, 1), last+100)) {
-				t.Errorf("added %v", added)
-			}
-			if changed := got[fmt.Sprint(d, " ", Changed)]; !slices.Equal(changed, []int64{10_000, 20_000, 40_000}) {
-				t.Errorf("changed %v", changed)
-			}
+		if changed := got[fmt.Sprint(d, " ", Changed)]; !slices.Equal(changed, []int64{10_000, 20_000, 40_000}) {
+			t.Errorf("changed %v", changed)
 		}
-		slices.Sort(removed)
-		if want := []string{"1:10", "1:11", "1:30000", "1:44999", "1:45000", "2:10", "2:11", "2:30000", "2:44999", "2:45000"}; !slices.Equal(removed, want) {
-			t.Errorf("removed %v, want %v", removed, want)
-		}
-		all := int64(last - 9)
-		same := Counts{Added: 10, Changed: 3, Removed: 5, Unchanged: all - 8}
-		want := Changes{
-			Documents: []DocumentCounts{{"new", Counts{Added: all + 5}}, {"summary", same}, {"item", same}, {"parts", Counts{Removed: all}}},
-			Items:     Items{Published: all, Added: 10, Changed: 3, Removed: 5},
-		}
-		if changes := comparison.Changes(); fmt.Sprint(changes) != fmt.Sprint(want) {
-			t.Errorf("changes\n%v, want\n%v", changes, want)
-		}
-		bodies, err := comparison.Bodies(1, []int64{10_000, 5})
-		if err != nil || len(bodies) != 1 || string(bodies[10_000]) != string(edition(10_000<<40)) {
-			t.Errorf("bodies %v (%v)", bodies, err)
-		}
-		if err := comparison.Reset(); err != nil {
-			t.Fatal(err)
-		}
+	}
+	slices.Sort(removed)
+	if want := []string{"1:10", "1:11", "1:30000", "1:44999", "1:45000", "2:10", "2:11", "2:30000", "2:44999", "2:45000"}; !slices.Equal(removed, want) {
+		t.Errorf("removed %v, want %v", removed, want)
+	}
+	all := int64(last - 9)
+	same := Counts{Added: 10, Changed: 3, Removed: 5, Unchanged: all - 8}
+	want := Changes{
+		Documents: []DocumentCounts{{"new", Counts{Added: all + 5}}, {"summary", same}, {"item", same}, {"parts", Counts{Removed: all}}},
+		Items:     Items{Published: all, Added: 10, Changed: 3, Removed: 5},
+	}
+	if diff := cmp.Diff(want, comparison.Changes()); diff != "" {
+		t.Errorf("changes: want (-), got (+)\n%s", diff)
+	}
+	bodies, err := comparison.Bodies(1, []int64{10_000, 5})
+	if err != nil || len(bodies) != 1 || string(bodies[10_000]) != string(edition(10_000<<40)) {
+		t.Errorf("bodies %v (%v)", bodies, err)
 	}
 }
 
 func TestComparisonWithNothing(t *testing.T) {
-	comparison := compare(t, testdb.New(t), documents, nil)
+	comparison := compare(t, testdb.New(t), documents)
 	for d := range documents {
-		if kind, err := comparison.Compare(d, 7, 7); kind != Added || err != nil {
+		if kind, err := take(comparison, d, 7, 7, ignore); kind != Added || err != nil {
 			t.Errorf("Compare = %v, %v, want Added", kind, err)
 		}
 	}
-	if err := comparison.Finish(); err != nil {
+	if err := finish(comparison, ignore); err != nil {
 		t.Fatal(err)
 	}
 	if changes := comparison.Changes(); changes.Differing() != int64(len(documents)) || changes.Items != (Items{}) {
@@ -152,7 +180,7 @@ func TestComparisonIsOfOneMoment(t *testing.T) {
 	session := openThings(t, database)
 	ids := sequence(1, 3*fetched, 1)
 	load(t, session, documents[:1], ids, func(int, int64) uint64 { return 1 })
-	comparison := compare(t, database, documents[:1], nil)
+	comparison := compare(t, database, documents[:1])
 	for i, id := range ids {
 		if i == fetched/2 {
 			conn := testdb.Connect(t, database.ETL)
@@ -160,11 +188,11 @@ func TestComparisonIsOfOneMoment(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if kind, err := comparison.Compare(0, id, 1); kind != Unchanged || err != nil {
+		if kind, err := take(comparison, 0, id, 1, ignore); kind != Unchanged || err != nil {
 			t.Fatalf("Compare(%d) = %v, %v, want Unchanged", id, kind, err)
 		}
 	}
-	if err := comparison.Finish(); err != nil {
+	if err := finish(comparison, ignore); err != nil {
 		t.Fatal(err)
 	}
 	if bodies, err := comparison.Bodies(0, []int64{7}); err != nil || string(bodies[7]) != string(edition(1)) {
@@ -176,14 +204,14 @@ func TestComparisonEndsWithItsContext(t *testing.T) {
 	database := testdb.New(t)
 	load(t, openThings(t, database), documents, []int64{1}, func(int, int64) uint64 { return 1 })
 	ctx, cancel := context.WithCancel(t.Context())
-	comparison, err := Compare(ctx, database.ETL, "things", documents, nil)
+	comparison, err := Compare(ctx, database.ETL, "things", documents)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := comparison.Compare(0, 1, 1); err == nil {
+	if _, err := take(comparison, 0, 1, 1, ignore); err == nil {
 		// What was fetched before is still there; the end is not.
-		if err := comparison.Finish(); err == nil {
+		if err := finish(comparison, ignore); err == nil {
 			t.Error("a comparison went on after its context had ended")
 		}
 	}
@@ -208,15 +236,15 @@ func BenchmarkComparison(b *testing.B) {
 	load(b, openThings(b, database), documents, sequence(1, rows, 1), func(_ int, id int64) uint64 { return uint64(id) })
 	b.ReportAllocs()
 	for b.Loop() {
-		comparison := compare(b, database, documents, nil)
+		comparison := compare(b, database, documents)
 		for id := int64(1); id <= rows; id++ {
 			for d := range documents {
-				if kind, err := comparison.Compare(d, id, uint64(id)); kind != Unchanged || err != nil {
+				if kind, err := take(comparison, d, id, uint64(id), ignore); kind != Unchanged || err != nil {
 					b.Fatal(kind, err)
 				}
 			}
 		}
-		if err := comparison.Finish(); err != nil {
+		if err := finish(comparison, ignore); err != nil {
 			b.Fatal(err)
 		}
 		comparison.Close()

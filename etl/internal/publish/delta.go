@@ -10,10 +10,11 @@ import (
 	"systemscale/sql"
 )
 
-// PublishDelta writes what is spooled into the live tables, in one transaction with the log of what stood there before and the
-// pointer row. documents are what is live, in that order, described anew. changes is what the comparison found, which must be what is
-// written. tables describes the documents as they then are. Errors are as those of Load.Publish.
-func (r *Run) PublishDelta(ctx context.Context, spool *Spool, documents []sql.Endpoint, changes Changes, tables []Table, record Record) (Published, error) {
+// PublishDelta writes the spooled documents into the live tables, in one transaction with the change log and the pointer row. documents are
+// those that are live, in that order, with their new schemas. changes is the result of the comparison, and must be what is written. tables describes
+// the documents after the change. Errors are as those of Load.Publish.
+func (r *Run) PublishDelta(ctx context.Context, spool *Spool, documents []sql.Endpoint, changes Changes, tables []Table, record Record) (_ Published, err error) {
+	defer inDatabase(&err)
 	version := r.session.live
 	version.Run, version.Documents = r.id, documents
 	published := Published{Run: r.id, Mode: Delta, Documents: tables}
@@ -58,13 +59,13 @@ func copySpooled(ctx context.Context, tx pgx.Tx, spooled *spoolFile, statement s
 	return nil
 }
 
-// applyStaged writes what is staged into a table of the generation, logs what stood there, and empties the staging tables.
+// applyStaged logs the rows of a table that are about to change, writes the staged rows into it, and empties the staging tables.
 func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, document sql.Endpoint) (Counts, error) {
 	collection, name := r.session.collection, document.Name
 	table := sql.DocumentTable(collection, name, generation)
 	var counts Counts
 	if _, err := tx.Exec(ctx, sql.Query("etl/analyze_staging")); err != nil {
-		return counts, fmt.Errorf("analyse the staged documents: %w", err)
+		return counts, fmt.Errorf("analyze the staged documents: %w", err)
 	}
 	err := tx.QueryRow(ctx, sql.QueryFor("etl/log_staged", "table", table), collection, generation, r.id, name).Scan(&counts.Added, &counts.Changed)
 	if err != nil {
@@ -88,7 +89,7 @@ func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, docu
 			return counts, fmt.Errorf("remove the page anchors: %w", err)
 		}
 		if _, err := tx.Exec(ctx, sql.QueryFor("etl/insert_page_anchors", "table", table), collection, generation, sql.AnchorEvery); err != nil {
-			return counts, fmt.Errorf("make the page anchors anew: %w", err)
+			return counts, fmt.Errorf("insert the page anchors: %w", err)
 		}
 	}
 	if _, err := tx.Exec(ctx, sql.Query("etl/truncate_staging")); err != nil {

@@ -25,11 +25,11 @@ func render(t *testing.T, database testdb.Database, session *Session, ids []int6
 	}
 	spool := NewSpool(t.TempDir(), len(documents), 1_000_000)
 	defer func() { _ = spool.Close() }()
-	comparison := compare(t, database, documents, spool.Remove)
+	comparison := compare(t, database, documents)
 	tables := make([]Table, len(documents))
 	for _, id := range ids {
 		for d := range documents {
-			kind, err := comparison.Compare(d, id, etag(d, id))
+			kind, err := take(comparison, d, id, etag(d, id), spool.Remove)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,12 +41,12 @@ func render(t *testing.T, database testdb.Database, session *Session, ids []int6
 			tables[d] = Table{Name: documents[d].Name, Rows: tables[d].Rows + 1}
 		}
 	}
-	if err := comparison.Finish(); err != nil {
+	if err := finish(comparison, spool.Remove); err != nil {
 		t.Fatal(err)
 	}
 	changes := comparison.Changes()
 	comparison.Close()
-	published, err := run.PublishDelta(t.Context(), spool, documents, changes, tables, Record{Plan: changes})
+	published, err := run.PublishDelta(t.Context(), spool, documents, changes, tables, Record{Plan: &changes})
 	if err != nil {
 		return published, changes, errors.Join(err, run.Abort(err, Record{}))
 	}
@@ -388,20 +388,26 @@ func TestReadersSeeOneVersion(t *testing.T) {
 	readers.Wait()
 }
 
-func TestResetBeginsALoadAnew(t *testing.T) {
+// TestLoadReplacesAnEarlierOne begins a load again: in the middle of one, and after a stream has failed.
+func TestLoadReplacesAnEarlierOne(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	session := openThings(t, database)
 	load := begin(t, t.Context(), session)
 	fill(t, load, 6_000)
 	former := load.ctx
-	if err := load.Reset(t.Context()); err != nil {
-		t.Fatal(err)
+	again := func() *Load {
+		t.Helper()
+		next, err := load.run.Load(t.Context(), documents, load.number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next
 	}
+	load = again()
 	if former.Err() == nil {
-		t.Error("the streams of the load that is forgotten go on")
+		t.Error("the streams of the earlier load have not ended")
 	}
-	// After a stream has failed, too.
 	if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
 		t.Fatal(err)
 	}
@@ -409,9 +415,7 @@ func TestResetBeginsALoadAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-load.ctx.Done()
-	if err := load.Reset(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	load = again()
 	fill(t, load, 150)
 	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err != nil {
 		t.Fatal(err)
@@ -439,8 +443,8 @@ func TestSpool(t *testing.T) {
 	if slices.ContainsFunc(append(spool.staged, spool.removed...), func(f *spoolFile) bool { return f != nil }) {
 		t.Error("a full spool still holds files")
 	}
-	if err := errors.Join(spool.Remove(0, 4), spool.Reset(), spool.Put(0, 1, 1, edition(1))); err != nil || spool.Full() {
-		t.Errorf("after Reset: full %v, %v", spool.Full(), err)
+	if err := spool.Remove(0, 4); err != nil || !spool.Full() {
+		t.Errorf("a document for a full spool: full %v, %v", spool.Full(), err)
 	}
 	if err := errors.Join(spool.Close(), spool.Close()); err != nil {
 		t.Error(err)

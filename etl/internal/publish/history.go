@@ -9,10 +9,11 @@ import (
 	"github.com/goccy/go-json"
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/etl/internal/source"
 	"systemscale/sql"
 )
 
-// PastRun is one run in the history. What its run did not come to is nil or empty.
+// PastRun is one run in the history. Fields that the run did not reach are nil or empty.
 type PastRun struct {
 	Run        int64           `json:"run"`
 	StartedAt  time.Time       `json:"started_at"`
@@ -31,8 +32,9 @@ type PastRun struct {
 	Retained   bool            `json:"retained"` // can be returned to, or is live
 }
 
-// History returns the newest runs of a collection, the newest first. It needs no hold on it.
-func History(ctx context.Context, databaseURL, collection string, limit int) ([]PastRun, error) {
+// History returns the newest runs of a collection, the newest first. It does not take the collection.
+func History(ctx context.Context, databaseURL, collection string, limit int) (_ []PastRun, err error) {
+	defer inDatabase(&err)
 	conn, _, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
@@ -56,19 +58,24 @@ func History(ctx context.Context, databaseURL, collection string, limit int) ([]
 	return runs, nil
 }
 
-// LastRun is a run and what it recorded of its files.
+// LastRun is a run and the record of its files.
 type LastRun struct {
-	Run     int64           // 0 when there is none
-	Sources json.RawMessage // as in PastRun
+	Run     int64 // 0 when there is none
+	Sources []source.Counts
 }
 
-// readLastRun returns the zero LastRun when no run of the collection has files to speak of.
+// readLastRun returns the zero LastRun when no run of the collection has read files.
 func readLastRun(ctx context.Context, conn *pgx.Conn, collection string) (last LastRun, err error) {
 	var sources []byte
 	err = conn.QueryRow(ctx, sql.Query("etl/select_sources"), collection).Scan(&last.Run, &sources)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return LastRun{}, migrationMissing(fmt.Errorf("read what the last run read: %w", err))
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return LastRun{}, nil
+	case err != nil:
+		return LastRun{}, migrationMissing(fmt.Errorf("read the record of the last run: %w", err))
 	}
-	last.Sources = sources
+	if err := json.Unmarshal(sources, &last.Sources); err != nil {
+		return LastRun{}, fmt.Errorf("read the sources of run %d: %w", last.Run, err)
+	}
 	return last, nil
 }

@@ -11,28 +11,29 @@ import (
 	"systemscale/sql"
 )
 
-// Journal says which addresses of a collection changed since one cache node was told last: those in the log of the runs behind the node's
-// bookmark. It reads one moment, over a connection of its own, and needs no hold on the collection. It is used by one goroutine.
+// Journal has the addresses of a collection that changed since the last refresh of one gateway: those in the change log after the gateway's
+// bookmark. It reads a single snapshot, over a connection of its own, and does not take the collection. It is used by one goroutine.
 type Journal struct {
 	conn       *pgx.Conn
 	collection string
-	node       string
+	gateway    string
 	limit      int64
 
-	live, told int64
-	changed    int64
-	logged     bool
-	paths      map[string]string // of the documents that each item has an address for: what follows the item's id
+	live, since int64
+	changed     int64
+	logged      bool
+	paths       map[string]string // of the endpoints with an address for each item: the part after the item's id
 }
 
-// OpenJournal opens the journal for a cache node, known by the address of its refresh door. limit is how many changed documents are still to be told of.
-// The journal must be closed.
-func OpenJournal(ctx context.Context, databaseURL, collection, node string, limit int64) (*Journal, error) {
+// OpenJournal opens the journal for a gateway, which is known by the address of its refresh endpoint. limit is the most changed documents that
+// are to be refreshed. The journal must be closed.
+func OpenJournal(ctx context.Context, databaseURL, collection, gateway string, limit int64) (_ *Journal, err error) {
+	defer inDatabase(&err)
 	conn, _, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{conn: conn, collection: collection, node: node, limit: limit}
+	j := &Journal{conn: conn, collection: collection, gateway: gateway, limit: limit}
 	if err := j.open(ctx); err != nil {
 		j.Close()
 		return nil, err
@@ -45,17 +46,17 @@ func (j *Journal) open(ctx context.Context) error {
 		return fmt.Errorf("begin to read the journal: %w", err)
 	}
 	var documents []sql.Endpoint
-	err := j.conn.QueryRow(ctx, sql.Query("etl/select_bookmark"), j.collection, j.node).Scan(&j.live, &documents, &j.told, &j.logged)
+	err := j.conn.QueryRow(ctx, sql.Query("etl/select_bookmark"), j.collection, j.gateway).Scan(&j.live, &documents, &j.since, &j.logged)
 	if errors.Is(err, pgx.ErrNoRows) { // nothing is published
 		return nil
 	}
 	if err != nil {
-		return migrationMissing(fmt.Errorf("read the bookmark of %s: %w", j.node, err))
+		return migrationMissing(fmt.Errorf("read the bookmark of %s: %w", j.gateway, err))
 	}
 	j.paths = make(map[string]string, len(documents))
 	for _, d := range documents {
 		switch {
-		case d.List: // its pages have no bounds that a cache could be asked for
+		case d.List: // the addresses of its pages are not bounded
 		case d.Path == "":
 			j.paths[d.Name] = ""
 		default:
@@ -65,9 +66,9 @@ func (j *Journal) open(ctx context.Context) error {
 	if !j.logged {
 		return nil
 	}
-	err = j.conn.QueryRow(ctx, sql.Query("etl/count_changed"), j.collection, j.told, j.live, j.names(), j.limit+1).Scan(&j.changed)
+	err = j.conn.QueryRow(ctx, sql.Query("etl/count_changed"), j.collection, j.since, j.live, j.names(), j.limit+1).Scan(&j.changed)
 	if err != nil {
-		return fmt.Errorf("count the changes since run %d: %w", j.told, err)
+		return fmt.Errorf("count the changes since run %d: %w", j.since, err)
 	}
 	return nil
 }
@@ -80,51 +81,63 @@ func (j *Journal) names() []string {
 	return names
 }
 
-// Live returns the data version that the journal leads to; 0 when nothing is published.
+// Live returns the live version; 0 when nothing is published.
 func (j *Journal) Live() int64 { return j.live }
 
-// Told returns the run behind which the journal begins.
-func (j *Journal) Told() int64 { return j.told }
+// Since returns the run of the bookmark, after which the journal begins.
+func (j *Journal) Since() int64 { return j.since }
 
-// Logged reports that all that changed is in the log. It is not when tables were replaced since, or when the log was shortened.
+// Logged reports whether the change log has all changes. It has not when tables were replaced since, or when the log was truncated.
 func (j *Journal) Logged() bool { return j.logged }
 
-// Changed returns how many documents that have an address changed; beyond the limit, one more than it.
+// Changed returns how many documents with an address of their own changed; above the limit, the limit plus 1.
 func (j *Journal) Changed() int64 { return j.changed }
 
-// TooMany reports that more documents changed than are to be told of.
+// TooMany reports whether more documents changed than the limit.
 func (j *Journal) TooMany() bool { return j.changed > j.limit }
 
 // Paths calls yield with the path of every document that changed, such as /products/1/styles, once each, as the rows arrive. It ends
 // with the first error of yield. It may be called once.
 func (j *Journal) Paths(ctx context.Context, yield func(path string) error) error {
-	rows, err := j.conn.Query(ctx, sql.Query("etl/select_changed"), j.collection, j.told, j.live, j.names())
+	var stopped error
+	err := j.eachPath(ctx, func(path string) error {
+		stopped = yield(path)
+		return stopped
+	})
+	if stopped != nil {
+		return stopped
+	}
+	inDatabase(&err)
+	return err
+}
+
+func (j *Journal) eachPath(ctx context.Context, yield func(path string) error) error {
+	rows, err := j.conn.Query(ctx, sql.Query("etl/select_changed"), j.collection, j.since, j.live, j.names())
 	if err != nil {
-		return fmt.Errorf("read the changes since run %d: %w", j.told, err)
+		return fmt.Errorf("read the changes since run %d: %w", j.since, err)
 	}
 	var document string
 	var id int64
 	var path []byte
-	var stopped error
 	_, err = pgx.ForEachRow(rows, []any{&document, &id}, func() error {
 		path = append(append(append(path[:0], '/'), j.collection...), '/')
 		path = append(strconv.AppendInt(path, id, 10), j.paths[document]...)
-		stopped = yield(string(path))
-		return stopped
+		return yield(string(path))
 	})
-	if err != nil && stopped == nil {
-		return fmt.Errorf("read the changes since run %d: %w", j.told, err)
+	if err != nil {
+		return fmt.Errorf("read the changes since run %d: %w", j.since, err)
 	}
-	return stopped
+	return nil
 }
 
-// Finish moves the node's bookmark to what is live: it has been told, or finds out by itself. Nothing can be read any more.
-func (j *Journal) Finish(ctx context.Context) error {
+// Finish moves the gateway's bookmark to the live version: its copies are refreshed, or expire. Nothing can be read after that.
+func (j *Journal) Finish(ctx context.Context) (err error) {
+	defer inDatabase(&err)
 	if _, err := j.conn.Exec(ctx, sql.Query("etl/end_reading")); err != nil {
-		return fmt.Errorf("end the reading of the journal: %w", err)
+		return fmt.Errorf("end reading the journal: %w", err)
 	}
-	if _, err := j.conn.Exec(ctx, sql.Query("etl/move_bookmark"), j.node, j.collection, j.live); err != nil {
-		return fmt.Errorf("move the bookmark of %s: %w", j.node, err)
+	if _, err := j.conn.Exec(ctx, sql.Query("etl/move_bookmark"), j.gateway, j.collection, j.live); err != nil {
+		return fmt.Errorf("move the bookmark of %s: %w", j.gateway, err)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func paths(t *testing.T, journal *Journal) string {
 	return strings.Join(all, " ")
 }
 
-// TestJournal registers a node before anything is published, and reads what each kind of run leaves it to be told.
+// TestJournal registers a gateway before anything is published, and reads the journal after each kind of run.
 func TestJournal(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
@@ -48,8 +48,8 @@ func TestJournal(t *testing.T) {
 	}
 	ids := sequence(1, 300, 1)
 	load(t, session, documents, ids, constant(1))
-	if journal := openJournal(t, database, 10); journal.Told() != 0 || journal.Logged() {
-		t.Errorf("after the first load: told of %d, logged %v", journal.Told(), journal.Logged())
+	if journal := openJournal(t, database, 10); journal.Since() != 0 || journal.Logged() {
+		t.Errorf("after the first load: told of %d, logged %v", journal.Since(), journal.Logged())
 	} else if err := journal.Finish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,8 @@ func TestJournal(t *testing.T) {
 	slices.Sort(all)
 	want := strings.Join(all, " ")
 	journal := openJournal(t, database, 6)
-	if journal.Told() != 1 || journal.Live() != 3 || !journal.Logged() || journal.Changed() != 6 || journal.TooMany() {
-		t.Errorf("the journal leads from %d to %d: logged %v, %d changed, too many %v", journal.Told(), journal.Live(), journal.Logged(), journal.Changed(), journal.TooMany())
+	if journal.Since() != 1 || journal.Live() != 3 || !journal.Logged() || journal.Changed() != 6 || journal.TooMany() {
+		t.Errorf("the journal leads from %d to %d: logged %v, %d changed, too many %v", journal.Since(), journal.Live(), journal.Logged(), journal.Changed(), journal.TooMany())
 	}
 	// What is published while it is read is for the next.
 	if _, err := rollBack(t, session, 0); err != nil {
@@ -101,14 +101,14 @@ func TestJournal(t *testing.T) {
 	if err := journal.Finish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if journal := openJournal(t, database, 5); journal.Told() != 3 || journal.Live() != 4 || !journal.TooMany() {
-		t.Errorf("the next leads from %d to %d, too many %v", journal.Told(), journal.Live(), journal.TooMany())
+	if journal := openJournal(t, database, 5); journal.Since() != 3 || journal.Live() != 4 || !journal.TooMany() {
+		t.Errorf("the next leads from %d to %d, too many %v", journal.Since(), journal.Live(), journal.TooMany())
 	}
 	if got := paths(t, openJournal(t, database, 6)); got != want {
 		t.Errorf("of the rollback, the paths are\n%s, want\n%s", got, want)
 	}
 
-	// The slower of two that tell one node does not take its bookmark back.
+	// The slower of two refreshes of one gateway does not move its bookmark back.
 	slow, fast := openJournal(t, database, 6), (*Journal)(nil)
 	if _, err := rollBack(t, session, 0); err != nil {
 		t.Fatal(err)
@@ -119,8 +119,8 @@ func TestJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if journal := openJournal(t, database, 6); journal.Told() != 5 {
-		t.Errorf("the bookmark is at %d, want 5", journal.Told())
+	if journal := openJournal(t, database, 6); journal.Since() != 5 {
+		t.Errorf("the bookmark is at %d, want 5", journal.Since())
 	}
 
 	stop := errors.New("stop")
@@ -137,8 +137,8 @@ func TestJournal(t *testing.T) {
 	if _, err := rollBack(t, session, 6); err != nil {
 		t.Fatal(err)
 	}
-	if journal := openJournal(t, database, 6); journal.Told() != 5 || journal.Live() != 8 || journal.Logged() {
-		t.Errorf("the journal leads from %d to %d, and all of it is logged: %v", journal.Told(), journal.Live(), journal.Logged())
+	if journal := openJournal(t, database, 6); journal.Since() != 5 || journal.Live() != 8 || journal.Logged() {
+		t.Errorf("the journal leads from %d to %d, and all of it is logged: %v", journal.Since(), journal.Live(), journal.Logged())
 	}
 }
 

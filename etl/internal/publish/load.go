@@ -3,6 +3,7 @@ package publish
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,9 +46,15 @@ type block struct {
 	data     []byte
 }
 
-// Load creates the run's tables and opens the streams. A Run has one. Publish or the run's Abort must follow.
-// A Load holds at most one block for each document and stream, and two that wait: see blockSize.
-func (r *Run) Load(ctx context.Context, documents []sql.Endpoint, streams int) (*Load, error) {
+// Load creates the run's tables and opens the streams. Publish or the run's Abort must follow, or another Load, which drops the tables
+// of this one. A Load holds at most one block for each document and stream, and two that wait: see blockSize.
+func (r *Run) Load(ctx context.Context, documents []sql.Endpoint, streams int) (_ *Load, err error) {
+	defer inDatabase(&err)
+	if r.load != nil {
+		if err := r.load.drop(ctx, r.session.conn); err != nil {
+			return nil, err
+		}
+	}
 	r.load = &Load{run: r, documents: documents, number: streams, listed: listed(documents)}
 	return r.load, r.load.start(ctx)
 }
@@ -74,18 +81,17 @@ func (l *Load) start(ctx context.Context) error {
 	return nil
 }
 
-// Reset forgets all that was appended, so that it can be appended anew. An error of the streams is forgotten with it.
-func (l *Load) Reset(ctx context.Context) error {
+// drop ends the streams and drops the tables, over a connection.
+func (l *Load) drop(ctx context.Context, conn *pgx.Conn) error {
 	l.abandon()
+	var errs []error
 	for i := range l.documents {
-		if err := dropTable(ctx, l.run.session.conn, l.table(i)); err != nil {
-			return err
-		}
+		errs = append(errs, dropTable(ctx, conn, l.table(i)))
 	}
-	return l.start(ctx)
+	return errors.Join(errs...)
 }
 
-// abandon ends the streams, whatever they are at.
+// abandon ends the streams without waiting for their work.
 func (l *Load) abandon() {
 	l.cancel()
 	_ = l.wait()
@@ -97,7 +103,7 @@ func (l *Load) table(document int) string {
 
 // Append adds a row to the table of the document with this index. body is copied. The error is that of a
 // stream that failed, or of the context.
-func (l *Load) Append(document int, id int64, etag uint64, body []byte) error {
+func (l *Load) Append(document int, id int64, etag uint64, body []byte) (err error) {
 	b := l.filling[document]
 	if b == nil {
 		b = l.newBlock(document)
@@ -114,6 +120,7 @@ func (l *Load) Append(document int, id int64, etag uint64, body []byte) error {
 		return nil
 	}
 	l.filling[document] = nil
+	defer inDatabase(&err)
 	return l.send(b)
 }
 
@@ -183,8 +190,9 @@ func (l *Load) stream(ctx context.Context) error {
 
 // Publish waits for the streams, gives the tables their keys and statistics, counts them, and flips the pointer.
 // After an error nothing has changed for a reader, unless it is ErrOutcomeUnknown, and the run's Abort must be called.
-// progress is told what begins.
-func (l *Load) Publish(ctx context.Context, record Record, progress func(string)) (Published, error) {
+// progress is called with the name of each phase when it begins.
+func (l *Load) Publish(ctx context.Context, record Record, progress func(string)) (_ Published, err error) {
+	defer inDatabase(&err)
 	for _, b := range l.filling {
 		if b == nil {
 			continue

@@ -71,7 +71,8 @@ func OpenPublished(ctx context.Context, databaseURL, collection string, keep int
 	return openSession(ctx, databaseURL, collection, keep, true)
 }
 
-func openSession(ctx context.Context, databaseURL, collection string, keep int, published bool) (*Session, error) {
+func openSession(ctx context.Context, databaseURL, collection string, keep int, published bool) (_ *Session, err error) {
+	defer inDatabase(&err)
 	conn, config, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
@@ -112,11 +113,12 @@ func connect(ctx context.Context, databaseURL string) (*pgx.Conn, *pgx.ConnConfi
 	return conn, config, nil
 }
 
-// Register gives each cache node that is new to the collection a bookmark at what is live, so that its Journal has all that is published
-// from now on, however the run ends. nodes are the addresses of their refresh doors.
-func (s *Session) Register(ctx context.Context, nodes []string) error {
-	if _, err := s.conn.Exec(ctx, sql.Query("etl/register_cache_nodes"), s.collection, s.live.Run, nodes); err != nil {
-		return migrationMissing(fmt.Errorf("register the cache nodes: %w", err))
+// Register gives each gateway that is new to the collection a bookmark at the live version, so that its Journal has all later changes, however
+// the run ends. gateways are the addresses of refresh endpoints.
+func (s *Session) Register(ctx context.Context, gateways []string) (err error) {
+	defer inDatabase(&err)
+	if _, err := s.conn.Exec(ctx, sql.Query("etl/register_cache_nodes"), s.collection, s.live.Run, gateways); err != nil {
+		return migrationMissing(fmt.Errorf("register the gateways: %w", err))
 	}
 	return nil
 }

@@ -56,7 +56,8 @@ func (e *NotRetainedError) Error() string {
 
 // Target returns the version to return to: that of a run, or for 0 the one before the live one. The error is a *NotRetainedError
 // when it is not kept.
-func (s *Session) Target(ctx context.Context, run int64) (Retained, error) {
+func (s *Session) Target(ctx context.Context, run int64) (_ Retained, err error) {
+	defer inDatabase(&err)
 	rows, err := s.conn.Query(ctx, sql.Query("etl/select_retained"), s.collection)
 	if err != nil {
 		return Retained{}, migrationMissing(fmt.Errorf("list the versions that are kept: %w", err))
@@ -81,16 +82,16 @@ func (s *Session) Target(ctx context.Context, run int64) (Retained, error) {
 	return Retained{}, &NotRetainedError{Collection: s.collection, Run: run, Live: s.live.Run, Retained: retained}
 }
 
-// PublishRollback makes a version live again that is kept: it takes back, in its tables, what later runs changed there, and moves
-// the pointer. It is logged as a change itself, so it can be taken back too. The Changes are those that were made to
-// the version's tables; errors are as those of Load.Publish.
-func (r *Run) PublishRollback(ctx context.Context, target Retained) (Published, Changes, error) {
+// PublishRollback makes a retained version live again: it reverts, in the version's tables, the changes of later runs, and moves the pointer. The
+// change log records it, so that it can be reverted, too. The Changes are those of the version's tables; errors are as those of Load.Publish.
+func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published, _ Changes, err error) {
+	defer inDatabase(&err)
 	version := target.Version
 	version.Run = r.id
 	published := Published{Run: r.id, Mode: Rollback, Documents: target.Tables}
 	var changes Changes
 	record := Record{Shape: target.Shape}
-	err := r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
+	err = r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		changes = Changes{}
 		if _, err := tx.Exec(ctx, sql.Query("etl/create_staging")); err != nil {
 			return fmt.Errorf("create the staging tables: %w", err)
@@ -110,7 +111,7 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (Published, 
 			changes.Documents = append(changes.Documents, DocumentCounts{Name: d.Name, Counts: written})
 		}
 		if version.Generation == r.session.live.Generation {
-			record.Plan = changes // between two generations, it is not what a reader sees change
+			record.Plan = &changes // between two generations, readers see other changes
 		}
 		return nil
 	})

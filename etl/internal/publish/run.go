@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/etl/internal/source"
 	"systemscale/sql"
 )
 
@@ -34,14 +35,32 @@ type Run struct {
 	load    *Load // nil unless it writes a generation
 }
 
-// Record is what the history keeps of a run beside how it ended. Sources, Plan and Gates are stored as JSON, and nil
-// as nothing.
+// Record is what the history keeps of a run beside its end. Nil fields are stored as null.
 type Record struct {
-	Sources any
-	Plan    any
-	Gates   any
-	Verdict string
+	Sources []source.Counts
+	Plan    *Changes
+	Gates   []GateResult
+	Verdict Verdict // of all gates, or empty
 	Shape   string
+}
+
+// Verdict is the result of a gate, and of a run as the worst of its gates'.
+type Verdict string
+
+// The verdicts.
+const (
+	Passed   Verdict = "passed"
+	Accepted Verdict = "accepted" // failed, and published all the same
+	Failed   Verdict = "failed"
+)
+
+// GateResult is the result of one gate.
+type GateResult struct {
+	Gate    string  `json:"name"`
+	Value   string  `json:"value"`
+	Limit   string  `json:"limit"`
+	Verdict Verdict `json:"verdict"`
+	Message string  `json:"message,omitempty"` // what is wrong and what to do; empty when the gate has passed
 }
 
 // Published says what a run made live.
@@ -60,7 +79,8 @@ type Table struct {
 
 // Begin registers a run. What follows is a Publish of some kind, Unchanged, or Abort. mode is what the run is expected to do;
 // what it did is known when it is published. The error is an *UnreadableError when nothing that the run publishes could be read.
-func (s *Session) Begin(ctx context.Context, mode Mode) (*Run, error) {
+func (s *Session) Begin(ctx context.Context, mode Mode) (_ *Run, err error) {
+	defer inDatabase(&err)
 	// Before the work: what is not readable now will not be when it is done.
 	if err := s.makeReadable(ctx, s.conn, 0, nil); err != nil {
 		return nil, err
@@ -123,7 +143,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 			return fmt.Errorf("another run published %s while this one was at work: nothing is changed", s.collection)
 		}
 		if _, err := tx.Exec(ctx, sql.Query("etl/notify_version"), sql.VersionChannel, s.collection); err != nil {
-			return fmt.Errorf("notify those who follow the pointer: %w", err)
+			return fmt.Errorf("notify the listeners: %w", err)
 		}
 		return nil
 	})
@@ -142,13 +162,14 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 	for _, t := range published.Documents {
 		s.live.Rows += t.Rows
 	}
-	// What cannot be let go now the next session lets go, or says why it cannot.
+	// Failed cleanup is retried when the next session opens.
 	_ = s.retain(ctx)
 	return nil
 }
 
 // Unchanged ends a run that found nothing to publish. What is live stays so, under the version that it has.
-func (r *Run) Unchanged(ctx context.Context, record Record) error {
+func (r *Run) Unchanged(ctx context.Context, record Record) (err error) {
+	defer inDatabase(&err)
 	encoded, err := record.encode()
 	if err != nil {
 		return err
@@ -186,7 +207,8 @@ func (r *Run) settle(cause error, record Record) (state string, err error) {
 
 // Abort marks the run failed because of cause and drops its tables. It works after the context of the run was cancelled, and
 // does nothing to a run that is published.
-func (r *Run) Abort(cause error, record Record) error {
+func (r *Run) Abort(cause error, record Record) (err error) {
+	defer inDatabase(&err)
 	if r.load != nil {
 		r.load.abandon()
 	}
@@ -200,11 +222,7 @@ func (r *Run) Abort(cause error, record Record) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for i := range r.load.documents {
-		errs = append(errs, dropTable(ctx, conn, r.load.table(i)))
-	}
-	return errors.Join(errs...)
+	return r.load.drop(ctx, conn)
 }
 
 // encodedRecord is a Record as parameters, nil where there is nothing.
@@ -214,24 +232,25 @@ type encodedRecord struct {
 
 func (r Record) encode() (encodedRecord, error) {
 	var e encodedRecord
-	for _, part := range []struct {
-		value any
-		text  **string
-	}{{r.Sources, &e.sources}, {r.Plan, &e.plan}, {r.Gates, &e.gates}} {
-		if part.value == nil {
-			continue
-		}
-		text, err := encode(part.value)
-		if err != nil {
-			return e, err
-		}
-		*part.text = &text
+	var err error
+	put := func(text **string, value any) {
+		encoded, encodeErr := encode(value)
+		*text, err = &encoded, errors.Join(err, encodeErr)
+	}
+	if r.Sources != nil {
+		put(&e.sources, r.Sources)
+	}
+	if r.Plan != nil {
+		put(&e.plan, r.Plan)
+	}
+	if r.Gates != nil {
+		put(&e.gates, r.Gates)
 	}
 	if r.Verdict != "" {
-		e.verdict = &r.Verdict
+		e.verdict = (*string)(&r.Verdict)
 	}
 	if r.Shape != "" {
 		e.shape = &r.Shape
 	}
-	return e, nil
+	return e, err
 }

@@ -9,11 +9,11 @@ import (
 	"os"
 )
 
-// Spool keeps the documents that differ from what is published until they are written: on disk, in files that no longer have
-// a name, so that nothing is left of them however the process ends. It is used by one goroutine.
+// Spool keeps the documents that differ from what is published until they are written: on disk, in unlinked files, so that nothing
+// is left of them however the process ends. It is used by one goroutine.
 type Spool struct {
 	directory string
-	most      int64
+	limit     int64
 	rows      int64
 	staged    []*spoolFile // added and changed, by document, in the format of a binary COPY; nil while empty
 	removed   []*spoolFile // ids
@@ -25,14 +25,14 @@ type spoolFile struct {
 	writer *bufio.Writer
 }
 
-// NewSpool returns a Spool for some kinds of documents, of which it takes at most this many in all. Its files are in a directory, "" being
-// the system's for temporary files, and take what the documents take.
-func NewSpool(directory string, documents int, most int64) *Spool {
-	return &Spool{directory: directory, most: most, staged: make([]*spoolFile, documents), removed: make([]*spoolFile, documents)}
+// NewSpool returns a Spool for the documents of some endpoints, which takes at most limit documents in all. Its files are in a directory, ""
+// being the system's for temporary files, and are as large as the documents. It must be closed.
+func NewSpool(directory string, endpoints int, limit int64) *Spool {
+	return &Spool{directory: directory, limit: limit, staged: make([]*spoolFile, endpoints), removed: make([]*spoolFile, endpoints)}
 }
 
-// Full reports that more came than the spool takes. It then holds nothing.
-func (s *Spool) Full() bool { return s.rows > s.most }
+// Full reports that the spool got more documents than its limit. It is then empty.
+func (s *Spool) Full() bool { return s.rows > s.limit }
 
 // Put adds a document that was added or changed. body is copied.
 func (s *Spool) Put(document int, id int64, etag uint64, body []byte) error {
@@ -54,7 +54,7 @@ func (s *Spool) Remove(document int, id int64) error {
 	return s.write(s.removed, document)
 }
 
-// count counts one more document, and lets go of all when it is one too many.
+// count counts one more document, and drops all when it is one too many.
 func (s *Spool) count() (full bool, err error) {
 	if s.Full() {
 		return true, nil
@@ -105,13 +105,7 @@ func (f *spoolFile) reader() (io.Reader, error) {
 	return bufio.NewReaderSize(f.file, 256<<10), nil
 }
 
-// Reset forgets all that was put in, so that it can be put in anew.
-func (s *Spool) Reset() error {
-	s.rows = 0
-	return s.Close()
-}
-
-// Close lets go of the files. It may be called twice.
+// Close releases the files. It may be called twice.
 func (s *Spool) Close() error {
 	var errs []error
 	for _, files := range [][]*spoolFile{s.staged, s.removed} {

@@ -45,8 +45,8 @@ func fates(t *testing.T, in io.Reader, dialect *shape.Dialect) (lines string, co
 	}
 	reader.Release()
 	counts = reader.Counts()
-	if err := counts.Reconcile(); err != nil {
-		t.Error(err)
+	if n := counts.Unreconciled(); n != 0 {
+		t.Errorf("%d rows are unreconciled", n)
 	}
 	return strings.Join(all, "; "), counts
 }

@@ -1,10 +1,6 @@
 package source
 
-import (
-	"fmt"
-
-	"github.com/dustin/go-humanize/english"
-)
+import "fmt"
 
 // Counts is the number of rows of one file by outcome. Release counts the used rows.
 type Counts struct {
@@ -41,12 +37,11 @@ const (
 // RepairedQuote is the key of closed quotes in Counts.Repaired.
 const RepairedQuote = "closed quote"
 
-// Reconcile returns an error unless every row read was used, filtered or rejected.
-func (c *Counts) Reconcile() error {
-	if accounted := c.Used + Sum(c.Filtered) + Sum(c.Rejected); accounted != c.Read {
-		return fmt.Errorf("%s: %s read, and %d used, filtered or rejected: rows were lost, so nothing is published", c.File, english.Plural(int(c.Read), "row", ""), accounted)
-	}
-	return nil
+// Unreconciled returns how many rows are missing from, or too many in, the sum of the rows that were used, filtered and rejected. After the
+// end of the file it must be 0.
+func (c *Counts) Unreconciled() int64 {
+	missing := c.Read - c.Used - Sum(c.Filtered) - Sum(c.Rejected)
+	return max(missing, -missing)
 }
 
 // Sum adds up the counts of a map.

@@ -33,6 +33,12 @@ type Sink interface {
 	Reject(Reject) error
 }
 
+// Discard is a Sink that drops the rejects. Counts has how many there were.
+type Discard struct{}
+
+// Reject does nothing.
+func (Discard) Reject(Reject) error { return nil }
+
 // kept is the number of rejects that RejectFiles keeps in memory for the report.
 const kept = 10
 
@@ -164,8 +170,8 @@ func (l *lastByte) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// Reset removes what was written, because the files are read anew.
-func (f *RejectFiles) Reset() error {
+// Remove closes the files and removes them with the directory, because the rows are to be read again, by another RejectFiles.
+func (f *RejectFiles) Remove() error {
 	errs := []error{f.Close()}
 	for name := range f.written {
 		errs = append(errs, os.Remove(filepath.Join(f.Directory, name)))
@@ -173,7 +179,6 @@ func (f *RejectFiles) Reset() error {
 	if f.created {
 		errs = append(errs, os.Remove(f.Directory))
 	}
-	f.written, f.first, f.created = nil, nil, false
 	return errors.Join(errs...)
 }
 

@@ -181,8 +181,8 @@ func TestNextRejects(t *testing.T) {
 				t.Errorf("raw %q, want %q", got.Raw, want)
 			}
 			counts := reader.Counts()
-			if err := counts.Reconcile(); err != nil {
-				t.Error(err)
+			if n := counts.Unreconciled(); n != 0 {
+				t.Errorf("%d rows are unreconciled", n)
 			}
 		})
 	}
@@ -213,12 +213,12 @@ func TestCountsReconcile(t *testing.T) {
 		!maps.Equal(counts.Repaired, map[string]int64{"uhttps": 1, RepairedQuote: 1}) {
 		t.Errorf("Counts() = %+v", counts)
 	}
-	if err := counts.Reconcile(); err != nil {
-		t.Errorf("Reconcile() = %v", err)
-	}
-	counts.Used--
-	if counts.Reconcile() == nil {
-		t.Error("Reconcile() says nothing of a lost row")
+	for added, want := range map[int64]int64{0: 0, -1: 1, 2: 2} {
+		changed := counts
+		changed.Used += added
+		if got := changed.Unreconciled(); got != want {
+			t.Errorf("Unreconciled() = %d with %d more used, want %d", got, added, want)
+		}
 	}
 }
 
@@ -345,13 +345,13 @@ func TestRejectsOfRunsAreApart(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "products-1")
 	var files [3]*RejectFiles
 	for i := range files {
-		files[i] = &RejectFiles{Directory: directory}
 		for pass := range 2 {
+			files[i] = &RejectFiles{Directory: directory}
 			if err := files[i].Reject(Reject{File: "a.csv", Line: 2, Reason: FieldCount, Raw: fmt.Appendf(nil, "run %d, pass %d", i, pass)}); err != nil {
 				t.Fatal(err)
 			}
 			if pass == 0 {
-				if err := files[i].Reset(); err != nil {
+				if err := files[i].Remove(); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -426,7 +426,7 @@ func TestRowsThatAreGoneAreNotHeld(t *testing.T) {
 				t.Errorf("the rows are %s, want %s", got, want)
 			}
 			reader.Release()
-			if counts := reader.Counts(); counts.Read != rows+3 || counts.Used != 3 || counts.Reconcile() != nil {
+			if counts := reader.Counts(); counts.Read != rows+3 || counts.Used != 3 || counts.Unreconciled() != 0 {
 				t.Errorf("%+v", counts)
 			}
 		})

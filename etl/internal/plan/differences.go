@@ -1,4 +1,4 @@
-package command
+package plan
 
 import (
 	"bytes"
@@ -11,32 +11,32 @@ import (
 	"github.com/goccy/go-json"
 )
 
-// Bounds of what is shown of a changed document.
+// Limits of the differences of a document.
 const (
-	mostFields = 8   // fields
-	mostValue  = 120 // bytes of a value
+	maxFields = 8   // fields
+	maxValue  = 120 // bytes of a value
 )
 
-// fieldChange is a place in a document at which two versions differ. Old and New are JSON, cut at mostValue bytes, and
-// empty where the version has nothing there.
-type fieldChange struct {
+// FieldChange is a place in a document at which two versions differ. Old and New are JSON, cut after 120 bytes, and
+// empty where the version has nothing.
+type FieldChange struct {
 	Path string `json:"path"` // such as results[0].sale_price
 	Old  string `json:"old,omitempty"`
 	New  string `json:"new,omitempty"`
 }
 
-// differences returns the fields in which two JSON documents differ, in the order of their names, and how many there are:
-// of more than mostFields, only so many are returned.
-func differences(before, after []byte) (fields []fieldChange, all int, err error) {
-	var old, new any
+// differences returns the fields in which two JSON documents differ, in the order of their names, and their number: at most maxFields
+// are returned.
+func differences(before, after []byte) (fields []FieldChange, all int, err error) {
+	var old, current any
 	if err := decode(before, &old); err != nil {
 		return nil, 0, err
 	}
-	if err := decode(after, &new); err != nil {
+	if err := decode(after, &current); err != nil {
 		return nil, 0, err
 	}
 	d := differ{}
-	d.walk("", old, new)
+	d.walk("", old, current)
 	return d.fields, d.all, d.err
 }
 
@@ -44,13 +44,13 @@ func decode(text []byte, into *any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber() // an id may not fit a float64
 	if err := decoder.Decode(into); err != nil {
-		return fmt.Errorf("read a document to show what changed: %w", err)
+		return fmt.Errorf("decode a document for its differences: %w", err)
 	}
 	return nil
 }
 
 type differ struct {
-	fields []fieldChange
+	fields []FieldChange
 	all    int
 	err    error
 }
@@ -58,32 +58,32 @@ type differ struct {
 // absent stands for a value that one version does not have.
 type absent struct{}
 
-func (d *differ) walk(path string, old, new any) {
+func (d *differ) walk(path string, old, current any) {
 	switch before := old.(type) {
 	case map[string]any:
-		if after, ok := new.(map[string]any); ok {
+		if after, ok := current.(map[string]any); ok {
 			d.objects(path, before, after)
 			return
 		}
 	case []any:
-		if after, ok := new.([]any); ok {
+		if after, ok := current.([]any); ok {
 			d.arrays(path, before, after)
 			return
 		}
 	default:
-		if _, object := new.(map[string]any); object {
+		if _, object := current.(map[string]any); object {
 			break
 		}
-		if _, array := new.([]any); array {
+		if _, array := current.([]any); array {
 			break
 		}
-		if old == new {
+		if old == current {
 			return
 		}
 	}
 	d.all++
-	if len(d.fields) < mostFields {
-		d.fields = append(d.fields, fieldChange{Path: path, Old: d.show(old), New: d.show(new)})
+	if len(d.fields) < maxFields {
+		d.fields = append(d.fields, FieldChange{Path: path, Old: d.show(old), New: d.show(current)})
 	}
 }
 
@@ -133,10 +133,10 @@ func (d *differ) show(value any) string {
 		d.err = err
 		return ""
 	}
-	if len(text) <= mostValue {
+	if len(text) <= maxValue {
 		return string(text)
 	}
-	cut := mostValue
+	cut := maxValue
 	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}

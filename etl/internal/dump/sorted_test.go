@@ -1,4 +1,4 @@
-package order
+package dump
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-const spec = `
+const shelves = `
 collection: shelves
 sources:
   shelf: {file: shelf.csv, key: id, columns: {id: int}}
@@ -26,21 +26,21 @@ documents:
   all: {path: "", body: {id: id, books: {each: book, as: {pages: {each: page, as: {words: {each: word, as: id}}}}}}}
 `
 
-// dump returns files, given without their headers.
-func dump(t *testing.T, files ...string) *Dump {
+// orderingOf returns files, given without their headers.
+func orderingOf(t *testing.T, files ...string) *ordering {
 	t.Helper()
-	parsed, err := shape.Parse("test.yaml", []byte(spec))
+	parsed, err := shape.Parse("test.yaml", []byte(shelves))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Dump{Shape: parsed, Temp: t.TempDir()}
+	d := &ordering{spec: parsed, temp: t.TempDir()}
 	t.Cleanup(func() {
-		if left, err := os.ReadDir(d.Temp); err != nil || len(left) > 0 {
+		if left, err := os.ReadDir(d.temp); err != nil || len(left) > 0 {
 			t.Errorf("temporary files are left: %v (%v)", left, err)
 		}
 	})
 	for i, header := range []string{"id\n", "id,shelf\n", "id,book\n", "id,page\n"} {
-		d.Open = append(d.Open, func() (io.ReadCloser, error) {
+		d.open = append(d.open, func() (io.ReadCloser, error) {
 			if i >= len(files) {
 				return io.NopCloser(strings.NewReader(header)), nil
 			}
@@ -68,7 +68,7 @@ func TestExamine(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			orders, err := dump(t, c.files...).Examine(t.Context())
+			orders, err := orderingOf(t, c.files...).examine(t.Context())
 			if got := fmt.Sprint(orders); err != nil || got != c.want {
 				t.Errorf("Examine() = %s, %v, want %s", got, err, c.want)
 			}
@@ -77,7 +77,7 @@ func TestExamine(t *testing.T) {
 }
 
 // lines reads what was sorted and returns each record with its line number, and with its item if that means something.
-func lines(t *testing.T, sorted *Sorted) string {
+func lines(t *testing.T, sorted *sortedFile) string {
 	t.Helper()
 	text, err := io.ReadAll(iotest.OneByteReader(sorted))
 	if err != nil {
@@ -106,21 +106,21 @@ func TestSort(t *testing.T) {
 		name  string
 		files []string
 		of    int
-		by    Order
+		by    order
 		want  string
 	}{
-		{"the root by its key", []string{"3\n1\n2\n1\n"}, 0, ByParent, "1:id 3:1 5:1 4:2 2:3"},
-		{"equal keys keep their order, and bad rows their place", []string{"", "5,2\nbad\n4,1\n6,x\n3,2\n"}, 1, ByParent, "1:id,shelf 4:4,1 5:6,x 2:5,2 3:bad 6:3,2"},
-		{"no line end, and a carriage return", []string{"", "5,2\r\n4,1"}, 1, ByParent, "1:id,shelf 3:4,1 2:5,2"},
-		{"negative and far keys", []string{"", "1,9223372036854775807\n2,-5\n3,0\n"}, 1, ByParent, "1:id,shelf 3:2,-5 4:3,0 2:1,9223372036854775807"},
-		{"by item", []string{"", "10,2\n20,1\n30,2\n", "1,10\n2,20\n3,30\n4,20\n5,99\n6,15\n"}, 2, ByItem, "1:id,book 6:orphan 7:orphan 3:2,20@1 5:4,20@1 2:1,10@2 4:3,30@2"},
-		{"by item, two levels down", []string{"", "10,2\n20,1\n", "1,10\n2,20\n3,77\n", "1,1\n2,2\n3,1\n4,3\n"}, 3, ByItem, "1:id,page 5:orphan 3:2,2@1 2:1,1@2 4:3,1@2"},
-		{"by item, and a parent's key twice", []string{"", "10,2\n10,1\n", "1,10\n"}, 2, ByItem, "1:id,book 2:1,10@1"},
+		{"the root by its key", []string{"3\n1\n2\n1\n"}, 0, byParent, "1:id 3:1 5:1 4:2 2:3"},
+		{"equal keys keep their order, and bad rows their place", []string{"", "5,2\nbad\n4,1\n6,x\n3,2\n"}, 1, byParent, "1:id,shelf 4:4,1 5:6,x 2:5,2 3:bad 6:3,2"},
+		{"no line end, and a carriage return", []string{"", "5,2\r\n4,1"}, 1, byParent, "1:id,shelf 3:4,1 2:5,2"},
+		{"negative and far keys", []string{"", "1,9223372036854775807\n2,-5\n3,0\n"}, 1, byParent, "1:id,shelf 3:2,-5 4:3,0 2:1,9223372036854775807"},
+		{"by item", []string{"", "10,2\n20,1\n30,2\n", "1,10\n2,20\n3,30\n4,20\n5,99\n6,15\n"}, 2, byItem, "1:id,book 6:orphan 7:orphan 3:2,20@1 5:4,20@1 2:1,10@2 4:3,30@2"},
+		{"by item, two levels down", []string{"", "10,2\n20,1\n", "1,10\n2,20\n3,77\n", "1,1\n2,2\n3,1\n4,3\n"}, 3, byItem, "1:id,page 5:orphan 3:2,2@1 2:1,1@2 4:3,1@2"},
+		{"by item, and a parent's key twice", []string{"", "10,2\n10,1\n", "1,10\n"}, 2, byItem, "1:id,book 2:1,10@1"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			d := dump(t, c.files...)
-			sorted, err := d.Sort(t.Context(), c.of, c.by)
+			d := orderingOf(t, c.files...)
+			sorted, err := d.sort(t.Context(), c.of, c.by)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestSort(t *testing.T) {
 // TestSortKeepsWhereRecordsStood has everything that a reject of a sorted file must say.
 func TestSortKeepsWhereRecordsStood(t *testing.T) {
 	long := "7," + strings.Repeat("x", csvscan.MaxLine)
-	sorted, err := dump(t, "", "5,2\r\n"+long+"\n4,1").Sort(t.Context(), 1, ByParent)
+	sorted, err := orderingOf(t, "", "5,2\r\n"+long+"\n4,1").sort(t.Context(), 1, byParent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestSortKeepsWhereRecordsStood(t *testing.T) {
 }
 
 func TestDuplicates(t *testing.T) {
-	found, err := dump(t, "", "5,1\n-9,1\n5,2\nbad,2\n7,3\n5,9\n-9,9\n").Duplicates(t.Context(), 1)
+	found, err := orderingOf(t, "", "5,1\n-9,1\n5,2\nbad,2\n7,3\n5,9\n-9,9\n").duplicates(t.Context(), 1)
 	// Line 5 has no key of its own, and is rejected for that.
 	if got := fmt.Sprint(found); err != nil || got != "map[4:{} 5:{} 7:{} 8:{}]" {
 		t.Errorf("Duplicates() = %s, %v", got, err)
@@ -177,27 +177,27 @@ func TestErrors(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	broken := errors.New("disk on fire")
-	works := map[string]func(context.Context, *Dump) error{
-		"Examine":         func(ctx context.Context, d *Dump) error { _, err := d.Examine(ctx); return err },
-		"Sort":            func(ctx context.Context, d *Dump) error { _, err := d.Sort(ctx, 1, ByParent); return err },
-		"Sort by item":    func(ctx context.Context, d *Dump) error { _, err := d.Sort(ctx, 2, ByItem); return err },
-		"Sort by item, 3": func(ctx context.Context, d *Dump) error { _, err := d.Sort(ctx, 3, ByItem); return err },
-		"Duplicates":      func(ctx context.Context, d *Dump) error { _, err := d.Duplicates(ctx, 1); return err },
+	works := map[string]func(context.Context, *ordering) error{
+		"Examine":         func(ctx context.Context, d *ordering) error { _, err := d.examine(ctx); return err },
+		"Sort":            func(ctx context.Context, d *ordering) error { _, err := d.sort(ctx, 1, byParent); return err },
+		"Sort by item":    func(ctx context.Context, d *ordering) error { _, err := d.sort(ctx, 2, byItem); return err },
+		"Sort by item, 3": func(ctx context.Context, d *ordering) error { _, err := d.sort(ctx, 3, byItem); return err },
+		"Duplicates":      func(ctx context.Context, d *ordering) error { _, err := d.duplicates(ctx, 1); return err },
 	}
 	for name, work := range works {
 		t.Run(name, func(t *testing.T) {
-			d := dump(t, "1\n", "1,1\n", "1,1\n", "1,1\n")
+			d := orderingOf(t, "1\n", "1,1\n", "1,1\n", "1,1\n")
 			if err := work(cancelled, d); !errors.Is(err, context.Canceled) {
 				t.Errorf("cancelled: %v", err)
 			}
-			d.Open[1] = func() (io.ReadCloser, error) {
+			d.open[1] = func() (io.ReadCloser, error) {
 				return io.NopCloser(io.MultiReader(strings.NewReader("id,shelf\n1,1\n"), iotest.ErrReader(broken))), nil
 			}
 			var mistake *source.FileError
 			if err := work(t.Context(), d); !errors.Is(err, broken) || !errors.As(err, &mistake) || mistake.File != "book.csv" {
 				t.Errorf("a file that cannot be read: %v", err)
 			}
-			d.Open[1] = func() (io.ReadCloser, error) { return nil, broken }
+			d.open[1] = func() (io.ReadCloser, error) { return nil, broken }
 			if err := work(t.Context(), d); !errors.Is(err, broken) || !strings.Contains(err.Error(), "book.csv") {
 				t.Errorf("a file that cannot be opened: %v", err)
 			}
@@ -227,10 +227,10 @@ func TestSortingEndsWithTheContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	d := dump(t, "1\n", books.String(), pages.String())
-	for i := range d.Open {
-		open := d.Open[i]
-		d.Open[i] = func() (io.ReadCloser, error) {
+	d := orderingOf(t, "1\n", books.String(), pages.String())
+	for i := range d.open {
+		open := d.open[i]
+		d.open[i] = func() (io.ReadCloser, error) {
 			text, err := open()
 			return closer{text, func() {
 				if i == 1 {
@@ -239,11 +239,11 @@ func TestSortingEndsWithTheContext(t *testing.T) {
 			}}, err
 		}
 	}
-	if _, err := d.Sort(ctx, 2, ByItem); !errors.Is(err, context.Canceled) {
+	if _, err := d.sort(ctx, 2, byItem); !errors.Is(err, context.Canceled) {
 		t.Errorf("Sort = %v", err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
-	sorted, err := d.Sort(ctx, 2, ByParent)
+	sorted, err := d.sort(ctx, 2, byParent)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package edge
+package cacherefresh
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/etl/internal/edge/edgetest"
+	"systemscale/etl/internal/cacherefresh/gatewaytest"
 )
 
 // hurried waits for nothing longer than a test should, and for a slow machine long enough.
@@ -23,13 +23,13 @@ var patient = timing{answer: 20 * time.Second, follow: 20 * time.Millisecond, pa
 
 const run = 7
 
-func nodeOf(t testing.TB, address string) Node {
+func gatewayOf(t testing.TB, address string) Gateway {
 	t.Helper()
-	var node Node
-	if err := node.UnmarshalText([]byte(address)); err != nil {
+	var gateway Gateway
+	if err := gateway.UnmarshalText([]byte(address)); err != nil {
 		t.Fatal(err)
 	}
-	return node
+	return gateway
 }
 
 func these(paths ...string) Paths {
@@ -43,24 +43,24 @@ func these(paths ...string) Paths {
 	}
 }
 
-func tell(t *testing.T, timing timing, node *edgetest.Node, paths ...string) (Counts, error) {
+func tell(t *testing.T, timing timing, gateway *gatewaytest.Gateway, paths ...string) (Counts, error) {
 	t.Helper()
-	return refresh(t.Context(), timing, nodeOf(t, node.URL), run, these(paths...), func() {})
+	return refresh(t.Context(), timing, gatewayOf(t, gateway.URL), run, these(paths...), func() {})
 }
 
 func TestRefreshesWhatIsThere(t *testing.T) {
-	node := edgetest.New(t)
-	old := []edgetest.Copy{{Path: "/things/1", Encoding: "identity"}, {Path: "/things/2/parts", Encoding: "gzip"},
+	gateway := gatewaytest.New(t)
+	old := []gatewaytest.Copy{{Path: "/things/1", Encoding: "identity"}, {Path: "/things/2/parts", Encoding: "gzip"},
 		{Path: "/things/3", Encoding: "identity"}, {Path: "/things/3", Encoding: "gzip"}, {Path: "/things/4", Encoding: "gzip"}}
-	node.Hold(run-1, old...)
-	node.Hold(run, edgetest.Copy{Path: "/things/5", Encoding: "gzip"})
-	node.Hold(run+1, edgetest.Copy{Path: "/things/5", Encoding: "identity"})
-	node.Hold(run-1, edgetest.Copy{Path: "/things/7", Encoding: "gzip"}) // which did not change
-	node.Publish(run, "/things/3", "/things/6")                          // the copies of 3 become 404s
-	node.Hold(run-1, edgetest.Copy{Path: "/things/6", Encoding: "gzip"}) // is a 404 already
+	gateway.Hold(run-1, old...)
+	gateway.Hold(run, gatewaytest.Copy{Path: "/things/5", Encoding: "gzip"})
+	gateway.Hold(run+1, gatewaytest.Copy{Path: "/things/5", Encoding: "identity"})
+	gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/7", Encoding: "gzip"}) // which did not change
+	gateway.Publish(run, "/things/3", "/things/6")                             // the copies of 3 become 404s
+	gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/6", Encoding: "gzip"}) // is a 404 already
 
 	var looked atomic.Int64
-	counts, err := refresh(t.Context(), hurried, nodeOf(t, node.URL), run,
+	counts, err := refresh(t.Context(), hurried, gatewayOf(t, gateway.URL), run,
 		these("/things/1", "/things/2/parts", "/things/3", "/things/4", "/things/5", "/things/6"), func() { looked.Add(1) })
 	if want := (Counts{Absent: 4, Fresh: 2, Refreshed: 6}); err != nil || counts != want {
 		t.Errorf("counts %+v (%v), want %+v", counts, err, want)
@@ -68,7 +68,7 @@ func TestRefreshesWhatIsThere(t *testing.T) {
 	if looked.Load() != 6*CopiesOfPath {
 		t.Errorf("%d copies were looked at, want %d", looked.Load(), 6*CopiesOfPath)
 	}
-	asked := slices.Compact(node.Asked())
+	asked := slices.Compact(gateway.Asked())
 	want := []string{"HEAD /lists ", "HEAD /status "}
 	for id, path := range []string{"/things/1", "/things/2/parts", "/things/3", "/things/4", "/things/5", "/things/6"} {
 		want = append(want, "HEAD /cached"+path+" gzip", "HEAD /cached"+path+" identity")
@@ -81,53 +81,53 @@ func TestRefreshesWhatIsThere(t *testing.T) {
 		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
 	}
 	for _, c := range old {
-		if node.Held(c) != run {
-			t.Errorf("the copy %v is of version %d", c, node.Held(c))
+		if gateway.Held(c) != run {
+			t.Errorf("the copy %v is of version %d", c, gateway.Held(c))
 		}
 	}
 }
 
 // TestAPIFollowsLate answers with what was before, or not at all, for a while.
 func TestAPIFollowsLate(t *testing.T) {
-	for name, late := range map[string]func(w http.ResponseWriter, node *edgetest.Node){
-		"an earlier version": func(w http.ResponseWriter, _ *edgetest.Node) { w.Header().Set("X-Data-Version", "6") },
-		"no version":         func(http.ResponseWriter, *edgetest.Node) {},
-		"a version that is none": func(w http.ResponseWriter, _ *edgetest.Node) {
+	for name, late := range map[string]func(w http.ResponseWriter, gateway *gatewaytest.Gateway){
+		"an earlier version": func(w http.ResponseWriter, _ *gatewaytest.Gateway) { w.Header().Set("X-Data-Version", "6") },
+		"no version":         func(http.ResponseWriter, *gatewaytest.Gateway) {},
+		"a version that is none": func(w http.ResponseWriter, _ *gatewaytest.Gateway) {
 			w.Header().Set("X-Data-Version", "99999999999999999999")
 		},
-		"a 404 of an earlier version": func(w http.ResponseWriter, _ *edgetest.Node) {
+		"a 404 of an earlier version": func(w http.ResponseWriter, _ *gatewaytest.Gateway) {
 			w.Header().Set("X-Data-Version", "6")
 			w.WriteHeader(http.StatusNotFound)
 		},
-		"503": func(w http.ResponseWriter, _ *edgetest.Node) { w.WriteHeader(http.StatusServiceUnavailable) },
-		"429": func(w http.ResponseWriter, _ *edgetest.Node) { w.WriteHeader(http.StatusTooManyRequests) },
+		"503": func(w http.ResponseWriter, _ *gatewaytest.Gateway) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"429": func(w http.ResponseWriter, _ *gatewaytest.Gateway) { w.WriteHeader(http.StatusTooManyRequests) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			node := edgetest.New(t)
-			copies := []edgetest.Copy{{Path: "/things/1", Encoding: "gzip"}, {Path: "/things/2", Encoding: "identity"}}
-			node.Hold(run-1, copies...)
-			node.Publish(run)
+			gateway := gatewaytest.New(t)
+			copies := []gatewaytest.Copy{{Path: "/things/1", Encoding: "gzip"}, {Path: "/things/2", Encoding: "identity"}}
+			gateway.Hold(run-1, copies...)
+			gateway.Publish(run)
 			var refreshes atomic.Int64
-			node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
+			gateway.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
 				if !strings.HasPrefix(r.URL.Path, "/refresh/") || refreshes.Add(1) > 5 {
 					return false
 				}
-				late(w, node)
+				late(w, gateway)
 				return true
 			})
-			counts, err := tell(t, patient, node, "/things/1", "/things/2", "/things/3")
+			counts, err := tell(t, patient, gateway, "/things/1", "/things/2", "/things/3")
 			if want := (Counts{Absent: 4, Refreshed: 2}); err != nil || counts != want {
 				t.Errorf("counts %+v (%v), want %+v", counts, err, want)
 			}
 			for _, c := range copies {
-				if node.Held(c) != run {
-					t.Errorf("the copy %v is of version %d", c, node.Held(c))
+				if gateway.Held(c) != run {
+					t.Errorf("the copy %v is of version %d", c, gateway.Held(c))
 				}
 			}
 
-			node.Hold(run-1, copies...)
+			gateway.Hold(run-1, copies...)
 			refreshes.Store(-1 << 40)
-			counts, err = tell(t, hurried, node, "/things/1", "/things/2", "/things/3")
+			counts, err = tell(t, hurried, gateway, "/things/1", "/things/2", "/things/3")
 			if want := (Counts{Absent: 4, Behind: 2}); err == nil || !strings.Contains(err.Error(), "2 copies are not of run 7 yet") || counts != want {
 				t.Errorf("an API that never follows: counts %+v (%v), want %+v", counts, err, want)
 			}
@@ -138,64 +138,64 @@ func TestAPIFollowsLate(t *testing.T) {
 // TestLooksTwice lets a client fetch the old document just when the cache was found without it, and another put it in the place of a copy
 // that has been refreshed: an instance that has not followed yet makes both possible.
 func TestLooksTwice(t *testing.T) {
-	node := edgetest.New(t)
-	missed, overwritten := edgetest.Copy{Path: "/things/1", Encoding: "gzip"}, edgetest.Copy{Path: "/things/2", Encoding: "gzip"}
-	node.Hold(run-1, overwritten)
-	node.Publish(run)
+	gateway := gatewaytest.New(t)
+	missed, overwritten := gatewaytest.Copy{Path: "/things/1", Encoding: "gzip"}, gatewaytest.Copy{Path: "/things/2", Encoding: "gzip"}
+	gateway.Hold(run-1, overwritten)
+	gateway.Publish(run)
 	var looks [2]atomic.Int64
 	timing := patient
 	timing.follow = 2 * time.Second
 	began := time.Now()
-	node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
-		switch c := (edgetest.Copy{Path: strings.TrimPrefix(r.URL.Path, "/cached"), Encoding: r.Header.Get("Accept-Encoding")}); {
+	gateway.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
+		switch c := (gatewaytest.Copy{Path: strings.TrimPrefix(r.URL.Path, "/cached"), Encoding: r.Header.Get("Accept-Encoding")}); {
 		case c == missed && looks[0].Add(1) == 1:
-			node.Hold(run-1, missed)
+			gateway.Hold(run-1, missed)
 			w.WriteHeader(http.StatusNotFound)
 			return true
 		case c == overwritten && looks[1].Add(1) == 2:
-			node.Hold(run-1, overwritten)
+			gateway.Hold(run-1, overwritten)
 		}
 		return false
 	})
-	counts, err := tell(t, timing, node, missed.Path, overwritten.Path)
+	counts, err := tell(t, timing, gateway, missed.Path, overwritten.Path)
 	if time.Since(began) < timing.follow {
 		t.Error("it did not wait until every instance has followed")
 	}
-	if want := (Counts{Absent: 2, Refreshed: 2}); err != nil || counts != want || node.Held(missed) != run || node.Held(overwritten) != run {
-		t.Errorf("counts %+v (%v), want %+v; the copies are of versions %d and %d", counts, err, want, node.Held(missed), node.Held(overwritten))
+	if want := (Counts{Absent: 2, Refreshed: 2}); err != nil || counts != want || gateway.Held(missed) != run || gateway.Held(overwritten) != run {
+		t.Errorf("counts %+v (%v), want %+v; the copies are of versions %d and %d", counts, err, want, gateway.Held(missed), gateway.Held(overwritten))
 	}
 }
 
 // TestListsAreRefreshedLast has them refreshed once all instances have followed, after the documents, and not at all while copies are behind.
 func TestListsAreRefreshedLast(t *testing.T) {
-	node := edgetest.New(t)
-	node.Hold(run-1, edgetest.Copy{Path: "/things/1", Encoding: "gzip"})
-	node.Publish(run)
+	gateway := gatewaytest.New(t)
+	gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/1", Encoding: "gzip"})
+	gateway.Publish(run)
 	var last atomic.Value
-	node.Spoil(func(_ http.ResponseWriter, r *http.Request) bool { last.Store(r.URL.Path); return false })
+	gateway.Spoil(func(_ http.ResponseWriter, r *http.Request) bool { last.Store(r.URL.Path); return false })
 	timing := patient
 	timing.follow = 300 * time.Millisecond
 	for name, paths := range map[string]Paths{"documents": these("/things/1"), "nothing else": nil} {
 		began := time.Now()
-		if _, err := refresh(t.Context(), timing, nodeOf(t, node.URL), run, paths, func() {}); err != nil {
+		if _, err := refresh(t.Context(), timing, gatewayOf(t, gateway.URL), run, paths, func() {}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if elapsed := time.Since(began); elapsed < timing.follow {
 			t.Errorf("%s: the lists were refreshed after %v, when an instance may not have followed", name, elapsed)
 		}
-		if lists := node.Lists(); lists != 1 || last.Load() != "/lists" {
+		if lists := gateway.Lists(); lists != 1 || last.Load() != "/lists" {
 			t.Errorf("%s: the lists were refreshed %d times, and the last request was for %v", name, lists, last.Load())
 		}
 	}
-	node.Hold(run-2, edgetest.Copy{Path: "/things/1", Encoding: "gzip"})
-	node.Publish(run - 1)
-	if _, err := tell(t, hurried, node, "/things/1"); err == nil || node.Lists() != 0 {
+	gateway.Hold(run-2, gatewaytest.Copy{Path: "/things/1", Encoding: "gzip"})
+	gateway.Publish(run - 1)
+	if _, err := tell(t, hurried, gateway, "/things/1"); err == nil || gateway.Lists() != 0 {
 		t.Errorf("an API that never follows: %v, and the lists were refreshed", err)
 	}
 }
 
-// TestNodeMisbehaves has a node do what a refresh door does not: it is let alone at once.
-func TestNodeMisbehaves(t *testing.T) {
+// TestGatewayMisbehaves has a gateway do what a refresh endpoint does not: it is let alone at once.
+func TestGatewayMisbehaves(t *testing.T) {
 	var elsewhere atomic.Int64
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
 	t.Cleanup(other.Close)
@@ -225,28 +225,28 @@ func TestNodeMisbehaves(t *testing.T) {
 		says  string
 		count int // of the requests to /refresh
 	}{
-		"another server":            {"/status", status(404), "the answer to HEAD /status is 404: is this the node's refresh door?", 0},
-		"trusts nobody":             {"/", status(403), "403: the node does not trust this machine", 0},
-		"is sick":                   {"/status", status(502), "the answer to HEAD /status is 502", 0},
-		"hangs up":                  {"/cached/", hangUp, "ask for /cached/things/", 0},
-		"hangs up at the refresh":   {"/refresh/", hangUp, "ask for /refresh/things/", 1},
-		"is slow":                   {"/cached/", hang, "ask for /cached/things/", 0},
-		"is slow at the refresh":    {"/refresh/", hang, "ask for /refresh/things/", 1},
-		"speaks another protocol":   {"/status", nonsense, "ask for /status", 0},
-		"never ends its header":     {"/status", endless, "ask for /status", 0},
-		"wants a password":          {"/cached/", status(401), "401: is this the node's refresh door?", 0},
-		"does not know the refresh": {"/refresh/", status(405), "405: is this the node's refresh door?", 1},
-		"does not know lists":       {"/lists", status(404), "404: the configuration of the node's NGINX is older than this program", 1},
-		"is slow at the lists":      {"/lists", hang, "ask for /lists", 1},
+		"another server":            {"/status", status(404), "the response to HEAD /status has status 404: is this a refresh endpoint?", 0},
+		"trusts nobody":             {"/", status(403), "403: the gateway does not trust this machine", 0},
+		"is sick":                   {"/status", status(502), "the response to HEAD /status has status 502", 0},
+		"hangs up":                  {"/cached/", hangUp, "request /cached/things/", 0},
+		"hangs up at the refresh":   {"/refresh/", hangUp, "request /refresh/things/", 1},
+		"is slow":                   {"/cached/", hang, "request /cached/things/", 0},
+		"is slow at the refresh":    {"/refresh/", hang, "request /refresh/things/", 1},
+		"speaks another protocol":   {"/status", nonsense, "request /status", 0},
+		"never ends its header":     {"/status", endless, "request /status", 0},
+		"wants a password":          {"/cached/", status(401), "401: is this a refresh endpoint?", 0},
+		"does not know the refresh": {"/refresh/", status(405), "405: is this a refresh endpoint?", 1},
+		"does not know lists":       {"/lists", status(404), "404: the configuration of this NGINX is older than etl", 1},
+		"is slow at the lists":      {"/lists", hang, "request /lists", 1},
 		"sends us elsewhere": {"/", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusMovedPermanently)
-		}, "301: is this the node's refresh door?", 0},
+		}, "301: is this a refresh endpoint?", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			node := edgetest.New(t)
-			node.Hold(run-1, edgetest.Copy{Path: "/things/1", Encoding: "gzip"})
-			node.Publish(run)
-			node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
+			gateway := gatewaytest.New(t)
+			gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/1", Encoding: "gzip"})
+			gateway.Publish(run)
+			gateway.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
 				if !strings.HasPrefix(r.URL.Path, c.at) {
 					return false
 				}
@@ -257,12 +257,12 @@ func TestNodeMisbehaves(t *testing.T) {
 			if strings.HasPrefix(name, "is slow") {
 				timing.answer = 2 * time.Second // which its other answers must not take
 			}
-			_, err := tell(t, timing, node, "/things/1")
+			_, err := tell(t, timing, gateway, "/things/1")
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error is %v, want %q", err, c.says)
 			}
 			refreshes := 0
-			for _, request := range node.Asked() {
+			for _, request := range gateway.Asked() {
 				if strings.HasPrefix(request, "HEAD /refresh/") {
 					refreshes++
 				}
@@ -278,7 +278,7 @@ func TestNodeMisbehaves(t *testing.T) {
 	t.Run("is down", func(t *testing.T) {
 		closed := httptest.NewServer(nil)
 		closed.Close()
-		_, err := refresh(t.Context(), hurried, nodeOf(t, closed.URL), run, these("/things/1"), func() {})
+		_, err := refresh(t.Context(), hurried, gatewayOf(t, closed.URL), run, these("/things/1"), func() {})
 		if err == nil || !strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("the error is %v", err)
 		}
@@ -287,7 +287,7 @@ func TestNodeMisbehaves(t *testing.T) {
 
 // TestRefreshEnds covers what ends it from the outside: whatever reads the paths must not be left waiting.
 func TestRefreshEnds(t *testing.T) {
-	node := edgetest.New(t)
+	gateway := gatewaytest.New(t)
 	forever := func(ctx context.Context, yield func(string) error) error {
 		for id := 1; ; id++ {
 			if err := yield(fmt.Sprintf("/things/%d", id)); err != nil {
@@ -298,7 +298,7 @@ func TestRefreshEnds(t *testing.T) {
 	t.Run("interrupted", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var looked atomic.Int64
-		_, err := refresh(ctx, hurried, nodeOf(t, node.URL), run, forever, func() {
+		_, err := refresh(ctx, hurried, gatewayOf(t, gateway.URL), run, forever, func() {
 			if looked.Add(1) == 100 {
 				cancel()
 			}
@@ -310,13 +310,13 @@ func TestRefreshEnds(t *testing.T) {
 	t.Run("too slow", func(t *testing.T) {
 		timing := hurried
 		timing.all = 50 * time.Millisecond
-		if _, err := refresh(t.Context(), timing, nodeOf(t, node.URL), run, forever, func() {}); !errors.Is(err, errTooSlow) {
+		if _, err := refresh(t.Context(), timing, gatewayOf(t, gateway.URL), run, forever, func() {}); !errors.Is(err, errTooSlow) {
 			t.Errorf("the error is %v", err)
 		}
 	})
 	t.Run("no more paths", func(t *testing.T) {
 		lost := errors.New("the database is gone")
-		_, err := refresh(t.Context(), hurried, nodeOf(t, node.URL), run, func(_ context.Context, yield func(string) error) error {
+		_, err := refresh(t.Context(), hurried, gatewayOf(t, gateway.URL), run, func(_ context.Context, yield func(string) error) error {
 			if err := yield("/things/1"); err != nil {
 				return err
 			}
@@ -327,9 +327,9 @@ func TestRefreshEnds(t *testing.T) {
 		}
 	})
 	t.Run("cut off in the middle", func(t *testing.T) {
-		node := edgetest.New(t)
+		gateway := gatewaytest.New(t)
 		var asked atomic.Int64
-		node.Spoil(func(w http.ResponseWriter, _ *http.Request) bool {
+		gateway.Spoil(func(w http.ResponseWriter, _ *http.Request) bool {
 			if asked.Add(1) < 50 {
 				return false
 			}
@@ -338,7 +338,7 @@ func TestRefreshEnds(t *testing.T) {
 			}
 			return true
 		})
-		if _, err := refresh(t.Context(), hurried, nodeOf(t, node.URL), run, forever, func() {}); err == nil || !strings.Contains(err.Error(), "ask for /cached/things/") {
+		if _, err := refresh(t.Context(), hurried, gatewayOf(t, gateway.URL), run, forever, func() {}); err == nil || !strings.Contains(err.Error(), "request /cached/things/") {
 			t.Errorf("the error is %v", err)
 		}
 	})
@@ -363,10 +363,10 @@ func TestNodeIsAnAddress(t *testing.T) {
 		"http://u:secret@cache":    "",
 		"http://cache:secret:port": "",
 	} {
-		var node Node
-		err := node.UnmarshalText([]byte(text))
-		if want == "" && (err == nil || strings.Contains(err.Error(), "secret")) || want != "" && (err != nil || node.String() != want) {
-			t.Errorf("%q is %v (%v), want %q", text, node, err, want)
+		var gateway Gateway
+		err := gateway.UnmarshalText([]byte(text))
+		if want == "" && (err == nil || strings.Contains(err.Error(), "secret")) || want != "" && (err != nil || gateway.String() != want) {
+			t.Errorf("%q is %v (%v), want %q", text, gateway, err, want)
 		}
 	}
 }
@@ -382,7 +382,7 @@ func BenchmarkProbe(b *testing.B) {
 	timing := hurried
 	timing.follow = 0
 	b.ReportAllocs()
-	counts, err := refresh(b.Context(), timing, nodeOf(b, server.URL), run, func(_ context.Context, yield func(string) error) error {
+	counts, err := refresh(b.Context(), timing, gatewayOf(b, server.URL), run, func(_ context.Context, yield func(string) error) error {
 		for i := range (b.N + 1) / CopiesOfPath {
 			if err := yield(fmt.Sprintf("/things/%d", i)); err != nil {
 				return err

@@ -1,19 +1,19 @@
-// Package edge tells NGINX cache nodes which addresses changed.
+// Package cacherefresh refreshes the cached copies of changed documents in a gateway, which is an NGINX in front of the API.
 //
-// A node has a door of its own for this, the refresh door, which answers trusted clients only:
+// A gateway has a refresh endpoint for this, for trusted clients only:
 //
-//	HEAD /status         200: this is a refresh door
-//	HEAD /cached/PATH    the copy of PATH for the request's Accept-Encoding, fresh or not; 404 without a version if the cache holds none
-//	HEAD /refresh/PATH   fetches PATH from the API, puts it in the place of the copy, and answers as the API did
-//	HEAD /lists          no copy of a list, a change feed or a page that was made before is used again
+//	HEAD /status         200: this is a refresh endpoint
+//	HEAD /cached/PATH    the copy of PATH for the request's Accept-Encoding, fresh or not; 404 without a version if there is none
+//	HEAD /refresh/PATH   fetches PATH from the API, replaces the copy, and responds as the API did
+//	HEAD /lists          all copies of lists, of change feeds and of pages made before become invalid
 //
-// For every path that changed, both encodings are looked for, and only the copies that are there and are of an earlier run are
-// refreshed: a cache keeps what its clients ask for, and nothing is fetched for nobody. The X-Data-Version of an answer says of which run a
-// copy is. Lists have more addresses than can be looked for, so a node gives up the copies of all of them at once. Nothing else in an
-// answer is read but the status: no redirect is followed, no body is taken, and nothing that a node says becomes part of a later request.
+// For every path that changed, both encodings are looked up, and only the copies that exist and are of an earlier run are refreshed: a cache
+// keeps what its clients request, and a path without a copy is not fetched. The X-Data-Version of a response is the run that the copy
+// is of. Lists have too many addresses to look up, so the gateway invalidates all of them at once. Only the status and the version of a response
+// are read: no redirect is followed, no body is read, and nothing of a response becomes part of a later request.
 //
-// What is refreshed twice is refreshed all the same, so whoever is cut off begins anew.
-package edge
+// Refreshing is idempotent; an interrupted refresh restarts from the beginning.
+package cacherefresh
 
 import (
 	"context"
@@ -30,30 +30,30 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// connections is how many requests are under way to one node. Measured with 60,000 probes of a server in the same process on two cores:
-// 8 take 1.5 s, 16 and 32 the same; with fewer, a node that is a network away would be waited for.
+// connections is the number of concurrent requests to one gateway. Measured with 60,000 lookups at a server in the same process on two cores:
+// 8 take 1.5 s, 16 and 32 the same; over a network, fewer would be slower.
 const connections = 16
 
-// timing is how long a node is waited for.
+// timing has the time limits of a refresh.
 type timing struct {
-	answer   time.Duration // for one answer
+	answer   time.Duration // for one response
 	follow   time.Duration // within which every API instance that is alive follows a publish
-	patience time.Duration // from the first look at each copy, for the API to answer with what was published
-	pause    time.Duration // before a copy is looked at again; it doubles
+	patience time.Duration // from the first lookup of each copy until the API serves the new version
+	pause    time.Duration // before a copy is looked up again; it doubles
 	all      time.Duration // for everything
 }
 
-// standard: an instance asks for the version each second; clients and caches are allowed copies of some ten seconds, so that after a
-// minute there is nothing left to be told about.
+// standard: an instance reads the version each second; clients and caches may keep copies for about ten seconds, so that after a
+// minute there is nothing left to refresh.
 var standard = timing{answer: 5 * time.Second, follow: 1200 * time.Millisecond, patience: 5 * time.Second, pause: 50 * time.Millisecond, all: time.Minute}
 
-// CopiesOfPath is how many copies of a path a node may hold, one for each encoding.
+// CopiesOfPath is how many copies of a path a gateway can have, one for each encoding.
 const CopiesOfPath = 2
 
-// Counts is how many copies, which are a path in an encoding, ended in which way.
+// Counts counts copies, each a path in an encoding, by outcome.
 type Counts struct {
 	Absent    int64 // were not in the cache
-	Fresh     int64 // were of the run, or a later one, without having been refreshed here
+	Fresh     int64 // were of the run, or a later one, before the refresh
 	Refreshed int64 // were replaced
 	Behind    int64 // could not be replaced by a copy of the run
 }
@@ -61,25 +61,25 @@ type Counts struct {
 // Paths calls yield with each path, such as /products/1, and ends with its first error.
 type Paths func(ctx context.Context, yield func(path string) error) error
 
-// Refresh sees to it that a node holds no copy of an earlier run of any path, and uses no earlier copy of a list. looked is called after the first
-// look at each copy, from several goroutines at once. paths may be nil: then only the lists are refreshed.
+// Refresh refreshes the copies of an earlier run than run in a gateway: of each path, and of all lists. looked is called after the first lookup of
+// each copy, concurrently. If paths is nil, only the lists are refreshed.
 //
-// The lists come last, once every API instance that is alive has followed: until then an instance could still answer with an earlier page.
+// The lists come last, when every API instance that is alive serves the run: until then an instance could still serve an earlier page. For the same
+// reason, copies that are looked up in the first moments are looked up twice.
 //
-// Copies looked at within the first moments, while an API instance may still answer with what was before, are looked at twice. The error says
-// that the node does not answer, or not as a refresh door does, or that some copies stay Behind; the counts are then those so far.
-func Refresh(ctx context.Context, node Node, run int64, paths Paths, looked func()) (Counts, error) {
-	return refresh(ctx, standard, node, run, paths, looked)
+// The error is that the gateway does not respond, or not as a refresh endpoint does, or that some copies stay Behind; the counts are then those so far.
+func Refresh(ctx context.Context, gateway Gateway, run int64, paths Paths, looked func()) (Counts, error) {
+	return refresh(ctx, standard, gateway, run, paths, looked)
 }
 
-// errTooSlow is the cause when the node has used up its time.
+// errTooSlow is the cause of a timeout of the whole refresh.
 var errTooSlow = errors.New("it takes too long")
 
-func refresh(ctx context.Context, timing timing, node Node, run int64, paths Paths, looked func()) (Counts, error) {
+func refresh(ctx context.Context, timing timing, gateway Gateway, run int64, paths Paths, looked func()) (Counts, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timing.all, errTooSlow)
 	defer cancel()
 	transport := &http.Transport{
-		// No proxy of the environment: a door is asked, and nobody else.
+		// No proxy of the environment: requests go to the gateway only.
 		DialContext:            (&net.Dialer{Timeout: timing.answer}).DialContext,
 		TLSHandshakeTimeout:    timing.answer,
 		ResponseHeaderTimeout:  timing.answer,
@@ -88,7 +88,7 @@ func refresh(ctx context.Context, timing timing, node Node, run int64, paths Pat
 		DisableCompression:     true, // the encoding is chosen here
 	}
 	defer transport.CloseIdleConnections()
-	r := &refresher{node: node, run: run, timing: timing, transport: transport, settled: time.Now().Add(timing.follow)}
+	r := &refresher{gateway: gateway, run: run, timing: timing, transport: transport, settled: time.Now().Add(timing.follow)}
 	err := r.everything(ctx, paths, looked)
 	if err == nil && len(r.behind) == 0 {
 		err = r.lists(ctx)
@@ -110,7 +110,7 @@ func refresh(ctx context.Context, timing timing, node Node, run int64, paths Pat
 
 // refresher is one Refresh.
 type refresher struct {
-	node      Node
+	gateway   Gateway
 	run       int64
 	timing    timing
 	transport http.RoundTripper
@@ -118,8 +118,8 @@ type refresher struct {
 
 	mu     sync.Mutex
 	counts Counts
-	behind []entry // are to be looked at again
-	early  []entry // were looked at before it was settled
+	behind []entry // to be looked up again
+	early  []entry // were looked up before it was settled
 }
 
 // entry is the place in the cache of one copy, whether there is one or not.
@@ -140,14 +140,14 @@ const (
 	behind
 )
 
-// encodings are those that a node keeps apart.
+// encodings are those of which a gateway keeps separate copies.
 var encodings = [CopiesOfPath]string{"identity", "gzip"}
 
 func (r *refresher) everything(ctx context.Context, paths Paths, looked func()) error {
-	if status, _, err := r.ask(ctx, "/status", ""); err != nil {
+	if status, _, err := r.head(ctx, "/status", ""); err != nil {
 		return err
 	} else if status != http.StatusOK {
-		return &answerError{"/status", status}
+		return &statusError{"/status", status}
 	}
 	if paths == nil {
 		return nil
@@ -196,14 +196,14 @@ func (r *refresher) everything(ctx context.Context, paths Paths, looked func()) 
 	return nil
 }
 
-// lists makes the node give up its copies of lists.
+// lists invalidates the copies of lists.
 func (r *refresher) lists(ctx context.Context) error {
 	if err := wait(ctx, time.Until(r.settled)); err != nil {
 		return err
 	}
-	status, _, err := r.ask(ctx, "/lists", "")
+	status, _, err := r.head(ctx, "/lists", "")
 	if err == nil && status != http.StatusOK {
-		err = &answerError{"/lists", status}
+		err = &statusError{"/lists", status}
 	}
 	return err
 }
@@ -217,7 +217,7 @@ func wait(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// each looks at the entries that entries hands to its argument, many at a time. The first error ends it.
+// each looks up the entries that entries passes to its argument, concurrently. The first error ends it.
 func (r *refresher) each(ctx context.Context, looked func(), entries func(ctx context.Context, look func(entry) error) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	queue := make(chan entry, connections)
@@ -246,7 +246,7 @@ func (r *refresher) each(ctx context.Context, looked func(), entries func(ctx co
 	return group.Wait()
 }
 
-// look looks at one copy, refreshes it if it is there, and files it where it then belongs.
+// look looks up one copy, refreshes it if it exists, and files it by its outcome.
 func (r *refresher) look(ctx context.Context, c entry) error {
 	early := time.Now().Before(r.settled)
 	found, why, err := r.replace(ctx, c)
@@ -280,50 +280,50 @@ func (r *refresher) count(c entry) {
 	}
 }
 
-// replace refreshes a copy unless it is absent or fresh. why is only said of one that is behind.
+// replace refreshes a copy unless it is absent or fresh. why is the reason of an outcome behind.
 func (r *refresher) replace(ctx context.Context, c entry) (found outcome, why, err error) {
-	status, version, err := r.ask(ctx, "/cached"+c.path, c.encoding)
+	status, version, err := r.head(ctx, "/cached"+c.path, c.encoding)
 	switch {
 	case err != nil:
 		return unknown, nil, err
 	case status == http.StatusNotFound && version == 0: // with a version, it is a copy of the API's 404
 		return absent, nil, nil
 	case busy(status):
-		return behind, &answerError{"/cached" + c.path, status}, nil
+		return behind, &statusError{"/cached" + c.path, status}, nil
 	case status != http.StatusOK && status != http.StatusNotFound:
-		return unknown, nil, &answerError{"/cached" + c.path, status}
+		return unknown, nil, &statusError{"/cached" + c.path, status}
 	case version >= r.run:
 		return fresh, nil, nil
 	}
-	status, version, err = r.ask(ctx, "/refresh"+c.path, c.encoding)
+	status, version, err = r.head(ctx, "/refresh"+c.path, c.encoding)
 	switch {
 	case err != nil:
 		return unknown, nil, err
 	case busy(status):
-		return behind, &answerError{"/refresh" + c.path, status}, nil
+		return behind, &statusError{"/refresh" + c.path, status}, nil
 	case status != http.StatusOK && status != http.StatusNotFound: // of a document that was removed
-		return unknown, nil, &answerError{"/refresh" + c.path, status}
+		return unknown, nil, &statusError{"/refresh" + c.path, status}
 	case version < r.run:
-		return behind, fmt.Errorf("the API answered with version %d", version), nil
+		return behind, fmt.Errorf("the API served version %d", version), nil
 	}
 	return refreshed, nil, nil
 }
 
-// busy reports that the same question may find another answer in a moment.
+// busy reports that the same request may succeed in a moment.
 func busy(status int) bool { return status == http.StatusTooManyRequests || status >= 500 }
 
-// ask sends one request, and returns the status of the answer and its data version, 0 if it says none.
-func (r *refresher) ask(ctx context.Context, path, encoding string) (status int, version int64, err error) {
+// head sends one request, and returns the status of the response and its data version, 0 if it has none.
+func (r *refresher) head(ctx context.Context, path, encoding string) (status int, version int64, err error) {
 	request := (&http.Request{
 		Method: http.MethodHead,
-		URL:    &url.URL{Scheme: r.node.scheme, Host: r.node.host, Path: path},
+		URL:    &url.URL{Scheme: r.gateway.scheme, Host: r.gateway.host, Path: path},
 		Header: http.Header{"Accept-Encoding": {encoding}, "User-Agent": {"systemscale-etl"}},
 	}).WithContext(ctx)
 	response, err := r.transport.RoundTrip(request)
 	if err != nil {
-		return 0, 0, fmt.Errorf("ask for %s: %w", path, err)
+		return 0, 0, fmt.Errorf("request %s: %w", path, err)
 	}
-	_ = response.Body.Close() // of an answer to HEAD there is none
+	_ = response.Body.Close() // a response to HEAD has none
 	version, err = strconv.ParseInt(response.Header.Get("X-Data-Version"), 10, 64)
 	if err != nil {
 		version = 0
@@ -331,21 +331,21 @@ func (r *refresher) ask(ctx context.Context, path, encoding string) (status int,
 	return response.StatusCode, version, nil
 }
 
-// answerError is an answer that a refresh door does not give, or not when all is well.
-type answerError struct {
+// statusError is an unexpected status of a response.
+type statusError struct {
 	path   string
 	status int
 }
 
-func (e *answerError) Error() string {
-	message := fmt.Sprintf("the answer to HEAD %s is %d", e.path, e.status)
+func (e *statusError) Error() string {
+	message := fmt.Sprintf("the response to HEAD %s has status %d", e.path, e.status)
 	switch {
 	case e.status == http.StatusForbidden:
-		return message + ": the node does not trust this machine"
+		return message + ": the gateway does not trust this machine"
 	case busy(e.status):
 		return message
 	case e.path == "/lists" && e.status == http.StatusNotFound:
-		return message + ": the configuration of the node's NGINX is older than this program, and cannot refresh lists"
+		return message + ": the configuration of this NGINX is older than etl, and cannot refresh lists"
 	}
-	return message + ": is this the node's refresh door?"
+	return message + ": is this a refresh endpoint?"
 }

@@ -1,5 +1,5 @@
-// Package edgetest stands in for a cache node in tests: it has a refresh door, copies of some paths, and an API behind it.
-package edgetest
+// Package gatewaytest is a fake gateway for tests: it has a refresh endpoint, cached copies of some paths, and an API.
+package gatewaytest
 
 import (
 	"net/http"
@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// Copy is what a node holds of a path in an encoding: identity or gzip.
+// Copy is a cached copy of a path in an encoding: identity or gzip.
 type Copy struct{ Path, Encoding string }
 
-// Node is a cache node. It may be used by several goroutines.
-type Node struct {
-	URL string // of the refresh door
+// Gateway is a fake gateway. It may be used by several goroutines.
+type Gateway struct {
+	URL string // of the refresh endpoint
 
 	mu      sync.Mutex
 	copies  map[Copy]int64  // with the version that each is of
@@ -27,9 +27,9 @@ type Node struct {
 	spoil   func(http.ResponseWriter, *http.Request) bool
 }
 
-// New starts a node that is stopped when t ends. Its API answers with data version 1.
-func New(t testing.TB) *Node {
-	n := &Node{copies: map[Copy]int64{}, gone: map[string]bool{}, version: 1}
+// New starts a gateway that is stopped when t ends. Its API answers with data version 1.
+func New(t testing.TB) *Gateway {
+	n := &Gateway{copies: map[Copy]int64{}, gone: map[string]bool{}, version: 1}
 	server := httptest.NewServer(n)
 	t.Cleanup(server.Close)
 	n.URL = server.URL
@@ -37,7 +37,7 @@ func New(t testing.TB) *Node {
 }
 
 // Hold puts copies of a version into the cache.
-func (n *Node) Hold(version int64, copies ...Copy) {
+func (n *Gateway) Hold(version int64, copies ...Copy) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, c := range copies {
@@ -46,14 +46,14 @@ func (n *Node) Hold(version int64, copies ...Copy) {
 }
 
 // Held returns the version of a copy, 0 if there is none.
-func (n *Node) Held(c Copy) int64 {
+func (n *Gateway) Held(c Copy) int64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.copies[c]
 }
 
 // Publish makes the API answer with a version, and with 404 for some paths.
-func (n *Node) Publish(version int64, gone ...string) {
+func (n *Gateway) Publish(version int64, gone ...string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.version = version
@@ -62,15 +62,15 @@ func (n *Node) Publish(version int64, gone ...string) {
 	}
 }
 
-// Spoil has every request go through a function first, which reports that it has answered. It may call the node's other methods.
-func (n *Node) Spoil(spoil func(http.ResponseWriter, *http.Request) bool) {
+// Spoil has every request go through a function first, which reports that it has answered. It may call the gateway's other methods.
+func (n *Gateway) Spoil(spoil func(http.ResponseWriter, *http.Request) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.spoil = spoil
 }
 
-// Asked returns what the node was asked since the last call, such as "HEAD /cached/products/1 gzip", sorted.
-func (n *Node) Asked() []string {
+// Asked returns what the gateway was asked since the last call, such as "HEAD /cached/products/1 gzip", sorted.
+func (n *Gateway) Asked() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	asked := n.asked
@@ -80,7 +80,7 @@ func (n *Node) Asked() []string {
 }
 
 // Refreshed returns the copies that Asked has as refreshed, such as "/products/1 gzip", each once.
-func (n *Node) Refreshed() []string {
+func (n *Gateway) Refreshed() []string {
 	var refreshed []string
 	for _, request := range n.Asked() {
 		if path, found := strings.CutPrefix(request, "HEAD /refresh"); found {
@@ -91,7 +91,7 @@ func (n *Node) Refreshed() []string {
 }
 
 // Lists returns how often the lists were refreshed since the last call.
-func (n *Node) Lists() int {
+func (n *Gateway) Lists() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	lists := n.lists
@@ -99,8 +99,8 @@ func (n *Node) Lists() int {
 	return lists
 }
 
-// ServeHTTP answers as a refresh door does.
-func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers as a refresh endpoint does.
+func (n *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.mu.Lock()
 	n.asked = append(n.asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Accept-Encoding"))
 	spoil := n.spoil

@@ -1,4 +1,4 @@
-package edge
+package cacherefresh
 
 import (
 	"errors"
@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Node is a cache node, known by the address of its refresh door. The zero value is none.
-type Node struct {
+// Gateway is the address of the refresh endpoint of a gateway. The zero value is none.
+type Gateway struct {
 	scheme, host string
 }
 
-// UnmarshalText reads an address such as http://127.0.0.1:8281. One address is always written the same way afterwards.
-func (n *Node) UnmarshalText(text []byte) error {
+// UnmarshalText parses an address such as http://127.0.0.1:8281, and normalizes it.
+func (n *Gateway) UnmarshalText(text []byte) error {
 	// The message of the parser would repeat the address, and with it a password.
-	wrong := errors.New("a cache node is written as the address of its refresh door, http://host:port and nothing behind it")
+	wrong := errors.New("a gateway is given by the address of its refresh endpoint, http://host:port without a path")
 	parsed, err := url.Parse(strings.TrimSpace(string(text)))
 	if err != nil || parsed.Hostname() == "" || parsed.User != nil || parsed.Path != "" && parsed.Path != "/" ||
 		parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" {
@@ -28,4 +28,4 @@ func (n *Node) UnmarshalText(text []byte) error {
 }
 
 // String returns the address, without a slash at its end.
-func (n Node) String() string { return n.scheme + "://" + n.host }
+func (n Gateway) String() string { return n.scheme + "://" + n.host }

@@ -14,21 +14,21 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/etl/internal/edge/edgetest"
+	"systemscale/etl/internal/cacherefresh/gatewaytest"
 	"systemscale/sql/testdb"
 )
 
 // everything puts a copy of every document of a shop into a node, in both encodings, of a version.
-func everything(node *edgetest.Node, version int64, items int) {
+func everything(node *gatewaytest.Gateway, version int64, items int) {
 	for id := 1; id <= items; id++ {
 		for _, encoding := range []string{"identity", "gzip"} {
-			node.Hold(version, edgetest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}, edgetest.Copy{Path: fmt.Sprintf("/shop/%d/tags", id), Encoding: encoding})
+			node.Hold(version, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d/tags", id), Encoding: encoding})
 		}
 	}
 }
 
-// bookmarks returns how far each node has been told, in the order of nodes.
-func bookmarks(t *testing.T, conn *pgx.Conn, nodes ...*edgetest.Node) string {
+// bookmarks returns the bookmark of each gateway.
+func bookmarks(t *testing.T, conn *pgx.Conn, nodes ...*gatewaytest.Gateway) string {
 	t.Helper()
 	var said []string
 	for _, node := range nodes {
@@ -42,7 +42,7 @@ func bookmarks(t *testing.T, conn *pgx.Conn, nodes ...*edgetest.Node) string {
 }
 
 // wantRefreshed compares what a node was asked to refresh, in both encodings, with paths.
-func wantRefreshed(t *testing.T, what string, node *edgetest.Node, paths ...string) {
+func wantRefreshed(t *testing.T, what string, node *gatewaytest.Gateway, paths ...string) {
 	t.Helper()
 	var want []string
 	for _, path := range paths {
@@ -58,8 +58,8 @@ func wantRefreshed(t *testing.T, what string, node *edgetest.Node, paths ...stri
 func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
-	full, empty := edgetest.New(t), edgetest.New(t)
-	t.Setenv("CACHE_NODES", full.URL+"/,"+empty.URL+","+full.URL) // one twice
+	full, empty := gatewaytest.New(t), gatewaytest.New(t)
+	t.Setenv("GATEWAYS", full.URL+"/,"+empty.URL+","+full.URL) // one twice
 	live := int64(0)
 	publish := func(what string, changed []string, says string, command func() (int, string, string), gone ...string) {
 		t.Helper()
@@ -95,17 +95,17 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 			return etl(t.Context(), append([]string{"rollback", "--database", database.ETL, "--collection", "shop"}, args...)...)
 		}
 	}
-	const ownWay = "its copies grow old by themselves, and lists are refreshed"
-	publish("the first version", nil, "what changed since version 0 is not in the log: "+ownWay, run(nil))
-	publish("a delta", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 1; copies: 6 refreshed, 0 fresh already, 0 not in the cache", run(map[int]string{3: "three", 9: ""}), "/shop/9", "/shop/9/tags")
+	const ownWay = "cached copies expire on their own, and lists are refreshed"
+	publish("the first version", nil, "the changes since version 0 are not in the change log: "+ownWay, run(nil))
+	publish("a delta", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 1; copies: 6 refreshed, 0 already fresh, 0 not in the cache", run(map[int]string{3: "three", 9: ""}), "/shop/9", "/shop/9/tags")
 	publish("a rollback", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 2", rollback())
-	publish("a generation", nil, "what changed since version 3 is not in the log: "+ownWay, run(map[int]string{5: "five"}, "--mode", "generation"))
+	publish("a generation", nil, "the changes since version 3 are not in the change log: "+ownWay, run(map[int]string{5: "five"}, "--mode", "generation"))
 	publish("a delta above the limit", nil, "more than 2 documents changed since version 4: "+ownWay, run(map[int]string{5: "5", 6: "6", 7: "7"}, "--refresh-limit", "2"))
 	publish("a delta at the limit", []string{"/shop/6", "/shop/7"}, "2 documents changed since version 5", run(map[int]string{5: "5"}, "--refresh-limit", "2"))
-	publish("a rollback to other tables", nil, "what changed since version 6 is not in the log: "+ownWay, rollback("--to", "3"))
+	publish("a rollback to other tables", nil, "the changes since version 6 are not in the change log: "+ownWay, rollback("--to", "3"))
 
 	code, stdout, stderr := run(nil)()
-	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, full.URL+": has been told of version 7") || len(full.Asked()) > 0 {
+	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, full.URL+": is up to date with version 7") || len(full.Asked()) > 0 {
 		t.Errorf("a run that finds nothing changed told the cache something:\n%s", text)
 	}
 }
@@ -114,13 +114,13 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 func TestLeftOffRunsAreTold(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
-	node, other := edgetest.New(t), edgetest.New(t)
+	node, other := gatewaytest.New(t), gatewaytest.New(t)
 	version := int64(0)
 	publish := func(names map[int]string, args ...string) (said string) {
 		t.Helper()
 		version++
 		node.Publish(version)
-		code, stdout, stderr := at(t, database, shopFiles(t, 40, names), "run", append(args, "--cache", node.URL, "--cache", other.URL)...)
+		code, stdout, stderr := at(t, database, shopFiles(t, 40, names), "run", append(args, "--gateway", node.URL, "--gateway", other.URL)...)
 		must(t, exitOK, code, stdout, stderr)
 		return stdout + stderr
 	}
@@ -129,7 +129,7 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 	publish(nil)
 	node.Spoil(away)
 	text := publish(map[int]string{1: "one", 2: "two"})
-	if !strings.Contains(text, "caches were not told all that changed") || !strings.Contains(text, node.URL+": the answer to HEAD /status is 403") || !strings.Contains(text, other.URL+": 2 documents changed") {
+	if !strings.Contains(text, "the refresh of a gateway failed") || !strings.Contains(text, node.URL+": the response to HEAD /status has status 403") || !strings.Contains(text, other.URL+": 2 documents changed") {
 		t.Errorf("it says %s", text)
 	}
 	publish(map[int]string{1: "one", 2: "second", 3: "three"})
@@ -151,11 +151,11 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 	})
 	refresh := func(want int) (stdout, stderr string) {
 		t.Helper()
-		code, stdout, stderr := etl(t.Context(), "refresh", "--database", database.ETL, "--collection", "shop", "--cache", node.URL)
+		code, stdout, stderr := etl(t.Context(), "refresh", "--database", database.ETL, "--collection", "shop", "--gateway", node.URL)
 		must(t, want, code, stdout, stderr)
 		return stdout, stderr
 	}
-	if _, stderr := refresh(exitUntold); !strings.Contains(stderr, "403: the node does not trust this machine") {
+	if _, stderr := refresh(exitRefresh); !strings.Contains(stderr, "403: the gateway does not trust this machine") {
 		t.Errorf("it says %s", stderr)
 	}
 	if got := bookmarks(t, conn, node); got != "1" {
@@ -170,7 +170,7 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 	}
 	for id := 1; id <= 40; id++ {
 		for _, encoding := range []string{"identity", "gzip"} {
-			c := edgetest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}
+			c := gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}
 			want := int64(1)
 			if id <= 4 {
 				want = version
@@ -186,11 +186,11 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 	if got := bookmarks(t, conn, node, other); got != "4 4" {
 		t.Errorf("the bookmarks are at %s, want 4 4", got)
 	}
-	if stdout, _ := refresh(exitOK); !strings.Contains(stdout, "has been told of version 4") {
+	if stdout, _ := refresh(exitOK); !strings.Contains(stdout, "is up to date with version 4") {
 		t.Errorf("it says %s", stdout)
 	}
 	// A node that was never told is told of the last version.
-	stranger := edgetest.New(t)
+	stranger := gatewaytest.New(t)
 	everything(stranger, 1, 40)
 	stranger.Publish(4)
 	node.URL = stranger.URL
@@ -211,7 +211,7 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 	node.Asked()
 	node.Lists()
 	said := publish(map[int]string{1: "eins"}, "--keep", "1")
-	if !strings.Contains(said, "what changed since version 4 is not in the log") || node.Lists() != 1 || len(node.Refreshed()) > 0 || bookmarks(t, conn, node) != "7" {
+	if !strings.Contains(said, "the changes since version 4 are not in the change log") || node.Lists() != 1 || len(node.Refreshed()) > 0 || bookmarks(t, conn, node) != "7" {
 		t.Errorf("it says %s, and the bookmark is at %s", said, bookmarks(t, conn, node))
 	}
 }
@@ -225,7 +225,7 @@ func TestKilledBeforeTheRefresh(t *testing.T) {
 	code, stdout, stderr := at(t, database, shopFiles(t, 30, nil), "run") // without the cache: its first run is the one that is killed
 	must(t, exitOK, code, stdout, stderr)
 
-	node := edgetest.New(t)
+	node := gatewaytest.New(t)
 	everything(node, 1, 30)
 	node.Publish(2)
 	asked := make(chan struct{}, 100)
@@ -236,7 +236,7 @@ func TestKilledBeforeTheRefresh(t *testing.T) {
 	})
 	directory := shopFiles(t, 30, map[int]string{7: "seven"})
 	command := exec.Command(program, "run", "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"),
-		"--rejects", t.TempDir(), "--cache", node.URL)
+		"--rejects", t.TempDir(), "--gateway", node.URL)
 	command.Stderr = os.Stderr
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -248,7 +248,7 @@ func TestKilledBeforeTheRefresh(t *testing.T) {
 		t.Fatalf("the document is %s and the bookmark at %s", name, bookmarks(t, conn, node))
 	}
 	node.Spoil(nil)
-	code, stdout, stderr = at(t, database, directory, "run", "--cache", node.URL)
+	code, stdout, stderr = at(t, database, directory, "run", "--gateway", node.URL)
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "nothing changed, and version 2 stays") {
 		t.Errorf("it says %s", text)
 	}
@@ -264,7 +264,7 @@ func TestInterruptedRefresh(t *testing.T) {
 	code, stdout, stderr := at(t, database, shopFiles(t, 30, nil), "run")
 	must(t, exitOK, code, stdout, stderr)
 	ctx, interrupt := context.WithCancel(t.Context())
-	node := edgetest.New(t)
+	node := gatewaytest.New(t)
 	node.Spoil(func(_ http.ResponseWriter, r *http.Request) bool {
 		interrupt()
 		<-r.Context().Done()
@@ -272,26 +272,26 @@ func TestInterruptedRefresh(t *testing.T) {
 	})
 	directory := shopFiles(t, 30, map[int]string{7: "seven"})
 	code, stdout, stderr = etl(ctx, "run", "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"),
-		"--rejects", t.TempDir(), "--cache", node.URL)
+		"--rejects", t.TempDir(), "--gateway", node.URL)
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 2 is published") || !strings.Contains(stderr, "context canceled") {
 		t.Errorf("it says\n%s%s", text, stderr)
 	}
 }
 
 func TestRefreshFails(t *testing.T) {
-	node := edgetest.New(t)
+	node := gatewaytest.New(t)
 	for _, c := range []struct {
 		name string
 		args []string
 		code int
 		says string
 	}{
-		{"no node", nil, exitUsage, "--cache or CACHE_NODES must name a cache node"},
-		{"no address", []string{"--cache", "cache-a:8281"}, exitUsage, "written as the address of its refresh door, http://host:port"},
-		{"a negative limit", []string{"--cache", node.URL, "--refresh-limit=-1"}, exitUsage, "--refresh-limit must not be negative"},
-		{"no database", []string{"--cache", node.URL, "--database", "postgres://127.0.0.1:1/none"}, exitDatabase, "connect to the database"},
-		{"no schema", []string{"--cache", node.URL, "--database", testdb.NewEmpty(t).ETL}, exitDatabase, "run etl migrate"},
-		{"nothing is published", []string{"--cache", node.URL, "--database", testdb.New(t).ETL}, exitOK, ""},
+		{"no node", nil, exitUsage, "--gateway or GATEWAYS must name a gateway"},
+		{"no address", []string{"--gateway", "cache-a:8281"}, exitUsage, "given by the address of its refresh endpoint, http://host:port"},
+		{"a negative limit", []string{"--gateway", node.URL, "--refresh-limit=-1"}, exitUsage, "--refresh-limit must not be negative"},
+		{"no database", []string{"--gateway", node.URL, "--database", "postgres://127.0.0.1:1/none"}, exitDatabase, "connect to the database"},
+		{"no schema", []string{"--gateway", node.URL, "--database", testdb.NewEmpty(t).ETL}, exitDatabase, "run etl migrate"},
+		{"nothing is published", []string{"--gateway", node.URL, "--database", testdb.New(t).ETL}, exitOK, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := append([]string{"refresh"}, c.args...)

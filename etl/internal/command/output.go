@@ -1,0 +1,122 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+
+	"systemscale/etl/internal/plan"
+	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/source"
+)
+
+// output is where a command writes: results to stdout, progress, warnings and errors to stderr.
+type output struct {
+	stdout, stderr io.Writer
+	logger         *slog.Logger // of warnings, to stderr
+	metrics        *metrics     // nil unless a file of metrics is wanted
+}
+
+func newOutput(stdout, stderr io.Writer) *output {
+	return &output{stdout: stdout, stderr: stderr, logger: slog.New(slog.NewTextHandler(stderr, nil))}
+}
+
+// size formats a number of bytes, in powers of 1000.
+func size(bytes int64) string { return humanize.Bytes(uint64(max(bytes, 0))) }
+
+// plural formats a number with a noun, such as "1 document" and "2,000 documents".
+func plural(n int64, noun string) string {
+	return humanize.Comma(n) + " " + english.PluralWord(int(n), noun, "")
+}
+
+// writeTable writes rows of cells, the first of which are headings.
+func writeTable(w io.Writer, rows [][]string) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	_ = table.Flush() // as the other writes to stdout
+}
+
+// writeSources writes the fates of the rows of every file, and returns the reasons, a line each.
+func writeSources(w io.Writer, counts []source.Counts) (reasons []string) {
+	files := [][]string{{"file", "read", "used", "filtered", "rejected", "repaired"}}
+	for _, c := range counts {
+		files = append(files, []string{
+			c.File, humanize.Comma(c.Read), humanize.Comma(c.Used), humanize.Comma(source.Sum(c.Filtered)), humanize.Comma(source.Sum(c.Rejected)),
+			humanize.Comma(source.Sum(c.Repaired)),
+		})
+		reasons = append(reasons, reasonLines(c.File, "filtered", c.Filtered)...)
+		reasons = append(reasons, reasonLines(c.File, "rejected", c.Rejected)...)
+		reasons = append(reasons, reasonLines(c.File, "repaired", c.Repaired)...)
+	}
+	writeTable(w, files)
+	return reasons
+}
+
+func reasonLines[K ~string](file, fate string, counts map[K]int64) []string {
+	var lines []string
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		if counts[reason] > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s %s: %s", file, humanize.Comma(counts[reason]), fate, reason))
+		}
+	}
+	return lines
+}
+
+// writeGates writes the results of the gates, and the messages of those that did not pass.
+func writeGates(w io.Writer, results []publish.GateResult) {
+	table := [][]string{{"gate", "value", "limit", "verdict"}}
+	var messages []string
+	for _, r := range results {
+		table = append(table, []string{r.Gate, r.Value, r.Limit, string(r.Verdict)})
+		if r.Message != "" {
+			messages = append(messages, fmt.Sprintf("%s: %s (or --accept %s)", r.Gate, r.Message, r.Gate))
+		}
+	}
+	fmt.Fprintln(w)
+	writeTable(w, table)
+	if len(messages) > 0 {
+		fmt.Fprintf(w, "\n%s\n", strings.Join(messages, "\n"))
+	}
+}
+
+// writeBreakingChanges warns of what plan.BreakingChanges returned.
+func writeBreakingChanges(w io.Writer, changes []string) {
+	if len(changes) > 0 {
+		fmt.Fprintf(w, "\nWARNING: the shape breaks clients of the published documents:\n  %s\n", strings.Join(changes, "\n  "))
+	}
+}
+
+// writeDifferences writes the URLs and the samples of one endpoint of a plan.
+func writeDifferences(w io.Writer, d *plan.Change) {
+	if first := d.URLs.First; len(first) > 0 {
+		more := ""
+		if n := d.URLs.Count - int64(len(first)); n > 0 {
+			more = fmt.Sprintf(" and %s more", humanize.Comma(n))
+		}
+		fmt.Fprintf(w, "\n%s, URLs that would be refreshed: %s%s\n", d.Name, strings.Join(first, " "), more)
+	}
+	orNothing := func(value string) string {
+		if value == "" {
+			return "nothing"
+		}
+		return value
+	}
+	for _, sample := range d.Samples {
+		fmt.Fprintf(w, "  %s\n", sample.URL)
+		for _, f := range sample.Fields {
+			fmt.Fprintf(w, "    %s: %s → %s\n", f.Path, orNothing(f.Old), orNothing(f.New))
+		}
+		if sample.More > 0 {
+			fmt.Fprintf(w, "    and %s more\n", plural(int64(sample.More), "field"))
+		}
+	}
+}

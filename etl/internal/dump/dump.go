@@ -1,0 +1,256 @@
+// Package dump reads a directory of CSV files as one joined stream: the documents of every item, in ascending order of id.
+//
+// Open reads the shape file, finds the files, plain or compressed, and reads their headers. Pass reads all of them once, joins them and renders
+// the documents. Files whose rows are not in the order that the join needs end a pass with a *join.Disorder: Arranged then sorts them on
+// disk and starts again. Memory stays bounded whatever the files hold. All files and the shape file must stay as they are from Open to the end of
+// the last pass: a change is a *source.FileError.
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/regular"
+	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/source"
+)
+
+// Options are how the files of a directory are read.
+type Options struct {
+	Directory string
+	Shape     string // path of the shape file, or empty for the built-in one
+	Temp      string // directory for temporary files, or empty for the system's
+
+	// Accepts reports whether a kind of mistake in a file is accepted. Nil accepts none.
+	Accepts func(source.Kind) bool
+
+	// MaxDocument is the size of a document, in bytes, at which reading an item ends; 0 means no limit.
+	MaxDocument int64
+
+	Logger *slog.Logger // gets warnings
+}
+
+// Dump is a shape with its files, open and with their headers read. It is used by one goroutine.
+type Dump struct {
+	options    Options
+	spec       *shape.Shape
+	shapeState regular.State    // when the shape file was read
+	files      []*file          // in the order of the shape's sources
+	arranged   []arrangement    // by source
+	readers    []*source.Reader // by source
+	streams    []io.Closer      // open for the readers
+	second     bool             // the files have been read before, in this arrangement
+
+	rejects   source.Sink     // of the pass
+	joiner    *join.Joiner    // of the pass; nil before it
+	readApart []source.Counts // of files that were read without being joined
+}
+
+// arrangement is what a source needs before it can be joined.
+type arrangement struct {
+	order      order
+	sorted     *sortedFile        // nil for a file that is read as it is
+	duplicates map[int64]struct{} // lines whose keys are also on an earlier line; nil when the join finds them
+}
+
+// Open reads the shape file and opens the files that it names. The error is a *shape.Error, or has a *source.FileError for each
+// file that cannot be used. The context bounds all reading of the files. The Dump must be closed.
+func Open(ctx context.Context, options Options) (*Dump, error) {
+	spec, state, err := readShape(options.Shape)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckDirectory(options.Directory); err != nil {
+		return nil, err
+	}
+	d := &Dump{options: options, spec: spec, shapeState: state, arranged: make([]arrangement, len(spec.Sources)), rejects: source.Discard{}}
+	// All files are found before one is read: a dump is complete or unusable.
+	var errs []error
+	for i := range spec.Sources {
+		file, err := d.find(&spec.Sources[i])
+		d.files = append(d.files, file)
+		errs = append(errs, err)
+	}
+	if err := d.settle(ctx); err != nil {
+		return nil, err
+	}
+	d.readers = make([]*source.Reader, len(d.files))
+	for i, file := range d.files {
+		if file != nil {
+			errs = append(errs, d.openSource(ctx, i))
+		}
+	}
+	if err := d.unchanged(errors.Join(errs...)); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Spec returns the shape.
+func (d *Dump) Spec() *shape.Shape { return d.spec }
+
+// Size returns the size of all files on disk, in bytes.
+func (d *Dump) Size() int64 {
+	var size int64
+	for _, file := range d.files {
+		size += file.size
+	}
+	return size
+}
+
+// Position returns how many bytes of Size have been read.
+func (d *Dump) Position() int64 {
+	var read int64
+	for i, file := range d.files {
+		if sorted := d.arranged[i].sorted; sorted != nil {
+			read += int64(sorted.progress() * float64(file.size))
+		} else {
+			read += file.position()
+		}
+	}
+	return read
+}
+
+// FileName returns the name of a source's file as it is on disk.
+func (d *Dump) FileName(source int) string { return d.files[source].name() }
+
+// Counts returns the fate of every row that has been read, by source, and an empty slice before the first row.
+func (d *Dump) Counts() []source.Counts {
+	switch {
+	case d.joiner != nil:
+		return d.joiner.Counts()
+	case d.readApart != nil:
+		return d.readApart
+	}
+	return []source.Counts{}
+}
+
+// Close closes the files. A second call does nothing.
+func (d *Dump) Close() {
+	for _, stream := range d.streams {
+		_ = stream.Close() // only read
+	}
+	d.streams = nil
+}
+
+// settle waits until a write to any of the files would change its times. Only a file that was written some milliseconds ago needs
+// a wait.
+func (d *Dump) settle(ctx context.Context) error {
+	var longest time.Duration
+	for _, file := range d.files {
+		if file != nil {
+			longest = max(longest, file.state.Unsettled(time.Now()))
+		}
+	}
+	if longest == 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(longest):
+		return nil
+	}
+}
+
+// unchanged returns err, the result of reading. If that is nil or an error about the content of the files, and a file has changed
+// since the dump was opened, it returns the change instead.
+func (d *Dump) unchanged(err error) error {
+	if err != nil && (!errors.As(err, new(*source.FileError)) && !errors.As(err, new(*OversizeError)) || errors.Is(err, context.Canceled)) {
+		return err
+	}
+	var errs []error
+	for i, file := range d.files {
+		if file != nil {
+			errs = append(errs, file.check(d.spec.Sources[i].File))
+		}
+	}
+	if path := d.options.Shape; path != "" {
+		now, err := regular.Look(path)
+		if err != nil {
+			err = changedError(reason(err))
+		} else {
+			err = changedError(d.shapeState.Differs(now))
+		}
+		if err != nil {
+			errs = append(errs, &source.FileError{File: path, Message: err.Error(), Err: err})
+		}
+	}
+	if changed := errors.Join(errs...); changed != nil {
+		return changed
+	}
+	return err
+}
+
+func (d *Dump) find(s *shape.Source) (*file, error) {
+	file, err := findFile(d.options.Directory, s.File)
+	if err != nil {
+		return nil, &source.FileError{
+			File: filepath.Join(d.options.Directory, s.File), Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, d.spec.Name), Err: err,
+		}
+	}
+	return file, nil
+}
+
+func (d *Dump) accepts(kind source.Kind) bool {
+	return d.options.Accepts != nil && d.options.Accepts(kind)
+}
+
+// openSource opens the file of a source, in its arrangement, and reads the header.
+func (d *Dump) openSource(ctx context.Context, i int) error {
+	s, file, arranged := &d.spec.Sources[i], d.files[i], &d.arranged[i]
+	options := source.Options{
+		MissingColumns: d.accepts(source.MissingColumn),
+		NoHeader:       d.accepts(source.Empty) && s.Parent >= 0,
+		Duplicates:     arranged.duplicates,
+		Whole:          func(offset, size int64) (io.ReadCloser, error) { return file.section(ctx, offset, size) },
+	}
+	var text io.Reader = arranged.sorted
+	if arranged.sorted != nil {
+		options.Origins = arranged.sorted
+	} else {
+		opened, err := file.open(ctx)
+		if err != nil {
+			return &source.FileError{File: file.path, Message: reason(err), Err: err}
+		}
+		d.streams = append(d.streams, opened)
+		text = opened
+	}
+	named := *s // the shape stays as it is
+	named.File = file.name()
+	reader, err := source.NewReader(text, &named, &d.spec.Dialect, &sink{dump: d, name: s.File}, options)
+	if err != nil {
+		var mistake *source.FileError
+		if errors.As(err, &mistake) && mistake.Kind != "" && !d.accepts(mistake.Kind) {
+			mistake.Message += fmt.Sprintf(". If this is intended, pass --accept %s", mistake.Kind)
+		}
+		return err
+	}
+	d.readers[i] = reader
+	// A missing column is read as null, so the documents must be able to show null.
+	for _, name := range reader.Missing() {
+		columns := d.spec.Sources[i].Columns
+		columns[slices.IndexFunc(columns, func(c shape.Column) bool { return c.Name == name })].Nullable = true
+	}
+	return nil
+}
+
+// sink passes rejects to the sink of the pass. The kept rows of a compressed file are plain text, and lines and offsets are those of
+// the text, so the file goes by its uncompressed name.
+type sink struct {
+	dump *Dump
+	name string
+}
+
+func (s *sink) Reject(reject source.Reject) error {
+	reject.File = s.name
+	return s.dump.rejects.Reject(reject)
+}

@@ -1,0 +1,70 @@
+package dump
+
+import (
+	"errors"
+	"fmt"
+
+	"systemscale/etl/internal/source"
+)
+
+// CutFiles returns a line for each file that ends early: it ends within a record, or its last line has no line end. The latter is accepted
+// where the shape file declares it and where the file of the last run had no line end either, but not where that file had one. run is the
+// last run, or 0, and last is what it read of its files. All files must have been read to their ends.
+func (d *Dump) CutFiles(run int64, last []source.Counts) []string {
+	endings := map[string]*source.Ending{} // programs before final_newline did not record them
+	for _, c := range last {
+		if c.Ending != nil {
+			endings[plainName(c.File)] = c.Ending
+		}
+	}
+	var cut []string
+	for _, mistake := range d.cutErrors(run, endings) {
+		cut = append(cut, mistake.Error())
+	}
+	return cut
+}
+
+// RefuseCutFiles is CutFiles for commands that have neither gates nor a database. The error has a *source.FileError for each file.
+func (d *Dump) RefuseCutFiles() error {
+	var errs []error
+	for _, mistake := range d.cutErrors(0, nil) {
+		errs = append(errs, mistake)
+	}
+	return errors.Join(errs...)
+}
+
+// cutErrors returns an error for each file that ends early. before has the endings of the files of run, by name.
+func (d *Dump) cutErrors(run int64, before map[string]*source.Ending) (cut []*source.FileError) {
+	counts := d.Counts()
+	anyNewline := false
+	for _, c := range counts {
+		anyNewline = anyNewline || c.Ending != nil && c.Ending.Newline
+	}
+	for i, c := range counts {
+		if c.Ending == nil {
+			continue
+		}
+		s, last := &d.spec.Sources[i], before[plainName(c.File)]
+		mistake := &source.FileError{File: c.File, Line: c.Ending.Line, Message: string(c.Ending.Fault)}
+		switch {
+		case c.Ending.Fault != "":
+		case c.Ending.Newline:
+			continue
+		case last != nil && last.Newline:
+			mistake.Message = fmt.Sprintf("the last line has no line end, and the file of run %d had one", run)
+		case last != nil:
+			continue
+		case s.OpenEnd:
+			if anyNewline {
+				d.options.Logger.Warn("the last line of a file has no line end, and those of others have: if it was cut off, run again with the whole file",
+					"file", c.File, "line", c.Ending.Line)
+			}
+			continue
+		default:
+			mistake.Message = fmt.Sprintf("the last line has no line end. If complete files of source %s have none, declare final_newline: optional in %s",
+				s.Name, d.spec.Name)
+		}
+		cut = append(cut, mistake)
+	}
+	return cut
+}

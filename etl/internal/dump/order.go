@@ -1,0 +1,87 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"systemscale/etl/internal/source"
+)
+
+// order is what a source must be sorted by.
+type order uint8
+
+const (
+	asIs     order = iota
+	byParent       // by the parent's key; the root by its own
+	byItem         // by the key of the item, which the parents lead to
+)
+
+// examine reads all files once and returns, by source, the order that each must be brought into.
+func (o *ordering) examine(ctx context.Context) ([]order, error) {
+	orders := make([]order, len(o.spec.Sources))
+	interleaved := make([]bool, len(orders)) // keys go back from item to item
+	for i := range orders {
+		highest, highestKey, earlierKey := int64(math.MinInt64), int64(math.MinInt64), int64(math.MinInt64)
+		_, _, err := o.records(ctx, i, func(r record) error {
+			if r.parentKey < highest {
+				orders[i] = byParent
+			} else if r.parentKey > highest {
+				highest, earlierKey = r.parentKey, highestKey
+			}
+			interleaved[i] = interleaved[i] || r.key <= earlierKey
+			highestKey = max(highestKey, r.key)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for i, s := range o.spec.Sources {
+		// The order of the keys of a parent that must itself be sorted is not known yet. Below a source that is sorted by item,
+		// rows can only be sorted by item, too.
+		if p := s.Parent; p > 0 && (orders[p] != asIs || interleaved[p]) {
+			orders[i] = byItem
+		}
+	}
+	return orders, nil
+}
+
+// maxDuplicates is the most lines that duplicates returns.
+const maxDuplicates = 1 << 20
+
+// duplicates returns the lines of a source whose key is also on an earlier line.
+func (o *ordering) duplicates(ctx context.Context, i int) (map[int64]struct{}, error) {
+	keys := o.sorter(ctx)
+	_, _, err := o.records(ctx, i, func(r record) error { return keys.Add(r.key, r.line, nil) })
+	if err != nil {
+		return nil, errors.Join(err, keys.Close())
+	}
+	sorted, err := keys.Sort()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sorted.Close() }()
+	lines := map[int64]struct{}{}
+	for last, began, count := int64(0), false, 0; ; began, count = true, count+1 {
+		if count%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		key, line, _, err := sorted.Next()
+		if err == io.EOF {
+			return lines, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if began && key == last {
+			if len(lines) == maxDuplicates {
+				return nil, &source.FileError{File: o.spec.Sources[i].File, Line: line, Message: fmt.Sprintf("the ids of more than %d rows are also on earlier lines: is this column the key?", maxDuplicates)}
+			}
+			lines[line] = struct{}{}
+		}
+		last = key
+	}
+}

@@ -1,0 +1,106 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"systemscale/etl/internal/document"
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/source"
+)
+
+// Handlers are the functions that a pass calls, all from the goroutine of Pass. An error of theirs ends the pass.
+type Handlers struct {
+	// Document gets every document: in ascending order of id, and of one item in the order of the shape. body is valid only during the call.
+	Document func(document int, id int64, etag uint64, body []byte) error
+
+	Rejects source.Sink // nil discards the rejected rows
+
+	// Row is called for every row that is used, while its Reader is at it. It may be nil.
+	Row func(source int, reader *source.Reader)
+
+	// Tick is called after every few hundred items. It may be nil.
+	Tick func()
+}
+
+// Pass reads all files to their ends, joins them and renders the documents of every item. A Dump has one pass. The error is a *join.Disorder
+// if the files must be sorted first: see Arranged. It is an *OversizeError for an item above Options.MaxDocument, and a *source.FileError
+// for a file that cannot be used or that changed during the reading.
+func (d *Dump) Pass(ctx context.Context, handlers Handlers) error {
+	if handlers.Rejects != nil {
+		d.rejects = handlers.Rejects
+	}
+	err := d.pass(ctx, handlers)
+	var disorder *join.Disorder
+	switch {
+	case !errors.As(err, &disorder):
+	case d.second: // the first reading found these files in order
+		err = disorder.Unwrap()
+	default:
+		return err
+	}
+	return d.unchanged(err)
+}
+
+func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
+	var err error
+	if d.joiner, err = join.New(d.spec.Sources, d.readers); err != nil {
+		return err
+	}
+	d.joiner.Observe = handlers.Row
+	if limit := d.options.MaxDocument; limit > 0 {
+		d.joiner.Watch(sizeGuard(d.spec, d.joiner, limit))
+	}
+	renderers := make([]*document.Renderer, len(d.spec.Endpoints))
+	for i := range d.spec.Endpoints {
+		renderers[i] = document.New(d.spec, &d.spec.Endpoints[i])
+	}
+	var body []byte
+	for items := 0; ; items++ {
+		tree, err := d.joiner.Next()
+		if err == io.EOF {
+			if items == 0 {
+				return &source.FileError{File: d.spec.Sources[0].File, Message: "no row of this file can be used, so there is nothing to publish"}
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i, renderer := range renderers {
+			body = renderer.Append(body[:0], tree)
+			if err := handlers.Document(i, tree.Key(), document.Etag(body), body); err != nil {
+				return err
+			}
+		}
+		// Often enough for a progress bar and an interrupt, seldom enough to cost nothing.
+		if items%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if handlers.Tick != nil {
+				handlers.Tick()
+			}
+		}
+	}
+}
+
+// Read reads each file to its end by itself, without joining them. It takes the place of a pass.
+func (d *Dump) Read() error {
+	return d.unchanged(d.read())
+}
+
+func (d *Dump) read() error {
+	for _, reader := range d.readers {
+		for more := true; more; {
+			var err error
+			if more, err = reader.Next(); err != nil {
+				return err
+			}
+			reader.Release()
+		}
+		d.readApart = append(d.readApart, reader.Counts())
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package dump
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// archives are the extensions of compressed files.
+var archives = []string{".gz", ".zst"}
+
+// plainName returns a file's name without the extension of an archive.
+func plainName(name string) string {
+	for _, extension := range archives {
+		name = strings.TrimSuffix(name, extension)
+	}
+	return name
+}
+
+// maxWindow is the largest window of a zstd file, and so about the memory for reading one: that of zstd -19. Six files with
+// the 128 MiB of zstd --ultra -22 would leave no memory for anything else.
+const maxWindow = 8 << 20
+
+// archiveBuffer is how much of an archive is read at a time.
+const archiveBuffer = 256 << 10
+
+// stream is the text of a file, decompressed. It is used by one goroutine.
+type stream struct {
+	file *os.File
+	raw  io.Reader // of file
+	text io.Reader // of raw, decompressed
+}
+
+// newStream returns the text of a file, which it takes over: it closes it if there is an error. size is that of the file on disk. read
+// counts the bytes that are read from the disk. The context ends every Read, even one that the file system keeps waiting.
+func newStream(ctx context.Context, file *os.File, size int64, read *atomic.Int64) (*stream, error) {
+	s := &stream{file: file, raw: &countedReader{interruptible: interruptible{ctx: ctx, reader: file}, read: read}}
+	s.text = s.raw
+	var err error
+	switch filepath.Ext(file.Name()) {
+	case ".gz":
+		decoder, gzipErr := gzip.NewReader(bufio.NewReaderSize(s.raw, archiveBuffer))
+		s.text, err = decoder, gzipErr
+	case ".zst":
+		decoder, zstdErr := zstd.NewReader(s.raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		s.text, err = decoder, zstdErr
+		if size == 0 {
+			err = io.ErrUnexpectedEOF // the decoder accepts a file without any frame
+		}
+	}
+	if err != nil {
+		_ = file.Close() // nothing was written
+		return nil, explainArchive(err)
+	}
+	return s, nil
+}
+
+// skip passes over the first bytes of the text.
+func (s *stream) skip(offset int64) error {
+	if s.text == s.raw {
+		_, err := s.file.Seek(offset, io.SeekStart)
+		return err
+	}
+	_, err := io.CopyN(io.Discard, s, offset)
+	return err
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.text.Read(p)
+	if err != nil && err != io.EOF {
+		err = explainArchive(err)
+	}
+	return n, err
+}
+
+func (s *stream) Close() error {
+	if decoder, ok := s.text.(*zstd.Decoder); ok {
+		decoder.Close()
+	}
+	return s.file.Close()
+}
+
+// countedReader counts the bytes that are read.
+type countedReader struct {
+	interruptible
+	read *atomic.Int64
+}
+
+func (r *countedReader) Read(p []byte) (int, error) {
+	n, err := r.interruptible.Read(p)
+	r.read.Add(int64(n))
+	return n, err
+}
+
+// interruptible reads until the context ends from a reader that cannot be interrupted, such as a file on a server that has stopped to
+// answer. A Read that is still waiting then goes on in its goroutine, and may write to its buffer later.
+type interruptible struct {
+	ctx    context.Context
+	reader io.Reader
+	done   chan readResult
+}
+
+type readResult struct {
+	n   int
+	err error
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if i.done == nil {
+		i.done = make(chan readResult, 1)
+	}
+	go func() {
+		n, err := i.reader.Read(p)
+		i.done <- readResult{n, err}
+	}()
+	select {
+	case r := <-i.done:
+		return r.n, r.err
+	case <-i.ctx.Done():
+		return 0, i.ctx.Err()
+	}
+}
+
+// explainArchive returns an error that describes the damage of an archive; an error of the file system stays as it is.
+func explainArchive(err error) error {
+	var system *fs.PathError
+	switch {
+	case errors.As(err, &system), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the archive ends early, so it was cut off while it was written or copied")
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return fmt.Errorf("the archive needs more than %d MiB of memory to be read: compress it with zstd -19 or less, and without --long", maxWindow>>20)
+	}
+	return fmt.Errorf("the archive is damaged: %w", err)
+}

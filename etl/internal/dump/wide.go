@@ -1,0 +1,50 @@
+package dump
+
+import (
+	"fmt"
+
+	"systemscale/etl/internal/shape"
+)
+
+// WarnOfWide warns of every field of a document that has, as a JSON number, an int beyond 2^53 - 1: clients in JavaScript round it, so
+// that two ids may become one.
+func (d *Dump) WarnOfWide() {
+	for source, reader := range d.readers {
+		for _, wide := range reader.Wide() {
+			column := d.spec.Sources[source].Columns[wide.Column].Name
+			for i := range d.spec.Endpoints {
+				document := &d.spec.Endpoints[i]
+				for _, field := range numberFields(d.spec, document.Body, "", 0, source, wide.Column) {
+					d.options.Logger.Warn("clients in JavaScript round numbers beyond 2^53 - 1: write this one as text in the shape file",
+						"document", document.Name, "field", field, "where", fmt.Sprintf("%s:%d", d.FileName(source), wide.Line), "value", wide.Value,
+						"rows", wide.Rows, "remedy", fmt.Sprintf("{text: %s}", column))
+				}
+			}
+		}
+	}
+}
+
+// numberFields returns the fields of a body that show a column of a source as a number. The body belongs to a row of the source of.
+func numberFields(spec *shape.Shape, body shape.Node, path string, of, source, column int) (fields []string) {
+	switch body := body.(type) {
+	case shape.Object:
+		for _, member := range body.Fields {
+			at := member.Name
+			if path != "" {
+				at = path + "." + at
+			}
+			fields = append(fields, numberFields(spec, member.Body, at, of, source, column)...)
+		}
+	case shape.Each:
+		at := path + "[]"
+		if body.Keyed >= 0 {
+			at = path + ".*"
+		}
+		return numberFields(spec, body.As, at, body.Source, source, column)
+	case shape.Value:
+		if of == source && body.Column == column && !body.Text {
+			return []string{path}
+		}
+	}
+	return fields
+}

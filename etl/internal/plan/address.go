@@ -1,0 +1,27 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+
+	"systemscale/etl/internal/shape"
+)
+
+// Address returns the address of a document in the API, as a URI template.
+func Address(spec *shape.Shape, d shape.Endpoint) string {
+	switch {
+	case d.List:
+		return "/" + spec.Collection + "?page={page}&count={count}"
+	case d.Path == "":
+		return "/" + spec.Collection + "/{id}"
+	}
+	return "/" + spec.Collection + "/{id}/" + d.Path
+}
+
+// AddressOf returns the address of an item's document. That of the list document is the address of the item.
+func AddressOf(spec *shape.Shape, d shape.Endpoint, id int64) string {
+	if d.List {
+		d.List, d.Path = false, ""
+	}
+	return strings.ReplaceAll(Address(spec, d), "{id}", strconv.FormatInt(id, 10))
+}

@@ -1,0 +1,196 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+
+	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/source"
+)
+
+// Gate is the name of a gate: a check of what a run found, before it publishes.
+type Gate string
+
+// The gates.
+const (
+	TruncatedFile Gate = "truncated-file"
+	Unreconciled  Gate = "unreconciled"
+	Rejects       Gate = "rejects"
+	Removed       Gate = "removed"
+	Changed       Gate = "changed"
+	MissingColumn Gate = Gate(source.MissingColumn)
+	EmptyFile     Gate = Gate(source.Empty)
+	DocumentSize  Gate = "document-size"
+)
+
+// Gates returns all gates, in the order in which they are evaluated.
+func Gates() []Gate {
+	return []Gate{TruncatedFile, Unreconciled, Rejects, Removed, Changed, MissingColumn, EmptyFile, DocumentSize}
+}
+
+// UnmarshalText accepts only the name of a gate.
+func (g *Gate) UnmarshalText(text []byte) error {
+	if !slices.Contains(Gates(), Gate(text)) {
+		var names []string
+		for _, gate := range Gates() {
+			names = append(names, string(gate))
+		}
+		return fmt.Errorf("there is no gate %q; there are %s", text, strings.Join(names, ", "))
+	}
+	*g = Gate(text)
+	return nil
+}
+
+// Limits are the limits of the gates. The tags are the command line's.
+type Limits struct {
+	MaxUnreconciled int64    `default:"0" placeholder:"N" help:"Gate unreconciled: rows that were read and are neither used, filtered nor rejected. Default: ${default}."`
+	MaxRejects      Percent  `default:"1%" placeholder:"PERCENT" help:"Gate rejects: rejected rows of any one file. Default: ${default}."`
+	MaxRemoved      Percent  `default:"5%" placeholder:"PERCENT" help:"Gate removed: published items that the files no longer have. Default: ${default}."`
+	MaxChanged      Percent  `default:"50%" placeholder:"PERCENT" help:"Gate changed: published items of which a document differs. Default: ${default}."`
+	MinRows         int64    `default:"1" placeholder:"N" help:"Gate empty-file: fewest rows of any one file. Default: ${default}."`
+	MaxDocument     ByteSize `default:"1MiB" placeholder:"SIZE" help:"Gate document-size: largest document; reading stops at an item whose rows need more. Default: ${default}."`
+	Accept          []Gate   `placeholder:"GATE" help:"Publish although this gate fails: truncated-file, unreconciled, rejects, removed, changed, missing-column, empty-file or document-size. May be repeated. With document-size, all rows of an item are held in memory, about ten times their size in the files."`
+}
+
+// Accepts reports whether a run may go on although the gate fails.
+func (l *Limits) Accepts(gate Gate) bool { return slices.Contains(l.Accept, gate) }
+
+// Largest is the largest document of a pass.
+type Largest struct {
+	Bytes    int64
+	Document string // its endpoint
+	ID       int64
+}
+
+// Evaluate compares the findings of a pass with the limits and returns a result for each gate, in the order of Gates. cut has a line for
+// each file that ends early.
+func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publish.Changes, largest Largest) []publish.GateResult {
+	var results []publish.GateResult
+	add := func(gate Gate, value, limit string, failed bool, format string, arguments ...any) {
+		r := publish.GateResult{Gate: string(gate), Value: value, Limit: limit, Verdict: publish.Passed}
+		if failed {
+			r.Message = fmt.Sprintf(format, arguments...)
+			r.Verdict = publish.Failed
+			if limits.Accepts(gate) {
+				r.Verdict = publish.Accepted
+			}
+		}
+		results = append(results, r)
+	}
+	rows := examine(limits, counts)
+	items := changes.Items
+	removed, changed := share(items.Removed, items.Published), share(items.Changed, items.Published)
+
+	add(TruncatedFile, humanize.Comma(int64(len(cut))), "0", len(cut) > 0,
+		"%s cut off: %s. Run again when the dump is complete", english.Plural(len(cut), "file is", "files are"), strings.Join(cut, "; "))
+	add(Unreconciled, humanize.Comma(rows.lost), humanize.Comma(limits.MaxUnreconciled), rows.lost > limits.MaxUnreconciled,
+		"rows were read and are neither used, filtered nor rejected (%s): this is a defect of etl, please report it", strings.Join(rows.losing, ", "))
+	add(Rejects, fmt.Sprintf("%.3g%%", float64(rows.worst)), limits.MaxRejects.String(), len(rows.rejecting) > 0,
+		"more than %s of the rows are rejected: %s; the report has the reasons. Correct the files, or raise --max-rejects",
+		limits.MaxRejects, strings.Join(rows.rejecting, ", "))
+	add(Removed, fmt.Sprintf("%.3g%%", float64(removed)), limits.MaxRemoved.String(), removed > limits.MaxRemoved,
+		"%s would be removed, more than %s. Is the dump complete? If it is, raise --max-removed",
+		publishedItems(items.Removed, items.Published), limits.MaxRemoved)
+	add(Changed, fmt.Sprintf("%.3g%%", float64(changed)), limits.MaxChanged.String(), changed > limits.MaxChanged,
+		"%s would change, more than %s. etl plan shows how; if that is right, raise --max-changed",
+		publishedItems(items.Changed, items.Published), limits.MaxChanged)
+	add(MissingColumn, humanize.Comma(int64(len(rows.missing))), "0", len(rows.missing) > 0,
+		"columns are missing and were read as null: %s", strings.Join(rows.missing, ", "))
+	add(EmptyFile, humanize.Comma(rows.fewest), humanize.Comma(limits.MinRows), len(rows.short) > 0,
+		"files have fewer rows than %s: %s. Is the dump complete? If it is, lower --min-rows", humanize.Comma(limits.MinRows), strings.Join(rows.short, ", "))
+	add(DocumentSize, ByteSize(largest.Bytes).String(), limits.MaxDocument.String(), largest.Bytes > int64(limits.MaxDocument),
+		"%s %d has %s bytes, more than %s. Look at its rows, or raise --max-document",
+		largest.Document, largest.ID, humanize.Comma(largest.Bytes), limits.MaxDocument)
+	return results
+}
+
+// publishedItems returns such as "2 of 100 published items".
+func publishedItems(part, whole int64) string {
+	return fmt.Sprintf("%s of %s %s", humanize.Comma(part), humanize.Comma(whole), english.PluralWord(int(whole), "published item", ""))
+}
+
+// rowFindings are what the gates need of the counts of all files. The lists have an entry for each file, or column, that is beyond a limit.
+type rowFindings struct {
+	lost                              int64   // rows without a fate
+	worst                             Percent // share of rejected rows in a file
+	fewest                            int64   // rows in a file
+	losing, rejecting, missing, short []string
+}
+
+func examine(limits *Limits, counts []source.Counts) rowFindings {
+	var f rowFindings
+	for i, c := range counts {
+		if lost := c.Unreconciled(); lost > 0 {
+			f.lost += lost
+			f.losing = append(f.losing, fmt.Sprintf("%s: %s", c.File, humanize.Comma(lost)))
+		}
+		rejected := source.Sum(c.Rejected)
+		of := share(rejected, c.Read)
+		f.worst = max(f.worst, of)
+		if of > limits.MaxRejects {
+			f.rejecting = append(f.rejecting, fmt.Sprintf("%s %.3g%% (%s of %s)", c.File, float64(of), humanize.Comma(rejected), humanize.Comma(c.Read)))
+		}
+		if i == 0 || c.Read < f.fewest {
+			f.fewest = c.Read
+		}
+		for _, column := range c.Missing {
+			f.missing = append(f.missing, c.File+" "+column)
+		}
+		if c.Read < limits.MinRows {
+			f.short = append(f.short, fmt.Sprintf("%s has %s", c.File, humanize.Comma(c.Read)))
+		}
+	}
+	return f
+}
+
+// VerdictOf returns the worst verdict.
+func VerdictOf(results []publish.GateResult) publish.Verdict {
+	worst := publish.Passed
+	for _, r := range results {
+		switch r.Verdict {
+		case publish.Failed:
+			return publish.Failed
+		case publish.Accepted:
+			worst = publish.Accepted
+		}
+	}
+	return worst
+}
+
+// GateError is the error of gates that failed.
+type GateError struct{ Results []publish.GateResult }
+
+// Failed returns a *GateError with the gates that failed, or nil.
+func Failed(results []publish.GateResult) error {
+	var e GateError
+	for _, r := range results {
+		if r.Verdict == publish.Failed {
+			e.Results = append(e.Results, r)
+		}
+	}
+	if len(e.Results) == 0 {
+		return nil
+	}
+	return &e
+}
+
+// Oversize returns the failure of the gate document-size at an item whose reading ended. message says which.
+func Oversize(limit int64, message string) *GateError {
+	size := ByteSize(limit).String()
+	return &GateError{[]publish.GateResult{{Gate: string(DocumentSize), Value: "over " + size, Limit: size, Verdict: publish.Failed, Message: message}}}
+}
+
+func (e *GateError) Error() string {
+	lines := []string{"nothing is published, because a gate failed; what was live still is"}
+	for _, r := range e.Results {
+		lines = append(lines, fmt.Sprintf("  %s: %s, or pass --accept %s", r.Gate, r.Message, r.Gate))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// First returns the first gate that failed, which decides the exit code.
+func (e *GateError) First() Gate { return Gate(e.Results[0].Gate) }

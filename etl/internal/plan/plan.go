@@ -1,0 +1,121 @@
+// Package plan finds out what a run would change, and whether it may.
+//
+// A Survey takes the rendered documents of a pass and compares them with what is published. Evaluate compares the result with the limits of the
+// gates. New puts both together for a person or a program, with samples of the changed documents. The package writes nothing.
+package plan
+
+import (
+	"fmt"
+
+	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/source"
+	"systemscale/sql"
+)
+
+// Plan is what a run would do, in the form that etl plan --json writes.
+type Plan struct {
+	Collection      string               `json:"collection"`
+	Live            int64                `json:"live"` // the version compared with; 0 when nothing is published
+	Items           publish.Items        `json:"items"`
+	Documents       []Change             `json:"documents"`
+	BreakingChanges []string             `json:"breaks"` // for clients of the published documents
+	Gates           []publish.GateResult `json:"gates"`
+	Verdict         publish.Verdict      `json:"verdict"`
+	Sources         []source.Counts      `json:"sources"`
+}
+
+// Change is what would happen to the documents of one endpoint.
+type Change struct {
+	publish.DocumentCounts
+	URLs    URLs     `json:"urls"`
+	Samples []Sample `json:"samples"`
+}
+
+// URLs are the addresses whose responses would change.
+type URLs struct {
+	Template string   `json:"template"` // empty for an endpoint that the shape no longer has
+	Count    int64    `json:"count"`    // of the endpoint that is served in pages, of pages of 100
+	First    []string `json:"first"`
+}
+
+// Sample is one changed document and the fields that differ.
+type Sample struct {
+	URL    string        `json:"url"`
+	ID     int64         `json:"id"`
+	Fields []FieldChange `json:"fields"`
+	More   int           `json:"more,omitempty"` // number of the fields that differ and are not in Fields
+}
+
+// New returns the plan of a finished survey. counts and cut are as in Evaluate. The bodies of changed documents are read from the database.
+func New(s *Survey, limits *Limits, counts []source.Counts, cut []string) (*Plan, error) {
+	changes, version := s.comparison.Changes(), s.comparison.Version()
+	p := &Plan{
+		Collection: s.spec.Collection, Live: version.Run, Items: changes.Items, BreakingChanges: BreakingChanges(version.Documents, s.spec),
+		Gates: Evaluate(limits, counts, cut, changes, s.largest), Sources: counts,
+	}
+	p.Verdict = VerdictOf(p.Gates)
+	for i, found := range changes.Documents {
+		change := Change{DocumentCounts: found, URLs: URLs{First: []string{}}, Samples: []Sample{}}
+		if i < len(s.spec.Endpoints) {
+			change.URLs = urls(s, i, found.Counts)
+			var err error
+			if change.Samples, err = samples(s, i); err != nil {
+				return nil, err
+			}
+		}
+		p.Documents = append(p.Documents, change)
+	}
+	return p, nil
+}
+
+// Differing returns how many documents a run would write.
+func (p *Plan) Differing() int64 {
+	var differing int64
+	for _, d := range p.Documents {
+		differing += d.Differing()
+	}
+	return differing
+}
+
+func urls(s *Survey, document int, counts publish.Counts) URLs {
+	d, found := s.spec.Endpoints[document], &s.found[document]
+	u := URLs{Template: Address(s.spec, d), Count: counts.Differing(), First: []string{}}
+	if d.List {
+		before := counts.Changed + counts.Removed + counts.Unchanged
+		var pages []int64
+		u.Count, pages = found.pages.differing(before, s.tables[document].Rows)
+		for _, page := range pages {
+			u.First = append(u.First, fmt.Sprintf("/%s?page=%d&count=%d", s.spec.Collection, page, sql.AnchorEvery))
+		}
+		return u
+	}
+	for _, id := range found.ids {
+		u.First = append(u.First, AddressOf(s.spec, d, id))
+	}
+	return u
+}
+
+func samples(s *Survey, document int) ([]Sample, error) {
+	samples := []Sample{}
+	var ids []int64
+	for _, sample := range s.found[document].samples {
+		ids = append(ids, sample.id)
+	}
+	if len(ids) == 0 {
+		return samples, nil
+	}
+	before, err := s.comparison.Bodies(document, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, sample := range s.found[document].samples {
+		fields, all, err := differences(before[sample.id], sample.body)
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, Sample{
+			URL: AddressOf(s.spec, s.spec.Endpoints[document], sample.id), ID: sample.id, Fields: fields, More: all - len(fields),
+		})
+	}
+	return samples, nil
+}

@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"bytes"
+	"math/bits"
+
+	"systemscale/etl/internal/publish"
+	"systemscale/etl/internal/shape"
+)
+
+// Survey takes the documents of a pass and compares them with what is published. It is used by one goroutine.
+type Survey struct {
+	spec       *shape.Shape
+	comparison *publish.Comparison
+	spool      *publish.Spool // nil when the differing documents are not needed again
+	samples    int            // most changed documents and addresses that are kept of each endpoint
+
+	found   []found // by document
+	sums    []Checksum
+	tables  []publish.Table
+	largest Largest
+}
+
+// found is what differs among the documents of one endpoint.
+type found struct {
+	ids     []int64  // the first that differ
+	samples []sample // the first that changed
+	pages   pageCounter
+}
+
+// sample is a changed document as it was rendered.
+type sample struct {
+	id   int64
+	body []byte
+}
+
+// NewSurvey returns a Survey of the documents of one pass. It borrows the comparison, and the spool, which gets the documents that differ and
+// may be nil. samples is how many changed documents and addresses of each endpoint are kept for a Plan.
+func NewSurvey(spec *shape.Shape, comparison *publish.Comparison, spool *publish.Spool, samples int) *Survey {
+	n := len(spec.Endpoints)
+	s := &Survey{
+		spec: spec, comparison: comparison, spool: spool, samples: samples,
+		found: make([]found, n), sums: make([]Checksum, n), tables: make([]publish.Table, n),
+	}
+	for i, d := range spec.Endpoints {
+		s.tables[i].Name = d.Name
+		s.found[i].pages = newPageCounter(samples)
+	}
+	return s
+}
+
+// Take takes the next document of the pass. body is copied if it is kept.
+func (s *Survey) Take(document int, id int64, etag uint64, body []byte) error {
+	if err := s.removed(document, id); err != nil {
+		return err
+	}
+	kind, err := s.comparison.Compare(document, id, etag)
+	if err != nil {
+		return err
+	}
+	if kind != publish.Unchanged {
+		if err := s.differs(kind, document, id, etag, body); err != nil {
+			return err
+		}
+	}
+	size := int64(len(body))
+	s.sums[document].Add(id, etag)
+	s.tables[document].Rows++
+	s.tables[document].Bytes += size
+	if size > s.largest.Bytes {
+		s.largest = Largest{Bytes: size, Document: s.spec.Endpoints[document].Name, ID: id}
+	}
+	return nil
+}
+
+// Finish must be called after the last document: the rest of what is published is removed.
+func (s *Survey) Finish() error {
+	for document := range s.spec.Endpoints {
+		if err := s.removed(document, publish.AllIDs); err != nil {
+			return err
+		}
+	}
+	return s.comparison.Finish()
+}
+
+// Tables returns the number and size of the documents of each endpoint.
+func (s *Survey) Tables() []publish.Table { return s.tables }
+
+// Checksums returns the checksum of the documents of each endpoint.
+func (s *Survey) Checksums() []Checksum { return s.sums }
+
+// Largest returns the largest document.
+func (s *Survey) Largest() Largest { return s.largest }
+
+// removed takes the published documents before an id that were not rendered.
+func (s *Survey) removed(document int, before int64) error {
+	for {
+		id, found, err := s.comparison.NextRemoved(document, before)
+		if err != nil || !found {
+			return err
+		}
+		s.note(publish.Removed, document, id)
+		if s.spool == nil {
+			continue
+		}
+		if err := s.spool.Remove(document, id); err != nil {
+			return err
+		}
+	}
+}
+
+// differs takes a document that was added or changed. Its row is not counted yet.
+func (s *Survey) differs(kind publish.Kind, document int, id int64, etag uint64, body []byte) error {
+	s.note(kind, document, id)
+	f := &s.found[document]
+	if kind == publish.Changed && len(f.samples) < s.samples {
+		f.samples = append(f.samples, sample{id: id, body: bytes.Clone(body)})
+	}
+	if s.spool == nil {
+		return nil
+	}
+	return s.spool.Put(document, id, etag, body)
+}
+
+// note keeps the first ids that differ, and counts the pages.
+func (s *Survey) note(kind publish.Kind, document int, id int64) {
+	f := &s.found[document]
+	if len(f.ids) < s.samples {
+		f.ids = append(f.ids, id)
+	}
+	if s.spec.Endpoints[document].List {
+		f.pages.note(s.tables[document].Rows, kind != publish.Changed)
+	}
+}
+
+// Checksum depends on every id and etag of the documents of an endpoint and on their order. The zero value is that of no document.
+type Checksum struct {
+	Rows int64
+	sum  uint64
+}
+
+// Add adds the next document.
+func (c *Checksum) Add(id int64, etag uint64) {
+	// Two odd constants of splitmix64: each step is a bijection of the sum so far.
+	c.sum = bits.RotateLeft64(c.sum^uint64(id), 23) * 0xbf58476d1ce4e5b9
+	c.sum = bits.RotateLeft64(c.sum^etag, 31) * 0x94d049bb133111eb
+	c.Rows++
+}
