@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -172,6 +173,7 @@ func backendOf(ctx context.Context, conn *pgconn.PgConn) (uint32, error) {
 // IsProtocolViolation reports whether one of the servers returned a protocol_violation. Poolers use it to refuse startup parameters and
 // other features that they do not support.
 func IsProtocolViolation(err error) bool {
+	// errors.As would find the error of the first server only.
 	switch err := err.(type) {
 	case nil:
 		return false
@@ -192,8 +194,8 @@ func IsProtocolViolation(err error) bool {
 // code depends on the timing: a duplicate table, a duplicate type, or a unique violation in a system catalog.
 func IsCreatedMeanwhile(err error) bool {
 	const duplicateTable, duplicateType, uniqueViolation = "42P07", "42710", "23505"
-	var refused *pgconn.PgError
-	return errors.As(err, &refused) && (refused.Code == duplicateTable || refused.Code == duplicateType || refused.Code == uniqueViolation)
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{duplicateTable, duplicateType, uniqueViolation}, refused.Code)
 }
 
 func hangUp(ctx context.Context, conn *pgx.Conn) {

@@ -19,8 +19,8 @@ func TestQueryForQuotesNames(t *testing.T) {
 	}
 }
 
-// TestStatementsHaveNoOpenNames rejects a statement whose file has a name in it that nobody fills.
-func TestStatementsHaveNoOpenNames(t *testing.T) {
+// TestStatementParameters rejects a statement whose file has a name in it that nobody fills.
+func TestStatementParameters(t *testing.T) {
 	files, err := fs.Glob(queries, "query/*/*.sql")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d statements, %v", len(files), err)
@@ -38,8 +38,8 @@ func TestStatementsHaveNoOpenNames(t *testing.T) {
 	}
 }
 
-// TestStatementsAreSent compares the names that the programs give to Query with the files.
-func TestStatementsAreSent(t *testing.T) {
+// TestStatementsAreUsed compares the names that the programs give to Query with the files.
+func TestStatementsAreUsed(t *testing.T) {
 	files, err := fs.Glob(queries, "query/*/*.sql")
 	if err != nil {
 		t.Fatal(err)

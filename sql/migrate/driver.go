@@ -56,8 +56,8 @@ func (d *driver) open() error {
 const lockNotAvailable = "55P03"
 
 func isCode(err error, codes ...string) bool {
-	var refused *pgconn.PgError
-	return errors.As(err, &refused) && slices.Contains(codes, refused.Code)
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains(codes, refused.Code)
 }
 
 func (d *driver) query(name string) string { return sql.QueryFor(name, "schema", d.schema) }

@@ -127,7 +127,7 @@ func TestDirtySchemaIsRepaired(t *testing.T) {
 	}
 }
 
-func TestDirtySchemaIsExplained(t *testing.T) {
+func TestDirtySchemaError(t *testing.T) {
 	database := testdb.New(t)
 	exec(t, testdb.Connect(t, database.ETL), "update schema_migrations set dirty = true")
 	if err := migrate.Up(t.Context(), database.ETL); err == nil || !strings.Contains(err.Error(), "update public.schema_migrations set version") {
@@ -151,8 +151,8 @@ func TestNewerSchema(t *testing.T) {
 	known := newest(t)
 	exec(t, conn, "update schema_migrations set version = 99")
 	for name, change := range map[string]func(context.Context, string) error{"Up": migrate.Up, "Down": migrate.Down} {
-		var newer *migrate.NewerError
-		if err := change(t.Context(), database.ETL); !errors.As(err, &newer) || newer.Schema != 99 || fmt.Sprintf("%d false", newer.Known) != known {
+		err := change(t.Context(), database.ETL)
+		if newer, ok := errors.AsType[*migrate.NewerError](err); !ok || newer.Schema != 99 || fmt.Sprintf("%d false", newer.Known) != known {
 			t.Errorf("%s = %v, want a NewerError", name, err)
 		}
 	}
@@ -189,8 +189,8 @@ func TestVersionIsInPublic(t *testing.T) {
 	}
 }
 
-// TestVersionStaysWhereItIs goes on with the table that an earlier build created in the schema of the role's name.
-func TestVersionStaysWhereItIs(t *testing.T) {
+// TestVersionInAnotherSchema goes on with the table that an earlier build created in the schema of the role's name.
+func TestVersionInAnotherSchema(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	downTo(t, conn, 2)
@@ -207,9 +207,9 @@ func TestVersionStaysWhereItIs(t *testing.T) {
 	}
 }
 
-// TestAReaderIsNamed lets a reader keep a lock that a migration needs: the migration ends, names the reader, and changes nothing. When
+// TestErrorNamesBlockingSession lets a reader keep a lock that a migration needs: the migration ends, names the reader, and changes nothing. When
 // the reader has gone, it succeeds.
-func TestAReaderIsNamed(t *testing.T) {
+func TestErrorNamesBlockingSession(t *testing.T) {
 	migrate.Hurry(t)
 	database := testdb.New(t)
 	conn, reader := testdb.Connect(t, database.ETL), testdb.Connect(t, database.API)
@@ -229,8 +229,8 @@ func TestAReaderIsNamed(t *testing.T) {
 	}
 }
 
-// TestCancelledWhileItWaits interrupts a migration that waits for a reader.
-func TestCancelledWhileItWaits(t *testing.T) {
+// TestCancelWhileWaiting interrupts a migration that waits for a reader.
+func TestCancelWhileWaiting(t *testing.T) {
 	database := testdb.New(t)
 	conn, reader, admin := testdb.Connect(t, database.ETL), testdb.Connect(t, database.API), testdb.Connect(t, database.AdminURL)
 	downTo(t, conn, 1)
@@ -285,8 +285,8 @@ func TestAnotherMigration(t *testing.T) {
 	}
 }
 
-// TestManyMigrateAtOnce begins migrations at the same time: all of them succeed.
-func TestManyMigrateAtOnce(t *testing.T) {
+// TestConcurrentMigrations begins migrations at the same time: all of them succeed.
+func TestConcurrentMigrations(t *testing.T) {
 	database := testdb.NewEmpty(t)
 	ended := make(chan error)
 	const many = 4
@@ -303,8 +303,8 @@ func TestManyMigrateAtOnce(t *testing.T) {
 	}
 }
 
-// TestTheAPIsRights tries what every role may do by default, and what only a writer may.
-func TestTheAPIsRights(t *testing.T) {
+// TestAPIRights tries what every role may do by default, and what only a writer may.
+func TestAPIRights(t *testing.T) {
 	database := testdb.New(t)
 	owner := testdb.Connect(t, database.ETL)
 	may := func(role, what string) bool {

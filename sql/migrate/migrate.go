@@ -126,13 +126,12 @@ func embedded() (source.Driver, int, error) {
 }
 
 func (d *driver) explain(err error) error {
-	var dirty migrate.ErrDirty
-	switch {
-	case err == nil, errors.Is(err, migrate.ErrNoChange):
+	if err == nil || errors.Is(err, migrate.ErrNoChange) {
 		return nil
-	case errors.As(err, &dirty):
-		return fmt.Errorf("version %d of the schema is marked dirty, which no build of systemScale does. Look at what changed it, repair that by hand, "+
-			"then set the version that the schema is really at: update %s set version = N, dirty = false", dirty.Version, d.schema+".schema_migrations")
+	}
+	if dirty, ok := errors.AsType[migrate.ErrDirty](err); ok {
+		return fmt.Errorf("version %d of the schema is marked dirty, which no build of systemScale does. Find the program that did it and "+
+			"repair the schema, then set its actual version: update %s.schema_migrations set version = N, dirty = false", dirty.Version, d.schema)
 	}
 	return fmt.Errorf("migrate: %w", err)
 }

@@ -111,7 +111,7 @@ func TestDownAndUpWithRows(t *testing.T) {
 	}
 }
 
-func TestEveryTableAndColumnIsExplained(t *testing.T) {
+func TestEveryTableAndColumnHasAComment(t *testing.T) {
 	conn := testdb.Connect(t, testdb.New(t).ETL)
 	rows, err := conn.Query(t.Context(), `
 		select format('%s.%s', c.relname, a.attname)
@@ -129,7 +129,7 @@ func TestEveryTableAndColumnIsExplained(t *testing.T) {
 	}
 }
 
-func TestTheAPIMayOnlyRead(t *testing.T) {
+func TestAPIIsReadOnly(t *testing.T) {
 	database := testdb.New(t)
 	owner, reader := testdb.Connect(t, database.ETL), testdb.Connect(t, database.API)
 	exec(t, owner, sql.QueryFor("etl/create_document_table", "table", "products_styles_g1"),
@@ -144,8 +144,7 @@ func TestTheAPIMayOnlyRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = reader.Exec(t.Context(), fmt.Sprintf(statement, table))
-			var refused *pgconn.PgError
-			if !errors.As(err, &refused) || refused.Code != "42501" {
+			if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != "42501" {
 				t.Errorf(statement+": %v, want insufficient privilege", table, err)
 			}
 			if _, err := reader.Exec(t.Context(), "rollback"); err != nil {
@@ -155,7 +154,7 @@ func TestTheAPIMayOnlyRead(t *testing.T) {
 	}
 }
 
-func TestUpRefusesWhatIsNoURL(t *testing.T) {
+func TestUpMalformedURL(t *testing.T) {
 	err := migrate.Up(t.Context(), "postgres://someone:se cret@localhost/x")
 	if !errors.Is(err, sql.ErrURL) || strings.Contains(err.Error(), "cret") {
 		t.Errorf("Up = %v, want what a URL looks like", err)

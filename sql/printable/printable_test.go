@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestWriterEscapesWhatIsNotPrintable(t *testing.T) {
+func TestWriterEscapes(t *testing.T) {
 	f := func(in, want string) {
 		t.Helper()
 		var out bytes.Buffer

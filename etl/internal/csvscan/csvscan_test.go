@@ -110,7 +110,7 @@ func (h *hesitant) Read(p []byte) (int, error) {
 	return h.reader.Read(p)
 }
 
-func TestScanReportsTheReadersError(t *testing.T) {
+func TestScanReadError(t *testing.T) {
 	broken := errors.New("disk on fire")
 	scanner := New(io.MultiReader(strings.NewReader("1\n2\n3"), iotest.ErrReader(broken)), Dialect{})
 	var got []string
@@ -131,7 +131,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-func TestScanSaysWhetherTheLastLineEnded(t *testing.T) {
+func TestEnded(t *testing.T) {
 	for in, want := range map[string]bool{"1\n2\n": true, "1\n2": false} {
 		scanner := New(strings.NewReader(in), Dialect{})
 		for scanner.Scan() {
@@ -172,8 +172,8 @@ func TestScanLongLines(t *testing.T) {
 	}
 }
 
-// TestScanLongLineWithACarriageReturnWhereItIsCut covers a line whose kept part happens to end like a line.
-func TestScanLongLineWithACarriageReturnWhereItIsCut(t *testing.T) {
+// TestScanCarriageReturnAtMaxLine covers a line whose kept part happens to end like a line.
+func TestScanCarriageReturnAtMaxLine(t *testing.T) {
 	for at := MaxLine - 3; at <= MaxLine+3; at++ {
 		for _, rest := range []string{"12345", strings.Repeat("TAIL", MaxLine)} {
 			scanner := New(iotest.HalfReader(strings.NewReader(strings.Repeat("x", at)+"\r"+rest)), Dialect{})

@@ -160,8 +160,8 @@ func FuzzWindow(f *testing.F) {
 	})
 }
 
-// TestHoldKeepsWhatIsHeld reads far more than a buffer while the beginning is held, then lets go of it.
-func TestHoldKeepsWhatIsHeld(t *testing.T) {
+// TestHold reads far more than a buffer while the beginning is held, then lets go of it.
+func TestHold(t *testing.T) {
 	line := "12345678,\"some text of a line\"\n"
 	in := []byte(strings.Repeat(line, 3*readSize/len(line)))
 	m := &mirror{t: t, in: in, held: -1, scanner: New(iotest.HalfReader(bytes.NewReader(in)), Dialect{})}
@@ -194,8 +194,8 @@ func TestOneByteAtATime(t *testing.T) {
 	}
 }
 
-// TestHeldAcrossLongLines holds a line, reads one that is longer than is handed out, and looks at what is kept behind it.
-func TestHeldAcrossLongLines(t *testing.T) {
+// TestHoldAcrossLongLines holds a line, reads one that is longer than is handed out, and looks at what is kept behind it.
+func TestHoldAcrossLongLines(t *testing.T) {
 	for _, size := range []int{MaxLine, MaxLine + 1, MaxLine + 2, MaxLine + readSize, 3 * MaxLine, 8*MaxLine + 1} {
 		for _, held := range []bool{false, true} {
 			in := "1,first\n" + strings.Repeat("x", size) + "\n2,second\n3,third\n4,fourth"

@@ -130,9 +130,9 @@ func TestEmptyAnswers(t *testing.T) {
 	}
 }
 
-// TestAnyTextSurvives sends random texts of every kind that a JSON string must escape, alone and together, through the whole way
+// TestTextRoundTrip sends random texts of every kind that a JSON string must escape, alone and together, through the whole way
 // from CSV to JSON, and reads them back.
-func TestAnyTextSurvives(t *testing.T) {
+func TestTextRoundTrip(t *testing.T) {
 	spec, err := shape.Parse("texts.yaml", []byte(`
 collection: texts
 sources: {text: {file: text.csv, key: id, columns: {id: int, text: text}}}
@@ -230,7 +230,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestEtagTellsDocumentsApart(t *testing.T) {
+func TestEtag(t *testing.T) {
 	if a, b := Etag([]byte(`{"a":1}`)), Etag([]byte(`{"a":2}`)); a == b {
 		t.Errorf("two documents have the etag %x", a)
 	}

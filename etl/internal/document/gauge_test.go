@@ -56,8 +56,8 @@ func gauged(t *testing.T, spec *shape.Shape, open func(file string) io.Reader, c
 	}
 }
 
-// TestGaugeNeverFindsTooMuch gauges real files, of which many items have no children of some kind.
-func TestGaugeNeverFindsTooMuch(t *testing.T) {
+// TestGaugeIsALowerBound gauges real files, of which many items have no children of some kind.
+func TestGaugeIsALowerBound(t *testing.T) {
 	spec, err := shape.Parse(shapes.ProductsName, shapes.Products)
 	if err != nil {
 		t.Fatal(err)
@@ -70,8 +70,8 @@ func TestGaugeNeverFindsTooMuch(t *testing.T) {
 		return strings.NewReader(string(text))
 	}
 	gauged(t, spec, files, func(tree *join.Tree, texts []string, document int, size int64) {
-		if real := int64(len(texts[document])); size > real || size < real/2 {
-			t.Errorf("%s of %d has %d bytes, and is said to have at least %d", spec.Endpoints[document].Name, tree.Key(), real, size)
+		if actual := int64(len(texts[document])); size > actual || size < actual/2 {
+			t.Errorf("%s of %d has %d bytes, but the lower bound is %d", spec.Endpoints[document].Name, tree.Key(), actual, size)
 		}
 	})
 }

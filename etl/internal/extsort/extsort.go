@@ -249,7 +249,7 @@ func (s *Sorter) merge() (*merger, error) {
 				}
 			}
 			r, err := m.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -292,7 +292,7 @@ type Sorted struct {
 func (s *Sorted) Next() (key, sequence int64, payload []byte, err error) {
 	if s.merged != nil {
 		r, err := s.merged.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return 0, 0, nil, io.EOF
 		}
 		if err != nil {

@@ -148,7 +148,7 @@ func TestSort(t *testing.T) {
 // scattered gives numbers an order that is neither theirs nor its reverse.
 func scattered(n int64) int64 { return n * 7919 % 10_007 }
 
-func TestSortInEveryMemory(t *testing.T) {
+func TestSortWithAnyMemory(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 2))
 	for range 30 {
 		memory := 1 << random.IntN(18)
@@ -173,24 +173,27 @@ func FuzzSort(f *testing.F) {
 	})
 }
 
-func TestErrorsNameDirectoryAndRemedy(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing")
-	fill := func(s *Sorter) error {
-		for i := range int64(10_000) {
-			if err := s.Add(-i, i, []byte("payload")); err != nil {
-				return err
-			}
+// fill adds so many records that a Sorter with little memory spills.
+func fill(s *Sorter) error {
+	for i := range int64(10_000) {
+		if err := s.Add(-i, i, []byte("payload")); err != nil {
+			return err
 		}
-		return nil
 	}
+	return nil
+}
+
+// TestErrors checks that errors contain the directory and the remedy.
+func TestErrors(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
 	check := func(t *testing.T, directory string, err error) {
 		t.Helper()
 		if err == nil || !strings.Contains(err.Error(), "sort in "+directory) || !strings.Contains(err.Error(), "--temp") {
-			t.Errorf("the error is %v, want one with directory and remedy", err)
+			t.Errorf("error %v, want directory and remedy", err)
 		}
 	}
 	t.Run("no directory", func(t *testing.T) { check(t, missing, fill(New(missing, 1))) })
-	t.Run("a file that cannot be written", func(t *testing.T) {
+	t.Run("write error in Add", func(t *testing.T) {
 		directory := t.TempDir()
 		s := New(directory, 1)
 		if err := fill(s); err != nil {
@@ -199,7 +202,7 @@ func TestErrorsNameDirectoryAndRemedy(t *testing.T) {
 		_ = s.file.Close()
 		check(t, directory, fill(s))
 	})
-	t.Run("a file that cannot be written at last", func(t *testing.T) {
+	t.Run("write error in Sort", func(t *testing.T) {
 		directory := t.TempDir()
 		s := New(directory, 1)
 		if err := fill(s); err != nil {
@@ -213,10 +216,10 @@ func TestErrorsNameDirectoryAndRemedy(t *testing.T) {
 		}
 	})
 	for name, spoil := range map[string]func(*os.File) error{
-		"cut off":     func(file *os.File) error { return file.Truncate(0) },
+		"truncated":   func(file *os.File) error { return file.Truncate(0) },
 		"overwritten": func(file *os.File) error { _, err := file.WriteAt(bytes.Repeat([]byte{0xff}, 1<<20), 0); return err },
 	} {
-		t.Run("a file "+name, func(t *testing.T) {
+		t.Run("file "+name, func(t *testing.T) {
 			directory := t.TempDir()
 			s := New(directory, 64<<10)
 			for range 3 {
@@ -240,20 +243,21 @@ func TestErrorsNameDirectoryAndRemedy(t *testing.T) {
 			}
 		})
 	}
-	t.Run("closed without Sort", func(t *testing.T) {
-		s := New(t.TempDir(), 1)
-		if err := fill(s); err != nil {
-			t.Fatal(err)
+}
+
+func TestCloseWithoutSort(t *testing.T) {
+	s := New(t.TempDir(), 1)
+	if err := fill(s); err != nil {
+		t.Fatal(err)
+	}
+	if s.file == nil {
+		t.Fatal("nothing was spilled")
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
 		}
-		if s.file == nil {
-			t.Fatal("nothing was spilled")
-		}
-		for range 2 {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-	})
+	}
 }
 
 // TestMemoryIsBounded sorts sixty times what it may hold, and looks at what is allocated in all.

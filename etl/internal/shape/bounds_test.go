@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestShapesThatWouldExhaustMemory parses what is nested too deeply, or too large, for the YAML library. Each is an error with line and
+// TestParseLimits parses what is nested too deeply, or too large, for the YAML library. Each is an error with line and
 // column, and none takes much memory.
-func TestShapesThatWouldExhaustMemory(t *testing.T) {
+func TestParseLimits(t *testing.T) {
 	indented := func(levels int, line string) string {
 		var text strings.Builder
 		for i := range levels {
@@ -54,8 +54,8 @@ func TestShapesThatWouldExhaustMemory(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			_, err := Parse("s.yaml", []byte(text))
 			runtime.ReadMemStats(&after)
-			var mistake *Error
-			if !errors.As(err, &mistake) || mistake.Line < 1 || mistake.Column < 1 || len(err.Error()) > 400 {
+			mistake, ok := errors.AsType[*Error](err)
+			if !ok || mistake.Line < 1 || mistake.Column < 1 || len(err.Error()) > 400 {
 				t.Errorf("%.500v, want an error with line and column", err)
 			}
 			if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 600 {
@@ -66,8 +66,8 @@ func TestShapesThatWouldExhaustMemory(t *testing.T) {
 	}
 }
 
-// TestLargeShapesAreRead parses a shape with many sources, columns and documents, and one that is nested as deep as twenty sources.
-func TestLargeShapesAreRead(t *testing.T) {
+// TestParseLargeShapes parses a shape with many sources, columns and documents, and one that is nested as deep as twenty sources.
+func TestParseLargeShapes(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("collection: things\nsources:\n  s0: {file: s0.csv, key: id, columns: {id: int, name: text}}\n")
 	body := "name"

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/goccy/go-json"
+	"github.com/google/go-cmp/cmp"
 
 	"systemscale/etl/shapes"
 )
@@ -108,13 +109,21 @@ func TestPositions(t *testing.T) {
 }
 
 func TestParseBody(t *testing.T) {
-	cases := []struct{ name, body, want string }{
-		{"an object with a field called text", `{object: {text: title}}`, `{[{text {1 false}}]}`},
-		{"a number as text", `{id: {text: id}}`, `{[{id {0 true}}]}`},
-		{"an array at the top", `{each: page, as: id}`, `{1 -1 {0 false} []}`},
-		{"an empty object when keyed", `{each: page, keyed: id, as: id}`, `{1 0 {0 false} {}}`},
-		{"what stands for none", `{each: page, as: id, empty: [{b: null, a: [1, "x", true, 1.5]}]}`, `{1 -1 {0 false} [{"b":null,"a":[1,"x",true,1.5]}]}`},
-		{"a field named with signs", `{"default?": title}`, `{[{default? {1 false}}]}`},
+	object := func(name string, body Node) Node { return Object{[]Member{{name, body}}} }
+	id, title := Value{Column: 0}, Value{Column: 1}
+	cases := []struct {
+		name, body string
+		want       Node
+	}{
+		{"object with a field text", `{object: {text: title}}`, object("text", title)},
+		{"cast to text", `{id: {text: id}}`, object("id", Value{Column: 0, Text: true})},
+		{"array at the top", `{each: page, as: id}`, Each{1, -1, id, "[]"}},
+		{"keyed", `{each: page, keyed: id, as: id}`, Each{1, 0, id, "{}"}},
+		{
+			"empty", `{each: page, as: id, empty: [{b: null, a: [1, "x", true, 1.5]}]}`,
+			Each{1, -1, id, `[{"b":null,"a":[1,"x",true,1.5]}]`},
+		},
+		{"field with a question mark", `{"default?": title}`, object("default?", title)},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,14 +132,14 @@ func TestParseBody(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprint(spec.Endpoints[0].Body); got != c.want {
-				t.Errorf("%s: body %s, want %s", c.body, got, c.want)
+			if diff := cmp.Diff(c.want, spec.Endpoints[0].Body); diff != "" {
+				t.Errorf("%s: body (-want +got):\n%s", c.body, diff)
 			}
 		})
 	}
 }
 
-func TestParseNamesLineColumnAndRemedy(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	cases := []struct{ name, old, new, want string }{
 		{"no YAML", "collection: books", "collection: [books", "small.yaml:"},
 		{"nothing", small, "", "small.yaml:1:1: a shape file is one YAML document"},
@@ -200,8 +209,7 @@ func TestParseNamesLineColumnAndRemedy(t *testing.T) {
 				t.Fatalf("the case changes nothing: %q is not in the shape", c.old)
 			}
 			spec, err := Parse("small.yaml", []byte(text))
-			var mistake *Error
-			if !errors.As(err, &mistake) || !strings.Contains(err.Error(), c.want) {
+			if _, ok := errors.AsType[*Error](err); !ok || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Parse = %v, %v; want an Error with %q", spec, err, c.want)
 			}
 		})

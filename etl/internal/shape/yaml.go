@@ -40,8 +40,7 @@ func (r *reader) parse(text []byte) ast.Node {
 	r.bound(text)
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		var syntax *yaml.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
 			r.fail(syntax.Token.Position, "%s", syntax.Message)
 		}
 		r.fail(nil, "%s", err)

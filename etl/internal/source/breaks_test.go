@@ -111,8 +111,8 @@ func TestLineBreaksInQuotes(t *testing.T) {
 	})
 }
 
-// TestLookingAheadEnds reads a file of which every line has an open quote and none ends one.
-func TestLookingAheadEnds(t *testing.T) {
+// TestLookAheadIsBounded reads a file of which every line has an open quote and none ends one.
+func TestLookAheadIsBounded(t *testing.T) {
 	in := "id,item,title,text\n" + strings.Repeat("1,1,a,\"b\n", 100_000)
 	_, counts := fates(t, strings.NewReader(in), dialect)
 	if counts.Repaired[RepairedQuote] != 99_999 || counts.Rejected[Truncated] != 1 || counts.Ending.Fault != FaultQuotes {

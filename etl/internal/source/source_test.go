@@ -222,8 +222,8 @@ func TestCountsReconcile(t *testing.T) {
 	}
 }
 
-// TestPlainIsNeverSaidOfWhatMustBeEscaped guards the shortcut by which a plain text is copied into JSON as it is.
-func TestPlainIsNeverSaidOfWhatMustBeEscaped(t *testing.T) {
+// TestPlainCells guards the shortcut by which a plain text is copied into JSON as it is.
+func TestPlainCells(t *testing.T) {
 	spec := itemSpec()
 	spec.Repairs[0].With = "a \" quote://"
 	for in, want := range map[string]bool{`"plain"`: true, `bare`: true, `"a ""quote"""`: false, `"back\slash"`: false, "\"tab\t\"": false, `"uhttps://x"`: false} {
@@ -269,15 +269,14 @@ func TestHeader(t *testing.T) {
 	for _, c := range bad {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := NewReader(strings.NewReader(c.in), itemSpec(), dialect, &memory{}, Options{})
-			var mistake *FileError
-			if !errors.As(err, &mistake) || !strings.Contains(err.Error(), c.want) {
+			if _, ok := errors.AsType[*FileError](err); !ok || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("NewReader(%q) = %v, want a FileError with %q", c.in, err, c.want)
 			}
 		})
 	}
 }
 
-func TestReadersErrorIsNotTheEnd(t *testing.T) {
+func TestReadError(t *testing.T) {
 	broken := errors.New("disk on fire")
 	reader, _ := open(t, io.MultiReader(strings.NewReader(header+"1,2,a,3,1,u\n2,2,a,3,1,u"), iotest.ErrReader(broken)))
 	if _, err := reader.Next(); err != nil {
@@ -340,8 +339,8 @@ func TestRejectFiles(t *testing.T) {
 	}
 }
 
-// TestRejectsOfRunsAreApart writes the rejects of a run of another database, with the same name and number, and reads the files twice.
-func TestRejectsOfRunsAreApart(t *testing.T) {
+// TestRejectFilesOfTwoRuns writes the rejects of a run of another database, with the same name and number, and reads the files twice.
+func TestRejectFilesOfTwoRuns(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "products-1")
 	var files [3]*RejectFiles
 	for i := range files {
@@ -388,8 +387,8 @@ func TestNextAllocatesNothingPerRow(t *testing.T) {
 	}
 }
 
-// TestRowsThatAreGoneAreNotHeld holds a row while very many are read that are rejected or filtered.
-func TestRowsThatAreGoneAreNotHeld(t *testing.T) {
+// TestReleasedRowsFreeMemory holds a row while very many are read that are rejected or filtered.
+func TestReleasedRowsFreeMemory(t *testing.T) {
 	const rows = 100_000
 	for name, row := range map[string]string{
 		"rejected by the reader": "2,2,\"a\",bad,1,\"https://u\"\n",
