@@ -13,11 +13,11 @@ import (
 
 const unixPrefix = "unix:"
 
-// retirePause is what a unix socket's last clients get between its name's end and its own. It has to
-// cover the accept loop's being scheduled, on a machine that is busy.
+// retirePause is the time between the removal of a unix socket's file and the closing of the socket. In this time the accept loop must run,
+// even on a busy machine, to accept the last clients.
 const retirePause = 50 * time.Millisecond
 
-// listenAll listens on every address, or on none.
+// listenAll listens on all addresses, or on none.
 func listenAll(addresses []string) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, address := range addresses {
@@ -37,8 +37,8 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// listen listens on host:port or on unix:/path. A socket that a process left behind when it died is replaced; one that is
-// in use is not. Everybody on the machine may connect to a unix socket: whom its directory lets in is up to that.
+// listen listens on host:port or unix:/path. It replaces the socket file of a process that has died, and not one that is in use. Any user
+// may connect to a unix socket, unless its directory prevents it.
 func listen(address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, unixPrefix)
 	if !unix && strings.ContainsAny(address, "@/") {
@@ -68,7 +68,7 @@ func listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// removeStale removes the socket at path if there is one and nobody answers on it.
+// removeStale removes the socket file at path if there is one and no process listens on it.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,14 +91,13 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-// retire takes unix sockets out of the file system while they are still served. A client that came before finds
-// its connection accepted, and one that comes after finds no socket, so none is caught in the queue of a socket that closes.
-// TCP has no such means: there, clients have been asked to leave.
+// retire removes the files of unix sockets while they are still served. A client that connected before is accepted, and a later one finds
+// no socket, so no client is lost in the backlog of a closing socket. TCP has no equivalent: there, responses have sent Connection: close.
 func retire(listeners []net.Listener) {
 	retired := false
 	for _, listener := range listeners {
 		if socket, ok := listener.(*net.UnixListener); ok {
-			// Closing it must not remove its successor's name.
+			// Closing the socket must not remove the file of a successor.
 			socket.SetUnlinkOnClose(false)
 			_ = os.Remove(socket.Addr().String())
 			retired = true

@@ -24,7 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"systemscale/api/internal/admin"
-	"systemscale/api/internal/operator"
+	"systemscale/api/internal/admin/dashboard"
 	"systemscale/api/internal/server"
 	"systemscale/api/internal/store"
 	"systemscale/api/web"
@@ -55,7 +55,7 @@ Example: TCP for direct access and a unix socket for a gateway on the same machi
   api --database postgres://systemscale_api@127.0.0.1:5432/systemscale \
       --listen 127.0.0.1:8081 --listen unix:/run/systemscale/api.sock`
 
-// flags are the command line. An address is host:port or unix:/path.
+// flags are the command-line flags. An address is host:port or unix:/path.
 type flags struct {
 	Version kong.VersionFlag `help:"Show the version and exit."`
 
@@ -104,7 +104,7 @@ func (f *flags) Validate() error {
 	return nil
 }
 
-// run serves until ctx ends and everything is drained.
+// run serves until ctx ends, and then shuts down.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var f flags
 	exited := false
@@ -155,7 +155,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return p.serve(ctx, listeners[:len(listeners)-1], listeners[len(listeners)-1])
 }
 
-// program is everything that runs.
+// program holds the parts of a running API.
 type program struct {
 	flags    flags
 	logger   *slog.Logger
@@ -174,7 +174,7 @@ func (p *program) ready() error {
 	return p.store.Ready()
 }
 
-// serve serves from the listeners until ctx ends or one of them breaks, and then drains.
+// serve serves on the listeners until ctx ends or one of them fails, and then drains.
 func (p *program) serve(ctx context.Context, public []net.Listener, private net.Listener) error {
 	broken := make(chan error, len(public)+1)
 	for _, listener := range public {
@@ -186,7 +186,13 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 		}()
 	}
 	p.logger.Info("serving the admin port", "address", address(private))
-	page := operator.New(operator.Options{Store: p.store, Metrics: p.metrics, Peers: p.flags.Peer, Gateway: p.flags.Gateway, Logger: p.logger})
+	page := dashboard.New(dashboard.Options{
+		Store:   p.store,
+		Metrics: p.metrics,
+		Peers:   p.flags.Peer,
+		Gateway: p.flags.Gateway,
+		Logger:  p.logger,
+	})
 	go page.Watch(ctx)
 	administration := admin.New(admin.Options{
 		Ready:    p.ready,
@@ -210,7 +216,7 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 	return errors.Join(cause, p.drain(public), administration.Close())
 }
 
-// drain ends serving in an order that loses no request. The admin port answers until the end.
+// drain shuts down in an order that loses no request. The admin port is served until the end.
 func (p *program) drain(public []net.Listener) error {
 	return errors.Join(
 		p.phase("drain connections", func() error {
@@ -233,7 +239,7 @@ func (p *program) drain(public []net.Listener) error {
 	)
 }
 
-// phase runs one step of the shutdown and logs how it went.
+// phase runs a step of the shutdown and logs its duration.
 func (p *program) phase(name string, step func() error) error {
 	start := time.Now()
 	err := step()

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
@@ -45,7 +45,7 @@ func (b *buffer) String() string {
 
 // over returns a client that reaches everything through one unix socket.
 func over(socket string) *http.Client {
-	return &http.Client{Timeout: catalogtest.Patience, Transport: &http.Transport{
+	return &http.Client{Timeout: publishtest.Patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
@@ -114,7 +114,7 @@ func TestStartsWithoutADatabase(t *testing.T) {
 		}, io.Discard, &log)
 	}()
 	admin := over(dir + "/admin")
-	catalogtest.Eventually(t, "it lives", func() bool {
+	publishtest.Eventually(t, "it lives", func() bool {
 		status, _, _, _ := get(admin, "http://admin/live")
 		return status == http.StatusOK
 	})
@@ -188,11 +188,11 @@ func start(t testing.TB, args ...string) *process {
 		t.Fatalf("build the command: %v", err)
 	}
 	p := &process{t: t, database: testdb.New(t), log: new(buffer), exited: make(chan error, 1)}
-	table := catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}}
+	table := publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}}
 	for id := int64(1); id <= ids; id++ {
-		table.Rows = append(table.Rows, catalogtest.Row{ID: id, ETag: uint64(id), Body: text(id)})
+		table.Rows = append(table.Rows, publishtest.Row{ID: id, ETag: uint64(id), Body: text(id)})
 	}
-	p.run = catalogtest.NewPublisher(t, p.database).Publish("things", table)
+	p.run = publishtest.NewPublisher(t, p.database).Publish("things", table)
 
 	dir := shortDir(t)
 	p.socket, p.admin = dir+"/api", over(dir+"/admin")
@@ -210,7 +210,7 @@ func start(t testing.TB, args ...string) *process {
 			t.Logf("the process said:\n%s", p.log.String())
 		}
 	})
-	catalogtest.Eventually(t, "it is ready", func() bool {
+	publishtest.Eventually(t, "it is ready", func() bool {
 		status, _, _, _ := get(p.admin, "http://admin/ready")
 		return status == http.StatusOK
 	})
@@ -232,7 +232,7 @@ func (p *process) exit() error {
 	select {
 	case err := <-p.exited:
 		return err
-	case <-time.After(catalogtest.Patience):
+	case <-time.After(publishtest.Patience):
 		p.t.Fatal("the process does not end")
 		return nil
 	}
@@ -279,12 +279,12 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 			}
 		})
 	}
-	// Over TCP, a client has been told by the answer before, and comes back a few times all the same. How often it is answered during the pause
-	// is up to the machine; that it finds the port closed afterwards loses nothing.
+	// Over TCP, a client has been told by the answer before, and comes back a few times all the same. How often it is answered during the
+	// pause is up to the machine; that it finds the port closed afterwards loses nothing.
 	var signalled atomic.Bool
 	for client := range 16 {
 		wait.Go(func() {
-			random, http := random(100+client), &http.Client{Timeout: catalogtest.Patience, Transport: &http.Transport{}}
+			random, http := random(100+client), &http.Client{Timeout: publishtest.Patience, Transport: &http.Transport{}}
 			for told := 0; told < 5; {
 				id := 1 + random.Int64N(ids)
 				status, body, closes, err := get(http, fmt.Sprintf("http://%s/things/%d", p.tcp, id))
@@ -302,10 +302,10 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 			}
 		})
 	}
-	catalogtest.Eventually(t, "there is load", func() bool { return answered.Load() > 1000 })
+	publishtest.Eventually(t, "there is load", func() bool { return answered.Load() > 1000 })
 	signalled.Store(true)
 	p.signal()
-	catalogtest.Eventually(t, "/ready says why not", func() bool {
+	publishtest.Eventually(t, "/ready says why not", func() bool {
 		status, body, _, err := get(p.admin, "http://admin/ready")
 		var said struct{ Reason string }
 		return err == nil && status == http.StatusServiceUnavailable && json.Unmarshal([]byte(body), &said) == nil && said.Reason == "draining"
@@ -351,7 +351,7 @@ func TestCacheAgeAndVersion(t *testing.T) {
 		t.Fatalf("/version: %d %s %v", status, body, err)
 	}
 	things := said.Data["things"]
-	if said.Module != "systemscale" || said.Go == "" || things.Run != p.run || things.PublishedAt.IsZero() || things.Age < 0 || things.Age > catalogtest.Patience.Seconds() {
+	if said.Module != "systemscale" || said.Go == "" || things.Run != p.run || things.PublishedAt.IsZero() || things.Age < 0 || things.Age > publishtest.Patience.Seconds() {
 		t.Errorf("/version says %s", body)
 	}
 }
@@ -385,7 +385,7 @@ func (p *process) waiting() func() int {
 }
 
 func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
-	p := start(t, "--drain-pause", "0s", "--timeout", catalogtest.Patience.String(), "--drain-limit", catalogtest.Patience.String())
+	p := start(t, "--drain-pause", "0s", "--timeout", publishtest.Patience.String(), "--drain-limit", publishtest.Patience.String())
 	waiting := p.waiting()
 	unlock := p.lock()
 	var wait sync.WaitGroup
@@ -399,9 +399,9 @@ func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
 			check(t, id, status, body)
 		})
 	}
-	catalogtest.Eventually(t, "requests are under way", func() bool { return waiting() > 0 })
+	publishtest.Eventually(t, "requests are under way", func() bool { return waiting() > 0 })
 	p.signal()
-	catalogtest.Eventually(t, "nobody is let in any more", func() bool {
+	publishtest.Eventually(t, "nobody is let in any more", func() bool {
 		conn, err := net.Dial("tcp", p.tcp)
 		if err == nil {
 			_ = conn.Close()
@@ -423,7 +423,7 @@ func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
 func TestSecondSignalKills(t *testing.T) {
 	p := start(t, "--drain-pause", "1h")
 	p.signal()
-	catalogtest.Eventually(t, "the first signal is heeded", func() bool {
+	publishtest.Eventually(t, "the first signal is heeded", func() bool {
 		status, _, _, _ := get(p.admin, "http://admin/ready")
 		return status == http.StatusServiceUnavailable
 	})
@@ -435,12 +435,12 @@ func TestSecondSignalKills(t *testing.T) {
 }
 
 func TestDrainLimit(t *testing.T) {
-	p := start(t, "--drain-pause", "0s", "--drain-limit", "200ms", "--timeout", catalogtest.Patience.String())
+	p := start(t, "--drain-pause", "0s", "--drain-limit", "200ms", "--timeout", publishtest.Patience.String())
 	waiting := p.waiting()
 	unlock := p.lock()
 	defer unlock()
 	go func() { _, _, _, _ = get(&http.Client{}, "http://"+p.tcp+"/things/1") }()
-	catalogtest.Eventually(t, "a request is under way", func() bool { return waiting() > 0 })
+	publishtest.Eventually(t, "a request is under way", func() bool { return waiting() > 0 })
 	p.signal()
 	err := p.exit()
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || !strings.Contains(p.log.String(), "deadline exceeded") {

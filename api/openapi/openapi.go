@@ -1,7 +1,6 @@
-// Package openapi describes the API, for whoever serves the description and for whoever checks the API against it.
+// Package openapi contains the OpenAPI description of the API.
 //
-// openapi.yaml is written by hand and describes the built-in catalog, field by field. Which other collections there are, and
-// under which names, is known only when they are published.
+// openapi.yaml is written by hand and describes the built-in catalog, field by field. Describe adds the collections that are published.
 package openapi
 
 import (
@@ -10,7 +9,7 @@ import (
 	"text/template"
 )
 
-// YAML is the description, an OpenAPI 3.1 document. It must not be changed.
+// YAML is the description of the built-in catalog, an OpenAPI 3.1 document. It must not be modified.
 //
 //go:embed openapi.yaml
 var YAML []byte
@@ -20,8 +19,7 @@ var collectionText string
 
 var collectionTemplate = template.Must(template.New("collection").Parse(collectionText))
 
-// Collection is what a shape file publishes. Its names are words such as a shape file allows: lower-case letters, digits and
-// underscores.
+// Collection is a published collection. Its names consist of lower-case letters, digits and underscores.
 type Collection struct {
 	Name      string
 	Endpoints []Endpoint
@@ -29,13 +27,13 @@ type Collection struct {
 
 // Endpoint is a kind of document: one for each item, or the elements of a page.
 type Endpoint struct {
-	Path   string // what follows the id; "" is the item itself
-	List   bool   // served in pages, and Path means nothing
-	Schema string // JSON Schema of the document, as JSON text; "" where it is not known
+	Path   string // what follows the id in the address; "" for the item itself
+	List   bool   // served in pages; Path is ignored
+	Schema string // JSON Schema of the document, as JSON text; "" if unknown
 }
 
-// Describe returns the description with the addresses of these collections, but for those that it has already, which
-// are described better. What their documents look like is what their shape files said.
+// Describe returns the description with the addresses of collections added, except those that YAML describes. The schemas of their
+// documents are those of the shape files.
 func Describe(collections ...Collection) []byte {
 	var others []Collection
 	for _, collection := range collections {

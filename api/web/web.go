@@ -1,12 +1,12 @@
-// Package web holds the storefront and the documentation of the API, and says what each of their addresses shows:
+// Package web contains the storefront and the documentation of the API:
 //
-//	/, /item/{id}           the storefront: one page, which finds out from its address what to show
-//	/docs                   the documentation; /docs/licenses.md are those of what was built in
-//	/openapi.yaml           what the documentation shows
-//	/assets/, /docs/assets/ what these pages consist of; a file's name holds a hash of it
+//	/, /item/{id}           the storefront, one HTML page that routes by address
+//	/docs                   the documentation; /docs/licenses.md lists the licenses of bundled packages
+//	/openapi.yaml           the description of the API
+//	/assets/, /docs/assets/ files of these pages, with a hash in the name
 //
-// The pages are built by Vite (npm ci && npm run build in this directory) into dist, which the Go build embeds. It needs no
-// Node: where nothing was built, a stand-in says what to do.
+// Vite builds the pages (npm ci && npm run build in this directory) into dist, which the Go build embeds. The Go build does not need Node:
+// without built pages, a stand-in page explains how to build them.
 package web
 
 import (
@@ -25,7 +25,7 @@ import (
 	"systemscale/api/openapi"
 )
 
-// all: because git keeps dist by a file whose name begins with a dot.
+// all: because the file that keeps dist in git begins with a dot.
 //
 //go:embed all:dist
 var dist embed.FS
@@ -39,45 +39,47 @@ const (
 	neverChange = "public, max-age=31536000, immutable"
 )
 
-// policies are the Content-Security-Policy of each page, by its address. They go out as a header: a meta element cannot forbid framing.
+// policies are the Content-Security-Policies of the pages, by address. They are sent as headers: a meta element cannot forbid framing.
 var policies = map[string]string{
-	// Photos lie wherever the catalog's rows say.
+	// Photos may be on any host.
 	"/": "default-src 'self'; img-src * data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	// Swagger UI writes style attributes.
-	"/docs": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+	"/docs": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+		"object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
 
-const standInPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const standInPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// File is what is at an address. Nothing of it may be changed.
+// File is a file at an address. It must not be modified.
 type File struct {
 	Body         []byte
 	ContentType  string
 	CacheControl string
-	// Policy is the Content-Security-Policy of a page; "" for what is no page.
+	// Policy is the Content-Security-Policy of a page; "" for other files.
 	Policy string
-	// ETag is weak: Body and what Gzip returns have the same.
+	// ETag is weak: it identifies Body and its compressed form.
 	ETag string
 
 	compressed func() []byte
 }
 
-// Gzip returns the body in gzip, or nil if that would save nothing. It is compressed when it is first asked for.
+// Gzip returns the compressed body, or nil if compression would save nothing. The first call compresses.
 func (f *File) Gzip() []byte { return f.compressed() }
 
-// Description returns what is to be shown at /openapi.yaml while these collections are published.
+// Description returns the file /openapi.yaml for these published collections.
 func Description(collections ...openapi.Collection) *File {
 	return newFile("openapi.yaml", openapi.Describe(collections...))
 }
 
-// Site is everything there is to show, by address. Its methods are safe for concurrent use.
+// Site holds all files by address. Its methods are safe for concurrent use.
 type Site struct {
 	files map[string]*File
-	item  *File // what every product's address shows
-	built bool  // the pages are Vite's, and not the stand-in
+	item  *File // the page of every product address
+	built bool  // the pages were built by Vite; false for the stand-in
 }
 
-// Open returns the site that was built into the program.
+// Open returns the embedded site.
 func Open() (*Site, error) {
 	built, err := fs.Sub(dist, "dist/site")
 	if err != nil {
@@ -86,12 +88,12 @@ func Open() (*Site, error) {
 	return newSite(built)
 }
 
-// newSite takes what Vite has built, if it has.
+// newSite returns the site of the built pages, or of the stand-in.
 func newSite(built fs.FS) (*Site, error) {
 	s := &Site{files: map[string]*File{"/openapi.yaml": Description()}}
 	err := fs.WalkDir(built, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			if name == "." { // nothing was built
+			if name == "." { // the pages were not built
 				return fs.SkipAll
 			}
 			return err
@@ -120,7 +122,7 @@ func newSite(built fs.FS) (*Site, error) {
 	return s, nil
 }
 
-// addressOf returns the address of a file. A directory's index.html is at the directory's.
+// addressOf returns the address of a file. The address of a directory's index.html is that of the directory.
 func addressOf(name string) string {
 	if directory, isIndex := strings.CutSuffix(name, "index.html"); isIndex {
 		return "/" + strings.TrimSuffix(directory, "/")
@@ -128,8 +130,8 @@ func addressOf(name string) string {
 	return "/" + name
 }
 
-// Lookup returns what is at an address, which begins with a slash and is compared byte by byte, without decoding; or nil if there is
-// nothing. It does not allocate.
+// Lookup returns the file at an address, or nil. The address begins with a slash and is compared without decoding. Lookup does not
+// allocate.
 func (s *Site) Lookup(address []byte) *File {
 	if file := s.files[string(address)]; file != nil {
 		return file
@@ -140,8 +142,7 @@ func (s *Site) Lookup(address []byte) *File {
 	return nil
 }
 
-// NotFound returns what people see where there is nothing: the storefront, which finds out from its address that it has nothing to show.
-// It is nil where the pages were not built.
+// NotFound returns the page for an unknown address: the storefront, which shows an error there. It is nil if the pages were not built.
 func (s *Site) NotFound() *File {
 	if !s.built {
 		return nil
@@ -149,7 +150,7 @@ func (s *Site) NotFound() *File {
 	return s.item
 }
 
-// isID reports whether text can be an item's id: a positive number of 64 bits, digits only and no leading zero.
+// isID reports whether text can be an item's id: a positive 64-bit integer without leading zeros.
 func isID(text []byte) bool {
 	if len(text) == 0 || len(text) > len(largestID) || text[0] == '0' {
 		return false
@@ -164,7 +165,7 @@ func isID(text []byte) bool {
 
 const largestID = "9223372036854775807"
 
-// types are those of what Vite writes and of the description. The machine's own table is not asked: it differs from one to the next.
+// types are the content types of the files. They override those of the machine, which vary.
 var types = map[string]string{
 	".css":   "text/css; charset=utf-8",
 	".html":  "text/html; charset=utf-8",
@@ -196,7 +197,7 @@ func newFile(name string, body []byte) *File {
 	}
 }
 
-// compress returns nil if less than a twentieth is saved, as of a font.
+// compress returns nil if it saves less than a twentieth, as for a font.
 func compress(body []byte) []byte {
 	var compressed bytes.Buffer
 	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
@@ -207,7 +208,7 @@ func compress(body []byte) []byte {
 		err = writer.Close()
 	}
 	if err != nil {
-		panic("BUG: " + err.Error()) // a buffer takes everything
+		panic("BUG: " + err.Error()) // writes to a buffer do not fail
 	}
 	if compressed.Len() > len(body)-len(body)/20 {
 		return nil

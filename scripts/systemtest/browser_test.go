@@ -20,7 +20,7 @@ import (
 // shownProducts are in the catalog that browsers see. Its last page is not full.
 const shownProducts = 590
 
-// TestShown is about what people and other programs see of a stack: the description of the API, the pages, and the operator's page.
+// TestShown is about what people and other programs see of a stack: the description of the API, the pages, and the dashboard.
 func TestShown(t *testing.T) {
 	csv := realAndMadeUp(t, shownProducts)
 	s, _ := start(t, csv)
@@ -44,7 +44,7 @@ func TestShown(t *testing.T) {
 			"start Postgres": func() { p.start() },
 		})
 	})
-	t.Run("the operator's page", func(t *testing.T) {
+	t.Run("the dashboard", func(t *testing.T) {
 		for price := range 4 {
 			change(t, csv, "product.csv", `(?m)^(3,"Morning Joggers",.*),\d+$`, fmt.Sprintf("$1,%d", 41+price))
 			s.etl("run", "--csv", csv)

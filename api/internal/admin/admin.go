@@ -1,4 +1,4 @@
-// Package admin answers the questions of those who run the server, on a port of its own.
+// Package admin serves the admin port: probes, metrics, the build and data version, and the dashboard.
 package admin
 
 import (
@@ -14,33 +14,32 @@ import (
 	"systemscale/api/internal/store"
 )
 
-// Limits that keep a stuck client from holding anything for long. Whoever asks here asks for a few bytes.
+// Limits on slow clients. Requests and responses are small.
 const (
 	timeout    = 5 * time.Second
-	maxScrapes = 4       // at once; more get 503
+	maxScrapes = 4       // concurrent; further ones get 503
 	maxHeader  = 8 << 10 // bytes
 )
 
-// Options says what the answers are made from. Its functions may be called by several goroutines at once.
+// Options configure the server. The functions must be safe for concurrent use.
 type Options struct {
-	Ready    func() error           // nil, or the reason why not
-	Snapshot func() *store.Snapshot // what is published
+	Ready    func() error           // returns nil, or the reason why the server is not ready
+	Snapshot func() *store.Snapshot // returns the published versions
 	Metrics  prometheus.Gatherer
-	Page     http.Handler // for people
-	Names    []string     // host names, beside those that checkHost accepts, under which the server is asked
+	Page     http.Handler // the dashboard
+	Names    []string     // host names to accept, in addition to those of checkHost
 	Logger   *slog.Logger
 }
 
-// New returns an HTTP server, to be given a listener, that answers
+// New returns an HTTP server for the admin port:
 //
-//	GET /          a page for people
-//	GET /live      200 as long as the process answers at all; it never asks the database
-//	GET /ready     200, or 503 and the reason why the server is not ready
-//	GET /metrics   what Prometheus scrapes
-//	GET /version   what the program was built from, and what data it serves
+//	GET /          the dashboard
+//	GET /live      200 while the process responds; independent of the database
+//	GET /ready     200, or 503 with the reason why the server is not ready
+//	GET /metrics   metrics in the Prometheus format
+//	GET /version   versions of the build and of the data
 //
-// and 404 to everything else. A panic is answered with 500, and logged. A request for the name of another host is answered with
-// 421; see checkHost.
+// Any other path is a 404. A panic is logged and results in a 500. A request with an unknown host name results in a 421; see checkHost.
 func New(options Options) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) {
@@ -57,7 +56,7 @@ func New(options Options) *http.Server {
 	errorLog := slog.NewLogLogger(options.Logger.Handler(), slog.LevelError)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(options.Metrics, promhttp.HandlerOpts{
 		ErrorLog: errorLog,
-		// One collector that cannot say its part is no reason to be blind to all others.
+		// If one collector fails, the metrics of the others are still useful.
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: maxScrapes,
 	}))
@@ -73,7 +72,7 @@ func New(options Options) *http.Server {
 	}
 }
 
-// survive answers a panic of next with 500.
+// recoverPanics returns a handler that answers a panic of next with 500.
 func recoverPanics(next http.Handler, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -94,5 +93,5 @@ func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // the client has gone: nothing to be done
+	_, _ = w.Write(text) // an error means that the client is gone
 }

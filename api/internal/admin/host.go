@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// anyName are the addresses that answer under every host name. Probes and Prometheus ask for them under names that
-// only the cluster knows, such as that of a service, and the answers hold counters and no data.
+// anyName holds the paths that accept any host name. Probes and Prometheus use names that only the cluster knows, such as that of a
+// service, and the responses contain no data.
 var anyName = map[string]bool{"/live": true, "/ready": true, "/metrics": true}
 
-// wrongHost is the answer to a request for a name that is none of this server's.
+// wrongHost is the error for a request with an unknown host name.
 const wrongHost = "unknown host name: use the server's IP address, or start the server with --admin-host NAME"
 
-// checkHost lets next answer only requests whose Host header is a name of this machine. Otherwise a web page that an operator visits
-// could read the answers: its domain's address can be changed to this server's at any time, and the browser would see one origin (DNS
-// rebinding).
+// checkHost returns a handler that passes on to next only requests whose Host header is a name of this machine. Otherwise a web page in an
+// operator's browser could read the responses: its domain can be changed to resolve to this server, and the browser would consider both as
+// one origin (DNS rebinding).
 //
-// An IP address is always accepted, because a browser that was sent there has not asked for a name, and so are localhost, the
-// machine's own name, and names. What comes over a unix socket comes from no browser.
+// It always accepts IP addresses, which involve no DNS, localhost, the machine's name, and names. Requests over a unix socket do not come
+// from a browser.
 func checkHost(next http.Handler, names []string) http.Handler {
-	accepted := map[string]bool{"": true, "localhost": true} // HTTP/1.0 has no Host, and no browser speaks it
+	accepted := map[string]bool{"": true, "localhost": true} // HTTP/1.0 has no Host, and browsers do not use it
 	if name, err := os.Hostname(); err == nil {
 		accepted[canonicalHost(name)] = true
 	}
@@ -50,7 +50,7 @@ func overSocket(r *http.Request) bool {
 // canonicalHost returns the host of HOST or HOST:PORT in lower case, without the brackets of an IPv6 address and the final dot of a name.
 func canonicalHost(hostPort string) string {
 	host, _, err := net.SplitHostPort(hostPort)
-	if err != nil { // there is no port
+	if err != nil { // no port
 		host = strings.TrimSuffix(strings.TrimPrefix(hostPort, "["), "]")
 	}
 	return strings.TrimSuffix(strings.ToLower(host), ".")

@@ -11,16 +11,16 @@ import (
 // version is the answer to /version.
 type version struct {
 	Module   string          `json:"module,omitempty"`
-	Version  string          `json:"version,omitempty"`  // (devel) unless it was installed by version
-	Revision string          `json:"revision,omitempty"` // as version control names it; absent where the build did not ask
-	Modified bool            `json:"modified,omitempty"` // built from more than the revision
+	Version  string          `json:"version,omitempty"`  // (devel) unless installed by version
+	Revision string          `json:"revision,omitempty"` // absent if the build did not record it
+	Modified bool            `json:"modified,omitempty"` // the source differed from the revision
 	Go       string          `json:"go"`
 	Data     map[string]data `json:"data"` // by collection
 }
 
 // data is one published collection.
 type data struct {
-	Run         int64     `json:"run"` // what X-Data-Version says
+	Run         int64     `json:"run"` // as in X-Data-Version
 	Generation  int64     `json:"generation"`
 	PublishedAt time.Time `json:"published_at"`
 	Age         float64   `json:"age_seconds"`

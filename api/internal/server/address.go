@@ -2,12 +2,12 @@ package server
 
 import "bytes"
 
-// canonical returns the one spelling of a request's path that addresses are compared in, and whether the path began with a prefix that
-// clients of the original service use, /api or /api/fec2/ANYTHING, which is taken off. It is what the gateway makes of a path, so that
-// both answer alike: percent-encoding is undone, repeated slashes are one, "." and ".." are resolved, and a slash at the end is dropped.
+// canonical returns the canonical form of a request's path without the prefix of the original service, /api or /api/fec2/ANYTHING, and
+// whether there was one. The gateway normalizes paths in the same way: percent-encoding is decoded, repeated slashes are merged, "." and
+// ".." are resolved, and a trailing slash is removed.
 //
-// The result is path itself where that is canonical already, as it is for nearly every request, and a copy otherwise. What
-// cannot be decoded, holds a NUL, or leads above the root is errMalformed.
+// The result is a slice of path if that is canonical, as in nearly every request, and otherwise of a copy. A path that cannot be decoded,
+// contains a NUL, or leads above the root is errMalformed.
 func canonical(path []byte) (address []byte, prefixed bool, err error) {
 	if !isCanonical(path) {
 		if path, err = respell(path); err != nil {
@@ -18,7 +18,7 @@ func canonical(path []byte) (address []byte, prefixed bool, err error) {
 	return address, prefixed, nil
 }
 
-// isCanonical may return false for a path that is canonical: respell then returns an equal one.
+// isCanonical may return false for a canonical path; respell then returns an equal one.
 func isCanonical(path []byte) bool {
 	return bytes.IndexByte(path, '%') < 0 && !bytes.Contains(path, []byte("//")) && !bytes.Contains(path, []byte("/.")) &&
 		(len(path) == 1 || !bytes.HasSuffix(path, slash))
@@ -59,7 +59,7 @@ func respell(path []byte) ([]byte, error) {
 	return respelt, nil
 }
 
-// hexDigit returns what a hexadecimal digit counts, or 255 for anything else.
+// hexDigit returns the value of a hexadecimal digit, or 255 for any other byte.
 func hexDigit(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
@@ -70,7 +70,7 @@ func hexDigit(c byte) byte {
 	return 255
 }
 
-// withoutPrefix takes one prefix off a canonical path. A path that is nothing but a prefix has none.
+// withoutPrefix removes one prefix from a canonical path. A path that consists of a prefix only is returned unchanged.
 func withoutPrefix(path []byte) (address []byte, prefixed bool) {
 	rest, found := bytes.CutPrefix(path, []byte("/api/"))
 	if !found {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 )
 
 // TestBodiesAreReadAndIgnored sends reads with bodies, and another request behind each: what is left of a body must not be taken for it.
@@ -46,7 +46,7 @@ func TestBodiesAreReadAndIgnored(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer func() { _ = conn.Close() }()
-				_ = conn.SetDeadline(time.Now().Add(catalogtest.Patience))
+				_ = conn.SetDeadline(time.Now().Add(publishtest.Patience))
 				_, _ = io.WriteString(conn, method+" /things/1 HTTP/1.1\r\nHost: h\r\n"+c.rest+"GET /things/2 HTTP/1.1\r\nHost: h\r\n\r\n")
 				reader := bufio.NewReader(conn)
 				read := func(method string) response {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/api/internal/store"
 	"systemscale/sql/testdb"
 )
@@ -74,7 +74,7 @@ func TestChangesOfTheRealStore(t *testing.T) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	catalogtest.Eventually(t, "the run is followed", func() bool { return s.store.Snapshot().Collection([]byte("things")).Run > first })
+	publishtest.Eventually(t, "the run is followed", func() bool { return s.store.Snapshot().Collection([]byte("things")).Run > first })
 	type feed struct {
 		Version int64
 		Changes []struct{ Path, Kind string }

@@ -9,14 +9,14 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// acceptPause is how long the server waits before it accepts again when the process has no file descriptor left.
+// acceptPause is the pause before the next accept when the process has run out of file descriptors.
 const acceptPause = 10 * time.Millisecond
 
-// refusalTimeout bounds the write of a refusal. It fits into the buffer of any new connection, so nothing ever waits for it.
+// refusalTimeout bounds the write of a refusal, which fits into the socket buffer of a new connection and does not block.
 const refusalTimeout = 100 * time.Millisecond
 
-// gate is a listener that lets no more connections in than the server may hold. fasthttp has such a limit of its own, but
-// answers with a text that is no problem+json; and it stops serving for good when it cannot accept for want of a file descriptor.
+// connectionLimiter is a listener that limits the number of open connections. The limit of fasthttp answers with plain text instead of
+// problem+json, and fasthttp stops serving when it runs out of file descriptors.
 type connectionLimiter struct {
 	net.Listener
 	server *Server
@@ -26,7 +26,7 @@ func (l *connectionLimiter) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-			// Connections that are open go on, and sooner or later one ends.
+			// A descriptor is free again when an open connection ends.
 			time.Sleep(acceptPause)
 			continue
 		}
@@ -40,7 +40,7 @@ func (l *connectionLimiter) Accept() (net.Conn, error) {
 	}
 }
 
-// refuse turns a client away before it has said anything.
+// refuse answers a new connection with a 503, before any request, and closes it.
 func (s *Server) refuse(conn net.Conn) {
 	s.metrics.refused.Inc()
 	response := fasthttp.AcquireResponse()
@@ -52,7 +52,7 @@ func (s *Server) refuse(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// count follows connections from their beginning to their end.
+// trackConnection counts open connections.
 func (s *Server) trackConnection(_ net.Conn, state fasthttp.ConnState) {
 	switch state {
 	case fasthttp.StateNew:

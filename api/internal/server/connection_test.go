@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 )
 
@@ -26,7 +26,7 @@ func (s *site) dial() net.Conn {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(catalogtest.Patience))
+	_ = conn.SetDeadline(time.Now().Add(publishtest.Patience))
 	return conn
 }
 
@@ -70,7 +70,7 @@ func TestTooManyConnections(t *testing.T) {
 	_, _ = io.WriteString(open[0], "GET /things/1 HTTP/1.1\r\nHost: h\r\n\r\n")
 	checkDocument(t, "item", 1, receive(t, open[0]))
 	_ = open[1].Close()
-	catalogtest.Eventually(t, "there is room again", func() bool { return s.connections.Load() < s.connectionLimit })
+	publishtest.Eventually(t, "there is room again", func() bool { return s.connections.Load() < s.connectionLimit })
 	checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
 }
 
@@ -119,9 +119,9 @@ func TestLimits(t *testing.T) {
 func (s *site) checkNothingStays() {
 	s.t.Helper()
 	s.client.CloseIdleConnections()
-	catalogtest.Eventually(s.t, "no connection stays", func() bool { return s.connections.Load() == 0 })
+	publishtest.Eventually(s.t, "no connection stays", func() bool { return s.connections.Load() == 0 })
 	// A worker that waits for its next connection is not in there.
-	catalogtest.Eventually(s.t, "no goroutine stays", func() bool {
+	publishtest.Eventually(s.t, "no goroutine stays", func() bool {
 		stacks := make([]byte, 1<<20)
 		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("fasthttp.(*Server).serveConn("))
 	})
@@ -170,8 +170,8 @@ func TestSlowLoris(t *testing.T) {
 }
 
 // large is a document that fits into no socket's buffers.
-func large() catalogtest.Table {
-	return catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []catalogtest.Row{{ID: 1, ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}}}
+func large() publishtest.Table {
+	return publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []publishtest.Row{{ID: 1, ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}}}
 }
 
 // TestClientsThatGoAway is about those that leave while they are being answered, some with a word and some without.
@@ -203,7 +203,7 @@ func TestClientsThatGoAway(t *testing.T) {
 		_, _ = io.WriteString(conn, "GET /things/1 HTTP/1.1\r\nHost: h\r\n\r\n")
 		leaving = append(leaving, conn)
 	}
-	catalogtest.Eventually(t, "they are being answered", func() bool {
+	publishtest.Eventually(t, "they are being answered", func() bool {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
 		return f.seen == count

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/api/internal/store"
 	"systemscale/sql"
 )
@@ -17,7 +17,7 @@ import (
 type fake struct {
 	mutex     sync.Mutex
 	snapshot  *store.Snapshot
-	documents map[*store.Endpoint][]catalogtest.Row
+	documents map[*store.Endpoint][]publishtest.Row
 	versions  []store.Version
 	runs      int64
 
@@ -28,10 +28,10 @@ type fake struct {
 }
 
 func newFake(testing.TB) *fake {
-	return &fake{snapshot: store.NewSnapshot(nil), documents: map[*store.Endpoint][]catalogtest.Row{}}
+	return &fake{snapshot: store.NewSnapshot(nil), documents: map[*store.Endpoint][]publishtest.Row{}}
 }
 
-func (f *fake) publish(collection string, tables ...catalogtest.Table) int64 {
+func (f *fake) publish(collection string, tables ...publishtest.Table) int64 {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.runs++
@@ -59,7 +59,7 @@ func (f *fake) Snapshot() *store.Snapshot {
 }
 
 // rows returns the documents, or what the test wants instead of them.
-func (f *fake) rows(endpoint *store.Endpoint) ([]catalogtest.Row, error) {
+func (f *fake) rows(endpoint *store.Endpoint) ([]publishtest.Row, error) {
 	f.mutex.Lock()
 	f.seen++
 	hold, fail, loud, rows := f.hold, f.fail, f.loud, f.documents[endpoint]
@@ -118,14 +118,14 @@ func (f *fake) Changes(collection *store.Collection, since int64, after store.Cu
 }
 
 // things are the tables of the collection that most tests serve: ids 1 to count.
-func things(edition, count int) []catalogtest.Table {
-	item := catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}}
-	detail := catalogtest.Table{Endpoint: sql.Endpoint{Name: "detail", Path: "detail"}}
-	page := catalogtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}}
+func things(edition, count int) []publishtest.Table {
+	item := publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}}
+	detail := publishtest.Table{Endpoint: sql.Endpoint{Name: "detail", Path: "detail"}}
+	page := publishtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}}
 	for id := int64(1); id <= int64(count); id++ {
-		item.Rows = append(item.Rows, catalogtest.NewRow("item", edition, id))
-		detail.Rows = append(detail.Rows, catalogtest.NewRow("detail", edition, id))
-		page.Rows = append(page.Rows, catalogtest.NewRow("page", edition, id))
+		item.Rows = append(item.Rows, publishtest.NewRow("item", edition, id))
+		detail.Rows = append(detail.Rows, publishtest.NewRow("detail", edition, id))
+		page.Rows = append(page.Rows, publishtest.NewRow("page", edition, id))
 	}
-	return []catalogtest.Table{item, detail, page}
+	return []publishtest.Table{item, detail, page}
 }

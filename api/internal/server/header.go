@@ -13,7 +13,7 @@ import (
 	"systemscale/api/internal/store"
 )
 
-// Names and values as they go onto the wire.
+// Header names and values, as sent.
 var (
 	slash = []byte("/")
 	dot   = []byte(".")
@@ -45,28 +45,28 @@ var (
 	tenMinutes = []byte("600")
 	typeJSON   = []byte("application/json; charset=utf-8")
 
-	// exposed is what a script of another origin may read.
+	// exposed are the headers that scripts of other origins may read.
 	exposed = []byte("ETag, X-Data-Version, X-Total-Count, X-Cache, Server-Timing, X-Request-ID, Retry-After")
-	// accepted is what it may send: anything, because none of it changes an answer and no answer is for one client only. The asterisk
-	// does not stand for Authorization, which has to be named.
+	// accepted are the headers that they may send: any, because no header makes a response private. The asterisk does not include
+	// Authorization.
 	accepted = []byte("*, Authorization")
 )
 
-// Types of answers to what is wrong.
+// Content types of errors.
 const (
 	typeProblem = "application/problem+json"
 	typePage    = "text/html; charset=utf-8"
 )
 
-// caching is what answers say about how long a copy of them may be used, ready to be sent.
+// caching holds the values of headers that control caches.
 type caching struct {
-	document []byte // Cache-Control
-	page     []byte // Cache-Control; a page changes with any of its documents
-	absent   []byte // X-Accel-Expires: how long NGINX keeps a 404 in the place of a document
+	document []byte // Cache-Control of documents
+	page     []byte // Cache-Control of pages, which change with any of their documents
+	absent   []byte // X-Accel-Expires of a 404: how long the gateway caches it
 }
 
-// newCaching makes it from the age up to which shared caches use a document. Browsers, which nobody can tell of a change, get half
-// of that. A stale copy may be used for three times as long while a new one is fetched.
+// newCaching returns the values for an age up to which shared caches use a document. Browsers, whose copies cannot be refreshed, get half
+// of it. A stale copy may be used for three times as long while a new one is fetched.
 func newCaching(age time.Duration) caching {
 	seconds := int64(age / time.Second)
 	return caching{
@@ -76,7 +76,7 @@ func newCaching(age time.Duration) caching {
 	}
 }
 
-// describe sets what a 200 and a 304 have in common.
+// describe sets the headers that a 200 and a 304 have in common.
 func describe(response *fasthttp.Response, etag []byte, run int64, caching []byte) {
 	header := &response.Header
 	header.SetCanonical(keyETag, etag)
@@ -85,7 +85,7 @@ func describe(response *fasthttp.Response, etag []byte, run int64, caching []byt
 	setCORS(header)
 }
 
-// admit sets what lets a browser use the answer.
+// setCORS sets the headers that let scripts of any origin read the response.
 func setCORS(header *fasthttp.ResponseHeader) {
 	header.SetCanonical(keyAllowOrigin, anyOrigin)
 	header.SetCanonical(keyExposeHeaders, exposed)
@@ -97,13 +97,13 @@ func setDataVersion(header *fasthttp.ResponseHeader, run int64) {
 	header.SetCanonical(keyDataVersion, strconv.AppendInt(number[:0], run, 10))
 }
 
-// setTotal sets how many documents the list has of which the answer is a page.
+// setTotal sets the number of documents in the list of a page.
 func setTotal(header *fasthttp.ResponseHeader, total int64) {
 	var number [20]byte
 	header.SetCanonical(keyTotalCount, strconv.AppendInt(number[:0], total, 10))
 }
 
-// setServerTiming says how long the store took, in milliseconds.
+// setServerTiming sets the duration of the lookup, in milliseconds.
 func setServerTiming(header *fasthttp.ResponseHeader, took time.Duration) {
 	var buffer [40]byte
 	hundredths := int64((took + 5*time.Microsecond) / (10 * time.Microsecond))
@@ -113,11 +113,10 @@ func setServerTiming(header *fasthttp.ResponseHeader, took time.Duration) {
 	header.SetCanonical(keyServerTiming, value)
 }
 
-// maxRequestID is the length of the longest request id that is taken over.
+// maxRequestID is the maximum length of a request id.
 const maxRequestID = 128
 
-// requestID returns the request's X-Request-ID, or nil if it has none that may go into an answer and a log as it is. It is valid as long
-// as the request.
+// requestID returns the request's X-Request-ID, or nil if it has none or an invalid one. The result is valid as long as the request.
 func requestID(request *fasthttp.Request) []byte {
 	id := request.Header.PeekBytes(keyRequestID)
 	if len(id) == 0 || len(id) > maxRequestID {
@@ -131,8 +130,8 @@ func requestID(request *fasthttp.Request) []byte {
 	return id
 }
 
-// wantsPage reports whether an Accept header is a person's browser that opens an address: it names HTML, with a weight that is not 0, and no kind of JSON. The
-// gateway has the same rule.
+// wantsPage reports whether an Accept header is that of a browser that opens an address: it names HTML, with a weight other than 0, and no
+// JSON type. The gateway has the same rule.
 func wantsPage(accept []byte) bool {
 	if len(accept) < len("text/html") {
 		return false
@@ -150,25 +149,25 @@ func wantsPage(accept []byte) bool {
 	return false
 }
 
-// isRefused reports whether the parameters of a media range begin with the weight 0.
+// isRefused reports whether the parameters of a media range begin with a weight of 0.
 func isRefused(parameters []byte) bool {
 	weight, weighed := bytes.CutPrefix(bytes.TrimSpace(parameters), []byte("q=0"))
 	return weighed && len(bytes.Trim(weight, ".0 \t")) == 0
 }
 
-// answerOptions says what may be done here. It is the same for every address, published or not.
+// answerOptions answers OPTIONS. The response is the same for every address, published or not.
 func answerOptions(response *fasthttp.Response) {
 	response.SetStatusCode(fasthttp.StatusNoContent)
 	header := &response.Header
 	header.SetCanonical(keyAllow, methods)
 	header.SetCanonical(keyAllowMethods, methods)
 	header.SetCanonical(keyAllowHeaders, accepted)
-	// Browsers go by this answer for so long. A day would keep a mistake in it for a day.
+	// Browsers cache the preflight for this long. A longer time would also keep a mistake longer.
 	header.SetCanonical(keyMaxAge, tenMinutes)
 	setCORS(header)
 }
 
-// appendDocumentETag appends the entity tag of a document: its stored etag in 16 hexadecimal digits.
+// appendDocumentETag appends the entity tag of a document: its stored etag as 16 hexadecimal digits.
 func appendDocumentETag(dst []byte, etag uint64) []byte {
 	var raw [8]byte
 	binary.BigEndian.PutUint64(raw[:], etag)
@@ -177,9 +176,8 @@ func appendDocumentETag(dst []byte, etag uint64) []byte {
 	return append(dst, '"')
 }
 
-// appendVersionETag appends the entity tag of every page of a run. Whatever changes the tables is a run of its own, so the run
-// identifies what any page of it says; the moment of publishing keeps it apart from the run of the same number in a
-// database that was built anew.
+// appendVersionETag appends the entity tag of all pages of a run. Every change to the tables is a run, so the run identifies the content of
+// its pages. The time of publication distinguishes it from the same run id in a recreated database.
 func appendVersionETag(dst []byte, run int64, published time.Time) []byte {
 	dst = append(dst, '"', 'v')
 	dst = strconv.AppendInt(dst, run, 10)
@@ -188,7 +186,7 @@ func appendVersionETag(dst []byte, run int64, published time.Time) []byte {
 	return append(dst, '"')
 }
 
-// heldDocuments returns what a request's If-None-Match says about documents. Tags that are not ours match none of them.
+// heldDocuments returns the document etags of a request's If-None-Match. It ignores tags of any other form.
 func heldDocuments(request *fasthttp.Request) store.Match {
 	var match store.Match
 	visitHeldETags(request, func(tag []byte) {
@@ -205,7 +203,7 @@ func heldDocuments(request *fasthttp.Request) store.Match {
 	return match
 }
 
-// holdsVersion reports whether a request's If-None-Match names the pages of a run.
+// holdsVersion reports whether a request's If-None-Match matches the pages of a run.
 func holdsVersion(request *fasthttp.Request, run int64, published time.Time) bool {
 	var buffer [48]byte
 	want := appendVersionETag(buffer[:0], run, published)
@@ -216,15 +214,15 @@ func holdsVersion(request *fasthttp.Request, run int64, published time.Time) boo
 	return holds
 }
 
-// visitHeldETags visits the entity tags of all If-None-Match lines: a list may be spread over several (RFC 9110, 5.3).
+// visitHeldETags visits the entity tags of all If-None-Match lines: a list may be split into several lines (RFC 9110, 5.3).
 func visitHeldETags(request *fasthttp.Request, visit func(tag []byte)) {
 	for _, line := range request.Header.PeekAll("If-None-Match") {
 		visitETags(line, visit)
 	}
 }
 
-// visitETags calls visit for each entity tag of an If-None-Match line: with the quoted tag, without the mark of a weak one,
-// as this header compares weakly (RFC 9110, 13.1.2), or with an asterisk. It stops at the first thing that is neither.
+// visitETags calls visit with each entity tag of an If-None-Match line: the quoted tag without W/, because the comparison is weak (RFC
+// 9110, 13.1.2), or an asterisk. It stops at the first syntax error.
 func visitETags(header []byte, visit func(tag []byte)) {
 	for {
 		header = bytes.TrimLeft(header, " \t,")

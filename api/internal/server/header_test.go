@@ -12,7 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/api/internal/store"
 )
 
@@ -63,7 +63,7 @@ func (s *site) wire(raw string) string {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(catalogtest.Patience))
+	_ = conn.SetDeadline(time.Now().Add(publishtest.Patience))
 	if _, err := io.WriteString(conn, raw); err != nil {
 		s.t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/api/internal/store"
 )
 
@@ -31,7 +31,7 @@ func (s *site) say(raw string) (response, bool) {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(catalogtest.Patience))
+	_ = conn.SetDeadline(time.Now().Add(publishtest.Patience))
 	// The server may answer and close before it has read everything.
 	_, _ = io.WriteString(conn, raw)
 	if half, ok := conn.(*net.TCPConn); ok {
@@ -106,7 +106,7 @@ func TestSlowClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(catalogtest.Patience))
+	_ = conn.SetDeadline(time.Now().Add(publishtest.Patience))
 	_, _ = io.WriteString(conn, "GET /things/1 HTTP/1.1\r\nHost: h\r\nX-Slow: ")
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -433,7 +433,7 @@ func TestHostileRequestsOverTCP(t *testing.T) {
 	if r := s.ask("GET", "/things/1"); r.status != http.StatusOK {
 		t.Errorf("afterwards an honest request gets %d", r.status)
 	}
-	catalogtest.Eventually(t, "no connection stays", func() bool {
+	publishtest.Eventually(t, "no connection stays", func() bool {
 		s.client.CloseIdleConnections()
 		return s.connections.Load() == 0
 	})

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/api/internal/store"
 	"systemscale/sql/testdb"
 )
@@ -53,7 +53,7 @@ func TestAnswersNeverMix(t *testing.T) {
 		checkDocument(t, document, id, r)
 		answers.Add(1)
 	})
-	catalogtest.Eventually(t, "enough was asked", func() bool { return answers.Load() > enough || t.Failed() })
+	publishtest.Eventually(t, "enough was asked", func() bool { return answers.Load() > enough || t.Failed() })
 	close(stop)
 	wait()
 }
@@ -61,7 +61,7 @@ func TestAnswersNeverMix(t *testing.T) {
 func TestPublishingUnderLoadIsNoError(t *testing.T) {
 	const ids, clients, editions = 50, 16, 12
 	s, database := realSite(t, store.Options{})
-	dropper := catalogtest.NewPublisher(t, database)
+	dropper := publishtest.NewPublisher(t, database)
 	previous := s.publish("things", things(1, ids)...)
 	stop := make(chan struct{})
 	wait := load(s, clients, ids, stop, func(document string, id int64, r response) { checkDocument(t, document, id, r) })
@@ -95,13 +95,13 @@ func TestKilledConnectionsUnderLoad(t *testing.T) {
 	})
 	for range kills {
 		seen := answers.Load()
-		catalogtest.Eventually(t, "answers come", func() bool { return answers.Load() > seen+200 })
-		if catalogtest.TerminateServers(t, admin) == 0 {
+		publishtest.Eventually(t, "answers come", func() bool { return answers.Load() > seen+200 })
+		if publishtest.TerminateServers(t, admin) == 0 {
 			t.Error("there was no connection to kill")
 		}
 	}
 	seen := answers.Load()
-	catalogtest.Eventually(t, "answers come again", func() bool { return answers.Load() > seen+200 })
+	publishtest.Eventually(t, "answers come again", func() bool { return answers.Load() > seen+200 })
 	close(stop)
 	wait()
 	t.Logf("%d answers, %d refusals", answers.Load(), refusals.Load())
@@ -131,7 +131,7 @@ func (s *site) repeat(target string, status, size int, pairs ...string) func() {
 const largeSize = 64 << 10
 
 // measurable are documents of which one is large.
-func measurable() []catalogtest.Table {
+func measurable() []publishtest.Table {
 	tables := things(1, 3)
 	tables[0].Rows[0].Body = `{"pad": "` + strings.Repeat("x", largeSize) + `"}`
 	return tables

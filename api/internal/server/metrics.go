@@ -11,25 +11,25 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// buckets are the bounds of the latency histogram in seconds. Most answers take 0.2 to 5 ms, and there the steps are small
-// enough to tell a p99 of 3 ms from one of 5.
+// buckets are the bounds of the latency histogram in seconds. Most responses take 0.2 to 5 ms, where the steps distinguish a p99 of 3 ms
+// from one of 5 ms.
 var buckets = []float64{
 	.0001, .0002, .0005, .001, .002, .003, .005, .0075, .01, .02, .05, .1, .2, .5, 1, 2, 5,
 }
 
-// counted are the statuses of which a route keeps the histogram at hand. Others are looked up.
+// counted are the statuses whose histograms a route caches.
 var counted = [...]int{
 	fasthttp.StatusOK, fasthttp.StatusNotModified, fasthttp.StatusNotFound, fasthttp.StatusBadRequest, fasthttp.StatusGone,
 	fasthttp.StatusServiceUnavailable, fasthttp.StatusInternalServerError, fasthttp.StatusMethodNotAllowed, fasthttp.StatusNoContent,
 }
 
-// other is the route of whatever asks for nothing that is published.
+// other is the route of requests for addresses that are not published.
 const other = "other"
 
-// pageRoute is the route of the pages that people see, and of what they consist of.
+// pageRoute is the route of the storefront, the documentation and their files.
 const pageRoute = "pages"
 
-// metrics counts what the server does. Once a route and a status have been seen, counting another of the kind allocates nothing.
+// metrics are the server's counters. Counting does not allocate, except for the first response of a route with a status.
 type metrics struct {
 	duration  *prometheus.HistogramVec
 	malformed prometheus.Counter
@@ -37,17 +37,17 @@ type metrics struct {
 
 	other  *route
 	pages  *route
-	mutex  sync.Mutex                        // of changing routes
+	mutex  sync.Mutex                        // held while routes is replaced
 	routes atomic.Pointer[map[string]*route] // by template; replaced, never changed
 }
 
-// route is one address template, such as /products/{id}/styles. There are as many as there are published names.
+// route is an address template, such as /products/{id}/styles.
 type route struct {
 	template  string
 	durations [len(counted)]atomic.Pointer[prometheus.Observer]
 }
 
-// newMetrics registers with registerer, unless that is nil.
+// newMetrics registers the metrics with registerer, unless it is nil.
 func newMetrics(registerer prometheus.Registerer, connections func() float64) *metrics {
 	m := &metrics{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -76,7 +76,7 @@ func newMetrics(registerer prometheus.Registerer, connections func() float64) *m
 	return m
 }
 
-// route returns the route with a template, which must be made of published names only. It does not keep template.
+// route returns the route of a template, which must contain only published names. It does not retain template.
 func (m *metrics) route(template []byte) *route {
 	if known := (*m.routes.Load())[string(template)]; known != nil {
 		return known
@@ -97,8 +97,7 @@ func (m *metrics) observe(r *route, status int, took time.Duration) {
 	m.histogram(r, status).Observe(took.Seconds())
 }
 
-// histogram finds the series for a route and a status. It comes into being with the first answer, so that those that never
-// happen cost no space in what is scraped.
+// histogram returns the series of a route and a status. It is created by the first response, so unused series take no space.
 func (m *metrics) histogram(r *route, status int) prometheus.Observer {
 	for i, known := range counted {
 		if known != status {

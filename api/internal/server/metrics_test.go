@@ -8,10 +8,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 )
 
-// measured is a fake site with a limit on its connections, unless that is 0, and what it counts: answers by "route status", and other metrics by name.
+// measured is a fake site with a limit on its connections, unless that is 0, and what it counts: answers by "route status", and other
+// metrics by name.
 func measured(t *testing.T, limit int64) (*site, func() map[string]float64) {
 	f := newFake(t)
 	registry := prometheus.NewRegistry()
@@ -110,7 +111,7 @@ func TestConnectionsAreCounted(t *testing.T) {
 	first, second := s.dial(), s.dial()
 	count := func(want float64) {
 		t.Helper()
-		catalogtest.Eventually(t, fmt.Sprintf("%v connections", want), func() bool { return read()["systemscale_http_connections"] == want })
+		publishtest.Eventually(t, fmt.Sprintf("%v connections", want), func() bool { return read()["systemscale_http_connections"] == want })
 	}
 	count(2)
 	checkProblem(t, receive(t, s.dial()), 503)

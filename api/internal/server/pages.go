@@ -15,11 +15,11 @@ import (
 
 const descriptionAddress = "/openapi.yaml"
 
-// pages are what people see where no collection is: the storefront, the documentation, and the description of what is published.
+// pages serves the addresses without a collection: the storefront, the documentation, and the description of the API.
 type pages struct {
-	site      *web.Site // nil: there are none
+	site      *web.Site // may be nil
 	described atomic.Pointer[described]
-	describe  sync.Mutex // held while a description is made, so that requests that arrive together make one
+	describe  sync.Mutex // held while a description is generated, so that concurrent requests share one
 }
 
 // described is the description of one snapshot.
@@ -28,7 +28,7 @@ type described struct {
 	file     *web.File
 }
 
-// at returns what there is to see at an address, or nil.
+// at returns the file at an address, or nil.
 func (p *pages) at(address []byte, snapshot *store.Snapshot) *web.File {
 	if p.site == nil {
 		return nil
@@ -39,7 +39,7 @@ func (p *pages) at(address []byte, snapshot *store.Snapshot) *web.File {
 	return p.site.Lookup(address)
 }
 
-// notFound returns what people see at an address where there is nothing, or nil if no such page was built.
+// notFound returns the page for an unknown address, or nil if the pages were not built.
 func (p *pages) notFound() *web.File {
 	if p.site == nil {
 		return nil
@@ -47,7 +47,7 @@ func (p *pages) notFound() *web.File {
 	return p.site.NotFound()
 }
 
-// description describes what is published. It is made anew when that changes.
+// description returns the OpenAPI description of snapshot. It is cached until the snapshot changes.
 func (p *pages) description(snapshot *store.Snapshot) *web.File {
 	if known := p.described.Load(); known != nil && known.snapshot == snapshot {
 		return known.file
@@ -70,13 +70,13 @@ func (p *pages) description(snapshot *store.Snapshot) *web.File {
 	return file
 }
 
-// show answers with a file, or with the news that the client's copy is still right.
+// answerFile answers with a file, or with a 304.
 func (s *Server) answerFile(ctx *fasthttp.RequestCtx, file *web.File) {
 	response := &ctx.Response
 	header := &response.Header
 	header.SetCanonical(keyETag, []byte(file.ETag))
-	// A browser is to ask each time. NGINX may answer it for a second, and so tells it, if that is so, that nothing has changed: with what it
-	// must not keep it would not. It goes by whichever header comes first.
+	// Browsers always revalidate. X-Accel-Expires: 1 lets NGINX answer those revalidations with 304; NGINX uses whichever of the two headers
+	// comes first.
 	header.SetCanonical(keyAccelExpires, oneSecond)
 	header.SetCanonical(keyCacheControl, []byte(file.CacheControl))
 	header.Set(fasthttp.HeaderVary, fasthttp.HeaderAcceptEncoding)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/api/internal/store"
 	"systemscale/api/web"
 	"systemscale/sql"
@@ -62,12 +62,12 @@ func TestPagesForPeople(t *testing.T) {
 	if before.StatusCode != http.StatusOK || strings.Contains(text, "/whole/changes") {
 		t.Errorf("the description: %d", before.StatusCode)
 	}
-	from.publish("whole", catalogtest.Table{Endpoint: sql.Endpoint{Name: "whole"}, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
+	from.publish("whole", publishtest.Table{Endpoint: sql.Endpoint{Name: "whole"}, Rows: []publishtest.Row{publishtest.NewRow("whole", 1, 1)}})
 	after, text := see("/openapi.yaml")
 	if after.StatusCode != http.StatusOK || !strings.Contains(text, "/whole/changes") || after.Header.Get("ETag") == before.Header.Get("ETag") {
 		t.Error("the description does not know of a collection that was published")
 	}
-	if document, text := see("/whole/1"); document.Header.Get("Content-Type") != "application/json; charset=utf-8" || text != catalogtest.NewRow("whole", 1, 1).Body {
+	if document, text := see("/whole/1"); document.Header.Get("Content-Type") != "application/json; charset=utf-8" || text != publishtest.NewRow("whole", 1, 1).Body {
 		t.Errorf("a document: %v %.100s", document.Header, text)
 	}
 	if none, _ := see("/nothing"); none.StatusCode != http.StatusNotFound {

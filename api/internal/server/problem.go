@@ -13,7 +13,7 @@ import (
 	"systemscale/api/internal/store"
 )
 
-// What can be wrong with a request.
+// Errors of requests.
 var (
 	errNoSuchAddress    = errors.New("no such address")
 	errBadID            = errors.New("bad id")
@@ -24,24 +24,25 @@ var (
 	errMethod           = errors.New("method not allowed")
 	errNothingPublished = errors.New("nothing is published")
 
-	errMalformed  = errors.New("malformed request")
-	errTooManyConnections    = errors.New("too many connections")
-	errUnexpected = errors.New("unexpected")
+	errMalformed          = errors.New("malformed request")
+	errTooManyConnections = errors.New("too many connections")
+	errUnexpected         = errors.New("unexpected")
 
 	errNoNumber = errors.New("no positive number")
 	errNoCursor = errors.New("no cursor")
 	errTooLarge = errors.New("number too large")
 )
 
-// problem is a public answer to an error. Nothing of the inside gets into its text, and nothing of the request but what a queryError repeats.
+// problem is the public response to an error. Its text reveals no internals, and repeats nothing from the request except the names in a
+// queryError.
 type problem struct {
 	err    error
 	status int
-	body   []byte // problem+json (RFC 9457), for programs
-	page   []byte // HTML with the same text, for people
+	body   []byte // problem+json (RFC 9457)
+	page   []byte // the same as HTML
 }
 
-// problems is the one place that says which error a client sees as what.
+// problems maps errors to public responses. It is the only place that does.
 var problems = []problem{
 	newProblem(errNoSuchAddress, http.StatusNotFound, "There is nothing at this address."),
 	newProblem(store.ErrNotFound, http.StatusNotFound, "There is no document with this id."),
@@ -51,7 +52,8 @@ var problems = []problem{
 	newProblem(errBadSince, http.StatusBadRequest, "since is required: a version, as in X-Data-Version, or 0."),
 	newProblem(errBadAfter, http.StatusBadRequest, "after must be the cursor from the previous page's next."),
 	newProblem(store.ErrBadCursor, http.StatusBadRequest, "after must be the cursor from the previous page's next."),
-	newProblem(store.ErrHistoryTooShort, http.StatusGone, "The change log does not go back to that version. Read all documents again, then continue from the version in X-Data-Version."),
+	newProblem(store.ErrHistoryTooShort, http.StatusGone, "The change log does not go back to that version. "+
+		"Read all documents again, then continue from the version in X-Data-Version."),
 	newProblem(errMethod, http.StatusMethodNotAllowed, "This address allows only GET, HEAD and OPTIONS."),
 	newProblem(errMalformed, http.StatusBadRequest, "The request is not valid HTTP."),
 	newProblem(fiber.ErrRequestTimeout, http.StatusRequestTimeout, "The request took too long to arrive."),
@@ -79,7 +81,7 @@ func newProblem(err error, status int, detail string) problem {
 	return problem{err, status, body, problemPage(http.StatusText(status), detail)}
 }
 
-// problemPage returns a page about what is wrong. It needs no other file and no script.
+// problemPage returns an error page, without scripts or other files.
 func problemPage(title, detail string) []byte {
 	return fmt.Appendf(nil, `<!doctype html>
 <html lang="en">
@@ -88,7 +90,10 @@ func problemPage(title, detail string) []byte {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>%[1]s</title>
 <link rel="icon" href="data:,">
-<style>:root { color-scheme: light dark } body { max-width: 38rem; margin: 12vh auto; padding: 0 1.5rem; font: 1.05rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere }</style>
+<style>
+:root { color-scheme: light dark }
+body { max-width: 38rem; margin: 12vh auto; padding: 0 1.5rem; font: 1.05rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere }
+</style>
 </head>
 <body>
 <main>
@@ -101,37 +106,36 @@ func problemPage(title, detail string) []byte {
 `, html.EscapeString(title), html.EscapeString(detail))
 }
 
-// problemPolicy is the Content-Security-Policy of such a page.
-const problemPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// problemPolicy is the Content-Security-Policy of an error page.
+const problemPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// problemOf returns the public answer to err.
+// problemOf returns the public response to err.
 func problemOf(err error) *problem {
 	for i := range problems {
 		if errors.Is(err, problems[i].err) {
 			return &problems[i]
 		}
 	}
-	var query *queryError
-	if errors.As(err, &query) {
+	if query, ok := errors.AsType[*queryError](err); ok {
 		answer := newProblem(query, http.StatusBadRequest, query.detail)
 		return &answer
 	}
-	// Fiber makes such errors of what fasthttp cannot parse, or of a client that hangs up in the middle of it.
-	var parsing *fiber.Error
-	if errors.As(err, &parsing) {
+	// Fiber reports a request that fasthttp cannot parse, or that is cut off, as a fiber.Error.
+	if _, ok := errors.AsType[*fiber.Error](err); ok {
 		return problemOf(errMalformed)
 	}
 	return problemOf(errUnexpected)
 }
 
-// handleError is Fiber's error handler. It logs what the table does not know, once, with the path.
+// handleError is Fiber's error handler. It logs unexpected errors, with the path.
 func (s *Server) handleError(c *fiber.Ctx, err error) error {
 	answer := problemOf(err)
-	// All that Fiber itself finds wrong is on the way in.
-	if _, unreadable := err.(*fiber.Error); unreadable {
+	// Fiber's own errors are those of reading the request.
+	if _, ok := errors.AsType[*fiber.Error](err); ok {
 		s.metrics.malformed.Inc()
 	}
-	if answer.err == errUnexpected {
+	if errors.Is(answer.err, errUnexpected) {
 		attributes := []any{"path", c.Path(), "error", err}
 		if id := requestID(c.Request()); id != nil {
 			attributes = append(attributes, "request_id", string(id))
@@ -145,14 +149,14 @@ func (s *Server) handleError(c *fiber.Ctx, err error) error {
 	return nil
 }
 
-// answer answers with a problem: with a page where a person looks, and with JSON otherwise.
+// answer answers with a problem: as a page for browsers, and as JSON otherwise.
 func (s *Server) answer(ctx *fasthttp.RequestCtx, answer *problem) {
 	response := &ctx.Response
 	if !wantsPage(ctx.Request.Header.PeekBytes(keyAccept)) {
 		answerProblem(response, answer)
 		return
 	}
-	// A cache that keeps the news that a document is gone would give this page to programs.
+	// The gateway must not cache the page in place of the JSON 404.
 	response.Header.DelBytes(keyAccelExpires)
 	if page := s.pages.notFound(); page != nil && answer.status == http.StatusNotFound {
 		answerError(response, answer, page.ContentType, page.Body)
@@ -168,7 +172,7 @@ func answerProblem(response *fasthttp.Response, answer *problem) {
 	answerError(response, answer, typeProblem, answer.body)
 }
 
-// answerError sets what both forms of a problem have in common.
+// answerError answers with either form of a problem.
 func answerError(response *fasthttp.Response, answer *problem, contentType string, body []byte) {
 	response.SetStatusCode(answer.status)
 	response.SetBodyRaw(body)

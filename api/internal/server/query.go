@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -10,7 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// parameter is a query parameter that some address of a collection takes.
+// parameter is a query parameter of an address.
 type parameter uint8
 
 const (
@@ -18,22 +19,22 @@ const (
 	countParameter
 	sinceParameter
 	afterParameter
-	parameters // how many there are
+	parameters // number of parameters
 )
 
 var parameterNames = [parameters]string{"page", "count", "since", "after"}
 
-// query is a request's query. Its values are valid as long as the request.
+// query is the query of a request. Its values are valid as long as the request.
 type query struct {
 	given   [parameters]bool
 	values  [parameters][]byte // decoded
-	lenient bool               // words that are no number stand for the default: what clients of the original service may rely on
+	lenient bool               // words select the default, as in the original service
 }
 
-// tracking are the parameters that others add to links to find out where visitors come from, beside utm_*. They are ignored
-// everywhere. The gateway has the same list.
+// tracking are the tracking parameters, in addition to utm_*, that are ignored everywhere. The gateway has the same list.
 var tracking = []string{
-	"_ga", "_gl", "dclid", "fbclid", "gbraid", "gclid", "igshid", "mc_cid", "mc_eid", "msclkid", "srsltid", "ttclid", "twclid", "wbraid", "yclid",
+	"_ga", "_gl", "dclid", "fbclid", "gbraid", "gclid", "igshid", "mc_cid", "mc_eid",
+	"msclkid", "srsltid", "ttclid", "twclid", "wbraid", "yclid",
 }
 
 func isTracking(name []byte) bool {
@@ -48,13 +49,13 @@ func isTracking(name []byte) bool {
 	return false
 }
 
-// queryError is a query that an address does not take. Its text is public.
+// queryError is the error of an invalid query. Its text is public.
 type queryError struct{ detail string }
 
 func (e *queryError) Error() string { return e.detail }
 
-// readQuery reads the query of a request for an address that takes some parameters. Pairs are separated by "&" and decoded as forms are, name and value;
-// empty pairs are skipped. A parameter that the address does not take, and one that is given twice, is a *queryError.
+// readQuery reads the query of a request for an address that takes some parameters. Pairs are separated by "&" and form-encoded; empty
+// pairs are skipped. An unknown or repeated parameter results in a *queryError.
 func readQuery(ctx *fasthttp.RequestCtx, lenient bool, takes ...parameter) (query, error) {
 	q := query{lenient: lenient}
 	if len(ctx.URI().QueryString()) == 0 {
@@ -93,15 +94,15 @@ func taken(takes []parameter) string {
 }
 
 const (
-	mostNames     = 5  // that an answer repeats
-	longestNaming = 40 // bytes of each, as it came
+	maxNames      = 5  // names in a response
+	maxNameLength = 40 // bytes of a name in a response
 )
 
-// appendName appends a name as an answer may repeat it: printable ASCII, not too long, and once.
+// appendName appends a name in the form in which a response repeats it: printable ASCII, truncated, without duplicates.
 func appendName(names []string, name []byte) []string {
 	cut := name
-	if len(cut) > longestNaming {
-		cut = cut[:longestNaming]
+	if len(cut) > maxNameLength {
+		cut = cut[:maxNameLength]
 		for len(cut) > 0 && !utf8.Valid(cut) && utf8.Valid(name) {
 			cut = cut[:len(cut)-1]
 		}
@@ -111,27 +112,27 @@ func appendName(names []string, name []byte) []string {
 	if len(cut) < len(name) {
 		text += "..."
 	}
-	// One more than are shown, for all the others.
-	if slices.Contains(names, text) || len(names) > mostNames {
+	// One more than maxNames stands for all others.
+	if slices.Contains(names, text) || len(names) > maxNames {
 		return names
 	}
 	return append(names, text)
 }
 
-// list returns names, each in quotes, as an English list. Names beyond mostNames are "others".
+// list returns names, each in quotes, as an English list. Names beyond maxNames are "others".
 func list(names []string, quote string) string {
 	var words []string
-	for _, name := range names[:min(len(names), mostNames)] {
+	for _, name := range names[:min(len(names), maxNames)] {
 		words = append(words, quote+name+quote)
 	}
-	if len(names) > mostNames {
+	if len(names) > maxNames {
 		words = append(words, "others")
 	}
 	return english.WordSeries(words, "and")
 }
 
-// number returns the positive number that a parameter holds, or otherwise if the parameter is not there. A number beyond int64 is
-// returned as the largest. In a lenient query, a word is otherwise, too, unless it asks for as much as there is and most is set.
+// number returns the positive integer of a parameter, or otherwise if the parameter is absent. A number beyond int64 is returned as the
+// largest. In a lenient query, a word results in otherwise as well; if most is not 0, words for the largest count result in most.
 func (q *query) number(p parameter, otherwise, most int64) (int64, error) {
 	if !q.given[p] {
 		return otherwise, nil
@@ -144,13 +145,13 @@ func (q *query) number(p parameter, otherwise, most int64) (int64, error) {
 		return otherwise, nil
 	}
 	value, err := parseNumber(text)
-	if err == errTooLarge {
+	if errors.Is(err, errTooLarge) {
 		err = nil
 	}
 	return value, err
 }
 
-// isWord reports whether a text is not even an attempt at a number, such as "undefined", "NaN" or nothing at all.
+// isWord reports whether text has no digit, such as "undefined", "NaN" or "".
 func isWord(text []byte) bool {
 	return bytes.IndexFunc(text, func(r rune) bool { return '0' <= r && r <= '9' }) < 0
 }

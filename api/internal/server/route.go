@@ -20,14 +20,13 @@ const (
 	defaultChanges = 100
 	maxChanges     = 1000
 
-	maxName = 63 // bytes of what Postgres takes as a name
+	maxName = 63 // bytes of an identifier of Postgres
 
-	// lastPage stands for every page beyond it. It is past the end of anything, and its first document's
-	// number still fits an int64.
+	// lastPage replaces every page beyond it. It is past the end of any list, and its offset fits an int64.
 	lastPage = 1 << 53
 )
 
-// route answers a GET or a HEAD. Nothing that it takes from the request outlives it.
+// route answers GET and HEAD. It retains nothing of the request.
 func (s *Server) route(c *fiber.Ctx) error {
 	ctx := c.Context()
 	snapshot := s.store.Snapshot()
@@ -44,7 +43,7 @@ func (s *Server) route(c *fiber.Ctx) error {
 			s.answerFile(ctx, file)
 			return nil
 		}
-		if snapshot == nil { // the database has not told yet
+		if snapshot == nil { // the published versions are not known yet
 			return store.ErrUnavailable
 		}
 		if snapshot.Empty() {
@@ -55,13 +54,13 @@ func (s *Server) route(c *fiber.Ctx) error {
 	if !nested {
 		return s.page(ctx, collection, prefixed)
 	}
-	// No id is a word, so this can be no document's address.
+	// Ids are digits, so this is not the address of a document.
 	if string(rest) == "changes" {
 		return s.changes(ctx, collection, prefixed)
 	}
 	idText, documentPath, nested := bytes.Cut(rest, slash)
 	endpoint := collection.Path(documentPath)
-	// An empty segment is no other way of writing a shorter address.
+	// An empty segment does not make a shorter address.
 	if endpoint == nil || len(idText) == 0 || nested != (len(documentPath) > 0) {
 		return errNoSuchAddress
 	}
@@ -76,7 +75,7 @@ func (s *Server) route(c *fiber.Ctx) error {
 	return s.document(ctx, endpoint, id)
 }
 
-// mark says which of a collection's addresses is asked for.
+// setTemplate sets the route of a request, for the metrics, to a template of a collection's address.
 func (s *Server) setTemplate(ctx *fasthttp.RequestCtx, collection *store.Collection, tail string, documentPath []byte) {
 	var buffer [256]byte
 	template := append(append(append(buffer[:0], '/'), collection.Collection...), tail...)
@@ -86,19 +85,18 @@ func (s *Server) setTemplate(ctx *fasthttp.RequestCtx, collection *store.Collect
 	setRoute(ctx, s.metrics.route(template))
 }
 
-// document answers with one document, or with the news that the client's copy is still right.
+// document answers with a document, or with a 304.
 func (s *Server) document(ctx *fasthttp.RequestCtx, endpoint *store.Endpoint, id int64) error {
 	unless := heldDocuments(&ctx.Request)
 	response := &ctx.Response
 	start := time.Now()
-	// The store appends to the very buffer that goes to the socket. While it has it, the response has none,
-	// and if the lookup was abandoned the response stays without.
+	// The store appends to the response's buffer. Meanwhile the response has none, and it gets none back if the lookup was abandoned.
 	result, err := s.store.Get(endpoint, id, unless, response.SwapBody(nil)[:0])
 	setServerTiming(&response.Header, time.Since(start))
 	response.SwapBody(result.Body)
-	if err == store.ErrNotFound {
-		// It takes the place of the copy of a document that was removed. NGINX goes by whichever header comes first, this or the
-		// Cache-Control that every error has.
+	if errors.Is(err, store.ErrNotFound) {
+		// The gateway must replace its copy of a removed document with the 404. NGINX uses whichever header comes first, this or the
+		// Cache-Control of every error.
 		response.Header.SetCanonical(keyAccelExpires, s.caching.absent)
 		setDataVersion(&response.Header, result.Run)
 	}
@@ -144,7 +142,7 @@ func (s *Server) page(ctx *fasthttp.RequestCtx, collection *store.Collection, le
 	})
 }
 
-// changes answers with a page of the change log.
+// changes answers with a page of the change feed.
 func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection, lenient bool) error {
 	s.setTemplate(ctx, collection, "/changes", nil)
 	query, err := readQuery(ctx, lenient, sinceParameter, afterParameter, countParameter)
@@ -171,9 +169,11 @@ func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection,
 	})
 }
 
-// ofVersion answers with what depends on nothing but the data version. While that stands, so does the answer, and saying so
-// asks nobody.
-func (s *Server) answerVersioned(ctx *fasthttp.RequestCtx, collection *store.Collection, read func(dst []byte) (store.Result, error)) error {
+// answerVersioned answers with content that depends only on the data version. If the client has that version, it answers 304 without a
+// lookup.
+func (s *Server) answerVersioned(
+	ctx *fasthttp.RequestCtx, collection *store.Collection, read func(dst []byte) (store.Result, error),
+) error {
 	response := &ctx.Response
 	var etag [48]byte
 	if holdsVersion(&ctx.Request, collection.Run, collection.PublishedAt) {
@@ -186,7 +186,7 @@ func (s *Server) answerVersioned(ctx *fasthttp.RequestCtx, collection *store.Col
 	setServerTiming(&response.Header, time.Since(start))
 	response.SwapBody(result.Body)
 	if errors.Is(err, store.ErrHistoryTooShort) {
-		// From here the client may go on, once it has read everything anew.
+		// The client continues from this version after it has read all documents again.
 		setDataVersion(&response.Header, result.Run)
 	}
 	if err != nil {
@@ -197,20 +197,19 @@ func (s *Server) answerVersioned(ctx *fasthttp.RequestCtx, collection *store.Col
 	return nil
 }
 
-// parseSince reads a version: like parseNumber, but 0 is one, too, from before everything. A number beyond int64 is
-// returned as the largest.
+// parseSince parses a version: like parseNumber, but 0 is valid, and a number beyond int64 is returned as the largest.
 func parseSince(text []byte) (int64, error) {
 	if len(text) == 1 && text[0] == '0' {
 		return 0, nil
 	}
 	value, err := parseNumber(text)
-	if err == errTooLarge {
+	if errors.Is(err, errTooLarge) {
 		err = nil
 	}
 	return value, err
 }
 
-// parseCursor reads RUN.DOCUMENT.ID.
+// parseCursor parses RUN.ENDPOINT.ID.
 func parseCursor(text []byte) (store.Cursor, error) {
 	run, rest, _ := bytes.Cut(text, dot)
 	document, id, _ := bytes.Cut(rest, dot)
@@ -228,7 +227,7 @@ func parseCursor(text []byte) (store.Cursor, error) {
 	return cursor, nil
 }
 
-// isName reports whether text can be a document's name: such as the shape file allows, of which a table can be named.
+// isName reports whether text can be the name of an endpoint.
 func isName(text []byte) bool {
 	for _, c := range text {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
@@ -238,7 +237,7 @@ func isName(text []byte) bool {
 	return len(text) > 0 && len(text) <= maxName
 }
 
-// parseNumber reads a positive number without sign or leading zero. Beyond int64 it returns the largest and errTooLarge.
+// parseNumber parses a positive integer without sign or leading zero. Beyond int64 it returns the largest and errTooLarge.
 func parseNumber(text []byte) (int64, error) {
 	if len(text) == 0 || text[0] == '0' {
 		return 0, errNoNumber

@@ -1,21 +1,20 @@
 // Package server answers HTTP requests with documents from a store.
 //
-// The addresses follow from what is published; no collection's name is known here:
+// The addresses are derived from the published versions; the package knows no collection:
 //
-//	GET /{collection}?page=1&count=5   a page of the list document
-//	GET /{collection}/{id}             the document with the empty path
-//	GET /{collection}/{id}/{path}      the document with that path
-//	GET /{collection}/changes?since=7  which documents runs after 7 have changed
+//	GET /{collection}?page=1&count=5   a page of the list
+//	GET /{collection}/{id}             the document of the endpoint without a path
+//	GET /{collection}/{id}/{path}      the document of the endpoint with that path
+//	GET /{collection}/changes?since=7  the change feed: documents changed by runs after 7
 //
-// Where no collection is, there may be pages for people; see package web.
+// Other addresses may have pages; see package web.
 //
-// An id, a page and a count are plain positive numbers: digits without sign or leading zero. A path has several spellings, the same ones
-// as in the gateway: see canonical. What an address does not take as a query parameter is refused: see readQuery.
+// Ids, pages and counts are positive integers without sign or leading zero. Paths are normalized as in the gateway; see canonical. Unknown
+// query parameters are errors; see readQuery.
 //
-// A document is strongly identified by its stored ETag, a page by the data version. How long a copy of either may be used is
-// said here, and nowhere else: to browsers by max-age, to shared caches by s-maxage and stale-while-revalidate. Every error is
-// application/problem+json with a fixed text, and none may be cached, but for one: a shared cache keeps the news that an id
-// is gone as long as it would have kept the document, because otherwise the document's copy would stay.
+// The stored etag identifies a document, the data version a page. Only this package sets cache lifetimes: max-age for browsers, s-maxage
+// and stale-while-revalidate for shared caches. Every error is application/problem+json with a fixed text and must not be cached, with one
+// exception: the gateway caches a 404 for an id as long as a document, to replace its copy of a document that was removed.
 package server
 
 import (
@@ -36,19 +35,19 @@ import (
 	"systemscale/api/web"
 )
 
-// Limits on what a client may hold on to. Whatever stands in front has its own, tighter ones.
+// Limits on clients. The gateway has tighter ones.
 const (
-	readTimeout  = 5 * time.Second  // from the first byte of a request to its last
+	readTimeout  = 5 * time.Second  // from the first byte of a request to the last
 	writeTimeout = 10 * time.Second // of a whole response
-	idleTimeout  = 75 * time.Second // longer than NGINX keeps its upstream connections, so that NGINX closes first
+	idleTimeout  = 75 * time.Second // longer than NGINX keeps idle upstream connections, so that NGINX closes first
 
 	maxHeader      = 8 << 10  // bytes of request line and headers
-	maxRequestBody = 8 << 10  // bytes; it is read within readTimeout and ignored: some clients send "{}" with a GET
-	writeBuffer    = 16 << 10 // bytes; most documents leave with their headers in one write
-	maxConnections = 4096     // each holding up to 32 KiB of buffers; more get a 503 and are closed
+	maxRequestBody = 8 << 10  // bytes; the body is read and ignored: some clients send "{}" with a GET
+	writeBuffer    = 16 << 10 // bytes; most documents and their headers fit into one write
+	maxConnections = 4096     // each with up to 32 KiB of buffers; further ones get a 503 and are closed
 )
 
-// Store is where documents come from. See store.Store for the contract of each method.
+// Store is the source of documents. See store.Store for the contract of each method.
 type Store interface {
 	Snapshot() *store.Snapshot
 	Get(endpoint *store.Endpoint, id int64, unless store.Match, dst []byte) (store.Result, error)
@@ -56,12 +55,12 @@ type Store interface {
 	Changes(collection *store.Collection, since int64, after store.Cursor, limit int64, dst []byte) (store.Result, error)
 }
 
-// Options says how a server answers. A zero field takes the default that is named beside it.
+// Options configure a server. A zero field selects the default given beside it.
 type Options struct {
-	CacheAge   time.Duration         // how long a shared cache may use a document without asking, 10 s; whole seconds
-	Logger     *slog.Logger          // of what nobody expected, slog.Default()
-	Registerer prometheus.Registerer // of the metrics, none
-	Site       *web.Site             // what people see where no collection is, nothing
+	CacheAge   time.Duration         // how long shared caches may use a document without revalidation, in whole seconds; 10 s
+	Logger     *slog.Logger          // of unexpected errors; slog.Default()
+	Registerer prometheus.Registerer // of the metrics; none
+	Site       *web.Site             // the pages; none
 }
 
 func (o Options) withDefaults() Options {
@@ -84,11 +83,11 @@ type Server struct {
 	app      *fiber.App
 	draining atomic.Bool
 
-	connections     atomic.Int64 // that are open
-	connectionLimit int64        // of those
+	connections     atomic.Int64 // number of open connections
+	connectionLimit int64        // maximum of connections
 }
 
-// New returns a server that answers from store.
+// New returns a server for the documents of store.
 func New(store Store, options Options) *Server {
 	options = options.withDefaults()
 	s := &Server{
@@ -107,16 +106,18 @@ func New(store Store, options Options) *Server {
 		ReadBufferSize:  maxHeader,
 		WriteBufferSize: writeBuffer,
 		BodyLimit:       maxRequestBody,
-		// A body is ignored whatever it calls itself.
+		// Bodies are ignored, whatever their type.
 		DisablePreParseMultipartForm: true,
-		// Never reached: the gate closes before.
+		// Never reached: the connection limiter refuses connections before.
 		Concurrency:               2 * maxConnections,
 		DisableDefaultContentType: true,
 		DisableStartupMessage:     true,
-		// One handler splits the path itself, so Fiber need not prettify it.
+		// route splits the path itself, so Fiber need not normalize it.
 		CaseSensitive: true,
 		StrictRouting: true,
 	})
+	// Fiber provides timeouts, limits, recovery and the error handler, and no routing: the addresses depend on what is published, change while
+	// the server runs, and are matched on the raw path without allocating. So one handler, route, serves all of them.
 	s.app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: saveStack}))
 	s.app.Use(s.route)
 	s.app.Server().Handler = s.middleware(s.app.Handler())
@@ -124,13 +125,13 @@ func New(store Store, options Options) *Server {
 	return s
 }
 
-// stackKey is the local under which the stack of a panic waits for the error handler, which logs it.
+// stackKey is the local that passes the stack of a panic to the error handler, which logs it.
 const stackKey = "stack"
 
 func saveStack(c *fiber.Ctx, _ any) { c.Locals(stackKey, debug.Stack()) }
 
-// inFront does what every answer needs and sorts out methods, because Fiber answers one that it does not know
-// with a text of its own before any handler runs.
+// middleware handles methods, request ids, draining and metrics of every request. It wraps Fiber's handler, because Fiber answers an
+// unknown method with plain text before any handler runs.
 func (s *Server) middleware(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		start := time.Now()
@@ -155,12 +156,11 @@ func (s *Server) middleware(next fasthttp.RequestHandler) fasthttp.RequestHandle
 	}
 }
 
-// withoutBody is the content length that fasthttp reports for a GET or a HEAD that announces no body.
+// withoutBody is the content length that fasthttp reports for a GET or HEAD without a body.
 const withoutBody = -2
 
-// framedTwice reports whether header lines hold both a Content-Length and a Transfer-Encoding. fasthttp goes by the latter, and a server
-// in front may go by the former: what one takes for the body the other would take for the next request. RFC 9112, 6.1 wants the
-// connection closed.
+// framedTwice reports whether header lines contain both Content-Length and Transfer-Encoding. fasthttp uses the latter, and a proxy may use
+// the former: one would read the other's body as the next request. RFC 9112, 6.1 requires closing the connection.
 func framedTwice(lines []byte) bool {
 	var length, coding bool
 	for line := range bytes.Lines(lines) {
@@ -171,14 +171,13 @@ func framedTwice(lines []byte) bool {
 	return length && coding
 }
 
-// Serve accepts connections until Shutdown, and then returns nil. It may be called for several listeners at once.
+// Serve accepts connections until Shutdown, and then returns nil. It may be called concurrently with several listeners.
 func (s *Server) Serve(listener net.Listener) error {
 	return s.app.Server().Serve(&connectionLimiter{Listener: listener, server: s})
 }
 
-// Drain asks clients to move on: from now on every answer closes its connection. New ones are still served.
+// Drain makes every response close its connection from now on. New connections are still served.
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// Shutdown closes the listeners and then each connection once its request is answered. If ctx ends before the
-// last of them it returns ctx's error.
+// Shutdown closes the listeners, and each connection once its request has been answered. If ctx ends first, it returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }

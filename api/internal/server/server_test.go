@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/api/internal/store"
 	"systemscale/sql"
 )
@@ -38,7 +38,7 @@ func TestDocuments(t *testing.T) {
 						if r.body != "" {
 							t.Errorf("the answer to HEAD has the body %.60q", r.body)
 						}
-						r.body = catalogtest.NewRow(c.document, 1, c.id).Body
+						r.body = publishtest.NewRow(c.document, 1, c.id).Body
 					}
 					checkDocument(t, c.document, c.id, r)
 					checkTiming(t, r)
@@ -56,7 +56,7 @@ func TestPages(t *testing.T) {
 		page := func(first, last int64) string {
 			var bodies []string
 			for id := first; id <= last; id++ {
-				bodies = append(bodies, catalogtest.NewRow("page", 1, id).Body)
+				bodies = append(bodies, publishtest.NewRow("page", 1, id).Body)
 			}
 			return "[" + strings.Join(bodies, ",") + "]"
 		}
@@ -107,7 +107,7 @@ func TestRefusals(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
 		run := s.publish("things", things(1, 3)...)
 		s.publish("bare", onlyItems(1, 3))
-		s.publish("pages", catalogtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}})
+		s.publish("pages", publishtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}})
 		for _, c := range []struct {
 			status  int
 			absent  bool // the address is one of a document
@@ -178,7 +178,7 @@ func TestMethods(t *testing.T) {
 func TestConditions(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
 		run := s.publish("things", things(1, 3)...)
-		mine, other := quoted(catalogtest.NewRow("item", 1, 1)), quoted(catalogtest.NewRow("item", 1, 2))
+		mine, other := quoted(publishtest.NewRow("item", 1, 1)), quoted(publishtest.NewRow("item", 1, 2))
 		version := pageTag(t, s, run)
 		for _, c := range []struct {
 			name, target, header string
@@ -270,7 +270,7 @@ func TestCollectionsAreServedFromTheMomentTheyArePublished(t *testing.T) {
 		checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
 		checkProblem(t, s.ask("GET", "/museums/1"), http.StatusNotFound)
 
-		deep := catalogtest.Table{Endpoint: sql.Endpoint{Name: "deep", Path: "hall/deep"}, Rows: []catalogtest.Row{catalogtest.NewRow("deep", 5, 7)}}
+		deep := publishtest.Table{Endpoint: sql.Endpoint{Name: "deep", Path: "hall/deep"}, Rows: []publishtest.Row{publishtest.NewRow("deep", 5, 7)}}
 		run := s.publish("museums", onlyItems(2, 9), deep)
 		r := s.ask("GET", "/museums/9")
 		checkDocument(t, "item", 9, r)
@@ -371,7 +371,7 @@ func TestDrain(t *testing.T) {
 	f.mutex.Unlock()
 	answer := make(chan response)
 	go func() { answer <- s.ask("GET", "/things/1") }()
-	catalogtest.Eventually(t, "the request is under way", func() bool {
+	publishtest.Eventually(t, "the request is under way", func() bool {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
 		return f.seen == 1
@@ -385,7 +385,7 @@ func TestDrain(t *testing.T) {
 		}
 		stopped <- err
 	}()
-	catalogtest.Eventually(t, "new connections are refused", func() bool {
+	publishtest.Eventually(t, "new connections are refused", func() bool {
 		_, err := s.client.Get(s.url + "/nothing")
 		return err != nil
 	})
@@ -406,7 +406,7 @@ func TestShutdownOwnsUpToWhatItCutsOff(t *testing.T) {
 	f.mutex.Unlock()
 	answer := make(chan response)
 	go func() { answer <- s.ask("GET", "/things/1") }()
-	catalogtest.Eventually(t, "the request is under way", func() bool {
+	publishtest.Eventually(t, "the request is under way", func() bool {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
 		return f.seen == 1

@@ -17,7 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/api/internal/store"
 	"systemscale/sql"
 	"systemscale/sql/testdb"
@@ -30,7 +30,7 @@ type site struct {
 	url     string
 	address string
 	client  *http.Client
-	publish func(collection string, tables ...catalogtest.Table) int64 // and wait until it is served
+	publish func(collection string, tables ...publishtest.Table) int64 // and wait until it is served
 }
 
 func listen(t testing.TB, from Store, options Options) *site {
@@ -52,7 +52,7 @@ func tcp(t testing.TB) net.Listener {
 // newSite makes a site that does not listen yet.
 func newSite(t testing.TB, from Store, options Options) *site {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	return &site{Server: New(from, options), t: t, client: &http.Client{Transport: transport, Timeout: catalogtest.Patience}}
+	return &site{Server: New(from, options), t: t, client: &http.Client{Transport: transport, Timeout: publishtest.Patience}}
 }
 
 // start serves until the test ends.
@@ -63,7 +63,7 @@ func (s *site) start(listener net.Listener) {
 	go func() { served <- s.Serve(listener) }()
 	s.t.Cleanup(func() {
 		s.client.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), publishtest.Patience)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			s.t.Errorf("shut down: %v", err)
@@ -121,18 +121,18 @@ func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), publishtest.Patience)
 		defer cancel()
 		if err := st.Close(ctx); err != nil {
 			t.Errorf("close the store: %v", err)
 		}
 	})
 	s := listen(t, st, Options{Logger: quiet(), Registerer: prometheus.NewRegistry()})
-	publisher := catalogtest.NewPublisher(t, database)
-	s.publish = func(collection string, tables ...catalogtest.Table) int64 {
+	publisher := publishtest.NewPublisher(t, database)
+	s.publish = func(collection string, tables ...publishtest.Table) int64 {
 		t.Helper()
 		run := publisher.Publish(collection, tables...)
-		catalogtest.Eventually(t, "the new version is served", func() bool {
+		publishtest.Eventually(t, "the new version is served", func() bool {
 			live := st.Snapshot().Collection([]byte(collection))
 			return live != nil && live.Run == run && st.Ready() == nil
 		})
@@ -272,7 +272,7 @@ func checkDocument(t testing.TB, document string, id int64, r response) {
 		t.Errorf("%s %d: status %d and %.100q: %v", document, id, r.status, r.body, err)
 		return
 	}
-	want := catalogtest.NewRow(document, said.Edition, id)
+	want := publishtest.NewRow(document, said.Edition, id)
 	if etag := `"` + fmt.Sprintf("%016x", want.ETag) + `"`; r.body != want.Body || r.header.Get("ETag") != etag {
 		t.Errorf("%s %d: got etag %s and %.100q, want %s and %.100q", document, id, r.header.Get("ETag"), r.body, etag, want.Body)
 	}
@@ -297,9 +297,9 @@ func common(run int64, caching string) []string {
 	}
 }
 
-func quoted(row catalogtest.Row) string { return fmt.Sprintf(`"%016x"`, row.ETag) }
+func quoted(row publishtest.Row) string { return fmt.Sprintf(`"%016x"`, row.ETag) }
 
 // onlyItems is a collection with one document and no list.
-func onlyItems(edition, count int) catalogtest.Table {
-	return catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: things(edition, count)[0].Rows}
+func onlyItems(edition, count int) publishtest.Table {
+	return publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: things(edition, count)[0].Rows}
 }

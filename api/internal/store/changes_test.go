@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
@@ -131,7 +131,7 @@ func TestANotificationIsAHintToLook(t *testing.T) {
 	conn := testdb.Connect(t, f.database.ETL)
 	run := f.publish(2, 1)
 	// It cannot be seen from here when the store begins to listen, so the hint is given until it is taken.
-	catalogtest.Eventually(t, "the hint is taken", func() bool {
+	publishtest.Eventually(t, "the hint is taken", func() bool {
 		if _, err := conn.Exec(t.Context(), "select pg_notify($1, $2)", sql.VersionChannel, collection); err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql/testdb"
 )
 
@@ -57,7 +57,8 @@ func blocks(t *testing.T, conn *pgx.Conn, s *statement, arguments string) (read 
 // size is that of a catalog, its change log and its history.
 type size struct{ documents, changes, runs int }
 
-// fillCatalog makes a catalog in which a few runs are kept and have a log, after many that are not kept, every second of which published nothing.
+// fillCatalog makes a catalog in which a few runs are kept and have a log, after many that are not kept, every second of which published
+// nothing.
 func fillCatalog(t *testing.T, etl *pgx.Conn, size size) {
 	t.Helper()
 	exec := func(statement string) {
@@ -86,15 +87,15 @@ func fillCatalog(t *testing.T, etl *pgx.Conn, size size) {
 	}
 }
 
-// TestTheCostOfARequest executes what every address asks of the database, with a catalog, a change log and a history of two sizes. The number
-// of blocks must be small, and must not depend on the size.
+// TestTheCostOfARequest executes what every address asks of the database, with a catalog, a change log and a history of two sizes. The
+// number of blocks must be small, and must not depend on the size.
 func TestTheCostOfARequest(t *testing.T) {
 	small, large := size{2_000, 2_100, 20}, size{30_000, 60_000, 8_000}
 	database := testdb.New(t)
-	f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f := &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	f.publish(1, 10)
 	etl := testdb.Connect(t, database.ETL)
-	config, err := configure(Options{URL: database.API, Timeout: catalogtest.Patience})
+	config, err := configure(Options{URL: database.API, Timeout: publishtest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestTheCostOfARequest(t *testing.T) {
 // TestPagesKeepNoDocumentWaiting stops everything that reads pages and changes. Documents are looked up meanwhile, and of the others only
 // so many wait.
 func TestPagesKeepNoDocumentWaiting(t *testing.T) {
-	f := newFixture(t, 20, Options{Connections: 1, Poll: time.Hour, Timeout: catalogtest.Patience})
+	f := newFixture(t, 20, Options{Connections: 1, Poll: time.Hour, Timeout: publishtest.Patience})
 	lock := testdb.Connect(t, f.database.ETL)
 	transaction, err := lock.Begin(t.Context())
 	if err == nil {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
@@ -24,20 +24,20 @@ type fixture struct {
 	*Store
 	t         testing.TB
 	database  testdb.Database
-	publisher *catalogtest.Publisher
+	publisher *publishtest.Publisher
 }
 
 // newFixture publishes edition 1 with some ids and opens a store that has seen it.
 func newFixture(t testing.TB, ids int, options Options) *fixture {
 	t.Helper()
 	database := testdb.New(t)
-	f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f := &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	f.publish(1, ids)
 	if options.URL == "" {
 		options.URL = database.API
 	}
 	f.Store = open(t, options)
-	catalogtest.Eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
+	publishtest.Eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
 	return f
 }
 
@@ -51,7 +51,7 @@ func open(t testing.TB, options Options) *Store {
 		t.Fatalf("open the store: %v", err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), publishtest.Patience)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Errorf("close the store: %v", err)
@@ -63,15 +63,15 @@ func open(t testing.TB, options Options) *Store {
 // publish makes an edition live: the same ids, each body and etag saying which edition it is from.
 func (f *fixture) publish(edition, ids int) int64 {
 	f.t.Helper()
-	var item, detail []catalogtest.Row
+	var item, detail []publishtest.Row
 	for id := int64(1); id <= int64(ids); id++ {
-		item = append(item, catalogtest.NewRow("item", edition, id))
-		detail = append(detail, catalogtest.NewRow("detail", edition, id))
+		item = append(item, publishtest.NewRow("item", edition, id))
+		detail = append(detail, publishtest.NewRow("detail", edition, id))
 	}
 	return f.publisher.Publish(collection,
-		catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: item},
-		catalogtest.Table{Endpoint: sql.Endpoint{Name: "detail", Path: "detail"}, Rows: detail},
-		catalogtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}, Rows: item},
+		publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: item},
+		publishtest.Table{Endpoint: sql.Endpoint{Name: "detail", Path: "detail"}, Rows: detail},
+		publishtest.Table{Endpoint: sql.Endpoint{Name: "page", List: true}, Rows: item},
 	)
 }
 
@@ -86,7 +86,7 @@ func checkBody(t testing.TB, document string, id int64, result Result) int {
 		t.Errorf("body of %s %d is no JSON: %v: %.100q", document, id, err, result.Body)
 		return 0
 	}
-	want := catalogtest.NewRow(document, said.Edition, id)
+	want := publishtest.NewRow(document, said.Edition, id)
 	if string(result.Body) != want.Body || result.ETag != want.ETag {
 		t.Errorf("%s %d: got etag %016x and %.100q, want etag %016x and %.100q", document, id, result.ETag, result.Body, want.ETag, want.Body)
 	}

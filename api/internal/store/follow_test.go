@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
@@ -52,7 +52,7 @@ func TestFollowsTheVersion(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond})
 	for edition := 2; edition <= 4; edition++ {
 		run := f.publish(edition, 1)
-		catalogtest.Eventually(t, "the new version is seen", func() bool { return f.document("").Run == run })
+		publishtest.Eventually(t, "the new version is seen", func() bool { return f.document("").Run == run })
 		result, err := f.Get(f.document(""), 1, Match{}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +114,7 @@ func TestDroppedGeneration(t *testing.T) {
 			run := f.publish(2, 150)
 			f.publisher.Drop(collection, old.Generation, all...)
 
-			for _, unless := range []Match{{}, {ETags: []uint64{catalogtest.NewRow("item", 1, 1).ETag}}} {
+			for _, unless := range []Match{{}, {ETags: []uint64{publishtest.NewRow("item", 1, 1).ETag}}} {
 				result, err := f.Get(old, 1, unless, nil)
 				if err != nil {
 					t.Fatalf("a lookup in a dropped table: %v", err)
@@ -124,12 +124,12 @@ func TestDroppedGeneration(t *testing.T) {
 				}
 			}
 			result, err := f.List(list, 99, 2, nil)
-			want := "[" + catalogtest.NewRow("item", 2, 100).Body + "," + catalogtest.NewRow("item", 2, 101).Body + "]"
+			want := "[" + publishtest.NewRow("item", 2, 100).Body + "," + publishtest.NewRow("item", 2, 101).Body + "]"
 			if err != nil || string(result.Body) != want || result.Run != run {
 				t.Errorf("a page of a dropped table: %.100q of run %d, %v", result.Body, result.Run, err)
 			}
 
-			f.publisher.Publish(collection, catalogtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []catalogtest.Row{catalogtest.NewRow("item", 3, 1)}})
+			f.publisher.Publish(collection, publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []publishtest.Row{publishtest.NewRow("item", 3, 1)}})
 			f.publisher.Drop(collection, run, all...)
 			if _, err := f.Get(detail, 1, Match{}, nil); !errors.Is(err, ErrNotFound) {
 				t.Errorf("a document that is published no more: %v, want %v", err, ErrNotFound)
@@ -182,7 +182,7 @@ func TestDroppedGenerationUnderLoad(t *testing.T) {
 		f.publisher.Drop(collection, previous, "item", "detail", "page")
 		previous = run
 	}
-	catalogtest.Eventually(t, "the last edition is served", func() bool {
+	publishtest.Eventually(t, "the last edition is served", func() bool {
 		mutex.Lock()
 		defer mutex.Unlock()
 		return editionOf[previous] == editions
@@ -227,7 +227,7 @@ func TestTableOfOtherTypes(t *testing.T) {
 // TestStatementFailsAlone has one batch in which the second of three lookups is refused when it is executed.
 func TestStatementFailsAlone(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: time.Hour})
-	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
+	config, err := configure(Options{URL: f.database.API, Timeout: publishtest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestStatementFailsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	queue := newQueue(3, catalogtest.Patience, f.queue.logger, f.metrics)
+	queue := newQueue(3, publishtest.Patience, f.queue.logger, f.metrics)
 	queue.connected(new(slot))
 	var lookups []*lookup
 	for i, endpoint := range []*Endpoint{f.document(""), detail, f.document("")} {
@@ -258,7 +258,7 @@ func TestStatementFailsAlone(t *testing.T) {
 		}
 	}
 	queue.close()
-	w := &worker{queue: queue, follower: f.follower, metrics: f.metrics, limit: 3, timeout: catalogtest.Patience, conn: conn}
+	w := &worker{queue: queue, follower: f.follower, metrics: f.metrics, limit: 3, timeout: publishtest.Patience, conn: conn}
 	if err := w.serve(); err != nil {
 		t.Fatalf("serve: %v", err)
 	}
@@ -294,7 +294,7 @@ func TestARowFailsAlone(t *testing.T) {
 	unlock := f.lock(f.document("detail"))
 	var wait sync.WaitGroup
 	wait.Go(func() { _, _ = f.Get(f.document("detail"), 1, Match{}, nil) })
-	catalogtest.Eventually(t, "the connection is busy", func() bool { pending, _ := f.queue.state(); return pending == 1 && len(f.queue.fetchable()) == 0 })
+	publishtest.Eventually(t, "the connection is busy", func() bool { pending, _ := f.queue.state(); return pending == 1 && len(f.queue.fetchable()) == 0 })
 	for id := int64(1); id <= 3; id++ {
 		wait.Go(func() {
 			result, err := f.Get(f.document(""), id, Match{}, nil)
@@ -309,13 +309,13 @@ func TestARowFailsAlone(t *testing.T) {
 			}
 		})
 	}
-	catalogtest.Eventually(t, "three lookups wait", func() bool { return len(f.queue.fetchable()) == 3 })
+	publishtest.Eventually(t, "three lookups wait", func() bool { return len(f.queue.fetchable()) == 3 })
 	unlock()
 	wait.Wait()
 }
 
 func TestRetriedAFewTimes(t *testing.T) {
-	queue := newQueue(2, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
+	queue := newQueue(2, publishtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
 	queue.connected(new(slot))
 	first, second := newLookup(), newLookup()
 	for _, l := range []*lookup{first, second} {
@@ -342,7 +342,7 @@ func TestRetriedAFewTimes(t *testing.T) {
 }
 
 func TestConflictsAreRetriedAFewTimes(t *testing.T) {
-	queue := newQueue(1, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
+	queue := newQueue(1, publishtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
 	queue.connected(new(slot))
 	l := newLookup()
 	l.endpoint = &Endpoint{Name: "item"}
@@ -367,7 +367,7 @@ func TestConflictsAreRetriedAFewTimes(t *testing.T) {
 
 func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond})
-	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
+	config, err := configure(Options{URL: f.database.API, Timeout: publishtest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,7 @@ func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 		t.Errorf("%s statements, want 3; %v", prepared(), err)
 	}
 	f.publish(2, 1)
-	catalogtest.Eventually(t, "the new version is seen", func() bool { return f.Snapshot() != old })
+	publishtest.Eventually(t, "the new version is seen", func() bool { return f.Snapshot() != old })
 	if _, err := conn.statement(f.document(""), kindGet); err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +408,7 @@ func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 }
 
 func TestLastConnectionTakesTheQueueWithIt(t *testing.T) {
-	queue := newQueue(2, catalogtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
+	queue := newQueue(2, publishtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
 	first, second := new(slot), new(slot)
 	queue.connected(first)
 	queue.connected(second)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql/testdb"
 )
 
@@ -55,10 +55,10 @@ func twoHosts(t *testing.T, database testdb.Database) (first, second *proxy, dat
 func TestHostsAreSpreadAndFailedOver(t *testing.T) {
 	database := testdb.New(t)
 	first, second, databaseURL := twoHosts(t, database)
-	f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f := &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	f.publish(1, 1)
 	f.Store = open(t, Options{URL: databaseURL, Poll: 10 * time.Millisecond})
-	catalogtest.Eventually(t, "the store is ready with both hosts", func() bool {
+	publishtest.Eventually(t, "the store is ready with both hosts", func() bool {
 		_, alive := f.queue.state()
 		return f.Ready() == nil && alive == 2
 	})
@@ -67,7 +67,7 @@ func TestHostsAreSpreadAndFailedOver(t *testing.T) {
 	}
 	for _, lost := range []*proxy{first, second} {
 		lost.down()
-		catalogtest.Eventually(t, "both connections are with the host that is left", func() bool {
+		publishtest.Eventually(t, "both connections are with the host that is left", func() bool {
 			result, err := f.Get(f.document(""), 1, Match{}, nil)
 			if err == nil {
 				checkBody(t, "item", 1, result)

@@ -12,7 +12,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql/testdb"
 )
 
@@ -39,7 +39,7 @@ func (f *fixture) sent(address string) int {
 // settled waits until all workers are connected to these hosts, one each or all to the only one.
 func (f *fixture) settled(what string, addresses ...string) {
 	f.t.Helper()
-	catalogtest.Eventually(f.t, what, func() bool {
+	publishtest.Eventually(f.t, what, func() bool {
 		at := f.at()
 		for _, address := range addresses {
 			if at[address] != 2/len(addresses) {
@@ -146,7 +146,7 @@ func (l *load) during(what string, do func()) int64 {
 func (l *load) more(answers int64) {
 	l.on.t.Helper()
 	want := l.answers.Load() + answers
-	catalogtest.Eventually(l.on.t, "lookups are answered", func() bool { return l.answers.Load() >= want })
+	publishtest.Eventually(l.on.t, "lookups are answered", func() bool { return l.answers.Load() >= want })
 }
 
 func quickReturn(t *testing.T) {
@@ -171,10 +171,10 @@ func newPair(t *testing.T, arguments string) *pair {
 	p := &pair{primary: testdb.NewServer(t), edition: 1}
 	p.replica = p.primary.NewReplica()
 	database := p.primary.New()
-	p.fixture = &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	p.fixture = &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	p.publish(1, pairIDs)
 	p.Store = open(t, Options{URL: hostsURL(t, database.API, arguments, p.primary.Address, p.replica.Address), Poll: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	catalogtest.Eventually(t, "the store is ready", func() bool { return p.Ready() == nil })
+	publishtest.Eventually(t, "the store is ready", func() bool { return p.Ready() == nil })
 	p.load = p.fixture.load(16, pairIDs)
 	return p
 }
@@ -184,7 +184,7 @@ func (p *pair) next() (run int64) {
 	p.t.Helper()
 	p.edition++
 	run = p.publish(p.edition, pairIDs)
-	catalogtest.Eventually(p.t, "the version is followed", func() bool { return p.document("").Run == run })
+	publishtest.Eventually(p.t, "the version is followed", func() bool { return p.document("").Run == run })
 	return run
 }
 
@@ -245,7 +245,7 @@ func TestReplicas(t *testing.T) {
 		p.replica.Exec("select pg_wal_replay_resume()")
 		p.spread()
 		before := p.sent(p.replica.Address)
-		catalogtest.Eventually(t, "the replica is used again", func() bool { return p.sent(p.replica.Address) > before })
+		publishtest.Eventually(t, "the replica is used again", func() bool { return p.sent(p.replica.Address) > before })
 	})
 	p.during("a replica that is gone", func() {
 		p.replica.Kill()
@@ -273,7 +273,7 @@ func TestReplicas(t *testing.T) {
 	p.during("a primary that dies before the replica has its last version", p.loseThePrimary)
 	p.during("a promotion", func() {
 		p.replica.Promote()
-		p.publisher = catalogtest.NewPublisher(t, testdb.Database{ETL: hostsURL(t, p.database.ETL, "", p.replica.Address)})
+		p.publisher = publishtest.NewPublisher(t, testdb.Database{ETL: hostsURL(t, p.database.ETL, "", p.replica.Address)})
 		p.next()
 		p.more(500)
 	})
@@ -293,7 +293,7 @@ func (p *pair) conflict() {
 		if _, err := conn.Exec(p.t.Context(), "vacuum catalog."+endpoint.table); err != nil {
 			p.t.Fatal(err)
 		}
-		catalogtest.Eventually(p.t, "the version is followed", func() bool { return p.document("").Run == run })
+		publishtest.Eventually(p.t, "the version is followed", func() bool { return p.document("").Run == run })
 	}
 	p.spread()
 	var conflicts int
@@ -309,7 +309,7 @@ func (p *pair) checkRoles() (after func()) {
 	stores := map[string]*fixture{}
 	only := func(f *fixture, want *testdb.Server) {
 		p.t.Helper()
-		catalogtest.Eventually(p.t, "the store is ready", func() bool { return f.Ready() == nil })
+		publishtest.Eventually(p.t, "the store is ready", func() bool { return f.Ready() == nil })
 		f.settled("both pipelines are where they belong", want.Address)
 	}
 	for attributes, want := range map[string]*testdb.Server{
@@ -330,7 +330,7 @@ func (p *pair) checkRoles() (after func()) {
 	held := p.document("").Run
 	run := p.next()
 	only(stores["prefer-standby"], p.primary)
-	catalogtest.Eventually(p.t, "the primary's version is followed", func() bool { return stores["prefer-standby"].document("").Run == run })
+	publishtest.Eventually(p.t, "the primary's version is followed", func() bool { return stores["prefer-standby"].document("").Run == run })
 	if result, err := stores["standby"].Get(stores["standby"].document(""), 1, Match{}, nil); err != nil || result.Run != held {
 		p.t.Errorf("standby: run %d, %v, want %d", result.Run, err, held)
 	}
@@ -344,7 +344,7 @@ func (p *pair) checkRoles() (after func()) {
 				continue // there is none any more; connections that there are stay
 			}
 			only(f, p.replica)
-			catalogtest.Eventually(p.t, "the new primary's version is followed", func() bool { return f.document("").Run == p.document("").Run })
+			publishtest.Eventually(p.t, "the new primary's version is followed", func() bool { return f.document("").Run == p.document("").Run })
 		}
 	}
 }
@@ -357,7 +357,7 @@ func (p *pair) loseThePrimary() {
 	p.atPrimary()
 	p.back.Store(true)
 	p.primary.Kill()
-	catalogtest.Eventually(p.t, "the replica's version is served", func() bool { return p.document("").Run == held })
+	publishtest.Eventually(p.t, "the replica's version is served", func() bool { return p.document("").Run == held })
 	p.atReplica()
 	p.more(500)
 	result, err := p.Get(p.document(""), 1, Match{}, nil)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 )
 
 func TestBodiesNeverMix(t *testing.T) {
@@ -16,7 +16,7 @@ func TestBodiesNeverMix(t *testing.T) {
 		timeout time.Duration
 		allowed []error
 	}{
-		{name: "in peace", timeout: catalogtest.Patience},
+		{name: "in peace", timeout: publishtest.Patience},
 		// So short that the server cancels statements amid batches, and callers leave while their buffer is written to.
 		{name: "with timeouts", timeout: 2 * time.Millisecond, allowed: []error{ErrTimeout, ErrUnavailable}},
 	} {
@@ -25,7 +25,7 @@ func TestBodiesNeverMix(t *testing.T) {
 			m := mixing{allowed: c.allowed}
 			// How long is short depends on the machine and on what else it does.
 			timeout := c.timeout
-			for deadline := time.Now().Add(catalogtest.Patience); ; {
+			for deadline := time.Now().Add(publishtest.Patience); ; {
 				f.queue.timeout = timeout
 				var wait sync.WaitGroup
 				for reader := range 32 {
@@ -68,13 +68,13 @@ func (m *mixing) read(f *fixture, reader uint64) {
 		}
 		unless := Match{}
 		if random.IntN(4) == 0 {
-			unless.ETags = []uint64{catalogtest.NewRow("item", 1, id).ETag}
+			unless.ETags = []uint64{publishtest.NewRow("item", 1, id).ETag}
 		}
 		if random.IntN(8) == 0 {
 			endpoint = f.list()
 			result, err := f.List(endpoint, id-1, 1, buffer[:0])
 			result.Body = trimList(result.Body)
-			result.ETag = catalogtest.NewRow("item", 1, id).ETag
+			result.ETag = publishtest.NewRow("item", 1, id).ETag
 			if err == nil {
 				checkBody(f.t, "item", id, result)
 			}
@@ -92,7 +92,7 @@ func (m *mixing) read(f *fixture, reader uint64) {
 				m.abandoned.Add(1)
 			}
 		case result.NotModified:
-			if want := catalogtest.NewRow("item", 1, id).ETag; result.ETag != want || endpoint.Name != "item" {
+			if want := publishtest.NewRow("item", 1, id).ETag; result.ETag != want || endpoint.Name != "item" {
 				f.t.Errorf("%s %d with etag %016x passes for %016x", endpoint.Name, id, result.ETag, want)
 			}
 		default:

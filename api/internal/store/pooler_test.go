@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
@@ -40,12 +40,12 @@ func TestBehindAPooler(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			database := testdb.New(t)
 			through := testdb.Pooler(t, database, c.mode, c.settings...)
-			f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+			f := &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 			f.publish(1, ids)
 			var stores [2]*Store
 			for i := range stores {
-				stores[i] = open(t, Options{URL: through(database.API), Poll: 5 * time.Millisecond, Timeout: catalogtest.Patience})
-				catalogtest.Eventually(t, "the store is ready", func() bool { return stores[i].Ready() == nil })
+				stores[i] = open(t, Options{URL: through(database.API), Poll: 5 * time.Millisecond, Timeout: publishtest.Patience})
+				publishtest.Eventually(t, "the store is ready", func() bool { return stores[i].Ready() == nil })
 			}
 			f.Store = stores[0]
 
@@ -63,7 +63,7 @@ func TestBehindAPooler(t *testing.T) {
 			}
 			eventually := func(what string, run int64) {
 				for _, s := range stores {
-					catalogtest.Eventually(t, what, func() bool { return s.Snapshot().Collection([]byte(collection)).Run == run })
+					publishtest.Eventually(t, what, func() bool { return s.Snapshot().Collection([]byte(collection)).Run == run })
 				}
 			}
 			eventually("a change in place is seen", f.change(f.list(), "update catalog."+f.document("").table+" set etag = etag where id < 20"))
@@ -105,7 +105,7 @@ func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
 		result, err := s.Get(endpoint, id, Match{Any: true}, nil)
 		if err != nil || !result.NotModified {
 			t.Errorf("etag of %d: %v", id, err)
-		} else if edition := int(result.ETag << 1 >> 41); result.ETag != catalogtest.NewRow("item", edition, id).ETag {
+		} else if edition := int(result.ETag << 1 >> 41); result.ETag != publishtest.NewRow("item", edition, id).ETag {
 			t.Errorf("etag of %d: %016x is another document's", id, result.ETag)
 		}
 		return
@@ -152,7 +152,7 @@ func checkNotListening(t *testing.T, databaseURL string, attempts int) {
 // spoiled returns a worker that has one connection, which spoil has done something to, and no goroutine.
 func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *worker {
 	t.Helper()
-	config, err := configure(Options{URL: f.database.API, Timeout: catalogtest.Patience})
+	config, err := configure(Options{URL: f.database.API, Timeout: publishtest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *worker {
 	}
 	t.Cleanup(conn.close)
 	spoil(conn)
-	return &worker{conn: conn, queue: f.queue, follower: f.follower, metrics: f.metrics, limit: 64, timeout: catalogtest.Patience}
+	return &worker{conn: conn, queue: f.queue, follower: f.follower, metrics: f.metrics, limit: 64, timeout: publishtest.Patience}
 }
 
 // TestAStatementOfAnotherClient has a statement of the name that the store uses on its connection already, as a pooler may.
@@ -192,7 +192,7 @@ func TestAStatementOfAnotherClient(t *testing.T) {
 			w.waiting = []*lookup{l}
 			err := w.exchange()
 			if c.foreign {
-				if !errors.Is(err, errForeign) || len(w.settled) != 0 && len(l.result.Body) > 0 && etagIn(t, l.result.Body) != catalogtest.NewRow("item", 1, 2).ETag {
+				if !errors.Is(err, errForeign) || len(w.settled) != 0 && len(l.result.Body) > 0 && etagIn(t, l.result.Body) != publishtest.NewRow("item", 1, 2).ETag {
 					t.Errorf("exchange = %v and %d answers, want %v", err, len(w.settled), errForeign)
 				}
 				return

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 )
 
@@ -37,11 +37,11 @@ func TestReservedNamesAreNotServed(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	refused := []string{"item", "api", "assets", "-", "Docs"}
 	for _, name := range refused {
-		f.publisher.Publish(name, catalogtest.Table{Endpoint: whole, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
+		f.publisher.Publish(name, publishtest.Table{Endpoint: whole, Rows: []publishtest.Row{publishtest.NewRow("whole", 1, 1)}})
 	}
 	run := f.publish(2, 1)
-	f.publisher.Publish("last", catalogtest.Table{Endpoint: whole, Rows: []catalogtest.Row{catalogtest.NewRow("whole", 1, 1)}})
-	catalogtest.Eventually(t, "the last collection is served", func() bool { return f.Snapshot().Collection([]byte("last")) != nil })
+	f.publisher.Publish("last", publishtest.Table{Endpoint: whole, Rows: []publishtest.Row{publishtest.NewRow("whole", 1, 1)}})
+	publishtest.Eventually(t, "the last collection is served", func() bool { return f.Snapshot().Collection([]byte("last")) != nil })
 	if got := f.Snapshot().Collection([]byte(collection)); got == nil || got.Run != run {
 		t.Errorf("the collection beside them is %+v, want run %d", got, run)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql/testdb"
 )
 
@@ -44,10 +44,10 @@ func TestRuns(t *testing.T) {
 func TestRunsTakeOneConnection(t *testing.T) {
 	database := testdb.New(t)
 	between, url := newProxy(t, database.API)
-	f := &fixture{Store: open(t, Options{URL: url, Poll: time.Hour}), t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f := &fixture{Store: open(t, Options{URL: url, Poll: time.Hour}), t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	f.publish(1, 1)
 	// Two workers of documents and one of pages, the follower and the listener.
-	catalogtest.Eventually(t, "the store is connected", func() bool { return between.connections() == 5 })
+	publishtest.Eventually(t, "the store is connected", func() bool { return between.connections() == 5 })
 	between.stall()
 	impatient, cancel := context.WithCancel(t.Context())
 	errs := make(chan error)
@@ -57,7 +57,7 @@ func TestRunsTakeOneConnection(t *testing.T) {
 			errs <- err
 		}()
 	}
-	catalogtest.Eventually(t, "one connects", func() bool { return between.connections() >= 6 })
+	publishtest.Eventually(t, "one connects", func() bool { return between.connections() >= 6 })
 	time.Sleep(100 * time.Millisecond) // in which the others would, too
 	cancel()
 	for range 20 {

@@ -4,16 +4,17 @@ import (
 	"slices"
 	"testing"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql/testdb"
 )
 
-// TestSettingsOfTheRole serves as a role on which settings are imposed that would end sessions that are idle, and give names another meaning.
+// TestSettingsOfTheRole serves as a role on which settings are imposed that would end sessions that are idle, and give names another
+// meaning.
 func TestSettingsOfTheRole(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	testdb.Hostile(t, f.database)
-	s := open(t, Options{URL: f.database.API, Timeout: catalogtest.Patience})
-	catalogtest.Eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
+	s := open(t, Options{URL: f.database.API, Timeout: publishtest.Patience})
+	publishtest.Eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
 	admin := testdb.Connect(t, f.database.AdminURL)
 	sessions := func() (pids []int32) {
 		err := admin.QueryRow(t.Context(), `select array_agg(pid) from pg_stat_activity

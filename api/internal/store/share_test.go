@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 )
 
 // gathered returns the sum of a metric over its labels; of a histogram, what was observed.
@@ -43,7 +43,7 @@ func gathered(t testing.TB, registry *prometheus.Registry, name string) (sum flo
 func TestCallersOfOneDocumentShareALookup(t *testing.T) {
 	const callers = 200
 	registry := prometheus.NewRegistry()
-	f := newFixture(t, 2, Options{Timeout: catalogtest.Patience, Registerer: registry})
+	f := newFixture(t, 2, Options{Timeout: publishtest.Patience, Registerer: registry})
 	unlock := f.lock(f.document(""))
 	var wait sync.WaitGroup
 	for i := range callers {
@@ -56,7 +56,7 @@ func TestCallersOfOneDocumentShareALookup(t *testing.T) {
 			checkBody(t, "item", 2, result)
 		})
 	}
-	catalogtest.Eventually(t, "all callers wait", func() bool { return gathered(t, registry, "systemscale_lookups_in_flight") == callers })
+	publishtest.Eventually(t, "all callers wait", func() bool { return gathered(t, registry, "systemscale_lookups_in_flight") == callers })
 	unlock()
 	wait.Wait()
 	if asked := gathered(t, registry, "systemscale_lookup_batch_size"); asked != 1 {
@@ -199,15 +199,15 @@ func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 		defer q.mutex.Unlock()
 		return q.resting - q.woken
 	}
-	catalogtest.Eventually(t, "both rest", func() bool { return resting() == 2 })
+	publishtest.Eventually(t, "both rest", func() bool { return resting() == 2 })
 	push(1)
-	catalogtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
+	publishtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
 	push(wakeThreshold - 1)
 	if resting() != 1 || len(q.fetchable()) != wakeThreshold-1 {
 		t.Errorf("%d rest and %d lookups wait, want 1 and %d", resting(), len(q.fetchable()), wakeThreshold-1)
 	}
 	push(1)
-	catalogtest.Eventually(t, "both are busy", func() bool { return resting() == 0 && len(q.fetchable()) == 0 })
+	publishtest.Eventually(t, "both are busy", func() bool { return resting() == 0 && len(q.fetchable()) == 0 })
 	push(1)
 	if first, second := <-fetched, <-fetched; first+second != 1+wakeThreshold {
 		t.Errorf("%d and %d lookups were fetched, want 1 and %d", first, second, wakeThreshold)
@@ -217,12 +217,12 @@ func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 	}
 
 	// Whoever is busy may be held up: what waits for long is anybody's.
-	catalogtest.Eventually(t, "both rest", func() bool { return resting() == 2 })
+	publishtest.Eventually(t, "both rest", func() bool { return resting() == 2 })
 	push(1)
-	catalogtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
+	publishtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
 	push(1)
 	q.expire(time.Now())
-	catalogtest.Eventually(t, "the other helps", func() bool { return len(q.fetchable()) == 0 })
+	publishtest.Eventually(t, "the other helps", func() bool { return len(q.fetchable()) == 0 })
 	if first, second := <-fetched, <-fetched; first != 1 || second != 1 {
 		t.Errorf("%d and %d lookups were fetched, want 1 and 1", first, second)
 	}
@@ -250,7 +250,7 @@ func TestLookupsOfAHeldUpPipelineAreRelieved(t *testing.T) {
 	}
 	pending := func(want int) {
 		t.Helper()
-		catalogtest.Eventually(t, "the lookups are there", func() bool { got, _ := q.state(); return got == want })
+		publishtest.Eventually(t, "the lookups are there", func() bool { got, _ := q.state(); return got == want })
 	}
 	q.connected(slow)
 	ask(1)
@@ -280,7 +280,7 @@ func TestLookupsOfAHeldUpPipelineAreRelieved(t *testing.T) {
 	if !slow.stalled || q.alive != alive-1 {
 		t.Errorf("%d pipelines are counted on, want %d", q.alive, alive-1)
 	}
-	catalogtest.Eventually(t, "the callers ask again", func() bool { return len(q.fetchable()) == 2 })
+	publishtest.Eventually(t, "the callers ask again", func() bool { return len(q.fetchable()) == 2 })
 	pending(3)
 	lookups, _ := q.fetch(quick, nil, 8)
 	for _, l := range lookups {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
@@ -21,7 +21,7 @@ import (
 func TestGet(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	item, detail := f.document(""), f.document("detail")
-	etag := catalogtest.NewRow("item", 1, 2).ETag
+	etag := publishtest.NewRow("item", 1, 2).ETag
 	for _, c := range []struct {
 		name     string
 		endpoint *Endpoint
@@ -58,7 +58,7 @@ func TestGet(t *testing.T) {
 				}
 				return
 			}
-			want := catalogtest.NewRow(c.endpoint.Name, 1, c.id)
+			want := publishtest.NewRow(c.endpoint.Name, 1, c.id)
 			if c.held {
 				want.Body = ""
 			}
@@ -80,7 +80,7 @@ func TestList(t *testing.T) {
 		t.Run(fmt.Sprintf("%d after %d", c.limit, c.skip), func(t *testing.T) {
 			var bodies []string
 			for id := c.skip + 1; id <= min(c.skip+c.limit, ids); id++ {
-				bodies = append(bodies, catalogtest.NewRow("item", 1, id).Body)
+				bodies = append(bodies, publishtest.NewRow("item", 1, id).Body)
 			}
 			want := "[" + strings.Join(bodies, ",") + "]"
 			result, err := f.List(f.list(), c.skip, c.limit, nil)
@@ -161,11 +161,11 @@ func TestReadiness(t *testing.T) {
 	}
 
 	between.up()
-	catalogtest.Eventually(t, "the store connects", func() bool { return errors.Is(s.Ready(), ErrNotPublished) })
+	publishtest.Eventually(t, "the store connects", func() bool { return errors.Is(s.Ready(), ErrNotPublished) })
 
-	f := &fixture{Store: s, t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f := &fixture{Store: s, t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	f.publish(1, 1)
-	catalogtest.Eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
+	publishtest.Eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
 	result, err := s.Get(f.document(""), 1, Match{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestReadiness(t *testing.T) {
 
 	// Nobody asks: only the follower can notice.
 	between.down()
-	catalogtest.Eventually(t, "the loss is noticed without a lookup", func() bool { return s.follower.lostFor() > 0 })
+	publishtest.Eventually(t, "the loss is noticed without a lookup", func() bool { return s.follower.lostFor() > 0 })
 	if err := s.Ready(); err != nil {
 		t.Errorf("just after the loss: %v, want ready", err)
 	}
@@ -183,10 +183,10 @@ func TestReadiness(t *testing.T) {
 		t.Errorf("long after the loss: %v, want %v", err, ErrDatabaseLost)
 	}
 	between.up()
-	catalogtest.Eventually(t, "the follower recovers", func() bool { return s.follower.lostFor() == 0 && s.Ready() == nil })
+	publishtest.Eventually(t, "the follower recovers", func() bool { return s.follower.lostFor() == 0 && s.Ready() == nil })
 
 	between.down()
-	catalogtest.Eventually(t, "the loss is noticed", func() bool {
+	publishtest.Eventually(t, "the loss is noticed", func() bool {
 		if _, err := s.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
 			t.Fatalf("without a database: got %v, want %v", err, ErrUnavailable)
 		}
@@ -204,7 +204,7 @@ func TestReadiness(t *testing.T) {
 	}
 
 	between.up()
-	catalogtest.Eventually(t, "the store recovers", func() bool {
+	publishtest.Eventually(t, "the store recovers", func() bool {
 		result, err := s.Get(f.document(""), 1, Match{}, nil)
 		if err == nil {
 			checkBody(t, "item", 1, result)
@@ -233,7 +233,7 @@ func among(err error, allowed []error) bool {
 }
 
 func TestOverload(t *testing.T) {
-	f := newFixture(t, 20, Options{Connections: 1, Batch: 1, Queue: 3, Timeout: catalogtest.Patience})
+	f := newFixture(t, 20, Options{Connections: 1, Batch: 1, Queue: 3, Timeout: publishtest.Patience})
 	unlock := f.lock(f.document(""))
 	results := make(chan error)
 	for id := int64(1); id <= 20; id++ {
@@ -259,10 +259,10 @@ func TestOverload(t *testing.T) {
 func TestSilentNetwork(t *testing.T) {
 	database := testdb.New(t)
 	between, url := newProxy(t, database.API)
-	f := &fixture{t: t, database: database, publisher: catalogtest.NewPublisher(t, database)}
+	f := &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	f.publish(1, 1)
 	f.Store = open(t, Options{URL: url, Timeout: 100 * time.Millisecond, Poll: 10 * time.Millisecond})
-	catalogtest.Eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
+	publishtest.Eventually(t, "the store is ready", func() bool { return f.Ready() == nil })
 	before := between.connections()
 
 	between.stall()
@@ -270,12 +270,12 @@ func TestSilentNetwork(t *testing.T) {
 	if !errors.Is(err, ErrTimeout) || result.Body != nil {
 		t.Errorf("got %v and a buffer of %d, want %v and none", err, cap(result.Body), ErrTimeout)
 	}
-	catalogtest.Eventually(t, "the silent connections are given up", func() bool {
+	publishtest.Eventually(t, "the silent connections are given up", func() bool {
 		_, err := f.Get(f.document(""), 1, Match{}, nil)
 		return errors.Is(err, ErrUnavailable)
 	})
 	between.resume()
-	catalogtest.Eventually(t, "lookups succeed again", func() bool {
+	publishtest.Eventually(t, "lookups succeed again", func() bool {
 		_, err := f.Get(f.document(""), 1, Match{}, nil)
 		return err == nil
 	})
@@ -317,13 +317,13 @@ func TestKilledConnections(t *testing.T) {
 	}
 	for round := range 10 {
 		seen := reads.Load()
-		catalogtest.Eventually(t, fmt.Sprintf("lookups succeed after kill %d", round), func() bool { return reads.Load() > seen+100 })
-		if catalogtest.TerminateServers(t, admin) == 0 {
+		publishtest.Eventually(t, fmt.Sprintf("lookups succeed after kill %d", round), func() bool { return reads.Load() > seen+100 })
+		if publishtest.TerminateServers(t, admin) == 0 {
 			t.Error("there was no connection to kill")
 		}
 	}
 	seen := reads.Load()
-	catalogtest.Eventually(t, "lookups succeed after the last kill", func() bool { return reads.Load() > seen+100 })
+	publishtest.Eventually(t, "lookups succeed after the last kill", func() bool { return reads.Load() > seen+100 })
 	close(stop)
 	wait.Wait()
 	t.Logf("%d read, %d told to come back", reads.Load(), failures.Load())
@@ -334,8 +334,8 @@ func TestKilledWhileIdleIsNoError(t *testing.T) {
 	admin := testdb.Connect(t, f.database.AdminURL)
 	for range 3 {
 		young := time.Now()
-		catalogtest.Eventually(t, "the connections have proved themselves", func() bool { return time.Since(young) > 2*provenAge })
-		if catalogtest.TerminateServers(t, admin) < 2 {
+		publishtest.Eventually(t, "the connections have proved themselves", func() bool { return time.Since(young) > 2*provenAge })
+		if publishtest.TerminateServers(t, admin) < 2 {
 			t.Error("there were no connections to kill")
 		}
 		for range 8 {
@@ -349,7 +349,7 @@ func TestKilledWhileIdleIsNoError(t *testing.T) {
 }
 
 func TestCloseLetsLookupsFinish(t *testing.T) {
-	f := newFixture(t, 10, Options{Connections: 1, Batch: 2, Timeout: catalogtest.Patience})
+	f := newFixture(t, 10, Options{Connections: 1, Batch: 2, Timeout: publishtest.Patience})
 	unlock := f.lock(f.document(""))
 	results := make(chan error)
 	for id := int64(1); id <= 10; id++ {
@@ -361,7 +361,7 @@ func TestCloseLetsLookupsFinish(t *testing.T) {
 			results <- err
 		}()
 	}
-	catalogtest.Eventually(t, "two lookups are under way and eight wait", func() bool {
+	publishtest.Eventually(t, "two lookups are under way and eight wait", func() bool {
 		waiting := len(f.queue.fetchable())
 		return waiting == 8 || waiting == 9
 	})
@@ -380,13 +380,13 @@ func TestCloseLetsLookupsFinish(t *testing.T) {
 			t.Errorf("a lookup from before Close: %v", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), catalogtest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), publishtest.Patience)
 	defer cancel()
 	if err := f.Close(ctx); err != nil {
 		t.Errorf("Close: %v", err)
 	}
 	admin := testdb.Connect(t, f.database.AdminURL)
-	catalogtest.Eventually(t, "the connections are closed", func() bool { return catalogtest.TerminateServers(t, admin) == 0 })
+	publishtest.Eventually(t, "the connections are closed", func() bool { return publishtest.TerminateServers(t, admin) == 0 })
 }
 
 func TestAllocations(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"systemscale/api/internal/catalogtest"
+	"systemscale/api/internal/publishtest"
 	"systemscale/sql/testdb"
 )
 
@@ -36,7 +36,7 @@ func TestRightsAreMissing(t *testing.T) {
 		}},
 	} {
 		exec("revoke select on catalog." + c.table + " from systemscale_api")
-		catalogtest.Eventually(t, "without the right to "+c.table+" the store is not ready", refused)
+		publishtest.Eventually(t, "without the right to "+c.table+" the store is not ready", refused)
 		if err := c.look(); !errors.Is(err, ErrUnreadable) {
 			t.Errorf("a lookup without the right to %s: %v, want %v", c.table, err, ErrUnreadable)
 		}
@@ -44,7 +44,7 @@ func TestRightsAreMissing(t *testing.T) {
 			t.Errorf("a lookup that needs no right to %s: %v", c.table, err)
 		}
 		exec("grant select on catalog." + c.table + " to systemscale_api")
-		catalogtest.Eventually(t, "with the right to "+c.table+" the store is ready again", ready)
+		publishtest.Eventually(t, "with the right to "+c.table+" the store is ready again", ready)
 		if err := c.look(); err != nil && !errors.Is(err, ErrHistoryTooShort) {
 			t.Errorf("a lookup with the right to %s again: %v", c.table, err)
 		}
@@ -53,18 +53,18 @@ func TestRightsAreMissing(t *testing.T) {
 	// The pointer row itself: what was seen last is served, and after the grace the reason is not a lost database.
 	for _, statement := range []string{"select on catalog.version", "usage on schema catalog"} {
 		exec("revoke " + statement + " from systemscale_api")
-		catalogtest.Eventually(t, "the loss is noticed", func() bool { return f.follower.lostFor() > 0 && f.follower.denied.Load() })
+		publishtest.Eventually(t, "the loss is noticed", func() bool { return f.follower.lostFor() > 0 && f.follower.denied.Load() })
 		f.follower.lostSince.Add(-int64(lossGrace))
 		if !refused() {
 			t.Errorf("long after the loss of %s: %v, want %v", statement, f.Ready(), ErrUnreadable)
 		}
 		fresh := open(t, Options{URL: f.database.API, Poll: 5 * time.Millisecond})
-		catalogtest.Eventually(t, "a new store says what is wrong", func() bool { return errors.Is(fresh.Ready(), ErrUnreadable) })
+		publishtest.Eventually(t, "a new store says what is wrong", func() bool { return errors.Is(fresh.Ready(), ErrUnreadable) })
 		if fresh.Snapshot() != nil {
 			t.Error("a store that can read nothing has a snapshot")
 		}
 		exec("grant " + statement + " to systemscale_api")
-		catalogtest.Eventually(t, "with the rights both stores are ready", func() bool { return ready() && fresh.Ready() == nil })
+		publishtest.Eventually(t, "with the rights both stores are ready", func() bool { return ready() && fresh.Ready() == nil })
 	}
 }
 
@@ -78,7 +78,7 @@ func TestALookupFindsThatARightIsMissing(t *testing.T) {
 	if _, err := f.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnreadable) {
 		t.Errorf("a lookup without a right: %v, want %v", err, ErrUnreadable)
 	}
-	catalogtest.Eventually(t, "the store is not ready", func() bool { return errors.Is(f.Ready(), ErrUnreadable) })
+	publishtest.Eventually(t, "the store is not ready", func() bool { return errors.Is(f.Ready(), ErrUnreadable) })
 }
 
 // TestNothingIsPublished is what a database says that can be read and has nothing, or no schema yet.
@@ -86,7 +86,7 @@ func TestNothingIsPublished(t *testing.T) {
 	for name, database := range map[string]testdb.Database{"nothing published": testdb.New(t), "not migrated": testdb.NewEmpty(t)} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, Options{URL: database.API, Poll: 5 * time.Millisecond})
-			catalogtest.Eventually(t, "the store connects", func() bool { return !errors.Is(s.Ready(), ErrNeverConnected) })
+			publishtest.Eventually(t, "the store connects", func() bool { return !errors.Is(s.Ready(), ErrNeverConnected) })
 			time.Sleep(20 * time.Millisecond) // several looks
 			if err := s.Ready(); !errors.Is(err, ErrNotPublished) {
 				t.Errorf("Ready() = %v, want %v", err, ErrNotPublished)

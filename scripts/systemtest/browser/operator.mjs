@@ -1,9 +1,9 @@
-// The operator's page, on an instance's admin port.
+// The dashboard on an instance's admin port.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { admin, audited, eventually, open, phone, picture } from "./browser.mjs";
 
-test("the operator's page", async (t) => {
+test("the dashboard", async (t) => {
   const page = await open(t, admin + "/", { viewport: { width: 1280, height: 1360 } });
   await eventually("the last minutes are drawn", async () => {
     await page.reload();

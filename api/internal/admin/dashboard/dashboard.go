@@ -1,6 +1,6 @@
-// Package operator makes a page for whoever runs the system: what is served and how old it is, what the last runs did, and how
-// the last minutes went. Plain HTML and SVG, made on the server; nothing on it can be changed.
-package operator
+// Package dashboard renders the page of the admin port: the live version, the last runs, and the traffic of the last minutes. It is plain
+// HTML and SVG, rendered on the server, and read-only.
+package dashboard
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 
@@ -25,67 +26,67 @@ import (
 
 const (
 	sampleEvery = 5 * time.Second
-	keepSamples = 180 // a quarter of an hour
+	keepSamples = 180 // 15 minutes
 	showRuns    = 30
-	patience    = 2 * time.Second // for the database, and for each instance that is asked
-	keepPage    = time.Second     // for which one page is shown to all who ask
+	timeout     = 2 * time.Second // of the database and of each instance
+	keepPage    = time.Second     // how long a rendered page is reused
 )
 
-// Store is what the page asks. See store.Store for the contract of each method.
+// Store is the data source. See store.Store for the contract of each method.
 type Store interface {
 	Snapshot() *store.Snapshot
 	Ready() error
 	Runs(ctx context.Context, collection string, limit int) ([]store.Run, error)
 }
 
-// Options says what the page is made from.
+// Options configure a page.
 type Options struct {
 	Store   Store
 	Metrics prometheus.Gatherer
-	Peers   []string // admin addresses of the other instances, whose requests are counted in
-	Gateway string   // URL of NGINX's stub_status; without it the page knows no hit ratio
+	Peers   []string // admin addresses of other instances, whose requests are included
+	Gateway string   // URL of the gateway's stub_status, for the hit ratio; may be empty
 	Logger  *slog.Logger
 }
 
-// Page is the page. Its methods are safe for concurrent use.
+// Page is the dashboard. Its methods are safe for concurrent use.
 //
-// It is made once a second at most, by one goroutine, whatever the number of requests: they share the page, and an error in
-// making it as well. So the page has one query at a time, and does not burden a database that is down.
+// The page is rendered at most once a second, by one goroutine. All requests share it, and its error. So the page has one query at a time,
+// and adds no load to a database that is down.
 type Page struct {
 	store   Store
 	sources sources
 	logger  *slog.Logger
-	now     func() time.Time // time.Now, but for tests
+	now     func() time.Time // time.Now, except in tests
 
-	making singleflight.Group // of one call at a time
-	drawn  drawn              // touched by that call only
+	making singleflight.Group // one call at a time
+	drawn  drawn              // used by that call only
 
 	mutex   sync.Mutex
 	samples []counters
-	problem error // of the last reading
+	problem error // error of the last sample
 }
 
-// drawn is the page as it was made at one moment.
+// drawn is the page rendered at one moment.
 type drawn struct {
 	at    time.Time
 	still []byte
-	live  []byte // the same, but it reloads itself
+	live  []byte // the same, with automatic reload
 	err   error
 }
 
-// New returns a page that knows nothing of the past; Watch fills it.
+// New returns a page without samples. Watch collects them.
 func New(options Options) *Page {
 	return &Page{
 		store: options.Store,
 		sources: sources{
-			own: options.Metrics, peers: options.Peers, gateway: options.Gateway, client: &http.Client{Timeout: patience},
+			own: options.Metrics, peers: options.Peers, gateway: options.Gateway, client: &http.Client{Timeout: timeout},
 		},
 		logger: options.Logger,
 		now:    time.Now,
 	}
 }
 
-// Watch reads the counters every few seconds until ctx ends.
+// Watch samples the counters every sampleEvery until ctx ends.
 func (p *Page) Watch(ctx context.Context) {
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
@@ -100,14 +101,14 @@ func (p *Page) Watch(ctx context.Context) {
 }
 
 func (p *Page) sample(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	next, err := p.sources.read(ctx)
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.problem = err
 	if err != nil {
-		return // half a sum would look like a fall
+		return // a partial sum would look like a drop
 	}
 	p.samples = append(p.samples, next)
 	if surplus := len(p.samples) - keepSamples; surplus > 0 {
@@ -129,47 +130,47 @@ func (p *Page) intervals() ([]interval, error) {
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"count": count, "size": size, "ago": ago, "seconds": seconds,
+	"count": humanize.Comma, "size": size, "ago": ago, "seconds": seconds,
 }).Parse(pageText))
 
-// view is what the template shows.
+// view is the input of the template.
 type view struct {
 	Now         time.Time
 	Ready       error
 	Collections []collectionView
 	Charts      []chart
-	Problem     error // why live numbers are missing
+	Problem     error // why the last sample is missing
 	Every       int   // seconds
-	Live        bool  // drawn anew by itself: only where that is asked for, as it takes the page from under whoever reads it
+	Live        bool  // reloads automatically, which is opt-in because it interrupts reading
 }
 
 type collectionView struct {
 	*store.Collection
-	Live    *store.Run // nil where the history does not reach back to it
+	Live    *store.Run // nil if it is not among Runs
 	Runs    []store.Run
 	Plot    template.HTML
-	Rejects []reject // of the newest run that read files
+	Rejects []reject // of the newest run that has read files
 	Of      int64    // that run
 	Error   error
 }
 
-// reject is how many rows of one file were rejected for one reason.
+// reject is the number of rows of a file that were rejected for one reason.
 type reject struct {
 	File, Reason string
 	Rows         int64
 }
 
-// ServeHTTP answers with the page.
+// ServeHTTP serves the page.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var result drawn
 	select {
 	case <-r.Context().Done():
-		return // the client has gone; others may wait for the same page
+		return // the client is gone; others may wait for the same page
 	case made := <-p.making.DoChan("", p.current):
 		result = made.Val.(drawn)
 	}
 	if result.err != nil {
-		http.Error(w, "the page cannot be made; see the log", http.StatusInternalServerError)
+		http.Error(w, "the page cannot be rendered; see the log", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -179,36 +180,35 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("live") {
 		text = result.live
 	}
-	_, _ = w.Write(text) // the client has gone: nothing to be done
+	_, _ = w.Write(text) // an error means that the client is gone
 }
 
-// current returns the page, and makes it first if the last one is too old. Its error is part of what it returns. One
-// goroutine at a time.
+// current returns the page, and renders it first if the last one is too old. The result includes the error. One goroutine at a time.
 func (p *Page) current() (any, error) {
 	if age := p.now().Sub(p.drawn.at); age < 0 || age >= keepPage {
 		still, live, err := p.draw()
-		// The time counts from the end: a slow database is not to be queried all the time.
+		// The age counts from the end of rendering, so a slow database is not queried all the time.
 		p.drawn = drawn{at: p.now(), still: still, live: live, err: err}
 	}
 	return p.drawn, nil
 }
 
-// draw makes the page. It ends by itself: a client that goes away must not spoil it for the others.
+// draw renders the page. It does not depend on a request's context, because all requests share the page.
 func (p *Page) draw() (still, live []byte, err error) {
-	// This goroutine is not the HTTP server's, which would survive a panic.
+	// This goroutine is not the HTTP server's, which would recover.
 	defer func() {
 		if reason := recover(); reason != nil {
-			p.logger.Error("the operator's page cannot be made", "panic", reason, "stack", string(debug.Stack()))
+			p.logger.Error("cannot render the dashboard", "panic", reason, "stack", string(debug.Stack()))
 			err = errPanic
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	v := view{Now: p.now(), Ready: p.store.Ready(), Every: int(sampleEvery.Seconds())}
 	for _, collection := range p.store.Snapshot().Collections() {
 		runs, err := p.store.Runs(ctx, collection.Collection, showRuns)
 		if err != nil {
-			p.logger.Warn("the operator's page lacks the history", "collection", collection.Collection, "error", err)
+			p.logger.Warn("cannot read the history for the dashboard", "collection", collection.Collection, "error", err)
 		}
 		v.Collections = append(v.Collections, newCollectionView(collection, runs, err))
 	}
@@ -218,7 +218,7 @@ func (p *Page) draw() (still, live []byte, err error) {
 	for i := range texts {
 		v.Live = i == 1
 		if err := page.Execute(&texts[i], v); err != nil {
-			p.logger.Error("the operator's page cannot be made", "error", err)
+			p.logger.Error("cannot render the dashboard", "error", err)
 			return nil, nil, err
 		}
 	}
@@ -249,37 +249,9 @@ func newCollectionView(collection *store.Collection, runs []store.Run, err error
 	return v
 }
 
-// count writes a number with spaces between thousands.
-func count(n int64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "\u202f" + text[i:]
-	}
-	return text
-}
+func size(bytes int64) string { return humanize.Bytes(uint64(bytes)) }
 
-func size(bytes int64) string {
-	switch {
-	case bytes >= 1e9:
-		return fmt.Sprintf("%.2f GB", float64(bytes)/1e9)
-	case bytes >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
-	}
-	return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
-}
-
-func ago(now, then time.Time) string {
-	switch d := now.Sub(then); {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
-	}
-}
+func ago(now, then time.Time) string { return humanize.RelTime(then, now, "ago", "from now") }
 
 func seconds(r store.Run) string {
 	if r.FinishedAt == nil {

@@ -1,6 +1,6 @@
-// Package catalogtest publishes small catalogs for the server's tests, with the statements of the ETL
-// but without its code: the tables are the contract, and this is the smallest thing that keeps it.
-package catalogtest
+// Package publishtest publishes small catalogs for the server's tests. It uses the ETL's statements but not its code: the tables are the
+// contract between the two programs.
+package publishtest
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// Row is one document.
+// Row is a document.
 type Row struct {
 	ID   int64
 	ETag uint64
 	Body string // JSON text, as Postgres would print it
 }
 
-// NewRow makes a document whose size varies with its id and whose body holds all that it must go with.
+// NewRow returns a document whose size varies with its id and whose body contains its etag and edition.
 func NewRow(document string, edition int, id int64) Row {
 	etag := uint64(edition)<<40 | uint64(id)<<8 | uint64(len(document)) | 1<<63
 	pad := strings.Repeat(document+" ", int(id*37%499))
@@ -31,26 +31,25 @@ func NewRow(document string, edition int, id int64) Row {
 	return Row{ID: id, ETag: etag, Body: body}
 }
 
-// Table is one kind of document with its rows, in order of id.
+// Table is an endpoint with its documents, in order of id.
 type Table struct {
 	sql.Endpoint
 	Rows []Row
 }
 
-// Publisher publishes versions of collections in a database of its own.
+// Publisher publishes versions of collections.
 type Publisher struct {
 	t    testing.TB
 	conn *pgx.Conn
 }
 
-// NewPublisher connects to database as the ETL does. One goroutine at a time.
+// NewPublisher connects to database as the ETL does. A Publisher is for one goroutine at a time.
 func NewPublisher(t testing.TB, database testdb.Database) *Publisher {
 	t.Helper()
 	return &Publisher{t: t, conn: testdb.Connect(t, database.ETL)}
 }
 
-// Publish loads a new generation of tables and points the collection at it. It returns the run's id, which is
-// the number of the generation, too.
+// Publish loads a new generation and makes it live. It returns the id of the run, which is also that of the generation.
 func (p *Publisher) Publish(collection string, tables ...Table) int64 {
 	p.t.Helper()
 	run, err := p.publish(context.Background(), collection, tables)
@@ -77,7 +76,7 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 	if _, err := p.conn.Exec(ctx, `update "catalog"."run" set "documents" = $2 where "id" = $1`, run, counts); err != nil {
 		return 0, err
 	}
-	// The flip is one statement, whether there was a version before or not.
+	// The flip is one statement, with or without an earlier version.
 	var previous int64
 	err = p.conn.QueryRow(ctx, sql.Query("etl/select_version"), collection).Scan(&previous, nil, nil, nil)
 	switch {
@@ -115,7 +114,7 @@ func (p *Publisher) load(ctx context.Context, collection string, generation int6
 	return err
 }
 
-// Drop drops the tables of one generation, as the ETL does with one that is not kept any longer.
+// Drop drops the tables of a generation, as the ETL does when the generation has expired.
 func (p *Publisher) Drop(collection string, generation int64, documents ...string) {
 	p.t.Helper()
 	for _, document := range documents {
@@ -126,21 +125,21 @@ func (p *Publisher) Drop(collection string, generation int64, documents ...strin
 	}
 }
 
-// Patience is how long a test waits for what must happen, not how long it may take.
+// Patience is how long a test waits before it fails. It is not a limit on speed.
 const Patience = time.Minute
 
-// Eventually waits for a condition.
+// Eventually waits until condition returns true.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(Patience); !condition(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain: %s", Patience, what)
+			t.Fatalf("timeout after %s: %s", Patience, what)
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// TerminateServers ends every connection that the server has to database, and returns how many there were.
+// TerminateServers ends the API's connections to the database, and returns their number.
 func TerminateServers(t testing.TB, admin *pgx.Conn) int {
 	t.Helper()
 	var ended int

@@ -1,4 +1,4 @@
-package operator
+package dashboard
 
 import (
 	"bufio"
@@ -18,27 +18,27 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// latency is the histogram that the page reads.
+// latency is the name of the histogram of requests.
 const latency = "systemscale_http_request_duration_seconds"
 
-// counters are sums since the programs began.
+// counters are sums since the start of the processes.
 type counters struct {
 	at       time.Time
-	requests float64             // that instances answered
+	requests float64             // answered by instances
 	failed   float64             // of these, with 5xx
 	buckets  map[float64]float64 // requests by the upper bound of their duration in seconds, cumulative
-	gateway  float64             // requests that NGINX got
+	gateway  float64             // requests to the gateway
 }
 
-// sources is where counters come from.
+// sources are the sources of the counters.
 type sources struct {
 	own     prometheus.Gatherer
 	peers   []string // admin addresses of the other instances
-	gateway string   // URL of NGINX's stub_status, or empty
+	gateway string   // URL of the gateway's stub_status, or ""
 	client  *http.Client
 }
 
-// read reads them all. What does not answer is left out, and the error says so.
+// read reads all sources. It skips those that fail, and returns their errors.
 func (s *sources) read(ctx context.Context) (counters, error) {
 	c := counters{at: time.Now(), buckets: map[float64]float64{}}
 	families, err := s.own.Gather()
@@ -69,7 +69,7 @@ func (s *sources) readPeer(ctx context.Context, peer string, c *counters) error 
 	})
 }
 
-// readGateway reads ngx_http_stub_status_module's text: "server accepts handled requests", and on the next line the three numbers.
+// readGateway reads the text of ngx_http_stub_status_module: a line "server accepts handled requests", and a line with the three numbers.
 func (s *sources) readGateway(ctx context.Context, c *counters) error {
 	return s.get(ctx, s.gateway, func(body io.Reader) error {
 		lines := bufio.NewScanner(body)
@@ -82,7 +82,7 @@ func (s *sources) readGateway(ctx context.Context, c *counters) error {
 				}
 			}
 		}
-		return errors.New("this is not NGINX's stub_status")
+		return errors.New("not the output of stub_status")
 	})
 }
 
@@ -105,7 +105,7 @@ func (s *sources) get(ctx context.Context, address string, read func(io.Reader) 
 	return nil
 }
 
-// add adds a family of metrics, if it is the one that counts.
+// add adds a metric family, if it is the histogram of requests.
 func (c *counters) add(family *dto.MetricFamily) {
 	if family.GetName() != latency {
 		return
@@ -124,19 +124,19 @@ func (c *counters) add(family *dto.MetricFamily) {
 	}
 }
 
-// interval is what happened between two readings.
+// interval holds the rates between two samples.
 type interval struct {
 	from, to time.Time
-	rate     float64 // requests a second that instances answered
+	rate     float64 // requests per second answered by instances
 	failures float64 // of these, with 5xx
-	gateway  float64 // requests a second that NGINX got
-	p50, p99 float64 // milliseconds; NaN where nothing was answered
-	hits     float64 // share of NGINX's requests that no instance saw; NaN where it is not known
+	gateway  float64 // requests per second to the gateway
+	p50, p99 float64 // milliseconds; NaN without requests
+	hits     float64 // share of the gateway's requests that reached no instance; NaN if unknown
 }
 
 func between(a, b counters) interval {
 	seconds := b.at.Sub(a.at).Seconds()
-	// A program that was started anew counts from 0.
+	// A process that was restarted counts from 0.
 	per := func(from, to float64) float64 { return max(to-from, 0) / seconds }
 	i := interval{
 		from: a.at, to: b.at, rate: per(a.requests, b.requests), failures: per(a.failed, b.failed), gateway: per(a.gateway, b.gateway),
@@ -148,7 +148,7 @@ func between(a, b counters) interval {
 	return i
 }
 
-// quantile returns the upper bound in milliseconds of the bucket in which a share of the requests between a and b ends.
+// quantile returns a quantile of the durations of requests between a and b: the upper bound of its bucket, in milliseconds.
 func quantile(share float64, a, b counters) float64 {
 	total := b.requests - a.requests
 	if total <= 0 {

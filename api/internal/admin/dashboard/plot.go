@@ -1,4 +1,4 @@
-package operator
+package dashboard
 
 import (
 	"fmt"
@@ -11,21 +11,20 @@ import (
 	"systemscale/api/internal/store"
 )
 
-// Size of a plot, in its own units. It is drawn as wide as there is room, and as high as the page's style says; what is written about it
-// is beside it, where it keeps its size.
+// Size of a plot in SVG units. The page's style scales it; labels are HTML beside it, so they are not scaled.
 const width, height = 640.0, 100.0
 
-// chart is one line chart with its newest values in words.
+// chart is a line chart with its newest values as text.
 type chart struct {
 	Title string
-	Says  string
+	Text  string
 	Plot  template.HTML
 }
 
 // line is one line of a chart.
 type line struct {
 	class  string
-	values []float64 // NaN where there is none
+	values []float64 // NaN if there is none
 }
 
 func charts(intervals []interval, gateway bool) []chart {
@@ -43,28 +42,27 @@ func charts(intervals []interval, gateway bool) []chart {
 	from, to := intervals[0].from, last.to
 	span := fmt.Sprintf("%s – %s", from.UTC().Format("15:04:05"), to.UTC().Format("15:04:05"))
 	requests := []line{series("one", func(i interval) float64 { return i.rate })}
-	says := fmt.Sprintf("%.0f a second by the instances", last.rate)
+	text := fmt.Sprintf("%.0f requests/s at the instances", last.rate)
 	if gateway {
 		requests = append(requests, series("two", func(i interval) float64 { return i.gateway }))
-		says = fmt.Sprintf("%.0f a second at the gateway, %s", last.gateway, says)
+		text = fmt.Sprintf("%.0f requests/s at the gateway, %s", last.gateway, text)
 	}
 	if last.failures > 0 {
-		says += fmt.Sprintf(", %.1f a second with 5xx", last.failures)
+		text += fmt.Sprintf(", %.1f/s of them with 5xx", last.failures)
 	}
 	all := []chart{
-		{"Requests", says, plotLines("Requests a second", span, requests, 0)},
-		{"Latency in the API", fmt.Sprintf("p50 %s, p99 %s", milliseconds(last.p50), milliseconds(last.p99)), plotLines("Milliseconds", span, []line{
-			series("one", func(i interval) float64 { return i.p50 }), series("two", func(i interval) float64 { return i.p99 }),
-		}, 0)},
+		{"Requests", text, plotLines("Requests", "requests/s", span, requests, 0)},
+		{"Latency in the API", fmt.Sprintf("p50 %s, p99 %s", milliseconds(last.p50), milliseconds(last.p99)), plotLines("Latency", "ms", span,
+			[]line{series("one", func(i interval) float64 { return i.p50 }), series("two", func(i interval) float64 { return i.p99 })}, 0)},
 	}
 	if gateway {
-		says := "no requests"
+		text := "no requests"
 		if !math.IsNaN(last.hits) {
-			says = fmt.Sprintf("%.1f %% never reached an instance", 100*last.hits)
+			text = fmt.Sprintf("%.1f %% of the gateway's requests", 100*last.hits)
 		}
-		all = append(all, chart{"Cache hits", says, plotLines("Share of the gateway's requests", span, []line{
-			series("one", func(i interval) float64 { return i.hits }),
-		}, 1)})
+		all = append(all, chart{"Cache hits", text, plotLines("Cache hits", "%", span, []line{
+			series("one", func(i interval) float64 { return 100 * i.hits }),
+		}, 100)})
 	}
 	return all
 }
@@ -76,8 +74,8 @@ func milliseconds(value float64) string {
 	return fmt.Sprintf("≤ %g ms", math.Round(value*100)/100)
 }
 
-// plotLines draws lines over a common scale that begins at 0 and ends at top, or at the largest value if top is 0.
-func plotLines(name, span string, lines []line, top float64) template.HTML {
+// plotLines draws lines on a common scale from 0 to top, or to the largest value if top is 0.
+func plotLines(name, unit, span string, lines []line, top float64) template.HTML {
 	if top == 0 {
 		for _, l := range lines {
 			for _, value := range l.values {
@@ -89,7 +87,7 @@ func plotLines(name, span string, lines []line, top float64) template.HTML {
 		top = ceiling(top)
 	}
 	var svg strings.Builder
-	begin(&svg, fmt.Sprintf("%s, 0 to %g, %s", name, top, span), fmt.Sprintf("%g", top))
+	begin(&svg, fmt.Sprintf("%s, 0 to %g %s, %s", name, top, unit, span), fmt.Sprintf("%g %s", top, unit))
 	for _, l := range lines {
 		step := width / float64(max(len(l.values)-1, 1))
 		pen := "M"
@@ -108,7 +106,7 @@ func plotLines(name, span string, lines []line, top float64) template.HTML {
 	return template.HTML(svg.String())
 }
 
-// plotRuns draws a bar for each run, the oldest first, as high as it took long.
+// plotRuns draws a bar for each run, the oldest first. Its height is the duration.
 func plotRuns(runs []store.Run) template.HTML {
 	if len(runs) == 0 {
 		return ""
@@ -119,7 +117,8 @@ func plotRuns(runs []store.Run) template.HTML {
 	}
 	longest = ceiling(longest)
 	var svg strings.Builder
-	begin(&svg, fmt.Sprintf("Duration of the last %s, 0 to %g seconds", english.Plural(len(runs), "run", ""), longest), fmt.Sprintf("%g s", longest))
+	name := fmt.Sprintf("Duration of the last %s, 0 to %g seconds", english.Plural(len(runs), "run", ""), longest)
+	begin(&svg, name, fmt.Sprintf("%g s", longest))
 	const step = width / showRuns
 	for i := range runs {
 		run := runs[len(runs)-1-i]
@@ -139,21 +138,21 @@ func duration(run store.Run) float64 {
 	return run.FinishedAt.Sub(run.StartedAt).Seconds()
 }
 
-// begin begins a plot, under a line that says what its full height means.
+// begin begins a plot, below a line with the value of its full height.
 func begin(svg *strings.Builder, name, top string) {
-	fmt.Fprintf(svg, `<figure><p>%s</p><svg viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s"><path class="axis" d="M0 %gH%g"/>`,
-		top, width, height, template.HTMLEscapeString(name), height, width)
+	fmt.Fprintf(svg, `<figure><p>%s</p><svg viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s">`+
+		`<path class="axis" d="M0 %gH%g"/>`, top, width, height, template.HTMLEscapeString(name), height, width)
 }
 
-// end ends a plot with a line that says what its width means.
+// end ends a plot with a line that describes its width.
 func end(svg *strings.Builder, span string) {
 	fmt.Fprintf(svg, `</svg><p>%s</p></figure>`, template.HTMLEscapeString(span))
 }
 
-// y returns where a share of the scale is drawn. A line along the top is not cut in half.
+// y returns the y coordinate of a share of the scale. It leaves room for the width of a line at the top.
 func y(share float64) float64 { return height - share*(height-1) }
 
-// ceiling returns the next round number that is not below value: 1, 2 or 5 times a power of ten.
+// ceiling returns the smallest number that is not below value and is 1, 2 or 5 times a power of ten.
 func ceiling(value float64) float64 {
 	if value <= 0 {
 		return 1

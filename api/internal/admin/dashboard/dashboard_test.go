@@ -1,4 +1,4 @@
-package operator
+package dashboard
 
 import (
 	"context"
@@ -93,11 +93,11 @@ func TestPageSays(t *testing.T) {
 		never []string
 	}{
 		{"what is published", published(), []string{
-			"This instance is ready", "version 4", "published 3 h ago", "1\u202f234\u202f567", "1.50 GB", "<td>orphan</td><td class=\"number\">2</td>", "of run 4",
+			"This instance is ready", "version 4", "published 3 hours ago", "1,234,567", "1.5 GB", "<td>orphan</td><td class=\"number\">2</td>", "in run 4",
 			"4 ●", "28.5 s", "gate &#34;&lt;rejects&gt;&#34; failed", "run 5, delta, failed: 28.5 s", "run 3, generation, running: running", `aria-label="Duration of the last 3 runs, 0 to 50 seconds"`,
 		}, []string{"<rejects>", "5 ●"}},
 		{"nothing published", &fakeStore{ready: store.ErrNotPublished}, []string{"not ready: no version is published", "Nothing is published yet"}, []string{"generation"}},
-		{"no history", &fakeStore{snapshot: published().snapshot, err: errors.New("secret address")}, []string{"version 4", "The history cannot be read now"}, []string{"secret", ">none<"}},
+		{"no history", &fakeStore{snapshot: published().snapshot, err: errors.New("secret address")}, []string{"version 4", "The run history cannot be read"}, []string{"secret", ">none<"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := text(t, newPage(Options{Store: c.store}))
@@ -126,8 +126,8 @@ func TestAPageForAll(t *testing.T) {
 		want   string
 	}{
 		{"an answer", published(), http.StatusOK, "version 4"},
-		{"a database that is down", &fakeStore{snapshot: published().snapshot, err: errors.New("down")}, http.StatusOK, "The history cannot be read now"},
-		{"a panic", &fakeStore{snapshot: published().snapshot, panic: true}, http.StatusInternalServerError, "the page cannot be made; see the log\n"},
+		{"a database that is down", &fakeStore{snapshot: published().snapshot, err: errors.New("down")}, http.StatusOK, "The run history cannot be read"},
+		{"a panic", &fakeStore{snapshot: published().snapshot, panic: true}, http.StatusInternalServerError, "the page cannot be rendered; see the log\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.store.hold = make(chan struct{})
@@ -219,7 +219,8 @@ func TestSamples(t *testing.T) {
 		t.Errorf("got %+v", i)
 	}
 	shown := text(t, p)
-	for _, want := range []string{"40 a second at the gateway, 10 a second by the instances, 0.1 a second with 5xx", "p50 ≤ 1 ms, p99 ≤ 10 ms", "75.0 % never reached an instance"} {
+	for _, want := range []string{"40 requests/s at the gateway, 10 requests/s at the instances, 0.1/s of them with 5xx", "p50 ≤ 1 ms, p99 ≤ 10 ms", "75.0 % of the gateway&#39;s requests",
+		"0 to 50 requests/s", "<p>10 ms</p>", "<p>100 %</p>"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not on the page", want)
 		}
@@ -231,7 +232,7 @@ func TestSamples(t *testing.T) {
 	if again, err := p.intervals(); err == nil || len(again) != 1 {
 		t.Errorf("without the gateway: %d intervals, %v", len(again), err)
 	}
-	if !strings.Contains(text(t, p), "Not all instances answer") {
+	if !strings.Contains(text(t, p), "Some instances do not respond") {
 		t.Error("the page does not say that numbers are missing")
 	}
 }
