@@ -21,12 +21,12 @@ func replace(t *testing.T, old, new string) func(*Gateway) {
 }
 
 // hold makes the upstream keep its requests until the test ends or release is called.
-func (upstream *upstream) hold(t *testing.T) (release func()) {
+func (u *upstream) hold(t *testing.T) (release func()) {
 	t.Helper()
 	held := make(chan struct{})
 	release = sync.OnceFunc(func() { close(held) })
 	t.Cleanup(release)
-	upstream.setAnswer(func(response http.ResponseWriter, request *http.Request) {
+	u.setAnswer(func(response http.ResponseWriter, request *http.Request) {
 		<-held
 		answerDocument(response, request)
 	})
@@ -34,10 +34,10 @@ func (upstream *upstream) hold(t *testing.T) (release func()) {
 }
 
 // awaitSeen waits until the upstream has seen as many requests, and forgets them.
-func (upstream *upstream) awaitSeen(t *testing.T, count int) {
+func (u *upstream) awaitSeen(t *testing.T, count int) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
-	for seen := 0; seen < count; seen += len(upstream.seen()) {
+	for seen := 0; seen < count; seen += len(u.seen()) {
 		if time.Now().After(deadline) {
 			t.Fatalf("upstream saw %d requests, want %d", seen, count)
 		}

@@ -28,13 +28,13 @@ var units = []struct {
 }{{"g", 1 << 30}, {"m", megabyte}, {"k", 1 << 10}}
 
 // String returns the size with the largest unit of which it is a multiple.
-func (size Size) String() string {
+func (s Size) String() string {
 	for _, unit := range units {
-		if size != 0 && size%unit.bytes == 0 {
-			return strconv.FormatInt(int64(size/unit.bytes), 10) + unit.suffix
+		if s != 0 && s%unit.bytes == 0 {
+			return strconv.FormatInt(int64(s/unit.bytes), 10) + unit.suffix
 		}
 	}
-	return strconv.FormatInt(int64(size), 10)
+	return strconv.FormatInt(int64(s), 10)
 }
 
 // smallestCache is the size below which a cache is refused: a few thousand documents.
@@ -42,7 +42,7 @@ const smallestCache Size = 64 * megabyte
 
 // reserve returns how much is to be left beside a cache. The manager, which removes what exceeds the cache's size, sleeps for up to ten seconds; within
 // that time two busy cores write 400 MB of documents.
-func (size Size) reserve() Size { return size / 5 }
+func (s Size) reserve() Size { return s / 5 }
 
 // FitCache returns the largest size up to the one that is wanted for which the file system of the cache's directory has room, or an error
 // that says what to do if that is too little to be of use. What the cache holds already counts as room.
@@ -64,26 +64,26 @@ func FitCache(directory string, wanted Size) (Size, error) {
 
 // checkCache returns an error that says what to do unless the cache's file system has room for CacheSize and Account can write there. NGINX
 // itself notices neither before it has an answer to write.
-func (gateway Gateway) checkCache(ctx context.Context) error {
-	room, err := roomFor(gateway.cache(), gateway.CacheSize+gateway.CacheSize.reserve())
+func (g Gateway) checkCache(ctx context.Context) error {
+	room, err := roomFor(g.cache(), g.CacheSize+g.CacheSize.reserve())
 	if err != nil {
 		return err
 	}
-	if room < gateway.CacheSize+gateway.CacheSize.reserve() {
-		return noRoom(gateway.cache(), room, gateway.CacheSize)
+	if room < g.CacheSize+g.CacheSize.reserve() {
+		return noRoom(g.cache(), room, g.CacheSize)
 	}
 	owner, name := os.Geteuid(), "this user"
-	if gateway.Account != nil {
-		owner, name = int(gateway.Account.UID), gateway.Account.Name
+	if g.Account != nil {
+		owner, name = int(g.Account.UID), g.Account.Name
 	}
-	if foreign := foreignDirectory(gateway.cache(), owner); foreign != "" {
-		return fmt.Errorf("NGINX, which runs as %s, cannot write in %s, a part of its cache that belongs to another user: empty %s", name, foreign, gateway.cache())
+	if foreign := foreignDirectory(g.cache(), owner); foreign != "" {
+		return fmt.Errorf("NGINX, which runs as %s, cannot write in %s, a part of its cache that belongs to another user: empty %s", name, foreign, g.cache())
 	}
-	for _, directory := range []string{gateway.cache(), gateway.temp()} {
+	for _, directory := range []string{g.cache(), g.temp()} {
 		// By the account, which this process need not be.
 		command := exec.CommandContext(ctx, "/bin/sh", "-c", `d=$(mktemp -d "$1/probe.XXXXXX") && echo > "$d/probe"; status=$?; rm -rf "$d"; exit $status`, "sh", directory)
-		command.Dir = gateway.Prefix
-		command.SysProcAttr = gateway.Account.Attributes()
+		command.Dir = g.Prefix
+		command.SysProcAttr = g.Account.Attributes()
 		if out, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("NGINX, which runs as %s, cannot write in %s: give it that directory, or choose another (%w: %s)", name, directory, err,
 				strings.TrimSpace(string(out)))
@@ -186,16 +186,16 @@ func ignoreAbsent(err error) error {
 }
 
 // temp is the directory of answers on their way into the cache.
-func (gateway Gateway) temp() string {
-	return cmp.Or(gateway.Temp, filepath.Join(Work(gateway.Prefix), "temp", "proxy"))
+func (g Gateway) temp() string {
+	return cmp.Or(g.Temp, filepath.Join(Work(g.Prefix), "temp", "proxy"))
 }
 
 // minFree is what the template says of the space that has to stay free, or nothing where NGINX does not know that.
-func (gateway Gateway) minFree() string {
-	if !gateway.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 1}) {
+func (g Gateway) minFree() string {
+	if !g.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 1}) {
 		return ""
 	}
-	return "min_free=" + gateway.CacheSize.reserve().String()
+	return "min_free=" + g.CacheSize.reserve().String()
 }
 
 // AnotherFileSystem reports whether two directories that exist are on different file systems.

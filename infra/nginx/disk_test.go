@@ -36,21 +36,21 @@ func smallDisk(t *testing.T, size Size) string {
 }
 
 // askAll asks for many documents three times each in both encodings, and returns how many answers came from the cache. Each must be an answer.
-func (rig *rig) askAll(documents int) (hits int) {
-	rig.t.Helper()
+func (r *rig) askAll(documents int) (hits int) {
+	r.t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
 	defer client.CloseIdleConnections()
 	for i := range documents {
 		for range 3 {
 			for _, encoding := range []string{"identity", "gzip"} {
-				request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/products/%d", rig.url, i), nil)
+				request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/products/%d", r.url, i), nil)
 				if err != nil {
-					rig.t.Fatal(err)
+					r.t.Fatal(err)
 				}
 				request.Header.Set("Accept-Encoding", encoding)
 				got, err := read(client.Do(request))
 				if err != nil || got.status != http.StatusOK {
-					rig.t.Fatalf("product %d, %s: %d, %v: what cannot be cached has to be answered all the same", i, encoding, got.status, err)
+					r.t.Fatalf("product %d, %s: %d, %v: what cannot be cached has to be answered all the same", i, encoding, got.status, err)
 				}
 				if got.cache() == "HIT" {
 					hits++
@@ -62,14 +62,14 @@ func (rig *rig) askAll(documents int) (hits int) {
 }
 
 // logged returns what NGINX has logged since the last call, without failing the test for it.
-func (rig *rig) logged() string {
-	rig.t.Helper()
-	text, err := os.ReadFile(rig.gateway.Log)
+func (r *rig) logged() string {
+	r.t.Helper()
+	text, err := os.ReadFile(r.gateway.Log)
 	if err == nil {
-		err = os.Truncate(rig.gateway.Log, 0)
+		err = os.Truncate(r.gateway.Log, 0)
 	}
 	if err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return string(text)
 }

@@ -19,26 +19,26 @@ func internalNames(gateway Gateway) []string {
 }
 
 // bare sends one request byte for byte and returns the answer.
-func (rig *rig) bare(request string) answer {
-	rig.t.Helper()
-	connection, err := net.Dial("tcp", rig.gateway.Listen)
+func (r *rig) bare(request string) answer {
+	r.t.Helper()
+	connection, err := net.Dial("tcp", r.gateway.Listen)
 	if err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	defer func() { _ = connection.Close() }()
 	_ = connection.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.WriteString(connection, request); err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	method, _, _ := strings.Cut(request, " ")
 	response, err := http.ReadResponse(bufio.NewReader(connection), &http.Request{Method: method})
 	if err != nil {
-		rig.t.Fatalf("%q: %v", request, err)
+		r.t.Fatalf("%q: %v", request, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		rig.t.Fatalf("%q: %v", request, err)
+		r.t.Fatalf("%q: %v", request, err)
 	}
 	return answer{response.StatusCode, response.Header, string(text)}
 }

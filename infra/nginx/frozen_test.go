@@ -145,8 +145,8 @@ func startWithSeparate(t *testing.T, count int, retry time.Duration, share int) 
 }
 
 // cachedPaths caches documents in both encodings, and returns when every copy is old.
-func (rig *rig) cachedPaths(count int) []string {
-	rig.t.Helper()
+func (r *rig) cachedPaths(count int) []string {
+	r.t.Helper()
 	var paths []string
 	for i := range count {
 		paths = append(paths, fmt.Sprintf("/products/%d", i))
@@ -154,7 +154,7 @@ func (rig *rig) cachedPaths(count int) []string {
 			paths[i] = fmt.Sprintf("/products?count=%d", i)
 		}
 		for _, encoding := range []string{"identity", "gzip"} {
-			rig.warm(paths[i], "Accept-Encoding", encoding)
+			r.warm(paths[i], "Accept-Encoding", encoding)
 		}
 	}
 	time.Sleep(2100 * time.Millisecond) // the age is counted in whole seconds
@@ -163,16 +163,16 @@ func (rig *rig) cachedPaths(count int) []string {
 
 // askCopies requests copies one after the other, over new connections and one that stays, for a while and until there were enough answers.
 // Each must be the document.
-func (rig *rig) askCopies(paths []string, within time.Duration, enough int) (answers int, took time.Duration) {
-	rig.t.Helper()
+func (r *rig) askCopies(paths []string, within time.Duration, enough int) (answers int, took time.Duration) {
+	r.t.Helper()
 	kept := &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 30 * time.Second}
 	defer kept.CloseIdleConnections()
 	once := &http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}, Timeout: 30 * time.Second}
 	for began := time.Now(); took < within || answers < enough; answers++ {
 		path := paths[answers/2%len(paths)]
-		request, err := http.NewRequest(http.MethodGet, rig.url+path, nil)
+		request, err := http.NewRequest(http.MethodGet, r.url+path, nil)
 		if err != nil {
-			rig.t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		encoding := []string{"identity", "gzip"}[answers%2]
 		request.Header.Set("Accept-Encoding", encoding)
@@ -182,13 +182,13 @@ func (rig *rig) askCopies(paths []string, within time.Duration, enough int) (ans
 		}
 		got, err := read(client.Do(request))
 		if err == nil && encoding == "gzip" {
-			got.body = decompress(rig.t, got.body)
+			got.body = decompress(r.t, got.body)
 		}
 		if err != nil || got.status != http.StatusOK || got.body != body(path) {
-			rig.t.Fatalf("%s, %s: %v, %d %.60q, want the copy", path, encoding, err, got.status, got.body)
+			r.t.Fatalf("%s, %s: %v, %d %.60q, want the copy", path, encoding, err, got.status, got.body)
 		}
 		if took = time.Since(began); took > patience && answers < enough {
-			rig.t.Fatalf("%d answers within %s, want %d: each waits for an instance", answers, took, enough)
+			r.t.Fatalf("%d answers within %s, want %d: each waits for an instance", answers, took, enough)
 		}
 	}
 	return answers, took

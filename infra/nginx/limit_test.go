@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-func (rig *rig) wantTooMany(got answer) {
-	rig.t.Helper()
-	wantProblem(rig.t, got, http.StatusTooManyRequests)
+func (r *rig) wantTooMany(got answer) {
+	r.t.Helper()
+	wantProblem(r.t, got, http.StatusTooManyRequests)
 	if got.header.Get("Retry-After") != "1" || got.header.Get("Access-Control-Allow-Origin") != "*" {
-		rig.t.Errorf("429: %v", got.header)
+		r.t.Errorf("429: %v", got.header)
 	}
 }
 
@@ -151,12 +151,12 @@ func TestConnectionLimit(t *testing.T) {
 }
 
 // awaitAnySeen waits until one of the upstreams has a request.
-func (rig *rig) awaitAnySeen() {
-	rig.t.Helper()
+func (r *rig) awaitAnySeen() {
+	r.t.Helper()
 	deadline := time.Now().Add(patience)
-	for len(rig.seen()) == 0 {
+	for len(r.seen()) == 0 {
 		if time.Now().After(deadline) {
-			rig.t.Fatal("no upstream was asked")
+			r.t.Fatal("no upstream was asked")
 		}
 		time.Sleep(time.Millisecond)
 	}

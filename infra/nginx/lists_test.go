@@ -20,20 +20,20 @@ func answerVersion(version int, cacheControl string) http.HandlerFunc {
 	return func(response http.ResponseWriter, _ *http.Request) {
 		response.Header().Set("Cache-Control", cacheControl)
 		response.Header().Set("ETag", fmt.Sprintf(`"%d"`, version))
-		_, _ = fmt.Fprintf(response, "version %d", version)
+		fmt.Fprintf(response, "version %d", version)
 	}
 }
 
 // refreshLists refreshes the lists, and waits until they are: NGINX answers before it has put the answer into the cache.
-func (rig *rig) refreshLists() {
-	rig.t.Helper()
+func (r *rig) refreshLists() {
+	r.t.Helper()
 	const sentinel = "/sentinel"
-	rig.warm(sentinel)
-	if got := rig.door(http.MethodHead, "/lists"); got.status != http.StatusOK || got.header.Get("X-Lists") != "" {
-		rig.t.Fatalf("HEAD /lists: %d %v", got.status, got.header)
+	r.warm(sentinel)
+	if got := r.door(http.MethodHead, "/lists"); got.status != http.StatusOK || got.header.Get("X-Lists") != "" {
+		r.t.Fatalf("HEAD /lists: %d %v", got.status, got.header)
 	}
-	rig.await("MISS", sentinel, func(got answer) bool { return got.cache() == "MISS" })
-	rig.seen()
+	r.await("MISS", sentinel, func(got answer) bool { return got.cache() == "MISS" })
+	r.seen()
 }
 
 func TestListsAreRefreshedAllAtOnce(t *testing.T) {

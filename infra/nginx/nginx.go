@@ -71,15 +71,15 @@ var Accounts = []string{"www-data", "nginx", "nobody"}
 
 // Configure writes the configuration and reports whether that changed it. NGINX has the last word on what is in it: a
 // configuration that it refuses is an error, and a running NGINX is not told about it.
-func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) {
-	text, err := Expand(cmp.Or(gateway.Template, Template), gateway.values())
+func (g Gateway) Configure(ctx context.Context) (changed bool, err error) {
+	text, err := Expand(cmp.Or(g.Template, Template), g.values())
 	if err != nil {
 		return false, fmt.Errorf("nginx.conf.template: %w", err)
 	}
-	if err := gateway.makeDirectories(ctx); err != nil {
+	if err := g.makeDirectories(ctx); err != nil {
 		return false, fmt.Errorf("make room for NGINX: %w", err)
 	}
-	path := gateway.configuration()
+	path := g.configuration()
 	if present, err := process.ReadFile(path); err == nil && string(present) == text {
 		return false, nil
 	}
@@ -90,10 +90,10 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 	}
 	// Testing opens the sockets, which works beside a running NGINX for its own addresses only; what
 	// it must not do is fail on the grammar.
-	command := exec.CommandContext(ctx, gateway.NGINX.Path, append(gateway.arguments(draft), "-t", "-q")...)
-	command.Dir = gateway.Prefix
-	command.Env = gateway.Account.Environment()
-	command.SysProcAttr = gateway.Account.Attributes()
+	command := exec.CommandContext(ctx, g.NGINX.Path, append(g.arguments(draft), "-t", "-q")...)
+	command.Dir = g.Prefix
+	command.Env = g.Account.Environment()
+	command.SysProcAttr = g.Account.Attributes()
 	if out, err := command.CombinedOutput(); err != nil {
 		return false, fmt.Errorf("NGINX refuses its configuration: %w\n%s", err, out)
 	}
@@ -107,32 +107,32 @@ func (gateway Gateway) Configure(ctx context.Context) (changed bool, err error) 
 func Work(prefix string) string { return filepath.Join(prefix, "work") }
 
 // makeDirectories makes what the configuration takes for granted. In the account's own directory the account makes it.
-func (gateway Gateway) makeDirectories(ctx context.Context) error {
+func (g Gateway) makeDirectories(ctx context.Context) error {
 	var self *process.Account
-	work := Work(gateway.Prefix)
-	if err := errors.Join(self.MakeDirectory(gateway.Prefix, 0o755), gateway.Account.MakeDirectory(work, 0o755),
-		gateway.Account.MakeDirectory(gateway.Sockets, 0o700)); err != nil {
+	work := Work(g.Prefix)
+	if err := errors.Join(self.MakeDirectory(g.Prefix, 0o755), g.Account.MakeDirectory(work, 0o755),
+		g.Account.MakeDirectory(g.Sockets, 0o700)); err != nil {
 		return err
 	}
 	// NGINX's account makes what is in its own directory.
 	private := []string{"-m", "700", "-p", filepath.Join(work, "temp")}
-	for _, directory := range []string{gateway.cache(), gateway.temp()} {
+	for _, directory := range []string{g.cache(), g.temp()} {
 		if relative, err := filepath.Rel(work, directory); err == nil && filepath.IsLocal(relative) {
 			private = append(private, directory)
-		} else if err := gateway.Account.MakeDirectory(directory, 0o700); err != nil {
+		} else if err := g.Account.MakeDirectory(directory, 0o700); err != nil {
 			return err
 		}
 	}
-	return gateway.Account.Run(ctx, "mkdir", private...)
+	return g.Account.Run(ctx, "mkdir", private...)
 }
 
 // Start starts NGINX and waits until it listens.
-func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
-	if err := errors.Join(gateway.checkSockets(), gateway.checkCache(ctx)); err != nil {
+func (g Gateway) Start(ctx context.Context) (*process.Running, error) {
+	if err := errors.Join(g.checkSockets(), g.checkCache(ctx)); err != nil {
 		return nil, err
 	}
 	// An NGINX that was killed leaves its sockets behind and could not bind them again.
-	sockets, err := filepath.Glob(filepath.Join(gateway.Sockets, "*.sock"))
+	sockets, err := filepath.Glob(filepath.Join(g.Sockets, "*.sock"))
 	if err != nil {
 		return nil, fmt.Errorf("look for a dead NGINX's sockets: %w", err)
 	}
@@ -142,13 +142,13 @@ func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
 		}
 	}
 	running, err := process.Daemon{
-		Name: "NGINX", Path: gateway.NGINX.Path, Args: append(gateway.arguments(gateway.configuration()), "-g", "daemon off;"),
-		Dir: gateway.Prefix, Log: gateway.Log, Account: gateway.Account,
+		Name: "NGINX", Path: g.NGINX.Path, Args: append(g.arguments(g.configuration()), "-g", "daemon off;"),
+		Dir: g.Prefix, Log: g.Log, Account: g.Account,
 	}.Start()
 	if err != nil {
 		return nil, err
 	}
-	if err := running.Await(ctx, 15*time.Second, gateway.Ready); err != nil {
+	if err := running.Await(ctx, 15*time.Second, g.Ready); err != nil {
 		return nil, errors.Join(err, Stop(context.WithoutCancel(ctx), running.Identity))
 	}
 	return running, nil
@@ -156,43 +156,43 @@ func (gateway Gateway) Start(ctx context.Context) (*process.Running, error) {
 
 // checkSockets returns an error unless Account alone may enter the directory of the sockets. NGINX gives every socket the mode 0666, and what
 // connects there passes by the limits and the methods of the public address.
-func (gateway Gateway) checkSockets() error {
-	info, err := os.Lstat(gateway.Sockets)
+func (g Gateway) checkSockets() error {
+	info, err := os.Lstat(g.Sockets)
 	if err != nil {
 		return fmt.Errorf("look at the directory of NGINX's sockets: %w", err)
 	}
 	owner := os.Geteuid()
-	if gateway.Account != nil {
-		owner = int(gateway.Account.UID)
+	if g.Account != nil {
+		owner = int(g.Account.UID)
 	}
 	status, known := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || known && int(status.Uid) != owner {
-		return fmt.Errorf("other accounts may enter %s, the directory of NGINX's sockets: it must have the mode 0700 and belong to the user with the id %d", gateway.Sockets, owner)
+		return fmt.Errorf("other accounts may enter %s, the directory of NGINX's sockets: it must have the mode 0700 and belong to the user with the id %d", g.Sockets, owner)
 	}
 	return nil
 }
 
 // Ready returns nil when the gateway answers and somebody answers behind it. It is asked through its own socket first: another
 // program could listen on the address, such as the workers of an NGINX that was killed.
-func (gateway Gateway) Ready(ctx context.Context) error {
+func (g Gateway) Ready(ctx context.Context) error {
 	var dialer net.Dialer
 	for _, transport := range []*http.Transport{
 		{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", filepath.Join(gateway.Sockets, compressorSocket))
+			return dialer.DialContext(ctx, "unix", filepath.Join(g.Sockets, compressorSocket))
 		}},
 		{DisableKeepAlives: true},
 	} {
-		if err := gateway.ask(ctx, transport); err != nil {
+		if err := g.ask(ctx, transport); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (gateway Gateway) ask(ctx context.Context, transport *http.Transport) error {
+func (g Gateway) ask(ctx context.Context, transport *http.Transport) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+gateway.Listen+"/", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.Listen+"/", nil)
 	if err != nil {
 		return err
 	}
@@ -208,13 +208,13 @@ func (gateway Gateway) ask(ctx context.Context, transport *http.Transport) error
 }
 
 // AwaitReady waits until a gateway that was started before answers.
-func (gateway Gateway) AwaitReady(ctx context.Context) error {
+func (g Gateway) AwaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := gateway.Ready(ctx)
+		err := g.Ready(ctx)
 		if err == nil {
 			return nil
 		}
@@ -255,29 +255,29 @@ func Stop(ctx context.Context, identity process.Identity) error {
 
 // Forget empties the cache. It may be called while NGINX runs: an entry whose file is gone is a miss, within two seconds, and after
 // Reload at once.
-func (gateway Gateway) Forget(ctx context.Context) error {
+func (g Gateway) Forget(ctx context.Context) error {
 	// As the account, which may replace any directory of the cache by a link. NGINX does not expect its directories to vanish.
-	if err := gateway.Account.Run(ctx, "find", gateway.cache(), "-type", "f", "-delete"); err != nil {
+	if err := g.Account.Run(ctx, "find", g.cache(), "-type", "f", "-delete"); err != nil {
 		return fmt.Errorf("empty the cache: %w", err)
 	}
 	return nil
 }
 
-func (gateway Gateway) configuration() string {
-	return filepath.Join(gateway.Prefix, "nginx.conf")
+func (g Gateway) configuration() string {
+	return filepath.Join(g.Prefix, "nginx.conf")
 }
 
-func (gateway Gateway) cache() string {
-	return cmp.Or(gateway.Cache, filepath.Join(Work(gateway.Prefix), "cache"))
+func (g Gateway) cache() string {
+	return cmp.Or(g.Cache, filepath.Join(Work(g.Prefix), "cache"))
 }
 
 // compressorSocket is the socket of the template's compressor, in Gateway.Sockets.
 const compressorSocket = "compressor.sock"
 
 // arguments are what every call of NGINX begins with.
-func (gateway Gateway) arguments(configuration string) []string {
-	arguments := []string{"-p", Work(gateway.Prefix), "-c", configuration}
-	if gateway.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 5}) {
+func (g Gateway) arguments(configuration string) []string {
+	arguments := []string{"-p", Work(g.Prefix), "-c", configuration}
+	if g.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 5}) {
 		// Until the configuration is read NGINX would log to a path of the system's. Older ones
 		// complain that they may not, and go on.
 		arguments = append(arguments, "-e", "stderr")
@@ -286,46 +286,46 @@ func (gateway Gateway) arguments(configuration string) []string {
 }
 
 // values are what the template asks for.
-func (gateway Gateway) values() map[string]string {
+func (g Gateway) values() map[string]string {
 	// Two lists of the same: the template says why.
 	var servers, patient, limitZones, limits []string
-	for _, address := range gateway.Upstreams {
-		servers = append(servers, fmt.Sprintf("server %s max_fails=1 fail_timeout=%ds max_conns=%d;", address, cmp.Or(gateway.retry, 10*time.Second)/time.Second,
-			cmp.Or(gateway.share, 512)))
-		patient = append(patient, fmt.Sprintf("server %s max_fails=0 max_conns=%d;", address, cmp.Or(gateway.share, 512)/2))
+	for _, address := range g.Upstreams {
+		servers = append(servers, fmt.Sprintf("server %s max_fails=1 fail_timeout=%ds max_conns=%d;", address, cmp.Or(g.retry, 10*time.Second)/time.Second,
+			cmp.Or(g.share, 512)))
+		patient = append(patient, fmt.Sprintf("server %s max_fails=0 max_conns=%d;", address, cmp.Or(g.share, 512)/2))
 	}
-	if gateway.RateLimit > 0 {
-		limitZones = append(limitZones, fmt.Sprintf("limit_req_zone $limited zone=requests:10m rate=%dr/s;", gateway.RateLimit))
-		limits = append(limits, fmt.Sprintf("limit_req zone=requests burst=%d nodelay;", gateway.RateLimit))
+	if g.RateLimit > 0 {
+		limitZones = append(limitZones, fmt.Sprintf("limit_req_zone $limited zone=requests:10m rate=%dr/s;", g.RateLimit))
+		limits = append(limits, fmt.Sprintf("limit_req zone=requests burst=%d nodelay;", g.RateLimit))
 	}
-	if gateway.ConnectionLimit > 0 {
+	if g.ConnectionLimit > 0 {
 		limitZones = append(limitZones, "limit_conn_zone $limited zone=connections:10m;")
-		limits = append(limits, fmt.Sprintf("limit_conn connections %d;", gateway.ConnectionLimit))
+		limits = append(limits, fmt.Sprintf("limit_conn connections %d;", g.ConnectionLimit))
 	}
 	balance := "least_conn;"
-	if gateway.RoundRobin {
+	if g.RoundRobin {
 		balance = ""
 	}
 	accessLog := "off"
-	if gateway.AccessLog != "" {
-		accessLog = quote(gateway.AccessLog, Work(gateway.Prefix)) + " access buffer=256k flush=1s if=$logged"
+	if g.AccessLog != "" {
+		accessLog = quote(g.AccessLog, Work(g.Prefix)) + " access buffer=256k flush=1s if=$logged"
 	}
 	const separator = "\n        "
 	return map[string]string{
-		"LISTEN":          gateway.Listen,
-		"TLS":             gateway.tls(),
-		"HSTS":            gateway.HSTS,
-		"REFRESH":         gateway.Refresh,
-		"REFRESHERS":      geo(gateway.Refreshers, separator),
-		"UNLIMITED":       geo(gateway.Unlimited, separator),
+		"LISTEN":          g.Listen,
+		"TLS":             g.tls(),
+		"HSTS":            g.HSTS,
+		"REFRESH":         g.Refresh,
+		"REFRESHERS":      geo(g.Refreshers, separator),
+		"UNLIMITED":       geo(g.Unlimited, separator),
 		"BALANCE":         balance,
 		"API_SERVERS":     strings.Join(servers, separator),
 		"PATIENT_SERVERS": strings.Join(patient, separator),
-		"SOCKETS":         gateway.Sockets,
-		"CACHE":           quote(gateway.cache(), Work(gateway.Prefix)),
-		"CACHE_SIZE":      gateway.CacheSize.String(),
-		"MIN_FREE":        gateway.minFree(),
-		"TEMP":            quote(gateway.temp(), Work(gateway.Prefix)),
+		"SOCKETS":         g.Sockets,
+		"CACHE":           quote(g.cache(), Work(g.Prefix)),
+		"CACHE_SIZE":      g.CacheSize.String(),
+		"MIN_FREE":        g.minFree(),
+		"TEMP":            quote(g.temp(), Work(g.Prefix)),
 		"LIMIT_ZONES":     strings.Join(limitZones, separator),
 		"LIMITS":          strings.Join(limits, separator),
 		"ACCESS_LOG":      accessLog,
@@ -341,16 +341,16 @@ func geo(networks []string, separator string) string {
 	return strings.Join(entries, separator)
 }
 
-func (gateway Gateway) tls() string {
-	if gateway.TLS == (TLS{}) {
+func (g Gateway) tls() string {
+	if g.TLS == (TLS{}) {
 		return ""
 	}
-	listen := "listen " + gateway.TLS.Listen + " ssl http2;"
-	if gateway.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 25, Patch: 1}) {
-		listen = "listen " + gateway.TLS.Listen + " ssl; http2 on;"
+	listen := "listen " + g.TLS.Listen + " ssl http2;"
+	if g.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 25, Patch: 1}) {
+		listen = "listen " + g.TLS.Listen + " ssl; http2 on;"
 	}
 	// Relative to the configuration, not to NGINX's prefix.
-	return listen + " ssl_certificate " + quote(gateway.TLS.Certificate, gateway.Prefix) + "; ssl_certificate_key " + quote(gateway.TLS.Key, gateway.Prefix) + ";"
+	return listen + " ssl_certificate " + quote(g.TLS.Certificate, g.Prefix) + "; ssl_certificate_key " + quote(g.TLS.Key, g.Prefix) + ";"
 }
 
 // quote writes a path so that NGINX reads it, whatever characters it holds. Below the directory that relative paths begin in it is

@@ -111,31 +111,31 @@ func answerRaw(response http.ResponseWriter, text string) {
 	_ = connection.Close()
 }
 
-func (upstream *upstream) ServeHTTP(response http.ResponseWriter, request *http.Request) {
-	upstream.mutex.Lock()
-	upstream.requests = append(upstream.requests, strings.Join(strings.Fields(fmt.Sprintln(request.Method, request.RequestURI,
+func (u *upstream) ServeHTTP(response http.ResponseWriter, request *http.Request) {
+	u.mutex.Lock()
+	u.requests = append(u.requests, strings.Join(strings.Fields(fmt.Sprintln(request.Method, request.RequestURI,
 		request.Header.Get("Accept-Encoding"), request.Header.Get("If-None-Match"), request.Header.Get("Cookie"))), " "))
-	answer := upstream.answer
-	upstream.mutex.Unlock()
+	answer := u.answer
+	u.mutex.Unlock()
 	answer(response, request)
 }
 
-func (upstream *upstream) setAnswer(answer http.HandlerFunc) {
-	upstream.mutex.Lock()
-	defer upstream.mutex.Unlock()
-	upstream.answer = answer
+func (u *upstream) setAnswer(answer http.HandlerFunc) {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	u.answer = answer
 }
 
 // seen returns the requests since the last call.
-func (upstream *upstream) seen() []string {
-	upstream.mutex.Lock()
-	defer upstream.mutex.Unlock()
-	seen := upstream.requests
-	upstream.requests = nil
+func (u *upstream) seen() []string {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	seen := u.requests
+	u.requests = nil
 	return seen
 }
 
-func (upstream *upstream) stop() { _ = upstream.server.Close() }
+func (u *upstream) stop() { _ = u.server.Close() }
 
 func startUpstream(t *testing.T, socket string) *upstream {
 	t.Helper()
@@ -233,37 +233,37 @@ type answer struct {
 	body   string // as it came, not decompressed
 }
 
-func (answer answer) cache() string { return answer.header.Get("X-Cache") }
+func (a answer) cache() string { return a.header.Get("X-Cache") }
 
 // get asks NGINX; header is name, value, name, value, ...
-func (rig *rig) get(path string, header ...string) answer {
-	rig.t.Helper()
-	return rig.ask(http.MethodGet, path, nil, header...)
+func (r *rig) get(path string, header ...string) answer {
+	r.t.Helper()
+	return r.ask(http.MethodGet, path, nil, header...)
 }
 
-func (rig *rig) ask(method, path string, sent io.Reader, header ...string) answer {
-	rig.t.Helper()
-	return rig.askAt(rig.url, &http.Transport{}, method, path, sent, header...)
+func (r *rig) ask(method, path string, sent io.Reader, header ...string) answer {
+	r.t.Helper()
+	return r.askAt(r.url, &http.Transport{}, method, path, sent, header...)
 }
 
 // askAt asks any server; the transport is not used again.
-func (rig *rig) askAt(server string, transport *http.Transport, method, path string, sent io.Reader, header ...string) answer {
-	rig.t.Helper()
-	request, err := http.NewRequestWithContext(rig.t.Context(), method, server+path, sent)
+func (r *rig) askAt(server string, transport *http.Transport, method, path string, sent io.Reader, header ...string) answer {
+	r.t.Helper()
+	request, err := http.NewRequestWithContext(r.t.Context(), method, server+path, sent)
 	if err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	if sent := request.URL.RequestURI(); sent != path {
-		rig.t.Fatalf("net/http would send %q for %q: use bare", sent, path)
+		r.t.Fatalf("net/http would send %q for %q: use bare", sent, path)
 	}
 	for i := 0; i+1 < len(header); i += 2 {
-		setHeader(rig.t, request, header[i], header[i+1])
+		setHeader(r.t, request, header[i], header[i+1])
 	}
 	transport.DisableCompression = true
 	defer transport.CloseIdleConnections()
 	got, err := read((&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(request))
 	if err != nil {
-		rig.t.Fatalf("%s %s: %v", method, path, err)
+		r.t.Fatalf("%s %s: %v", method, path, err)
 	}
 	return got
 }
@@ -292,11 +292,11 @@ func setHeader(t *testing.T, request *http.Request, name, value string) {
 }
 
 // raw sends bytes and returns all that comes back.
-func (rig *rig) raw(sent string) string {
-	rig.t.Helper()
-	connection, err := net.Dial("tcp", rig.gateway.Listen)
+func (r *rig) raw(sent string) string {
+	r.t.Helper()
+	connection, err := net.Dial("tcp", r.gateway.Listen)
 	if err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	defer func() { _ = connection.Close() }()
 	_, _ = io.WriteString(connection, sent)
@@ -305,11 +305,11 @@ func (rig *rig) raw(sent string) string {
 }
 
 // rawOnce sends bytes that may be no request and waits until NGINX has closed the connection. After less than a header it closes its half.
-func (rig *rig) rawOnce(sent string) {
-	rig.t.Helper()
-	connection, err := net.Dial("tcp", rig.gateway.Listen)
+func (r *rig) rawOnce(sent string) {
+	r.t.Helper()
+	connection, err := net.Dial("tcp", r.gateway.Listen)
 	if err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	defer func() { _ = connection.Close() }()
 	_, _ = io.WriteString(connection, sent)
@@ -321,75 +321,75 @@ func (rig *rig) rawOnce(sent string) {
 }
 
 // log returns what NGINX has logged.
-func (rig *rig) log() string {
-	rig.t.Helper()
-	text, err := os.ReadFile(rig.gateway.Log)
+func (r *rig) log() string {
+	r.t.Helper()
+	text, err := os.ReadFile(r.gateway.Log)
 	if err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return string(text)
 }
 
 // warm asks until the path is answered from the cache, which then holds it. What the upstreams saw of that is forgotten.
-func (rig *rig) warm(path string, header ...string) answer {
-	rig.t.Helper()
-	got := rig.await("HIT", path, func(got answer) bool { return got.cache() == "HIT" }, header...)
-	rig.seen()
+func (r *rig) warm(path string, header ...string) answer {
+	r.t.Helper()
+	got := r.await("HIT", path, func(got answer) bool { return got.cache() == "HIT" }, header...)
+	r.seen()
 	return got
 }
 
 // entries returns how many answers the cache holds, not counting the epoch of the lists.
-func (rig *rig) entries() int {
-	rig.t.Helper()
-	found, err := filepath.Glob(filepath.Join(rig.gateway.cache(), "?", "??", strings.Repeat("[0-9a-f]", 32)))
+func (r *rig) entries() int {
+	r.t.Helper()
+	found, err := filepath.Glob(filepath.Join(r.gateway.cache(), "?", "??", strings.Repeat("[0-9a-f]", 32)))
 	if err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	epoch := fmt.Sprintf("%x", md5.Sum([]byte("lists")))
 	return len(slices.DeleteFunc(found, func(path string) bool { return filepath.Base(path) == epoch }))
 }
 
 // seen returns what either upstream was asked since the last call.
-func (rig *rig) seen() []string {
+func (r *rig) seen() []string {
 	var all []string
-	for _, upstream := range rig.upstreams {
+	for _, upstream := range r.upstreams {
 		all = append(all, upstream.seen()...)
 	}
 	return all
 }
 
-func (rig *rig) wantSeen(want ...string) {
-	rig.t.Helper()
-	if got := rig.seen(); fmt.Sprint(got) != fmt.Sprint(want) {
-		rig.t.Errorf("the upstreams saw %q, want %q", got, want)
+func (r *rig) wantSeen(want ...string) {
+	r.t.Helper()
+	if got := r.seen(); fmt.Sprint(got) != fmt.Sprint(want) {
+		r.t.Errorf("the upstreams saw %q, want %q", got, want)
 	}
 }
 
-func (rig *rig) wantCache(got answer, want string) {
-	rig.t.Helper()
+func (r *rig) wantCache(got answer, want string) {
+	r.t.Helper()
 	if got.status != http.StatusOK || got.cache() != want {
-		rig.t.Errorf("status %d and X-Cache %q, want 200 and %q", got.status, got.cache(), want)
+		r.t.Errorf("status %d and X-Cache %q, want 200 and %q", got.status, got.cache(), want)
 	}
 }
 
 // setAnswer makes both upstreams answer so.
-func (rig *rig) setAnswer(answer http.HandlerFunc) {
-	for _, upstream := range rig.upstreams {
+func (r *rig) setAnswer(answer http.HandlerFunc) {
+	for _, upstream := range r.upstreams {
 		upstream.setAnswer(answer)
 	}
 }
 
 // await asks again and again until done says yes.
-func (rig *rig) await(what, path string, done func(answer) bool, header ...string) answer {
-	rig.t.Helper()
+func (r *rig) await(what, path string, done func(answer) bool, header ...string) answer {
+	r.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		got := rig.get(path, header...)
+		got := r.get(path, header...)
 		if done(got) {
 			return got
 		}
 		if time.Now().After(deadline) {
-			rig.t.Fatalf("%s: no %s, last %d %q %q", path, what, got.status, got.cache(), got.body)
+			r.t.Fatalf("%s: no %s, last %d %q %q", path, what, got.status, got.cache(), got.body)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

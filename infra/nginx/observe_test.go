@@ -2,7 +2,6 @@ package nginx
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +15,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/goccy/go-json"
 )
 
 // answerTimed answers as the API does, with what it says of this one request.

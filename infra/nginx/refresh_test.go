@@ -9,9 +9,9 @@ import (
 )
 
 // door asks the refresh door.
-func (rig *rig) door(method, path string, header ...string) answer {
-	rig.t.Helper()
-	return rig.askAt("http://"+rig.gateway.Refresh, &http.Transport{}, method, path, nil, header...)
+func (r *rig) door(method, path string, header ...string) answer {
+	r.t.Helper()
+	return r.askAt("http://"+r.gateway.Refresh, &http.Transport{}, method, path, nil, header...)
 }
 
 // stranger is a transport with an address that is neither a refresher's nor unlimited.
@@ -29,11 +29,11 @@ func answerChanged(response http.ResponseWriter, _ *http.Request) {
 
 var changed = strings.Repeat("changed ", 200)
 
-func (rig *rig) wantCached(path string, want int, header ...string) {
-	rig.t.Helper()
+func (r *rig) wantCached(path string, want int, header ...string) {
+	r.t.Helper()
 	for _, method := range []string{http.MethodHead, http.MethodGet} {
-		if got := rig.door(method, "/cached"+path, header...); got.status != want {
-			rig.t.Errorf("%s /cached%s %q: %d, want %d", method, path, header, got.status, want)
+		if got := r.door(method, "/cached"+path, header...); got.status != want {
+			r.t.Errorf("%s /cached%s %q: %d, want %d", method, path, header, got.status, want)
 		}
 	}
 }

@@ -48,39 +48,39 @@ type Claim struct {
 type Claims struct{ held []*Claim }
 
 // Take is the function Take; the claim is released with the others.
-func (claims *Claims) Take(number int, owner string) error {
+func (c *Claims) Take(number int, owner string) error {
 	claim, err := Take(number, owner)
 	if err == nil {
-		claims.held = append(claims.held, claim)
+		c.held = append(c.held, claim)
 	}
 	return err
 }
 
 // Hold is the function Hold; the claim is released with the others.
-func (claims *Claims) Hold(number int) error {
+func (c *Claims) Hold(number int) error {
 	claim, err := Hold(number)
 	if err == nil {
-		claims.held = append(claims.held, claim)
+		c.held = append(c.held, claim)
 	}
 	return err
 }
 
 // Next is the function Next; the claim is released with the others.
-func (claims *Claims) Next(preferred int, owner string) (int, error) {
+func (c *Claims) Next(preferred int, owner string) (int, error) {
 	claim, err := Next(preferred, owner)
 	if err != nil {
 		return 0, err
 	}
-	claims.held = append(claims.held, claim)
+	c.held = append(c.held, claim)
 	return claim.Number, nil
 }
 
 // Release gives up all claims.
-func (claims *Claims) Release() {
-	for _, claim := range claims.held {
+func (c *Claims) Release() {
+	for _, claim := range c.held {
 		claim.Release()
 	}
-	claims.held = nil
+	c.held = nil
 }
 
 // Take claims a port for an owner: the absolute path of a file, or "". A port that belongs to another, or on which anything listens,
@@ -133,7 +133,7 @@ func Next(preferred int, owner string) (*Claim, error) {
 }
 
 // Release gives the claim up. The owner keeps the port.
-func (claim *Claim) Release() { _ = claim.file.Close() }
+func (c *Claim) Release() { _ = c.file.Close() }
 
 // IsFree returns nil when a server could listen on the port, and an error that wraps ErrTaken when another one does.
 func IsFree(number int) error {
@@ -214,21 +214,21 @@ func hold(number int) (*Claim, error) {
 }
 
 // owner returns who the port belongs to, or "".
-func (claim *Claim) owner() (string, error) {
-	text, err := io.ReadAll(io.NewSectionReader(claim.file, 0, 64<<10))
+func (c *Claim) owner() (string, error) {
+	text, err := io.ReadAll(io.NewSectionReader(c.file, 0, 64<<10))
 	if err != nil {
-		return "", fmt.Errorf("claim port %d: %w", claim.Number, err)
+		return "", fmt.Errorf("claim port %d: %w", c.Number, err)
 	}
 	return string(text), nil
 }
 
-func (claim *Claim) note(owner string) error {
-	err := claim.file.Truncate(0)
+func (c *Claim) note(owner string) error {
+	err := c.file.Truncate(0)
 	if err == nil {
-		_, err = claim.file.WriteAt([]byte(owner), 0)
+		_, err = c.file.WriteAt([]byte(owner), 0)
 	}
 	if err != nil {
-		return fmt.Errorf("claim port %d: %w", claim.Number, err)
+		return fmt.Errorf("claim port %d: %w", c.Number, err)
 	}
 	return nil
 }

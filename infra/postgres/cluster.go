@@ -57,33 +57,33 @@ func MajorOf(directory string) int {
 
 // Create makes the data directory unless it is there. One that was interrupted on the way leaves nothing that
 // would be taken for a cluster.
-func (cluster Cluster) Create(ctx context.Context) error {
-	if MajorOf(cluster.Directory) != 0 {
+func (c Cluster) Create(ctx context.Context) error {
+	if MajorOf(c.Directory) != 0 {
 		return nil
 	}
-	unfinished := cluster.Directory + ".unfinished"
+	unfinished := c.Directory + ".unfinished"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove an unfinished cluster: %w", err)
 	}
-	if err := cluster.Account.MakeDirectory(unfinished, 0o700); err != nil {
+	if err := c.Account.MakeDirectory(unfinished, 0o700); err != nil {
 		return fmt.Errorf("create the cluster: %w", err)
 	}
-	passwordFile := cluster.Directory + ".password"
-	if err := cluster.Account.WriteFile(passwordFile, []byte(cluster.Password), 0o600); err != nil {
+	passwordFile := c.Directory + ".password"
+	if err := c.Account.WriteFile(passwordFile, []byte(c.Password), 0o600); err != nil {
 		return fmt.Errorf("create the cluster: %w", err)
 	}
 	defer func() { _ = os.Remove(passwordFile) }()
-	command := exec.CommandContext(ctx, filepath.Join(cluster.Postgres.Bin, "initdb"),
+	command := exec.CommandContext(ctx, filepath.Join(c.Postgres.Bin, "initdb"),
 		"--pgdata", unfinished, "--username", Superuser, "--pwfile", passwordFile, "--auth", "scram-sha-256",
 		"--encoding", "UTF8", "--locale", "C")
-	command.Dir = filepath.Dir(cluster.Directory)
-	command.Env = cluster.Account.Environment()
-	command.SysProcAttr = cluster.Account.Attributes()
+	command.Dir = filepath.Dir(c.Directory)
+	command.Env = c.Account.Environment()
+	command.SysProcAttr = c.Account.Attributes()
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("create the cluster: initdb: %w\n%s", err, out)
 	}
-	if err := os.Rename(unfinished, cluster.Directory); err != nil {
+	if err := os.Rename(unfinished, c.Directory); err != nil {
 		return fmt.Errorf("create the cluster: %w", err)
 	}
 	return nil
@@ -91,9 +91,9 @@ func (cluster Cluster) Create(ctx context.Context) error {
 
 // Configure writes postgresql.conf and reports whether that changed it, so that a running server needs a restart. It is beside the data
 // directory, in which the server's account may put links.
-func (cluster Cluster) Configure() (changed bool, err error) {
-	text := cluster.configuration()
-	path := ConfigurationFile(cluster.Directory)
+func (c Cluster) Configure() (changed bool, err error) {
+	text := c.configuration()
+	path := ConfigurationFile(c.Directory)
 	if present, err := os.ReadFile(path); err == nil && string(present) == text {
 		return false, nil
 	}
@@ -114,46 +114,46 @@ func Arguments(directory string) []string {
 	return []string{"-D", directory, "--config_file=" + ConfigurationFile(directory)}
 }
 
-func (cluster Cluster) configuration() string {
+func (c Cluster) configuration() string {
 	addresses := ""
-	if cluster.Loopback {
+	if c.Loopback {
 		addresses = "127.0.0.1"
 	}
 	var text strings.Builder
 	text.WriteString(settings)
 	text.WriteString("\n# ---- this machine\n")
-	_, _ = fmt.Fprintf(&text, "port = %d\nlisten_addresses = '%s'\nunix_socket_directories = '%s'\n",
-		cluster.Port, addresses, strings.ReplaceAll(cluster.Sockets, "'", "''"))
-	if cluster.Postgres.Version.Major < 15 {
+	fmt.Fprintf(&text, "port = %d\nlisten_addresses = '%s'\nunix_socket_directories = '%s'\n",
+		c.Port, addresses, strings.ReplaceAll(c.Sockets, "'", "''"))
+	if c.Postgres.Version.Major < 15 {
 		text.WriteString("wal_compression = on\n") // the algorithm can be chosen from 15 on
 	}
-	for _, line := range cluster.Override {
+	for _, line := range c.Override {
 		text.WriteString(line + "\n")
 	}
 	return text.String()
 }
 
 // Start starts the server and waits until it answers.
-func (cluster Cluster) Start(ctx context.Context) (*process.Running, error) {
+func (c Cluster) Start(ctx context.Context) (*process.Running, error) {
 	running, err := process.Daemon{
-		Name: "Postgres", Path: filepath.Join(cluster.Postgres.Bin, "postgres"), Args: Arguments(cluster.Directory),
-		Dir: cluster.Directory, Log: cluster.Log, Account: cluster.Account,
+		Name: "Postgres", Path: filepath.Join(c.Postgres.Bin, "postgres"), Args: Arguments(c.Directory),
+		Dir: c.Directory, Log: c.Log, Account: c.Account,
 	}.Start()
 	if err != nil {
 		return nil, err
 	}
 	// After a crash the server first replays its log, at most max_wal_size of it.
-	if err := running.Await(ctx, 2*time.Minute, cluster.Ready); err != nil {
+	if err := running.Await(ctx, 2*time.Minute, c.Ready); err != nil {
 		return nil, errors.Join(err, Stop(context.WithoutCancel(ctx), running.Identity))
 	}
 	return running, nil
 }
 
 // Ready returns nil when the server answers its superuser.
-func (cluster Cluster) Ready(ctx context.Context) error {
+func (c Cluster) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	connection, err := sql.Dial(ctx, cluster.URL(Superuser, cluster.Password, "postgres"))
+	connection, err := sql.Dial(ctx, c.URL(Superuser, c.Password, "postgres"))
 	if err != nil {
 		return err
 	}
@@ -172,8 +172,8 @@ func Stop(ctx context.Context, identity process.Identity) error {
 // Adopt returns the server that runs on the data directory though nobody remembers having started it, or the zero
 // Identity. The lock file of a server that is gone is removed when a process that is no Postgres of this
 // directory has its pid by now: Postgres itself would be deceived by that.
-func (cluster Cluster) Adopt() (process.Identity, error) {
-	path := filepath.Join(cluster.Directory, "postmaster.pid")
+func (c Cluster) Adopt() (process.Identity, error) {
+	path := filepath.Join(c.Directory, "postmaster.pid")
 	text, err := process.ReadFile(path)
 	if err != nil {
 		return process.Identity{}, nil
@@ -187,7 +187,7 @@ func (cluster Cluster) Adopt() (process.Identity, error) {
 	if err != nil {
 		return process.Identity{}, nil // gone; Postgres removes the file itself
 	}
-	if process.WorksIn(pid, cluster.Directory, cluster.Account) {
+	if process.WorksIn(pid, c.Directory, c.Account) {
 		return identity, nil
 	}
 	if err := os.Remove(path); err != nil {
@@ -198,8 +198,8 @@ func (cluster Cluster) Adopt() (process.Identity, error) {
 
 // URL returns the URL of a database of the cluster, through the unix socket, which costs less per lookup than
 // TCP does.
-func (cluster Cluster) URL(role, password, database string) string {
-	query := url.Values{"host": {cluster.Sockets}, "port": {strconv.Itoa(cluster.Port)}}.Encode()
+func (c Cluster) URL(role, password, database string) string {
+	query := url.Values{"host": {c.Sockets}, "port": {strconv.Itoa(c.Port)}}.Encode()
 	return (&url.URL{
 		Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database,
 		RawQuery: strings.ReplaceAll(query, "+", "%20"), // libpq and pgx know no other space

@@ -90,24 +90,24 @@ func Throwaway(ctx context.Context, parent string, purpose Purpose) (adminURL st
 }
 
 // startAnywhere starts a cluster for tests on a port that no other process claims before it is released, and any other on its socket alone.
-func (cluster *Cluster) startAnywhere(ctx context.Context, purpose Purpose, claims *port.Claims) (*process.Running, error) {
-	cluster.Loopback = purpose == Testing
+func (c *Cluster) startAnywhere(ctx context.Context, purpose Purpose, claims *port.Claims) (*process.Running, error) {
+	c.Loopback = purpose == Testing
 	attempts := 1
-	if cluster.Loopback {
+	if c.Loopback {
 		attempts = 3 // a program of others may take the port before Postgres does
 	}
 	for attempt := 1; ; attempt++ {
-		if cluster.Loopback {
+		if c.Loopback {
 			var err error
-			if cluster.Port, err = claims.Next(port.First, ""); err != nil {
+			if c.Port, err = claims.Next(port.First, ""); err != nil {
 				return nil, err
 			}
 		}
-		if _, err := cluster.Configure(); err != nil {
+		if _, err := c.Configure(); err != nil {
 			return nil, err
 		}
-		running, err := cluster.Start(ctx)
-		if err == nil || attempt == attempts || !errors.Is(port.IsFree(cluster.Port), port.ErrTaken) {
+		running, err := c.Start(ctx)
+		if err == nil || attempt == attempts || !errors.Is(port.IsFree(c.Port), port.ErrTaken) {
 			return running, err
 		}
 	}

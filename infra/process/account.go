@@ -46,16 +46,16 @@ func Unprivileged(names ...string) (*Account, error) {
 		"or run this as an ordinary user", strings.Join(names, ", "))
 }
 
-func (account *Account) credential() *syscall.Credential {
-	if account == nil {
+func (a *Account) credential() *syscall.Credential {
+	if a == nil {
 		return nil
 	}
-	return &syscall.Credential{Uid: account.UID, Gid: account.GID}
+	return &syscall.Credential{Uid: a.UID, Gid: a.GID}
 }
 
 // Attributes returns what makes a command run as the account, in a process group of its own.
-func (account *Account) Attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Credential: account.credential()}
+func (a *Account) Attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Credential: a.credential()}
 }
 
 // passedOn are the variables that another account's processes get of this one's environment. The rest may hold secrets of the user who
@@ -63,8 +63,8 @@ func (account *Account) Attributes() *syscall.SysProcAttr {
 var passedOn = []string{"PATH", "LANG", "LANGUAGE", "TZ", "GODEBUG", "GORACE", "GOTRACEBACK", "GOCOVERDIR", "GOMEMLIMIT", "GOGC"}
 
 // Environment returns the environment for the account's processes: this process's, or the harmless part of it if they run as another user.
-func (account *Account) Environment() []string {
-	if account == nil {
+func (a *Account) Environment() []string {
+	if a == nil {
 		return os.Environ()
 	}
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
@@ -75,30 +75,30 @@ func (account *Account) Environment() []string {
 
 // Run runs a program as the account and returns an error with what it printed if it fails. What is to be done in a directory of
 // the account's is done this way: links that the account has put there lead to nothing that it could not reach itself.
-func (account *Account) Run(ctx context.Context, name string, args ...string) error {
+func (a *Account) Run(ctx context.Context, name string, args ...string) error {
 	command := exec.CommandContext(ctx, name, args...)
-	command.Dir, command.Env, command.SysProcAttr = "/", account.Environment(), account.Attributes()
+	command.Dir, command.Env, command.SysProcAttr = "/", a.Environment(), a.Attributes()
 	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s as %s: %w\n%s", name, cmp.Or(account.name(), "this user"), err, out)
+		return fmt.Errorf("%s as %s: %w\n%s", name, cmp.Or(a.name(), "this user"), err, out)
 	}
 	return nil
 }
 
-func (account *Account) name() string {
-	if account == nil {
+func (a *Account) name() string {
+	if a == nil {
 		return ""
 	}
-	return account.Name
+	return a.Name
 }
 
 // MakeDirectory makes a directory, with what is missing above it, and gives it to the account; with a nil account, to the user of this
 // process. One that exists keeps its content. A link is an error, and so is a parent that the account itself may change.
-func (account *Account) MakeDirectory(path string, mode os.FileMode) error {
+func (a *Account) MakeDirectory(path string, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	if replaceable, err := account.mayReplace(filepath.Dir(path)); err != nil || replaceable {
-		return errors.Join(err, fmt.Errorf("the user %s may change %s, where this is to make a directory as root: remove it", account.name(), filepath.Dir(path)))
+	if replaceable, err := a.mayReplace(filepath.Dir(path)); err != nil || replaceable {
+		return errors.Join(err, fmt.Errorf("the user %s may change %s, where this is to make a directory as root: remove it", a.name(), filepath.Dir(path)))
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -109,7 +109,7 @@ func (account *Account) MakeDirectory(path string, mode os.FileMode) error {
 		return fmt.Errorf("%s is not a directory of its own but a link or a file: remove it (%w)", path, err)
 	}
 	defer func() { _ = directory.Close() }()
-	if err := account.own(directory); err != nil {
+	if err := a.own(directory); err != nil {
 		return err
 	}
 	return directory.Chmod(mode)
@@ -117,8 +117,8 @@ func (account *Account) MakeDirectory(path string, mode os.FileMode) error {
 
 // mayReplace reports whether the account may replace what this process makes in the directory: then a name in it can become a link at any
 // moment. One like /tmp is fine: there no user can touch what belongs to another.
-func (account *Account) mayReplace(directory string) (bool, error) {
-	if account == nil {
+func (a *Account) mayReplace(directory string) (bool, error) {
+	if a == nil {
 		return false, nil
 	}
 	info, err := os.Stat(directory)
@@ -129,11 +129,11 @@ func (account *Account) mayReplace(directory string) (bool, error) {
 	switch {
 	case !ok:
 		return false, nil
-	case owner.Uid == account.UID:
+	case owner.Uid == a.UID:
 		return true, nil
 	case info.Mode()&os.ModeSticky != 0:
 		return false, nil
-	case owner.Gid == account.GID:
+	case owner.Gid == a.GID:
 		return info.Mode()&0o020 != 0, nil
 	}
 	return info.Mode()&0o002 != 0, nil
@@ -141,7 +141,7 @@ func (account *Account) mayReplace(directory string) (bool, error) {
 
 // WriteFile writes a file in place of the one that is there, and gives it to the account, which may read it in one step with its content.
 // The directory must be this process's own. A link of that name is replaced and not followed.
-func (account *Account) WriteFile(path string, text []byte, mode os.FileMode) (err error) {
+func (a *Account) WriteFile(path string, text []byte, mode os.FileMode) (err error) {
 	draft := path + ".new"
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -151,7 +151,7 @@ func (account *Account) WriteFile(path string, text []byte, mode os.FileMode) (e
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	_, err = file.Write(text)
-	err = errors.Join(err, account.own(file), file.Chmod(mode), file.Close())
+	err = errors.Join(err, a.own(file), file.Chmod(mode), file.Close())
 	if err == nil {
 		err = os.Rename(draft, path)
 	}
@@ -162,10 +162,10 @@ func (account *Account) WriteFile(path string, text []byte, mode os.FileMode) (e
 }
 
 // own makes the account the owner of an open file; with a nil account, the user of this process.
-func (account *Account) own(file *os.File) error {
+func (a *Account) own(file *os.File) error {
 	switch {
-	case account != nil:
-		return file.Chown(int(account.UID), int(account.GID))
+	case a != nil:
+		return file.Chown(int(a.UID), int(a.GID))
 	case os.Geteuid() == 0:
 		return file.Chown(0, 0)
 	}
@@ -174,8 +174,8 @@ func (account *Account) own(file *os.File) error {
 
 // Blocked returns the first directory on the way to path that the account may not pass through, or "". What
 // does not exist yet blocks nobody. Access control lists are not looked at.
-func (account *Account) Blocked(path string) string {
-	if account == nil {
+func (a *Account) Blocked(path string) string {
+	if a == nil {
 		return ""
 	}
 	at := "/"
@@ -185,7 +185,7 @@ func (account *Account) Blocked(path string) string {
 		if err != nil {
 			return ""
 		}
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok && !account.mayPass(info.Mode(), owner.Uid, owner.Gid) {
+		if owner, ok := info.Sys().(*syscall.Stat_t); ok && !a.mayPass(info.Mode(), owner.Uid, owner.Gid) {
 			return at
 		}
 	}
@@ -193,11 +193,11 @@ func (account *Account) Blocked(path string) string {
 }
 
 // mayPass is the kernel's rule: the owner's bits for the owner, else the group's for the group, else the others'.
-func (account *Account) mayPass(mode os.FileMode, uid, gid uint32) bool {
+func (a *Account) mayPass(mode os.FileMode, uid, gid uint32) bool {
 	switch {
-	case account.UID == uid:
+	case a.UID == uid:
 		return mode&0o100 != 0
-	case account.GID == gid:
+	case a.GID == gid:
 		return mode&0o010 != 0
 	default:
 		return mode&0o001 != 0

@@ -1,4 +1,4 @@
-// Package process starts daemons, recognises them later and stops them.
+// Package process starts daemons, recognizes them later and stops them.
 //
 // A daemon outlives the program that started it: it has a session of its own and writes to a log
 // file. It is known by its pid together with the time it started, because the kernel reuses pids:
@@ -28,12 +28,12 @@ type Identity struct {
 
 // Alive reports whether the process still runs. One that has ended and only waits to be collected
 // by its parent does not.
-func (identity Identity) Alive() bool {
-	if identity.PID <= 0 {
+func (i Identity) Alive() bool {
+	if i.PID <= 0 {
 		return false
 	}
-	started, err := startTime(identity.PID)
-	return err == nil && started == identity.Started
+	started, err := startTime(i.PID)
+	return err == nil && started == i.Started
 }
 
 // Of returns the identity of the process that has the pid now.
@@ -66,25 +66,25 @@ type Running struct {
 
 // Start starts the daemon in a session of its own, so that the terminal's Ctrl-C does not reach it.
 // It does not wait until the daemon can do its work: see Await.
-func (daemon Daemon) Start() (*Running, error) {
-	if err := os.Rename(daemon.Log, daemon.Log+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("keep the former log of %s: %w", daemon.Name, err)
+func (d Daemon) Start() (*Running, error) {
+	if err := os.Rename(d.Log, d.Log+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("keep the former log of %s: %w", d.Name, err)
 	}
-	log, err := os.OpenFile(daemon.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	log, err := os.OpenFile(d.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("open the log of %s: %w", daemon.Name, err)
+		return nil, fmt.Errorf("open the log of %s: %w", d.Name, err)
 	}
 	defer func() { _ = log.Close() }()
 
-	command := exec.Command(daemon.Path, daemon.Args...)
-	command.Env = append(daemon.Account.Environment(), daemon.Env...)
-	command.Dir = daemon.Dir
+	command := exec.Command(d.Path, d.Args...)
+	command.Env = append(d.Account.Environment(), d.Env...)
+	command.Dir = d.Dir
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: daemon.Account.credential()}
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: d.Account.credential()}
 	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", daemon.Name, err)
+		return nil, fmt.Errorf("start %s: %w", d.Name, err)
 	}
-	running := &Running{exited: make(chan struct{}), daemon: daemon}
+	running := &Running{exited: make(chan struct{}), daemon: d}
 	// Read before anything waits for the process: until then the kernel cannot give its pid away.
 	running.Identity, err = Of(command.Process.Pid)
 	go func() {
@@ -92,14 +92,14 @@ func (daemon Daemon) Start() (*Running, error) {
 		close(running.exited)
 	}()
 	if err != nil {
-		return nil, fmt.Errorf("start %s: it ended at once%s", daemon.Name, LogTail(daemon.Log))
+		return nil, fmt.Errorf("start %s: it ended at once%s", d.Name, LogTail(d.Log))
 	}
 	return running, nil
 }
 
 // Await calls ready until it returns nil, the daemon ends, the limit passes or ctx is done. Unless ready
 // returned nil the error carries the end of the daemon's log.
-func (running *Running) Await(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
+func (r *Running) Await(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not ready after %s", limit))
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
@@ -110,20 +110,20 @@ func (running *Running) Await(ctx context.Context, limit time.Duration, ready fu
 			return nil
 		}
 		select {
-		case <-running.exited:
-			return fmt.Errorf("%s ended before it was ready: %w%s", running.daemon.Name, running.exitError(), LogTail(running.daemon.Log))
+		case <-r.exited:
+			return fmt.Errorf("%s ended before it was ready: %w%s", r.daemon.Name, r.exitError(), LogTail(r.daemon.Log))
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w (last: %w)%s", running.daemon.Name, context.Cause(ctx), err, LogTail(running.daemon.Log))
+			return fmt.Errorf("wait for %s: %w (last: %w)%s", r.daemon.Name, context.Cause(ctx), err, LogTail(r.daemon.Log))
 		case <-tick.C:
 		}
 	}
 }
 
-func (running *Running) exitError() error {
-	if running.err == nil {
+func (r *Running) exitError() error {
+	if r.err == nil {
 		return errors.New("exit status 0")
 	}
-	return running.err
+	return r.err
 }
 
 // ErrStillRunning is what Stop returns when the process outlived the limit.

@@ -66,9 +66,9 @@ func shell(t *testing.T, script string) *Running {
 }
 
 // says is a readiness check: the daemon has written the text.
-func (running *Running) says(text string) func(context.Context) error {
+func (r *Running) says(text string) func(context.Context) error {
 	return func(context.Context) error {
-		log, err := os.ReadFile(running.daemon.Log)
+		log, err := os.ReadFile(r.daemon.Log)
 		if err == nil && !strings.Contains(string(log), text) {
 			err = errors.New("nothing said yet")
 		}

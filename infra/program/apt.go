@@ -41,7 +41,7 @@ func AptInstall(ctx context.Context, out io.Writer, packages []string) (err erro
 	quiet := []string{"DEBIAN_FRONTEND=noninteractive"}
 	if err := runTo(ctx, out, quiet, "apt-get", "update", "-qq"); err != nil {
 		// The lists that are there may do; if not, the installation says what it lacks.
-		_, _ = fmt.Fprintln(out, err)
+		fmt.Fprintln(out, err)
 	}
 	arguments := append([]string{"install", "-qq", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"}, packages...)
 	if err := runTo(ctx, out, quiet, "apt-get", arguments...); err != nil {

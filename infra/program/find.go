@@ -20,16 +20,16 @@ type Version struct {
 }
 
 // AtLeast reports whether the version is the other or a later one.
-func (version Version) AtLeast(other Version) bool {
-	return version.compare(other) >= 0
+func (v Version) AtLeast(other Version) bool {
+	return v.compare(other) >= 0
 }
 
-func (version Version) compare(other Version) int {
-	return cmp.Or(cmp.Compare(version.Major, other.Major), cmp.Compare(version.Minor, other.Minor), cmp.Compare(version.Patch, other.Patch))
+func (v Version) compare(other Version) int {
+	return cmp.Or(cmp.Compare(v.Major, other.Major), cmp.Compare(v.Minor, other.Minor), cmp.Compare(v.Patch, other.Patch))
 }
 
-func (version Version) String() string {
-	return fmt.Sprintf("%d.%d.%d", version.Major, version.Minor, version.Patch)
+func (v Version) String() string {
+	return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
 }
 
 // The oldest versions that the stack's settings work with.

@@ -73,7 +73,7 @@ type Installer struct {
 
 // Ensure installs what is missing of the needs. On a terminal it asks first. Without one it installs only as root
 // with apt-get, and otherwise returns an error that names what is missing and the command that installs it.
-func (installer Installer) Ensure(ctx context.Context, needs ...Need) error {
+func (i Installer) Ensure(ctx context.Context, needs ...Need) error {
 	missing, problems := missingOf(needs)
 	if len(missing) == 0 {
 		return nil
@@ -85,16 +85,16 @@ func (installer Installer) Ensure(ctx context.Context, needs ...Need) error {
 	}
 	byHand := fmt.Errorf("%w\ninstall it and try again: %s", problems, manager.command(packages))
 	switch {
-	case installer.Interactive:
-		if !installer.confirm(fmt.Sprintf("Install %s with %s?", strings.Join(packages, ", "), manager.name)) {
+	case i.Interactive:
+		if !i.confirm(fmt.Sprintf("Install %s with %s?", strings.Join(packages, ", "), manager.name)) {
 			return byHand
 		}
 	case manager.name == "apt-get" && os.Geteuid() == 0:
-		_, _ = fmt.Fprintf(installer.Out, "installing %s with apt-get\n", strings.Join(packages, ", "))
+		fmt.Fprintf(i.Out, "installing %s with apt-get\n", strings.Join(packages, ", "))
 	default:
 		return byHand
 	}
-	if err := installer.install(ctx, manager, packages); err != nil {
+	if err := i.install(ctx, manager, packages); err != nil {
 		return err
 	}
 	if still, problems := missingOf(missing); len(still) > 0 {
@@ -114,9 +114,9 @@ func missingOf(needs []Need) (missing []Need, problems error) {
 	return missing, errors.Join(errs...)
 }
 
-func (installer Installer) confirm(question string) bool {
-	_, _ = fmt.Fprintf(installer.Out, "%s [Y/n] ", question)
-	line, err := bufio.NewReader(installer.In).ReadString('\n')
+func (i Installer) confirm(question string) bool {
+	fmt.Fprintf(i.Out, "%s [Y/n] ", question)
+	line, err := bufio.NewReader(i.In).ReadString('\n')
 	if err != nil {
 		return false
 	}
@@ -124,14 +124,14 @@ func (installer Installer) confirm(question string) bool {
 	return answer == "" || answer == "y" || answer == "yes"
 }
 
-func (installer Installer) install(ctx context.Context, manager manager, packages []string) error {
+func (i Installer) install(ctx context.Context, manager manager, packages []string) error {
 	switch {
 	case manager.name == "brew":
-		return runTo(ctx, installer.Out, nil, "brew", append([]string{"install"}, packages...)...)
+		return runTo(ctx, i.Out, nil, "brew", append([]string{"install"}, packages...)...)
 	case os.Geteuid() == 0:
-		return AptInstall(ctx, installer.Out, packages)
+		return AptInstall(ctx, i.Out, packages)
 	default:
-		return installer.Privileged(ctx, packages)
+		return i.Privileged(ctx, packages)
 	}
 }
 
@@ -147,10 +147,10 @@ func detectManager() manager {
 	return manager{}
 }
 
-func (manager manager) packages(needs []Need) []string {
+func (m manager) packages(needs []Need) []string {
 	var packages []string
 	for _, need := range needs {
-		if manager.name == "brew" {
+		if m.name == "brew" {
 			packages = append(packages, need.Brew...)
 		} else {
 			packages = append(packages, need.Apt...)
@@ -159,10 +159,10 @@ func (manager manager) packages(needs []Need) []string {
 	return packages
 }
 
-func (manager manager) command(packages []string) string {
+func (m manager) command(packages []string) string {
 	list := strings.Join(packages, " ")
 	switch {
-	case manager.name == "brew":
+	case m.name == "brew":
 		return "brew install " + list
 	case os.Geteuid() == 0:
 		return "apt-get install " + list

@@ -20,7 +20,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		_, _ = fmt.Fprintln(printable.NewWriter(os.Stderr), "bench:", err)
+		fmt.Fprintln(printable.NewWriter(os.Stderr), "bench:", err)
 		os.Exit(1)
 	}
 }

@@ -22,7 +22,7 @@ type serving struct {
 	postgres int    // pid
 	pgbench  string // its script
 	hot      []document
-	shop     *catalogue
+	shop     *shop
 }
 
 // start starts everything.
@@ -77,7 +77,7 @@ func (s *serving) start(ctx context.Context) (err error) {
 	if err := s.edge.startStatic(ctx, s.hot, headers); err != nil {
 		return err
 	}
-	s.shop = newCatalogue(c.Products)
+	s.shop = newShop(c.Products)
 	return s.compare(ctx)
 }
 

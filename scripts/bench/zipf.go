@@ -26,8 +26,8 @@ func (z zipf) rank(random *rand.Rand) int {
 	return min(last, sort.SearchFloat64s(z.cumulative, random.Float64()*z.cumulative[last]))
 }
 
-// catalogue is what visitors look at: some products a lot, most hardly ever. It is shared.
-type catalogue struct {
+// shop is what visitors look at: some products a lot, most hardly ever. It is shared.
+type shop struct {
 	popularity zipf
 	products   []int32 // by rank; popular ones are strewn over the ids
 	pages      zipf
@@ -36,8 +36,8 @@ type catalogue struct {
 // pageCount is how many products a page of the list has.
 const pageCount = 5
 
-func newCatalogue(products int) *catalogue {
-	c := &catalogue{popularity: newZipf(products, 1), pages: newZipf((products+pageCount-1)/pageCount, 1), products: make([]int32, products)}
+func newShop(products int) *shop {
+	c := &shop{popularity: newZipf(products, 1), pages: newZipf((products+pageCount-1)/pageCount, 1), products: make([]int32, products)}
 	for i, at := range rand.New(rand.NewPCG(1, 0)).Perm(products) {
 		c.products[i] = int32(at + 1)
 	}
@@ -47,7 +47,7 @@ func newCatalogue(products int) *catalogue {
 // visitor asks what a page view of the React client asks: a page of the list, the first ones most, then a product, its styles, and what is
 // related to it.
 type visitor struct {
-	*catalogue
+	*shop
 	random  *rand.Rand
 	step    int
 	product int32
@@ -55,8 +55,8 @@ type visitor struct {
 	request []byte
 }
 
-func (c *catalogue) visitor(seed uint64, header string) *visitor {
-	return &visitor{catalogue: c, header: header, random: rand.New(rand.NewPCG(seed, 1))}
+func (c *shop) visitor(seed uint64, header string) *visitor {
+	return &visitor{shop: c, header: header, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
 // next returns a request that is valid until the next call.

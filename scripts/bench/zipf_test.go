@@ -35,7 +35,7 @@ func TestZipfDrawsEveryRankAsOftenAsItsWeight(t *testing.T) {
 
 func TestVisitorAsksForAPageViewOfExistingProducts(t *testing.T) {
 	const products = 98
-	shop := newCatalogue(products)
+	shop := newShop(products)
 	seen := map[int32]bool{}
 	for _, product := range shop.products {
 		if product < 1 || product > products || seen[product] {

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/goccy/go-json"
 )
 
 var fileNames = []string{"product.csv", "features.csv", "styles.csv", "photos.csv", "skus.csv", "related.csv"}
@@ -770,8 +771,8 @@ func listed(t *testing.T, directory string) []string {
 // cancelOnWrite is a log that interrupts the run when the first file is complete.
 type cancelOnWrite context.CancelFunc
 
-func (cancel cancelOnWrite) Write(p []byte) (int, error) {
-	cancel()
+func (c cancelOnWrite) Write(p []byte) (int, error) {
+	c()
 	return len(p), nil
 }
 

@@ -67,7 +67,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // so that a second signal kills
 	stderr := printable.NewWriter(os.Stderr)
 	if err := run(ctx, os.Args[1:], printable.NewWriter(os.Stdout), stderr); err != nil {
-		_, _ = fmt.Fprintln(stderr, "generate:", err)
+		fmt.Fprintln(stderr, "generate:", err)
 		os.Exit(1)
 	}
 }

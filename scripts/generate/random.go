@@ -17,7 +17,7 @@ func (s *stream) restart(seed uint64, purpose purpose, number int64) {
 	s.pcg.Seed(seed, scatter(uint64(number)<<4|uint64(purpose)))
 }
 
-// scatter spreads neighbouring numbers over all 64 bits: the finaliser of SplitMix64
+// scatter spreads neighboring numbers over all 64 bits: the finalizer of SplitMix64
 // (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
 func scatter(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15

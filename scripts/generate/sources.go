@@ -205,10 +205,10 @@ func (c catalog) styleSource() source {
 			b = append(b, ',')
 			b = strconv.AppendInt(b, p.id, 10)
 			b = append(b, `,"`...)
-			b = append(b, pick(s, colours)...)
+			b = append(b, pick(s, colors)...)
 			if s.oneIn(10) {
 				b = append(b, " & "...)
-				b = append(b, pick(s, colours)...)
+				b = append(b, pick(s, colors)...)
 			}
 			b = append(b, `",`...)
 			price := p.price

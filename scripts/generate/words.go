@@ -53,7 +53,7 @@ ut ut velit voluptas voluptatem voluptatem`)
 
 var foreignWords = strings.Fields("café façade crêpe naïveté œuvre señor 靴 👟")
 
-var colours = []string{
+var colors = []string{
 	"Azure", "Black", "Blue", "Cyan", "Fuchsia", "Gold", "Green", "Grey", "Indigo", "Ivory", "Lavender", "Lime",
 	"Magenta", "Maroon", "Mint green", "Olive", "Orange", "Orchid", "Pink", "Plum", "Purple", "Red", "Salmon",
 	"Silver", "Sky blue", "Tan", "Teal", "Turquoise", "Violet", "White", "Yellow", "Crème",

@@ -56,7 +56,7 @@ func describeFiles(directory string) (size int64, fingerprint string, err error)
 		}
 		count++
 		size += info.Size()
-		_, _ = fmt.Fprintf(sum, "%q %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
+		fmt.Fprintf(sum, "%q %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
 	}
 	if count == 0 {
 		return 0, "", fmt.Errorf("CSV: there is no CSV file in this directory, %s: give the one that holds your files, whose names end in .csv", directory)
@@ -75,7 +75,7 @@ func fingerprintFile(path string, rest ...string) (string, error) {
 	if _, err := io.Copy(sum, file); err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	_, _ = fmt.Fprintf(sum, "%q", rest)
+	fmt.Fprintf(sum, "%q", rest)
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
@@ -88,10 +88,10 @@ type choice struct {
 
 // choose decides what to load. Without arguments, whatever is loaded stays; a load that was interrupted is done again. empty says that
 // there is no database yet.
-func (stack *stack) choose(command upCommand, empty bool) (choice, error) {
-	former := stack.Catalog
-	if stack.Loading != (catalog{}) {
-		former = stack.Loading
+func (s *stack) choose(command upCommand, empty bool) (choice, error) {
+	former := s.Catalog
+	if s.Loading != (catalog{}) {
+		former = s.Loading
 	}
 	var chosen choice
 	switch {
@@ -103,9 +103,9 @@ func (stack *stack) choose(command upCommand, empty bool) (choice, error) {
 		chosen.Products = cmp.Or(command.Products, defaultProducts)
 	}
 	if chosen.Products > 0 {
-		chosen.Directory = filepath.Join(stack.State, "csv", strconv.Itoa(chosen.Products))
+		chosen.Directory = filepath.Join(s.State, "csv", strconv.Itoa(chosen.Products))
 		chosen.space = int64(chosen.Products) * bytesPerProduct * (1 + filesFactor)
-	} else if present := stack.Catalog; command.CSV == "" && !empty && stack.Loading == (catalog{}) {
+	} else if present := s.Catalog; command.CSV == "" && !empty && s.Loading == (catalog{}) {
 		return choice{catalog: present}, nil // whatever its files are by now
 	} else {
 		size, fingerprint, err := describeFiles(chosen.Directory)
@@ -114,17 +114,17 @@ func (stack *stack) choose(command upCommand, empty bool) (choice, error) {
 		}
 		chosen.space, chosen.Fingerprint = size*filesFactor, fingerprint
 	}
-	chosen.wanted = empty || stack.Loading != (catalog{}) || !chosen.same(stack.Catalog)
+	chosen.wanted = empty || s.Loading != (catalog{}) || !chosen.same(s.Catalog)
 	if !chosen.wanted {
-		return choice{catalog: stack.Catalog}, nil
+		return choice{catalog: s.Catalog}, nil
 	}
 	return chosen, nil
 }
 
 // replaces returns the gates that must not hinder a load, because it is meant to replace everything, and reports what it replaces. That is
 // so if a sample comes or goes. From one dump to another the gates are what protects the catalog.
-func (stack *stack) replaces(ctx context.Context, databaseURL string, chosen choice) (accepted []string, err error) {
-	former := stack.Catalog
+func (s *stack) replaces(ctx context.Context, databaseURL string, chosen choice) (accepted []string, err error) {
+	former := s.Catalog
 	if former == (catalog{}) || former.Products == 0 && chosen.Products == 0 {
 		return nil, nil
 	}
@@ -134,7 +134,7 @@ func (stack *stack) replaces(ctx context.Context, databaseURL string, chosen cho
 			return nil, err
 		}
 	}
-	stack.say("this replaces %s by %s", former, chosen.catalog)
+	s.say("this replaces %s by %s", former, chosen.catalog)
 	if accepted = []string{"removed", "changed"}; chosen.Products > 0 {
 		accepted = append(accepted, "truncated-file") // the generator ends no last line, as the real files do not
 	}
@@ -142,42 +142,42 @@ func (stack *stack) replaces(ctx context.Context, databaseURL string, chosen cho
 }
 
 // load runs the ETL over the chosen files, after making them when they are a sample.
-func (stack *stack) load(ctx context.Context, databaseURL string, chosen choice, accepted []string) error {
+func (s *stack) load(ctx context.Context, databaseURL string, chosen choice, accepted []string) error {
 	if chosen.Products > 0 {
-		if err := stack.generate(ctx, chosen.catalog); err != nil {
+		if err := s.generate(ctx, chosen.catalog); err != nil {
 			return err
 		}
 	}
-	replaced, err := stack.replaces(ctx, databaseURL, chosen)
+	replaced, err := s.replaces(ctx, databaseURL, chosen)
 	if err != nil {
 		return err
 	}
-	stack.say("loading the catalog from %s", chosen.Directory)
+	s.say("loading the catalog from %s", chosen.Directory)
 	// If this is killed, it is unknown whether it has published.
-	stack.Loading = chosen.catalog
-	if err := stack.save(); err != nil {
+	s.Loading = chosen.catalog
+	if err := s.save(); err != nil {
 		return err
 	}
-	arguments := []string{"run", "--csv", chosen.Directory, "--rejects", filepath.Join(stack.State, "rejects")}
+	arguments := []string{"run", "--csv", chosen.Directory, "--rejects", filepath.Join(s.State, "rejects")}
 	for _, gate := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(accepted, replaced)))) {
 		arguments = append(arguments, "--accept", gate)
 	}
 	var report bytes.Buffer
-	loadErr := stack.tool(ctx, databaseURL, io.MultiWriter(stack.out, &report), "etl", arguments...)
+	loadErr := s.tool(ctx, databaseURL, io.MultiWriter(s.out, &report), "etl", arguments...)
 	var exit *exec.ExitError
 	switch {
 	case loadErr == nil:
-		stack.Catalog, stack.Loading = chosen.catalog, catalog{}
-		if stack.Catalog.Run, err = liveRun(ctx, databaseURL); err != nil {
+		s.Catalog, s.Loading = chosen.catalog, catalog{}
+		if s.Catalog.Run, err = liveRun(ctx, databaseURL); err != nil {
 			return err
 		}
 	case errors.As(loadErr, &exit) && publishedNothing(exit.ExitCode()):
 		if failed := failedGates(report.String(), exit.ExitCode()); len(failed) > 0 {
-			loadErr = stack.explainGate(loadErr, chosen, slices.Concat(accepted, failed))
+			loadErr = s.explainGate(loadErr, chosen, slices.Concat(accepted, failed))
 		}
-		stack.Loading = catalog{}
+		s.Loading = catalog{}
 	}
-	return errors.Join(loadErr, stack.save())
+	return errors.Join(loadErr, s.save())
 }
 
 // publishedNothing reports whether the ETL ended with an exit code of files that it cannot use, or of a gate, of which most have their own.
@@ -207,10 +207,10 @@ func failedGates(report string, code int) []string {
 }
 
 // explainGate adds to the ETL's words what to do about a gate.
-func (stack *stack) explainGate(err error, chosen choice, failed []string) error {
+func (s *stack) explainGate(err error, chosen choice, failed []string) error {
 	serves := "nothing is published yet"
-	if stack.Catalog != (catalog{}) {
-		serves = fmt.Sprintf("%s is still what is served", stack.Catalog)
+	if s.Catalog != (catalog{}) {
+		serves = fmt.Sprintf("%s is still what is served", s.Catalog)
 	}
 	asked := "PRODUCTS=" + strconv.Itoa(chosen.Products)
 	if chosen.Products == 0 {
@@ -221,11 +221,11 @@ func (stack *stack) explainGate(err error, chosen choice, failed []string) error
 }
 
 // generate makes a sample's files unless they are there, whole.
-func (stack *stack) generate(ctx context.Context, sample catalog) error {
+func (s *stack) generate(ctx context.Context, sample catalog) error {
 	if _, err := os.Stat(sample.Directory); err == nil {
 		return nil
 	}
-	stack.say("generating %s", english.Plural(sample.Products, "product", ""))
+	s.say("generating %s", english.Plural(sample.Products, "product", ""))
 	unfinished := sample.Directory + ".unfinished"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove an unfinished sample: %w", err)
@@ -233,7 +233,7 @@ func (stack *stack) generate(ctx context.Context, sample catalog) error {
 	if err := os.MkdirAll(unfinished, 0o755); err != nil {
 		return fmt.Errorf("make room for the sample: %w", err)
 	}
-	command := exec.CommandContext(ctx, stack.binary("generate"),
+	command := exec.CommandContext(ctx, s.binary("generate"),
 		"--products", strconv.Itoa(sample.Products), "--seed", "1", "--dirt", "--out", unfinished)
 	var said bytes.Buffer // of interest only when it fails
 	command.Stdout, command.Stderr = &said, &said

@@ -20,7 +20,7 @@ func (downCommand) Help() string {
 }
 
 // Run stops what up has started and nothing else, in the reverse order. Nothing running is no error.
-func (command downCommand) Run(ctx context.Context, location location, console console) error {
+func (c downCommand) Run(ctx context.Context, location location, console console) error {
 	if _, err := os.Stat(location.State); errors.Is(err, os.ErrNotExist) {
 		console.print("nothing runs")
 		return nil
@@ -33,7 +33,7 @@ func (command downCommand) Run(ctx context.Context, location location, console c
 	if err := stack.down(ctx); err != nil {
 		return err
 	}
-	if !command.Purge {
+	if !c.Purge {
 		return nil
 	}
 	for _, directory := range append(stack.Outside, location.State) {
@@ -45,41 +45,41 @@ func (command downCommand) Run(ctx context.Context, location location, console c
 	return nil
 }
 
-func (stack *stack) down(ctx context.Context) error {
-	running := stack.runs()
-	if err := stack.stopServers(ctx); err != nil {
+func (s *stack) down(ctx context.Context) error {
+	running := s.runs()
+	if err := s.stopServers(ctx); err != nil {
 		return err
 	}
 	if !running {
-		stack.print("nothing runs")
+		s.print("nothing runs")
 	}
 	return nil
 }
 
 // stopServers stops what runs, in the reverse order of starting.
-func (stack *stack) stopServers(ctx context.Context) error {
-	if stack.Gateway.Process.Alive() {
-		stack.print("stopping NGINX")
+func (s *stack) stopServers(ctx context.Context) error {
+	if s.Gateway.Process.Alive() {
+		s.print("stopping NGINX")
 	}
-	if err := nginx.Stop(ctx, stack.Gateway.Process); err != nil {
+	if err := nginx.Stop(ctx, s.Gateway.Process); err != nil {
 		return err
 	}
 	var drained sync.WaitGroup
-	errs := make([]error, len(stack.Instances))
-	for i, instance := range stack.Instances {
+	errs := make([]error, len(s.Instances))
+	for i, instance := range s.Instances {
 		if !instance.Process.Alive() {
 			continue
 		}
-		stack.print("stopping API instance %d", i+1)
+		s.print("stopping API instance %d", i+1)
 		drained.Go(func() { errs[i] = stopInstance(ctx, instance) })
 	}
 	drained.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if stack.Postgres.Process.Alive() {
-		stack.print("stopping Postgres")
-		if err := postgres.Stop(ctx, stack.Postgres.Process); err != nil {
+	if s.Postgres.Process.Alive() {
+		s.print("stopping Postgres")
+		if err := postgres.Stop(ctx, s.Postgres.Process); err != nil {
 			return err
 		}
 	}

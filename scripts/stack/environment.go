@@ -20,7 +20,7 @@ func formatEnvironment(variables []variable) ([]byte, error) {
 		if strings.Contains(variable.value, "'") {
 			value = `"` + inDoubleQuotes.Replace(variable.value) + `"`
 		}
-		_, _ = fmt.Fprintf(&text, "%s=%s\n", variable.name, value)
+		fmt.Fprintf(&text, "%s=%s\n", variable.name, value)
 	}
 	return []byte(text.String()), nil
 }

@@ -35,13 +35,13 @@ func homeOf(directory string) (home, error) {
 }
 
 // eachPath calls do with every path of the state that may be below .run.
-func (state *state) eachPath(do func(path *string)) {
-	do(&state.Servers)
-	do(&state.Sockets)
-	do(&state.Catalog.Directory)
-	do(&state.Loading.Directory)
-	for i := range state.Instances {
-		do(&state.Instances[i].Socket)
+func (s *state) eachPath(do func(path *string)) {
+	do(&s.Servers)
+	do(&s.Sockets)
+	do(&s.Catalog.Directory)
+	do(&s.Loading.Directory)
+	for i := range s.Instances {
+		do(&s.Instances[i].Socket)
 	}
 }
 
@@ -55,16 +55,16 @@ func relativeTo(directory, path string) string {
 
 // settle makes the paths absolute, and finds out whether the directory has been moved or copied since the state was saved. In a copy
 // nothing runs, and what the stack has outside belongs to the original.
-func (state *state) settle(directory string) error {
+func (s *state) settle(directory string) error {
 	present, err := homeOf(directory)
 	if err != nil {
 		return err
 	}
-	if state.Home == (home{}) {
-		state.Home.Path = state.formerHome(directory)
+	if s.Home == (home{}) {
+		s.Home.Path = s.formerHome(directory)
 	}
-	former := state.Home.Path
-	state.eachPath(func(path *string) {
+	former := s.Home.Path
+	s.eachPath(func(path *string) {
 		switch {
 		case *path == "":
 		case !filepath.IsAbs(*path):
@@ -76,67 +76,67 @@ func (state *state) settle(directory string) error {
 	if former == directory {
 		return nil
 	}
-	if present.Device == state.Home.Device && present.Inode == state.Home.Inode {
-		state.moved = true
+	if present.Device == s.Home.Device && present.Inode == s.Home.Inode {
+		s.moved = true
 		return nil
 	}
 	// Moved to another file system, or copied. The original is there if the directory is the one that the state knows.
 	original, err := homeOf(former)
 	if _, savedErr := os.Stat(filepath.Join(former, "state.json")); err != nil || savedErr != nil ||
-		state.Home.Inode != 0 && original != state.Home {
-		state.moved = true
+		s.Home.Inode != 0 && original != s.Home {
+		s.moved = true
 		return nil
 	}
-	state.copied = former
-	state.Postgres.Process, state.Gateway.Process = process.Identity{}, process.Identity{}
-	for i := range state.Instances {
-		state.Instances[i].Process = process.Identity{}
+	s.copied = former
+	s.Postgres.Process, s.Gateway.Process = process.Identity{}, process.Identity{}
+	for i := range s.Instances {
+		s.Instances[i].Process = process.Identity{}
 	}
-	if slices.Contains(state.Outside, state.Servers) {
-		state.Servers = ""
+	if slices.Contains(s.Outside, s.Servers) {
+		s.Servers = ""
 	}
-	state.Sockets, state.Passing, state.Outside = "", "", nil
+	s.Sockets, s.Passing, s.Outside = "", "", nil
 	return nil
 }
 
 // formerHome returns where .run was when a state without a home was saved: such a state has absolute paths.
-func (state *state) formerHome(directory string) string {
+func (s *state) formerHome(directory string) string {
 	switch {
-	case state.Servers != "" && filepath.IsAbs(state.Servers) && !slices.Contains(state.Outside, state.Servers):
-		return state.Servers
-	case state.Catalog.Products > 0 && filepath.IsAbs(state.Catalog.Directory):
-		return filepath.Dir(filepath.Dir(state.Catalog.Directory)) // csv/SIZE below it
+	case s.Servers != "" && filepath.IsAbs(s.Servers) && !slices.Contains(s.Outside, s.Servers):
+		return s.Servers
+	case s.Catalog.Products > 0 && filepath.IsAbs(s.Catalog.Directory):
+		return filepath.Dir(filepath.Dir(s.Catalog.Directory)) // csv/SIZE below it
 	}
 	return directory
 }
 
 // runs reports whether any server of the stack runs.
-func (state *state) runs() bool {
-	return state.Postgres.Process.Alive() || state.Gateway.Process.Alive() ||
-		slices.ContainsFunc(state.Instances, func(instance instance) bool { return instance.Process.Alive() })
+func (s *state) runs() bool {
+	return s.Postgres.Process.Alive() || s.Gateway.Process.Alive() ||
+		slices.ContainsFunc(s.Instances, func(instance instance) bool { return instance.Process.Alive() })
 }
 
 // moveIn makes a clone that was moved or copied ready for up.
-func (stack *stack) moveIn(ctx context.Context) error {
-	if stack.moved && stack.runs() {
+func (s *stack) moveIn(ctx context.Context) error {
+	if s.moved && s.runs() {
 		// They have the old paths in their settings.
-		stack.say("the clone was moved while its servers ran: restarting them")
-		return stack.stopServers(ctx)
+		s.say("the clone was moved while its servers ran: restarting them")
+		return s.stopServers(ctx)
 	}
-	if stack.copied == "" {
+	if s.copied == "" {
 		return nil
 	}
-	stack.say("this is a copy of the clone in %s, whose servers and database stay its own: it gets new ones", filepath.Dir(stack.copied))
+	s.say("this is a copy of the clone in %s, whose servers and database stay its own: it gets new ones", filepath.Dir(s.copied))
 	// Copied while Postgres ran, its files are of no use. They are kept: to throw them away is not for a program to decide.
-	data := filepath.Join(stack.State, "postgres", "data")
+	data := filepath.Join(s.State, "postgres", "data")
 	if err := os.Rename(data, data+".copied-"+postgres.NewPassword()[:8]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("put the copied database aside: %w", err)
 	}
-	if err := os.RemoveAll(filepath.Join(stack.State, "nginx")); err != nil {
+	if err := os.RemoveAll(filepath.Join(s.State, "nginx")); err != nil {
 		return fmt.Errorf("remove the copied cache: %w", err)
 	}
-	stack.Passwords, stack.Postgres.Port = passwords{}, 0
-	return stack.save()
+	s.Passwords, s.Postgres.Port = passwords{}, 0
+	return s.save()
 }
 
 // isOwn reports whether the directory is there, and is this user's: not a link, and not one that another user has made where all may.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-json"
 
 	"systemscale/infra/process"
 )
@@ -46,35 +47,35 @@ func newHome(t *testing.T, change func(saved *state)) *homeRig {
 	return rig
 }
 
-func (rig *homeRig) at(name string) string { return filepath.Join(rig.parent, name) }
+func (r *homeRig) at(name string) string { return filepath.Join(r.parent, name) }
 
 // read reads the state of a directory, and says whether it counts as moved or copied.
-func (rig *homeRig) read(name string) (read *state, verdict string) {
-	rig.t.Helper()
-	read, err := readState(rig.at(name))
+func (r *homeRig) read(name string) (read *state, verdict string) {
+	r.t.Helper()
+	read, err := readState(r.at(name))
 	if err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return read, fmt.Sprint(read.moved, " ", read.copied)
 }
 
-func (rig *homeRig) shell(script string) {
-	rig.t.Helper()
+func (r *homeRig) shell(script string) {
+	r.t.Helper()
 	command := exec.Command("sh", "-ec", script)
-	command.Dir = rig.parent
+	command.Dir = r.parent
 	if out, err := command.CombinedOutput(); err != nil {
-		rig.t.Fatalf("%s: %v\n%s", script, err, out)
+		r.t.Fatalf("%s: %v\n%s", script, err, out)
 	}
 }
 
 // wantPaths checks that all that was below .run is below the directory.
-func (rig *homeRig) wantPaths(read *state, name string) {
-	rig.t.Helper()
-	directory := rig.at(name)
+func (r *homeRig) wantPaths(read *state, name string) {
+	r.t.Helper()
+	directory := r.at(name)
 	got := []string{read.Servers, read.Sockets, read.Instances[0].Socket, read.Catalog.Directory}
 	want := []string{directory, directory + "/run", directory + "/run/api-1.sock", directory + "/csv/50"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		rig.t.Errorf("paths %q, want %q", got, want)
+		r.t.Errorf("paths %q, want %q", got, want)
 	}
 }
 

@@ -22,48 +22,48 @@ import (
 
 // startInstances makes every API instance run the present binary. One after the other, so that while one is
 // replaced the others answer. refresh is the port at which NGINX says how many requests it has had.
-func (stack *stack) startInstances(ctx context.Context, account *process.Account, databaseURL string, refresh int) error {
+func (s *stack) startInstances(ctx context.Context, account *process.Account, databaseURL string, refresh int) error {
 	environment := []string{"DATABASE_URL=" + databaseURL, "API_GATEWAY_STATUS=http://" + address(refresh) + "/status"}
 	run := instanceRun{account: account, environment: environment}
 	var err error
-	if run.binary, err = stack.placeBinary(account); err != nil {
+	if run.binary, err = s.placeBinary(account); err != nil {
 		return err
 	}
 	if run.build, err = fingerprintFile(run.binary, append(slices.Clone(environment), run.binary, accountName(account))...); err != nil {
 		return fmt.Errorf("look at the API's binary: %w", err)
 	}
 	for i := range instanceCount {
-		if i == len(stack.Instances) {
-			stack.Instances = append(stack.Instances, instance{})
+		if i == len(s.Instances) {
+			s.Instances = append(s.Instances, instance{})
 		}
 		// Before any starts: each is told where the others are.
-		if present := &stack.Instances[i]; !present.Process.Alive() {
-			if err := stack.claimInstancePorts(i, present.Port, present.Admin); err != nil {
+		if present := &s.Instances[i]; !present.Process.Alive() {
+			if err := s.claimInstancePorts(i, present.Port, present.Admin); err != nil {
 				return err
 			}
 		}
 	}
-	for i := range stack.Instances {
-		present := &stack.Instances[i]
+	for i := range s.Instances {
+		present := &s.Instances[i]
 		alive := present.Process.Alive()
-		if alive && present.Build == run.build && stack.awaitReady(ctx, *present, healthInstanceLimit) == nil {
+		if alive && present.Build == run.build && s.awaitReady(ctx, *present, healthInstanceLimit) == nil {
 			continue
 		}
 		if alive {
-			stack.say("replacing API instance %d", i+1)
+			s.say("replacing API instance %d", i+1)
 			if err := stopInstance(ctx, *present); err != nil {
 				return err
 			}
 		}
-		if err := stack.startInstance(ctx, i, run, !alive); err != nil {
+		if err := s.startInstance(ctx, i, run, !alive); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (stack *stack) instanceLog(i int) string {
-	return filepath.Join(stack.logs(), fmt.Sprintf("api-%d.log", i+1))
+func (s *stack) instanceLog(i int) string {
+	return filepath.Join(s.logs(), fmt.Sprintf("api-%d.log", i+1))
 }
 
 // instanceRun is what the instances have in common.
@@ -82,8 +82,8 @@ func accountName(account *process.Account) string {
 }
 
 // placeBinary returns the API's binary where the account may execute it. A clone may be where only root can go.
-func (stack *stack) placeBinary(account *process.Account) (string, error) {
-	path := stack.binary("api")
+func (s *stack) placeBinary(account *process.Account) (string, error) {
+	path := s.binary("api")
 	if account.Blocked(path) == "" {
 		return path, nil
 	}
@@ -92,7 +92,7 @@ func (stack *stack) placeBinary(account *process.Account) (string, error) {
 		return "", fmt.Errorf("place the API's binary: %w", err)
 	}
 	var self *process.Account
-	placed := filepath.Join(stack.Servers, "bin", "api")
+	placed := filepath.Join(s.Servers, "bin", "api")
 	if err := self.MakeDirectory(filepath.Dir(placed), 0o755); err != nil {
 		return "", fmt.Errorf("place the API's binary: %w", err)
 	}
@@ -100,25 +100,25 @@ func (stack *stack) placeBinary(account *process.Account) (string, error) {
 }
 
 // claimInstancePorts gives an instance its ports: those that it had, unless they are 0 or taken.
-func (stack *stack) claimInstancePorts(i, former, formerAdmin int) (err error) {
-	present := &stack.Instances[i]
-	if present.Port, err = stack.claimPort(former, firstInstancePort+i); err != nil {
+func (s *stack) claimInstancePorts(i, former, formerAdmin int) (err error) {
+	present := &s.Instances[i]
+	if present.Port, err = s.claimPort(former, firstInstancePort+i); err != nil {
 		return err
 	}
-	present.Admin, err = stack.claimPort(formerAdmin, firstAdminPort+i)
+	present.Admin, err = s.claimPort(formerAdmin, firstAdminPort+i)
 	return err
 }
 
-func (stack *stack) startInstance(ctx context.Context, i int, run instanceRun, fresh bool) error {
+func (s *stack) startInstance(ctx context.Context, i int, run instanceRun, fresh bool) error {
 	attempts := 0
-	return stack.onFreePorts(func() ([]int, error) {
+	return s.onFreePorts(func() ([]int, error) {
 		if attempts++; attempts > 1 {
-			if err := stack.claimInstancePorts(i, 0, 0); err != nil {
+			if err := s.claimInstancePorts(i, 0, 0); err != nil {
 				return nil, err
 			}
 		}
-		err := stack.startInstanceAt(ctx, i, run, fresh)
-		at := stack.Instances[i]
+		err := s.startInstanceAt(ctx, i, run, fresh)
+		at := s.Instances[i]
 		if at.Process.Alive() { // and holds its ports itself
 			return nil, err
 		}
@@ -126,15 +126,15 @@ func (stack *stack) startInstance(ctx context.Context, i int, run instanceRun, f
 	})
 }
 
-func (stack *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fresh bool) error {
+func (s *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fresh bool) error {
 	var peers []string
-	for j, other := range stack.Instances {
+	for j, other := range s.Instances {
 		if j != i {
 			peers = append(peers, address(other.Admin))
 		}
 	}
-	next := stack.Instances[i]
-	next.Socket, next.Build = filepath.Join(stack.Sockets, "api", fmt.Sprintf("api-%d.sock", i+1)), run.build
+	next := s.Instances[i]
+	next.Socket, next.Build = filepath.Join(s.Sockets, "api", fmt.Sprintf("api-%d.sock", i+1)), run.build
 	// One that was killed leaves its socket behind.
 	if err := os.Remove(next.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a dead instance's socket: %w", err)
@@ -145,23 +145,23 @@ func (stack *stack) startInstanceAt(ctx context.Context, i int, run instanceRun,
 		// Instances share the cores with NGINX and Postgres: with one thread each they served
 		// the most, and two of them use two cores.
 		Env: append(slices.Clone(run.environment), "API_PEERS="+strings.Join(peers, ","), "GOMAXPROCS=1"),
-		Dir: filepath.Dir(next.Socket), Log: stack.instanceLog(i), Account: run.account,
+		Dir: filepath.Dir(next.Socket), Log: s.instanceLog(i), Account: run.account,
 	}.Start()
 	if err != nil {
 		return err
 	}
 	next.Process = running.Identity
-	stack.Instances[i] = next
+	s.Instances[i] = next
 	if fresh {
-		stack.onUndo(func(ctx context.Context) error { return stopInstance(ctx, next) })
+		s.onUndo(func(ctx context.Context) error { return stopInstance(ctx, next) })
 	}
-	if err := stack.save(); err != nil {
+	if err := s.save(); err != nil {
 		return err
 	}
 	if err := running.Await(ctx, readyInstanceLimit, func(ctx context.Context) error { return next.ready(ctx) }); err != nil {
 		return err
 	}
-	stack.say("API instance %d runs on port %d", i+1, next.Port)
+	s.say("API instance %d runs on port %d", i+1, next.Port)
 	return nil
 }
 
@@ -204,14 +204,14 @@ func liveRun(ctx context.Context, databaseURL string) (int64, error) {
 }
 
 // awaitVersions waits until every instance serves what is published. They notice by themselves, a second later.
-func (stack *stack) awaitVersions(ctx context.Context, databaseURL string) error {
+func (s *stack) awaitVersions(ctx context.Context, databaseURL string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthInstanceLimit)
 	defer cancel()
 	published, err := publishedVersions(ctx, databaseURL)
 	if err != nil {
 		return err
 	}
-	for i, instance := range stack.Instances {
+	for i, instance := range s.Instances {
 		for _, version := range published {
 			for {
 				// A list that is not declared is answered without a version; then there is nothing to wait for.
@@ -222,7 +222,7 @@ func (stack *stack) awaitVersions(ctx context.Context, databaseURL string) error
 				select {
 				case <-ctx.Done():
 					return fmt.Errorf("API instance %d does not serve version %d of %s: %w%s", i+1, version.RunID, version.Collection,
-						ctx.Err(), process.LogTail(stack.instanceLog(i)))
+						ctx.Err(), process.LogTail(s.instanceLog(i)))
 				case <-time.After(50 * time.Millisecond):
 				}
 			}
@@ -232,8 +232,8 @@ func (stack *stack) awaitVersions(ctx context.Context, databaseURL string) error
 }
 
 // version returns the data version of the collection's list, as a header says it.
-func (instance instance) version(ctx context.Context, collection string) (string, error) {
-	response, err := get(ctx, address(instance.Port), "/"+collection+"?page=1&count=1")
+func (i instance) version(ctx context.Context, collection string) (string, error) {
+	response, err := get(ctx, address(i.Port), "/"+collection+"?page=1&count=1")
 	if err != nil {
 		return "", err
 	}
@@ -257,8 +257,8 @@ func get(ctx context.Context, address, path string) (*http.Response, error) {
 }
 
 // ready returns nil when the instance says that it can serve.
-func (instance instance) ready(ctx context.Context) error {
-	response, err := get(ctx, address(instance.Admin), "/ready")
+func (i instance) ready(ctx context.Context) error {
+	response, err := get(ctx, address(i.Admin), "/ready")
 	if err != nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (instance instance) ready(ctx context.Context) error {
 }
 
 // awaitReady gives an instance that ran before some time to find its database again.
-func (stack *stack) awaitReady(ctx context.Context, instance instance, limit time.Duration) error {
+func (s *stack) awaitReady(ctx context.Context, instance instance, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	for {
 		err := instance.ready(ctx)

@@ -16,8 +16,8 @@ const loopback = port.Loopback
 func address(number int) string { return port.Address(number) }
 
 // claimTyped claims a port that people choose and type until this run ends. The variable is what chooses another.
-func (stack *stack) claimTyped(number int, variable string) error {
-	err := stack.claims.Hold(number)
+func (s *stack) claimTyped(number int, variable string) error {
+	err := s.claims.Hold(number)
 	if errors.Is(err, port.ErrTaken) {
 		return fmt.Errorf("%w: stop that one, or choose another port, such as %s=%d ./scripts/task up", err, variable, number+10)
 	}
@@ -26,14 +26,14 @@ func (stack *stack) claimTyped(number int, variable string) error {
 
 // claimPort claims the port that the stack has had, or else the first from first on. Nobody types these ports, so one that is taken is
 // no reason to stop. It stays the stack's for as long as the stack exists.
-func (stack *stack) claimPort(present, first int) (int, error) {
+func (s *stack) claimPort(present, first int) (int, error) {
 	if present != 0 && !port.HandedOut(present) {
-		err := stack.claims.Take(present, stack.path)
+		err := s.claims.Take(present, s.path)
 		if err == nil || !errors.Is(err, port.ErrTaken) {
 			return present, err
 		}
 	}
-	return stack.claims.Next(first, stack.path)
+	return s.claims.Next(first, s.path)
 }
 
 // startAttempts is how often a server is started whose port is taken between claim and start.
@@ -41,13 +41,13 @@ const startAttempts = 3
 
 // onFreePorts starts a server, which says on which ports, and starts it again on others if those were taken meanwhile: a program
 // that is not of this project knows nothing of claims.
-func (stack *stack) onFreePorts(start func() (ports []int, err error)) error {
+func (s *stack) onFreePorts(start func() (ports []int, err error)) error {
 	for attempt := 1; ; attempt++ {
 		ports, err := start()
 		if err == nil || attempt == startAttempts || !slices.ContainsFunc(ports, isTaken) {
 			return err
 		}
-		stack.say("another program has taken the port meanwhile: trying the next one")
+		s.say("another program has taken the port meanwhile: trying the next one")
 	}
 }
 

@@ -30,7 +30,7 @@ func main() {
 	case errors.As(err, &code):
 		os.Exit(int(code))
 	case err != nil:
-		_, _ = fmt.Fprintln(printable.NewWriter(os.Stderr), "stack:", err)
+		fmt.Fprintln(printable.NewWriter(os.Stderr), "stack:", err)
 		os.Exit(1)
 	}
 }
@@ -42,19 +42,19 @@ type console struct {
 }
 
 // say reports progress: one line, away from the command's result.
-func (console console) say(format string, values ...any) {
-	_, _ = fmt.Fprintf(console.err, format+"\n", values...)
+func (c console) say(format string, values ...any) {
+	fmt.Fprintf(c.err, format+"\n", values...)
 }
 
 // print writes a line of the command's result.
-func (console console) print(format string, values ...any) {
-	_, _ = fmt.Fprintf(console.out, format+"\n", values...)
+func (c console) print(format string, values ...any) {
+	fmt.Fprintf(c.out, format+"\n", values...)
 }
 
 // exitCode ends the program with the exit code of the command that it ran, which has said why itself.
 type exitCode int
 
-func (code exitCode) Error() string { return fmt.Sprintf("exit status %d", int(code)) }
+func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
 
 // location is where the project and what it leaves behind are. Both paths are absolute.
 type location struct {
@@ -62,23 +62,23 @@ type location struct {
 	State string `help:"Where everything that runs keeps its files (default: .run in the project)." placeholder:"DIR"`
 }
 
-func (location *location) resolve() error {
+func (l *location) resolve() error {
 	var err error
-	if location.Root == "" {
-		if location.Root, err = projectRoot("."); err != nil {
+	if l.Root == "" {
+		if l.Root, err = projectRoot("."); err != nil {
 			return err
 		}
 	}
-	if location.Root, err = filepath.Abs(location.Root); err != nil {
+	if l.Root, err = filepath.Abs(l.Root); err != nil {
 		return err
 	}
-	if err := refuseOddPath(location.Root); err != nil {
+	if err := refuseOddPath(l.Root); err != nil {
 		return err
 	}
-	if location.State == "" {
-		location.State = filepath.Join(location.Root, ".run")
+	if l.State == "" {
+		l.State = filepath.Join(l.Root, ".run")
 	}
-	location.State, err = realPath(location.State)
+	l.State, err = realPath(l.State)
 	return err
 }
 
@@ -159,9 +159,9 @@ func (installCommand) Help() string {
 }
 
 // Run installs PostgreSQL, NGINX, shellcheck, a C compiler, Node.js, Chromium and PgBouncer where they are missing.
-func (command installCommand) Run(ctx context.Context, console console) error {
+func (c installCommand) Run(ctx context.Context, console console) error {
 	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium, program.NeedPgBouncer, program.NeedFaketime}
-	if command.Bench {
+	if c.Bench {
 		needs = append(needs, program.NeedWrk)
 	}
 	return installer(console).Ensure(ctx, needs...)
@@ -196,6 +196,6 @@ func (aptPackagesCommand) Help() string {
 }
 
 // Run installs the packages. Only root can.
-func (command aptPackagesCommand) Run(ctx context.Context, console console) error {
-	return program.AptInstall(ctx, console.err, command.Packages)
+func (c aptPackagesCommand) Run(ctx context.Context, console console) error {
+	return program.AptInstall(ctx, console.err, c.Packages)
 }

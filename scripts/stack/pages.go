@@ -28,20 +28,20 @@ func (pagesCommand) Run(ctx context.Context, location location, console console)
 }
 
 // offerPages builds the pages if that can be done. Otherwise the API has those that were built before, or says in them what is missing.
-func (stack *stack) offerPages(ctx context.Context) error {
-	err := stack.buildPages(ctx)
+func (s *stack) offerPages(ctx context.Context) error {
+	err := s.buildPages(ctx)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	stack.say("%v\nThe storefront and the documentation are not built; everything else works.", err)
+	s.say("%v\nThe storefront and the documentation are not built; everything else works.", err)
 	return nil
 }
 
 // buildPages builds the storefront and the documentation into api/web/dist, where the API's build finds them, unless they are there
 // as their sources are now.
-func (stack *stack) buildPages(ctx context.Context) error {
-	directory := filepath.Join(stack.Root, "api", "web")
-	sources, err := fingerprintSources(directory, filepath.Join(stack.Root, "api", "openapi", "openapi.yaml"))
+func (s *stack) buildPages(ctx context.Context) error {
+	directory := filepath.Join(s.Root, "api", "web")
+	sources, err := fingerprintSources(directory, filepath.Join(s.Root, "api", "openapi", "openapi.yaml"))
 	if err != nil {
 		return fmt.Errorf("look at the pages' sources: %w", err)
 	}
@@ -55,10 +55,10 @@ func (stack *stack) buildPages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stack.say("building the storefront and the documentation")
-	build := stack.runNPM
+	s.say("building the storefront and the documentation")
+	build := s.runNPM
 	if real, err := filepath.EvalSymlinks(directory); err != nil || !plainPath.MatchString(real) { // which Node sees
-		build = stack.buildElsewhere
+		build = s.buildElsewhere
 	}
 	if err := build(ctx, node, directory); err != nil {
 		return err
@@ -69,7 +69,7 @@ func (stack *stack) buildPages(ctx context.Context) error {
 	return nil
 }
 
-func (stack *stack) runNPM(ctx context.Context, node program.Node, directory string) error {
+func (s *stack) runNPM(ctx context.Context, node program.Node, directory string) error {
 	for _, arguments := range [][]string{{"ci"}, {"run", "build"}} {
 		command := exec.CommandContext(ctx, node.NPM, arguments...)
 		command.Dir = directory
@@ -83,21 +83,21 @@ func (stack *stack) runNPM(ctx context.Context, node program.Node, directory str
 }
 
 // buildElsewhere builds a copy of the pages: neither npm's scripts nor Vite manage every path, such as one with a #.
-func (stack *stack) buildElsewhere(ctx context.Context, node program.Node, directory string) (err error) {
+func (s *stack) buildElsewhere(ctx context.Context, node program.Node, directory string) (err error) {
 	work, err := os.MkdirTemp("", "systemscale-pages-")
 	if err != nil {
 		return fmt.Errorf("build the pages elsewhere: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	description := filepath.Join("api", "openapi")
-	if err := os.CopyFS(filepath.Join(work, description), os.DirFS(filepath.Join(stack.Root, description))); err != nil {
+	if err := os.CopyFS(filepath.Join(work, description), os.DirFS(filepath.Join(s.Root, description))); err != nil {
 		return fmt.Errorf("build the pages elsewhere: %w", err)
 	}
 	copied := filepath.Join(work, "api", "web")
 	if err := os.CopyFS(copied, withoutBuilds{os.DirFS(directory)}); err != nil {
 		return fmt.Errorf("build the pages elsewhere: %w", err)
 	}
-	if err := stack.runNPM(ctx, node, copied); err != nil {
+	if err := s.runNPM(ctx, node, copied); err != nil {
 		return err
 	}
 	site := filepath.Join("dist", "site")
@@ -114,8 +114,8 @@ func (stack *stack) buildElsewhere(ctx context.Context, node program.Node, direc
 type withoutBuilds struct{ fs.FS }
 
 // ReadDir returns what else is in a directory.
-func (files withoutBuilds) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(files.FS, name)
+func (f withoutBuilds) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(f.FS, name)
 	return slices.DeleteFunc(entries, isBuild), err
 }
 
@@ -156,7 +156,7 @@ func fingerprintSources(directory string, others ...string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		_, _ = fmt.Fprintf(sum, "%q %q\n", name, text)
+		fmt.Fprintf(sum, "%q %q\n", name, text)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }

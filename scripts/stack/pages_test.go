@@ -36,27 +36,27 @@ func newPagesRig(t *testing.T, root string) *pagesRig {
 	return rig
 }
 
-func (rig *pagesRig) write(path, text string) {
-	rig.t.Helper()
-	path = filepath.Join(rig.stack.Root, path)
+func (r *pagesRig) write(path, text string) {
+	r.t.Helper()
+	path = filepath.Join(r.stack.Root, path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		rig.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 }
 
 // offers offers the pages, for which npm must be called so.
-func (rig *pagesRig) offers(want string) {
-	rig.t.Helper()
-	if err := rig.stack.offerPages(rig.t.Context()); err != nil {
-		rig.t.Fatal(err)
+func (r *pagesRig) offers(want string) {
+	r.t.Helper()
+	if err := r.stack.offerPages(r.t.Context()); err != nil {
+		r.t.Fatal(err)
 	}
-	calls, _ := os.ReadFile(rig.calls)
-	_ = os.Remove(rig.calls)
+	calls, _ := os.ReadFile(r.calls)
+	_ = os.Remove(r.calls)
 	if string(calls) != want {
-		rig.t.Errorf("npm was called %q, want %q", calls, want)
+		r.t.Errorf("npm was called %q, want %q", calls, want)
 	}
 }
 

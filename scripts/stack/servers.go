@@ -31,7 +31,7 @@ type accounts struct{ postgres, nginx, api *process.Account }
 // placeServers decides where the servers' files and sockets are, and makes the directories. That is under .run unless the
 // users that the servers run as may not go there, or the path is too long for a socket. Each account has directories in which only it
 // writes, and all that is above them is this user's.
-func (stack *stack) placeServers() (accounts, error) {
+func (s *stack) placeServers() (accounts, error) {
 	var found accounts
 	var err error
 	if found.postgres, err = process.Unprivileged(postgres.Accounts...); err != nil {
@@ -41,17 +41,17 @@ func (stack *stack) placeServers() (accounts, error) {
 		return found, err
 	}
 	found.api = found.nginx
-	if err := stack.chooseServers(found); err != nil {
+	if err := s.chooseServers(found); err != nil {
 		return found, err
 	}
-	if stack.Sockets == "" || !fitsSocket(stack.Sockets) || !isOwn(stack.Sockets) {
-		if stack.Sockets = filepath.Join(stack.Servers, "run"); !fitsSocket(stack.Sockets) {
-			if stack.Sockets, err = stack.makeOutside(os.TempDir()); err != nil {
+	if s.Sockets == "" || !fitsSocket(s.Sockets) || !isOwn(s.Sockets) {
+		if s.Sockets = filepath.Join(s.Servers, "run"); !fitsSocket(s.Sockets) {
+			if s.Sockets, err = s.makeOutside(os.TempDir()); err != nil {
 				return found, err
 			}
 		}
 	}
-	if err := stack.placePassing(); err != nil {
+	if err := s.placePassing(); err != nil {
 		return found, err
 	}
 	for _, directory := range []struct {
@@ -59,24 +59,24 @@ func (stack *stack) placeServers() (accounts, error) {
 		owner *process.Account
 		mode  os.FileMode
 	}{
-		{stack.Sockets, nil, 0o755},
-		{filepath.Join(stack.Servers, "postgres"), nil, 0o755},
+		{s.Sockets, nil, 0o755},
+		{filepath.Join(s.Servers, "postgres"), nil, 0o755},
 		// Connecting there takes a password.
-		{filepath.Join(stack.Sockets, "postgres"), found.postgres, 0o755},
-		{filepath.Join(stack.Servers, "nginx"), nil, 0o755},
-		{filepath.Join(stack.Sockets, "nginx"), found.nginx, 0o700},
-		{filepath.Join(stack.Sockets, "api"), found.api, 0o700},
+		{filepath.Join(s.Sockets, "postgres"), found.postgres, 0o755},
+		{filepath.Join(s.Servers, "nginx"), nil, 0o755},
+		{filepath.Join(s.Sockets, "nginx"), found.nginx, 0o700},
+		{filepath.Join(s.Sockets, "api"), found.api, 0o700},
 	} {
 		if err := directory.owner.MakeDirectory(directory.path, directory.mode); err != nil {
 			return found, fmt.Errorf("make room for the servers: %w", err)
 		}
 	}
 	for _, former := range []string{"cache", "temp", "nginx.pid", "access.json"} { // where they were before there was NGINX's own directory
-		if err := os.RemoveAll(filepath.Join(stack.Servers, "nginx", former)); err != nil {
+		if err := os.RemoveAll(filepath.Join(s.Servers, "nginx", former)); err != nil {
 			return found, fmt.Errorf("remove a former cache: %w", err)
 		}
 	}
-	return found, stack.save()
+	return found, s.save()
 }
 
 // memory is where Linux has a file system in memory.
@@ -84,76 +84,76 @@ const memory = "/dev/shm"
 
 // placePassing decides where answers are on their way into NGINX's cache: on another file system than the cache, if there is one, so that a disk
 // that is full costs copies in the cache, not answers. The memory is empty when the machine has started, and anybody may make files there.
-func (stack *stack) placePassing() error {
-	if stack.Passing != "" {
-		if isOwn(stack.Passing) {
+func (s *stack) placePassing() error {
+	if s.Passing != "" {
+		if isOwn(s.Passing) {
 			return nil
 		}
-		stack.Outside = slices.DeleteFunc(stack.Outside, func(directory string) bool { return directory == stack.Passing })
-		stack.Passing = ""
+		s.Outside = slices.DeleteFunc(s.Outside, func(directory string) bool { return directory == s.Passing })
+		s.Passing = ""
 	}
-	if !nginx.AnotherFileSystem(memory, stack.Servers) {
+	if !nginx.AnotherFileSystem(memory, s.Servers) {
 		return nil
 	}
 	var err error
-	if stack.Passing, err = stack.makeOutside(memory); err != nil {
-		stack.Passing = ""
-		stack.say("%v: a full disk will cost answers", err)
+	if s.Passing, err = s.makeOutside(memory); err != nil {
+		s.Passing = ""
+		s.say("%v: a full disk will cost answers", err)
 	}
 	return nil
 }
 
 // fitCache decides how much NGINX's cache may take. While NGINX runs it stays.
-func (stack *stack) fitCache(directory string) (nginx.Size, error) {
+func (s *stack) fitCache(directory string) (nginx.Size, error) {
 	const wanted nginx.Size = 2 << 30
-	if stack.Gateway.Cache != 0 && stack.Gateway.Process.Alive() {
-		return nginx.Size(stack.Gateway.Cache), nil
+	if s.Gateway.Cache != 0 && s.Gateway.Process.Alive() {
+		return nginx.Size(s.Gateway.Cache), nil
 	}
 	size, err := nginx.FitCache(directory, wanted)
 	if err != nil {
 		return 0, err
 	}
 	if size < wanted {
-		stack.say("the file system of %s has no room for a cache of %s: NGINX's cache takes %s", directory, wanted, size)
+		s.say("the file system of %s has no room for a cache of %s: NGINX's cache takes %s", directory, wanted, size)
 	}
 	return size, nil
 }
 
 // chooseServers decides where the servers' files are.
-func (stack *stack) chooseServers(found accounts) error {
-	if stack.Servers != "" && stack.Servers != stack.State && isOwn(stack.Servers) {
+func (s *stack) chooseServers(found accounts) error {
+	if s.Servers != "" && s.Servers != s.State && isOwn(s.Servers) {
 		return nil
 	}
-	blocked := cmp.Or(found.postgres.Blocked(stack.State), found.nginx.Blocked(stack.State))
-	stack.Servers = stack.State
+	blocked := cmp.Or(found.postgres.Blocked(s.State), found.nginx.Blocked(s.State))
+	s.Servers = s.State
 	if blocked == "" {
 		return nil
 	}
 	// Unlike /tmp this is not emptied when the machine starts.
-	outside, err := stack.makeOutside("/var/tmp")
+	outside, err := s.makeOutside("/var/tmp")
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"postgres", "nginx"} {
 		// What is there was made where everybody could go.
-		if err := os.Rename(filepath.Join(stack.State, name), filepath.Join(outside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(filepath.Join(s.State, name), filepath.Join(outside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("only root may enter %s, and Postgres and NGINX have files in %s: move the clone where everybody may enter, "+
-				"or start afresh with ./scripts/task down -- --purge (%w)", blocked, stack.State, err)
+				"or start afresh with ./scripts/task down -- --purge (%w)", blocked, s.State, err)
 		}
 	}
-	stack.Servers = outside
-	stack.say("only root may enter %s: Postgres and NGINX keep their files in %s", blocked, outside)
+	s.Servers = outside
+	s.say("only root may enter %s: Postgres and NGINX keep their files in %s", blocked, outside)
 	return nil
 }
 
 // makeOutside makes a directory that the stack owns though it is not under .run. Its name cannot be foreseen, so
 // nobody else can have prepared it.
-func (stack *stack) makeOutside(parent string) (string, error) {
+func (s *stack) makeOutside(parent string) (string, error) {
 	path, err := os.MkdirTemp(parent, "systemscale-")
 	if err != nil {
-		return "", fmt.Errorf("make room outside %s: %w", stack.State, err)
+		return "", fmt.Errorf("make room outside %s: %w", s.State, err)
 	}
-	stack.Outside = append(stack.Outside, path)
+	s.Outside = append(s.Outside, path)
 	var self *process.Account
 	return path, self.MakeDirectory(path, 0o755)
 }
@@ -161,8 +161,8 @@ func (stack *stack) makeOutside(parent string) (string, error) {
 // database is how the programs reach the stack's database.
 type database struct{ etlURL, apiURL string }
 
-func (stack *stack) startPostgres(ctx context.Context, account *process.Account) (database, error) {
-	directory := stack.data()
+func (s *stack) startPostgres(ctx context.Context, account *process.Account) (database, error) {
+	directory := s.data()
 	major := postgres.MajorOf(directory)
 	installation, err := program.FindPostgres(major)
 	if err != nil {
@@ -172,47 +172,47 @@ func (stack *stack) startPostgres(ctx context.Context, account *process.Account)
 		return database{}, err
 	}
 	if major == 0 {
-		stack.Passwords = passwords{Superuser: postgres.NewPassword(), ETL: postgres.NewPassword(), API: postgres.NewPassword()}
-		stack.Catalog = catalog{} // the one that it held is gone
-		if err := stack.save(); err != nil {
+		s.Passwords = passwords{Superuser: postgres.NewPassword(), ETL: postgres.NewPassword(), API: postgres.NewPassword()}
+		s.Catalog = catalog{} // the one that it held is gone
+		if err := s.save(); err != nil {
 			return database{}, err
 		}
-	} else if stack.Passwords == (passwords{}) {
-		return database{}, fmt.Errorf("%s holds a cluster, but its password is gone with %s: start afresh with ./scripts/task down -- --purge", directory, stack.path)
+	} else if s.Passwords == (passwords{}) {
+		return database{}, fmt.Errorf("%s holds a cluster, but its password is gone with %s: start afresh with ./scripts/task down -- --purge", directory, s.path)
 	}
 	server := postgres.Cluster{
-		Postgres: installation, Directory: directory, Sockets: filepath.Join(stack.Sockets, "postgres"),
-		Port: stack.Postgres.Port, Loopback: true, Log: filepath.Join(stack.logs(), "postgres.log"),
-		Password: stack.Passwords.Superuser, Account: account,
+		Postgres: installation, Directory: directory, Sockets: filepath.Join(s.Sockets, "postgres"),
+		Port: s.Postgres.Port, Loopback: true, Log: filepath.Join(s.logs(), "postgres.log"),
+		Password: s.Passwords.Superuser, Account: account,
 	}
 	if err := server.Create(ctx); err != nil {
 		return database{}, err
 	}
-	if !stack.Postgres.Process.Alive() {
-		if stack.Postgres.Process, err = server.Adopt(); err != nil {
+	if !s.Postgres.Process.Alive() {
+		if s.Postgres.Process, err = server.Adopt(); err != nil {
 			return database{}, err
 		}
 	}
-	if err := stack.onFreePorts(func() ([]int, error) {
-		err := stack.runPostgres(ctx, &server)
+	if err := s.onFreePorts(func() ([]int, error) {
+		err := s.runPostgres(ctx, &server)
 		return []int{server.Port}, err
 	}); err != nil {
 		return database{}, err
 	}
-	if err := stack.createDatabase(ctx, server); err != nil {
+	if err := s.createDatabase(ctx, server); err != nil {
 		return database{}, err
 	}
 	return database{
-		etlURL: server.URL(sql.RoleETL, stack.Passwords.ETL, databaseName),
-		apiURL: server.URL(sql.RoleAPI, stack.Passwords.API, databaseName),
+		etlURL: server.URL(sql.RoleETL, s.Passwords.ETL, databaseName),
+		apiURL: server.URL(sql.RoleAPI, s.Passwords.API, databaseName),
 	}, nil
 }
 
 // runPostgres makes the server run with the present settings, and chooses its port unless it runs.
-func (stack *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (err error) {
-	running := stack.Postgres.Process.Alive()
+func (s *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (err error) {
+	running := s.Postgres.Process.Alive()
 	if !running {
-		if server.Port, err = stack.claimPort(stack.Postgres.Port, firstPostgresPort); err != nil {
+		if server.Port, err = s.claimPort(s.Postgres.Port, firstPostgresPort); err != nil {
 			return err
 		}
 	}
@@ -221,8 +221,8 @@ func (stack *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (
 		return err
 	}
 	if running && changed {
-		stack.say("restarting Postgres, whose settings have changed")
-		if err := postgres.Stop(ctx, stack.Postgres.Process); err != nil {
+		s.say("restarting Postgres, whose settings have changed")
+		if err := postgres.Stop(ctx, s.Postgres.Process); err != nil {
 			return err
 		}
 	}
@@ -233,17 +233,17 @@ func (stack *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (
 	if err != nil {
 		return err
 	}
-	stack.Postgres = postgresRun{started.Identity, server.Port}
+	s.Postgres = postgresRun{started.Identity, server.Port}
 	if !running {
-		stack.onUndo(func(ctx context.Context) error { return postgres.Stop(ctx, started.Identity) })
+		s.onUndo(func(ctx context.Context) error { return postgres.Stop(ctx, started.Identity) })
 	}
-	stack.say("Postgres %d runs on port %d", server.Postgres.Version.Major, server.Port)
-	return stack.save()
+	s.say("Postgres %d runs on port %d", server.Postgres.Version.Major, server.Port)
+	return s.save()
 }
 
 // createDatabase makes the roles and the database where they are missing, and sets the passwords to those that we know.
-func (stack *stack) createDatabase(ctx context.Context, server postgres.Cluster) error {
-	config, err := pgx.ParseConfig(server.URL(postgres.Superuser, stack.Passwords.Superuser, "postgres"))
+func (s *stack) createDatabase(ctx context.Context, server postgres.Cluster) error {
+	config, err := pgx.ParseConfig(server.URL(postgres.Superuser, s.Passwords.Superuser, "postgres"))
 	if err != nil {
 		return fmt.Errorf("prepare the database: %w", err)
 	}
@@ -259,7 +259,7 @@ func (stack *stack) createDatabase(ctx context.Context, server postgres.Cluster)
 	if _, err := connection.Exec(ctx, sql.Bootstrap); err != nil {
 		return fmt.Errorf("create the roles: %w", err)
 	}
-	for role, password := range map[string]string{sql.RoleETL: stack.Passwords.ETL, sql.RoleAPI: stack.Passwords.API} {
+	for role, password := range map[string]string{sql.RoleETL: s.Passwords.ETL, sql.RoleAPI: s.Passwords.API} {
 		var statement string
 		if err := connection.QueryRow(ctx, sql.Query("stack/format_password"), role, password).Scan(&statement); err != nil {
 			return fmt.Errorf("set the password of %s: %w", role, err)
@@ -284,12 +284,12 @@ func (stack *stack) createDatabase(ctx context.Context, server postgres.Cluster)
 type gatewayPorts struct{ clients, tls, refresh int }
 
 // claimGatewayPorts decides where NGINX is to listen, and makes sure that it can. Those that it has stay unless the command says otherwise.
-func (stack *stack) claimGatewayPorts(command upCommand) (gatewayPorts, error) {
-	present := gatewayPorts{stack.Gateway.Port, stack.Gateway.TLSPort, stack.Gateway.Refresh}
-	running := stack.Gateway.Process.Alive()
+func (s *stack) claimGatewayPorts(command upCommand) (gatewayPorts, error) {
+	present := gatewayPorts{s.Gateway.Port, s.Gateway.TLSPort, s.Gateway.Refresh}
+	running := s.Gateway.Process.Alive()
 	claimed := gatewayPorts{clients: cmp.Or(command.GatewayPort, present.clients, defaultGatewayPort)}
 	if claimed.clients != present.clients || !running {
-		if err := stack.claimTyped(claimed.clients, "GATEWAY_PORT"); err != nil {
+		if err := s.claimTyped(claimed.clients, "GATEWAY_PORT"); err != nil {
 			return gatewayPorts{}, err
 		}
 	}
@@ -297,34 +297,34 @@ func (stack *stack) claimGatewayPorts(command upCommand) (gatewayPorts, error) {
 	switch claimed.tls = cmp.Or(command.GatewayTLSPort, present.tls); {
 	case claimed.tls == present.tls && running && present.tls != 0:
 	case command.GatewayTLSPort != 0:
-		err = stack.claimTyped(claimed.tls, "GATEWAY_TLS_PORT")
+		err = s.claimTyped(claimed.tls, "GATEWAY_TLS_PORT")
 	default:
-		claimed.tls, err = stack.claimPort(present.tls, defaultTLSPort)
+		claimed.tls, err = s.claimPort(present.tls, defaultTLSPort)
 	}
 	if err != nil {
 		return gatewayPorts{}, err
 	}
 	claimed.refresh = present.refresh
 	if !running || present.refresh == 0 {
-		if claimed.refresh, err = stack.claimPort(present.refresh, firstRefreshPort); err != nil {
+		if claimed.refresh, err = s.claimPort(present.refresh, firstRefreshPort); err != nil {
 			return gatewayPorts{}, err
 		}
 	}
 	return claimed, nil
 }
 
-func (stack *stack) startGateway(ctx context.Context, account *process.Account, ports gatewayPorts, forget bool) error {
+func (s *stack) startGateway(ctx context.Context, account *process.Account, ports gatewayPorts, forget bool) error {
 	installation, err := program.FindNGINX()
 	if err != nil {
 		return err
 	}
-	directory := filepath.Join(stack.Servers, "nginx")
+	directory := filepath.Join(s.Servers, "nginx")
 	certificate, renewed, err := developmentCertificate(directory, account, time.Now())
 	if err != nil {
 		return err
 	}
 	cache := filepath.Join(nginx.Work(directory), "cache")
-	size, err := stack.fitCache(cache)
+	size, err := s.fitCache(cache)
 	if err != nil {
 		return err
 	}
@@ -332,20 +332,20 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 		NGINX: installation, Prefix: directory, Listen: address(ports.clients),
 		TLS:     nginx.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
 		Refresh: address(ports.refresh), Refreshers: []string{loopback}, Unlimited: []string{loopback},
-		Sockets: filepath.Join(stack.Sockets, "nginx"), Cache: cache, CacheSize: size,
-		AccessLog: filepath.Join(nginx.Work(directory), "access.json"), Log: filepath.Join(stack.logs(), "nginx.log"), Account: account,
+		Sockets: filepath.Join(s.Sockets, "nginx"), Cache: cache, CacheSize: size,
+		AccessLog: filepath.Join(nginx.Work(directory), "access.json"), Log: filepath.Join(s.logs(), "nginx.log"), Account: account,
 	}
-	if stack.Passing != "" {
-		front.Temp = filepath.Join(stack.Passing, "nginx")
+	if s.Passing != "" {
+		front.Temp = filepath.Join(s.Passing, "nginx")
 	}
-	for _, instance := range stack.Instances {
+	for _, instance := range s.Instances {
 		front.Upstreams = append(front.Upstreams, "unix:"+instance.Socket)
 	}
 	changed, err := front.Configure(ctx)
 	if err != nil {
 		return err
 	}
-	if err := stack.linkAccessLog(front.AccessLog); err != nil {
+	if err := s.linkAccessLog(front.AccessLog); err != nil {
 		return err
 	}
 	if forget {
@@ -354,22 +354,22 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 			return err
 		}
 	}
-	if stack.Gateway.Process.Alive() {
+	if s.Gateway.Process.Alive() {
 		if changed || renewed || forget {
 			if changed || renewed {
-				stack.say("NGINX takes its new configuration")
+				s.say("NGINX takes its new configuration")
 			}
-			if err := nginx.Reload(stack.Gateway.Process); err != nil {
+			if err := nginx.Reload(s.Gateway.Process); err != nil {
 				return err
 			}
 		}
 		err := front.AwaitReady(ctx)
 		if err == nil {
-			stack.Gateway = gatewayRun{stack.Gateway.Process, ports.clients, ports.tls, ports.refresh, int64(size)}
-			return stack.save()
+			s.Gateway = gatewayRun{s.Gateway.Process, ports.clients, ports.tls, ports.refresh, int64(size)}
+			return s.save()
 		}
-		stack.say("NGINX does not answer (%v): restarting it", err)
-		if err := nginx.Stop(ctx, stack.Gateway.Process); err != nil {
+		s.say("NGINX does not answer (%v): restarting it", err)
+		if err := nginx.Stop(ctx, s.Gateway.Process); err != nil {
 			return err
 		}
 	}
@@ -377,16 +377,16 @@ func (stack *stack) startGateway(ctx context.Context, account *process.Account, 
 	if err != nil {
 		return err
 	}
-	stack.Gateway = gatewayRun{running.Identity, ports.clients, ports.tls, ports.refresh, int64(size)}
-	stack.onUndo(func(ctx context.Context) error { return nginx.Stop(ctx, running.Identity) })
-	stack.say("NGINX runs on port %d, with TLS on port %d", ports.clients, ports.tls)
-	return stack.save()
+	s.Gateway = gatewayRun{running.Identity, ports.clients, ports.tls, ports.refresh, int64(size)}
+	s.onUndo(func(ctx context.Context) error { return nginx.Stop(ctx, running.Identity) })
+	s.say("NGINX runs on port %d, with TLS on port %d", ports.clients, ports.tls)
+	return s.save()
 }
 
 // linkAccessLog makes NGINX's access log appear among the logs. It is elsewhere because NGINX makes the file, when it is
 // rotated as well, and may not be allowed to write here.
-func (stack *stack) linkAccessLog(path string) error {
-	link := filepath.Join(stack.logs(), "access.json")
+func (s *stack) linkAccessLog(path string) error {
+	link := filepath.Join(s.logs(), "access.json")
 	if target, err := os.Readlink(link); err == nil && target == path {
 		return nil
 	}
@@ -399,36 +399,36 @@ func (stack *stack) linkAccessLog(path string) error {
 	return nil
 }
 
-func (stack *stack) onUndo(stop func(context.Context) error) {
-	stack.started = append(stack.started, stop)
+func (s *stack) onUndo(stop func(context.Context) error) {
+	s.started = append(s.started, stop)
 }
 
 // writeEnvironment writes .run/env, which people and scripts source.
-func (stack *stack) writeEnvironment(database database) error {
+func (s *stack) writeEnvironment(database database) error {
 	var instances, admins []string
-	for _, instance := range stack.Instances {
+	for _, instance := range s.Instances {
 		instances = append(instances, "http://"+address(instance.Port))
 		admins = append(admins, "http://"+address(instance.Admin))
 	}
-	installation, err := program.FindPostgres(postgres.MajorOf(stack.data()))
+	installation, err := program.FindPostgres(postgres.MajorOf(s.data()))
 	if err != nil {
 		return err
 	}
 	text, err := formatEnvironment([]variable{
 		{"DATABASE_URL", database.etlURL},
 		{"API_DATABASE_URL", database.apiURL},
-		{"GATEWAY_URL", "http://" + address(stack.Gateway.Port)},
-		{"GATEWAY_TLS_URL", "https://" + address(stack.Gateway.TLSPort)},
-		{"GATEWAY_CERTIFICATE", certificateIn(filepath.Join(stack.Servers, "nginx")).certificate},
-		{"GATEWAYS", "http://" + address(stack.Gateway.Refresh)},
+		{"GATEWAY_URL", "http://" + address(s.Gateway.Port)},
+		{"GATEWAY_TLS_URL", "https://" + address(s.Gateway.TLSPort)},
+		{"GATEWAY_CERTIFICATE", certificateIn(filepath.Join(s.Servers, "nginx")).certificate},
+		{"GATEWAYS", "http://" + address(s.Gateway.Refresh)},
 		{"API_URLS", strings.Join(instances, ",")},
 		{"ADMIN_URLS", strings.Join(admins, ",")},
 		{"POSTGRES_BIN", installation.Bin},
-		{"POSTGRES_DIRECTORY", stack.data()},
-		{"NGINX_DIRECTORY", filepath.Join(stack.Servers, "nginx")},
+		{"POSTGRES_DIRECTORY", s.data()},
+		{"NGINX_DIRECTORY", filepath.Join(s.Servers, "nginx")},
 	})
 	if err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(stack.State, "env"), text)
+	return replaceFile(filepath.Join(s.State, "env"), text)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/dustin/go-humanize/english"
+	"github.com/goccy/go-json"
 
 	"systemscale/infra/process"
 )
@@ -72,16 +72,16 @@ type catalog struct {
 }
 
 // same reports whether the other catalog is of the same files.
-func (files catalog) same(other catalog) bool {
-	other.Run = files.Run
-	return files == other
+func (f catalog) same(other catalog) bool {
+	other.Run = f.Run
+	return f == other
 }
 
-func (files catalog) String() string {
-	if files.Products > 0 {
-		return "the generated sample of " + english.Plural(files.Products, "product", "")
+func (f catalog) String() string {
+	if f.Products > 0 {
+		return "the generated sample of " + english.Plural(f.Products, "product", "")
 	}
-	return "the catalog from " + files.Directory
+	return "the catalog from " + f.Directory
 }
 
 // readState reads the state, which is empty when there is none. All paths in it are absolute.
@@ -101,20 +101,20 @@ func readState(directory string) (*state, error) {
 }
 
 // save writes the state so that it is either the old or the new one, whatever happens.
-func (state *state) save() error {
-	directory := filepath.Dir(state.path)
+func (s *state) save() error {
+	directory := filepath.Dir(s.path)
 	var err error
-	if state.Home, err = homeOf(directory); err != nil {
+	if s.Home, err = homeOf(directory); err != nil {
 		return err
 	}
-	saved := *state
-	saved.Instances = slices.Clone(state.Instances)
+	saved := *s
+	saved.Instances = slices.Clone(s.Instances)
 	saved.eachPath(func(path *string) { *path = relativeTo(directory, *path) })
 	text, err := json.MarshalIndent(saved, "", "  ")
 	if err != nil {
 		return fmt.Errorf("note what runs: %w", err)
 	}
-	return replaceFile(state.path, append(text, '\n'))
+	return replaceFile(s.path, append(text, '\n'))
 }
 
 // replaceFile writes a file that only its owner may read in place of the one that is there.

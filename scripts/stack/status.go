@@ -24,10 +24,10 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 	table := tabwriter.NewWriter(console.out, 0, 0, 2, ' ', 0)
 	row := func(name string, identity process.Identity, where string) {
 		if !identity.Alive() {
-			_, _ = fmt.Fprintf(table, "%s\tstopped\t\t\n", name)
+			fmt.Fprintf(table, "%s\tstopped\t\t\n", name)
 			return
 		}
-		_, _ = fmt.Fprintf(table, "%s\truns\tpid %d\t%s\n", name, identity.PID, where)
+		fmt.Fprintf(table, "%s\truns\tpid %d\t%s\n", name, identity.PID, where)
 	}
 	row("Postgres", state.Postgres.Process, address(state.Postgres.Port))
 	for i, instance := range state.Instances {
@@ -49,9 +49,9 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 }
 
 // welcome says what to open.
-func (stack *stack) welcome() {
-	gateway := "http://" + address(stack.Gateway.Port)
-	stack.print(`
+func (s *stack) welcome() {
+	gateway := "http://" + address(s.Gateway.Port)
+	s.print(`
 The catalog from %s is served at %s/ (the storefront), described at %[2]s/docs
 
   curl '%[2]s/products?page=1&count=5'
@@ -62,6 +62,6 @@ The catalog from %s is served at %s/ (the storefront), described at %[2]s/docs
   curl --cacert %[4]s https://%[5]s/products/1
 
 For whoever runs it: http://%[6]s/
-Addresses for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, stack.Catalog.Directory, gateway, stack.State,
-		shellWord(certificateIn(filepath.Join(stack.Servers, "nginx")).certificate), address(stack.Gateway.TLSPort), address(stack.Instances[0].Admin))
+Addresses for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, s.Catalog.Directory, gateway, s.State,
+		shellWord(certificateIn(filepath.Join(s.Servers, "nginx")).certificate), address(s.Gateway.TLSPort), address(s.Instances[0].Admin))
 }

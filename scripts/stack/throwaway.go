@@ -26,11 +26,11 @@ func (postgresCommand) Help() string {
 }
 
 // Run starts a throwaway cluster, runs the command, and takes the cluster away whatever happens.
-func (command postgresCommand) Run(ctx context.Context, location location, console console) (err error) {
-	if len(command.Command) > 0 && command.Command[0] == "--" {
-		command.Command = command.Command[1:]
+func (c postgresCommand) Run(ctx context.Context, location location, console console) (err error) {
+	if len(c.Command) > 0 && c.Command[0] == "--" {
+		c.Command = c.Command[1:]
 	}
-	if len(command.Command) == 0 {
+	if len(c.Command) == 0 {
 		return errors.New("no command given: stack postgres -- go test ./sql/... would be one")
 	}
 	// Until the cluster is gone no signal ends this program.
@@ -38,7 +38,7 @@ func (command postgresCommand) Run(ctx context.Context, location location, conso
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	parent, purpose := "", postgres.Testing
-	if command.Durable {
+	if c.Durable {
 		// The system's temporary directory may be memory.
 		parent, purpose = "/var/tmp", postgres.Measuring
 	}
@@ -48,7 +48,7 @@ func (command postgresCommand) Run(ctx context.Context, location location, conso
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 
-	child := exec.Command(command.Command[0], command.Command[1:]...)
+	child := exec.Command(c.Command[0], c.Command[1:]...)
 	child.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
 	if installation, err := program.FindPostgres(0); err == nil {
 		// Homebrew keeps pgbench and psql out of PATH.
@@ -56,7 +56,7 @@ func (command postgresCommand) Run(ctx context.Context, location location, conso
 	}
 	child.Stdin, child.Stdout, child.Stderr = console.in, console.out, console.err
 	if err := child.Start(); err != nil {
-		return fmt.Errorf("run %s: %w", command.Command[0], err)
+		return fmt.Errorf("run %s: %w", c.Command[0], err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- child.Wait() }()

@@ -57,27 +57,27 @@ type stack struct {
 }
 
 // Run starts whatever does not run yet. When it fails or is interrupted, what it has started is stopped again.
-func (command upCommand) Run(ctx context.Context, location location, console console) error {
-	if command.CSV != "" && command.Products != 0 {
+func (c upCommand) Run(ctx context.Context, location location, console console) error {
+	if c.CSV != "" && c.Products != 0 {
 		return errors.New("CSV and PRODUCTS exclude each other: load your own files, or a sample of some size")
 	}
-	if command.Products < 0 {
-		return fmt.Errorf("PRODUCTS=%d: there must be one product at least", command.Products)
+	if c.Products < 0 {
+		return fmt.Errorf("PRODUCTS=%d: there must be one product at least", c.Products)
 	}
-	for _, gate := range command.Accept {
+	for _, gate := range c.Accept {
 		if !slices.Contains(gates, gate) {
-			return fmt.Errorf("ACCEPT=%s: there is no gate %q; there are %s", strings.Join(command.Accept, ","), gate, strings.Join(gates, ", "))
+			return fmt.Errorf("ACCEPT=%s: there is no gate %q; there are %s", strings.Join(c.Accept, ","), gate, strings.Join(gates, ", "))
 		}
 	}
-	if command.CSV != "" { // before anything is installed or started
+	if c.CSV != "" { // before anything is installed or started
 		var err error
-		if command.CSV, err = filepath.Abs(command.CSV); err != nil {
+		if c.CSV, err = filepath.Abs(c.CSV); err != nil {
 			return err
 		}
-		if err := refuseOddPath(command.CSV); err != nil {
+		if err := refuseOddPath(c.CSV); err != nil {
 			return fmt.Errorf("CSV: %w", err)
 		}
-		if _, _, err := describeFiles(command.CSV); err != nil {
+		if _, _, err := describeFiles(c.CSV); err != nil {
 			return err
 		}
 	}
@@ -93,7 +93,7 @@ func (command upCommand) Run(ctx context.Context, location location, console con
 	}
 	defer release()
 	defer stack.claims.Release()
-	if err := stack.up(ctx, command); err != nil {
+	if err := stack.up(ctx, c); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("interrupted: %w", err)
 		}
@@ -103,131 +103,131 @@ func (command upCommand) Run(ctx context.Context, location location, console con
 }
 
 // open takes hold of what runs here, until release is called. Nobody else changes it meanwhile.
-func (location location) open(console console) (opened *stack, release func(), err error) {
-	release, err = lock(location.State)
+func (l location) open(console console) (opened *stack, release func(), err error) {
+	release, err = lock(l.State)
 	if err != nil {
 		return nil, nil, err
 	}
-	state, err := readState(location.State)
+	state, err := readState(l.State)
 	if err != nil {
 		release()
 		return nil, nil, err
 	}
-	return &stack{location: location, console: console, state: state}, release, nil
+	return &stack{location: l, console: console, state: state}, release, nil
 }
 
-func (stack *stack) undo(ctx context.Context) error {
-	if len(stack.started) == 0 {
+func (s *stack) undo(ctx context.Context) error {
+	if len(s.started) == 0 {
 		return nil
 	}
-	stack.say("stopping what was started")
+	s.say("stopping what was started")
 	var errs []error
-	for _, stop := range slices.Backward(stack.started) {
+	for _, stop := range slices.Backward(s.started) {
 		errs = append(errs, stop(ctx))
 	}
-	return errors.Join(errors.Join(errs...), stack.save())
+	return errors.Join(errors.Join(errs...), s.save())
 }
 
-func (stack *stack) up(ctx context.Context, command upCommand) error {
-	if err := stack.moveIn(ctx); err != nil {
+func (s *stack) up(ctx context.Context, command upCommand) error {
+	if err := s.moveIn(ctx); err != nil {
 		return err
 	}
-	if !stack.Gateway.Process.Alive() {
+	if !s.Gateway.Process.Alive() {
 		// The workers of one that was killed still hold the ports.
-		if err := nginx.Stop(ctx, stack.Gateway.Process); err != nil {
+		if err := nginx.Stop(ctx, s.Gateway.Process); err != nil {
 			return err
 		}
 	}
-	ports, err := stack.claimGatewayPorts(command)
+	ports, err := s.claimGatewayPorts(command)
 	if err != nil {
 		return err
 	}
-	accounts, err := stack.placeServers()
+	accounts, err := s.placeServers()
 	if err != nil {
 		return err
 	}
-	chosen, err := stack.choose(command, postgres.MajorOf(stack.data()) == 0)
+	chosen, err := s.choose(command, postgres.MajorOf(s.data()) == 0)
 	if err != nil {
 		return err
 	}
-	if chosen.wanted || !stack.Postgres.Process.Alive() {
-		if err := requireSpace(stack.State, chosen.space); err != nil {
+	if chosen.wanted || !s.Postgres.Process.Alive() {
+		if err := requireSpace(s.State, chosen.space); err != nil {
 			return err
 		}
 	}
-	if err := os.MkdirAll(stack.logs(), 0o755); err != nil {
+	if err := os.MkdirAll(s.logs(), 0o755); err != nil {
 		return fmt.Errorf("make room for logs: %w", err)
 	}
-	if err := stack.offerPages(ctx); err != nil {
+	if err := s.offerPages(ctx); err != nil {
 		return err
 	}
-	if err := stack.build(ctx); err != nil {
+	if err := s.build(ctx); err != nil {
 		return err
 	}
-	database, err := stack.startPostgres(ctx, accounts.postgres)
+	database, err := s.startPostgres(ctx, accounts.postgres)
 	if err != nil {
 		return err
 	}
-	if err := stack.tool(ctx, database.etlURL, stack.out, "etl", "migrate"); err != nil {
+	if err := s.tool(ctx, database.etlURL, s.out, "etl", "migrate"); err != nil {
 		return err
 	}
 	if chosen.wanted {
-		if err := stack.load(ctx, database.etlURL, chosen, command.Accept); err != nil {
+		if err := s.load(ctx, database.etlURL, chosen, command.Accept); err != nil {
 			return err
 		}
 	}
-	if err := stack.serve(ctx, command, accounts, database, ports, chosen.wanted); err != nil {
+	if err := s.serve(ctx, command, accounts, database, ports, chosen.wanted); err != nil {
 		return err
 	}
-	if err := stack.writeEnvironment(database); err != nil {
+	if err := s.writeEnvironment(database); err != nil {
 		return err
 	}
-	stack.welcome()
+	s.welcome()
 	return nil
 }
 
 // serve makes the instances run, and NGINX in front of them. loaded says that the catalog is another than before.
-func (stack *stack) serve(ctx context.Context, command upCommand, accounts accounts, database database, ports gatewayPorts, loaded bool) error {
+func (s *stack) serve(ctx context.Context, command upCommand, accounts accounts, database database, ports gatewayPorts, loaded bool) error {
 	attempts := 0
-	return stack.onFreePorts(func() (_ []int, err error) {
+	return s.onFreePorts(func() (_ []int, err error) {
 		if attempts++; attempts > 1 {
-			stack.claims.Release() // the others listen by now
-			if ports, err = stack.claimGatewayPorts(command); err != nil {
+			s.claims.Release() // the others listen by now
+			if ports, err = s.claimGatewayPorts(command); err != nil {
 				return nil, err
 			}
 		}
-		if err := stack.startInstances(ctx, accounts.api, database.apiURL, ports.refresh); err != nil {
+		if err := s.startInstances(ctx, accounts.api, database.apiURL, ports.refresh); err != nil {
 			return nil, err
 		}
 		if loaded {
-			if err := stack.awaitVersions(ctx, database.apiURL); err != nil {
+			if err := s.awaitVersions(ctx, database.apiURL); err != nil {
 				return nil, err
 			}
 		}
-		return []int{ports.tls, ports.refresh}, stack.startGateway(ctx, accounts.nginx, ports, loaded)
+		return []int{ports.tls, ports.refresh}, s.startGateway(ctx, accounts.nginx, ports, loaded)
 	})
 }
 
-func (stack *stack) data() string              { return filepath.Join(stack.Servers, "postgres", "data") }
-func (stack *stack) logs() string              { return filepath.Join(stack.State, "log") }
-func (stack *stack) binary(name string) string { return filepath.Join(stack.State, "bin", name) }
+func (s *stack) data() string              { return filepath.Join(s.Servers, "postgres", "data") }
+func (s *stack) logs() string              { return filepath.Join(s.State, "log") }
+func (s *stack) binary(name string) string { return filepath.Join(s.State, "bin", name) }
 
 // build builds the programs and puts those in place that have changed. Each takes its place in one step, so
 // that one that runs is not disturbed.
-func (stack *stack) build(ctx context.Context) error {
-	fresh := stack.binary("fresh")
+func (s *stack) build(ctx context.Context) error {
+	fresh := s.binary("fresh")
 	if err := os.MkdirAll(fresh, 0o755); err != nil {
 		return fmt.Errorf("make room for the programs: %w", err)
 	}
-	stack.say("building the programs")
+	s.say("building the programs")
 	command := exec.CommandContext(ctx, "go", "build", "-o", fresh+"/", "./etl", "./api", "./scripts/generate")
-	command.Dir = stack.Root
-	command.Stdout, command.Stderr = stack.err, stack.err
+	command.Dir = s.Root
+	command.Stdout, command.Stderr = s.err, s.err
 	if err := runGently(command); err != nil {
 		return fmt.Errorf("build the programs: %w", err)
 	}
 	for _, name := range []string{"etl", "api", "generate"} {
-		if err := os.Rename(filepath.Join(fresh, name), stack.binary(name)); err != nil {
+		if err := os.Rename(filepath.Join(fresh, name), s.binary(name)); err != nil {
 			return fmt.Errorf("put %s in place: %w", name, err)
 		}
 	}
@@ -245,11 +245,11 @@ func runGently(command *exec.Cmd) error {
 
 // tool runs one of the built programs with its result on out and the rest on the console. The database's URL holds a password and
 // therefore goes where ps does not show it.
-func (stack *stack) tool(ctx context.Context, databaseURL string, out io.Writer, name string, arguments ...string) error {
-	command := exec.CommandContext(ctx, stack.binary(name), arguments...)
+func (s *stack) tool(ctx context.Context, databaseURL string, out io.Writer, name string, arguments ...string) error {
+	command := exec.CommandContext(ctx, s.binary(name), arguments...)
 	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
-	command.Dir = stack.Root
-	command.Stdout, command.Stderr = out, stack.err
+	command.Dir = s.Root
+	command.Stdout, command.Stderr = out, s.err
 	if err := runGently(command); err != nil {
 		return fmt.Errorf("%s %s: %w", name, arguments[0], err)
 	}

@@ -2,7 +2,6 @@ package systemtest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-json"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -116,7 +116,7 @@ func writeEdition(t *testing.T, directory string, number, products int) {
 		if files[file] == nil {
 			files[file] = &strings.Builder{}
 		}
-		_, _ = fmt.Fprintf(files[file], format+"\n", values...)
+		fmt.Fprintf(files[file], format+"\n", values...)
 	}
 	line("product.csv", "id,name,slogan,description,category,default_price")
 	line("features.csv", "id,product_id,feature,value")

@@ -2,7 +2,6 @@ package systemtest
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -18,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-json"
 )
 
 // bystanders ask NGINX and both instances for what they ought to get, whatever others do.
@@ -556,7 +557,7 @@ func (h hostile) encoded(text string) string {
 	var out strings.Builder
 	for _, b := range []byte(text) {
 		if b <= ' ' || h.IntN(2) == 0 { // what would end a line or a word is always encoded
-			_, _ = fmt.Fprintf(&out, h.pick("%%%02x", "%%%02X", "%%25%02x"), b)
+			fmt.Fprintf(&out, h.pick("%%%02x", "%%%02X", "%%25%02x"), b)
 		} else {
 			_ = out.WriteByte(b)
 		}
