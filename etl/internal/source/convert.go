@@ -18,6 +18,16 @@ type value struct {
 	text   []byte // the field's text
 }
 
+// current is the scanner's current record.
+type current struct {
+	converted bool   // the last row is the current record, and not a decoded one
+	origin    Origin // if the options have Origins
+	broken    Break
+	values    []value // by column
+	applied   []int   // repairs
+	scratch   []byte  // repaired texts
+}
+
 // convert converts the scanner's current record to a row after the last one. It returns the reason to reject the record and the
 // index of the faulty column, or -1; the reason is empty if the record is good. It accepts every record, including those that
 // decode does not.
@@ -25,7 +35,7 @@ func (r *Reader) convert() (Reason, int) {
 	if r.scanner.TooLong() {
 		return LineTooLong, -1
 	}
-	switch r.broken {
+	switch r.current.broken {
 	case LineBreak:
 		return BrokenLine, r.openColumn()
 	case Continued:
@@ -36,35 +46,35 @@ func (r *Reader) convert() (Reason, int) {
 	}
 	fields := r.scanner.Fields()
 	switch {
-	case r.broken == EndsInQuotes:
+	case r.current.broken == EndsInQuotes:
 		return Truncated, -1
-	case r.broken == MissingQuote && (len(fields) != r.width || !r.dialect.CloseQuotes):
+	case r.current.broken == MissingQuote && (len(fields) != r.layout.width || !r.dialect.CloseQuotes):
 		return UnclosedQuote, r.openColumn()
 	}
-	if len(fields) != r.width {
+	if len(fields) != r.layout.width {
 		return FieldCount, -1
 	}
 	r.rows.grow(1)
 	mark := len(r.rows.spare)
-	r.applied, r.scratch = r.applied[:0], r.scratch[:0]
-	for i := range r.columns {
+	r.current.applied, r.current.scratch = r.current.applied[:0], r.current.scratch[:0]
+	for i := range r.layout.columns {
 		if reason := r.convertColumn(i, fields); reason != "" {
 			r.rows.spare = r.rows.spare[:mark]
 			return reason, i
 		}
 	}
-	for _, place := range r.absent {
+	for _, place := range r.layout.absent {
 		*r.cell(place) = null
 	}
-	r.rows.keys[r.rows.ahead] = r.values[r.spec.Key].number
+	r.rows.keys[r.rows.ahead] = r.current.values[r.spec.Key].number
 	if r.spec.ParentKey >= 0 {
-		r.rows.parentKeys[r.rows.ahead] = r.values[r.spec.ParentKey].number
+		r.rows.parentKeys[r.rows.ahead] = r.current.values[r.spec.ParentKey].number
 	}
-	for _, repair := range r.applied {
-		r.repaired[repair]++
+	for _, repair := range r.current.applied {
+		r.tally.repaired[repair]++
 	}
-	if r.broken == MissingQuote {
-		r.closed++
+	if r.current.broken == MissingQuote {
+		r.tally.closed++
 	}
 	return "", -1
 }
@@ -75,11 +85,11 @@ func (r *Reader) cell(place int) *Cell { return &r.rows.cells[r.rows.ahead*r.row
 // openColumn returns the index of the column of the record's last field, which is open, or -1 if it is not declared.
 func (r *Reader) openColumn() int {
 	last := len(r.scanner.Fields()) - 1
-	return slices.IndexFunc(r.columns, func(c column) bool { return c.field == last })
+	return slices.IndexFunc(r.layout.columns, func(c column) bool { return c.field == last })
 }
 
 func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
-	column, v := &r.columns[i], &r.values[i]
+	column, v := &r.layout.columns[i], &r.current.values[i]
 	*v = value{null: true}
 	if column.field < 0 {
 		return ""
@@ -122,9 +132,9 @@ func (r *Reader) repair(i int, field csvscan.Field) csvscan.Field {
 		if repair.Column != i || field.Damage == csvscan.BareQuote || len(field.Text) < size || string(field.Text[:size]) != repair.Prefix {
 			continue
 		}
-		from := len(r.scratch)
-		r.scratch = append(append(r.scratch, repair.With...), field.Text[size:]...)
-		text := r.scratch[from:]
+		from := len(r.current.scratch)
+		r.current.scratch = append(append(r.current.scratch, repair.With...), field.Text[size:]...)
+		text := r.current.scratch[from:]
 		if field.Damage == csvscan.TextAfterQuote {
 			field = csvscan.Field{}
 			if r.dialect.TrimSpaces {
@@ -138,7 +148,7 @@ func (r *Reader) repair(i int, field csvscan.Field) csvscan.Field {
 			}
 		}
 		field.Text = text
-		r.applied = append(r.applied, n)
+		r.current.applied = append(r.current.applied, n)
 	}
 	return field
 }
@@ -147,13 +157,13 @@ func (r *Reader) repair(i int, field csvscan.Field) csvscan.Field {
 func (r *Reader) drop() bool {
 	for i := range r.filters {
 		f := &r.filters[i]
-		v := &r.values[f.column]
+		v := &r.current.values[f.column]
 		drops := f.isNumber && !v.null && v.number == f.number
 		if !f.isNumber {
-			drops = r.columns[f.column].field >= 0 && bytes.Equal(v.text, f.text)
+			drops = r.layout.columns[f.column].field >= 0 && bytes.Equal(v.text, f.text)
 		}
 		if drops {
-			r.filtered[i]++
+			r.tally.filtered[i]++
 			return true
 		}
 	}

@@ -53,27 +53,37 @@ func Sum[K comparable](counts map[K]int64) int64 {
 	return sum
 }
 
+// tally counts rows by outcome.
+type tally struct {
+	read     int64   // including rows that are decoded ahead
+	used     int64   // released rows
+	closed   int64   // rows with a closed quote
+	filtered []int64 // by filter
+	repaired []int64 // by repair
+	rejected map[Reason]int64
+}
+
 // Counts returns the counts of the rows read so far.
 func (r *Reader) Counts() Counts {
 	total := r.total()
 	counts := Counts{
 		File: r.spec.File, Bytes: total.Bytes, Fingerprint: fmt.Sprintf("%016x", total.Fingerprint), Ending: r.ending(total),
-		Missing: r.missing, Read: r.read - int64(r.rows.ahead-r.rows.end), Used: r.used,
+		Missing: r.layout.missing, Read: r.tally.read - int64(r.rows.ahead-r.rows.end), Used: r.tally.used,
 		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
 	}
-	for i, n := range r.filtered {
+	for i, n := range r.tally.filtered {
 		counts.Filtered[r.spec.Filters[i].Name] = n
 	}
-	for reason, n := range r.rejected {
+	for reason, n := range r.tally.rejected {
 		counts.Rejected[reason] = n
 	}
-	for i, n := range r.repaired {
+	for i, n := range r.tally.repaired {
 		if n > 0 {
 			counts.Repaired[r.spec.Repairs[i].Name] = n
 		}
 	}
-	if r.closed > 0 {
-		counts.Repaired[RepairedQuote] = r.closed
+	if r.tally.closed > 0 {
+		counts.Repaired[RepairedQuote] = r.tally.closed
 	}
 	return counts
 }

@@ -65,11 +65,11 @@ func (r *Reader) plan() []field {
 	if len(r.null) > 0 && (r.null[0] < 'A' || len(r.null) > 16 || bytes.IndexByte(r.null, r.delimiter) >= 0 || bytes.ContainsAny(r.null, " \t\r\n\"")) {
 		return nil // null could be mistaken for a number or a quote, or no field can contain it
 	}
-	fields := make([]field, r.width)
+	fields := make([]field, r.layout.width)
 	for i := range fields {
 		fields[i] = field{kind: shape.Text, place: -1}
 	}
-	for i, c := range r.columns {
+	for i, c := range r.layout.columns {
 		if c.field < 0 {
 			continue
 		}
@@ -117,11 +117,11 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 		if i, at = r.decodeInts(i, w, at, position); at < 0 {
 			return -1
 		}
-		if i == len(r.fields) {
+		if i == len(r.layout.fields) {
 			break
 		}
 		var cell Cell
-		f := &r.fields[i]
+		f := &r.layout.fields[i]
 		if f.kind == shape.Text && w.byte(at) == '"' {
 			end, plain := quotedText(w, at+1)
 			if end < 0 || f.special && f.matches(w.bytes(at+1, end)) {
@@ -136,7 +136,7 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 			r.rows.cells[r.rows.ahead*r.rows.width+f.place] = cell
 		}
 		i++
-		if i == len(r.fields) {
+		if i == len(r.layout.fields) {
 			break
 		}
 		if w.byte(at) != r.delimiter {
@@ -150,7 +150,7 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 	if w.byte(at) != '\n' || at-begin > csvscan.MaxLine {
 		return -1
 	}
-	for _, place := range r.absent {
+	for _, place := range r.layout.absent {
 		r.rows.cells[r.rows.ahead*r.rows.width+place] = null
 	}
 	return at + 1
@@ -162,7 +162,7 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
 	row := r.rows.ahead
 	cells := r.rows.cells[row*r.rows.width:]
-	fields, delimiter := r.fields, r.delimiter
+	fields, delimiter := r.layout.fields, r.delimiter
 	for i < len(fields) {
 		f := &fields[i]
 		word := w.word(at)

@@ -51,7 +51,7 @@ func newTwins(t testing.TB, in, sizes []byte, spec *shape.Source, dialect *shape
 		}
 		w.readers[i] = reader
 	}
-	w.readers[1].fields = nil
+	w.readers[1].layout.fields = nil
 	return w
 }
 

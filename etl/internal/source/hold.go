@@ -3,10 +3,19 @@ package source
 // Between two calls of the function given to Watch, this many rows or bytes of text are added.
 const grownRows, grownBytes = 512, 256 << 10
 
+// growth watches the memory of the rows that are not released.
+type growth struct {
+	held      int64        // the scanner keeps the input from this position on
+	grown     func() error // given to Watch
+	nextRows  int          // Next calls grown at this number of rows
+	nextBytes int64        // or at this size of the text
+	nextOver  int64        // passOver frees input at this size of the text
+}
+
 // Watch makes Next call a function each time the rows that are not released have grown by some hundred rows or kilobytes. If the
 // function returns an error, Next returns it. Items are usually smaller, and the function is then not called.
 func (r *Reader) Watch(grown func() error) {
-	r.grown, r.nextRows, r.nextBytes = grown, grownRows, grownBytes
+	r.growth.grown, r.growth.nextRows, r.growth.nextBytes = grown, grownRows, grownBytes
 }
 
 // Held returns the approximate memory, in bytes, of the rows that have not been released.
@@ -16,10 +25,10 @@ func (r *Reader) Held() int64 {
 }
 
 // text returns the size of the held text, in bytes.
-func (r *Reader) text() int64 { return r.scanner.Position() - r.held + int64(len(r.rows.spare)) }
+func (r *Reader) text() int64 { return r.scanner.Position() - r.growth.held + int64(len(r.rows.spare)) }
 
 func (r *Reader) hold(position int64) {
-	r.held = position
+	r.growth.held = position
 	r.scanner.Hold(position)
 }
 
@@ -27,7 +36,7 @@ func (r *Reader) hold(position int64) {
 // it, filtered and rejected rows and columns that are not rendered would accumulate within an item. It must not be called while
 // Raw or Reject may still be called for a row.
 func (r *Reader) passOver() {
-	if r.text() < r.nextOver {
+	if r.text() < r.growth.nextOver {
 		return
 	}
 	next := r.scanner.Position()
@@ -36,5 +45,5 @@ func (r *Reader) passOver() {
 	}
 	r.rows.keepTexts()
 	r.hold(next)
-	r.nextOver = 2*r.text() + grownBytes
+	r.growth.nextOver = 2*r.text() + grownBytes
 }

@@ -113,39 +113,30 @@ type Reader struct {
 	scanner *csvscan.Scanner
 	rejects Sink
 
-	width     int      // fields in the header
-	columns   []column // as in spec
-	fields    []field  // as in the header, for decode; nil when it may not be used
 	delimiter byte
-	breaks    *Breaks
-	fault     Fault // of the file's end, as far as it is known
-	atEnd     bool
-	missing   []string // columns
-	absent    []int    // cells of columns that the header lacks
 	filters   []filter
-	filtered  []int64 // by filter
-	repaired  []int64 // by repair
-	closed    int64   // quotes
-	read      int64
-	rejected  map[Reason]int64
-	used      int64 // without the rows that are not released
+	breaks    *Breaks
+	layout    layout
+	fault     Fault // evidence so far that the file is truncated
+	atEnd     bool
 
-	rows      Rows
-	held      int64 // position from which on the scanner keeps what has been read
-	grown     func() error
-	nextRows  int    // at which so many rows are held that grown is called
-	nextBytes int64  // the same of bytes
-	nextOver  int64  // the same for passOver
-	origin    Origin // of the record that Scan has cut, when the options have Origins
-	broken    Break  // of that record
-	shift     int64  // from a decoded record's position to its offset in the file
-	converted bool   // that record is one that Scan has cut
-	values    []value
-	applied   []int  // the repairs that the row at hand needed
-	scratch   []byte // its repaired texts
-	pending   bool   // the last of rows is the one that Next read last
-	wide      []Wide
-	widened   []int // of wide, those that count the row that convert read last
+	rows    Rows
+	shift   int64 // difference between a decoded record's position and its offset in the file
+	pending bool  // the last row is the candidate
+	current current
+
+	growth growth
+	tally  tally
+	wide   wideInts
+}
+
+// layout maps the fields of a record to columns.
+type layout struct {
+	width   int      // fields in the header
+	columns []column // in the order of the shape file
+	fields  []field  // in the order of the header, for decode; nil if decode cannot be used
+	missing []string // names of columns that the header lacks
+	absent  []int    // cells of columns that the header lacks
 }
 
 // column is a declared column, for convert.
@@ -187,12 +178,14 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		null:      []byte(dialect.Null),
 		input:     &fingerprinted{Reader: input, hash: xxh3.New()},
 		rejects:   rejects,
-		columns:   make([]column, len(spec.Columns)),
-		filtered:  make([]int64, len(spec.Filters)),
-		repaired:  make([]int64, len(spec.Repairs)),
-		rejected:  map[Reason]int64{},
-		rows:      Rows{width: len(spec.Rendered), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
-		values:    make([]value, len(spec.Columns)),
+		layout:    layout{columns: make([]column, len(spec.Columns))},
+		current:   current{values: make([]value, len(spec.Columns))},
+		tally: tally{
+			filtered: make([]int64, len(spec.Filters)),
+			repaired: make([]int64, len(spec.Repairs)),
+			rejected: map[Reason]int64{},
+		},
+		rows: Rows{width: len(spec.Rendered), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
 	}
 	r.scanner = csvscan.New(r.input, r.csvDialect())
 	for _, declared := range spec.Filters {
@@ -205,11 +198,11 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	if err := r.header(); err != nil {
 		return nil, err
 	}
-	if r.width > 0 && options.Origins == nil && options.Duplicates == nil {
-		r.fields = r.plan()
+	if r.layout.width > 0 && options.Origins == nil && options.Duplicates == nil {
+		r.layout.fields = r.plan()
 	}
 	r.hold(r.scanner.Position())
-	r.nextOver = grownBytes
+	r.growth.nextOver = grownBytes
 	r.rows.held, r.rows.origin = r.scanner.Held()
 	return r, nil
 }
@@ -225,7 +218,7 @@ func (r *Reader) header() error {
 		return &FileError{Kind: Empty, File: r.spec.File, Message: "the file is empty: not even a header is there"}
 	}
 	if r.options.Origins != nil {
-		r.origin = r.options.Origins.Next()
+		r.current.origin = r.options.Origins.Next()
 	}
 	if !r.ended() {
 		r.fault = FaultHeader
@@ -237,18 +230,18 @@ func (r *Reader) header() error {
 	for _, field := range r.scanner.Fields() {
 		names = append(names, string(field.Text))
 	}
-	r.width = len(names)
+	r.layout.width = len(names)
 	for i, declared := range r.spec.Columns {
 		at := slices.Index(names, declared.Name)
 		place := slices.Index(r.spec.Rendered, i)
-		r.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place}
+		r.layout.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place}
 		if at < 0 && r.fault == FaultHeader {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)}
 		}
 		if at < 0 && r.options.MissingColumns && i != r.spec.Key && i != r.spec.ParentKey {
-			r.missing = append(r.missing, declared.Name)
+			r.layout.missing = append(r.layout.missing, declared.Name)
 			if place >= 0 {
-				r.absent = append(r.absent, place)
+				r.layout.absent = append(r.layout.absent, place)
 			}
 			continue
 		}
@@ -260,7 +253,7 @@ func (r *Reader) header() error {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has the column %q twice", declared.Name)}
 		}
 	}
-	r.breaks = NewBreaks(r.csvDialect(), r.width, r.keyFields()...)
+	r.breaks = NewBreaks(r.csvDialect(), r.layout.width, r.keyFields()...)
 	return nil
 }
 
@@ -270,15 +263,15 @@ func (r *Reader) csvDialect() csvscan.Dialect {
 
 // keyFields returns the indices of the fields that hold the row's key and the parent's key.
 func (r *Reader) keyFields() []int {
-	fields := []int{r.columns[r.spec.Key].field}
+	fields := []int{r.layout.columns[r.spec.Key].field}
 	if r.spec.ParentKey >= 0 {
-		fields = append(fields, r.columns[r.spec.ParentKey].field)
+		fields = append(fields, r.layout.columns[r.spec.ParentKey].field)
 	}
 	return fields
 }
 
 // Missing returns the declared columns that the header lacks.
-func (r *Reader) Missing() []string { return r.missing }
+func (r *Reader) Missing() []string { return r.layout.missing }
 
 // Rows returns the rows that have been read and not released. It always returns the same pointer.
 func (r *Reader) Rows() *Rows { return &r.rows }
@@ -296,10 +289,10 @@ func (r *Reader) Next() (bool, error) {
 
 // nextRecord implements Next if no row has been decoded ahead.
 func (r *Reader) nextRecord() (bool, error) {
-	if r.grown != nil && (r.rows.Len() >= r.nextRows || r.text() >= r.nextBytes) {
+	if r.growth.grown != nil && (r.rows.Len() >= r.growth.nextRows || r.text() >= r.growth.nextBytes) {
 		r.passOver() // free the parts of the rows that are not rendered
-		r.nextRows, r.nextBytes = r.rows.Len()+grownRows, r.text()+grownBytes
-		if err := r.grown(); err != nil {
+		r.growth.nextRows, r.growth.nextBytes = r.rows.Len()+grownRows, r.text()+grownBytes
+		if err := r.growth.grown(); err != nil {
 			return false, err
 		}
 	}
@@ -309,18 +302,18 @@ func (r *Reader) nextRecord() (bool, error) {
 		}
 	}
 	r.rows.end++
-	r.pending, r.converted = true, false
+	r.pending, r.current.converted = true, false
 	return true, nil
 }
 
 // decodeAhead decodes the next records. It returns false if the first of them is not plain.
 func (r *Reader) decodeAhead() bool {
-	if r.fields == nil || r.breaks.Pending(r.scanner.Line()) {
+	if r.layout.fields == nil || r.breaks.Pending(r.scanner.Line()) {
 		return false
 	}
 	r.shift = r.scanner.BytesRead() - r.scanner.Position()
 	count := r.decode()
-	r.read += int64(count)
+	r.tally.read += int64(count)
 	return count > 0
 }
 
@@ -329,7 +322,7 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	position := r.scanner.Position()
 	more = r.scanner.Scan()
 	r.rows.held, r.rows.origin = r.scanner.Held()
-	r.pending, r.converted = false, true
+	r.pending, r.current.converted = false, true
 	if !more {
 		if err := r.scanner.Err(); err != nil {
 			return false, false, &FileError{File: r.spec.File, Line: r.Line(), Message: "the file cannot be read after this line: " + err.Error(), Err: err}
@@ -337,11 +330,11 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 		r.atEnd = true
 		return false, false, nil
 	}
-	r.read++
+	r.tally.read++
 	if r.options.Origins != nil {
-		r.origin = r.options.Origins.Next()
-		r.broken = r.origin.Break
-	} else if r.broken = r.breaks.Of(r.scanner); r.broken != NoBreak {
+		r.current.origin = r.options.Origins.Next()
+		r.current.broken = r.current.origin.Break
+	} else if r.current.broken = r.breaks.Of(r.scanner); r.current.broken != NoBreak {
 		r.rows.held, r.rows.origin = r.scanner.Held()
 	}
 	used, err := r.convertOrReject()
@@ -377,19 +370,19 @@ func (r *Reader) Release() {
 	if r.pending {
 		row--
 	}
-	r.used += int64(row - r.rows.first)
+	r.tally.used += int64(row - r.rows.first)
 	if row < r.rows.ahead {
 		r.hold(r.rows.start[row])
 	} else {
 		r.hold(r.scanner.Position())
 	}
 	r.rows.release(row)
-	r.nextRows, r.nextBytes, r.nextOver = grownRows, grownBytes, grownBytes
+	r.growth.nextRows, r.growth.nextBytes, r.growth.nextOver = grownRows, grownBytes, grownBytes
 }
 
 // Raw returns the raw record of the last row. It is valid until the next call to Next.
 func (r *Reader) Raw() []byte {
-	if r.converted {
+	if r.current.converted {
 		return r.scanner.Raw()
 	}
 	end := r.scanner.Position()
@@ -403,8 +396,8 @@ func (r *Reader) Raw() []byte {
 func (r *Reader) offset() int64 {
 	switch {
 	case r.options.Origins != nil:
-		return r.origin.Offset
-	case r.converted:
+		return r.current.origin.Offset
+	case r.current.converted:
 		return r.scanner.Offset()
 	}
 	return r.rows.start[r.rows.end-1] + r.shift
@@ -413,7 +406,7 @@ func (r *Reader) offset() int64 {
 // size returns the size of the scanner's current record in the file, with its line end.
 func (r *Reader) size() int64 {
 	if r.options.Origins != nil {
-		return r.origin.Size
+		return r.current.origin.Size
 	}
 	return r.scanner.BytesRead() - r.scanner.Offset()
 }
@@ -421,7 +414,7 @@ func (r *Reader) size() int64 {
 // ended reports whether the scanner's current record ended with a line feed.
 func (r *Reader) ended() bool {
 	if r.options.Origins != nil {
-		return r.origin.Ended
+		return r.current.origin.Ended
 	}
 	return r.scanner.Ended()
 }
@@ -433,12 +426,12 @@ func (r *Reader) KeysChecked() bool { return r.options.Duplicates != nil }
 func (r *Reader) ByItem() bool { return r.options.Origins != nil && r.options.Origins.ByItem() }
 
 // Item returns the key of the last row's item. It is valid only if ByItem.
-func (r *Reader) Item() int64 { return r.origin.Item }
+func (r *Reader) Item() int64 { return r.current.origin.Item }
 
 // Line returns the line number of the last record.
 func (r *Reader) Line() int64 {
 	if r.options.Origins != nil {
-		return r.origin.Line
+		return r.current.origin.Line
 	}
 	return r.scanner.Line() - int64(r.rows.ahead-r.rows.end)
 }
@@ -446,7 +439,7 @@ func (r *Reader) Line() int64 {
 // Reject removes the last row, counts it as rejected and writes it to the sink. column is the index of the faulty column, or -1.
 func (r *Reader) Reject(reason Reason, column int) error {
 	err := r.reject(reason, column)
-	if r.converted {
+	if r.current.converted {
 		r.forgetWide()
 	}
 	r.rows.remove()
@@ -456,11 +449,11 @@ func (r *Reader) Reject(reason Reason, column int) error {
 }
 
 func (r *Reader) reject(reason Reason, column int) error {
-	r.rejected[reason]++
+	r.tally.rejected[reason]++
 	switch {
-	case r.converted && r.broken == EndsInQuotes:
+	case r.current.converted && r.current.broken == EndsInQuotes:
 		r.fault = FaultQuotes
-	case r.converted && !r.ended() && r.fault == "":
+	case r.current.converted && !r.ended() && r.fault == "":
 		r.fault = FaultRejected + Fault(reason)
 	}
 	reject := Reject{
