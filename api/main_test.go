@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -157,9 +158,8 @@ func TestMain(m *testing.M) {
 	if binaryDir, err = os.MkdirTemp("", "api"); err != nil {
 		panic(err)
 	}
-	code := m.Run()
+	m.Run()
 	_ = os.RemoveAll(binaryDir)
-	os.Exit(code)
 }
 
 // process is the command, running over a database of its own in which a collection is published.
@@ -197,7 +197,8 @@ func start(t testing.TB, args ...string) *process {
 	dir := shortDir(t)
 	p.socket, p.admin = dir+"/api", over(dir+"/admin")
 	p.Cmd = exec.Command(path, append([]string{
-		"--listen", "unix:" + p.socket, "--listen", "127.0.0.1:0", "--admin", "unix:" + dir + "/admin"}, args...)...)
+		"--listen", "unix:" + p.socket, "--listen", "127.0.0.1:0", "--admin", "unix:" + dir + "/admin",
+	}, args...)...)
 	p.Env = append(os.Environ(), "DATABASE_URL="+p.database.API)
 	p.Stderr = p.log
 	if err := p.Start(); err != nil {
@@ -429,7 +430,7 @@ func TestSecondSignalKills(t *testing.T) {
 	})
 	p.signal()
 	err := p.exit()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
 		t.Errorf("exit: %v, want status 1", err)
 	}
 }
@@ -443,7 +444,7 @@ func TestDrainLimit(t *testing.T) {
 	publishtest.Eventually(t, "a request is under way", func() bool { return waiting() > 0 })
 	p.signal()
 	err := p.exit()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || !strings.Contains(p.log.String(), "deadline exceeded") {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 || !strings.Contains(p.log.String(), "deadline exceeded") {
 		t.Errorf("exit: %v, want status 1 and a reason", err)
 	}
 }

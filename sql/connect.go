@@ -174,7 +174,7 @@ func backendOf(ctx context.Context, conn *pgconn.PgConn) (uint32, error) {
 // other features that they do not support.
 func IsProtocolViolation(err error) bool {
 	// errors.As would find the error of the first server only.
-	switch err := err.(type) {
+	switch err := any(err).(type) {
 	case nil:
 		return false
 	case *pgconn.PgError:

@@ -10,13 +10,13 @@ import (
 )
 
 // replace changes the template, in which old must be.
-func replace(t *testing.T, old, new string) func(*Gateway) {
+func replace(t *testing.T, old, replacement string) func(*Gateway) {
 	t.Helper()
 	return func(gateway *Gateway) {
 		if !strings.Contains(gateway.Template, old) {
 			t.Fatalf("the template does not say %q", old)
 		}
-		gateway.Template = strings.ReplaceAll(gateway.Template, old, new)
+		gateway.Template = strings.ReplaceAll(gateway.Template, old, replacement)
 	}
 }
 

@@ -12,8 +12,10 @@ import (
 )
 
 // listAddresses are addresses of lists and change feeds, and of a page, none of which is another's spelling.
-var listAddresses = []string{"/products", "/products?page=3&count=2", "/products?page=77&count=13", "/api/products?count=9", "/api/fec2/x/reviews?page=2",
-	"/products/changes?since=1", "/api/products/changes?since=2&count=5", "/openapi.yaml", "/"}
+var listAddresses = []string{
+	"/products", "/products?page=3&count=2", "/products?page=77&count=13", "/api/products?count=9", "/api/fec2/x/reviews?page=2",
+	"/products/changes?since=1", "/api/products/changes?since=2&count=5", "/openapi.yaml", "/",
+}
 
 // answerVersion answers like an API that serves a version, with copies that may be kept for so long.
 func answerVersion(version int, cacheControl string) http.HandlerFunc {

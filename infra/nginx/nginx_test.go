@@ -469,9 +469,17 @@ func TestEachEncodingOnce(t *testing.T) {
 		accept string
 		gzip   bool
 	}{
-		{"", false}, {"gzip", true}, {"GZIP;q=0.5, *", true}, {"deflate, gzip, br", true}, {"gzip;q=0.01", true},
-		{"gzip, deflate, br, zstd", true}, {"x-gzipped", false},
-		{"gzip;q=0", false}, {"gzip; q=0.0, br", false}, {"br", false}, {"identity", false},
+		{"", false},
+		{"gzip", true},
+		{"GZIP;q=0.5, *", true},
+		{"deflate, gzip, br", true},
+		{"gzip;q=0.01", true},
+		{"gzip, deflate, br, zstd", true},
+		{"x-gzipped", false},
+		{"gzip;q=0", false},
+		{"gzip; q=0.0, br", false},
+		{"br", false},
+		{"identity", false},
 	} {
 		got := rig.get("/products/1", "Accept-Encoding", test.accept)
 		rig.wantCache(got, "HIT")

@@ -235,9 +235,11 @@ func hostileRequests() []string {
 	request := func(line string, headers ...string) {
 		requests = append(requests, line+"\r\nHost: a\r\nConnection: close\r\n"+strings.Join(append(headers, "\r\n"), "\r\n"))
 	}
-	pieces := []string{`"`, `\`, `\"`, `"},{"`, "'", "\x7f", "%00", "%80", "%u0000", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80",
+	pieces := []string{
+		`"`, `\`, `\"`, `"},{"`, "'", "\x7f", "%00", "%80", "%u0000", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80",
 		"\xf8\x88\x80\x80\x80", "\xfe\xff", "\xff\xfe", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3\x28", "ü", "\u2028", "\U0001f600", "\ufeff", "\x1b[31m", "\x9b31m", "\u202e",
-		strings.Repeat("\xff", 3000), strings.Repeat(`"\`, 3000), strings.Repeat("x", 6000), strings.Repeat("x", 999) + "ü"}
+		strings.Repeat("\xff", 3000), strings.Repeat(`"\`, 3000), strings.Repeat("x", 6000), strings.Repeat("x", 999) + "ü",
+	}
 	for b := range 256 {
 		pieces = append(pieces, string([]byte{byte(b)}))
 	}

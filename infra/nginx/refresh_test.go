@@ -172,8 +172,15 @@ func TestPublicAddressHasNoWayToRefresh(t *testing.T) {
 	rig.warm("/products/1")
 	rig.setAnswer(answerChanged)
 	for _, header := range [][]string{
-		{"Cache-Control", "no-cache"}, {"Cache-Control", "max-age=0"}, {"Pragma", "no-cache"}, {"X-Accel-Expires", "0"}, {"X-Refresh", "1"},
-		{"Host", "copies"}, {"Host", rig.gateway.Refresh}, {"X-Forwarded-For", "127.0.0.1"}, {"X-Forwarded-Host", rig.gateway.Refresh},
+		{"Cache-Control", "no-cache"},
+		{"Cache-Control", "max-age=0"},
+		{"Pragma", "no-cache"},
+		{"X-Accel-Expires", "0"},
+		{"X-Refresh", "1"},
+		{"Host", "copies"},
+		{"Host", rig.gateway.Refresh},
+		{"X-Forwarded-For", "127.0.0.1"},
+		{"X-Forwarded-Host", rig.gateway.Refresh},
 	} {
 		got := rig.get("/products/1", header...)
 		rig.wantCache(got, "HIT")

@@ -261,9 +261,12 @@ func TestMayPass(t *testing.T) {
 		uid, gid uint32
 		want     bool
 	}{
-		{0o100, 10, 0, true}, {0o077, 10, 20, false},
-		{0o010, 1, 20, true}, {0o707, 1, 20, false},
-		{0o001, 1, 2, true}, {0o770, 1, 2, false},
+		{0o100, 10, 0, true},
+		{0o077, 10, 20, false},
+		{0o010, 1, 20, true},
+		{0o707, 1, 20, false},
+		{0o001, 1, 2, true},
+		{0o770, 1, 2, false},
 	} {
 		if got := account.mayPass(test.mode, test.uid, test.gid); got != test.want {
 			t.Errorf("mayPass(%o, %d, %d) = %v", test.mode, test.uid, test.gid, got)

@@ -58,18 +58,18 @@ func program(t *testing.T, directory, name, script string) {
 }
 
 func TestFindPostgresFollowsALinkInPath(t *testing.T) {
-	real, links := t.TempDir(), t.TempDir()
-	program(t, real, "postgres", "echo 'postgres (PostgreSQL) 99.3'")
-	program(t, real, "initdb", "")
-	if err := os.Symlink(filepath.Join(real, "postgres"), filepath.Join(links, "postgres")); err != nil {
+	target, links := t.TempDir(), t.TempDir()
+	program(t, target, "postgres", "echo 'postgres (PostgreSQL) 99.3'")
+	program(t, target, "initdb", "")
+	if err := os.Symlink(filepath.Join(target, "postgres"), filepath.Join(links, "postgres")); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", links)
-	if got, err := FindPostgres(0); err != nil || got != (Postgres{real, Version{99, 3, 0}}) {
-		t.Errorf("FindPostgres(0) = %v, %v, want the one in %s", got, err, real)
+	if got, err := FindPostgres(0); err != nil || got != (Postgres{target, Version{99, 3, 0}}) {
+		t.Errorf("FindPostgres(0) = %v, %v, want the one in %s", got, err, target)
 	}
 	_, err := FindPostgres(98)
-	if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "PostgreSQL 98 is missing") || !strings.Contains(err.Error(), "99 in "+real) {
+	if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "PostgreSQL 98 is missing") || !strings.Contains(err.Error(), "99 in "+target) {
 		t.Errorf("FindPostgres(98) = %v, want what is missing and what is there", err)
 	}
 }
@@ -153,14 +153,20 @@ func TestEnsure(t *testing.T) {
 		wantError   string
 	}{
 		{"asked and agreed", "brew", `[ "$*" = "install brew-thing" ] && : > "$THING"`, true, "\n", "Install brew-thing with brew? [Y/n] ", ""},
-		{"asked and refused", "brew", `: > "$THING"`, true, "n\n", "Install brew-thing with brew? [Y/n] ",
-			"the thing is missing\ninstall it and try again: brew install brew-thing"},
-		{"the answer never comes", "brew", `: > "$THING"`, true, "", "Install brew-thing with brew? [Y/n] ",
-			"the thing is missing\ninstall it and try again: brew install brew-thing"},
+		{
+			"asked and refused", "brew", `: > "$THING"`, true, "n\n", "Install brew-thing with brew? [Y/n] ",
+			"the thing is missing\ninstall it and try again: brew install brew-thing",
+		},
+		{
+			"the answer never comes", "brew", `: > "$THING"`, true, "", "Install brew-thing with brew? [Y/n] ",
+			"the thing is missing\ninstall it and try again: brew install brew-thing",
+		},
 		{"nobody to ask", "brew", `: > "$THING"`, false, "", "", "the thing is missing\ninstall it and try again: brew install brew-thing"},
 		{"the installation fails", "brew", "exit 4", true, "y\n", "Install brew-thing with brew? [Y/n] ", "brew install brew-thing: exit status 4"},
-		{"the installation does not help", "brew", "", true, "y\n", "Install brew-thing with brew? [Y/n] ",
-			"the thing is missing\nbrew has installed brew-thing, which did not help"},
+		{
+			"the installation does not help", "brew", "", true, "y\n", "Install brew-thing with brew? [Y/n] ",
+			"the thing is missing\nbrew has installed brew-thing, which did not help",
+		},
 		{"no package manager", "other", "", true, "", "", "the thing is missing\ninstall it with this machine's package manager and try again"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

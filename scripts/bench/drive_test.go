@@ -130,8 +130,19 @@ func TestPercentile(t *testing.T) {
 		perMille int
 		want     time.Duration
 	}{
-		{nil, 500, 0}, {thousand[:1], 500, 1}, {thousand[:1], 999, 1}, {thousand[:2], 500, 1}, {thousand[:3], 500, 2},
-		{thousand, 500, 500}, {thousand, 990, 990}, {thousand, 999, 999}, {thousand, 1000, 1000}, {thousand, 0, 1}, {thousand[:100], 999, 100}, {thousand[:100], 990, 99}, {thousand[:11], 910, 11},
+		{nil, 500, 0},
+		{thousand[:1], 500, 1},
+		{thousand[:1], 999, 1},
+		{thousand[:2], 500, 1},
+		{thousand[:3], 500, 2},
+		{thousand, 500, 500},
+		{thousand, 990, 990},
+		{thousand, 999, 999},
+		{thousand, 1000, 1000},
+		{thousand, 0, 1},
+		{thousand[:100], 999, 100},
+		{thousand[:100], 990, 99},
+		{thousand[:11], 910, 11},
 	} {
 		if got := percentile(test.sorted, test.perMille); got != test.want {
 			t.Errorf("percentile of %d values, %d ‰ = %d, want %d", len(test.sorted), test.perMille, got, test.want)

@@ -82,7 +82,7 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprintf(stdout, "rejects: %s, exactly those that the generator spoiled\n", english.Plural(int(rounds.rejects), "row", ""))
+	fmt.Fprintf(stdout, "rejects: %s, exactly those that the generator spoiled\n", english.Plural(rounds.rejects, "row", ""))
 	size, err := directorySize(c.csv())
 	if err != nil {
 		return err
@@ -312,8 +312,10 @@ func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (
 	if err := warm(csv); err != nil {
 		return cost{}, "", err
 	}
-	took, err := measure(ctx, c.program("etl"), append([]string{"run", "--csv", csv, "--database", c.etlURL(), "--accept", "changed", "--accept", "removed",
-		"--accept", "rejects", "--rejects", c.rejects(), "--streams", strconv.Itoa(c.Streams)}, flags...)...)
+	took, err := measure(ctx, c.program("etl"), append([]string{
+		"run", "--csv", csv, "--database", c.etlURL(), "--accept", "changed", "--accept", "removed",
+		"--accept", "rejects", "--rejects", c.rejects(), "--streams", strconv.Itoa(c.Streams),
+	}, flags...)...)
 	if err != nil {
 		return cost{}, "", err
 	}

@@ -37,7 +37,7 @@ func inSQL(ctx context.Context, databaseURL, csv string, limit time.Duration) (t
 	limited, cancel := context.WithTimeoutCause(ctx, limit, errSQLTooSlow)
 	defer cancel()
 	err = inSQLSteps(limited, conn, csv)
-	if err != nil && context.Cause(limited) == errSQLTooSlow {
+	if err != nil && errors.Is(context.Cause(limited), errSQLTooSlow) {
 		err = errSQLTooSlow
 	}
 	return time.Since(began), err

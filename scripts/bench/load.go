@@ -62,8 +62,10 @@ func (c *apiCommand) wrk(ctx context.Context, address string, connections int, w
 	if err := os.WriteFile(script, requestsScript, 0o644); err != nil {
 		return load{}, err
 	}
-	took, err := measure(ctx, "wrk", append([]string{"-t2", "-c", strconv.Itoa(connections), "-d", strconv.Itoa(c.Seconds) + "s", "-s", script,
-		"http://" + address, "--"}, what...)...)
+	took, err := measure(ctx, "wrk", append([]string{
+		"-t2", "-c", strconv.Itoa(connections), "-d", strconv.Itoa(c.Seconds) + "s", "-s", script,
+		"http://" + address, "--",
+	}, what...)...)
 	if err != nil {
 		return load{}, err
 	}

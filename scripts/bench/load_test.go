@@ -153,8 +153,11 @@ func TestACatalogIsCompleteWhenItsFilesAreAsLargeAsNoted(t *testing.T) {
 func TestFlagsOfBenchAPI(t *testing.T) {
 	t.Setenv("TEST_DATABASE_URL", "")
 	for _, test := range []struct{ args, want string }{
-		{"--rounds 0", "at least 1"}, {"--connections 64,0", "at least 1"}, {"--only hits,misses", `must be one of "lookups"`},
-		{"--rate 0", "--rate must be positive"}, {"--warm-up -1", "not negative"},
+		{"--rounds 0", "at least 1"},
+		{"--connections 64,0", "at least 1"},
+		{"--only hits,misses", `must be one of "lookups"`},
+		{"--rate 0", "--rate must be positive"},
+		{"--warm-up -1", "not negative"},
 	} {
 		args := append([]string{"api", "--admin", "postgres://127.0.0.1:1/"}, strings.Fields(strings.ReplaceAll(test.args, "up -1", "up=-1"))...)
 		if err := run(t.Context(), args, io.Discard); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -179,7 +179,7 @@ func (r *report) write(w io.Writer, directory string) error {
 	fmt.Fprintf(w, "\n%s: %d products, %s\n%d × %s, %s, PostgreSQL %s\n\n", r.Name, r.Products, r.Date, r.Machine.CPUs, r.Machine.CPU, r.Machine.Go, r.Machine.Postgres)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.Loads) > 0 {
-		fmt.Fprintf(table, "requests\tconnections\tper second\tp50, ms\tp99\tp99.9\tfrom cache\tallocations\tbytes\tcores, last round\n")
+		fmt.Fprint(table, "requests\tconnections\tper second\tp50, ms\tp99\tp99.9\tfrom cache\tallocations\tbytes\tcores, last round\n")
 	}
 	for _, l := range r.Loads {
 		fromCache := ""
@@ -196,7 +196,7 @@ func (r *report) write(w io.Writer, directory string) error {
 	if len(r.Loads) > 0 {
 		fmt.Fprintln(table)
 	}
-	fmt.Fprintf(table, "measured\tmedian\tunit\trounds\n")
+	fmt.Fprint(table, "measured\tmedian\tunit\trounds\n")
 	for _, m := range r.Measurements {
 		rounds := make([]string, len(m.Rounds))
 		for i, value := range m.Rounds {
@@ -204,7 +204,7 @@ func (r *report) write(w io.Writer, directory string) error {
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name, number(m.Value), m.Unit, strings.Join(rounds, "  "))
 	}
-	fmt.Fprintf(table, "\t\t\t\ntarget\tmeasured\twanted\t\n")
+	fmt.Fprint(table, "\t\t\t\ntarget\tmeasured\twanted\t\n")
 	for _, t := range r.Targets {
 		verdict := "reached"
 		if !t.Reached {

@@ -125,7 +125,7 @@ func readRejects(path string) (rows []string, err error) {
 			Line   int64
 			Reason string
 		}
-		if err := decoder.Decode(&row); err == io.EOF {
+		if err := decoder.Decode(&row); errors.Is(err, io.EOF) {
 			return rows, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)

@@ -41,11 +41,15 @@ func TestRejectsAreComparedWithWhatWasSpoiled(t *testing.T) {
 	}{
 		{"another line", log, `"reason":"line too long"`, `"reason":"orphan"`, []string{"rejected rows: 57, and 57", " orphan; missing: features.csv:", " line too long"}},
 		{"a row more", log, "\n", "\n" + `{"file":"a.csv","line":7,"reason":"null"}` + "\n", []string{"rejected rows: 58, and 57", "unexpected: a.csv:7 null; missing: none"}},
-		{"a repair more", report, `"kind":"missing_closing_quote","fate":"repaired","rows":5`, `"kind":"missing_closing_quote","fate":"repaired","rows":6`,
-			[]string{"counts: ", "unexpected: photos.csv: 5 repaired, closed quote; missing: photos.csv: 6 repaired, closed quote"}},
+		{
+			"a repair more", report, `"kind":"missing_closing_quote","fate":"repaired","rows":5`, `"kind":"missing_closing_quote","fate":"repaired","rows":6`,
+			[]string{"counts: ", "unexpected: photos.csv: 5 repaired, closed quote; missing: photos.csv: 6 repaired, closed quote"},
+		},
 		{"other rows", report, `"name":"product.csv","rows":300`, `"name":"product.csv","rows":299`, []string{"unexpected: product.csv: 300 read; missing: product.csv: 299 read"}},
-		{"another count of rejects", report, `"fate":"rejected","rows":1,"reason":"not an int"`, `"fate":"rejected","rows":2,"reason":"not an int"`,
-			[]string{"unexpected: features.csv: 1 rejected, not an int; missing: features.csv: 2 rejected, not an int"}},
+		{
+			"another count of rejects", report, `"fate":"rejected","rows":1,"reason":"not an int"`, `"fate":"rejected","rows":2,"reason":"not an int"`,
+			[]string{"unexpected: features.csv: 1 rejected, not an int; missing: features.csv: 2 rejected, not an int"},
+		},
 		{"no report", log, string(text), "{", []string{"rejects.ndjson"}},
 	} {
 		before, err := os.ReadFile(tampering.path)

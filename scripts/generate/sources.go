@@ -347,7 +347,8 @@ func (c catalog) relatedSource() source {
 	}
 	return source{
 		"related.csv", "id,current_product_id,related_product_id", purposeRelatedFile,
-		[]*dirt{zero, duplicate, selfReference}, write,
+		[]*dirt{zero, duplicate, selfReference},
+		write,
 	}
 }
 

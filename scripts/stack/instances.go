@@ -158,7 +158,7 @@ func (s *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fre
 	if err := s.save(); err != nil {
 		return err
 	}
-	if err := running.Await(ctx, readyInstanceLimit, func(ctx context.Context) error { return next.ready(ctx) }); err != nil {
+	if err := running.Await(ctx, readyInstanceLimit, next.ready); err != nil {
 		return err
 	}
 	s.say("API instance %d runs on port %d", i+1, next.Port)

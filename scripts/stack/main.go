@@ -92,8 +92,8 @@ func realPath(path string) (string, error) {
 		return "", err
 	}
 	for at := path; ; at = filepath.Dir(at) {
-		if real, err := filepath.EvalSymlinks(at); err == nil {
-			return filepath.Join(real, strings.TrimPrefix(path, at)), refuseOddPath(real)
+		if resolved, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(resolved, strings.TrimPrefix(path, at)), refuseOddPath(resolved)
 		}
 		if at == filepath.Dir(at) {
 			return path, nil

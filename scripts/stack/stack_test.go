@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // call runs a command of the program in this process.
@@ -248,7 +248,7 @@ func TestAPortThatIsTakenAfterItWasClaimed(t *testing.T) {
 				}
 				return []int{porttest.Number(t)}, test.fails
 			})
-			if err != test.fails || attempts != test.attempts {
+			if !errors.Is(err, test.fails) || attempts != test.attempts {
 				t.Errorf("%v after %d attempts, want %v after %d", err, attempts, test.fails, test.attempts)
 			}
 		})

@@ -99,7 +99,7 @@ func realAndMadeUp(t *testing.T, products int) (directory string) {
 		name   string
 		parent string // the file in whose first column the second one's ids are
 	}{{"product.csv", ""}, {"styles.csv", "product.csv"}, {"features.csv", "product.csv"}, {"related.csv", "product.csv"}, {"photos.csv", "styles.csv"}, {"skus.csv", "styles.csv"}} {
-		real, err := os.ReadFile(filepath.Join(testdata, "v1", file.name))
+		original, err := os.ReadFile(filepath.Join(testdata, "v1", file.name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,8 +108,8 @@ func realAndMadeUp(t *testing.T, products int) (directory string) {
 			t.Fatal(err)
 		}
 		var text strings.Builder
-		text.Write(real)
-		lines := strings.Split(strings.TrimSpace(string(real)), "\n")
+		text.Write(original)
+		lines := strings.Split(strings.TrimSpace(string(original)), "\n")
 		last[file.name] = number(t, lines[len(lines)-1], 0)
 		for _, line := range strings.Split(strings.TrimSpace(string(added)), "\n")[1:] {
 			// Of a product whose real rows end somewhere there are no others.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -333,7 +334,7 @@ func (o *operation) refused() (all []map[string]string) {
 		}
 		if parameter["in"] == "query" {
 			bad = append(bad, "")
-			if parameter["required"] == true {
+			if parameter["required"] == any(true) {
 				bad = append(bad, "absent")
 			}
 		}
@@ -391,7 +392,7 @@ func (d *description) compare(o *operation, got answer, want int) error {
 	contents, _ := response["content"].(map[string]any)
 	if len(contents) == 0 {
 		if got.body != "" {
-			return fmt.Errorf("a body is not described")
+			return errors.New("a body is not described")
 		}
 		return nil
 	}

@@ -81,7 +81,7 @@ func dribble(address, begin string, limit time.Duration) error {
 	go func() {
 		_ = conn.SetReadDeadline(time.Now().Add(limit))
 		text, err := io.ReadAll(conn)
-		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 			text = nil
 			err = fmt.Errorf("still waited for after %s", limit)
 		} else {
@@ -139,7 +139,7 @@ func neglect(address string, e *edition, limit time.Duration) error {
 	time.Sleep(limit / 2)
 	_ = conn.SetReadDeadline(time.Now().Add(limit / 2))
 	read, err := io.Copy(io.Discard, conn)
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return fmt.Errorf("still there after %s", limit)
 	}
 	if whole := int64(times * len(e.documents[path].body)); read >= whole {
@@ -318,8 +318,10 @@ func (s *stack) missStorm(t *testing.T, c *catalog, path string, clients int, li
 }
 
 // inside is what no answer may tell, in lower case.
-var inside = []string{"/tmp/", "/var/", "/usr/", "/home/", "/work/", ".go", "goroutine", "panic", "runtime error", "pgx", "pgconn", "sqlstate", "postgres", "select ",
-	"catalog", "fasthttp", "fiber", "nginx/", "unix:", "compressor", ".sock", "127.0.0.1", "0xc0"}
+var inside = []string{
+	"/tmp/", "/var/", "/usr/", "/home/", "/work/", ".go", "goroutine", "panic", "runtime error", "pgx", "pgconn", "sqlstate", "postgres", "select ",
+	"catalog", "fasthttp", "fiber", "nginx/", "unix:", "compressor", ".sock", "127.0.0.1", "0xc0",
+}
 
 // tells returns what a text tells of the inside, or "".
 func tells(text string) string {
@@ -468,7 +470,7 @@ func testHostile(t *testing.T, s *instances, c *catalog) {
 				}
 				if err != nil {
 					unanswered[client]++
-					if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+					if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 						t.Errorf("no answer within %s to %.300q", patience, raw)
 						return
 					}

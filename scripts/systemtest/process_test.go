@@ -101,8 +101,10 @@ func (s *stack) takeInstances(t *testing.T, args ...string) *instances {
 func (s *instances) start(i int) {
 	s.t.Helper()
 	at := pids(s.t, s.stack).Instances[i]
-	command := exec.Command(filepath.Join(s.state, "bin", "api"), append([]string{"--listen", "unix:" + at.Socket,
-		"--listen", fmt.Sprintf("127.0.0.1:%d", at.Port), "--admin", fmt.Sprintf("127.0.0.1:%d", at.Admin)}, s.args...)...)
+	command := exec.Command(filepath.Join(s.state, "bin", "api"), append([]string{
+		"--listen", "unix:" + at.Socket,
+		"--listen", fmt.Sprintf("127.0.0.1:%d", at.Port), "--admin", fmt.Sprintf("127.0.0.1:%d", at.Admin),
+	}, s.args...)...)
 	account, err := process.Unprivileged(nginx.Accounts...) // as the stack does
 	if err != nil {
 		s.t.Fatal(err)

@@ -74,9 +74,9 @@ func testFreshness(t *testing.T, p *publisher) {
 	before := p.published[len(p.published)-1]
 	var changed, steadies []string
 	for _, path := range paths(1, 6*hotProducts) {
-		switch old, new := before.documents[path], e.documents[path]; {
-		case old.etag == "" || new.etag == "":
-		case old != new:
+		switch old, current := before.documents[path], e.documents[path]; {
+		case old.etag == "" || current.etag == "":
+		case old != current:
 			changed = append(changed, path)
 		default:
 			steadies = append(steadies, path)

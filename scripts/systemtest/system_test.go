@@ -166,11 +166,11 @@ func testAnotherCatalog(t *testing.T, s *stack) {
 		t.Errorf("the repaired row is not reported, or the removed products are not:\n%s", report)
 	}
 	eventually(t, "the new version through the gateway", func() bool { return s.get("/products/300").status == http.StatusNotFound })
-	eventually(t, "the price behind a stray label", func() bool { return strings.Contains(string(s.get("/products/11").body), `"49.00"`) })
+	eventually(t, "the price behind a stray label", func() bool { return strings.Contains(s.get("/products/11").body, `"49.00"`) })
 
 	s.etl("rollback")
 	eventually(t, "the version before through the gateway", func() bool { return s.get("/products/300").status == http.StatusOK })
-	eventually(t, "a product as it was", func() bool { return strings.Contains(string(s.get("/products/12").body), "Belle Shirt") })
+	eventually(t, "a product as it was", func() bool { return strings.Contains(s.get("/products/12").body, "Belle Shirt") })
 }
 
 func testAnotherShape(t *testing.T, s *stack) {

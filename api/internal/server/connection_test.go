@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -63,7 +64,7 @@ func TestTooManyConnections(t *testing.T) {
 		conn := s.dial()
 		r := receive(t, conn)
 		checkProblem(t, r, http.StatusServiceUnavailable)
-		if n, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		if n, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("the connection stays: %d, %v", n, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -75,7 +76,7 @@ func (f *fake) rows(endpoint *store.Endpoint) ([]publishtest.Row, error) {
 
 func (f *fake) Get(endpoint *store.Endpoint, id int64, unless store.Match, dst []byte) (store.Result, error) {
 	rows, err := f.rows(endpoint)
-	if err == store.ErrTimeout {
+	if errors.Is(err, store.ErrTimeout) {
 		return store.Result{}, err // the buffer is lost
 	}
 	if err != nil {
@@ -113,8 +114,10 @@ func (f *fake) Changes(collection *store.Collection, since int64, after store.Cu
 	if _, err := f.rows(nil); err != nil {
 		return store.Result{Run: collection.Run, PublishedAt: collection.PublishedAt, Body: dst}, err
 	}
-	return store.Result{Run: collection.Run, PublishedAt: collection.PublishedAt,
-		Body: fmt.Appendf(dst, `{"collection": %q, "since": %d, "after": "%d.%s.%d", "count": %d}`, collection.Collection, since, after.Run, after.Document, after.ID, limit)}, nil
+	return store.Result{
+		Run: collection.Run, PublishedAt: collection.PublishedAt,
+		Body: fmt.Appendf(dst, `{"collection": %q, "since": %d, "after": "%d.%s.%d", "count": %d}`, collection.Collection, since, after.Run, after.Document, after.ID, limit),
+	}, nil
 }
 
 // things are the tables of the collection that most tests serve: ids 1 to count.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -287,7 +288,7 @@ func (j *judge) answer(request string, heard []byte) (status int, wrong string) 
 			return 0, "is no HTTP: " + err.Error()
 		}
 		if answer.StatusCode == http.StatusContinue {
-			if _, err := j.reader.Peek(1); err == io.EOF {
+			if _, err := j.reader.Peek(1); errors.Is(err, io.EOF) {
 				return answer.StatusCode, ""
 			}
 			continue

@@ -54,10 +54,25 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 	s.publish("things", things(1, 3)...)
 	s.publish("museums", onlyItems(1, 3))
 	for _, r := range [][]string{
-		{"GET", "/things/1"}, {"GET", "/things/2"}, {"HEAD", "/things/3?gclid=y"}, {"GET", "/things/4"}, {"GET", "/things/x"},
-		{"GET", "/things/1", "If-None-Match", "*"}, {"GET", "/things/1/detail"}, {"GET", "/museums/1"}, {"GET", "/things"}, {"GET", "/things?page=2&count=2"}, {"GET", "/things?page=x"},
-		{"GET", "/things/changes?since=1"}, {"GET", "/things/changes"}, {"GET", "/things/1/nothing"}, {"GET", "/nothing"}, {"GET", "/nothing/1/detail"}, {"GET", "/museums"},
-		{"POST", "/things/1"}, {"OPTIONS", "/things/1"},
+		{"GET", "/things/1"},
+		{"GET", "/things/2"},
+		{"HEAD", "/things/3?gclid=y"},
+		{"GET", "/things/4"},
+		{"GET", "/things/x"},
+		{"GET", "/things/1", "If-None-Match", "*"},
+		{"GET", "/things/1/detail"},
+		{"GET", "/museums/1"},
+		{"GET", "/things"},
+		{"GET", "/things?page=2&count=2"},
+		{"GET", "/things?page=x"},
+		{"GET", "/things/changes?since=1"},
+		{"GET", "/things/changes"},
+		{"GET", "/things/1/nothing"},
+		{"GET", "/nothing"},
+		{"GET", "/nothing/1/detail"},
+		{"GET", "/museums"},
+		{"POST", "/things/1"},
+		{"OPTIONS", "/things/1"},
 	} {
 		s.ask(r[0], r[1], r[2:]...)
 	}

@@ -147,9 +147,24 @@ func TestWordsUnderThePrefixes(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
 		s.publish("things", things(1, 1200)...)
 		for _, c := range []struct{ query, like string }{
-			{"page=undefined", ""}, {"page=", ""}, {"page", ""}, {"page=NaN&count=null", ""}, {"count=", ""}, {"count=undefined", ""}, {"page=all", ""}, {"page=max&count=2", "count=2"},
-			{"count=all", "count=1000"}, {"count=max", "count=1000"}, {"count=*", "count=1000"}, {"count=ALL&page=2", "page=2&count=1000"}, {"count=%2A", "count=1000"}, {"count=5000", "count=1000"},
-			{"count=[object%20Object]", ""}, {"count=-", ""}, {"page=Infinity", ""}, {"count=200&page=undefined", "count=200"},
+			{"page=undefined", ""},
+			{"page=", ""},
+			{"page", ""},
+			{"page=NaN&count=null", ""},
+			{"count=", ""},
+			{"count=undefined", ""},
+			{"page=all", ""},
+			{"page=max&count=2", "count=2"},
+			{"count=all", "count=1000"},
+			{"count=max", "count=1000"},
+			{"count=*", "count=1000"},
+			{"count=ALL&page=2", "page=2&count=1000"},
+			{"count=%2A", "count=1000"},
+			{"count=5000", "count=1000"},
+			{"count=[object%20Object]", ""},
+			{"count=-", ""},
+			{"page=Infinity", ""},
+			{"count=200&page=undefined", "count=200"},
 		} {
 			want := s.ask("GET", "/things?"+c.like)
 			if want.status != http.StatusOK || want.header.Get("X-Total-Count") != "1200" {

@@ -116,7 +116,10 @@ func (l *load) read(random *rand.Rand, ids int) {
 			}
 		}
 		took := time.Since(start)
-		for slowest := l.slowest.Load(); int64(took) > slowest && !l.slowest.CompareAndSwap(slowest, int64(took)); slowest = l.slowest.Load() {
+		for slowest := l.slowest.Load(); int64(took) > slowest; slowest = l.slowest.Load() {
+			if l.slowest.CompareAndSwap(slowest, int64(took)) {
+				break
+			}
 		}
 		if err != nil {
 			l.on.t.Errorf("%s after %s: %v", what, took.Round(time.Millisecond), err)

@@ -144,7 +144,7 @@ func checkNotListening(t *testing.T, databaseURL string, attempts int) {
 			t.Fatal(err)
 		}
 		if channels != 0 {
-			t.Errorf("a shared connection listens")
+			t.Error("a shared connection listens")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -174,7 +175,7 @@ func TestRedirect(t *testing.T) {
 	if len(w.groups) != 1 || current.endpoint.Run != 1 || len(w.groups[0].members) != 1 {
 		t.Errorf("%d groups, and a lookup of run %d, want one of run 1", len(w.groups), current.endpoint.Run)
 	}
-	if len(gone.done) != 1 || gone.err != ErrNotFound {
+	if len(gone.done) != 1 || !errors.Is(gone.err, ErrNotFound) {
 		t.Errorf("a lookup of a collection that is gone: %v, want %v", gone.err, ErrNotFound)
 	}
 	current.describe()

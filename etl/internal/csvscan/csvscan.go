@@ -23,6 +23,7 @@ import (
 // Damage is a violation of the dialect in a field.
 type Damage uint8
 
+// The kinds of damage.
 const (
 	Sound          Damage = iota
 	Unclosed              // the quote is open at the end of the line; Text is the text after the quote
@@ -71,6 +72,7 @@ type Scanner struct {
 	start, end int
 	origin     int64 // position of buffer[0]
 	readErr    error
+	atEOF      bool // readErr is io.EOF
 
 	fields  []Field
 	scratch []byte // unescaped fields
@@ -214,12 +216,12 @@ func (s *Scanner) nextLine() bool {
 		}
 		searched = s.end - s.start
 		switch {
-		case s.readErr != nil && s.readErr != io.EOF:
+		case s.readErr != nil && !s.atEOF:
 			s.err = s.readErr
 			return false
-		case s.readErr == io.EOF && searched == 0:
+		case s.atEOF && searched == 0:
 			return false
-		case s.readErr == io.EOF:
+		case s.atEOF:
 			s.halved = s.buffer[s.end-1] == '\r'
 			s.begin(searched, 0)
 			return true
@@ -268,7 +270,7 @@ func (s *Scanner) skipLongLine() bool {
 		size += int64(s.end - s.start)
 	}
 	s.start, s.end = s.rawEnd, s.rawEnd
-	if s.readErr != io.EOF {
+	if !s.atEOF {
 		s.err = s.readErr
 		return false
 	}
@@ -298,7 +300,9 @@ func (s *Scanner) fill(from int) {
 			s.readErr = io.ErrNoProgress
 			break
 		}
-		n, s.readErr = s.reader.Read(s.buffer[s.end : len(s.buffer)-Slack])
+		var err error
+		n, err = s.reader.Read(s.buffer[s.end : len(s.buffer)-Slack])
+		s.readErr, s.atEOF = err, err == io.EOF
 	}
 	s.end += n
 	clear(s.buffer[s.end : s.end+Slack])

@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -62,8 +63,10 @@ func (c *choices) next() int {
 }
 
 // exotic are pieces that something may stumble over.
-var exotic = []string{`"`, `\`, "\t", "\r", "\x01", "\x1f", "\b\f", "\x7f", "\u0080", "é", "\u2028", "\u2029", "\ufffd", "\ufeff", "\ue000", "\U0010ffff", "🙂", "日本", "e\u0301",
-	`\u0041`, `\"`, "<&>", "null", ",", "'", "/", " ", "12345678", "                        "}
+var exotic = []string{
+	`"`, `\`, "\t", "\r", "\x01", "\x1f", "\b\f", "\x7f", "\u0080", "é", "\u2028", "\u2029", "\ufffd", "\ufeff", "\ue000", "\U0010ffff", "🙂", "日本", "e\u0301",
+	`\u0041`, `\"`, "<&>", "null", ",", "'", "/", " ", "12345678", "                        ",
+}
 
 // text returns a text that a CSV can hold: of bytes as they come, of exotic pieces, or of one piece many times.
 func (c *choices) text() string {
@@ -292,7 +295,7 @@ func decodeStd(text []byte) (value any, err error) {
 	decoder := stdjson.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	if err = decoder.Decode(&value); err == nil && decoder.More() {
-		err = fmt.Errorf("more stands behind it")
+		err = errors.New("more stands behind it")
 	}
 	return value, err
 }
@@ -308,7 +311,7 @@ func decodeGoccy(text []byte) (value any, err error) {
 func numbers(value any) any {
 	switch value := value.(type) {
 	case json.Number:
-		return stdjson.Number(value)
+		return value
 	case []any:
 		for i := range value {
 			value[i] = numbers(value[i])

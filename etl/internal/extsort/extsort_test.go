@@ -104,18 +104,24 @@ func TestSort(t *testing.T) {
 		{name: "in order already", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(i int64, _ *rand.Rand) int64 { return i / 3 }},
 		{name: "in blocks", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(i int64, _ *rand.Rand) int64 { return scattered(i / 7) }},
 		{name: "one key", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(int64, *rand.Rand) int64 { return 7 }},
-		{name: "one key, sequences that go down", records: 20_000, memory: 64 << 10, minRuns: 5,
-			key: func(int64, *rand.Rand) int64 { return 7 }, sequence: func(i int64) int64 { return -i }},
-		{name: "extreme keys", records: 9000, memory: 64 << 10, minRuns: 2,
+		{
+			name: "one key, sequences that go down", records: 20_000, memory: 64 << 10, minRuns: 5,
+			key: func(int64, *rand.Rand) int64 { return 7 }, sequence: func(i int64) int64 { return -i },
+		},
+		{
+			name: "extreme keys", records: 9000, memory: 64 << 10, minRuns: 2,
 			key: func(_ int64, random *rand.Rand) int64 {
 				return []int64{math.MinInt64, -1, 0, math.MaxInt64}[random.IntN(4)]
-			}},
+			},
+		},
 		{name: "extreme sequences", records: 9000, memory: 64 << 10, minRuns: 2, sequence: func(i int64) int64 { return math.MaxInt64 - i }},
 		{name: "merged in many stages", records: 20_000, memory: 1, minRuns: 100},
 		{name: "as many runs as are merged at once", records: 40_000, memory: 256 << 10, minRuns: 6},
 		{name: "empty payloads", records: 20_000, memory: 64 << 10, minRuns: 5, size: func(*rand.Rand) int { return -1 }},
-		{name: "payloads larger than a block and than the memory", records: 300, memory: 100 << 10, minRuns: 50,
-			size: func(random *rand.Rand) int { return random.IntN(4) * 60_000 }},
+		{
+			name: "payloads larger than a block and than the memory", records: 300, memory: 100 << 10, minRuns: 50,
+			size: func(random *rand.Rand) int { return random.IntN(4) * 60_000 },
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 // Problem is what keeps a file from being joined as it is.
 type Problem uint8
 
+// The problems.
 const (
 	Unsorted         Problem = iota // its rows are not in the order of their parents, or of the root's key
 	ItemsInterleaved                // its keys go back from item to item, so its children cannot follow by their parents' keys

@@ -144,10 +144,17 @@ func TestNext(t *testing.T) {
 			map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n1,2,twice\n", "e": "70000,1,e\n1,2,f\n70000,2,twice\n-5,2,g\n"},
 			"x(p(;);e) y(;f g)", "b.csv:3 id duplicate key,e.csv:4 id duplicate key",
 		},
-		{"a root key that is no positive number", map[string]string{"a": "-1,m\n0,x\n1,y\n", "e": "1,0,o\n"}, "y(;)",
-			"a.csv:2 id key not positive,a.csv:3 id key not positive,e.csv:2 a orphan"},
-		{"a rejected parent among permuted ones", map[string]string{"a": "1,x\n", "b": "58,1,p\nbad,1,q\n56,1,r\n", "c": "1,58,c1\n2,57,o\n3,56,c3\n"},
-			"x(p(c1;) r(c3;);)", "b.csv:3 id not an int,c.csv:3 b orphan"},
+		{
+			"a root key that is no positive number",
+			map[string]string{"a": "-1,m\n0,x\n1,y\n", "e": "1,0,o\n"},
+			"y(;)",
+			"a.csv:2 id key not positive,a.csv:3 id key not positive,e.csv:2 a orphan",
+		},
+		{
+			"a rejected parent among permuted ones",
+			map[string]string{"a": "1,x\n", "b": "58,1,p\nbad,1,q\n56,1,r\n", "c": "1,58,c1\n2,57,o\n3,56,c3\n"},
+			"x(p(c1;) r(c3;);)", "b.csv:3 id not an int,c.csv:3 b orphan",
+		},
 		{"orphans in any order behind the last item", map[string]string{"a": "1,x\n", "b": "1,1,p\n2,9,o\n3,8,o\n"}, "x(p(;);)", "b.csv:3 a orphan,b.csv:4 a orphan"},
 		{"only orphans", map[string]string{"b": "1,1,o\n", "c": "1,1,o\n"}, "", "b.csv:2 a orphan,c.csv:2 b orphan"},
 	}

@@ -151,12 +151,15 @@ func TestDeltaFails(t *testing.T) {
 		"a table that does not take a row": {
 			`create function catalog.refuse() returns trigger language plpgsql as 'begin raise exception ''boom''; end';
 			 create trigger refuse before update on catalog.things_parts_g1 execute function catalog.refuse()`,
-			"drop trigger refuse on catalog.things_parts_g1", "boom"},
+			"drop trigger refuse on catalog.things_parts_g1", "boom",
+		},
 		"a row that vanished meanwhile": {
-			"insert into catalog.things_item_g1 select 7777, 1, '{}'", "delete from catalog.things_item_g1 where id = 7777", "were found: nothing is published"},
+			"insert into catalog.things_item_g1 select 7777, 1, '{}'", "delete from catalog.things_item_g1 where id = 7777", "were found: nothing is published",
+		},
 		"another run published": {
 			`with r as (insert into catalog.run (collection, state, mode, holder) values ('things', 'published', 'generation', 'test') returning id)
-			 update catalog.version set run_id = r.id from r`, "update catalog.version set run_id = 1", "another run published things"},
+			 update catalog.version set run_id = r.id from r`, "update catalog.version set run_id = 1", "another run published things",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, err := session.Begin(t.Context(), Delta)

@@ -128,7 +128,7 @@ func TestJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	yielded := 0
-	if err := openJournal(t, database, 6).Paths(t.Context(), func(string) error { yielded++; return stop }); err != stop || yielded != 1 {
+	if err := openJournal(t, database, 6).Paths(t.Context(), func(string) error { yielded++; return stop }); !errors.Is(err, stop) || yielded != 1 {
 		t.Errorf("Paths = %v after %d paths, want what yield returned first", err, yielded)
 	}
 

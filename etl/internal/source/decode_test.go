@@ -262,14 +262,20 @@ func FuzzDecodeAgainstConvert(f *testing.F) {
 // TestDecodeAgainstConvert puts rows together from fields of every kind that the types have, most of them good, and compares as
 // FuzzDecodeAgainstConvert does.
 func TestDecodeAgainstConvert(t *testing.T) {
-	ints := []string{"1", "23", "1234567", "12345678", "123456789", "123456789012345", "1234567890123456", "9223372036854775807", "007", "0", "-0", "-5",
-		`"77"`, ` 5`, `5 `, `" 5"`, `"5`, "7", `"7"`, "11", "12", "#11", "#3", "993", "99", "null", "x", "", "+1", "1.0", "１"}
-	moneys := []string{"1", "140", "0", "0.00", "12.34", "12.3", "12.345", "123456789012345.00", "1234567890123456", "-1.50", "01", `"12"`, `"12.50"`, " 3", "3 ", "null",
-		`"price": 49`, `"price":49.5`, `"price":x`, `"price" 49`, ".5", "5.", "1.2.3", "1e3", "92233720368547758"}
+	ints := []string{
+		"1", "23", "1234567", "12345678", "123456789", "123456789012345", "1234567890123456", "9223372036854775807", "007", "0", "-0", "-5",
+		`"77"`, ` 5`, `5 `, `" 5"`, `"5`, "7", `"7"`, "11", "12", "#11", "#3", "993", "99", "null", "x", "", "+1", "1.0", "１",
+	}
+	moneys := []string{
+		"1", "140", "0", "0.00", "12.34", "12.3", "12.345", "123456789012345.00", "1234567890123456", "-1.50", "01", `"12"`, `"12.50"`, " 3", "3 ", "null",
+		`"price": 49`, `"price":49.5`, `"price":x`, `"price" 49`, ".5", "5.", "1.2.3", "1e3", "92233720368547758",
+	}
 	flags := []string{"0", "1", "true", "false", `"0"`, `"true"`, " 1", "null", "2", "10", ""}
-	words := []string{`"abc"`, `""`, `abc`, ``, ` abc`, `abc `, ` "abc"`, `"abc" `, `"a""b"`, `""""`, `a"b`, `"abc`, `"abc"d`, `"a\b"`, `a\b`, "\"a\tb\"", "a\tb", `"ü"`, `ü`,
+	words := []string{
+		`"abc"`, `""`, `abc`, ``, ` abc`, `abc `, ` "abc"`, `"abc" `, `"a""b"`, `""""`, `a"b`, `"abc`, `"abc"d`, `"a\b"`, `a\b`, "\"a\tb\"", "a\tb", `"ü"`, `ü`,
 		"\"\xff\"", "\xff", "\"a\x00b\"", "null", "nullx", "nul", `"null"`, `\N`, "gone", `"gone"`, "uhttps://x", `"uhttps://x"`, `"uhttps://ü\"`, "\x7f", "a\rb", "\r",
-		`"eight888"`, `"sevente"`, `"sixteen616161616"`, `"` + strings.Repeat("long ", 20) + `"`, `"` + strings.Repeat("ü", 20) + `"`, "\"1234567é\"", "\"12345678\x01\"", "\"a\x80\""}
+		`"eight888"`, `"sevente"`, `"sixteen616161616"`, `"` + strings.Repeat("long ", 20) + `"`, `"` + strings.Repeat("ü", 20) + `"`, "\"1234567é\"", "\"12345678\x01\"", "\"a\x80\"",
+	}
 	random := rand.New(rand.NewPCG(5, 6))
 	pools := [][]string{ints, ints, words, moneys, flags, words, ints, words, ints}
 	good := []string{"5", "6", `"a"`, "12", "1", "u", "8", `"e"`, "9"}

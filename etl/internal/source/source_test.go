@@ -470,7 +470,7 @@ func TestWatch(t *testing.T) {
 	rows := 0
 	for {
 		_, err := reader.Next()
-		if err == stop {
+		if errors.Is(err, stop) {
 			break
 		}
 		if rows++; err != nil || rows > 20_000 {

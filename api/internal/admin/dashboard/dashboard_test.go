@@ -53,9 +53,11 @@ func published() *fakeStore {
 		snapshot: store.NewSnapshot(nil, store.Version{Collection: "things", Generation: 3, Run: 4, PublishedAt: time.Now().Add(-3 * time.Hour), Endpoints: []sql.Endpoint{{Name: "item"}}}),
 		runs: []store.Run{
 			{ID: 5, State: "failed", Mode: "delta", StartedAt: noon, FinishedAt: &end, Verdict: "failed", Error: `gate "<rejects>" failed`},
-			{ID: 4, State: "published", Mode: "delta", StartedAt: noon, FinishedAt: &end, Verdict: "passed", Live: true,
+			{
+				ID: 4, State: "published", Mode: "delta", StartedAt: noon, FinishedAt: &end, Verdict: "passed", Live: true,
 				Sources:   []store.RunSource{{File: "item.csv", Read: 100, Used: 97, Rejected: map[string]int64{"orphan": 2, "not an int": 1}}},
-				Documents: []store.RunDocument{{Name: "item", Rows: 1234567, Bytes: 1_500_000_000}}},
+				Documents: []store.RunDocument{{Name: "item", Rows: 1234567, Bytes: 1_500_000_000}},
+			},
 			{ID: 3, State: "running", Mode: "generation", StartedAt: noon},
 		},
 	}
