@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
