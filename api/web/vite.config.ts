@@ -2,17 +2,17 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { madeUpCatalog } from "./dev/catalog.ts";
 
-// GATEWAY_URL is a running API, such as http://127.0.0.1:8080; without one, development shows a made-up catalog.
-const gateway = process.env["GATEWAY_URL"];
+// GATEWAY_URL is a running API, such as http://127.0.0.1:8080. Without it, development uses a generated catalog.
+const gateway = process.env.GATEWAY_URL;
 
 export default defineConfig({
   plugins: [react(), ...(gateway ? [] : [madeUpCatalog()])],
   server: gateway ? { proxy: { "/products": gateway, "/openapi.yaml": gateway } } : {},
   build: {
-    // One below what Go embeds, so that emptying it leaves the file by which git keeps that directory.
+    // A subdirectory of what Go embeds, so that emptying it leaves the file that keeps dist in git.
     outDir: "dist/site",
     emptyOutDir: true,
-    // A font in a data: URL would be read before the page's first words.
+    // A font in a data: URL would delay the first paint.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     license: { fileName: "docs/licenses.md" },
@@ -28,7 +28,7 @@ export default defineConfig({
   },
 });
 
-// What belongs to the documentation lies with it, so that nobody who looks at a product loads it.
+// directory puts the files of the documentation into a directory of their own.
 function directory(name: string): string {
   return name.startsWith("docs") ? "docs/assets/" : "assets/";
 }

@@ -1,13 +1,13 @@
-// A made-up catalog for development, in the API's form, so that the storefront can be worked on without a database.
+// A generated catalog for development, in the API's form, so that the storefront can be developed without a database. Problems have no
+// detail, like those of the gateway.
 //
-// Products 1 to 7 are one of each kind that a page must cope with; the others are all alike. What a
-// storefront must also live through is done by addresses of its own:
+// Products 1 to 7 are special cases; the others are alike. Addresses under /-/dev/ simulate failures and changes:
 //
 //   /-/dev/down    every request gets a 503, until /-/dev/up
 //   /-/dev/slow    every answer takes two seconds, until /-/dev/fast
 //   /-/dev/sale    a new version, in which product 1 costs less
 import { createHash } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { readFileSync } from "node:fs";
 import type { Plugin } from "vite";
 import type { components } from "../src/api/schema.d.ts";
@@ -20,8 +20,22 @@ const description = new URL("../../openapi/openapi.yaml", import.meta.url);
 const categories = ["Jackets", "Accessories", "Pants", "Kicks", "Dress Shoes", "Slacks"];
 const adjectives = ["Quiet", "Camo", "Heirloom", "Blues", "Morning", "Bright", "Alpine", "Paper", "Slacker's", "Long"];
 const nouns = ["Onesie", "Suede Shoes", "Joggers", "Pullover", "Sunglasses", "Trousers", "Coat", "Kicks", "Scarf", "Field Jacket"];
-const slogans = ["Blend in to your crowd", "You've got to wear shades", "Make yourself a dress", "The softest thing you will wear all week", "Whatever a morning job is, you're ready for it"];
-const colors = ["Forest Green & Black", "Desert Brown & Tan", "Ocean Blue & Grey", "Digital Red & Black", "Sky Blue & White", "Dark Grey & Black", "Chalk"];
+const slogans = [
+  "Blend in to your crowd",
+  "You've got to wear shades",
+  "Make yourself a dress",
+  "The softest thing you will wear all week",
+  "Whatever a morning job is, you're ready for it",
+];
+const colors = [
+  "Forest Green & Black",
+  "Desert Brown & Tan",
+  "Ocean Blue & Grey",
+  "Digital Red & Black",
+  "Sky Blue & White",
+  "Dark Grey & Black",
+  "Chalk",
+];
 
 let version = 7;
 let discount = false;
@@ -33,7 +47,14 @@ function pick<T>(from: readonly T[], number: number): T {
 }
 
 function summary(id: number): Schemas["ProductSummary"] {
-  const special: Record<number, string> = { 1: "Camo Onesie", 2: "Bright Future Sunglasses", 3: "A Product Without Styles", 4: "Nothing But Broken Photos", 5: "One Size, Sold Out", 6: "An Extraordinarily Long Name for a Fundamentally Simple Pair of Socks" };
+  const special: Record<number, string> = {
+    1: "Camo Onesie",
+    2: "Bright Future Sunglasses",
+    3: "A Product Without Styles",
+    4: "Nothing But Broken Photos",
+    5: "One Size, Sold Out",
+    6: "An Extraordinarily Long Name for a Fundamentally Simple Pair of Socks",
+  };
   return {
     id,
     name: special[id] ?? `${pick(adjectives, id * 7)} ${pick(nouns, id * 3 + (id >> 3))}`,
@@ -56,7 +77,9 @@ function product(id: number): Schemas["Product"] {
 }
 
 function photoURL(id: number, style: number, photo: number): string {
-  return id === 4 || (photo === 3 && style % 2) ? `https://photos.invalid/${id}-${style}-${photo}.jpg` : `/-/dev/photo/${(id * 53 + style * 97) % 360}/${photo}.svg`;
+  return id === 4 || (photo === 3 && style % 2)
+    ? `https://photos.invalid/${id}-${style}-${photo}.jpg`
+    : `/-/dev/photo/${(id * 53 + style * 97) % 360}/${photo}.svg`;
 }
 
 function stylesOf(id: number): Schemas["Styles"] {
@@ -75,7 +98,9 @@ function stylesOf(id: number): Schemas["Styles"] {
       photos: bare ? [{ thumbnail_url: null, url: null }] : photos,
       skus: bare
         ? { null: { quantity: null, size: null } }
-        : Object.fromEntries(sizes.map((size, n) => [String(id * 100 + i * 10 + n), { quantity: id === 5 ? 0 : (n * 7 + i * 3) % 20, size }])),
+        : Object.fromEntries(
+            sizes.map((size, n) => [String(id * 100 + i * 10 + n), { quantity: id === 5 ? 0 : (n * 7 + i * 3) % 20, size }]),
+          ),
     });
   }
   return { product_id: String(id), results };
@@ -90,7 +115,7 @@ function photo(hue: number, number: number): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 500"><rect width="400" height="500" fill="hsl(${turn} 22% ${82 - number * 3}%)"/><path d="M120 130q80 60 160 0l60 70-45 40-10-15v200H115V225l-10 15-45-40z" fill="hsl(${turn} 38% 36%)"/><path d="M160 150q40 25 80 0" fill="none" stroke="hsl(${turn} 40% 24%)" stroke-width="7"/></svg>`;
 }
 
-/** answer returns the body of an address, or the status of the problem with it. */
+/** answer returns the body of an address, or the status of its problem. */
 function answer(path: string, query: URLSearchParams): unknown {
   if (path === "/products") {
     const page = Number(query.get("page") ?? 1);
@@ -145,8 +170,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, next: (
     response.statusCode = body;
     response.setHeader("Content-Type", "application/problem+json");
     response.setHeader("Cache-Control", "no-store");
-    const details: Record<number, string> = { 400: "An id is a positive integer without leading zeros.", 404: "There is no document with this id.", 503: "The documents are unavailable. Try again in a moment." };
-    response.end(JSON.stringify({ type: "about:blank", title: details[body], status: body, detail: details[body] }));
+    const problem: Schemas["Problem"] = { type: "about:blank", title: STATUS_CODES[body] ?? "Error", status: body };
+    response.end(JSON.stringify(problem));
     return;
   }
   const text = JSON.stringify(body);

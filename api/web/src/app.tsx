@@ -65,12 +65,15 @@ function Footer({ panel, onPanel }: { panel: boolean; onPanel: () => void }) {
   );
 }
 
-/** Away says that what is shown may be old: the API does not answer, and something is still on screen. */
+/** Away warns that the data on screen may be out of date because the API does not respond. */
 function Away() {
   const away = useExchanges((state) => state.away);
   const client = useQueryClient();
-  // What has nothing to show says so itself, and larger.
-  const something = client.getQueryCache().getAll().some((query) => query.isActive() && query.state.data !== undefined);
+  // A page without data shows its own, larger message.
+  const something = client
+    .getQueryCache()
+    .getAll()
+    .some((query) => query.isActive() && query.state.data !== undefined);
   return (
     <div role="status">
       {away && something && (
@@ -85,12 +88,12 @@ function Away() {
   );
 }
 
-/** useNavigation does what a browser does when it loads another page: begins at the top, and tells a screen reader where it is. */
+/** useNavigation does what a browser does when it loads another page: it scrolls to the top and moves the focus, for screen readers. */
 function useNavigation(path: string) {
   const last = useRef(path);
   useEffect(() => {
     const toTop = () => window.scrollTo(0, 0);
-    // wouter's event for a link that was followed. Going back, the browser finds the place by itself.
+    // wouter's event for a followed link. When the user goes back, the browser restores the scroll position.
     window.addEventListener("pushState", toTop);
     return () => window.removeEventListener("pushState", toTop);
   }, []);
@@ -101,7 +104,7 @@ function useNavigation(path: string) {
   }, [path]);
 }
 
-/** useKey calls action when key is pressed where nothing is being written. */
+/** useKey calls action when key is pressed outside of text fields. */
 function useKey(key: string, action: () => void) {
   const latest = useRef(action);
   latest.current = action;

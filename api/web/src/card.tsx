@@ -4,10 +4,10 @@ import type { ProductSummary } from "./api/client.ts";
 import { product as productQuery, styles as stylesQuery } from "./api/queries.ts";
 import { formatPrice } from "./price.ts";
 
-/** Card is a product among others. */
+/** Card shows a product in a list. */
 export function Card({ product, heading: Heading = "h2" }: { product: ProductSummary; heading?: "h2" | "h3" }) {
   const client = useQueryClient();
-  // Whoever points at it probably goes there.
+  // A user who points at the card is likely to follow it.
   const prepare = () => {
     void client.prefetchQuery(productQuery(product.id));
     void client.prefetchQuery(stylesQuery(product.id));
@@ -27,7 +27,7 @@ export function Card({ product, heading: Heading = "h2" }: { product: ProductSum
   );
 }
 
-/** CardSkeleton is a Card that is not there yet, of the same size. */
+/** CardSkeleton is a placeholder of the size of a Card. */
 export function CardSkeleton() {
   return (
     <div className="card skeleton" aria-hidden="true">

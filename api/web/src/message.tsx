@@ -1,7 +1,7 @@
 import { Component, type ReactNode } from "react";
 import { Refusal } from "./api/client.ts";
 
-/** Message stands where a page has nothing to show, and says why and what to do about it. */
+/** Message replaces the content of a page that has nothing to show. */
 export function Message({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <section className="message">
@@ -19,12 +19,16 @@ interface Failure {
   children?: ReactNode;
 }
 
-/** Unreachable is the Message of a request that came to nothing. It goes away by itself: its query asks again. */
+/** Unreachable is the Message of a failed request. Its query retries, so the message disappears when the API is back. */
 export function Unreachable({ error, retrying, onRetry, children }: Failure) {
   const refused = error instanceof Refusal;
   return (
     <Message title={refused && !error.passing ? "The catalog rejected this request" : "The catalog cannot be reached"}>
-      <p>{refused && !error.passing ? error.message : "The server did not respond. The network may be down, or the catalog may be restarting."}</p>
+      <p>
+        {refused && !error.passing
+          ? error.message
+          : "The server did not respond. The network may be down, or the catalog may be restarting."}
+      </p>
       <p className="faint">This page retries every few seconds.</p>
       <button type="button" className="button" aria-busy={retrying} onClick={onRetry}>
         Try again
@@ -34,7 +38,7 @@ export function Unreachable({ error, retrying, onRetry, children }: Failure) {
   );
 }
 
-/** Guard keeps a mistake of one page from taking the others with it. Give it the page's address as its key. */
+/** Guard is an error boundary for one page. Its key must be the page's address. */
 export class Guard extends Component<{ children: ReactNode }, { failed: boolean }> {
   override state = { failed: false };
 

@@ -1,8 +1,8 @@
 import { useState } from "react";
 
 /**
- * Picture is a photo in a box whose size is known before the photo is. Until the photo is there, and if it never comes, the box holds
- * a placeholder that is calm to look at: not every address in the data leads to a photo.
+ * Picture shows a photo in a box of fixed size. The box shows a placeholder until the photo has loaded, and if it fails to load: not every
+ * address in the data resolves.
  */
 export function Picture({ url, label, initial, first = false }: { url: string | null; label: string; initial: string; first?: boolean }) {
   const [state, setState] = useState<{ url: string | null; is: "loading" | "there" | "missing" }>({ url, is: "loading" });
@@ -28,7 +28,7 @@ export function Picture({ url, label, initial, first = false }: { url: string | 
   );
 }
 
-/** Placeholder is what stands for a photo: a letter on a ground of its own. */
+/** Placeholder is a letter on a colored background. */
 export function Placeholder({ initial }: { initial: string }) {
   const letter = /\p{L}|\p{N}/u.exec(initial)?.[0]?.toUpperCase() ?? "·";
   return (

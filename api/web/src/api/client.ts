@@ -1,4 +1,4 @@
-// The API's client, made from its description: what does not fit that description does not compile.
+// The API's client, generated from its description: code that does not fit the description does not compile.
 import createClient from "openapi-fetch";
 import { tracedFetch } from "./exchanges.ts";
 import { type AsText, withTexts } from "./ids.ts";
@@ -12,7 +12,7 @@ export type Style = AsText<Schemas["Style"]>;
 export type Photo = AsText<Schemas["Photo"]>;
 export type SKU = AsText<Schemas["SKU"]>;
 
-/** fetchTexts is tracedFetch, but that whole numbers in what was asked for are texts. */
+/** fetchTexts is tracedFetch with integers in the response as strings. */
 async function fetchTexts(request: Request): Promise<Response> {
   const response = await tracedFetch(request);
   if (!response.ok) return response;
@@ -25,7 +25,7 @@ async function fetchTexts(request: Request): Promise<Response> {
 
 export const client = createClient<paths>({ fetch: fetchTexts });
 
-/** Refusal is an answer that is none: any status of 400 or more. */
+/** Refusal is a response with a status of 400 or more. */
 export class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -34,7 +34,7 @@ export class Refusal extends Error {
     super(message);
   }
 
-  /** Whether asking again in a moment may help. */
+  /** Whether a retry may succeed. */
   get passing(): boolean {
     return this.status === 429 || this.status >= 500;
   }
@@ -46,7 +46,7 @@ interface Answer<T> {
   response: Response;
 }
 
-/** read returns what was asked for, with texts for numbers, or throws a Refusal; or, if nothing came back, what fetch throws. */
+/** read returns the content, with strings for numbers. It throws a Refusal, or the error of fetch if there was no response. */
 export async function read<T>(asked: Promise<Answer<T>>): Promise<AsText<T>> {
   const { data, error, response } = await asked;
   if (response.ok && data !== undefined) return data as AsText<T>;

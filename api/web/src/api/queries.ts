@@ -1,5 +1,5 @@
-// What can be asked, and how often. A query that is on screen asks again every few seconds and when the window gets the focus, so
-// that a price that changes is seen without a reload; most of these end in a 304.
+// The queries of the storefront. A query on screen is repeated every few seconds and when the window gets the focus, so that changed prices
+// appear without a reload. Most repetitions result in a 304.
 import { focusManager, QueryClient, queryOptions } from "@tanstack/react-query";
 import { client, read, Refusal } from "./client.ts";
 
@@ -12,12 +12,12 @@ export const pageSize = 24;
 export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
-      // What came just now is not asked for again when another part of the page wants it, too.
+      // Parts of a page that need the same data share a request.
       staleTime: 2_000,
       gcTime: 10 * 60_000,
       refetchInterval: often,
       refetchOnWindowFocus: "always",
-      // A browser that believes it is offline may reach this host nevertheless.
+      // The host may be reachable even if the browser reports that it is offline.
       networkMode: "always",
       retry: (failures, error) => failures < 2 && !(error instanceof Refusal && !error.passing),
       retryDelay: (failures) => 500 * 2 ** failures,
@@ -31,7 +31,7 @@ export const catalogPage = (page: number) =>
     queryFn: ({ signal }) => read(client.GET("/products", { params: { query: { page, count: pageSize } }, signal })),
   });
 
-// By itself it looks only at whether the page is visible. A window beside another is, and is looked at when it gets the focus.
+// The default listens only to visibilitychange. A window beside another one is visible, and is used when it gets the focus.
 focusManager.setEventListener((handle) => {
   const listen = () => handle();
   window.addEventListener("focus", listen);
@@ -42,7 +42,7 @@ focusManager.setEventListener((handle) => {
   };
 });
 
-// The description calls an id a number. In an address it is its digits either way.
+// The description declares ids as numbers. In an address both forms are equal.
 const ofProduct = (id: string) => ({ params: { path: { product_id: id as unknown as number } } });
 
 export const product = (id: string) =>
@@ -51,8 +51,9 @@ export const product = (id: string) =>
     queryFn: ({ signal }) => read(client.GET("/products/{product_id}", { ...ofProduct(id), signal })),
   });
 
-/** The same as product, for a card among others. */
-export const productCard = (id: string) => queryOptions({ ...product(id), refetchInterval: seldom, staleTime: seldom, refetchOnWindowFocus: true });
+/** productCard is product with a longer interval, for cards. */
+export const productCard = (id: string) =>
+  queryOptions({ ...product(id), refetchInterval: seldom, staleTime: seldom, refetchOnWindowFocus: true });
 
 export const styles = (id: string) =>
   queryOptions({

@@ -17,7 +17,7 @@ export function Catalog() {
   if (data === undefined && error) {
     return (
       <Unreachable error={error} retrying={isFetching} onRetry={() => void refetch()}>
-        {/* Pages that were seen before are still there. */}
+        {/* Pages that were loaded before are still cached. */}
         {page > 1 && <Pager page={page} count={undefined} onPage={goTo} />}
       </Unreachable>
     );
@@ -64,7 +64,7 @@ export function Catalog() {
   );
 }
 
-/** pageNumber reads a page from the address. What is none is the first. */
+/** pageNumber parses the page in the address. The default is the first page. */
 function pageNumber(text: string | null): number {
   return text !== null && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : 1;
 }

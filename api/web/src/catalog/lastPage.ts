@@ -1,9 +1,8 @@
 /**
- * findLastPage returns the number of the last page that has something on it, or 1 if none has. The API gives no total: pages are asked
- * for in ever larger steps until one is empty, and then the gap is halved. A page that is not full ends the search.
+ * findLastPage returns the number of the last page that is not empty, or 1. A page has no total, so it requests pages in growing
+ * steps until one is empty, and then searches in between by bisection. A page that is not full ends the search.
  *
- * countOn says how many products a page has, size how many a full one has, and from is where to look first: a guess costs
- * little if it is right, and nothing but time if it is wrong.
+ * countOn returns the number of products on a page, size is that of a full page, and from is the page to try first.
  */
 export async function findLastPage(countOn: (page: number) => Promise<number>, size: number, from = 1): Promise<number> {
   let full = 0; // the last page known to be full
@@ -15,7 +14,7 @@ export async function findLastPage(countOn: (page: number) => Promise<number>, s
     if (count > 0) full = page;
     else empty = page;
     if (empty - full <= 1) return Math.max(1, full);
-    // Right after a guess that is right lies the end.
+    // If from is the last page, the next one is empty.
     if (full === from && empty === Infinity) page = full + 1;
     else if (empty === Infinity) page = full * 4;
     else page = Math.floor((full + empty) / 2);

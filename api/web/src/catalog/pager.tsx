@@ -6,8 +6,8 @@ import { findLastPage } from "./lastPage.ts";
 const lastPageKey = ["last page"];
 
 /**
- * Pager leads to any page of the catalog. How many there are is unknown until somebody asks for the last one or comes upon it.
- * count is how many products are on the page, or undefined while that is not known.
+ * Pager navigates to any page of the catalog. The number of pages is unknown until the user requests or reaches the last one.
+ * count is the number of products on the page, or undefined while that is unknown.
  */
 export function Pager({ page, count, onPage }: { page: number; count: number | undefined; onPage: (page: number) => void }) {
   const { last, isLast, search, searching, failed } = useLastPage(page, count);
@@ -52,7 +52,13 @@ export function Pager({ page, count, onPage }: { page: number; count: number | u
       <button type="button" disabled={isLast || count === 0 || page === last} onClick={() => go(page + 1)} aria-label="Next page">
         ›
       </button>
-      <button type="button" disabled={isLast} aria-busy={searching} onClick={() => void search().then((found) => found && go(found))} aria-label="Last page">
+      <button
+        type="button"
+        disabled={isLast}
+        aria-busy={searching}
+        onClick={() => void search().then((found) => found && go(found))}
+        aria-label="Last page"
+      >
         »
       </button>
       <span role="status" className="hidden">
@@ -62,7 +68,7 @@ export function Pager({ page, count, onPage }: { page: number; count: number | u
   );
 }
 
-/** useLastPage remembers the last page once somebody has found it. Products come and go, so that a search only begins with what is remembered. */
+/** useLastPage caches the last page once it has been found. A new search starts there, because the catalog may have changed. */
 function useLastPage(page: number, count: number | undefined) {
   const client = useQueryClient();
   const known = client.getQueryData<number>(lastPageKey);
@@ -70,7 +76,7 @@ function useLastPage(page: number, count: number | undefined) {
   const [failed, setFailed] = useState(false);
 
   const isLast = count !== undefined && count > 0 && count < pageSize;
-  // There is something beyond what was the last.
+  // The catalog has grown beyond the last known page.
   const more = count !== undefined && count > 0 && known !== undefined && page > known;
   const last = isLast ? page : more ? undefined : known;
   useEffect(() => {

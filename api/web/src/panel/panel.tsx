@@ -1,6 +1,6 @@
 import { useExchanges, type Exchange } from "../api/exchanges.ts";
 
-/** Panel is for developers: what the page asked, what it got, from where, and what that cost. */
+/** Panel shows developers the requests of the page: responses, cache status, duration and size. */
 export function Panel({ onClose }: { onClose: () => void }) {
   const { exchanges, requests, bytes, version } = useExchanges((state) => state);
   return (
@@ -24,6 +24,8 @@ export function Panel({ onClose }: { onClose: () => void }) {
           Close
         </button>
       </header>
+      {/* biome-ignore lint/a11y/useSemanticElements: a scrollable region must be reachable by keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
       <div className="scroll" tabIndex={0} role="region" aria-label="Requests">
         <table>
           <thead>

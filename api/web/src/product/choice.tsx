@@ -2,16 +2,14 @@ import { useState } from "react";
 import type { Style } from "../api/client.ts";
 import { Picture } from "../picture.tsx";
 import { formatPrice, multiplyPrice } from "../price.ts";
-import { quantitiesOf, sizesOf } from "./stock.ts";
+import { quantitiesOf, type Size, sizesOf } from "./stock.ts";
 
-/** Choice is style, size and quantity. The style is in the address and chosen by whoever shows this; the others are remembered here. */
+/** Choice selects a style, a size and a quantity. The parent keeps the style, which is part of the address. */
 export function Choice({ styles, chosen, onChoose }: { styles: readonly Style[]; chosen: Style; onChoose: (style: Style) => void }) {
   const [sizeName, setSizeName] = useState<string>();
   const [wanted, setWanted] = useState(1);
   const sizes = sizesOf(chosen);
   const size = sizes.find(({ name, quantity }) => name === sizeName && quantity > 0);
-  const quantities = size ? quantitiesOf(size) : [];
-  const quantity = Math.min(wanted, quantities.length || 1);
   const price = chosen.sale_price ?? chosen.original_price;
   return (
     <div className="choice">
@@ -33,51 +31,75 @@ export function Choice({ styles, chosen, onChoose }: { styles: readonly Style[];
           ))}
         </div>
       </fieldset>
-      {sizes.length === 0 ? (
-        <p className="note">The sizes of this style are unknown.</p>
-      ) : sizes.every((each) => each.quantity === 0) ? (
-        <p className="note">This style is sold out.</p>
-      ) : (
+      {sizes.some((each) => each.quantity > 0) ? (
         <>
-          <fieldset>
-            <legend>
-              <span>Size</span> {size ? `${size.name} · ${size.quantity === 1 ? "the last one" : `${size.quantity.toLocaleString("en-US")} left`}` : "choose one"}
-            </legend>
-            <div className="sizes" role="radiogroup" aria-label="Size">
-              {sizes.map((each) => (
-                <label key={each.name} className="size">
-                  <input
-                    type="radio"
-                    name="size"
-                    aria-label={each.quantity > 0 ? each.name : `${each.name}, sold out`}
-                    disabled={each.quantity === 0}
-                    checked={each === size}
-                    onChange={() => setSizeName(each.name)}
-                  />
-                  <span aria-hidden="true">{each.name}</span>
-                </label>
-              ))}
-            </div>
-          </fieldset>
-          <div className="sum">
-            <label>
-              <span>Quantity</span>
-              <select aria-label="Quantity" disabled={!size} value={quantity} onChange={(event) => setWanted(Number(event.target.value))}>
-                {size ? quantities.map((each) => <option key={each}>{each}</option>) : <option value={1}>–</option>}
-              </select>
-            </label>
-            <output aria-label="Total" className="total">
-              {size ? (
-                <>
-                  <span>Total</span> {formatPrice(multiplyPrice(price, quantity))}
-                </>
-              ) : (
-                <span>Choose a size first</span>
-              )}
-            </output>
-          </div>
+          <Sizes sizes={sizes} chosen={size} onChoose={setSizeName} />
+          <Sum price={price} size={size} wanted={wanted} onWanted={setWanted} />
         </>
+      ) : (
+        <p className="note">{sizes.length === 0 ? "The sizes of this style are unknown." : "This style is sold out."}</p>
       )}
+    </div>
+  );
+}
+
+function Sizes({ sizes, chosen, onChoose }: { sizes: readonly Size[]; chosen: Size | undefined; onChoose: (name: string) => void }) {
+  return (
+    <fieldset>
+      <legend>
+        <span>Size</span> {chosen ? `${chosen.name} · ${stockOf(chosen)}` : "choose one"}
+      </legend>
+      <div className="sizes" role="radiogroup" aria-label="Size">
+        {sizes.map((each) => (
+          <label key={each.name} className="size">
+            <input
+              type="radio"
+              name="size"
+              aria-label={each.quantity > 0 ? each.name : `${each.name}, sold out`}
+              disabled={each.quantity === 0}
+              checked={each === chosen}
+              onChange={() => onChoose(each.name)}
+            />
+            <span aria-hidden="true">{each.name}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
+function stockOf({ quantity }: Size): string {
+  return quantity === 1 ? "the last one" : `${quantity.toLocaleString("en-US")} left`;
+}
+
+interface SumProperties {
+  price: string;
+  size: Size | undefined;
+  wanted: number;
+  onWanted: (quantity: number) => void;
+}
+
+/** Sum lets the customer choose a quantity of a size, and shows the total. */
+function Sum({ price, size, wanted, onWanted }: SumProperties) {
+  const quantities = size ? quantitiesOf(size) : [];
+  const quantity = Math.min(wanted, quantities.length || 1);
+  return (
+    <div className="sum">
+      <label>
+        <span>Quantity</span>
+        <select aria-label="Quantity" disabled={!size} value={quantity} onChange={(event) => onWanted(Number(event.target.value))}>
+          {size ? quantities.map((each) => <option key={each}>{each}</option>) : <option value={1}>–</option>}
+        </select>
+      </label>
+      <output aria-label="Total" className="total">
+        {size ? (
+          <>
+            <span>Total</span> {formatPrice(multiplyPrice(price, quantity))}
+          </>
+        ) : (
+          <span>Choose a size first</span>
+        )}
+      </output>
     </div>
   );
 }

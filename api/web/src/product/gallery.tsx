@@ -2,12 +2,12 @@ import { useRef, useState, type KeyboardEvent } from "react";
 import type { Style } from "../api/client.ts";
 import { Picture } from "../picture.tsx";
 
-/** Gallery shows the photos of a style, one large. A style without photos has a single one of nulls, and so has no style at all. */
+/** Gallery shows the photos of a style, one of them large. A style without photos has one photo whose URLs are null. */
 export function Gallery({ name, style }: { name: string; style: Style | undefined }) {
   const photos = style?.photos ?? [];
   const [chosen, setChosen] = useState(0);
   const thumbnails = useRef<HTMLUListElement>(null);
-  // The photos may become fewer while one looks at them.
+  // A new version may have fewer photos.
   const at = Math.min(chosen, Math.max(0, photos.length - 1));
   const photo = photos[at];
   const none = !photos.some(({ url, thumbnail_url }) => url || thumbnail_url);
@@ -27,7 +27,12 @@ export function Gallery({ name, style }: { name: string; style: Style | undefine
   return (
     <section className="gallery" aria-label="Photos" onKeyDown={turn}>
       <div className="frame">
-        <Picture first url={photo?.url ?? null} initial={name} label={none ? "" : photos.length > 1 ? `${label}, photo ${at + 1} of ${photos.length}` : label} />
+        <Picture
+          first
+          url={photo?.url ?? null}
+          initial={name}
+          label={none ? "" : photos.length > 1 ? `${label}, photo ${at + 1} of ${photos.length}` : label}
+        />
         {none && <p className="caption">No photos of this {style ? "style" : "product"}</p>}
         {photos.length > 1 && (
           <>

@@ -11,7 +11,7 @@ import { Gallery, GallerySkeleton } from "./gallery.tsx";
 import { Related } from "./related.tsx";
 import { styleToShow } from "./stock.ts";
 
-/** ProductPage shows the product whose id is in the address, if it is one. */
+/** ProductPage shows the product whose id is in the address. */
 export function ProductPage({ address }: { address: string }) {
   if (!isID(address)) return <NoProduct>{`“${address}” is not a product id. Product ids are positive integers.`}</NoProduct>;
   return <KnownProduct id={address} />;
@@ -34,8 +34,9 @@ function KnownProduct({ id }: { id: string }) {
   const styles = useQuery(stylesQuery(id));
   const [parameters, setParameters] = useSearchParams();
 
-  // A product that is gone is gone, even if it is still on screen.
-  if (error instanceof Refusal && error.status === 404) return <NoProduct>{`Product ${id} does not exist. It may have been removed.`}</NoProduct>;
+  // A product that was removed must not stay on screen.
+  if (error instanceof Refusal && error.status === 404)
+    return <NoProduct>{`Product ${id} does not exist. It may have been removed.`}</NoProduct>;
   if (!product && error) return <Unreachable error={error} retrying={isFetching} onRetry={() => void refetch()} />;
 
   const shown: Product | ProductSummary | undefined = product ?? seen;
@@ -45,13 +46,7 @@ function KnownProduct({ id }: { id: string }) {
     <>
       <title>{`${shown?.name ?? `Product ${id}`} · systemScale`}</title>
       <article className="product" aria-busy={!product || styles.isPending}>
-        {shown && results ? (
-          <Gallery key={style?.style_id} name={shown.name} style={style} />
-        ) : styles.isError && shown ? (
-          <Gallery name={shown.name} style={undefined} />
-        ) : (
-          <GallerySkeleton />
-        )}
+        <Photos product={shown} style={style} known={results !== undefined} failed={styles.isError} />
         <div className="details">
           <p className="eyebrow">
             <span>{shown?.category ?? <i className="bone" style={{ width: "6em" }} />}</span>
@@ -67,20 +62,13 @@ function KnownProduct({ id }: { id: string }) {
           </h1>
           <p className="slogan">{shown?.slogan ?? <i className="bone" style={{ width: "50%" }} />}</p>
           <Price fallback={shown?.default_price} style={style} known={results !== undefined || styles.isError} />
-          {results && style ? (
-            <Choice styles={results} chosen={style} onChoose={(chosen) => setParameters({ style: chosen.style_id }, { replace: true })} />
-          ) : results ? (
-            <p className="note">This product has no styles.</p>
-          ) : styles.isError ? (
-            <p className="note">
-              The styles could not be loaded.{" "}
-              <button type="button" className="link" onClick={() => void styles.refetch()}>
-                Try again
-              </button>
-            </p>
-          ) : (
-            <ChoiceSkeleton />
-          )}
+          <Styles
+            styles={results}
+            chosen={style}
+            failed={styles.isError}
+            onChoose={(chosen) => setParameters({ style: chosen.style_id }, { replace: true })}
+            onRetry={() => void styles.refetch()}
+          />
           <section aria-label="About this product" className="about">
             <p>{shown?.description ?? <i className="bone" style={{ width: "100%", height: "5em" }} />}</p>
             {product && product.features.length > 0 && (
@@ -101,7 +89,44 @@ function KnownProduct({ id }: { id: string }) {
   );
 }
 
-/** useSummary returns what the catalog or a card has told of a product already, so that its page begins with more than bones. */
+/** Photos shows the photos of a style once the styles are known or have failed to load. */
+function Photos({ product, style, known, failed }: PhotosProperties) {
+  if (!product) return <GallerySkeleton />;
+  if (known) return <Gallery key={style?.style_id} name={product.name} style={style} />;
+  return failed ? <Gallery name={product.name} style={undefined} /> : <GallerySkeleton />;
+}
+
+interface PhotosProperties {
+  product: Product | ProductSummary | undefined;
+  style: Style | undefined;
+  known: boolean;
+  failed: boolean;
+}
+
+/** Styles lets the customer choose a style, a size and a quantity, or explains why that is not possible. */
+function Styles({ styles, chosen, failed, onChoose, onRetry }: StylesProperties) {
+  if (styles && chosen) return <Choice styles={styles} chosen={chosen} onChoose={onChoose} />;
+  if (styles) return <p className="note">This product has no styles.</p>;
+  if (!failed) return <ChoiceSkeleton />;
+  return (
+    <p className="note">
+      The styles could not be loaded.{" "}
+      <button type="button" className="link" onClick={onRetry}>
+        Try again
+      </button>
+    </p>
+  );
+}
+
+interface StylesProperties {
+  styles: readonly Style[] | undefined;
+  chosen: Style | undefined;
+  failed: boolean;
+  onChoose: (style: Style) => void;
+  onRetry: () => void;
+}
+
+/** useSummary returns the product's summary from the cached catalog pages, which the page shows until the product is loaded. */
 function useSummary(id: string): ProductSummary | undefined {
   const client = useQueryClient();
   return client
@@ -110,11 +135,13 @@ function useSummary(id: string): ProductSummary | undefined {
     .find((summary) => summary.id === id);
 }
 
-/** Price is that of the style, or the product's own where there is none. A change is read out, whoever made it. */
+/** Price shows the price of the style, or of a product without styles. Screen readers announce its changes. */
 function Price({ style, fallback, known }: { style: Style | undefined; fallback: string | undefined; known: boolean }) {
   const now = style ? (style.sale_price ?? style.original_price) : known ? fallback : undefined;
   const before = style?.sale_price != null ? style.original_price : undefined;
-  const news = useNews(now === undefined ? undefined : `${style ? `${style.name}: ` : ""}${formatPrice(now)}${before ? `, was ${formatPrice(before)}` : ""}`);
+  const news = useNews(
+    now === undefined ? undefined : `${style ? `${style.name}: ` : ""}${formatPrice(now)}${before ? `, was ${formatPrice(before)}` : ""}`,
+  );
   return (
     <>
       <p className="price" data-sale={before !== undefined}>
@@ -140,7 +167,7 @@ function Price({ style, fallback, known }: { style: Style | undefined; fallback:
   );
 }
 
-/** useNews returns text once it is another than it was at first. */
+/** useNews returns text once it differs from its first value. */
 function useNews(text: string | undefined): string | undefined {
   const first = useRef(text);
   const [news, setNews] = useState<string>();

@@ -25,7 +25,9 @@ test("sizes that repeat are one, in the order of the SKUs", () => {
 test("no SKUs are no sizes", () => expect(sizesOf(style("1", { null: { quantity: null, size: null } }))).toEqual([]));
 
 test("what is sold out, unknown or less than nothing cannot be chosen", () => {
-  const sizes = sizesOf(style("1", { "1": { quantity: "0", size: "S" }, "2": { quantity: null, size: "M" }, "3": { quantity: "-3", size: "L" } }));
+  const sizes = sizesOf(
+    style("1", { "1": { quantity: "0", size: "S" }, "2": { quantity: null, size: "M" }, "3": { quantity: "-3", size: "L" } }),
+  );
   expect(sizes.map((size) => size.quantity)).toEqual([0, 0, 0]);
   expect(sizes.flatMap(quantitiesOf)).toEqual([]);
 });
@@ -48,4 +50,10 @@ test("the style to show", () => {
   expect(styleToShow([])).toBeUndefined();
 });
 
-test("others", () => expect(othersOf(["6", "4", "6", "5", "4", "9007199254740993", "9007199254740992"], "4")).toEqual(["6", "5", "9007199254740993", "9007199254740992"]));
+test("others", () =>
+  expect(othersOf(["6", "4", "6", "5", "4", "9007199254740993", "9007199254740992"], "4")).toEqual([
+    "6",
+    "5",
+    "9007199254740993",
+    "9007199254740992",
+  ]));

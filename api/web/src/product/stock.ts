@@ -1,16 +1,16 @@
 import type { Style } from "../api/client.ts";
 
-/** Size is what one size of a style comes to. */
+/** Size is a size of a style. */
 export interface Size {
   readonly name: string;
-  /** How many there are of all its SKUs together; never negative. */
+  /** Number in stock, summed over its SKUs; never negative. */
   readonly quantity: number;
 }
 
-/** Most of one thing that a customer may choose. */
+/** Maximum quantity that a customer can choose. */
 export const mostChosen = 15;
 
-/** sizesOf returns a style's sizes in the order of their first SKUs. Several SKUs of one size are one to a customer. A style without SKUs has none. */
+/** sizesOf returns the sizes of a style in the order of their first SKUs. It merges SKUs of the same size. A style without SKUs has no sizes. */
 export function sizesOf(style: Style): readonly Size[] {
   const quantities = new Map<string, number>();
   for (const { size, quantity } of Object.values(style.skus)) {
@@ -25,12 +25,12 @@ export function quantitiesOf(size: Size): readonly number[] {
   return Array.from({ length: Math.min(size.quantity, mostChosen) }, (_, i) => i + 1);
 }
 
-/** styleToShow returns the style with that id; else the default, else the first; or undefined if there is none at all. */
+/** styleToShow returns the style with an id, or else the default, or else the first, or undefined if there are no styles. */
 export function styleToShow(styles: readonly Style[], id?: string | null): Style | undefined {
   return styles.find((style) => style.style_id === id) ?? styles.find((style) => style["default?"]) ?? styles[0];
 }
 
-/** othersOf returns related ids as they are shown: in their order, each once, and not the product itself. */
+/** othersOf returns related ids in order, without duplicates and without the product itself. */
 export function othersOf(related: readonly string[], id: string): readonly string[] {
   return [...new Set(related)].filter((other) => other !== id);
 }
