@@ -19,7 +19,7 @@ func TestQueryForQuotesNames(t *testing.T) {
 	}
 }
 
-// TestStatementParameters rejects a statement whose file has a name in it that nobody fills.
+// TestStatementParameters rejects a statement with a name that no caller sets.
 func TestStatementParameters(t *testing.T) {
 	files, err := fs.Glob(queries, "query/*/*.sql")
 	if err != nil || len(files) == 0 {
@@ -33,7 +33,7 @@ func TestStatementParameters(t *testing.T) {
 		}
 		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o", "cursor", "c", "channel", "c", "schema", "s", "reader", "r", "identity", "1")
 		if left := open.FindAllString(filled, -1); len(left) > 0 {
-			t.Errorf("%s: nobody fills %v", file, left)
+			t.Errorf("%s: no caller sets %v", file, left)
 		}
 	}
 }

@@ -87,7 +87,8 @@ func (d *driver) Lock() error {
 		var pid int32
 		var role string
 		var writes bool
-		err := d.conn.QueryRow(d.ctx, sql.Query("etl/select_advisory_holder"), key, pgx.Identifier{d.schema, "schema_migrations"}.Sanitize()).Scan(&pid, &role, &writes)
+		table := pgx.Identifier{d.schema, "schema_migrations"}.Sanitize()
+		err := d.conn.QueryRow(d.ctx, sql.Query("etl/select_advisory_holder"), key, table).Scan(&pid, &role, &writes)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows): // released meanwhile
 		case err != nil:

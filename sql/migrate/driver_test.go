@@ -255,7 +255,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestAnotherMigration holds the lock of earlier builds: that of a role which may write is respected, that of the API's role is not.
+// TestAnotherMigration holds the lock of earlier builds. Migrations wait for a role that can write, and ignore the API's role.
 func TestAnotherMigration(t *testing.T) {
 	migrate.Hurry(t)
 	database := testdb.New(t)

@@ -71,8 +71,8 @@ func TestUpDownUp(t *testing.T) {
 	}
 }
 
-// TestDownAndUpWithRows takes all migrations but the first back and makes them again while there are runs of all kinds: what is
-// live stays live, and a version can be returned to only if its tables are there and were not changed since.
+// TestDownAndUpWithRows reverts all migrations but the first and applies them again while there are runs of all kinds. The live
+// version stays live, and a rollback is possible only to a version whose tables exist and have not changed.
 func TestDownAndUpWithRows(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
@@ -157,6 +157,6 @@ func TestAPIIsReadOnly(t *testing.T) {
 func TestUpMalformedURL(t *testing.T) {
 	err := migrate.Up(t.Context(), "postgres://someone:se cret@localhost/x")
 	if !errors.Is(err, sql.ErrURL) || strings.Contains(err.Error(), "cret") {
-		t.Errorf("Up = %v, want what a URL looks like", err)
+		t.Errorf("Up = %v, want ErrURL", err)
 	}
 }

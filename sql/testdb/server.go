@@ -80,7 +80,10 @@ func (s *Server) New() Database {
 
 // URL returns the superuser's URL of a database.
 func (s *Server) URL(database string) string {
-	return (&url.URL{Scheme: "postgres", User: url.UserPassword("postgres", s.password), Host: s.Address, Path: "/" + database, RawQuery: "sslmode=disable"}).String()
+	address := url.URL{
+		Scheme: "postgres", User: url.UserPassword("postgres", s.password), Host: s.Address, Path: "/" + database, RawQuery: "sslmode=disable",
+	}
+	return address.String()
 }
 
 func newServer(t testing.TB, password string) *Server {

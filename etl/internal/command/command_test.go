@@ -156,7 +156,7 @@ func TestRunFails(t *testing.T) {
 		{name: "a directory that is a file", args: []string{"--csv", "command_test.go"}, code: exitFiles, want: "command_test.go: it is a file: --csv takes the directory"},
 		{name: "an empty file", files: map[string]string{"review.csv": ""}, code: 25, want: "review.csv: the file is empty"},
 		{name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: 24, want: `book.csv:1: the header has no column "title"`},
-		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: not even a header is there. If this is intended, pass --accept empty-file\nreview.csv:1:"},
+		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: it has no header. If this is intended, pass --accept empty-file\nreview.csv:1:"},
 		{name: "no row that can be used", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles, want: "book.csv: no row of this file can be used"},
 		{name: "a database that is away", database: "postgres://nobody:secret@127.0.0.1:1/none", code: exitDatabase, want: "connect to the database"},
 		{name: "a database URL that is none", database: "postgres://%zz", code: exitUsage, want: "postgres://user:password@host:5432/name"},

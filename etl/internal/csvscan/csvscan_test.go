@@ -117,7 +117,7 @@ func TestScanReadError(t *testing.T) {
 	for scanner.Scan() {
 		got = append(got, string(scanner.Raw()))
 	}
-	// The third line may be a part of a line: nobody knows, so nobody may see it.
+	// The third line may be incomplete, so Scan must not return it.
 	if strings.Join(got, " ") != "1 2" || !errors.Is(scanner.Err(), broken) {
 		t.Errorf("scanned %q, Err() = %v; want 1 and 2, and the reader's error", got, scanner.Err())
 	}
@@ -160,7 +160,7 @@ func TestScanLongLines(t *testing.T) {
 					scanner.TooLong(), scanner.Line(), scanner.Offset(), len(scanner.Raw()))
 			}
 			if end != "" && (!scanner.Scan() || show(scanner) != record{3, int64(4 + len(long)), "3|4"} || scanner.TooLong()) {
-				t.Errorf("behind a line of %d bytes with end %q stands %v", size, end, show(scanner))
+				t.Errorf("after a line of %d bytes with end %q: %v", size, end, show(scanner))
 			}
 			if scanner.Scan() || scanner.Err() != nil {
 				t.Errorf("a line of %d bytes with end %q: more records than lines, or %v", size, end, scanner.Err())
@@ -178,16 +178,16 @@ func TestScanCarriageReturnAtMaxLine(t *testing.T) {
 		for _, rest := range []string{"12345", strings.Repeat("TAIL", MaxLine)} {
 			scanner := New(iotest.HalfReader(strings.NewReader(strings.Repeat("x", at)+"\r"+rest)), Dialect{})
 			if !scanner.Scan() || !scanner.TooLong() || len(scanner.Raw()) != MaxLine || scanner.Scan() {
-				t.Errorf("a carriage return at byte %d of a long last line: it is not said to be too long, and %d bytes of it are left", at, len(scanner.Raw()))
+				t.Errorf("a carriage return at byte %d of a long last line: TooLong() = false, and Raw() has %d bytes", at, len(scanner.Raw()))
 			}
 		}
 		in := strings.Repeat("x", at) + "\r" + strings.Repeat("TAIL", MaxLine) + "\n1,2\n"
 		scanner := New(strings.NewReader(in), Dialect{})
 		if !scanner.Scan() || !scanner.TooLong() {
-			t.Errorf("a carriage return at byte %d of a long line: it is not said to be too long, and %d bytes of it are left", at, len(scanner.Raw()))
+			t.Errorf("a carriage return at byte %d of a long line: TooLong() = false, and Raw() has %d bytes", at, len(scanner.Raw()))
 		}
 		if !scanner.Scan() || (show(scanner) != record{2, int64(len(in) - 4), "1|2"}) {
-			t.Errorf("behind it stands %v", show(scanner))
+			t.Errorf("after it: %v", show(scanner))
 		}
 	}
 }
@@ -202,8 +202,8 @@ func TestScanAllocatesNothingPerRecord(t *testing.T) {
 	}
 }
 
-// FuzzAgainstEncodingCSV holds the scanner to encoding/csv wherever the dialects agree: where no field
-// spans lines. What encoding/csv rejects must come out damaged.
+// FuzzAgainstEncodingCSV compares the scanner with encoding/csv for input in which no field spans lines. Input that encoding/csv
+// rejects must be damaged.
 func FuzzAgainstEncodingCSV(f *testing.F) {
 	for _, seed := range []string{
 		"", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "1,\"open\n2,\"x\"\n", "1,\"a\" b\n", "5\" pipe,2", "\r", "a\r\rb\n", "\"\"\"\"", "\xef\xbb\xbfa",
@@ -242,7 +242,7 @@ func FuzzAgainstEncodingCSV(f *testing.F) {
 		}
 		if wantErr != nil {
 			if !damaged {
-				t.Fatalf("no damage in %q, where encoding/csv says %v", in, wantErr)
+				t.Fatalf("no damage in %q, but encoding/csv returns %v", in, wantErr)
 			}
 			return
 		}

@@ -32,13 +32,13 @@ func (m *mirror) check() {
 	window := s.Window()
 	read, slack := window[:len(window)-Slack], window[len(window)-Slack:]
 	if !bytes.HasPrefix(m.in[m.at:], read) {
-		m.t.Fatalf("the Window at byte %d holds %q, which is not what stands there in %q", m.at, read, m.in)
+		m.t.Fatalf("the Window at byte %d is %q, which differs from the input %q", m.at, read, m.in)
 	}
 	if !bytes.Equal(slack, make([]byte, Slack)) {
-		m.t.Fatalf("behind the Window at byte %d of %q stands %q, want zeros", m.at, m.in, slack)
+		m.t.Fatalf("after the Window at byte %d of %q: %q, want zeros", m.at, m.in, slack)
 	}
 	if s.Position() != int64(m.at) || s.BytesRead() != int64(m.at) || s.Line() != m.line {
-		m.t.Fatalf("Position() = %d, BytesRead() = %d, Line() = %d, want byte %d behind line %d of %q", s.Position(), s.BytesRead(), s.Line(), m.at, m.line, m.in)
+		m.t.Fatalf("Position() = %d, BytesRead() = %d, Line() = %d, want byte %d after line %d of %q", s.Position(), s.BytesRead(), s.Line(), m.at, m.line, m.in)
 	}
 	if m.held >= 0 {
 		buffer, origin := s.Held()
@@ -46,7 +46,7 @@ func (m *mirror) check() {
 			m.t.Fatalf("held from byte %d to %d of %q: %q", m.held, m.at, m.in, got)
 		}
 		if int64(len(buffer)) < int64(m.at)-origin+Slack {
-			m.t.Fatalf("only %d bytes can be read behind what was handed out", int64(len(buffer))-int64(m.at)+origin)
+			m.t.Fatalf("only %d bytes can be read after the consumed input", int64(len(buffer))-int64(m.at)+origin)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func (p *pieces) Read(to []byte) (int, error) {
 	return p.reader.Read(to)
 }
 
-// FuzzWindow mixes Scan, Take and Hold as the plan says, one of them for each of its bytes, and holds the Scanner to the input.
+// FuzzWindow mixes Scan, Take and Hold as the plan says, one of them for each of its bytes, and compares the Scanner with the input.
 func FuzzWindow(f *testing.F) {
 	f.Add([]byte("a,b\n1,2\n\n3,\"4\n5\r\n6"), []byte{0, 1, 6, 3, 2, 0, 9, 255, 1, 0})
 	f.Add([]byte("\xef\xbb\xbfa\n\n\nbcd\r\n"), []byte{1, 2, 3, 4, 5})
@@ -160,7 +160,7 @@ func FuzzWindow(f *testing.F) {
 	})
 }
 
-// TestHold reads far more than a buffer while the beginning is held, then lets go of it.
+// TestHold reads far more than a buffer while the beginning is held, and then releases it.
 func TestHold(t *testing.T) {
 	line := "12345678,\"some text of a line\"\n"
 	in := []byte(strings.Repeat(line, 3*readSize/len(line)))
@@ -173,11 +173,11 @@ func TestHold(t *testing.T) {
 	}
 	m.check()
 	if len(m.scanner.buffer) < len(in) {
-		t.Fatalf("a buffer of %d bytes holds %d", len(m.scanner.buffer), len(in))
+		t.Fatalf("a buffer of %d bytes for %d held bytes", len(m.scanner.buffer), len(in))
 	}
 	m.hold(1, 1)
 	if m.scan() {
-		t.Fatal("a record behind the last line")
+		t.Fatal("a record after the last line")
 	}
 	m.check()
 }
@@ -194,7 +194,7 @@ func TestOneByteAtATime(t *testing.T) {
 	}
 }
 
-// TestHoldAcrossLongLines holds a line, reads one that is longer than is handed out, and looks at what is kept behind it.
+// TestHoldAcrossLongLines holds a line, reads one that is too long, and checks the held input.
 func TestHoldAcrossLongLines(t *testing.T) {
 	for _, size := range []int{MaxLine, MaxLine + 1, MaxLine + 2, MaxLine + readSize, 3 * MaxLine, 8*MaxLine + 1} {
 		for _, held := range []bool{false, true} {
@@ -208,26 +208,26 @@ func TestHoldAcrossLongLines(t *testing.T) {
 				t.Fatalf("%d bytes: too long %v, %d of them", size, s.TooLong(), len(s.Raw()))
 			}
 			if !s.Scan() || string(s.Raw()) != "2,second" || s.Offset() != int64(size)+9 {
-				t.Fatalf("behind %d bytes stands %q at byte %d", size, s.Raw(), s.Offset())
+				t.Fatalf("after %d bytes: %q at byte %d", size, s.Raw(), s.Offset())
 			}
 			window := s.Window()
 			if want := "3,third\n4,fourth" + strings.Repeat("\x00", Slack); string(window) != want {
-				t.Errorf("behind %d bytes: the Window holds %q, want %q", size, window, want)
+				t.Errorf("after %d bytes: the Window is %q, want %q", size, window, want)
 			}
 			buffer, origin := s.Held()
 			if at := s.Position() - origin; string(buffer[at-9:at]) != "2,second\n" || string(buffer[at:at+8]) != "3,third\n" {
-				t.Errorf("behind %d bytes: around Position() stands %q", size, buffer[at-9:at+8])
+				t.Errorf("after %d bytes: around Position(): %q", size, buffer[at-9:at+8])
 			}
 			if held && string(buffer[-origin:8-origin]) != "1,first\n" {
-				t.Errorf("behind %d bytes: held is %q, want the first line", size, buffer[-origin:8-origin])
+				t.Errorf("after %d bytes: held is %q, want the first line", size, buffer[-origin:8-origin])
 			}
 			before := s.Position()
 			s.Take(8, 1)
 			if s.Position() != before+8 || s.BytesRead() != int64(len(in)-8) || s.Line() != 4 {
-				t.Errorf("behind Take: Position() moved by %d, BytesRead() = %d, Line() = %d", s.Position()-before, s.BytesRead(), s.Line())
+				t.Errorf("after Take: Position() moved by %d, BytesRead() = %d, Line() = %d", s.Position()-before, s.BytesRead(), s.Line())
 			}
 			if !s.Scan() || string(s.Raw()) != "4,fourth" || s.Line() != 5 || s.Ended() || s.Scan() || s.Err() != nil {
-				t.Errorf("behind Take stands %q in line %d, %v", s.Raw(), s.Line(), s.Err())
+				t.Errorf("after Take: %q in line %d, %v", s.Raw(), s.Line(), s.Err())
 			}
 		}
 	}

@@ -101,7 +101,7 @@ func (c *choices) int() int64 {
 	return n - 100
 }
 
-// record collects what is written into a row of CSV, and returns for every field what a document is to say.
+// record collects the fields of a CSV row, and returns the expected value of each field in a document.
 type record struct {
 	*choices
 	line strings.Builder
@@ -173,7 +173,7 @@ func (r *record) text(nullable bool) any {
 	return text
 }
 
-// quote writes a field that may stand there with or without quotes.
+// quote writes a field with or without quotes.
 func (r *record) quote(text string) {
 	if r.next()%2 == 0 {
 		text = `"` + text + `"`
@@ -188,7 +188,7 @@ func asText(number any) any {
 	return string(number.(stdjson.Number))
 }
 
-// thing writes one thing with its parts and lines into the files and returns what its documents are to say.
+// thing writes one thing with its parts and lines to the files and returns its expected documents.
 func (c *choices) thing(id int64, files map[string]*strings.Builder) map[string]any {
 	r := &record{choices: c}
 	number := strconv.FormatInt(id, 10)
@@ -295,7 +295,7 @@ func decodeStd(text []byte) (value any, err error) {
 	decoder := stdjson.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	if err = decoder.Decode(&value); err == nil && decoder.More() {
-		err = errors.New("more stands behind it")
+		err = errors.New("text after the value")
 	}
 	return value, err
 }

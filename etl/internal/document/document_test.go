@@ -22,7 +22,7 @@ import (
 	"systemscale/etl/shapes"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 type noRejects struct{ t testing.TB }
 
@@ -111,7 +111,7 @@ func sameJSON(t testing.TB, a, b string) bool {
 	return reflect.DeepEqual(left, right)
 }
 
-// TestEmptyAnswers checks what stands for nothing: the client reads photos[0] and breaks on an empty array.
+// TestEmptyAnswers checks the values for no rows: the client reads photos[0] and fails on an empty array.
 func TestEmptyAnswers(t *testing.T) {
 	got := products(t)
 	for name, c := range map[string]struct {
@@ -226,7 +226,7 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.String() != string(want) {
-		t.Errorf("rendered\n%s\nwant (go test -update writes it anew)\n%s", got.String(), want)
+		t.Errorf("rendered\n%s\nwant (go test -update rewrites it)\n%s", got.String(), want)
 	}
 }
 

@@ -27,7 +27,11 @@ type cellPart struct {
 
 // NewGauge returns a Gauge for the documents of a shape.
 func NewGauge(spec *shape.Shape) *Gauge {
-	g := &Gauge{shown: make([][]part, len(spec.Sources)), counted: make([]int, len(spec.Sources)), sizes: make([]int64, len(spec.Endpoints))}
+	g := &Gauge{
+		shown:   make([][]part, len(spec.Sources)),
+		counted: make([]int, len(spec.Sources)),
+		sizes:   make([]int64, len(spec.Endpoints)),
+	}
 	for i := range g.shown {
 		g.shown[i] = make([]part, len(spec.Endpoints))
 	}

@@ -121,7 +121,7 @@ documents:
 			want -= 2
 		}
 		if document != 1 || size != want {
-			t.Errorf("document %d of %d is said to have %d bytes, want document 1 and %d", document, tree.Key(), size, want)
+			t.Errorf("document %d of %d has a lower bound of %d bytes, want document 1 and %d", document, tree.Key(), size, want)
 		}
 	})
 	if calls < 30 {

@@ -28,7 +28,11 @@ type text struct {
 func newText(all string) text {
 	var first [short]byte
 	copy(first[:], all)
-	return text{words: [3]uint64{binary.LittleEndian.Uint64(first[:]), binary.LittleEndian.Uint64(first[8:]), binary.LittleEndian.Uint64(first[16:])}, all: all}
+	t := text{all: all}
+	for i := range t.words {
+		t.words[i] = binary.LittleEndian.Uint64(first[8*i:])
+	}
+	return t
 }
 
 var nullText = newText("null")

@@ -25,7 +25,7 @@ func byKeyAndSequence(a, b record) int {
 	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.sequence, b.sequence))
 }
 
-// sorted sends records through a Sorter, whose payload buffer is spoilt behind every Add and Next.
+// sorted sends records through a Sorter, and overwrites the payload buffer after every Add and Next.
 func sorted(t *testing.T, memory int, records []record) (got []record, spilled int) {
 	t.Helper()
 	directory := t.TempDir()
@@ -53,7 +53,7 @@ func sorted(t *testing.T, memory int, records []record) (got []record, spilled i
 		got = append(got, record{key, sequence, bytes.Clone(payload)})
 	}
 	if _, _, _, err := result.Next(); err != io.EOF {
-		t.Errorf("behind the end Next says %v", err)
+		t.Errorf("Next after the end = %v", err)
 	}
 	_, spilled = result.Spilled()
 	if left, err := os.ReadDir(directory); err != nil || len(left) > 0 {
@@ -266,7 +266,7 @@ func TestCloseWithoutSort(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded sorts sixty times what it may hold, and looks at what is allocated in all.
+// TestMemoryIsBounded sorts sixty times the memory limit, and checks the total of the allocations.
 func TestMemoryIsBounded(t *testing.T) {
 	const memory = 512 << 10
 	s := New(t.TempDir(), memory)

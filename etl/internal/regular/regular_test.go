@@ -71,7 +71,7 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	}
 	defer func() { _ = file.Close() }()
 	if text, err := io.ReadAll(file); err != nil || string(text) != "text" {
-		t.Errorf("the file holds %q (%v)", text, err)
+		t.Errorf("the file is %q (%v)", text, err)
 	}
 	if _, err := Open(path + "-missing"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Open of a missing file: %v", err)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestParseLimits parses what is nested too deeply, or too large, for the YAML library. Each is an error with line and
-// column, and none takes much memory.
+// TestParseLimits parses texts that are too deep or too large for the YAML library. Each must return an error with line and
+// column, and use little memory.
 func TestParseLimits(t *testing.T) {
 	indented := func(levels int, line string) string {
 		var text strings.Builder

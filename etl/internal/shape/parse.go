@@ -33,7 +33,8 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 			shape.Collection = r.text(e.value, "the collection's name")
 			r.checkName(position(e.value), "a collection", shape.Collection)
 			if use := sql.ReservedFor(shape.Collection); use != "" {
-				r.fail(position(e.value), "%s cannot name a collection: /%[1]s is reserved for %s; choose another name, such as %[1]s_list", shape.Collection, use)
+				r.fail(position(e.value), "%s cannot name a collection: /%[1]s is reserved for %s; choose another name, such as %[1]s_list",
+					shape.Collection, use)
 			}
 		case "dialect":
 			openEnd = r.dialect(e.value, &shape.Dialect)
@@ -58,8 +59,8 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 
 func (r *reader) checkName(at *token.Position, what, name string) {
 	if !sql.IsName(name) {
-		r.fail(at, "%q cannot name %s, because table names contain it: use up to %d lower-case letters, digits and underscores, beginning with a letter",
-			name, what, sql.MaxNameLength)
+		r.fail(at, "%q cannot name %s, because table names contain it: "+
+			"use up to %d lower-case letters, digits and underscores, beginning with a letter", name, what, sql.MaxNameLength)
 	}
 }
 
@@ -171,7 +172,8 @@ func (r *reader) columns(n ast.Node, source string) []Column {
 		name, nullable := strings.CutSuffix(text, "?")
 		kind, ok := typeNames[name]
 		if !ok {
-			r.fail(position(e.value), "column %s of %s has no type %q; the types are int, money, text and flag, with a ? if the column is nullable", e.key, source, text)
+			r.fail(position(e.value), "column %s of %s has an unknown type %q; the types are int, money, text and flag, with a ? if the column is nullable",
+				e.key, source, text)
 		}
 		columns = append(columns, Column{Name: e.key, At: Position{e.at.Line, e.at.Column}, Type: kind, Nullable: nullable})
 	}
@@ -219,7 +221,8 @@ func (r *reader) repairs(n ast.Node, source Source) []Repair {
 			}
 		}
 		if repair.Column < 0 || repair.Prefix == "" {
-			r.fail(e.at, `repair %s needs a column, a prefix and its replacement, such as {column: url, prefix: "htp:", with: "http:"}`, e.key)
+			r.fail(e.at, `repair %s needs a column, a prefix and its replacement, such as {column: url, prefix: "htp:", with: "http:"}`,
+				e.key)
 		}
 		repairs = append(repairs, repair)
 	}
@@ -259,7 +262,8 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 	for i, l := range links {
 		switch {
 		case l.parent == "" && root >= 0:
-			r.fail(l.at, "sources %s and %s both have no parent; exactly one source, the root, has none", sources[root].Name, sources[i].Name)
+			r.fail(l.at, "sources %s and %s both have no parent; exactly one source, the root, has none",
+				sources[root].Name, sources[i].Name)
 		case l.parent == "":
 			root = i
 		case named(l.parent) < 0:

@@ -71,7 +71,7 @@ func TestBreakingChanges(t *testing.T) {
 		{"a column may no longer be null", "note: text?", "note: text", ""},
 		{"money no more", "price: price", "price: note", "price may now be null; price no longer matches ^-?[0-9]+\\.[0-9]{2}$"},
 		{"deep in an array", "as: {size: size, weight: weight}", "as: {weight: weight}", "parts[].size is no longer always present"},
-		{"deep in an array, no stand-in", "as: {size: size, weight: weight}, empty: [{size: null}]", "as: {weight: weight}", "parts[].size was removed"},
+		{"deep in an array, no empty", "as: {size: size, weight: weight}, empty: [{size: null}]", "as: {weight: weight}", "parts[].size was removed"},
 		{"deep in a keyed object", "keyed: id, as: {size: size}", "keyed: id, as: {size: weight}", "keyed{}.size changed its type from string or null to integer or null"},
 		{"an array keyed", "sizes: {each: part, as: size}", "sizes: {each: part, keyed: id, as: size}", "sizes changed its type from array to object"},
 		{"keyed no more", `keyed: {each: part, keyed: id, as: {size: size}, empty: {"null": {size: null}}}`, "keyed: {size: name}", "keyed was keyed and now has fixed fields"},

@@ -87,7 +87,7 @@ func TestParseRepairOfAnyType(t *testing.T) {
 	}
 }
 
-// TestPositions finds every file and column of the built-in shape where it is said to stand.
+// TestPositions finds every file and column of the built-in shape at its position.
 func TestPositions(t *testing.T) {
 	spec, err := Parse(shapes.ProductsName, shapes.Products)
 	if err != nil {
@@ -170,7 +170,7 @@ func TestParseErrors(t *testing.T) {
 		{"a key of text", "key: id\n    parent", "key: words\n    parent", "small.yaml:5:10: column words of page is a key, so its type must be int"},
 		{"a nullable key", "{id: int, book_id", "{id: int?, book_id", "column id of page is a key"},
 		{"no columns", "    columns: {id: int, book_id: int, words: text?}\n", "", "small.yaml:3:3: source page has no columns"},
-		{"a type that is none", "words: text?}", "words: string}", `small.yaml:8:45: column words of page has no type "string"`},
+		{"a type that is none", "words: text?}", "words: string}", `small.yaml:8:45: column words of page has an unknown type "string"`},
 		{"a parent that is none", "parent: book", "parent: shelf", `small.yaml:6:13: source page has an unknown parent "shelf"`},
 		{"a parent and no on", "    on: book_id\n", "", "small.yaml:3:3: source page has a parent and no on"},
 		{"on and no parent", "    parent: book\n", "", "small.yaml:3:3: source page has on and no parent"},

@@ -11,7 +11,7 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-// noteSpec has keys, a text that may hold line ends, and one behind it.
+// noteSpec has keys, a text that may hold line ends, and another column after it.
 func noteSpec() *shape.Source {
 	return &shape.Source{
 		Name: "notes", File: "notes.csv", Key: 0, Parent: 0, ParentKey: 1,
@@ -57,8 +57,8 @@ func TestLineBreaksInQuotes(t *testing.T) {
 		{"a missing quote", "1,1,\"a\",\"b\n2,1,\"c\",\"d\"\n", `[1,1,"a","b"]; [2,1,"c","d"]`},
 		{"a missing quote, CRLF", "1,1,\"a\",\"b\r\n2,1,\"c\",\"d\"\r\n", `[1,1,"a","b"]; [2,1,"c","d"]`},
 		{"missing quotes in two lines", "1,1,\"a\",\"b\n2,1,\"c\",\"d\n3,1,e,f\n", `[1,1,"a","b"]; [2,1,"c","d"]; [3,1,"e","f"]`},
-		{"a missing quote, and no quote behind it", "1,1,a,\"b\n2,1,c,d\n3,1,e,f\n", `[1,1,"a","b"]; [2,1,"c","d"]; [3,1,"e","f"]`},
-		{"a missing quote, and an empty text behind it", "1,1,a,\"b\n2,1,\"\",\"\"\n3,1,\"\",f\n", `[1,1,"a","b"]; [2,1,"",""]; [3,1,"","f"]`},
+		{"a missing quote, and no quote after it", "1,1,a,\"b\n2,1,c,d\n3,1,e,f\n", `[1,1,"a","b"]; [2,1,"c","d"]; [3,1,"e","f"]`},
+		{"a missing quote, and an empty text after it", "1,1,a,\"b\n2,1,\"\",\"\"\n3,1,\"\",f\n", `[1,1,"a","b"]; [2,1,"",""]; [3,1,"","f"]`},
 		{"a missing quote before a row that is rejected for another reason", "1,1,a,\"b\n2,1,c,d\xff\n3,1,e,f\n", `[1,1,"a","b"]; 3 not UTF-8; [3,1,"e","f"]`},
 		{"a missing quote before an empty line", "1,1,a,\"b\n\n2,1,c,d\n", `[1,1,"a","b"]; [2,1,"c","d"]`},
 		{"a missing quote and a long row", "1,1,a,\"b\n2,1,c," + long + "\n3,1,e,f\n", `[1,1,"a","b"]; [2,1,"c","` + long + `"]; [3,1,"e","f"]`},

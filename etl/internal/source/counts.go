@@ -37,8 +37,8 @@ const (
 // RepairedQuote is the key of closed quotes in Counts.Repaired.
 const RepairedQuote = "closed quote"
 
-// Unreconciled returns how many rows are missing from, or too many in, the sum of the rows that were used, filtered and rejected. After the
-// end of the file it must be 0.
+// Unreconciled returns the difference between the rows read and the sum of the rows used, filtered and rejected. It must be 0 after the
+// end of the file.
 func (c *Counts) Unreconciled() int64 {
 	missing := c.Read - c.Used - Sum(c.Filtered) - Sum(c.Rejected)
 	return max(missing, -missing)

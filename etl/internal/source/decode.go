@@ -62,7 +62,8 @@ func (r *Reader) plan() []field {
 	if d := r.dialect.Delimiter; d >= '0' && d <= '9' || d == '.' || d == '-' || d >= utf8.RuneSelf || d <= ' ' && d != '\t' {
 		return nil
 	}
-	if len(r.null) > 0 && (r.null[0] < 'A' || len(r.null) > 16 || bytes.IndexByte(r.null, r.delimiter) >= 0 || bytes.ContainsAny(r.null, " \t\r\n\"")) {
+	if len(r.null) > 0 && (r.null[0] < 'A' || len(r.null) > 16 ||
+		bytes.IndexByte(r.null, r.delimiter) >= 0 || bytes.ContainsAny(r.null, " \t\r\n\"")) {
 		return nil // null could be mistaken for a number or a quote, or no field can contain it
 	}
 	fields := make([]field, r.layout.width)

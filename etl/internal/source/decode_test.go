@@ -126,15 +126,15 @@ func (w *twins) compare() {
 	}
 }
 
-// soundCell checks what a cell promises on its own: if it is Plain there is nothing in it to escape, and Slack bytes can be read behind it.
+// soundCell checks what a cell promises on its own: if it is Plain there is nothing in it to escape, and Slack bytes can be read after it.
 func (w *twins) soundCell(rows *Rows, cell *Cell) {
 	w.t.Helper()
 	text := rows.Text(cell)
 	if cell.Plain && strings.ContainsFunc(string(text), func(c rune) bool { return c < ' ' || c == '"' || c == '\\' }) {
-		w.t.Fatalf("%q is said to be Plain, in %q", text, w.in)
+		w.t.Fatalf("%q is Plain, in %q", text, w.in)
 	}
 	if cap(text)-len(text) < csvscan.Slack {
-		w.t.Fatalf("%d bytes can be read behind %q, in %q", cap(text)-len(text), text, w.in)
+		w.t.Fatalf("%d bytes can be read after %q, in %q", cap(text)-len(text), text, w.in)
 	}
 	if cell.Null && (len(text) > 0 || cell.Plain) {
 		w.t.Fatalf("null has the text %q (Plain %v), in %q", text, cell.Plain, w.in)
@@ -236,7 +236,7 @@ func dialects() []shape.Dialect {
 	)
 }
 
-// FuzzDecodeAgainstConvert reads the rows in a dialect, in pieces whose sizes are in the plan, and releases and rejects as it says.
+// FuzzDecodeAgainstConvert reads the rows in a dialect, in pieces whose sizes are in the plan, and releases and rejects rows according to the plan.
 // The seeds in testdata are from the fuzzer: a minimal set of those that reach statements which the seeds below do not reach.
 func FuzzDecodeAgainstConvert(f *testing.F) {
 	all := dialects()
@@ -340,7 +340,7 @@ func TestManyRowsAgainstConvert(t *testing.T) {
 	}
 }
 
-// TestOffsetsAfterLongLine rejects rows that are decoded behind a line whose bytes do not all go through the buffer.
+// TestOffsetsAfterLongLine rejects rows that are decoded after a line that is too long, so that the offset and the position differ.
 func TestOffsetsAfterLongLine(t *testing.T) {
 	in := header + "1,2,a,3,1,u\n" + strings.Repeat("x", 4*csvscan.MaxLine) + "\n2,2,a,3,1,u\n3,2,a,3,1,u\n"
 	w := newTwins(t, []byte(in), nil, itemSpec(), dialect, Options{})
@@ -385,9 +385,9 @@ var plainRecords = []struct {
 	{"two decimals", &trimmed, `1,2,a,3.05,1,u`, true, `[1,2,"a","3.05","true","u"]`},
 	{"three decimals", &trimmed, `1,2,a,3.055,1,u`, false, `not money`},
 	{"spaces before", &trimmed, `1, 2, "a",  3, 1, u`, true, `[1,2,"a","3.00","true","u"]`},
-	{"a space behind an int", &trimmed, `1 ,2,a,3,1,u`, false, `[1,2,"a","3.00","true","u"]`},
-	{"a space behind a text", &trimmed, `1,2,a ,3,1,u`, false, `[1,2,"a","3.00","true","u"]`},
-	{"a space behind a quote", &trimmed, `1,2,"a" ,3,1,u`, false, `[1,2,"a","3.00","true","u"]`},
+	{"a space after an int", &trimmed, `1 ,2,a,3,1,u`, false, `[1,2,"a","3.00","true","u"]`},
+	{"a space after a text", &trimmed, `1,2,a ,3,1,u`, false, `[1,2,"a","3.00","true","u"]`},
+	{"a space after a quote", &trimmed, `1,2,"a" ,3,1,u`, false, `[1,2,"a","3.00","true","u"]`},
 	{"a space within quotes", &trimmed, `1,2," a ",3,1,u`, true, `[1,2," a ","3.00","true","u"]`},
 	{"only spaces", &trimmed, `1,2,  ,3,1, `, true, `[1,2,"","3.00","true",""]`},
 	{"spaces that are kept", &untrimmed, `1,2, a ,3,1, `, true, `[1,2," a ","3.00","true"," "]`},
@@ -472,8 +472,8 @@ func TestStrayLabel(t *testing.T) {
 	}
 }
 
-// TestLongRecordInAGrownBuffer holds rows until the buffer is larger than the longest record, so that one which is too long
-// stands in it as a whole and decode could read it.
+// TestLongRecordInAGrownBuffer holds rows until the buffer is larger than the longest record, so that the whole of a too long record
+// is in the buffer when decode reads it.
 func TestLongRecordInAGrownBuffer(t *testing.T) {
 	var in bytes.Buffer
 	in.WriteString(header)

@@ -215,7 +215,7 @@ func (r *Reader) header() error {
 		if r.options.NoHeader {
 			return nil
 		}
-		return &FileError{Kind: Empty, File: r.spec.File, Message: "the file is empty: not even a header is there"}
+		return &FileError{Kind: Empty, File: r.spec.File, Message: "the file is empty: it has no header"}
 	}
 	if r.options.Origins != nil {
 		r.current.origin = r.options.Origins.Next()
@@ -236,7 +236,8 @@ func (r *Reader) header() error {
 		place := slices.Index(r.spec.Rendered, i)
 		r.layout.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place}
 		if at < 0 && r.fault == FaultHeader {
-			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)}
+			message := fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)
+			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
 		}
 		if at < 0 && r.options.MissingColumns && i != r.spec.Key && i != r.spec.ParentKey {
 			r.layout.missing = append(r.layout.missing, declared.Name)
@@ -246,11 +247,13 @@ func (r *Reader) header() error {
 			continue
 		}
 		if at < 0 {
-			return &FileError{Kind: MissingColumn, File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has no column %q; it has %s. Mend the header, or the columns of source %s in the shape file",
+			return &FileError{Kind: MissingColumn, File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf(
+				"the header has no column %q; it has %s. Correct the header, or the columns of source %s in the shape file",
 				declared.Name, abbreviate([]byte(printable.Names(names))), r.spec.Name)}
 		}
 		if slices.Contains(names[at+1:], declared.Name) {
-			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf("the header has the column %q twice", declared.Name)}
+			message := fmt.Sprintf("the header has the column %q twice", declared.Name)
+			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
 		}
 	}
 	r.breaks = NewBreaks(r.csvDialect(), r.layout.width, r.keyFields()...)
@@ -325,7 +328,8 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	r.pending, r.current.converted = false, true
 	if !more {
 		if err := r.scanner.Err(); err != nil {
-			return false, false, &FileError{File: r.spec.File, Line: r.Line(), Message: "the file cannot be read after this line: " + err.Error(), Err: err}
+			message := "the file cannot be read after this line: " + err.Error()
+			return false, false, &FileError{File: r.spec.File, Line: r.Line(), Message: message, Err: err}
 		}
 		r.atEnd = true
 		return false, false, nil

@@ -138,7 +138,7 @@ func TestNextRejects(t *testing.T) {
 		{"too many fields", "1,2,\"a\",1,1,\"u\",7\n", FieldCount, ""},
 		{"a quote that swallows fields", "1,2,\"a,1,1,u\n", UnclosedQuote, "name"},
 		{"cut off inside a quote", `1,2,"a",1,1,"u`, Truncated, ""},
-		{"text behind a quote", "1,2,\"a\",\"price\": 49,1,\"u\"\n", TextAfterQuote, "price"},
+		{"text after a quote", "1,2,\"a\",\"price\": 49,1,\"u\"\n", TextAfterQuote, "price"},
 		{"a quote in a bare field", "1,2,5\" pipe,1,1,u\n", BareQuote, "name"},
 		{"too long", "1,2,\"" + long + "\",1,1,u\n", LineTooLong, ""},
 		{"bytes that are no UTF-8", "1,2,\"caf\xe9\",1,1,u\n", NotUTF8, ""},
@@ -159,7 +159,7 @@ func TestNextRejects(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			// A good row before and one behind: what is wrong with one must not touch the others.
+			// The good rows before and after a faulty one must not be affected.
 			in := header + "7,1,a,1,1,u\n" + c.in
 			wantRows := 1
 			if strings.HasSuffix(in, "\n") {
@@ -315,7 +315,7 @@ func TestRejectFiles(t *testing.T) {
 	}
 	for name, want := range map[string]string{"a.csv": "1,\"x\"\n3\n", "b.csv": "2,\xff\n"} {
 		if got, err := os.ReadFile(filepath.Join(directory, name)); err != nil || string(got) != want {
-			t.Errorf("%s holds %q (%v), want %q", name, got, err, want)
+			t.Errorf("%s is %q (%v), want %q", name, got, err, want)
 		}
 	}
 	log, err := os.Open(filepath.Join(directory, "rejects.ndjson"))
@@ -387,7 +387,7 @@ func TestNextAllocatesNothingPerRow(t *testing.T) {
 	}
 }
 
-// TestReleasedRowsFreeMemory holds a row while very many are read that are rejected or filtered.
+// TestReleasedRowsFreeMemory keeps a row while very many others are rejected or filtered.
 func TestReleasedRowsFreeMemory(t *testing.T) {
 	const rows = 100_000
 	for name, row := range map[string]string{

@@ -12,7 +12,8 @@ func newWords(window []byte) words { return words{unsafe.Pointer(unsafe.SliceDat
 // word returns the eight bytes at an index as a little-endian number.
 func (w words) word(at int) uint64 {
 	b := (*[8]byte)(unsafe.Add(w.first, at))
-	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 }
 
 // byte returns the byte at an index.
