@@ -42,6 +42,32 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
+// TestRateLimitOfUnusualRequests sends what takes another way through the template than most requests: each way has the limit.
+func TestRateLimitOfUnusualRequests(t *testing.T) {
+	rig := start(t, func(gateway *Gateway) { gateway.RateLimit = 1 })
+	for _, test := range []struct {
+		name, path string
+		header     []string
+	}{
+		{"for a person", "/products/1", []string{"Accept", "text/html"}},
+		{"with a condition", "/products/1", []string{"If-Match", `"x"`}},
+		{"with an unknown parameter", "/products/1?x=1", nil},
+		{"a list", "/products?page=1", nil},
+		{"a list with a word", "/api/products?page=undefined", nil},
+		{"without gzip", "/products/1", []string{"Accept-Encoding", "identity", "Accept", "text/html"}},
+	} {
+		refused := 0
+		for range 12 {
+			if got := rig.askAt(rig.url, stranger(), http.MethodGet, test.path, nil, test.header...); got.status == http.StatusTooManyRequests {
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Errorf("%s: none of 12 requests was refused", test.name)
+		}
+	}
+}
+
 // TestLimitsCountNetworks has clients with addresses of their own choice: the test's NGINX takes them from a header.
 func TestLimitsCountNetworks(t *testing.T) {
 	rig := start(t,
