@@ -69,7 +69,7 @@ func TestListsAndChangesAreKeyedByTheirArguments(t *testing.T) {
 
 // TestTrackingParametersAreTheAPIs: the list is in the template and in the API.
 func TestTrackingParametersAreTheAPIs(t *testing.T) {
-	source, err := os.ReadFile("../../../api/internal/server/query.go")
+	source, err := os.ReadFile("../../api/internal/server/query.go")
 	if err != nil {
 		t.Fatal(err)
 	}
