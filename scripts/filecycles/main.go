@@ -23,7 +23,7 @@ const small = 5
 var allowed = map[string]string{
 	"systemscale/api/internal/server":  "being split",
 	"systemscale/api/internal/store":   "being split",
-	"systemscale/etl":                  "being split",
+	"systemscale/etl/internal/command": "being split",
 	"systemscale/etl/internal/publish": "being split",
 	"systemscale/etl/internal/shape":   "being split",
 	"systemscale/etl/internal/source":  "being split",

@@ -57,7 +57,7 @@ func (s *stack) buildPages(ctx context.Context) error {
 	}
 	s.say("building the storefront and the documentation")
 	build := s.runNPM
-	if real, err := filepath.EvalSymlinks(directory); err != nil || !plainPath.MatchString(real) { // which Node sees
+	if resolved, err := filepath.EvalSymlinks(directory); err != nil || !plainPath.MatchString(resolved) { // which Node sees
 		build = s.buildElsewhere
 	}
 	if err := build(ctx, node, directory); err != nil {

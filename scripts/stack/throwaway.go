@@ -26,7 +26,7 @@ func (postgresCommand) Help() string {
 }
 
 // Run starts a throwaway cluster, runs the command, and takes the cluster away whatever happens.
-func (c postgresCommand) Run(ctx context.Context, location location, console console) (err error) {
+func (c postgresCommand) Run(ctx context.Context, _ location, console console) (err error) {
 	if len(c.Command) > 0 && c.Command[0] == "--" {
 		c.Command = c.Command[1:]
 	}

@@ -72,7 +72,7 @@ func largeIDs(t *testing.T) (directory string) {
 	const a, b = "9007199254740992", "9007199254740993"
 	for name, text := range map[string]string{
 		"product.csv":  "id,name,slogan,description,category,default_price\n" + a + `,"Even Ball","s","d","Balls",10` + "\n" + b + `,"Odd Bat","s","d","Bats",20` + "\n",
-		"features.csv": "id,product_id,feature,value\n1," + a + `,"Colour","red"` + "\n2," + b + `,"Colour","blue"` + "\n",
+		"features.csv": "id,product_id,feature,value\n1," + a + `,"Color","red"` + "\n2," + b + `,"Color","blue"` + "\n",
 		"styles.csv":   "id,productId,name,sale_price,original_price,default_style\n" + a + "," + a + `,"Red",null,10,1` + "\n" + b + "," + b + `,"Blue",null,20,1` + "\n",
 		"photos.csv":   "id,styleId,url,thumbnail_url\n1," + a + `,"https://pictures.example/a.jpg","https://pictures.example/a.jpg"` + "\n",
 		"skus.csv":     "id,styleId,size,quantity\n" + a + "," + a + `,"M",3` + "\n" + b + "," + b + `,"M",4` + "\n",

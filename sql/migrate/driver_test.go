@@ -247,7 +247,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("Up = %v, want that it was cancelled", err)
+		t.Errorf("Up = %v, want that it was canceled", err)
 	}
 	exec(t, reader, "rollback")
 	if err := migrate.Up(t.Context(), database.ETL); err != nil {

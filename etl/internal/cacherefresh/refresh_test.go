@@ -50,8 +50,13 @@ func tell(t *testing.T, timing timing, gateway *gatewaytest.Gateway, paths ...st
 
 func TestRefreshesWhatIsThere(t *testing.T) {
 	gateway := gatewaytest.New(t)
-	old := []gatewaytest.Copy{{Path: "/things/1", Encoding: "identity"}, {Path: "/things/2/parts", Encoding: "gzip"},
-		{Path: "/things/3", Encoding: "identity"}, {Path: "/things/3", Encoding: "gzip"}, {Path: "/things/4", Encoding: "gzip"}}
+	old := []gatewaytest.Copy{
+		{Path: "/things/1", Encoding: "identity"},
+		{Path: "/things/2/parts", Encoding: "gzip"},
+		{Path: "/things/3", Encoding: "identity"},
+		{Path: "/things/3", Encoding: "gzip"},
+		{Path: "/things/4", Encoding: "gzip"},
+	}
 	gateway.Hold(run-1, old...)
 	gateway.Hold(run, gatewaytest.Copy{Path: "/things/5", Encoding: "gzip"})
 	gateway.Hold(run+1, gatewaytest.Copy{Path: "/things/5", Encoding: "identity"})
@@ -288,7 +293,7 @@ func TestGatewayMisbehaves(t *testing.T) {
 // TestRefreshEnds covers what ends it from the outside: whatever reads the paths must not be left waiting.
 func TestRefreshEnds(t *testing.T) {
 	gateway := gatewaytest.New(t)
-	forever := func(ctx context.Context, yield func(string) error) error {
+	forever := func(_ context.Context, yield func(string) error) error {
 		for id := 1; ; id++ {
 			if err := yield(fmt.Sprintf("/things/%d", id)); err != nil {
 				return fmt.Errorf("read: %w", err)

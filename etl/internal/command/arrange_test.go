@@ -189,7 +189,7 @@ func TestAnyOrderAtAnyDepth(t *testing.T) {
 			}
 			for _, lost := range []string{"orphan", "no id"} {
 				if strings.Contains(got["all.copy"], lost) {
-					t.Errorf("a row without a parent is in a document")
+					t.Error("a row without a parent is in a document")
 				}
 			}
 		}
@@ -209,8 +209,10 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 		"book.csv":   "isbn,title\n8,Eight\nx,Bad\n7,Seven\n",
 		"review.csv": "id,isbn,stars\n3,8,1\n1,7,5\n4,9,9\n2,7,3\n1,8,2\n",
 	})
-	args := []string{"run", "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
-		"--rejects", filepath.Join(directory, "rejects"), "--temp", temporary, "--accept", "rejects"}
+	args := []string{
+		"run", "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
+		"--rejects", filepath.Join(directory, "rejects"), "--temp", temporary, "--accept", "rejects",
+	}
 	for round, title := range []string{"Seven", "Sieben"} {
 		dumptest.Write(t, directory, map[string]string{"book.csv": "isbn,title\n8,Eight\nx,Bad\n7," + title + "\n"})
 		code, stdout, stderr := etl(t.Context(), append(args, "--accept", "changed")...)

@@ -27,34 +27,60 @@ func TestCheck(t *testing.T) {
 		stderr []string
 	}{
 		{name: "all fits", stdout: []string{"book.csv: 2 columns, all are read", "review.csv: 3 columns, all are read", "books.yaml fits these headers"}},
-		{name: "columns that nothing reads", files: map[string]string{"book.csv": "campus,isbn,title,created_at\n"},
-			stdout: []string{"book.csv: 4 columns, not read: campus, created_at\n", "fits"}},
+		{
+			name: "columns that nothing reads", files: map[string]string{"book.csv": "campus,isbn,title,created_at\n"},
+			stdout: []string{"book.csv: 4 columns, not read: campus, created_at\n", "fits"},
+		},
 		{name: "a header behind empty lines, with quotes and a byte order mark", files: map[string]string{"book.csv": "\xef\xbb\xbf\"isbn\",\"title\"\r\n"}},
-		{name: "a compressed file", files: map[string]string{"book.csv": "", "book.csv.gz": string(dumptest.Gzip(t, []byte("isbn,title,x\n")))},
-			stdout: []string{"book.csv.gz: 3 columns, not read: x"}},
-		{name: "letters exchanged", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage, stdout: []string{"book.csv: 2 columns, not read: titel"},
-			stderr: []string{shapeLine("title: text") + ": column title of source book: ", "book.csv:1 has no such column; did you mean titel?"}},
-		{name: "another way to write it", files: map[string]string{"review.csv": "ID,is_bn,stars\n"}, code: exitUsage,
-			stderr: []string{"column id of source review", "did you mean ID?", "column isbn of source review", "did you mean is_bn?"}},
-		{name: "nothing that is near", files: map[string]string{"book.csv": "isbn,name,year\n"}, code: exitUsage,
-			stderr: []string{"has no such column; not used: name, year"}},
-		{name: "nothing that is left", files: map[string]string{"review.csv": "id,isbn\n"}, code: exitUsage,
-			stderr: []string{shapeLine("stars: int"), "all others are used"}},
-		{name: "several mistakes in several files", files: map[string]string{"book.csv": "\nisbm,titles\n", "review.csv": "id,isbn,star,id\n"}, code: exitUsage,
-			stderr: []string{shapeLine("isbn: int") + ": ", "book.csv:2 has no such column; did you mean isbm?", "did you mean titles?", "did you mean star?",
-				shapeLine("id: int") + ": column id of source review: ", "review.csv:1 has a duplicate column of this name"}},
-		{name: "a file that is not there", files: map[string]string{"book.csv": "", "boks.csv": "isbn,title\n", "review.csv": ""}, code: exitFiles,
-			stderr: []string{"book.csv: no such file or directory, and source book needs it (", shapeLine("book.csv") + "); did you mean boks.csv?",
-				"review.csv: no such file", "not used: boks.csv"}},
-		{name: "an empty file and a mistake", files: map[string]string{"book.csv": "\n", "review.csv": "id,isbn,star\n"}, code: exitUsage,
-			stderr: []string{"book.csv: the file is empty", "did you mean star?"}},
-		{name: "a file in two forms", files: map[string]string{"book.csv.gz": "x", "other.csv": "x"}, code: exitFiles,
-			stderr: []string{"both exist: keep only one of them, and source book needs it (", shapeLine("book.csv") + ")\n"}},
+		{
+			name: "a compressed file", files: map[string]string{"book.csv": "", "book.csv.gz": string(dumptest.Gzip(t, []byte("isbn,title,x\n")))},
+			stdout: []string{"book.csv.gz: 3 columns, not read: x"},
+		},
+		{
+			name: "letters exchanged", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage, stdout: []string{"book.csv: 2 columns, not read: titel"},
+			stderr: []string{shapeLine("title: text") + ": column title of source book: ", "book.csv:1 has no such column; did you mean titel?"},
+		},
+		{
+			name: "another way to write it", files: map[string]string{"review.csv": "ID,is_bn,stars\n"}, code: exitUsage,
+			stderr: []string{"column id of source review", "did you mean ID?", "column isbn of source review", "did you mean is_bn?"},
+		},
+		{
+			name: "nothing that is near", files: map[string]string{"book.csv": "isbn,name,year\n"}, code: exitUsage,
+			stderr: []string{"has no such column; not used: name, year"},
+		},
+		{
+			name: "nothing that is left", files: map[string]string{"review.csv": "id,isbn\n"}, code: exitUsage,
+			stderr: []string{shapeLine("stars: int"), "all others are used"},
+		},
+		{
+			name: "several mistakes in several files", files: map[string]string{"book.csv": "\nisbm,titles\n", "review.csv": "id,isbn,star,id\n"}, code: exitUsage,
+			stderr: []string{
+				shapeLine("isbn: int") + ": ", "book.csv:2 has no such column; did you mean isbm?", "did you mean titles?", "did you mean star?",
+				shapeLine("id: int") + ": column id of source review: ", "review.csv:1 has a duplicate column of this name",
+			},
+		},
+		{
+			name: "a file that is not there", files: map[string]string{"book.csv": "", "boks.csv": "isbn,title\n", "review.csv": ""}, code: exitFiles,
+			stderr: []string{
+				"book.csv: no such file or directory, and source book needs it (", shapeLine("book.csv") + "); did you mean boks.csv?",
+				"review.csv: no such file", "not used: boks.csv",
+			},
+		},
+		{
+			name: "an empty file and a mistake", files: map[string]string{"book.csv": "\n", "review.csv": "id,isbn,star\n"}, code: exitUsage,
+			stderr: []string{"book.csv: the file is empty", "did you mean star?"},
+		},
+		{
+			name: "a file in two forms", files: map[string]string{"book.csv.gz": "x", "other.csv": "x"}, code: exitFiles,
+			stderr: []string{"both exist: keep only one of them, and source book needs it (", shapeLine("book.csv") + ")\n"},
+		},
 		{name: "an empty file", files: map[string]string{"book.csv": "\n"}, code: exitFiles, stderr: []string{"book.csv: the file is empty"}},
 		{name: "a file that was cut off", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5\n2,7"}, code: exitFiles, stderr: []string{"review.csv:3: the file ends within a line"}},
 		{name: "a last line without a line end", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5"}, code: exitFiles, stderr: []string{"review.csv:2: the last line has no line end"}},
-		{name: "an archive that is none", files: map[string]string{"book.csv": "", "book.csv.zst": "isbn,title\n"}, code: exitFiles,
-			stderr: []string{"book.csv.zst: the file cannot be read: the archive is damaged"}},
+		{
+			name: "an archive that is none", files: map[string]string{"book.csv": "", "book.csv.zst": "isbn,title\n"}, code: exitFiles,
+			stderr: []string{"book.csv.zst: the file cannot be read: the archive is damaged"},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,8 +135,18 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"title", "title", 0}, {"title", "titel", 1}, {"title", "titles", 1}, {"title", "tile", 1}, {"title", "tutle", 1},
-		{"", "abc", 3}, {"abc", "", 3}, {"product_id", "productId", 0}, {"Default Price", "default_price", 0}, {"isbn", "year", 4}, {"größe", "grosse", 3},
+		{"", "", 0},
+		{"title", "title", 0},
+		{"title", "titel", 1},
+		{"title", "titles", 1},
+		{"title", "tile", 1},
+		{"title", "tutle", 1},
+		{"", "abc", 3},
+		{"abc", "", 3},
+		{"product_id", "productId", 0},
+		{"Default Price", "default_price", 0},
+		{"isbn", "year", 4},
+		{"größe", "grosse", 3},
 	}
 	for _, c := range cases {
 		if got := distance(c.a, c.b); got != c.want {

@@ -174,8 +174,10 @@ func TestRunFails(t *testing.T) {
 			if c.ctx == nil {
 				c.ctx = t.Context()
 			}
-			args := append([]string{"run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
-				"--rejects", filepath.Join(directory, "rejects"), "--database", c.database}, c.args...)
+			args := append([]string{
+				"run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
+				"--rejects", filepath.Join(directory, "rejects"), "--database", c.database,
+			}, c.args...)
 			code, stdout, stderr := etl(c.ctx, args...)
 			if code != c.code || !strings.Contains(stderr, c.want) {
 				t.Errorf("exit code %d, want %d; stderr %q, want %q in it", code, c.code, stderr, c.want)

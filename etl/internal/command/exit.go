@@ -119,7 +119,7 @@ func fileErrors(err error) []*source.FileError {
 		}
 		return all
 	}
-	if e, ok := err.(*source.FileError); ok {
+	if e, ok := any(err).(*source.FileError); ok { // errors.As would search the same tree again
 		return []*source.FileError{e}
 	}
 	if inner := errors.Unwrap(err); inner != nil {

@@ -108,6 +108,8 @@ func historyRow(r publish.PastRun) ([]string, error) {
 	case r.Retained:
 		marks = append(marks, "kept")
 	}
-	return []string{humanize.Comma(r.Run), r.StartedAt.Local().Format(time.DateTime), took, r.State, string(r.Mode), verdict,
-		read, rejected, added, changed, removed, strings.Join(marks, " ")}, nil
+	return []string{
+		humanize.Comma(r.Run), r.StartedAt.Local().Format(time.DateTime), took, r.State, string(r.Mode), verdict,
+		read, rejected, added, changed, removed, strings.Join(marks, " "),
+	}, nil
 }

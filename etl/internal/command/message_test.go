@@ -18,8 +18,12 @@ func TestNoPasswordInMessages(t *testing.T) {
 	directory := shopFiles(t, 2, nil)
 	shape := filepath.Join(directory, "shop.yaml")
 	commands := [][]string{
-		{"migrate"}, {"history"}, {"rollback"}, {"refresh", "--gateway", "http://127.0.0.1:1"},
-		{"plan", "--csv", directory, "--shape", shape}, {"run", "--csv", directory, "--shape", shape, "--rejects", t.TempDir()},
+		{"migrate"},
+		{"history"},
+		{"rollback"},
+		{"refresh", "--gateway", "http://127.0.0.1:1"},
+		{"plan", "--csv", directory, "--shape", shape},
+		{"run", "--csv", directory, "--shape", shape, "--rejects", t.TempDir()},
 	}
 	for _, url := range []string{
 		"postgres://etl:se cret@127.0.0.1:1/db", "postgres://etl:se%zzcret@127.0.0.1:1/db", "postgres://etl:12/cret@127.0.0.1:1/db",
@@ -48,8 +52,10 @@ func TestNoPasswordInMessages(t *testing.T) {
 	for _, args := range [][]string{
 		{"run", "--csv", directory, "--database", "postgres://etl:se", "cret@127.0.0.1/db"},
 		{"run", "--csv", directory, "--database", "postgres://etl:se", "cret", "@127.0.0.1/db"},
-		{"run", "postgres://etl:secret@127.0.0.1/db"}, {"postgres://etl:secret@127.0.0.1/db"},
-		{"run", "--csv", directory, "--databse=postgres://etl:secret@127.0.0.1/db"}, {"run", "--mode", "postgres://etl:secret@127.0.0.1/db"},
+		{"run", "postgres://etl:secret@127.0.0.1/db"},
+		{"postgres://etl:secret@127.0.0.1/db"},
+		{"run", "--csv", directory, "--databse=postgres://etl:secret@127.0.0.1/db"},
+		{"run", "--mode", "postgres://etl:secret@127.0.0.1/db"},
 		{"run", "--gateway", "http://etl:secret@127.0.0.1/"},
 	} {
 		if code, stdout, stderr := etl(t.Context(), args...); code == exitOK || strings.Contains(stdout+stderr, "cret") {

@@ -110,14 +110,20 @@ func TestPlan(t *testing.T) {
 		t.Errorf("plan %+v", got)
 	}
 	want := []plan.Change{
-		{DocumentCounts: publish.DocumentCounts{Name: "brief", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
-			URLs:    plan.URLs{Template: "/shop?page={page}&count={count}", Count: 3, First: []string{"/shop?page=1&count=100"}},
-			Samples: []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}}},
-		{DocumentCounts: publish.DocumentCounts{Name: "item", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
-			URLs:    plan.URLs{Template: "/shop/{id}", Count: 3, First: []string{"/shop/7"}},
-			Samples: []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}}},
-		{DocumentCounts: publish.DocumentCounts{Name: "tags", Counts: publish.Counts{Removed: 1, Unchanged: 249}},
-			URLs: plan.URLs{Template: "/shop/{id}/tags", Count: 1, First: []string{"/shop/150/tags"}}, Samples: []plan.Sample{}},
+		{
+			DocumentCounts: publish.DocumentCounts{Name: "brief", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
+			URLs:           plan.URLs{Template: "/shop?page={page}&count={count}", Count: 3, First: []string{"/shop?page=1&count=100"}},
+			Samples:        []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}},
+		},
+		{
+			DocumentCounts: publish.DocumentCounts{Name: "item", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
+			URLs:           plan.URLs{Template: "/shop/{id}", Count: 3, First: []string{"/shop/7"}},
+			Samples:        []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}},
+		},
+		{
+			DocumentCounts: publish.DocumentCounts{Name: "tags", Counts: publish.Counts{Removed: 1, Unchanged: 249}},
+			URLs:           plan.URLs{Template: "/shop/{id}/tags", Count: 1, First: []string{"/shop/150/tags"}}, Samples: []plan.Sample{},
+		},
 	}
 	if diff := cmp.Diff(want, got.Documents); diff != "" {
 		t.Errorf("documents: want (-), got (+)\n%s", diff)
@@ -138,19 +144,19 @@ func TestPlanWarnsOfBrokenContracts(t *testing.T) {
 	directory := shopFiles(t, 3, nil)
 	code, stdout, stderr := at(t, database, directory, "run")
 	must(t, exitOK, code, stdout, stderr)
-	warns := func(old, new string, want ...string) {
+	warns := func(old, changed string, want ...string) {
 		t.Helper()
 		if !strings.Contains(shop, old) {
 			t.Fatalf("%q is not in the shape", old)
 		}
-		dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, old, new, 1)})
+		dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, old, changed, 1)})
 		_, stdout, _ := at(t, database, directory, "plan", "--json")
 		var got plan.Plan
 		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 			t.Fatalf("%v: %s", err, stdout)
 		}
 		if !slices.Equal(got.BreakingChanges, want) {
-			t.Errorf("%s → %s breaks %q, want %q", old, new, got.BreakingChanges, want)
+			t.Errorf("%s → %s breaks %q, want %q", old, changed, got.BreakingChanges, want)
 		}
 		_, stdout, _ = at(t, database, directory, "plan")
 		for _, line := range want {

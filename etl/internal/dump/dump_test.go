@@ -59,8 +59,13 @@ func TestMissingColumnIsNull(t *testing.T) {
 		want    string
 		missing []string
 	}{
-		{"a missing column", map[string]string{"book.csv": "isbn\n7\n8\n", "review.csv": "id,isbn\n1,7\n2,\"7\"\n"}, source.MissingColumn,
-			`{"book":null,"stars":[null,null]} {"book":null,"stars":[]}`, []string{"title", "stars"}},
+		{
+			"a missing column",
+			map[string]string{"book.csv": "isbn\n7\n8\n", "review.csv": "id,isbn\n1,7\n2,\"7\"\n"},
+			source.MissingColumn,
+			`{"book":null,"stars":[null,null]} {"book":null,"stars":[]}`,
+			[]string{"title", "stars"},
+		},
 		{"an empty file", map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": ""}, source.Empty, `{"book":"Seven","stars":[]}`, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -121,8 +121,18 @@ const noItem = math.MinInt64
 // eachWithItem merges rows, which are by their parent's key, with the items of the parents, and calls take for each row. Of parents
 // with the same key the lowest item counts, because the join reads it first.
 func eachWithItem(ctx context.Context, rows, items *extsort.Sorted, take func(item, key, sequence int64, payload []byte) error) error {
-	parent, item, itemErr := int64(0), int64(0), error(nil)
-	next := func() { parent, item, _, itemErr = items.Next() }
+	var parent, item int64
+	var itemErr error
+	ended := false
+	next := func() {
+		var err error
+		parent, item, _, err = items.Next()
+		if err == io.EOF {
+			ended = true
+			return
+		}
+		itemErr = err
+	}
 	next()
 	for count := 0; ; count++ {
 		if count%checkEvery == 0 && ctx.Err() != nil {
@@ -135,14 +145,14 @@ func eachWithItem(ctx context.Context, rows, items *extsort.Sorted, take func(it
 		if err != nil {
 			return err
 		}
-		for itemErr == nil && parent < key {
+		for !ended && itemErr == nil && parent < key {
 			next()
 		}
-		if itemErr != nil && itemErr != io.EOF {
+		if itemErr != nil {
 			return itemErr
 		}
 		of := int64(noItem)
-		if itemErr == nil && parent == key {
+		if !ended && parent == key {
 			of = item
 		}
 		if err := take(of, key, sequence, payload); err != nil {

@@ -78,7 +78,7 @@ func (s *stream) skip(offset int64) error {
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.text.Read(p)
 	if err != nil && err != io.EOF {
-		err = explainArchive(err)
+		return n, explainArchive(err)
 	}
 	return n, err
 }

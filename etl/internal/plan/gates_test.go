@@ -33,8 +33,10 @@ func TestEvaluate(t *testing.T) {
 		{name: "empty", counts: func(c *source.Counts) { *c = source.Counts{File: "a.csv"} }, want: []Gate{EmptyFile}},
 		{name: "large", bytes: 1<<20 + 1, want: []Gate{DocumentSize}},
 		{name: "two", items: func(i *publish.Items) { i.Changed, i.Removed = 100, 100 }, want: []Gate{Removed, Changed}},
-		{name: "one of two accepted", items: func(i *publish.Items) { i.Changed, i.Removed = 100, 100 },
-			limits: func(l *Limits) { l.Accept = []Gate{Removed} }, want: []Gate{Changed}},
+		{
+			name: "one of two accepted", items: func(i *publish.Items) { i.Changed, i.Removed = 100, 100 },
+			limits: func(l *Limits) { l.Accept = []Gate{Removed} }, want: []Gate{Changed},
+		},
 		{name: "nothing published", items: func(i *publish.Items) { *i = publish.Items{} }},
 	}
 	for _, c := range cases {
@@ -84,16 +86,24 @@ func TestMessages(t *testing.T) {
 		want    string
 	}{
 		TruncatedFile: {cut: []string{"a.csv:2: x", "b.csv:3: y"}, want: "2 files are cut off: a.csv:2: x; b.csv:3: y. Run again when the dump is complete"},
-		Unreconciled: {counts: counts(func(c *source.Counts) { c.Used -= 1234 }),
-			want: "rows were read and are neither used, filtered nor rejected (a.csv: 1,234): this is a defect of etl, please report it"},
-		Rejects: {counts: counts(func(c *source.Counts) { c.Used, c.Rejected = 10_000, map[source.Reason]int64{source.Orphan: 1000} }),
-			want: "more than 1% of the rows are rejected: a.csv 9.09% (1,000 of 11,000); the report has the reasons. Correct the files, or raise --max-rejects"},
-		Removed: {items: publish.Items{Published: 10_000, Removed: 9650},
-			want: "9,650 of 10,000 published items would be removed, more than 5%. Is the dump complete? If it is, raise --max-removed"},
+		Unreconciled: {
+			counts: counts(func(c *source.Counts) { c.Used -= 1234 }),
+			want:   "rows were read and are neither used, filtered nor rejected (a.csv: 1,234): this is a defect of etl, please report it",
+		},
+		Rejects: {
+			counts: counts(func(c *source.Counts) { c.Used, c.Rejected = 10_000, map[source.Reason]int64{source.Orphan: 1000} }),
+			want:   "more than 1% of the rows are rejected: a.csv 9.09% (1,000 of 11,000); the report has the reasons. Correct the files, or raise --max-rejects",
+		},
+		Removed: {
+			items: publish.Items{Published: 10_000, Removed: 9650},
+			want:  "9,650 of 10,000 published items would be removed, more than 5%. Is the dump complete? If it is, raise --max-removed",
+		},
 		Changed:       {items: publish.Items{Published: 1, Changed: 1}, want: "1 of 1 published item would change, more than 50%. etl plan shows how; if that is right, raise --max-changed"},
 		MissingColumn: {counts: counts(func(c *source.Counts) { c.Missing = []string{"title"} }), want: "columns are missing and were read as null: a.csv title"},
-		EmptyFile: {counts: counts(func(c *source.Counts) { c.Read, c.Used = 0, 0 }),
-			want: "files have fewer rows than 1: a.csv has 0. Is the dump complete? If it is, lower --min-rows"},
+		EmptyFile: {
+			counts: counts(func(c *source.Counts) { c.Read, c.Used = 0, 0 }),
+			want:   "files have fewer rows than 1: a.csv has 0. Is the dump complete? If it is, lower --min-rows",
+		},
 		DocumentSize: {largest: Largest{Bytes: 1<<20 + 1, Document: "styles", ID: 7}, want: "styles 7 has 1,048,577 bytes, more than 1MiB. Look at its rows, or raise --max-document"},
 	} {
 		if c.counts == nil {

@@ -221,8 +221,10 @@ func TestSamples(t *testing.T) {
 		t.Errorf("got %+v", i)
 	}
 	shown := text(t, p)
-	for _, want := range []string{"40 requests/s at the gateway, 10 requests/s at the instances, 0.1/s of them with 5xx", "p50 ≤ 1 ms, p99 ≤ 10 ms", "75.0 % of the gateway&#39;s requests",
-		"0 to 50 requests/s", "<p>10 ms</p>", "<p>100 %</p>"} {
+	for _, want := range []string{
+		"40 requests/s at the gateway, 10 requests/s at the instances, 0.1/s of them with 5xx", "p50 ≤ 1 ms, p99 ≤ 10 ms", "75.0 % of the gateway&#39;s requests",
+		"0 to 50 requests/s", "<p>10 ms</p>", "<p>100 %</p>",
+	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not on the page", want)
 		}
