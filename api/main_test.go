@@ -282,7 +282,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	}
 	// Over TCP, a client has been told by the answer before, and comes back a few times all the same. How often it is answered during the
 	// pause is up to the machine; that it finds the port closed afterwards loses nothing.
-	var signalled atomic.Bool
+	var signaled atomic.Bool
 	for client := range 16 {
 		wait.Go(func() {
 			random, http := random(100+client), &http.Client{Timeout: publishtest.Patience, Transport: &http.Transport{}}
@@ -290,7 +290,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 				id := 1 + random.Int64N(ids)
 				status, body, closes, err := get(http, fmt.Sprintf("http://%s/things/%d", p.tcp, id))
 				if err != nil {
-					if told == 0 && !(signalled.Load() && refused(err)) {
+					if told == 0 && !(signaled.Load() && refused(err)) {
 						t.Errorf("over TCP: %v", err)
 					}
 					return
@@ -304,7 +304,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 		})
 	}
 	publishtest.Eventually(t, "there is load", func() bool { return answered.Load() > 1000 })
-	signalled.Store(true)
+	signaled.Store(true)
 	p.signal()
 	publishtest.Eventually(t, "/ready says why not", func() bool {
 		status, body, _, err := get(p.admin, "http://admin/ready")

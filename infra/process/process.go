@@ -2,7 +2,7 @@
 //
 // A daemon outlives the program that started it: it has a session of its own and writes to a log
 // file. It is known by its pid together with the time it started, because the kernel reuses pids:
-// a process that merely has the number is never signalled.
+// a process that merely has the number is never signaled.
 package process
 
 import (

@@ -355,13 +355,13 @@ func TestConflictsAreRetriedAFewTimes(t *testing.T) {
 		w.again = nil
 		w.refused(l, &pgconn.PgError{Code: "40001"}, true)
 		if len(w.again) != 1 || l.alone {
-			t.Fatal("a lookup that a replica cancelled is not tried again as it was")
+			t.Fatal("a lookup that a replica canceled is not tried again as it was")
 		}
 	}
 	w.refused(l, &pgconn.PgError{Code: "40001"}, true)
 	w.flush()
 	if len(l.done) != 1 || !errors.Is(l.err, ErrUnavailable) {
-		t.Errorf("a lookup that is cancelled all the time: %v, want %v", l.err, ErrUnavailable)
+		t.Errorf("a lookup that is canceled all the time: %v, want %v", l.err, ErrUnavailable)
 	}
 }
 

@@ -301,7 +301,7 @@ func (p *pair) conflict() {
 	p.spread()
 	var conflicts int
 	p.replica.Query("select sum(confl_lock + confl_snapshot)::int from pg_stat_database_conflicts", &conflicts)
-	p.t.Logf("the replica cancelled %d statements", conflicts)
+	p.t.Logf("the replica canceled %d statements", conflicts)
 	p.replica.Set("max_standby_streaming_delay", "30s")
 }
 

@@ -68,7 +68,7 @@ var statements = [...]struct {
 //	              |        the same result               v
 //	              +----------------------------------> settled ---> finished: done has a token
 //
-// A fetched lookup is sent again, without leaving its worker, if its statement was out of date (retried, once), if a replica cancelled
+// A fetched lookup is sent again, without leaving its worker, if its statement was out of date (retried, once), if a replica canceled
 // it (conflicts), if its connection broke (cuts), if the etag did not match (kind becomes kindGet), or if a shared statement failed
 // (alone). A joined, waiting or fetched lookup becomes abandoned when its timeout has passed, or relieved if its worker has stalled and
 // the caller is to repeat the request with a new lookup (second).

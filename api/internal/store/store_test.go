@@ -31,7 +31,7 @@ func TestGet(t *testing.T) {
 		held     bool // NotModified
 	}{
 		{name: "document", endpoint: item, id: 2},
-		{name: "its neighbour", endpoint: detail, id: 2},
+		{name: "its neighbor", endpoint: detail, id: 2},
 		{name: "unless another is held", endpoint: item, id: 2, unless: Match{ETags: []uint64{etag + 1}}},
 		{name: "unless others are held", endpoint: item, id: 2, unless: Match{ETags: []uint64{1, 2, 3}}},
 		{name: "unless held", endpoint: item, id: 2, unless: Match{ETags: []uint64{etag}}, held: true},

@@ -30,7 +30,7 @@ const (
 	// maxCuts is how often a lookup is sent again after its connection broke. When a server dies, each worker notices by itself, and a
 	// lookup may pass from one broken connection to the next. The limit stops a lookup that crashes the server.
 	maxCuts = 4
-	// maxConflicts is how often a lookup is sent again after a replica cancelled it because of a recovery conflict. A replica that has been
+	// maxConflicts is how often a lookup is sent again after a replica canceled it because of a recovery conflict. A replica that has been
 	// delayed for longer than max_standby_streaming_delay cancels conflicting statements at once.
 	maxConflicts = 5
 

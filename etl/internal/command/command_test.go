@@ -137,7 +137,7 @@ func TestRunFails(t *testing.T) {
 	database := testdb.New(t)
 	empty := testdb.NewEmpty(t)
 	good := map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n1,7,5\n"}
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	cases := []struct {
 		name     string
@@ -161,7 +161,7 @@ func TestRunFails(t *testing.T) {
 		{name: "a database that is away", database: "postgres://nobody:secret@127.0.0.1:1/none", code: exitDatabase, want: "connect to the database"},
 		{name: "a database URL that is none", database: "postgres://%zz", code: exitUsage, want: "postgres://user:password@host:5432/name"},
 		{name: "no schema", database: empty.ETL, code: exitDatabase, want: "run etl migrate"},
-		{name: "interrupted", ctx: cancelled, code: exitInterrupted, want: "interrupted"},
+		{name: "interrupted", ctx: canceled, code: exitInterrupted, want: "interrupted"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -174,7 +174,7 @@ func TestDuplicates(t *testing.T) {
 
 // TestErrors ends every reading with an error of the file, or of the context.
 func TestErrors(t *testing.T) {
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	broken := errors.New("disk on fire")
 	works := map[string]func(context.Context, *ordering) error{
@@ -187,8 +187,8 @@ func TestErrors(t *testing.T) {
 	for name, work := range works {
 		t.Run(name, func(t *testing.T) {
 			d := orderingOf(t, "1\n", "1,1\n", "1,1\n", "1,1\n")
-			if err := work(cancelled, d); !errors.Is(err, context.Canceled) {
-				t.Errorf("cancelled: %v", err)
+			if err := work(canceled, d); !errors.Is(err, context.Canceled) {
+				t.Errorf("canceled: %v", err)
 			}
 			d.open[1] = func() (io.ReadCloser, error) {
 				return io.NopCloser(io.MultiReader(strings.NewReader("id,shelf\n1,1\n"), iotest.ErrReader(broken))), nil

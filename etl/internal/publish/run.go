@@ -205,7 +205,7 @@ func (r *Run) settle(cause error, record Record) (state string, err error) {
 	return "", fmt.Errorf("mark run %d failed: %w", r.id, err)
 }
 
-// Abort marks the run failed because of cause and drops its tables. It works after the context of the run was cancelled, and
+// Abort marks the run failed because of cause and drops its tables. It works after the context of the run was canceled, and
 // does nothing to a run that is published.
 func (r *Run) Abort(cause error, record Record) (err error) {
 	defer inDatabase(&err)

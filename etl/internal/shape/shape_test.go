@@ -195,7 +195,7 @@ func TestParseErrors(t *testing.T) {
 		{"a child that is none", "each: page", "each: pages", `small.yaml:20:40: book has no child source "pages"; it has page`},
 		{"a child of a leaf", "as: words", "as: {each: page, as: id}", `page has no child source "page"; it has no children`},
 		{"each without as", "{each: page, as: words}", "{each: page}", "each page has no as"},
-		{"a word of each misspelt", "as: words}", "as: words, emty: []}", `each has no setting "emty"; it has each, as, keyed, empty`},
+		{"a word of each misspelled", "as: words}", "as: words, emty: []}", `each has no setting "emty"; it has each, as, keyed, empty`},
 		{"keyed by what may come twice", "as: words}", "as: words, keyed: words}", "page can only be keyed by id"},
 		{"an array written out", "{title: title,", "{title: [title],", "a body cannot contain a fixed array: write {each"},
 		{"text beside other fields", "{title: title,", "{text: title,", "text and object are keywords of a body"},

@@ -386,7 +386,7 @@ func leadingDigits(word uint64) int {
 }
 
 // eightDigits returns the number that the digits of a little-endian word represent; zero bytes count as zeros. Each of the three
-// multiplications combines neighbours: Johnny Lee, "Fast numeric string to int", 2016.
+// multiplications combines neighbors: Johnny Lee, "Fast numeric string to int", 2016.
 func eightDigits(word uint64) uint64 {
 	word &= 0x0f0f0f0f0f0f0f0f
 	word = (word * (10<<8 + 1)) >> 8 & 0x00ff00ff00ff00ff
