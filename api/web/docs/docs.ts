@@ -2,7 +2,7 @@ import SwaggerUI from "swagger-ui-dist/swagger-ui-es-bundle.js";
 import "swagger-ui-dist/swagger-ui.css";
 import "./docs.css";
 
-// Swagger UI has dark colors, and leaves it to the page when to use them.
+// Swagger UI has a dark mode, but the page must enable it.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const paint = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", paint);
@@ -14,6 +14,6 @@ SwaggerUI({
   deepLinking: true,
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
-  // The built-in one sends the description's address to somebody else's server.
+  // The default validator sends the address of the description to a third party.
   validatorUrl: null,
 });

@@ -1,4 +1,4 @@
-// The package has no types of its own.
+// The package has no type declarations.
 declare module "swagger-ui-dist/swagger-ui-es-bundle.js" {
   export default function SwaggerUI(options: {
     url: string;
