@@ -68,7 +68,7 @@ func TestListenOnUnixSocket(t *testing.T) {
 	}
 }
 
-func TestListenSparesWhatIsNoSocket(t *testing.T) {
+func TestListenKeepsOtherFiles(t *testing.T) {
 	path := filepath.Join(shortDir(t), "precious")
 	if err := os.WriteFile(path, []byte("data"), 0o600); err != nil {
 		t.Fatal(err)

@@ -170,7 +170,7 @@ func (b broken) ReadFile(name string) ([]byte, error) {
 	return b.MapFS.ReadFile(name)
 }
 
-func TestWhatCannotBeRead(t *testing.T) {
+func TestUnreadableFiles(t *testing.T) {
 	if _, err := newSite(broken{built}); !errors.Is(err, errBroken) {
 		t.Errorf("got %v", err)
 	}

@@ -37,8 +37,8 @@ func TestCacheAge(t *testing.T) {
 	}
 }
 
-// TestAbsenceIsSaidToNGINXFirst is about the order on the wire: NGINX goes by whichever of the two headers it meets first.
-func TestAbsenceIsSaidToNGINXFirst(t *testing.T) {
+// TestAccelExpiresPrecedesCacheControl is about the order on the wire: NGINX goes by whichever of the two headers it meets first.
+func TestAccelExpiresPrecedesCacheControl(t *testing.T) {
 	s, f := fakeSite(t)
 	s.publish("things", things(1, 1)...)
 	for _, method := range []string{"GET", "HEAD"} {

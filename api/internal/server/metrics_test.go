@@ -100,7 +100,7 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 	}
 }
 
-func TestNoSeriesFromWhatClientsMakeUp(t *testing.T) {
+func TestUnknownAddressesAddNoSeries(t *testing.T) {
 	s, read := measured(t, 0)
 	s.publish("things", things(1, 3)...)
 	s.ask("GET", "/things/1")

@@ -96,7 +96,7 @@ func TestDescriptionIsMadeOnce(t *testing.T) {
 // browser is how a browser asks for an address that a person has entered.
 const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
-func TestPeopleSeePagesOfErrors(t *testing.T) {
+func TestErrorPages(t *testing.T) {
 	site, err := web.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestPeopleSeePagesOfErrors(t *testing.T) {
 	}
 }
 
-func TestWhoWantsAPage(t *testing.T) {
+func TestWantsPage(t *testing.T) {
 	s, _ := fakeSite(t)
 	s.publish("things", things(1, 3)...)
 	for accept, page := range map[string]bool{

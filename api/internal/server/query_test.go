@@ -9,7 +9,7 @@ import (
 	"systemscale/api/internal/store"
 )
 
-func TestEverySpellingOfAnAddress(t *testing.T) {
+func TestAddressNormalization(t *testing.T) {
 	s, _ := fakeSite(t)
 	s.publish("things", things(1, 3)...)
 	for _, path := range []string{

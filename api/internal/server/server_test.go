@@ -397,7 +397,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-func TestShutdownOwnsUpToWhatItCutsOff(t *testing.T) {
+func TestShutdownTimeout(t *testing.T) {
 	s, f := fakeSite(t)
 	s.publish("things", things(1, 1)...)
 	hold := make(chan struct{})

@@ -126,7 +126,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-func TestANotificationIsAHintToLook(t *testing.T) {
+func TestNotification(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: time.Hour})
 	conn := testdb.Connect(t, f.database.ETL)
 	run := f.publish(2, 1)

@@ -87,9 +87,9 @@ func fillCatalog(t *testing.T, etl *pgx.Conn, size size) {
 	}
 }
 
-// TestTheCostOfARequest executes what every address asks of the database, with a catalog, a change log and a history of two sizes. The
+// TestBlocksRead executes what every address asks of the database, with a catalog, a change log and a history of two sizes. The
 // number of blocks must be small, and must not depend on the size.
-func TestTheCostOfARequest(t *testing.T) {
+func TestBlocksRead(t *testing.T) {
 	small, large := size{2_000, 2_100, 20}, size{30_000, 60_000, 8_000}
 	database := testdb.New(t)
 	f := &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
@@ -154,9 +154,9 @@ func TestTheCostOfARequest(t *testing.T) {
 	}
 }
 
-// TestPagesKeepNoDocumentWaiting stops everything that reads pages and changes. Documents are looked up meanwhile, and of the others only
+// TestPagesDoNotDelayDocuments stops everything that reads pages and changes. Documents are looked up meanwhile, and of the others only
 // so many wait.
-func TestPagesKeepNoDocumentWaiting(t *testing.T) {
+func TestPagesDoNotDelayDocuments(t *testing.T) {
 	f := newFixture(t, 20, Options{Connections: 1, Poll: time.Hour, Timeout: publishtest.Patience})
 	lock := testdb.Connect(t, f.database.ETL)
 	transaction, err := lock.Begin(t.Context())
@@ -209,8 +209,8 @@ func TestPagesKeepNoDocumentWaiting(t *testing.T) {
 	}
 }
 
-// TestNothingNewIsWhatTheDatabaseWouldAnswer compares the answer that is known without a lookup with that of the statement.
-func TestNothingNewIsWhatTheDatabaseWouldAnswer(t *testing.T) {
+// TestNoChangesEqualsDatabaseResult compares the answer that is known without a lookup with that of the statement.
+func TestNoChangesEqualsDatabaseResult(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: time.Hour})
 	conn := testdb.Connect(t, f.database.ETL)
 	if _, err := conn.Exec(t.Context(), "update catalog.run set state = 'published', generation = id, finished_at = now()"); err != nil {

@@ -63,9 +63,9 @@ func TestFollowsTheVersion(t *testing.T) {
 	}
 }
 
-// TestAPageKnowsItsVersion changes tables in place, and then moves the pointer away from them, while the store has not yet heard
+// TestPageVersion changes tables in place, and then moves the pointer away from them, while the store has not yet heard
 // of either: what a page says it is must be what its bytes are. And once a client has heard of a version, so has the store.
-func TestAPageKnowsItsVersion(t *testing.T) {
+func TestPageVersion(t *testing.T) {
 	f := newFixture(t, 150, Options{Poll: time.Hour})
 	list := f.list()
 	conn := testdb.Connect(t, f.database.ETL)
@@ -192,7 +192,7 @@ func TestDroppedGenerationUnderLoad(t *testing.T) {
 	t.Logf("saw %d of %d versions", len(editionOf), editions)
 }
 
-func TestPointerToNothing(t *testing.T) {
+func TestVersionRowWithoutTables(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: time.Hour})
 	f.publisher.Drop(collection, f.document("").Generation, "item")
 	_, err := f.Get(f.document(""), 1, Match{}, nil)
@@ -282,8 +282,8 @@ func TestStatementFailsAlone(t *testing.T) {
 	}
 }
 
-// TestARowFailsAlone has three lookups in one statement, which one of the rows makes fail.
-func TestARowFailsAlone(t *testing.T) {
+// TestRowFailsAlone has three lookups in one statement, which one of the rows makes fail.
+func TestRowFailsAlone(t *testing.T) {
 	f := newFixture(t, 3, Options{Connections: 1, Poll: time.Hour})
 	table := "catalog." + f.document("").table
 	if _, err := testdb.Connect(t, f.database.ETL).Exec(t.Context(), fmt.Sprintf(`
@@ -314,7 +314,7 @@ func TestARowFailsAlone(t *testing.T) {
 	wait.Wait()
 }
 
-func TestRetriedAFewTimes(t *testing.T) {
+func TestBrokenConnectionRetryLimit(t *testing.T) {
 	queue := newQueue(2, publishtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
 	queue.connected(new(slot))
 	first, second := newLookup(), newLookup()
@@ -341,7 +341,7 @@ func TestRetriedAFewTimes(t *testing.T) {
 	}
 }
 
-func TestConflictsAreRetriedAFewTimes(t *testing.T) {
+func TestConflictRetryLimit(t *testing.T) {
 	queue := newQueue(1, publishtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
 	queue.connected(new(slot))
 	l := newLookup()
@@ -365,7 +365,7 @@ func TestConflictsAreRetriedAFewTimes(t *testing.T) {
 	}
 }
 
-func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
+func TestDroppedGenerationDeallocatesStatements(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond})
 	config, err := configure(Options{URL: f.database.API, Timeout: publishtest.Patience})
 	if err != nil {
@@ -407,7 +407,7 @@ func TestStatementsOfDroppedGenerationsAreForgotten(t *testing.T) {
 	}
 }
 
-func TestLastConnectionTakesTheQueueWithIt(t *testing.T) {
+func TestLosingLastConnectionFailsQueue(t *testing.T) {
 	queue := newQueue(2, publishtest.Patience, slog.New(slog.DiscardHandler), newMetrics())
 	first, second := new(slot), new(slot)
 	queue.connected(first)

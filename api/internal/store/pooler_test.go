@@ -165,8 +165,8 @@ func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *worker {
 	return &worker{conn: conn, queue: f.queue, follower: f.follower, metrics: f.metrics, limit: 64, timeout: publishtest.Patience}
 }
 
-// TestAStatementOfAnotherClient has a statement of the name that the store uses on its connection already, as a pooler may.
-func TestAStatementOfAnotherClient(t *testing.T) {
+// TestDuplicateStatement has a statement of the name that the store uses on its connection already, as a pooler may.
+func TestDuplicateStatement(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	item, detail := f.document(""), f.document("detail")
 	parameters := statements[kindGet].parameters
@@ -205,8 +205,8 @@ func TestAStatementOfAnotherClient(t *testing.T) {
 	}
 }
 
-// TestAStatementIsGone deallocates what the store prepared. It must notice, and in the end no longer depend on what is prepared.
-func TestAStatementIsGone(t *testing.T) {
+// TestLostStatement deallocates what the store prepared. It must notice, and in the end no longer depend on what is prepared.
+func TestLostStatement(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	w := spoiled(t, f, func(*connection) {})
 	for round := range 5 {
@@ -238,8 +238,8 @@ func TestAStatementIsGone(t *testing.T) {
 	}
 }
 
-// TestAnAnswerToAnotherQuestion gives a page and changes statements that answer another request of the same kind.
-func TestAnAnswerToAnotherQuestion(t *testing.T) {
+// TestForeignResult gives a page and changes statements that answer another request of the same kind.
+func TestForeignResult(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	for _, kind := range []kind{kindList, kindChanges} {
 		endpoint := f.list()
@@ -260,8 +260,8 @@ func TestAnAnswerToAnotherQuestion(t *testing.T) {
 	}
 }
 
-// TestStatementsAreTellable compares the statements of different documents, generations and kinds: no two have one name, or one identity.
-func TestStatementsAreTellable(t *testing.T) {
+// TestStatementIdentity compares the statements of different documents, generations and kinds: no two have one name, or one identity.
+func TestStatementIdentity(t *testing.T) {
 	names, identities := map[string]bool{}, map[int64]bool{}
 	endpoints := []sql.Endpoint{{Name: "a"}, {Name: "b", Path: "b"}, {Name: "c", List: true}}
 	for _, collection := range []string{"x", "y"} {

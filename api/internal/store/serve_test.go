@@ -61,7 +61,7 @@ func (f *fleet) wait() {
 	f.decide()
 }
 
-func TestWhoServesWhat(t *testing.T) {
+func TestFollowerDecides(t *testing.T) {
 	f := newFleet(t)
 	f.check("nothing is known", "things", 0, false, false)
 	f.report(f.first, nil)
@@ -113,7 +113,7 @@ func TestWhoServesWhat(t *testing.T) {
 	f.check("another version of the same number, later", "things", 3, false, true)
 }
 
-func TestWhoServesSeveralCollections(t *testing.T) {
+func TestFollowerWithSeveralCollections(t *testing.T) {
 	f := newFleet(t)
 	f.report(f.first, []Version{versionOf("things", 1), versionOf("museums", 2)})
 	f.report(f.second, []Version{versionOf("museums", 2), versionOf("things", 1)})

@@ -104,7 +104,7 @@ func answer(t *testing.T, q *queue, text string) {
 	q.finish(lookups)
 }
 
-func TestTheFirstLeavesAndTheOthersGetTheAnswer(t *testing.T) {
+func TestFirstOfJoinedLookupsTimesOut(t *testing.T) {
 	q, first, second, another := newSharedQueue(t)
 	q.expire(first.pushed.Add(q.timeout)) // second came later, if by a moment
 	if !first.abandoned || len(first.done) != 1 || second.abandoned {
@@ -125,7 +125,7 @@ func TestTheFirstLeavesAndTheOthersGetTheAnswer(t *testing.T) {
 	}
 }
 
-func TestOneThatJoinedLeaves(t *testing.T) {
+func TestJoinedLookupTimesOut(t *testing.T) {
 	q, first, second, _ := newSharedQueue(t)
 	first.pushed = first.pushed.Add(time.Hour)
 	q.delist(first)
@@ -144,7 +144,7 @@ func TestOneThatJoinedLeaves(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsSoNobodyAsks(t *testing.T) {
+func TestAbandonedLookupsAreNotSent(t *testing.T) {
 	q, first, second, _ := newSharedQueue(t)
 	q.expire(second.pushed.Add(q.timeout))
 	if !first.abandoned || !second.abandoned {
@@ -157,7 +157,7 @@ func TestNobodyWaitsSoNobodyAsks(t *testing.T) {
 	}
 }
 
-func TestAnErrorIsSharedToo(t *testing.T) {
+func TestJoinedLookupsShareErrors(t *testing.T) {
 	q, first, second, _ := newSharedQueue(t)
 	q.disconnect(q.slots[0], errors.New("cut"))
 	for _, l := range []*lookup{first, second} {
@@ -167,8 +167,8 @@ func TestAnErrorIsSharedToo(t *testing.T) {
 	}
 }
 
-// TestAFewLookupsAreLeftToWhoeverIsBusy has two workers: one that is busy, and one that rests until there is a crowd.
-func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
+// TestWakeThreshold has two workers: one that is busy, and one that rests until there is a crowd.
+func TestWakeThreshold(t *testing.T) {
 	q := newQueue(2*wakeThreshold, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	endpoint := &Endpoint{Name: "item"}
 	push := func(count int) {
@@ -229,8 +229,8 @@ func TestAFewLookupsAreLeftToWhoeverIsBusy(t *testing.T) {
 	q.close()
 }
 
-// TestLookupsOfAHeldUpPipelineAreRelieved has a worker that does not come back with two lookups, of which one was joined.
-func TestLookupsOfAHeldUpPipelineAreRelieved(t *testing.T) {
+// TestStalledWorkerIsRelieved has a worker that does not come back with two lookups, of which one was joined.
+func TestStalledWorkerIsRelieved(t *testing.T) {
 	q := newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	s := &Store{queue: q, metrics: q.metrics}
 	s.lookups.New = func() any { return newLookup() }

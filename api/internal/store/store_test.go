@@ -109,7 +109,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesNonsenseWithoutRepeatingIt(t *testing.T) {
+func TestOpenHidesInvalidURL(t *testing.T) {
 	_, err := Open(Options{URL: "postgres://user:hunter2@host:port/name"})
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Open fails with %v, want an error without the password", err)
@@ -363,7 +363,7 @@ func TestKilledWhileIdleIsNoError(t *testing.T) {
 	}
 }
 
-func TestCloseLetsLookupsFinish(t *testing.T) {
+func TestCloseFinishesLookups(t *testing.T) {
 	f := newFixture(t, 10, Options{Connections: 1, Batch: 2, Timeout: publishtest.Patience})
 	unlock := f.lock(f.document(""))
 	results := make(chan error)

@@ -9,9 +9,9 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// TestRightsAreMissing takes rights from the role of the store, while it runs and before it has seen anything. It is not ready then, says
+// TestMissingPrivileges takes rights from the role of the store, while it runs and before it has seen anything. It is not ready then, says
 // why, and recovers by itself.
-func TestRightsAreMissing(t *testing.T) {
+func TestMissingPrivileges(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: 5 * time.Millisecond})
 	conn := testdb.Connect(t, f.database.ETL)
 	exec := func(statement string) {
@@ -68,8 +68,8 @@ func TestRightsAreMissing(t *testing.T) {
 	}
 }
 
-// TestALookupFindsThatARightIsMissing has no follower that looks by itself in time.
-func TestALookupFindsThatARightIsMissing(t *testing.T) {
+// TestLookupWithoutPrivilege has no follower that looks by itself in time.
+func TestLookupWithoutPrivilege(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: time.Hour})
 	conn := testdb.Connect(t, f.database.ETL)
 	if _, err := conn.Exec(t.Context(), "revoke select on catalog."+f.document("").table+" from systemscale_api"); err != nil {

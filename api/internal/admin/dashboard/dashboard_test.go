@@ -87,7 +87,7 @@ func text(t *testing.T, p *Page) string {
 	return recorder.Body.String()
 }
 
-func TestPageSays(t *testing.T) {
+func TestPageContent(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		store *fakeStore
@@ -118,9 +118,9 @@ func TestPageSays(t *testing.T) {
 	}
 }
 
-// TestAPageForAll has many ask at once, and again while the page is not old: the database is asked one question for all of them,
+// TestConcurrentRequestsSharePage has many ask at once, and again while the page is not old: the database is asked one question for all of them,
 // whether it has an answer or not.
-func TestAPageForAll(t *testing.T) {
+func TestConcurrentRequestsSharePage(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		store  *fakeStore
@@ -249,7 +249,7 @@ func TestRestartIsNoNegativeRate(t *testing.T) {
 	}
 }
 
-func TestOldSamplesGo(t *testing.T) {
+func TestSampleLimit(t *testing.T) {
 	p := newPage(Options{Store: published()})
 	for range keepSamples + 5 {
 		p.sample(t.Context())
