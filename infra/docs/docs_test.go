@@ -1,5 +1,5 @@
-// Package docs_test checks that the documentation agrees with the repository: links lead somewhere, and the
-// table of flags and variables is complete.
+// Package docs_test compares the documentation with the repository: relative links resolve, and the tables of flags and
+// variables are complete.
 package docs_test
 
 import (
@@ -58,7 +58,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// anchors returns the fragments that GitHub makes of a page's headings.
+// anchors returns the fragments that GitHub generates from the headings of a page.
 func anchors(text string) []string {
 	var found []string
 	for _, match := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
@@ -90,7 +90,7 @@ func TestRelativeLinksResolve(t *testing.T) {
 	}
 }
 
-// Commands of each program, as their help is asked for.
+// commands are the commands of each program. "" is a program without commands.
 var commands = map[string][]string{
 	"etl": {"run", "plan", "history", "rollback", "refresh", "render", "explain", "check", "migrate"},
 	"api": {""},
@@ -134,7 +134,7 @@ func TestConfigurationIsComplete(t *testing.T) {
 	}
 }
 
-// between returns the part of text from a line that is begin to the next end, or to the end of text.
+// between returns the text after the line begin, up to the next end or to the end of the text.
 func between(t *testing.T, text, begin, end string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(text, "\n"+begin+"\n")
