@@ -379,7 +379,7 @@ func TestNodeIsAnAddress(t *testing.T) {
 // BenchmarkProbe looks for copies that are not there, as almost all are.
 func BenchmarkProbe(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/status" {
+		if r.URL.Path != "/status" && r.URL.Path != "/lists" {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
