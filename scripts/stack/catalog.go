@@ -100,7 +100,7 @@ func (s *stack) choose(command upCommand, empty bool) (choice, error) {
 	case command.Products == 0 && former != (catalog{}):
 		chosen.Directory, chosen.Products = former.Directory, former.Products
 	default:
-		chosen.Products = cmp.Or(command.Products, defaultProducts)
+		chosen.Products = cmp.Or(int(command.Products), defaultProducts)
 	}
 	if chosen.Products > 0 {
 		chosen.Directory = filepath.Join(s.State, "csv", strconv.Itoa(chosen.Products))

@@ -287,14 +287,14 @@ type gatewayPorts struct{ clients, tls, refresh int }
 func (s *stack) claimGatewayPorts(command upCommand) (gatewayPorts, error) {
 	present := gatewayPorts{s.Gateway.Port, s.Gateway.TLSPort, s.Gateway.Refresh}
 	running := s.Gateway.Process.Alive()
-	claimed := gatewayPorts{clients: cmp.Or(command.GatewayPort, present.clients, defaultGatewayPort)}
+	claimed := gatewayPorts{clients: cmp.Or(int(command.GatewayPort), present.clients, defaultGatewayPort)}
 	if claimed.clients != present.clients || !running {
 		if err := s.claimTyped(claimed.clients, "GATEWAY_PORT"); err != nil {
 			return gatewayPorts{}, err
 		}
 	}
 	var err error
-	switch claimed.tls = cmp.Or(command.GatewayTLSPort, present.tls); {
+	switch claimed.tls = cmp.Or(int(command.GatewayTLSPort), present.tls); {
 	case claimed.tls == present.tls && running && present.tls != 0:
 	case command.GatewayTLSPort != 0:
 		err = s.claimTyped(claimed.tls, "GATEWAY_TLS_PORT")

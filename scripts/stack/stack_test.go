@@ -65,7 +65,10 @@ func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 		{"taken port", []string{"--gateway-port", taken}, "port " + taken + " is taken by another program: stop that one, or choose another port, such as GATEWAY_PORT="},
 		{"taken TLS port", []string{"--gateway-port", strconv.Itoa(porttest.Number(t)), "--gateway-tls-port", taken}, "such as GATEWAY_TLS_PORT="},
 		{"two catalogs", []string{"--csv", empty, "--products", "5"}, "CSV and PRODUCTS exclude each other"},
-		{"no products", []string{"--products=-1"}, "there must be one product at least"},
+		{"no products", []string{"--products=0"}, "PRODUCTS=0: must be a whole number, 1 or more"},
+		{"fewer", []string{"--products=-1"}, "PRODUCTS=-1: must be a whole number, 1 or more"},
+		{"no port", []string{"--gateway-port=abc"}, `"abc" is not a port: GATEWAY_PORT and GATEWAY_TLS_PORT are numbers from 1 to 65535`},
+		{"port 0", []string{"--gateway-tls-port=0"}, "numbers from 1 to 65535"},
 		{"directory without CSVs", []string{"--csv", empty}, "there is no CSV file in this directory"},
 		{"missing directory", []string{"--csv", empty + "/missing"}, "CSV: there is no directory " + empty + "/missing: give the one"},
 		{"a file", []string{"--csv", "stack_test.go"}, "is a file: give the directory that it is in, CSV="},
@@ -276,7 +279,7 @@ func TestClaimGatewayPorts(t *testing.T) {
 		command upCommand
 		check   func(gatewayPorts, error) bool
 	}{
-		{"nothing yet", gatewayRun{}, upCommand{GatewayPort: free}, func(got gatewayPorts, err error) bool {
+		{"nothing yet", gatewayRun{}, upCommand{GatewayPort: number(free)}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls >= defaultTLSPort && got.refresh >= firstRefreshPort
 		}},
 		{"it runs", present, upCommand{}, func(got gatewayPorts, err error) bool {
@@ -285,19 +288,19 @@ func TestClaimGatewayPorts(t *testing.T) {
 		{"it runs from before there was TLS", gatewayRun{Process: alive, Port: taken}, upCommand{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == taken && got.tls >= defaultTLSPort && got.refresh >= firstRefreshPort
 		}},
-		{"others are asked for", present, upCommand{GatewayPort: free, GatewayTLSPort: another}, func(got gatewayPorts, err error) bool {
+		{"others are asked for", present, upCommand{GatewayPort: number(free), GatewayTLSPort: number(another)}, func(got gatewayPorts, err error) bool {
 			return err == nil && got == gatewayPorts{free, another, present.Refresh}
 		}},
 		{"stopped, and others took what nobody types", stopped, upCommand{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls != present.TLSPort && got.refresh != present.Refresh && got.tls != got.refresh
 		}},
-		{"clients take the ports of the others", gatewayRun{TLSPort: free, Refresh: free}, upCommand{GatewayPort: free}, func(got gatewayPorts, err error) bool {
+		{"clients take the ports of the others", gatewayRun{TLSPort: free, Refresh: free}, upCommand{GatewayPort: number(free)}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls != free && got.refresh != free && got.tls != got.refresh
 		}},
-		{"stopped, and another took what was asked for", gatewayRun{}, upCommand{GatewayPort: free, GatewayTLSPort: taken}, func(_ gatewayPorts, err error) bool {
+		{"stopped, and another took what was asked for", gatewayRun{}, upCommand{GatewayPort: number(free), GatewayTLSPort: number(taken)}, func(_ gatewayPorts, err error) bool {
 			return err != nil && strings.Contains(err.Error(), "GATEWAY_TLS_PORT=")
 		}},
-		{"another up is about to take what was asked for", gatewayRun{}, upCommand{GatewayPort: held.Number}, func(_ gatewayPorts, err error) bool {
+		{"another up is about to take what was asked for", gatewayRun{}, upCommand{GatewayPort: number(held.Number)}, func(_ gatewayPorts, err error) bool {
 			return err != nil && strings.Contains(err.Error(), "another stack is about to use it") && strings.Contains(err.Error(), "GATEWAY_PORT=")
 		}},
 	} {

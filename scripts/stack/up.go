@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,14 +37,40 @@ const (
 type upCommand struct {
 	CSV            string   `name:"csv" help:"Load this directory's CSV files instead of a generated sample." placeholder:"DIR"`
 	Accept         []string `help:"Publish although these gates fail, such as removed,changed: when your files are as you want them." placeholder:"GATE,..." env:"ACCEPT"`
-	Products       int      `help:"Generate this many products (default: 10000)." placeholder:"N"`
-	GatewayPort    int      `help:"Port for clients, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
-	GatewayTLSPort int      `name:"gateway-tls-port" help:"Port for clients that speak TLS (default: the first free one from 8443 on)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
+	Products       count    `help:"Generate this many products (default: 10000)." placeholder:"N"`
+	GatewayPort    number   `help:"Port of the gateway, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
+	GatewayTLSPort number   `name:"gateway-tls-port" help:"Port of the gateway for TLS (default: the first free port from 8443)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
 }
 
 func (upCommand) Help() string {
 	return "Without --csv and --products a catalog that is already loaded stays as it is.\n\nExamples:\n\n" +
 		"  stack up\n\n  stack up --csv ../my-csvs --gateway-port 8090"
+}
+
+// count is a number of products; 0 if the flag is missing.
+type count int
+
+// UnmarshalText is called by kong.
+func (c *count) UnmarshalText(text []byte) error {
+	value, err := strconv.Atoi(string(text))
+	if err != nil || value < 1 {
+		return fmt.Errorf("PRODUCTS=%s: must be a whole number, 1 or more", text)
+	}
+	*c = count(value)
+	return nil
+}
+
+// number is a port; 0 if the flag is missing.
+type number int
+
+// UnmarshalText is called by kong.
+func (n *number) UnmarshalText(text []byte) error {
+	value, err := strconv.ParseUint(string(text), 10, 16)
+	if err != nil || value == 0 {
+		return fmt.Errorf("%q is not a port: GATEWAY_PORT and GATEWAY_TLS_PORT are numbers from 1 to 65535", text)
+	}
+	*n = number(value)
+	return nil
 }
 
 // stack is one run of up or down.
@@ -60,9 +87,6 @@ type stack struct {
 func (c upCommand) Run(ctx context.Context, location location, console console) error {
 	if c.CSV != "" && c.Products != 0 {
 		return errors.New("CSV and PRODUCTS exclude each other: load your own files, or a sample of some size")
-	}
-	if c.Products < 0 {
-		return fmt.Errorf("PRODUCTS=%d: there must be one product at least", c.Products)
 	}
 	for _, gate := range c.Accept {
 		if !slices.Contains(gates, gate) {

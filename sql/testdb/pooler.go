@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"systemscale/infra/port/porttest"
 )
 
 // Pooler starts a PgBouncer in front of the cluster and returns a function that redirects a URL of the database to it. mode is its
@@ -31,7 +33,7 @@ func Pooler(t testing.TB, database Database, mode string, settings ...string) fu
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	address := freeAddress(t)
+	address := porttest.Address(t)
 	_, port, _ := net.SplitHostPort(address)
 	users := ""
 	for _, role := range []string{database.ETL, database.API} {
@@ -106,16 +108,6 @@ func asOrdinaryUser(t testing.TB, command *osexec.Cmd, directory string) {
 		}
 	}
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 func awaitPooler(t testing.TB, databaseURL, log string) {

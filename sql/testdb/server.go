@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/infra/port/porttest"
 	"systemscale/sql/migrate"
 )
 
@@ -98,12 +99,7 @@ func newServer(t testing.TB, password string) *Server {
 		}
 	})
 	own(t, parent)
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a port: %v", err)
-	}
-	defer func() { _ = listener.Close() }()
-	return &Server{t: t, Address: listener.Addr().String(), directory: filepath.Join(parent, "data"), password: password}
+	return &Server{t: t, Address: porttest.Address(t), directory: filepath.Join(parent, "data"), password: password}
 }
 
 // configure appends the given settings and the server's own ones to the configuration.
