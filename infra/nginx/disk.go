@@ -197,18 +197,3 @@ func (g Gateway) minFree() string {
 	}
 	return "min_free=" + g.CacheSize.reserve().String()
 }
-
-// AnotherFileSystem reports whether two directories that exist are on different file systems.
-func AnotherFileSystem(a, b string) bool {
-	first, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	second, err := os.Stat(b)
-	if err != nil {
-		return false
-	}
-	one, known := first.Sys().(*syscall.Stat_t)
-	other, alsoKnown := second.Sys().(*syscall.Stat_t)
-	return known && alsoKnown && one.Dev != other.Dev
-}

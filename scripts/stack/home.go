@@ -95,7 +95,7 @@ func (s *state) settle(directory string) error {
 	if slices.Contains(s.Outside, s.Servers) {
 		s.Servers = ""
 	}
-	s.Sockets, s.Passing, s.Outside = "", "", nil
+	s.Sockets, s.Outside = "", nil
 	return nil
 }
 

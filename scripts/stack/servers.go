@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -51,9 +50,6 @@ func (s *stack) placeServers() (accounts, error) {
 			}
 		}
 	}
-	if err := s.placePassing(); err != nil {
-		return found, err
-	}
 	for _, directory := range []struct {
 		path  string
 		owner *process.Account
@@ -77,30 +73,6 @@ func (s *stack) placeServers() (accounts, error) {
 		}
 	}
 	return found, s.save()
-}
-
-// memory is where Linux has a file system in memory.
-const memory = "/dev/shm"
-
-// placePassing decides where answers are on their way into NGINX's cache: on another file system than the cache, if there is one, so that a disk
-// that is full costs copies in the cache, not answers. The memory is empty when the machine has started, and anybody may make files there.
-func (s *stack) placePassing() error {
-	if s.Passing != "" {
-		if isOwn(s.Passing) {
-			return nil
-		}
-		s.Outside = slices.DeleteFunc(s.Outside, func(directory string) bool { return directory == s.Passing })
-		s.Passing = ""
-	}
-	if !nginx.AnotherFileSystem(memory, s.Servers) {
-		return nil
-	}
-	var err error
-	if s.Passing, err = s.makeOutside(memory); err != nil {
-		s.Passing = ""
-		s.say("%v: a full disk will cost answers", err)
-	}
-	return nil
 }
 
 // fitCache decides how much NGINX's cache may take. While NGINX runs it stays.
@@ -334,9 +306,6 @@ func (s *stack) startGateway(ctx context.Context, account *process.Account, port
 		Refresh: address(ports.refresh), Refreshers: []string{loopback}, Unlimited: []string{loopback},
 		Sockets: filepath.Join(s.Sockets, "nginx"), Cache: cache, CacheSize: size,
 		AccessLog: filepath.Join(nginx.Work(directory), "access.json"), Log: filepath.Join(s.logs(), "nginx.log"), Account: account,
-	}
-	if s.Passing != "" {
-		front.Temp = filepath.Join(s.Passing, "nginx")
 	}
 	for _, instance := range s.Instances {
 		front.Upstreams = append(front.Upstreams, "unix:"+instance.Socket)

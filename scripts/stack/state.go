@@ -27,7 +27,6 @@ type state struct {
 	Home    home     `json:"home"`
 	Servers string   `json:"servers"` // directory of what Postgres and NGINX write
 	Sockets string   `json:"sockets"` // directory of the unix sockets
-	Passing string   `json:"passing"` // directory of answers on their way into NGINX's cache; "": under Servers
 	Outside []string `json:"outside"` // directories outside .run that belong to the stack as well
 
 	path   string
