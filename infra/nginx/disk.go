@@ -77,7 +77,7 @@ func (g Gateway) checkCache(ctx context.Context) error {
 		owner, name = int(g.Account.UID), g.Account.Name
 	}
 	if foreign := foreignDirectory(g.cache(), owner); foreign != "" {
-		return fmt.Errorf("NGINX, which runs as %s, cannot write in %s, a part of its cache that belongs to another user: empty %s", name, foreign, g.cache())
+		return fmt.Errorf("NGINX runs as %s and cannot write to %s in its cache, which belongs to another user: empty %s", name, foreign, g.cache())
 	}
 	for _, directory := range []string{g.cache(), g.temp()} {
 		// By the account, which this process need not be.
@@ -85,7 +85,7 @@ func (g Gateway) checkCache(ctx context.Context) error {
 		command.Dir = g.Prefix
 		command.SysProcAttr = g.Account.Attributes()
 		if out, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("NGINX, which runs as %s, cannot write in %s: give it that directory, or choose another (%w: %s)", name, directory, err,
+			return fmt.Errorf("NGINX runs as %s and cannot write to %s: change the owner of the directory, or choose another (%w: %s)", name, directory, err,
 				strings.TrimSpace(string(out)))
 		}
 	}
@@ -110,8 +110,8 @@ func foreignDirectory(cache string, owner int) string {
 }
 
 func noRoom(directory string, room, size Size) error {
-	return fmt.Errorf("the file system of NGINX's cache, %s, has room for %d MB, and a cache of %d MB needs %d MB with what has to stay free: "+
-		"make room there, choose another directory, or make the cache smaller",
+	return fmt.Errorf("the file system of NGINX's cache, %s, has room for %d MB, and a cache of %d MB needs %d MB including the space that must stay free: "+
+		"free some space there, choose another directory, or make the cache smaller",
 		directory, room/megabyte, size/megabyte, (size+size.reserve())/megabyte)
 }
 
@@ -126,7 +126,7 @@ func roomFor(directory string, needed Size) (Size, error) {
 			break
 		}
 		if !errors.Is(err, fs.ErrNotExist) || existing == filepath.Dir(existing) {
-			return 0, fmt.Errorf("look at the file system of NGINX's cache, %s: %w", directory, err)
+			return 0, fmt.Errorf("read the free space of NGINX's cache, %s: %w", directory, err)
 		}
 		existing = filepath.Dir(existing)
 	}
@@ -151,7 +151,7 @@ func roomFor(directory string, needed Size) (Size, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("look at NGINX's cache: %w", err)
+		return 0, fmt.Errorf("examine NGINX's cache: %w", err)
 	}
 	return room, nil
 }

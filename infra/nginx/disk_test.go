@@ -149,11 +149,11 @@ func TestACacheThatHasNoRoomIsRefused(t *testing.T) {
 	if err := os.Rename(filepath.Join(cache, "entry"), filepath.Join(disk, "entry")); err != nil {
 		t.Fatal(err)
 	}
-	if size, err := FitCache(cache, 2<<30); err == nil || !strings.Contains(err.Error(), cache) || !strings.Contains(err.Error(), "make room") {
+	if size, err := FitCache(cache, 2<<30); err == nil || !strings.Contains(err.Error(), cache) || !strings.Contains(err.Error(), "free some space") {
 		t.Errorf("FitCache() of a full disk = %s, %v", size, err)
 	}
 	running := Gateway{Prefix: disk, Cache: cache, CacheSize: 64 * megabyte, Account: account}
-	if err := running.checkCache(t.Context()); err == nil || !strings.Contains(err.Error(), "make room") {
+	if err := running.checkCache(t.Context()); err == nil || !strings.Contains(err.Error(), "free some space") {
 		t.Errorf("a cache that does not fit: %v", err)
 	}
 }
@@ -178,7 +178,7 @@ func TestStartRefusesWhatNGINXCannotWrite(t *testing.T) {
 		if err := os.Chmod(directory, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		restart("cannot write in " + directory)
+		restart("cannot write to " + directory)
 		if err := os.Chmod(directory, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestStartRefusesWhatNGINXCannotWrite(t *testing.T) {
 		}
 	}
 	rig.gateway.CacheSize = 1 << 60
-	restart("make room there")
+	restart("free some space there")
 	rig.gateway.CacheSize = 10 * megabyte
 	restart("")
 }

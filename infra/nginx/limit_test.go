@@ -123,7 +123,7 @@ func TestRefreshersAreLimitedAndTheUnlimitedDoNotRefresh(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) {
 		gateway.RateLimit, gateway.Refreshers, gateway.Unlimited = 1, []string{"127.0.0.2"}, []string{"127.0.0.1"}
 	})
-	wantProblem(t, rig.door(http.MethodGet, "/status"), http.StatusForbidden)
+	wantProblem(t, rig.refresh(http.MethodGet, "/status"), http.StatusForbidden)
 	if got := rig.askAt("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, "/status", nil); got.status != http.StatusOK {
 		t.Errorf("/status for a refresher: %d", got.status)
 	}

@@ -31,7 +31,7 @@ func (r *rig) refreshLists() {
 	r.t.Helper()
 	const sentinel = "/sentinel"
 	r.warm(sentinel)
-	if got := r.door(http.MethodHead, "/lists"); got.status != http.StatusOK || got.header.Get("X-Lists") != "" {
+	if got := r.refresh(http.MethodHead, "/lists"); got.status != http.StatusOK || got.header.Get("X-Lists") != "" {
 		r.t.Fatalf("HEAD /lists: %d %v", got.status, got.header)
 	}
 	r.await("MISS", sentinel, func(got answer) bool { return got.cache() == "MISS" })
@@ -79,7 +79,7 @@ func TestOneListCanBeRefreshedToo(t *testing.T) {
 		rig.wantCached("/products?page=3&count=2", http.StatusOK)
 		rig.wantCached("/products?page=5&count=2", http.StatusNotFound)
 		rig.setAnswer(answerVersion(2, fresh))
-		rig.door(http.MethodHead, "/refresh/products?page=3&count=2")
+		rig.refresh(http.MethodHead, "/refresh/products?page=3&count=2")
 		got := rig.await("version 2", "/products?page=3&count=2", func(got answer) bool { return got.body == "version 2" })
 		rig.wantCache(got, "HIT")
 		if got := rig.get("/products?page=4&count=2"); got.body != "version 1" || got.cache() != "HIT" {
@@ -157,7 +157,7 @@ func TestTheClockIsSetBack(t *testing.T) {
 			t.Fatalf("%s: %s %q: this copy is not kept fresh by the clock, and proves nothing below", path, got.cache(), got.body)
 		}
 	}
-	rig.door(http.MethodHead, "/refresh/products/1")
+	rig.refresh(http.MethodHead, "/refresh/products/1")
 	rig.refreshLists()
 	rig.await("version 2", "/products/1", func(got answer) bool { return got.body == "version 2" })
 	for _, path := range listAddresses {

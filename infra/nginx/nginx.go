@@ -37,7 +37,7 @@ type Gateway struct {
 	Listen     string   // address and port for clients
 	TLS        TLS      // the zero value: none
 	HSTS       string   // Strict-Transport-Security of answers over TLS, such as max-age=31536000; "": none
-	Refresh    string   // address and port of the refresh door
+	Refresh    string   // address and port of the refresh endpoint
 	Refreshers []string // addresses and networks that may use the refresh endpoint
 	Unlimited  []string // addresses and networks whose requests and connections are not limited
 	Upstreams  []string // addresses of the API instances, host:port or unix:/path
@@ -77,7 +77,7 @@ func (g Gateway) Configure(ctx context.Context) (changed bool, err error) {
 		return false, fmt.Errorf("nginx.conf.template: %w", err)
 	}
 	if err := g.makeDirectories(ctx); err != nil {
-		return false, fmt.Errorf("make room for NGINX: %w", err)
+		return false, fmt.Errorf("create the directories of NGINX: %w", err)
 	}
 	path := g.configuration()
 	if present, err := process.ReadFile(path); err == nil && string(present) == text {
@@ -134,11 +134,11 @@ func (g Gateway) Start(ctx context.Context) (*process.Running, error) {
 	// An NGINX that was killed leaves its sockets behind and could not bind them again.
 	sockets, err := filepath.Glob(filepath.Join(g.Sockets, "*.sock"))
 	if err != nil {
-		return nil, fmt.Errorf("look for a dead NGINX's sockets: %w", err)
+		return nil, fmt.Errorf("find the sockets of an NGINX that was killed: %w", err)
 	}
 	for _, path := range sockets {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("remove a dead NGINX's socket: %w", err)
+			return nil, fmt.Errorf("remove a socket of an NGINX that was killed: %w", err)
 		}
 	}
 	running, err := process.Daemon{
@@ -159,7 +159,7 @@ func (g Gateway) Start(ctx context.Context) (*process.Running, error) {
 func (g Gateway) checkSockets() error {
 	info, err := os.Lstat(g.Sockets)
 	if err != nil {
-		return fmt.Errorf("look at the directory of NGINX's sockets: %w", err)
+		return fmt.Errorf("examine the directory of NGINX's sockets: %w", err)
 	}
 	owner := os.Geteuid()
 	if g.Account != nil {
@@ -202,7 +202,7 @@ func (g Gateway) ask(ctx context.Context, transport *http.Transport) error {
 	}
 	_ = response.Body.Close()
 	if response.StatusCode >= http.StatusInternalServerError {
-		return fmt.Errorf("the gateway answers %s", response.Status)
+		return fmt.Errorf("the gateway returns %s", response.Status)
 	}
 	return nil
 }
@@ -229,7 +229,7 @@ func (g Gateway) AwaitReady(ctx context.Context) error {
 // Reload makes a running NGINX take its new configuration without losing a request.
 func Reload(identity process.Identity) error {
 	if !identity.Alive() {
-		return errors.New("reload NGINX: it does not run")
+		return errors.New("reload NGINX: it is not running")
 	}
 	if err := syscall.Kill(identity.PID, syscall.SIGHUP); err != nil {
 		return fmt.Errorf("reload NGINX: %w", err)
@@ -382,7 +382,7 @@ func Expand(template string, values map[string]string) (string, error) {
 	case len(unknown) > 0:
 		return "", fmt.Errorf("no value for ${%s}", strings.Join(unknown, "}, ${"))
 	case len(unused) > 0:
-		return "", fmt.Errorf("nothing asks for ${%s}", strings.Join(slices.Sorted(maps.Keys(unused)), "}, ${"))
+		return "", fmt.Errorf("the template does not use ${%s}", strings.Join(slices.Sorted(maps.Keys(unused)), "}, ${"))
 	}
 	return text, nil
 }

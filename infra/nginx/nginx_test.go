@@ -32,7 +32,7 @@ func TestExpand(t *testing.T) {
 		{"replaces every use", "listen ${PORT}; # ${PORT}\nname ${NAME};", "listen 8080; # 8080\nname x;", ""},
 		{"leaves NGINX's own variables", "$uri ${uri} $PORT ${PORT}${NAME}", "$uri ${uri} $PORT 8080x", ""},
 		{"unknown name", "${PORT} ${NAME} ${OTHER}", "", "no value for ${OTHER}"},
-		{"unused value", "${PORT}", "", "nothing asks for ${NAME}"},
+		{"unused value", "${PORT}", "", "the template does not use ${NAME}"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := Expand(test.template, values)
@@ -444,7 +444,7 @@ func TestOneEntryForEverySpellingOfADocument(t *testing.T) {
 
 func TestWhatTheUpstreamSeesCannotBeForged(t *testing.T) {
 	rig := start(t)
-	// Decoded by NGINX and written anew: what splits a request stays encoded.
+	// NGINX decodes the path and writes it again: what splits a request stays encoded.
 	rig.get("/products/1%20HTTP%2f1.1%0d%0aHost:%20evil%0d%0a%0d%0a")
 	got := rig.seen()
 	if len(got) != 1 || strings.ContainsAny(got[0], "\r\n") || !strings.Contains(got[0], "%0D%0A") {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// door asks the refresh door.
-func (r *rig) door(method, path string, header ...string) answer {
+// refresh sends a request to the refresh endpoint.
+func (r *rig) refresh(method, path string, header ...string) answer {
 	r.t.Helper()
 	return r.askAt("http://"+r.gateway.Refresh, &http.Transport{}, method, path, nil, header...)
 }
@@ -32,7 +32,7 @@ var changed = strings.Repeat("changed ", 200)
 func (r *rig) wantCached(path string, want int, header ...string) {
 	r.t.Helper()
 	for _, method := range []string{http.MethodHead, http.MethodGet} {
-		if got := r.door(method, "/cached"+path, header...); got.status != want {
+		if got := r.refresh(method, "/cached"+path, header...); got.status != want {
 			r.t.Errorf("%s /cached%s %q: %d, want %d", method, path, header, got.status, want)
 		}
 	}
@@ -51,7 +51,7 @@ func TestRefreshReplacesAnEntryInPlace(t *testing.T) {
 
 		rig.setAnswer(answerChanged)
 		for i, header := range [][]string{plain, compressed} {
-			got := rig.door(method, "/refresh/products/1/styles", header...)
+			got := rig.refresh(method, "/refresh/products/1/styles", header...)
 			if tag := strings.TrimPrefix(got.header.Get("ETag"), "W/"); got.status != http.StatusOK || tag != `"new"` || got.header.Get("X-Data-Version") != "8" {
 				t.Errorf("%s %q: %d %v, want the API's new answer", method, header, got.status, got.header)
 			}
@@ -95,7 +95,7 @@ func TestRefreshOfARemovedDocument(t *testing.T) {
 		rig.setAnswer(answerDocument)
 		rig.warm("/products/1", "Accept-Encoding", encoding)
 		rig.setAnswer(answerMissing)
-		got := rig.door(http.MethodHead, "/refresh/products/1", "Accept-Encoding", encoding)
+		got := rig.refresh(http.MethodHead, "/refresh/products/1", "Accept-Encoding", encoding)
 		if got.status != http.StatusNotFound || got.header.Get("X-Data-Version") != "7" {
 			t.Errorf("refresh: %d, version %q, want the API's 404", got.status, got.header.Get("X-Data-Version"))
 		}
@@ -115,7 +115,7 @@ func TestRefreshFromAnAPIThatFailsKeepsTheEntry(t *testing.T) {
 		response.Header().Set("Cache-Control", "no-store")
 		response.WriteHeader(http.StatusServiceUnavailable)
 	})
-	if got := rig.door(http.MethodGet, "/refresh/products/1"); got.status != http.StatusServiceUnavailable {
+	if got := rig.refresh(http.MethodGet, "/refresh/products/1"); got.status != http.StatusServiceUnavailable {
 		t.Errorf("refresh: %d, want 503", got.status)
 	}
 	got := rig.get("/products/1")
@@ -136,7 +136,7 @@ func TestLookingAtAStaleEntryChangesNothing(t *testing.T) {
 		})
 		rig.warm(path)
 		for cache := "HIT"; cache != "STALE"; {
-			got := rig.door(http.MethodGet, "/cached"+path)
+			got := rig.refresh(http.MethodGet, "/cached"+path)
 			if cache = got.header.Get("X-Cache"); got.status != http.StatusOK || cache != "HIT" && cache != "STALE" {
 				t.Fatalf("%s: %d, X-Cache %q", path, got.status, cache)
 			}
@@ -160,10 +160,10 @@ func TestRefreshDoorIsForRefreshers(t *testing.T) {
 		}
 		wantProblem(t, got, http.StatusForbidden)
 	}
-	if got := rig.door(http.MethodGet, "/status"); got.status != http.StatusOK || !strings.HasPrefix(got.body, "Active connections: ") {
+	if got := rig.refresh(http.MethodGet, "/status"); got.status != http.StatusOK || !strings.HasPrefix(got.body, "Active connections: ") {
 		t.Errorf("/status: %d %q", got.status, got.body)
 	}
-	wantProblem(t, rig.door(http.MethodGet, "/products/1"), http.StatusNotFound)
+	wantProblem(t, rig.refresh(http.MethodGet, "/products/1"), http.StatusNotFound)
 	rig.wantSeen()
 }
 

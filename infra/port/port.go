@@ -129,7 +129,7 @@ func Next(preferred int, owner string) (*Claim, error) {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("all ports from %d to %d are taken: stop some of the programs that listen there", preferred, preferred+attempts-1)
+	return nil, fmt.Errorf("all ports from %d to %d are taken: stop some of the programs that use them", preferred, preferred+attempts-1)
 }
 
 // Release gives the claim up. The owner keeps the port.
@@ -185,7 +185,7 @@ func claimsIn(parent string) (string, error) {
 		return "", fmt.Errorf("claim a port: %w", err)
 	}
 	if owner, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
-		return "", fmt.Errorf("claim a port: %s is not a directory of yours alone: remove it", path)
+		return "", fmt.Errorf("claim a port: %s is not a directory that only you can write to: remove it", path)
 	}
 	return path, nil
 }

@@ -191,7 +191,7 @@ func (c Cluster) Adopt() (process.Identity, error) {
 		return identity, nil
 	}
 	if err := os.Remove(path); err != nil {
-		return process.Identity{}, fmt.Errorf("remove the lock file of a dead server: %w", err)
+		return process.Identity{}, fmt.Errorf("remove the lock file of a server that was killed: %w", err)
 	}
 	return process.Identity{}, nil
 }

@@ -39,7 +39,7 @@ func Throwaway(ctx context.Context, parent string, purpose Purpose) (adminURL st
 	}
 	directory, err := os.MkdirTemp(parent, "systemscale-test-")
 	if err != nil {
-		return "", nil, fmt.Errorf("make room for a throwaway cluster: %w", err)
+		return "", nil, fmt.Errorf("create the directory of a temporary cluster: %w", err)
 	}
 	var server process.Identity
 	var claims port.Claims
@@ -51,11 +51,11 @@ func Throwaway(ctx context.Context, parent string, purpose Purpose) (adminURL st
 	var self *process.Account
 	sockets := filepath.Join(directory, "run")
 	if err := errors.Join(self.MakeDirectory(directory, 0o755), account.MakeDirectory(sockets, 0o755)); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("make room for a throwaway cluster: %w", err), remove())
+		return "", nil, errors.Join(fmt.Errorf("create the directory of a temporary cluster: %w", err), remove())
 	}
 	if blocked := account.Blocked(directory); blocked != "" {
-		return "", nil, errors.Join(fmt.Errorf("the user %s, whom Postgres is to run as, may not enter %s: choose a directory "+
-			"that everybody may enter with TMPDIR", account.Name, blocked), remove())
+		return "", nil, errors.Join(fmt.Errorf("PostgreSQL would run as the user %s, who may not enter %s: choose a directory "+
+			"that any user may enter, with TMPDIR", account.Name, blocked), remove())
 	}
 	cluster := Cluster{
 		Postgres: postgres, Directory: filepath.Join(directory, "data"), Sockets: sockets, Port: 5432,

@@ -42,7 +42,7 @@ func Unprivileged(names ...string) (*Account, error) {
 		}
 		return &Account{Name: name, UID: uint32(uid), GID: uint32(gid)}, nil
 	}
-	return nil, fmt.Errorf("this runs as root and none of the users %s exists to run a server as: create one of them, "+
+	return nil, fmt.Errorf("this runs as root, and a server needs another user, but none of the users %s exists: create one of them, "+
 		"or run this as an ordinary user", strings.Join(names, ", "))
 }
 
@@ -98,7 +98,7 @@ func (a *Account) MakeDirectory(path string, mode os.FileMode) error {
 		return err
 	}
 	if replaceable, err := a.mayReplace(filepath.Dir(path)); err != nil || replaceable {
-		return errors.Join(err, fmt.Errorf("the user %s may change %s, where this is to make a directory as root: remove it", a.name(), filepath.Dir(path)))
+		return errors.Join(err, fmt.Errorf("the user %s may change %s, in which root would create a directory: remove it", a.name(), filepath.Dir(path)))
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -106,7 +106,7 @@ func (a *Account) MakeDirectory(path string, mode os.FileMode) error {
 	// By its descriptor: the name could lead elsewhere.
 	directory, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
-		return fmt.Errorf("%s is not a directory of its own but a link or a file: remove it (%w)", path, err)
+		return fmt.Errorf("%s is a link or a file instead of a directory: remove it (%w)", path, err)
 	}
 	defer func() { _ = directory.Close() }()
 	if err := a.own(directory); err != nil {

@@ -68,7 +68,7 @@ type Running struct {
 // It does not wait until the daemon can do its work: see Await.
 func (d Daemon) Start() (*Running, error) {
 	if err := os.Rename(d.Log, d.Log+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("keep the former log of %s: %w", d.Name, err)
+		return nil, fmt.Errorf("keep the earlier log of %s: %w", d.Name, err)
 	}
 	log, err := os.OpenFile(d.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -92,7 +92,7 @@ func (d Daemon) Start() (*Running, error) {
 		close(running.exited)
 	}()
 	if err != nil {
-		return nil, fmt.Errorf("start %s: it ended at once%s", d.Name, LogTail(d.Log))
+		return nil, fmt.Errorf("start %s: it ended immediately%s", d.Name, LogTail(d.Log))
 	}
 	return running, nil
 }

@@ -88,7 +88,7 @@ func disableServices(ctx context.Context, out io.Writer, packages []string) erro
 			arguments = append(arguments, "--now")
 		}
 		if err := runTo(ctx, out, nil, "systemctl", append(arguments, service)...); err != nil {
-			return fmt.Errorf("keep %s from starting by itself: %w", service, err)
+			return fmt.Errorf("disable the automatic start of %s: %w", service, err)
 		}
 	}
 	return nil

@@ -98,7 +98,7 @@ func (i Installer) Ensure(ctx context.Context, needs ...Need) error {
 		return err
 	}
 	if still, problems := missingOf(missing); len(still) > 0 {
-		return fmt.Errorf("%w\n%s has installed %s, which did not help", problems, manager.name, strings.Join(packages, ", "))
+		return fmt.Errorf("%w\n%s has installed %s, but the programs are still missing", problems, manager.name, strings.Join(packages, ", "))
 	}
 	return nil
 }

@@ -165,7 +165,7 @@ func TestEnsure(t *testing.T) {
 		{"the installation fails", "brew", "exit 4", true, "y\n", "Install brew-thing with brew? [Y/n] ", "brew install brew-thing: exit status 4"},
 		{
 			"the installation does not help", "brew", "", true, "y\n", "Install brew-thing with brew? [Y/n] ",
-			"the thing is missing\nbrew has installed brew-thing, which did not help",
+			"the thing is missing\nbrew has installed brew-thing, but the programs are still missing",
 		},
 		{"no package manager", "other", "", true, "", "", "the thing is missing\ninstall it with this machine's package manager and try again"},
 	} {

@@ -11,13 +11,13 @@ import (
 
 type apiCommand struct {
 	workplace
-	Rounds      int      `default:"3" help:"How often everything is measured, in turns. Default: ${default}."`
+	Rounds      int      `default:"3" help:"Rounds; each measures everything once. Default: ${default}."`
 	Seconds     int      `default:"4" help:"Length of one measurement. Default: ${default}."`
-	Connections []int    `default:"64,256" placeholder:"N" help:"HTTP connections, and pgbench clients, everything being measured with each number. Default: ${default}."`
+	Connections []int    `default:"64,256" placeholder:"N" help:"Numbers of HTTP connections and pgbench clients. Each number is measured. Default: ${default}."`
 	Only        []string `enum:"lookups,uncached,random,revalidation,list,hits,zipf,constant" placeholder:"NAME" help:"Measure only these: ${enum}. Default: all."`
-	Instances   int      `default:"2" help:"API instances behind NGINX, with GOMAXPROCS=1 each. Default: ${default}."`
-	Rate        float64  `default:"9000" help:"Requests a second of constant. Default: ${default}."`
-	WarmUp      int      `default:"6" placeholder:"SECONDS" help:"How long the cache gets the traffic of zipf before it is measured. Default: ${default}."`
+	Instances   int      `default:"2" help:"API instances, each with GOMAXPROCS=1. Default: ${default}."`
+	Rate        float64  `default:"9000" help:"Requests per second of constant. Default: ${default}."`
+	WarmUp      int      `default:"6" placeholder:"SECONDS" help:"Length of the warm-up of the cache before zipf. Default: ${default}."`
 	APIFlags    string   `name:"api-flags" placeholder:"FLAGS" help:"More flags for every API process, such as --api-flags=\"--connections 1 --batch 128\"."`
 }
 
@@ -80,7 +80,7 @@ func (c *apiCommand) Run(ctx context.Context, stdout io.Writer) (err error) {
 			fmt.Fprintln(os.Stderr)
 		}
 	}
-	r.Machine.NGINX = s.edge.nginx.Version.String()
+	r.Machine.NGINX = s.gateways.nginx.Version.String()
 	c.addTargets(r, meanSize(s.hot))
 	r.add("api, peak memory", "MiB", float64(s.api.stop())/(1<<20))
 	for i, instance := range s.behind {

@@ -23,7 +23,7 @@ import (
 type workplace struct {
 	Products int    `default:"1000011" placeholder:"N" help:"Products in the catalog. Default: ${default}, the full size."`
 	Work     string `default:".run/bench" placeholder:"DIR" help:"Directory for the catalog, the programs and the results. Default: ${default}."`
-	Admin    string `env:"TEST_DATABASE_URL" required:"" placeholder:"URL" help:"Postgres to measure on, as its superuser. A database named bench in it is replaced."`
+	Admin    string `env:"TEST_DATABASE_URL" required:"" placeholder:"URL" help:"PostgreSQL server, as its superuser. The database bench is replaced."`
 }
 
 // prepare builds the programs, generates the catalog, and migrates a new database.
@@ -47,7 +47,7 @@ func (w *workplace) prepare(ctx context.Context) error {
 }
 
 // spoiled is the flags of a catalog with rows of every kind that the ETL repairs, filters or rejects.
-var spoiled = []string{"--dirt", "--hopeless"}
+var spoiled = []string{"--dirt", "--malformed"}
 
 // generate writes the catalog into a directory of its own for each variant, "" being the one of csv, and returns the directory. What
 // the same generator has written with the same flags is there already.

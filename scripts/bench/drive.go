@@ -31,8 +31,8 @@ type traffic interface{ next() []byte }
 const (
 	// patience is how long an answer is waited for.
 	patience = 5 * time.Second
-	// hopeless is how many errors a connection has before it gives up.
-	hopeless = 20
+	// maxErrors is how many errors a connection has before it gives up.
+	maxErrors = 20
 )
 
 // run sends the traffic that of returns for each connection. At a rate, requests are due at equal distances, the connections take turns,
@@ -95,7 +95,7 @@ type driver struct {
 
 func (d *driver) run(ctx context.Context) {
 	defer d.hangUp()
-	for turn := 0; ctx.Err() == nil && d.errors < hopeless; turn++ {
+	for turn := 0; ctx.Err() == nil && d.errors < maxErrors; turn++ {
 		at, more := d.await(turn)
 		if !more {
 			return

@@ -99,10 +99,10 @@ func TestWhatIsAnsweredOtherwiseIsAnError(t *testing.T) {
 			}
 			return 0, fine
 		}), 24, `429 for "GET /`},
-		"every status": {answering(func(int) (time.Duration, string) { return 0, limited }), 2 * hopeless, "of 0 requests failed"},
-		"no answer":    {answering(func(int) (time.Duration, string) { return 2 * patience, fine }), 2 * hopeless, "timeout"},
-		"half of one":  {answering(func(int) (time.Duration, string) { return 0, "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n[" }), 2 * hopeless, "timeout"},
-		"nobody":       {func(string) (net.Conn, error) { return nil, errors.New("nobody listens") }, 2 * hopeless, "nobody listens"},
+		"every status": {answering(func(int) (time.Duration, string) { return 0, limited }), 2 * maxErrors, "of 0 requests failed"},
+		"no answer":    {answering(func(int) (time.Duration, string) { return 2 * patience, fine }), 2 * maxErrors, "timeout"},
+		"half of one":  {answering(func(int) (time.Duration, string) { return 0, "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n[" }), 2 * maxErrors, "timeout"},
+		"nobody":       {func(string) (net.Conn, error) { return nil, errors.New("nobody listens") }, 2 * maxErrors, "nobody listens"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			documents := slices.Repeat([]document{{path: "/"}}, 100)

@@ -18,10 +18,10 @@ import (
 
 type etlCommand struct {
 	workplace
-	Rounds    int       `default:"3" help:"How often everything is measured, in turns. Default: ${default}."`
+	Rounds    int       `default:"3" help:"Rounds; each measures everything once. Default: ${default}."`
 	Streams   int       `default:"2" help:"COPY streams, of the ETL and of the bare COPY. Default: ${default}."`
-	Crossover []float64 `placeholder:"PERCENT,..." help:"Measure only how long both ways of writing take when so many products have changed, such as 1,2,5,10,20,30."`
-	Memory    []int     `placeholder:"N,..." help:"Measure only the peak memory with catalogs of so many products, such as 100000,1000000,3000000."`
+	Crossover []float64 `placeholder:"PERCENT,..." help:"Measure only the duration of both ways of writing, with these shares of changed products, such as 1,2,5,10,20,30."`
+	Memory    []int     `placeholder:"N,..." help:"Measure only the peak memory, with catalogs of these sizes, such as 100000,1000000,3000000."`
 }
 
 // nightlyChange is the share of products that change from one nightly run to the next.
@@ -31,7 +31,7 @@ const nightlyChange = 0.01
 func (c *etlCommand) Run(ctx context.Context, stdout io.Writer) error {
 	switch {
 	case len(c.Crossover) > 0 && len(c.Memory) > 0:
-		return errors.New("--crossover and --memory are measurements of their own: give one of them")
+		return errors.New("--crossover and --memory exclude each other")
 	case len(c.Crossover) > 0:
 		return c.crossover(ctx, stdout)
 	case len(c.Memory) > 0:
@@ -143,7 +143,7 @@ func (c *etlCommand) round(ctx context.Context, rounds *etlRounds, tables []copy
 	}
 	if len(rounds.full) == 0 {
 		if rounds.rejects, err = compareWithSpoiled(ctx, c.program("etl"), c.etlURL(), c.csv(), c.rejects()); err != nil {
-			return fmt.Errorf("compare what etl run reported with what the generator spoiled: %w", err)
+			return fmt.Errorf("compare the report of etl run with that of the generator: %w", err)
 		}
 	}
 	rounds.full, rounds.fullCPU = append(rounds.full, full.wall.Seconds()), append(rounds.fullCPU, full.cpu.Seconds())
@@ -283,7 +283,7 @@ func (c *etlCommand) memory(ctx context.Context, stdout io.Writer) error {
 			{"etl run, first load", publish(c.csv())},
 			{"etl plan, nothing changed", func() (cost, error) { return c.plan(ctx, c.csv()) }},
 			{"etl run, nightly", publish(changed)},
-			{"etl run, everything anew", publish(c.csv(), "--mode", "generation")},
+			{"etl run, new generation", publish(c.csv(), "--mode", "generation")},
 		} {
 			fmt.Fprintf(os.Stderr, "%d products, %s", products, step.name)
 			took, err := step.run()

@@ -133,7 +133,7 @@ func heat(ctx context.Context, address string, documents []document, h header) e
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("fill the cache: of %d documents, asked for again and again, the cache says %v", len(documents), got.Cache)
+			return fmt.Errorf("fill the cache: after several requests for %d documents, X-Cache was %v", len(documents), got.Cache)
 		}
 	}
 }

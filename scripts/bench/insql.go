@@ -21,7 +21,7 @@ const (
 )
 
 // errSQLTooSlow ends a job in SQL that takes longer than it may.
-var errSQLTooSlow = errors.New("the job in SQL was ended before it was done")
+var errSQLTooSlow = errors.New("the job in SQL was stopped before it ended")
 
 // inSQL makes the same documents as one would in SQL, in one session: the CSV files are copied into unlogged tables, joined and
 // aggregated with jsonb_agg into one table for each document, and these get primary keys. It has less to do than the ETL: no

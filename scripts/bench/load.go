@@ -85,7 +85,7 @@ func parseWrk(out string) (load, error) {
 	out = strings.TrimSpace(out)
 	var got load
 	if err := json.Unmarshal([]byte(out[strings.LastIndex(out, "\n")+1:]), &got); err != nil {
-		return load{}, fmt.Errorf("read what wrk says: %w: %q", err, out)
+		return load{}, fmt.Errorf("parse the output of wrk: %w: %q", err, out)
 	}
 	return got, nil
 }
@@ -116,19 +116,19 @@ var (
 func parsePgbench(out string) (load, error) {
 	rate, done := pgbenchRate.FindStringSubmatch(out), pgbenchDone.FindStringSubmatch(out)
 	if rate == nil || done == nil {
-		return load{}, fmt.Errorf("no rate in what pgbench says: %q", out)
+		return load{}, fmt.Errorf("no rate in the output of pgbench: %q", out)
 	}
 	perSecond, err := strconv.ParseFloat(rate[1], 64)
 	if err != nil {
-		return load{}, fmt.Errorf("read what pgbench says: %w", err)
+		return load{}, fmt.Errorf("parse the output of pgbench: %w", err)
 	}
 	var got load
 	if got.Requests, err = strconv.ParseInt(done[1], 10, 64); err != nil {
-		return load{}, fmt.Errorf("read what pgbench says: %w", err)
+		return load{}, fmt.Errorf("parse the output of pgbench: %w", err)
 	}
 	if failed := pgbenchFailed.FindStringSubmatch(out); failed != nil {
 		if got.Errors, err = strconv.ParseInt(failed[1], 10, 64); err != nil {
-			return load{}, fmt.Errorf("read what pgbench says: %w", err)
+			return load{}, fmt.Errorf("parse the output of pgbench: %w", err)
 		}
 	}
 	if perSecond > 0 {

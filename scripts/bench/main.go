@@ -27,8 +27,8 @@ func main() {
 
 type arguments struct {
 	ETL        etlCommand        `cmd:"" name:"etl" help:"Measure a full load, a plan and a nightly run against a bare COPY of the same documents, rendering alone, and the same job in SQL."`
-	API        apiCommand        `cmd:"" name:"api" help:"Measure the API and NGINX in front of it against pgbench, a plain handler, and static files."`
-	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents the plain way; bench api starts it."`
+	API        apiCommand        `cmd:"" name:"api" help:"Measure the API and the gateway against pgbench, a plain handler and static files."`
+	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents with a plain handler; bench api starts it."`
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {

@@ -59,7 +59,7 @@ func start(ctx context.Context, logPath, address string, env []string, name stri
 	s := &server{address: address, command: command, peak: watchMemory(command.Process.Pid)}
 	if err := await(ctx, address, "/products/1/styles"); err != nil {
 		s.stop()
-		return nil, fmt.Errorf("%s does not answer; its log is %s: %w", filepath.Base(name), logPath, err)
+		return nil, fmt.Errorf("%s does not respond; its log is %s: %w", filepath.Base(name), logPath, err)
 	}
 	return s, nil
 }
@@ -98,7 +98,7 @@ func get(ctx context.Context, address, path, header string, status int) (http.He
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != status {
-		err = fmt.Errorf("http://%s%s answers %s, not %d", address, path, response.Status, status)
+		err = fmt.Errorf("http://%s%s returns %s, want %d", address, path, response.Status, status)
 	}
 	return response.Header, body, err
 }

@@ -18,7 +18,7 @@ type serving struct {
 	api      *server   // asked directly
 	behind   []*server // NGINX's
 	plain    *server   // the plain handler
-	edge     *edge
+	gateways *gateways
 	postgres int    // pid
 	pgbench  string // its script
 	hot      []document
@@ -42,7 +42,7 @@ func (s *serving) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.edge, err = newEdge(c.Work); err != nil {
+	if s.gateways, err = newGateways(c.Work); err != nil {
 		return err
 	}
 	if s.api, err = c.startAPI(ctx, "api", "", nil); err != nil {
@@ -50,12 +50,12 @@ func (s *serving) start(ctx context.Context) (err error) {
 	}
 	for i := range c.Instances {
 		name := fmt.Sprintf("api-%d", i+1)
-		instance, err := c.startAPI(ctx, name, s.edge.socket(name), []string{"GOMAXPROCS=1"})
+		instance, err := c.startAPI(ctx, name, s.gateways.socket(name), []string{"GOMAXPROCS=1"})
 		if err != nil {
 			return err
 		}
 		s.behind = append(s.behind, instance)
-		s.edge.upstreams = append(s.edge.upstreams, "unix:"+s.edge.socket(name))
+		s.gateways.upstreams = append(s.gateways.upstreams, "unix:"+s.gateways.socket(name))
 	}
 	addresses, err := freeAddresses(1)
 	if err != nil {
@@ -67,14 +67,14 @@ func (s *serving) start(ctx context.Context) (err error) {
 	if s.hot, err = hotDocuments(ctx, s.api.address, c.Products); err != nil {
 		return err
 	}
-	if err := errors.Join(s.edge.startCached(ctx), s.edge.startUncached(ctx)); err != nil {
+	if err := errors.Join(s.gateways.startCached(ctx), s.gateways.startUncached(ctx)); err != nil {
 		return err
 	}
-	headers, _, err := get(ctx, s.edge.cached.address, s.hot[0].path, "", http.StatusOK)
+	headers, _, err := get(ctx, s.gateways.cached.address, s.hot[0].path, "", http.StatusOK)
 	if err != nil {
 		return err
 	}
-	if err := s.edge.startStatic(ctx, s.hot, headers); err != nil {
+	if err := s.gateways.startStatic(ctx, s.hot, headers); err != nil {
 		return err
 	}
 	s.shop = newShop(c.Products)
@@ -86,7 +86,7 @@ func (s *serving) compare(ctx context.Context) error {
 	for _, at := range []struct {
 		address string
 		header  header
-	}{{s.plain.address, plain}, {s.edge.uncached.address, plain}, {s.edge.cached.address, plain}, {s.edge.cached.address, zipped}, {s.edge.static.address, plain}} {
+	}{{s.plain.address, plain}, {s.gateways.uncached.address, plain}, {s.gateways.cached.address, plain}, {s.gateways.cached.address, zipped}, {s.gateways.static.address, plain}} {
 		if err := compare(ctx, at.address, s.hot, at.header); err != nil {
 			return err
 		}
@@ -133,8 +133,8 @@ func (s *serving) stop() error {
 			one.stop()
 		}
 	}
-	if s.edge == nil {
+	if s.gateways == nil {
 		return nil
 	}
-	return s.edge.close()
+	return s.gateways.close()
 }

@@ -141,7 +141,7 @@ func compareLines(what string, got, want []string) error {
 	if slices.Equal(got, want) {
 		return nil
 	}
-	return fmt.Errorf("%s: %d, and %d by what was spoiled; unexpected: %s; missing: %s", what, len(got), len(want), onlyIn(got, want), onlyIn(want, got))
+	return fmt.Errorf("%s: %d, want %d; unexpected: %s; missing: %s", what, len(got), len(want), onlyIn(got, want), onlyIn(want, got))
 }
 
 // onlyIn lists the first lines of one sorted list that another one lacks, or has less often.

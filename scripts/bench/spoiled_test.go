@@ -17,7 +17,7 @@ func TestRejectsAreComparedWithWhatWasSpoiled(t *testing.T) {
 	csv, rejects, program := filepath.Join(directory, "csv"), filepath.Join(directory, "rejects"), filepath.Join(directory, "etl")
 	for _, command := range [][]string{
 		{"go", "build", "-o", directory + "/", "systemscale/etl", "systemscale/scripts/generate"},
-		{filepath.Join(directory, "generate"), "--products", "300", "--dirt", "--hopeless", "--out", csv},
+		{filepath.Join(directory, "generate"), "--products", "300", "--dirt", "--malformed", "--out", csv},
 		{program, "run", "--csv", csv, "--database", database.ETL, "--rejects", rejects, "--accept", "rejects"},
 	} {
 		if _, err := measure(t.Context(), command[0], command[1:]...); err != nil {

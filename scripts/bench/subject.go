@@ -60,17 +60,17 @@ func (s *serving) subjects() []subject {
 		}},
 		{name: ofPool, lines: []string{"lookups"}, measure: s.random(func() string { return s.plain.address })},
 		{name: ofAPI, lines: []string{"lookups", "uncached", "random"}, direct: true, measure: s.random(func() string { return s.api.address })},
-		{name: ofUncached, lines: []string{"uncached"}, measure: s.random(func() string { return s.edge.uncached.address })},
-		{name: ofRandom, lines: []string{"random"}, prepare: s.emptyCache, measure: s.random(func() string { return s.edge.cached.address })},
+		{name: ofUncached, lines: []string{"uncached"}, measure: s.random(func() string { return s.gateways.uncached.address })},
+		{name: ofRandom, lines: []string{"random"}, prepare: s.emptyCache, measure: s.random(func() string { return s.gateways.cached.address })},
 		{name: ofHot200, lines: []string{"revalidation"}, direct: true, measure: s.repeat(func() string { return s.api.address }, s.hot, plain)},
 		{name: ofHot304, lines: []string{"revalidation"}, direct: true, measure: s.repeat(func() string { return s.api.address }, s.hot, ifChanged), verify: s.allNotModified},
 		{name: ofFirst, lines: []string{"list"}, direct: true, measure: s.pages(1, 1)},
 		{name: ofLast, lines: []string{"list"}, direct: true, measure: s.pages(last, last)},
 		{name: ofFirsts, lines: []string{"list"}, direct: true, measure: s.pages(1, min(listWindow, last))},
 		{name: ofLasts, lines: []string{"list"}, direct: true, measure: s.pages(max(1, last-listWindow+1), last)},
-		{name: ofStatic, lines: []string{"hits"}, measure: s.repeat(func() string { return s.edge.static.address }, s.hot, plain)},
-		{name: ofHits, lines: []string{"hits"}, prepare: s.heat(plain), measure: s.repeat(func() string { return s.edge.cached.address }, s.hot, plain), verify: s.stillHot(plain)},
-		{name: ofZipped, lines: []string{"hits"}, prepare: s.heat(zipped), measure: s.repeat(func() string { return s.edge.cached.address }, s.hot, zipped), verify: s.stillHot(zipped)},
+		{name: ofStatic, lines: []string{"hits"}, measure: s.repeat(func() string { return s.gateways.static.address }, s.hot, plain)},
+		{name: ofHits, lines: []string{"hits"}, prepare: s.heat(plain), measure: s.repeat(func() string { return s.gateways.cached.address }, s.hot, plain), verify: s.stillHot(plain)},
+		{name: ofZipped, lines: []string{"hits"}, prepare: s.heat(zipped), measure: s.repeat(func() string { return s.gateways.cached.address }, s.hot, zipped), verify: s.stillHot(zipped)},
 		{name: ofConstant, lines: []string{"constant"}, once: true, prepare: s.heat(plain), measure: s.constant},
 		{name: ofZipf, lines: []string{"zipf"}, prepare: s.warmUp(""), measure: s.visit("")},
 		{name: ofZipfGzip, lines: []string{"zipf"}, once: true, prepare: s.warmUp(zipped(document{})), measure: s.visit(zipped(document{}))},
@@ -122,7 +122,7 @@ func (s *serving) processes() map[string][]int {
 	for _, instance := range s.behind {
 		api = append(api, instance.command.Process.Pid)
 	}
-	return map[string][]int{"api": api, "pool": {s.plain.command.Process.Pid}, "nginx": s.edge.pids(), "postgres": {s.postgres}}
+	return map[string][]int{"api": api, "pool": {s.plain.command.Process.Pid}, "nginx": s.gateways.pids(), "postgres": {s.postgres}}
 }
 
 // random has wrk ask for the styles of products, all with the same probability. A round's sequence is the same for everybody.
@@ -164,24 +164,24 @@ func (s *serving) allNotModified(ctx context.Context, got load) error {
 	}
 	size, want := float64(got.Bytes)/float64(got.Requests), float64(checked.Bytes)/float64(checked.Requests)
 	if size > want*1.02 {
-		return fmt.Errorf("an answer had %.0f bytes, and a 304 has %.0f: some had a body", size, want)
+		return fmt.Errorf("an answer had %.0f bytes, and a 304 has %.0f: some responses had a body", size, want)
 	}
 	return nil
 }
 
-func (s *serving) emptyCache(ctx context.Context, _ trial) error { return s.edge.startCached(ctx) }
+func (s *serving) emptyCache(ctx context.Context, _ trial) error { return s.gateways.startCached(ctx) }
 
 // heat asks for the hot documents until all are in NGINX's cache, and fresh.
 func (s *serving) heat(h header) func(context.Context, trial) error {
-	return func(ctx context.Context, _ trial) error { return heat(ctx, s.edge.cached.address, s.hot, h) }
+	return func(ctx context.Context, _ trial) error { return heat(ctx, s.gateways.cached.address, s.hot, h) }
 }
 
 // stillHot is an error if NGINX's cache has lost some of the hot documents: then it was not hits that were measured.
 func (s *serving) stillHot(h header) func(context.Context, load) error {
 	return func(ctx context.Context, _ load) error {
-		got, err := askAll(ctx, s.edge.cached.address, s.hot, h, http.StatusOK)
+		got, err := askAll(ctx, s.gateways.cached.address, s.hot, h, http.StatusOK)
 		if err == nil && got.fromCache() < 1 {
-			err = fmt.Errorf("afterwards the cache says %v: not all were hits", got.Cache)
+			err = fmt.Errorf("X-Cache was %v afterwards: not all were hits", got.Cache)
 		}
 		return err
 	}
@@ -189,7 +189,7 @@ func (s *serving) stillHot(h header) func(context.Context, load) error {
 
 // constant asks NGINX for the hot documents at a constant rate.
 func (s *serving) constant(ctx context.Context, t trial) (load, error) {
-	d := drive{address: s.edge.cached.address, connections: t.connections, duration: constantTime, rate: s.command.Rate, status: http.StatusOK}
+	d := drive{address: s.gateways.cached.address, connections: t.connections, duration: constantTime, rate: s.command.Rate, status: http.StatusOK}
 	return s.drive(ctx, d, func(connection int) traffic {
 		return &shuffled{documents: s.hot, header: plain, random: rand.New(rand.NewPCG(uint64(t.round), uint64(connection)))}
 	})
@@ -198,7 +198,7 @@ func (s *serving) constant(ctx context.Context, t trial) (load, error) {
 // warmUp empties NGINX's cache and lets visitors fill it for some seconds.
 func (s *serving) warmUp(header string) func(context.Context, trial) error {
 	return func(ctx context.Context, t trial) error {
-		if err := s.edge.startCached(ctx); err != nil {
+		if err := s.gateways.startCached(ctx); err != nil {
 			return err
 		}
 		if s.command.WarmUp == 0 {
@@ -219,7 +219,7 @@ func (s *serving) visit(header string) func(context.Context, trial) (load, error
 }
 
 func (s *serving) visits(ctx context.Context, t trial, header string, part uint64, duration time.Duration) (load, error) {
-	d := drive{address: s.edge.cached.address, connections: t.connections, duration: duration, status: http.StatusOK}
+	d := drive{address: s.gateways.cached.address, connections: t.connections, duration: duration, status: http.StatusOK}
 	return s.drive(ctx, d, func(connection int) traffic {
 		return s.shop.visitor(uint64(t.round)<<32|part<<16|uint64(connection), header)
 	})

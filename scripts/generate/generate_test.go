@@ -673,7 +673,7 @@ func TestShownProductsAreComplete(t *testing.T) {
 	for _, flags := range [][]string{
 		{"--products=10000", "--dirt"}, // as up has them
 		{"--products=500", "--dirt", "--seed=9", "--change=0.5"},
-		{"--products=120", "--hopeless", "--seed=3"},
+		{"--products=120", "--malformed", "--seed=3"},
 		{"--products=7", "--dirt"},
 		{"--products=100", "--seed=4"}, // in which styles without SKUs would be among them
 	} {
@@ -864,7 +864,7 @@ func TestCommandLine(t *testing.T) {
 		{"products missing", []string{"--out", out}, "--products"},
 		{"share above 1", []string{"--products=1", "--change=1.5", "--out", out}, "--change is 1.5: it must be a share from 0 to 1"},
 		{"share below 0", []string{"--products=1", "--change=-0.1", "--out", out}, "--change is -0.1"},
-		{"hopeless and shuffled", []string{"--products=1", "--hopeless", "--shuffle", "--out", out}, "--hopeless and --shuffle do not go together"},
+		{"malformed and shuffled", []string{"--products=1", "--malformed", "--shuffle", "--out", out}, "--malformed and --shuffle exclude each other"},
 		{"out missing", []string{"--products=1"}, "--out"},
 		{"out empty", []string{"--products=1", "--out="}, "--out is empty"},
 		{"unknown flag", []string{"--products=1", "--out", out, "--frce"}, "--frce"},
@@ -890,11 +890,11 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// TestHopelessOnlyAddsRows takes the added rows away again.
-func TestHopelessOnlyAddsRows(t *testing.T) {
+// TestMalformedOnlyAddsRows takes the added rows away again.
+func TestMalformedOnlyAddsRows(t *testing.T) {
 	plain, _ := generated(t, "--products=3000", "--dirt")
-	spoiled, printed := generated(t, "--products=3000", "--dirt", "--hopeless")
-	if again, _ := generated(t, "--products=3000", "--dirt", "--hopeless"); fmt.Sprint(digests(t, again)) != fmt.Sprint(digests(t, spoiled)) {
+	spoiled, printed := generated(t, "--products=3000", "--dirt", "--malformed")
+	if again, _ := generated(t, "--products=3000", "--dirt", "--malformed"); fmt.Sprint(digests(t, again)) != fmt.Sprint(digests(t, spoiled)) {
 		t.Error("two runs with the same flags differ")
 	}
 	before := readReport(t, plain)
@@ -947,9 +947,9 @@ func TestHopelessOnlyAddsRows(t *testing.T) {
 	}
 }
 
-func TestHopelessAtEverySize(t *testing.T) {
+func TestMalformedAtEverySize(t *testing.T) {
 	for seed := range 20 {
-		directory, _ := generated(t, "--products=1", "--dirt", "--hopeless", "--seed", fmt.Sprint(seed))
+		directory, _ := generated(t, "--products=1", "--dirt", "--malformed", "--seed", fmt.Sprint(seed))
 		for _, file := range readReport(t, directory).Files {
 			good := file.Rows
 			for _, dirt := range file.Dirt {
@@ -964,10 +964,10 @@ func TestHopelessAtEverySize(t *testing.T) {
 			}
 		}
 	}
-	c := catalog{products: realProducts, hopeless: true}
+	c := catalog{products: realProducts, malformed: true}
 	for file := range leaves {
-		h := c.hopelessRows(file)
-		if len(h.order) < 10*hopelessOfEach || h.most != hopelessOfEach/2 || h.width < 100 {
+		h := c.malformedRows(file)
+		if len(h.order) < 10*malformedOfEach || h.most != malformedOfEach/2 || h.width < 100 {
 			t.Errorf("at full size %d rows and %d orphans, one row in %d", len(h.order), h.most, h.width)
 		}
 	}

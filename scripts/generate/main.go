@@ -27,22 +27,22 @@ import (
 	"systemscale/sql/printable"
 )
 
-const description = `Write a made-up catalog as six CSVs with the shape of the real ones.
+const description = `Write a generated catalog as six CSV files of the same form as the real ones.
 
-Files of an earlier run in the same directory are replaced, once all new ones are complete. CSVs that this command did not write are left alone, and the run refused.
+When all files are complete, they replace those of an earlier run in the directory. If the directory contains CSV files that this command did not write, the run fails.
 
 Example:
 
   go run ./scripts/generate --products 10000 --seed 1 --out .run/csv`
 
 type command struct {
-	Products int64   `required:"" placeholder:"N" help:"Number of products. 1000011 gives the size of the real files."`
-	Seed     uint64  `default:"1" placeholder:"S" help:"Another seed gives another catalog (default 1)."`
-	Out      string  `required:"" placeholder:"DIR" help:"Directory for the files. It is created if need be."`
-	Dirt     bool    `help:"Spoil some rows as the real files are spoiled: closing quotes missing, uhttps:// addresses, related product 0, the word \"null\" in quotes."`
-	Hopeless bool    `help:"Add rows that the ETL must reject, some of each kind to each file that has no children: it should report exactly these, and the documents be those of the catalog without them."`
-	Change   float64 `placeholder:"SHARE" help:"Of the catalog that the other flags give, change about this share of the products, such as 0.01: the price of each and the quantity of its first SKU."`
-	Shuffle  bool    `help:"Write the parents' rows in random order; the rows of one parent stay together and keep their order. Needs as much memory as the files are large."`
+	Products  int64   `required:"" placeholder:"N" help:"Number of products. The real files have 1000011."`
+	Seed      uint64  `default:"1" placeholder:"S" help:"Seed. Different seeds give different catalogs (default: 1)."`
+	Out       string  `required:"" placeholder:"DIR" help:"Directory for the files. It is created if it is missing."`
+	Dirt      bool    `help:"Damage some rows as in the real files: missing closing quotes, uhttps:// addresses, related product 0, \"null\" in quotes."`
+	Malformed bool    `aliases:"hopeless" help:"Add rows that the ETL must reject, some of each kind, to each file without children. The ETL must report exactly these rows, and its documents must not change."`
+	Change    float64 `placeholder:"SHARE" help:"Change about this share of the products, such as 0.01: the price of each and the quantity of its first SKU."`
+	Shuffle   bool    `help:"Write the parents in random order. The rows of one parent stay together, in their order. Needs memory for all files."`
 }
 
 // Validate is called by kong.
@@ -53,8 +53,8 @@ func (c command) Validate() error {
 	if !(c.Change >= 0 && c.Change <= 1) {
 		return fmt.Errorf("--change is %g: it must be a share from 0 to 1", c.Change)
 	}
-	if c.Hopeless && c.Shuffle {
-		return errors.New("--hopeless and --shuffle do not go together: which of two rows with the same id is the later one would not be known")
+	if c.Malformed && c.Shuffle {
+		return errors.New("--malformed and --shuffle exclude each other: the order of two rows with the same id would be unknown")
 	}
 	if c.Out == "" {
 		return errors.New("--out is empty: name a directory")
@@ -84,13 +84,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if _, err := parser.Parse(args); helped {
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("%s; see --help", printable.CommandLine(err, args))
+		return fmt.Errorf("%s (see generate --help)", printable.CommandLine(err, args))
 	}
 
-	c := catalog{products: command.Products, seed: command.Seed, dirt: command.Dirt, hopeless: command.Hopeless, change: command.Change, shuffle: command.Shuffle}
+	c := catalog{products: command.Products, seed: command.Seed, dirt: command.Dirt, malformed: command.Malformed, change: command.Change, shuffle: command.Shuffle}
 	result, err := generate(ctx, c, command.Out, slog.New(slog.NewTextHandler(stderr, nil)))
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("interrupted, the files in %s are as they were: %w", command.Out, err)
+		return fmt.Errorf("interrupted; the files in %s are unchanged: %w", command.Out, err)
 	}
 	if err != nil {
 		return err

@@ -27,14 +27,14 @@ const bufferSize = 1 << 20
 
 // report is generated.json: the flags, and for every file its rows and bytes and the dirt in it.
 type report struct {
-	Products int64        `json:"products"`
-	Seed     uint64       `json:"seed"`
-	Dirt     bool         `json:"dirt"`
-	Hopeless bool         `json:"hopeless,omitempty"`
-	Change   float64      `json:"change,omitempty"`           // the share that was asked for
-	Changed  int64        `json:"changed_products,omitempty"` // and what it came to
-	Shuffle  bool         `json:"shuffle,omitempty"`
-	Files    []fileReport `json:"files"`
+	Products  int64        `json:"products"`
+	Seed      uint64       `json:"seed"`
+	Dirt      bool         `json:"dirt"`
+	Malformed bool         `json:"malformed,omitempty"`
+	Change    float64      `json:"change,omitempty"`           // the share that was asked for
+	Changed   int64        `json:"changed_products,omitempty"` // and what it came to
+	Shuffle   bool         `json:"shuffle,omitempty"`
+	Files     []fileReport `json:"files"`
 }
 
 // fileReport describes one file. Rows do not include the header.
@@ -56,7 +56,7 @@ func generate(ctx context.Context, c catalog, directory string, log *slog.Logger
 	if err := refuseStrangers(directory, sources); err != nil {
 		return report{}, err
 	}
-	result := report{c.products, c.seed, c.dirt, c.hopeless, c.change, c.countChanged(), c.shuffle, make([]fileReport, len(sources))}
+	result := report{c.products, c.seed, c.dirt, c.malformed, c.change, c.countChanged(), c.shuffle, make([]fileReport, len(sources))}
 	names := []string{reportName}
 	for _, source := range sources {
 		names = append(names, source.name)
@@ -144,9 +144,9 @@ func (c catalog) writeSource(ctx context.Context, source source, out io.Writer) 
 		w.out = &ordered
 	}
 	w.buffer = append(w.buffer, source.header...)
-	if w.hopeless = c.hopelessRows(source.purpose); w.hopeless != nil {
-		source.dirt = append(source.dirt, w.hopeless.kinds...)
-		w.hopeless.begin(w)
+	if w.malformed = c.malformedRows(source.purpose); w.malformed != nil {
+		source.dirt = append(source.dirt, w.malformed.kinds...)
+		w.malformed.begin(w)
 	}
 	var shared stream
 	for id := int64(1); id <= c.products && w.err == nil; id++ {
@@ -154,8 +154,8 @@ func (c catalog) writeSource(ctx context.Context, source source, out io.Writer) 
 		w.random.restart(c.seed, source.purpose, id)
 		source.write(w, product)
 	}
-	if w.hopeless != nil {
-		w.hopeless.end(w)
+	if w.malformed != nil {
+		w.malformed.end(w)
 	}
 	w.flush()
 	if c.shuffle && w.err == nil {
@@ -170,7 +170,7 @@ type writer struct {
 	rows    int64 // good rows begun
 	parents int64 // styles of the products before this one; for the files whose parent is a style
 
-	hopeless *hopeless // rows to add between the good ones, or nil
+	malformed *malformed // rows to add between the good ones, or nil
 
 	ctx    context.Context
 	out    io.Writer
@@ -191,15 +191,15 @@ func (w *writer) beginRow() []byte {
 
 func (w *writer) endRow(buffer []byte) {
 	w.buffer = buffer
-	if w.hopeless != nil {
-		w.hopeless.behind(w)
+	if w.malformed != nil {
+		w.malformed.behind(w)
 	}
 }
 
 // line returns the number of the line that holds the last row; the header is line 1.
 func (w *writer) line() int64 {
-	if w.hopeless != nil {
-		return 1 + w.rows + w.hopeless.added
+	if w.malformed != nil {
+		return 1 + w.rows + w.malformed.added
 	}
 	return 1 + w.rows
 }

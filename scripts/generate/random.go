@@ -68,6 +68,6 @@ const (
 	purposeZero
 	purposeChange
 	purposeShuffle
-	purposeHopeless
-	purposeHopelessRow
+	purposeMalformed
+	purposeMalformedRow
 )

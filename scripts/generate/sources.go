@@ -30,12 +30,12 @@ var (
 
 // catalog is what the six files describe. It is not changed while they are written.
 type catalog struct {
-	products int64
-	seed     uint64
-	dirt     bool
-	hopeless bool
-	change   float64 // share of the products that are not what the seed says
-	shuffle  bool
+	products  int64
+	seed      uint64
+	dirt      bool
+	malformed bool
+	change    float64 // share of the products that are not what the seed says
+	shuffle   bool
 }
 
 // shown is how many products at the beginning of a catalog are complete, because people and programs look at them first: each has

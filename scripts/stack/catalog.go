@@ -34,11 +34,11 @@ func describeFiles(directory string) (size int64, fingerprint string, err error)
 	info, err := os.Stat(directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, "", fmt.Errorf("CSV: there is no directory %s: give the one that holds your CSV files, from where you are or from /", directory)
+		return 0, "", fmt.Errorf("CSV: there is no directory %s: give the directory of your CSV files, absolute or relative to the working directory", directory)
 	case err != nil:
 		return 0, "", fmt.Errorf("CSV: %w", err)
 	case !info.IsDir():
-		return 0, "", fmt.Errorf("CSV: %s is a file: give the directory that it is in, CSV=%s", directory, shellWord(filepath.Dir(directory)))
+		return 0, "", fmt.Errorf("CSV: %s is a file: give its directory, CSV=%s", directory, shellWord(filepath.Dir(directory)))
 	}
 	entries, err := os.ReadDir(directory) // sorted by name
 	if err != nil {
@@ -59,7 +59,7 @@ func describeFiles(directory string) (size int64, fingerprint string, err error)
 		fmt.Fprintf(sum, "%q %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
 	}
 	if count == 0 {
-		return 0, "", fmt.Errorf("CSV: there is no CSV file in this directory, %s: give the one that holds your files, whose names end in .csv", directory)
+		return 0, "", fmt.Errorf("CSV: there is no CSV file in the directory %s: give the directory of your files, whose names end in .csv", directory)
 	}
 	return size, hex.EncodeToString(sum.Sum(nil)), nil
 }
@@ -134,7 +134,7 @@ func (s *stack) replaces(ctx context.Context, databaseURL string, chosen choice)
 			return nil, err
 		}
 	}
-	s.say("this replaces %s by %s", former, chosen.catalog)
+	s.progressf("replacing %s by %s", former, chosen.catalog)
 	if accepted = []string{"removed", "changed"}; chosen.Products > 0 {
 		accepted = append(accepted, "truncated-file") // the generator ends no last line, as the real files do not
 	}
@@ -152,7 +152,7 @@ func (s *stack) load(ctx context.Context, databaseURL string, chosen choice, acc
 	if err != nil {
 		return err
 	}
-	s.say("loading the catalog from %s", chosen.Directory)
+	s.progressf("loading the catalog from %s", chosen.Directory)
 	// If this is killed, it is unknown whether it has published.
 	s.Loading = chosen.catalog
 	if err := s.save(); err != nil {
@@ -210,14 +210,14 @@ func failedGates(report string, code int) []string {
 func (s *stack) explainGate(err error, chosen choice, failed []string) error {
 	serves := "nothing is published yet"
 	if s.Catalog != (catalog{}) {
-		serves = fmt.Sprintf("%s is still what is served", s.Catalog)
+		serves = fmt.Sprintf("%s is still served", s.Catalog)
 	}
 	asked := "PRODUCTS=" + strconv.Itoa(chosen.Products)
 	if chosen.Products == 0 {
 		asked = "CSV=" + shellWord(chosen.Directory)
 	}
-	return fmt.Errorf("%w\na gate (see above) keeps the files in %s from being published: %s. If they are as you want them, accept what "+
-		"failed: ./scripts/task up %s ACCEPT=%s", err, chosen.Directory, serves, asked, strings.Join(failed, ","))
+	return fmt.Errorf("%w\na gate (see above) failed for the files in %s: %s. If the files are correct, accept the "+
+		"gate: ./scripts/task up %s ACCEPT=%s", err, chosen.Directory, serves, asked, strings.Join(failed, ","))
 }
 
 // generate makes a sample's files unless they are there, whole.
@@ -225,13 +225,13 @@ func (s *stack) generate(ctx context.Context, sample catalog) error {
 	if _, err := os.Stat(sample.Directory); err == nil {
 		return nil
 	}
-	s.say("generating %s", english.Plural(sample.Products, "product", ""))
+	s.progressf("generating %s", english.Plural(sample.Products, "product", ""))
 	unfinished := sample.Directory + ".unfinished"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove an unfinished sample: %w", err)
 	}
 	if err := os.MkdirAll(unfinished, 0o755); err != nil {
-		return fmt.Errorf("make room for the sample: %w", err)
+		return fmt.Errorf("create the directory of the sample: %w", err)
 	}
 	command := exec.CommandContext(ctx, s.binary("generate"),
 		"--products", strconv.Itoa(sample.Products), "--seed", "1", "--dirt", "--out", unfinished)

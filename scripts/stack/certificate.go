@@ -43,7 +43,7 @@ func developmentCertificate(directory string, account *process.Account, now time
 		return files, false, nil
 	}
 	if err := writeCertificate(files, account, now); err != nil {
-		return certificate{}, false, fmt.Errorf("make a certificate for development: %w", err)
+		return certificate{}, false, fmt.Errorf("create the development certificate: %w", err)
 	}
 	return files, true, nil
 }

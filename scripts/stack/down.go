@@ -22,7 +22,7 @@ func (downCommand) Help() string {
 // Run stops what up has started and nothing else, in the reverse order. Nothing running is no error.
 func (c downCommand) Run(ctx context.Context, location location, console console) error {
 	if _, err := os.Stat(location.State); errors.Is(err, os.ErrNotExist) {
-		console.print("nothing runs")
+		console.printf("nothing runs")
 		return nil
 	}
 	stack, release, err := location.open(console)
@@ -41,7 +41,7 @@ func (c downCommand) Run(ctx context.Context, location location, console console
 			return fmt.Errorf("purge: %w", err)
 		}
 	}
-	console.print("removed %s", location.State)
+	console.printf("removed %s", location.State)
 	return nil
 }
 
@@ -51,7 +51,7 @@ func (s *stack) down(ctx context.Context) error {
 		return err
 	}
 	if !running {
-		s.print("nothing runs")
+		s.printf("nothing runs")
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (s *stack) down(ctx context.Context) error {
 // stopServers stops what runs, in the reverse order of starting.
 func (s *stack) stopServers(ctx context.Context) error {
 	if s.Gateway.Process.Alive() {
-		s.print("stopping NGINX")
+		s.printf("stopping NGINX")
 	}
 	if err := nginx.Stop(ctx, s.Gateway.Process); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (s *stack) stopServers(ctx context.Context) error {
 		if !instance.Process.Alive() {
 			continue
 		}
-		s.print("stopping API instance %d", i+1)
+		s.printf("stopping API instance %d", i+1)
 		drained.Go(func() { errs[i] = stopInstance(ctx, instance) })
 	}
 	drained.Wait()
@@ -78,7 +78,7 @@ func (s *stack) stopServers(ctx context.Context) error {
 		return err
 	}
 	if s.Postgres.Process.Alive() {
-		s.print("stopping Postgres")
+		s.printf("stopping Postgres")
 		if err := postgres.Stop(ctx, s.Postgres.Process); err != nil {
 			return err
 		}

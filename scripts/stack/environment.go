@@ -14,7 +14,7 @@ func formatEnvironment(variables []variable) ([]byte, error) {
 	var text strings.Builder
 	for _, variable := range variables {
 		if strings.Contains(variable.value, "\n") {
-			return nil, fmt.Errorf("%s: a line break in its value cannot be written so that shells and dotenv readers agree", variable.name)
+			return nil, fmt.Errorf("%s: a value with a line break cannot be written so that shells and dotenv readers agree", variable.name)
 		}
 		value := "'" + variable.value + "'"
 		if strings.Contains(variable.value, "'") {

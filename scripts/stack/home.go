@@ -25,7 +25,7 @@ type home struct {
 func homeOf(directory string) (home, error) {
 	info, err := os.Stat(directory)
 	if err != nil {
-		return home{}, fmt.Errorf("look at %s: %w", directory, err)
+		return home{}, fmt.Errorf("examine %s: %w", directory, err)
 	}
 	found := home{Path: directory}
 	if system, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -120,17 +120,17 @@ func (s *state) runs() bool {
 func (s *stack) moveIn(ctx context.Context) error {
 	if s.moved && s.runs() {
 		// They have the old paths in their settings.
-		s.say("the clone was moved while its servers ran: restarting them")
+		s.progressf("the clone was moved while its servers ran: restarting the servers")
 		return s.stopServers(ctx)
 	}
 	if s.copied == "" {
 		return nil
 	}
-	s.say("this is a copy of the clone in %s, whose servers and database stay its own: it gets new ones", filepath.Dir(s.copied))
+	s.progressf("this is a copy of the clone in %s: starting new servers with a new database", filepath.Dir(s.copied))
 	// Copied while Postgres ran, its files are of no use. They are kept: to throw them away is not for a program to decide.
 	data := filepath.Join(s.State, "postgres", "data")
 	if err := os.Rename(data, data+".copied-"+postgres.NewPassword()[:8]); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("put the copied database aside: %w", err)
+		return fmt.Errorf("move the copied database away: %w", err)
 	}
 	if err := os.RemoveAll(filepath.Join(s.State, "nginx")); err != nil {
 		return fmt.Errorf("remove the copied cache: %w", err)
@@ -152,7 +152,7 @@ func isOwn(directory string) bool {
 // refuseOddPath returns an error for a path that cannot be written into files and messages, one line each.
 func refuseOddPath(path string) error {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
-		return fmt.Errorf("the path %q holds a line break, another control character or bytes that are no UTF-8: "+
+		return fmt.Errorf("the path %q contains a control character, such as a line break, or bytes that are not UTF-8: "+
 			"rename the directory", path)
 	}
 	return nil

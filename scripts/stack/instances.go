@@ -30,7 +30,7 @@ func (s *stack) startInstances(ctx context.Context, account *process.Account, da
 		return err
 	}
 	if run.build, err = fingerprintFile(run.binary, append(slices.Clone(environment), run.binary, accountName(account))...); err != nil {
-		return fmt.Errorf("look at the API's binary: %w", err)
+		return fmt.Errorf("examine the API's binary: %w", err)
 	}
 	for i := range instanceCount {
 		if i == len(s.Instances) {
@@ -50,7 +50,7 @@ func (s *stack) startInstances(ctx context.Context, account *process.Account, da
 			continue
 		}
 		if alive {
-			s.say("replacing API instance %d", i+1)
+			s.progressf("replacing API instance %d", i+1)
 			if err := stopInstance(ctx, *present); err != nil {
 				return err
 			}
@@ -89,12 +89,12 @@ func (s *stack) placeBinary(account *process.Account) (string, error) {
 	}
 	program, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("place the API's binary: %w", err)
+		return "", fmt.Errorf("install the API's binary: %w", err)
 	}
 	var self *process.Account
 	placed := filepath.Join(s.Servers, "bin", "api")
 	if err := self.MakeDirectory(filepath.Dir(placed), 0o755); err != nil {
-		return "", fmt.Errorf("place the API's binary: %w", err)
+		return "", fmt.Errorf("install the API's binary: %w", err)
 	}
 	return placed, self.WriteFile(placed, program, 0o755)
 }
@@ -137,7 +137,7 @@ func (s *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fre
 	next.Socket, next.Build = filepath.Join(s.Sockets, "api", fmt.Sprintf("api-%d.sock", i+1)), run.build
 	// One that was killed leaves its socket behind.
 	if err := os.Remove(next.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove a dead instance's socket: %w", err)
+		return fmt.Errorf("remove the socket of an instance that was killed: %w", err)
 	}
 	running, err := process.Daemon{
 		Name: fmt.Sprintf("API instance %d", i+1), Path: run.binary,
@@ -161,7 +161,7 @@ func (s *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fre
 	if err := running.Await(ctx, readyInstanceLimit, next.ready); err != nil {
 		return err
 	}
-	s.say("API instance %d runs on port %d", i+1, next.Port)
+	s.progressf("API instance %d runs on port %d", i+1, next.Port)
 	return nil
 }
 
@@ -178,16 +178,16 @@ type version struct {
 func publishedVersions(ctx context.Context, databaseURL string) ([]version, error) {
 	connection, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("ask what is published: %w", err)
+		return nil, fmt.Errorf("read the published versions: %w", err)
 	}
 	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }()
 	rows, err := connection.Query(ctx, sql.Query("api/select_versions"))
 	if err != nil {
-		return nil, fmt.Errorf("ask what is published: %w", err)
+		return nil, fmt.Errorf("read the published versions: %w", err)
 	}
 	published, err := pgx.CollectRows(rows, pgx.RowToStructByPos[version])
 	if err != nil {
-		return nil, fmt.Errorf("ask what is published: %w", err)
+		return nil, fmt.Errorf("read the published versions: %w", err)
 	}
 	return published, nil
 }
@@ -263,7 +263,7 @@ func (i instance) ready(ctx context.Context) error {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("/ready says %s", response.Status)
+		return fmt.Errorf("/ready returns %s", response.Status)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (s *stack) onFreePorts(start func() (ports []int, err error)) error {
 		if err == nil || attempt == startAttempts || !slices.ContainsFunc(ports, isTaken) {
 			return err
 		}
-		s.say("another program has taken the port meanwhile: trying the next one")
+		s.progressf("another program has taken the port: trying the next one")
 	}
 }
 
@@ -63,7 +63,7 @@ const spare = 500 * megabyte
 func requireSpace(directory string, data int64) error {
 	var system syscall.Statfs_t
 	if err := syscall.Statfs(directory, &system); err != nil {
-		return fmt.Errorf("look at the disk under %s: %w", directory, err)
+		return fmt.Errorf("read the free space of %s: %w", directory, err)
 	}
 	return compareSpace(directory, int64(system.Bavail)*int64(system.Bsize), data+spare)
 }
@@ -72,7 +72,7 @@ func compareSpace(directory string, free, needed int64) error {
 	if free >= needed {
 		return nil
 	}
-	return fmt.Errorf("the disk under %s has %d MB left and this needs %d MB: make room, or load fewer products (PRODUCTS=1000)",
+	return fmt.Errorf("the disk under %s has %d MB free, and %d MB are needed: free some space, or load fewer products (PRODUCTS=1000)",
 		directory, free/megabyte, needed/megabyte)
 }
 

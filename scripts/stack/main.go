@@ -41,13 +41,13 @@ type console struct {
 	out, err io.Writer
 }
 
-// say reports progress: one line, away from the command's result.
-func (c console) say(format string, values ...any) {
+// progressf writes a line about the progress to stderr, apart from the result.
+func (c console) progressf(format string, values ...any) {
 	fmt.Fprintf(c.err, format+"\n", values...)
 }
 
-// print writes a line of the command's result.
-func (c console) print(format string, values ...any) {
+// printf writes a line of the command's result.
+func (c console) printf(format string, values ...any) {
 	fmt.Fprintf(c.out, format+"\n", values...)
 }
 
@@ -58,8 +58,8 @@ func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) 
 
 // location is where the project and what it leaves behind are. Both paths are absolute.
 type location struct {
-	Root  string `help:"The project's directory; found from the working directory if not given." placeholder:"DIR"`
-	State string `help:"Where everything that runs keeps its files (default: .run in the project)." placeholder:"DIR"`
+	Root  string `help:"Directory of the project (default: found from the working directory)." placeholder:"DIR"`
+	State string `help:"Directory for the files of the servers (default: .run in the project)." placeholder:"DIR"`
 }
 
 func (l *location) resolve() error {
@@ -113,7 +113,7 @@ func projectRoot(from string) (string, error) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s is not inside the project: go there, or name the project with --root", directory)
+			return "", fmt.Errorf("%s is not in the project: change the directory, or use --root", directory)
 		}
 	}
 }
@@ -121,10 +121,10 @@ func projectRoot(from string) (string, error) {
 type commandLine struct {
 	location
 
-	Up          upCommand          `cmd:"" help:"Start everything, load a catalog, and return."`
-	Down        downCommand        `cmd:"" help:"Stop what up started."`
-	Status      statusCommand      `cmd:"" help:"Show what runs, and where."`
-	Postgres    postgresCommand    `cmd:"" help:"Run a command with a throwaway Postgres."`
+	Up          upCommand          `cmd:"" help:"Start all servers and load a catalog."`
+	Down        downCommand        `cmd:"" help:"Stop the servers that up started."`
+	Status      statusCommand      `cmd:"" help:"Show the servers and their addresses."`
+	Postgres    postgresCommand    `cmd:"" help:"Run a command with a temporary PostgreSQL server."`
 	Pages       pagesCommand       `cmd:"" help:"Build the storefront and the documentation."`
 	Install     installCommand     `cmd:"" help:"Install what the tests need."`
 	AptPackages aptPackagesCommand `cmd:"" hidden:"" help:"As root: install Debian packages without starting their services."`
@@ -134,14 +134,14 @@ type commandLine struct {
 func run(ctx context.Context, arguments []string, console console) error {
 	var command commandLine
 	parser, err := kong.New(&command, kong.Name("stack"), kong.Writers(console.out, console.err),
-		kong.Description("Runs systemScale on this machine: Postgres, ETL, API and NGINX, all under .run/."),
+		kong.Description("Runs systemScale on this machine: PostgreSQL, ETL, API and NGINX. All files are in .run/."),
 		kong.UsageOnError())
 	if err != nil {
 		return err
 	}
 	parsed, err := parser.Parse(arguments)
 	if err != nil {
-		return fmt.Errorf("%s (stack --help shows how it is called)", printable.CommandLine(err, arguments))
+		return fmt.Errorf("%s (see stack --help)", printable.CommandLine(err, arguments))
 	}
 	if err := command.resolve(); err != nil {
 		return err
@@ -151,7 +151,7 @@ func run(ctx context.Context, arguments []string, console console) error {
 }
 
 type installCommand struct {
-	Bench bool `help:"Also install the load generator that the benchmarks use."`
+	Bench bool `help:"Also install the load generator of the benchmarks."`
 }
 
 func (installCommand) Help() string {

@@ -33,7 +33,7 @@ func (s *stack) offerPages(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	s.say("%v\nThe storefront and the documentation are not built; everything else works.", err)
+	s.progressf("%v\nThe storefront and the documentation are not built. Everything else works.", err)
 	return nil
 }
 
@@ -43,7 +43,7 @@ func (s *stack) buildPages(ctx context.Context) error {
 	directory := filepath.Join(s.Root, "api", "web")
 	sources, err := fingerprintSources(directory, filepath.Join(s.Root, "api", "openapi", "openapi.yaml"))
 	if err != nil {
-		return fmt.Errorf("look at the pages' sources: %w", err)
+		return fmt.Errorf("examine the sources of the pages: %w", err)
 	}
 	// Beside what Vite empties.
 	stamp := filepath.Join(directory, "dist", "sources.sha256")
@@ -55,7 +55,7 @@ func (s *stack) buildPages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("building the storefront and the documentation")
+	s.progressf("building the storefront and the documentation")
 	build := s.runNPM
 	if resolved, err := filepath.EvalSymlinks(directory); err != nil || !plainPath.MatchString(resolved) { // which Node sees
 		build = s.buildElsewhere
@@ -64,7 +64,7 @@ func (s *stack) buildPages(ctx context.Context) error {
 		return err
 	}
 	if err := os.WriteFile(stamp, []byte(sources), 0o644); err != nil {
-		return fmt.Errorf("note what the pages were built from: %w", err)
+		return fmt.Errorf("record the sources of the pages: %w", err)
 	}
 	return nil
 }
@@ -86,26 +86,26 @@ func (s *stack) runNPM(ctx context.Context, node program.Node, directory string)
 func (s *stack) buildElsewhere(ctx context.Context, node program.Node, directory string) (err error) {
 	work, err := os.MkdirTemp("", "systemscale-pages-")
 	if err != nil {
-		return fmt.Errorf("build the pages elsewhere: %w", err)
+		return fmt.Errorf("build the pages in a temporary directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	description := filepath.Join("api", "openapi")
 	if err := os.CopyFS(filepath.Join(work, description), os.DirFS(filepath.Join(s.Root, description))); err != nil {
-		return fmt.Errorf("build the pages elsewhere: %w", err)
+		return fmt.Errorf("build the pages in a temporary directory: %w", err)
 	}
 	copied := filepath.Join(work, "api", "web")
 	if err := os.CopyFS(copied, withoutBuilds{os.DirFS(directory)}); err != nil {
-		return fmt.Errorf("build the pages elsewhere: %w", err)
+		return fmt.Errorf("build the pages in a temporary directory: %w", err)
 	}
 	if err := s.runNPM(ctx, node, copied); err != nil {
 		return err
 	}
 	site := filepath.Join("dist", "site")
 	if err := os.RemoveAll(filepath.Join(directory, site)); err != nil {
-		return fmt.Errorf("put the pages in place: %w", err)
+		return fmt.Errorf("install the pages: %w", err)
 	}
 	if err := os.CopyFS(filepath.Join(directory, site), os.DirFS(filepath.Join(copied, site))); err != nil {
-		return fmt.Errorf("put the pages in place: %w", err)
+		return fmt.Errorf("install the pages: %w", err)
 	}
 	return nil
 }

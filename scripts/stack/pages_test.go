@@ -120,7 +120,7 @@ func TestPagesThatCannotBeBuilt(t *testing.T) {
 			}
 			rig.said.Reset()
 			rig.offers("")
-			if said := rig.said.String(); !strings.Contains(said, test.says) || !strings.Contains(said, "everything else works") {
+			if said := rig.said.String(); !strings.Contains(said, test.says) || !strings.Contains(said, "Everything else works") {
 				t.Errorf("said %q, want %q", said, test.says)
 			}
 			if err := rig.stack.buildPages(t.Context()); err == nil || !strings.Contains(err.Error(), test.says) {

@@ -64,12 +64,12 @@ func (s *stack) placeServers() (accounts, error) {
 		{filepath.Join(s.Sockets, "api"), found.api, 0o700},
 	} {
 		if err := directory.owner.MakeDirectory(directory.path, directory.mode); err != nil {
-			return found, fmt.Errorf("make room for the servers: %w", err)
+			return found, fmt.Errorf("create the directories of the servers: %w", err)
 		}
 	}
 	for _, former := range []string{"cache", "temp", "nginx.pid", "access.json"} { // where they were before there was NGINX's own directory
 		if err := os.RemoveAll(filepath.Join(s.Servers, "nginx", former)); err != nil {
-			return found, fmt.Errorf("remove a former cache: %w", err)
+			return found, fmt.Errorf("remove an earlier cache: %w", err)
 		}
 	}
 	return found, s.save()
@@ -86,7 +86,7 @@ func (s *stack) fitCache(directory string) (nginx.Size, error) {
 		return 0, err
 	}
 	if size < wanted {
-		s.say("the file system of %s has no room for a cache of %s: NGINX's cache takes %s", directory, wanted, size)
+		s.progressf("the file system of %s has no room for a cache of %s: NGINX's cache gets %s", directory, wanted, size)
 	}
 	return size, nil
 }
@@ -109,12 +109,12 @@ func (s *stack) chooseServers(found accounts) error {
 	for _, name := range []string{"postgres", "nginx"} {
 		// What is there was made where everybody could go.
 		if err := os.Rename(filepath.Join(s.State, name), filepath.Join(outside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("only root may enter %s, and Postgres and NGINX have files in %s: move the clone where everybody may enter, "+
-				"or start afresh with ./scripts/task down -- --purge (%w)", blocked, s.State, err)
+			return fmt.Errorf("only root may enter %s, and PostgreSQL and NGINX have files in %s: move the clone to a directory that any user may enter, "+
+				"or remove the catalog with ./scripts/task down -- --purge (%w)", blocked, s.State, err)
 		}
 	}
 	s.Servers = outside
-	s.say("only root may enter %s: Postgres and NGINX keep their files in %s", blocked, outside)
+	s.progressf("only root may enter %s: PostgreSQL and NGINX use %s instead", blocked, outside)
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (s *stack) chooseServers(found accounts) error {
 func (s *stack) makeOutside(parent string) (string, error) {
 	path, err := os.MkdirTemp(parent, "systemscale-")
 	if err != nil {
-		return "", fmt.Errorf("make room outside %s: %w", s.State, err)
+		return "", fmt.Errorf("create a directory outside %s: %w", s.State, err)
 	}
 	s.Outside = append(s.Outside, path)
 	var self *process.Account
@@ -139,7 +139,7 @@ func (s *stack) startPostgres(ctx context.Context, account *process.Account) (da
 	installation, err := program.FindPostgres(major)
 	if err != nil {
 		if major != 0 {
-			err = fmt.Errorf("%w\nthe catalog in %s was made by that version: install it again, or start afresh with ./scripts/task down -- --purge", err, directory)
+			err = fmt.Errorf("%w\nthis version created the catalog in %s: install it, or remove the catalog with ./scripts/task down -- --purge", err, directory)
 		}
 		return database{}, err
 	}
@@ -150,7 +150,7 @@ func (s *stack) startPostgres(ctx context.Context, account *process.Account) (da
 			return database{}, err
 		}
 	} else if s.Passwords == (passwords{}) {
-		return database{}, fmt.Errorf("%s holds a cluster, but its password is gone with %s: start afresh with ./scripts/task down -- --purge", directory, s.path)
+		return database{}, fmt.Errorf("%s contains a database cluster, but its password was in %s, which is missing: remove the cluster with ./scripts/task down -- --purge", directory, s.path)
 	}
 	server := postgres.Cluster{
 		Postgres: installation, Directory: directory, Sockets: filepath.Join(s.Sockets, "postgres"),
@@ -193,7 +193,7 @@ func (s *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (err 
 		return err
 	}
 	if running && changed {
-		s.say("restarting Postgres, whose settings have changed")
+		s.progressf("restarting PostgreSQL with changed settings")
 		if err := postgres.Stop(ctx, s.Postgres.Process); err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func (s *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (err 
 	if !running {
 		s.onUndo(func(ctx context.Context) error { return postgres.Stop(ctx, started.Identity) })
 	}
-	s.say("Postgres %d runs on port %d", server.Postgres.Version.Major, server.Port)
+	s.progressf("Postgres %d runs on port %d", server.Postgres.Version.Major, server.Port)
 	return s.save()
 }
 
@@ -300,7 +300,7 @@ func (s *stack) startGateway(ctx context.Context, account *process.Account, port
 	if err != nil {
 		return err
 	}
-	front := nginx.Gateway{
+	gateway := nginx.Gateway{
 		NGINX: installation, Prefix: directory, Listen: address(ports.clients),
 		TLS:     nginx.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
 		Refresh: address(ports.refresh), Refreshers: []string{loopback}, Unlimited: []string{loopback},
@@ -308,47 +308,47 @@ func (s *stack) startGateway(ctx context.Context, account *process.Account, port
 		AccessLog: filepath.Join(nginx.Work(directory), "access.json"), Log: filepath.Join(s.logs(), "nginx.log"), Account: account,
 	}
 	for _, instance := range s.Instances {
-		front.Upstreams = append(front.Upstreams, "unix:"+instance.Socket)
+		gateway.Upstreams = append(gateway.Upstreams, "unix:"+instance.Socket)
 	}
-	changed, err := front.Configure(ctx)
+	changed, err := gateway.Configure(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.linkAccessLog(front.AccessLog); err != nil {
+	if err := s.linkAccessLog(gateway.AccessLog); err != nil {
 		return err
 	}
 	if forget {
 		// What is cached is of another catalog; waiting for it to expire would puzzle people.
-		if err := front.Forget(ctx); err != nil {
+		if err := gateway.Forget(ctx); err != nil {
 			return err
 		}
 	}
 	if s.Gateway.Process.Alive() {
 		if changed || renewed || forget {
 			if changed || renewed {
-				s.say("NGINX takes its new configuration")
+				s.progressf("reloading NGINX with the new configuration")
 			}
 			if err := nginx.Reload(s.Gateway.Process); err != nil {
 				return err
 			}
 		}
-		err := front.AwaitReady(ctx)
+		err := gateway.AwaitReady(ctx)
 		if err == nil {
 			s.Gateway = gatewayRun{s.Gateway.Process, ports.clients, ports.tls, ports.refresh, int64(size)}
 			return s.save()
 		}
-		s.say("NGINX does not answer (%v): restarting it", err)
+		s.progressf("NGINX does not respond (%v): restarting it", err)
 		if err := nginx.Stop(ctx, s.Gateway.Process); err != nil {
 			return err
 		}
 	}
-	running, err := front.Start(ctx)
+	running, err := gateway.Start(ctx)
 	if err != nil {
 		return err
 	}
 	s.Gateway = gatewayRun{running.Identity, ports.clients, ports.tls, ports.refresh, int64(size)}
 	s.onUndo(func(ctx context.Context) error { return nginx.Stop(ctx, running.Identity) })
-	s.say("NGINX runs on port %d, with TLS on port %d", ports.clients, ports.tls)
+	s.progressf("NGINX runs on port %d, with TLS on port %d", ports.clients, ports.tls)
 	return s.save()
 }
 

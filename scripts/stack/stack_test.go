@@ -69,9 +69,9 @@ func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 		{"fewer", []string{"--products=-1"}, "PRODUCTS=-1: must be a whole number, 1 or more"},
 		{"no port", []string{"--gateway-port=abc"}, `"abc" is not a port: GATEWAY_PORT and GATEWAY_TLS_PORT are numbers from 1 to 65535`},
 		{"port 0", []string{"--gateway-tls-port=0"}, "numbers from 1 to 65535"},
-		{"directory without CSVs", []string{"--csv", empty}, "there is no CSV file in this directory"},
-		{"missing directory", []string{"--csv", empty + "/missing"}, "CSV: there is no directory " + empty + "/missing: give the one"},
-		{"a file", []string{"--csv", "stack_test.go"}, "is a file: give the directory that it is in, CSV="},
+		{"directory without CSVs", []string{"--csv", empty}, "there is no CSV file in the directory"},
+		{"missing directory", []string{"--csv", empty + "/missing"}, "CSV: there is no directory " + empty + "/missing: give the directory"},
+		{"a file", []string{"--csv", "stack_test.go"}, "is a file: give its directory, CSV="},
 		{"a line break", []string{"--csv", empty + "/a\nb"}, "line break"},
 		{"no gate", []string{"--accept", "removed,removal"}, `there is no gate "removal"; there are truncated-file, unreconciled, rejects, removed, changed`},
 		{"not a number", []string{"--products", "many"}, "stack --help"},
@@ -161,7 +161,7 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lock(directory); err == nil || !strings.Contains(err.Error(), "another up or down is at work") {
+	if _, err := lock(directory); err == nil || !strings.Contains(err.Error(), "another up or down is running") {
 		t.Errorf("a second one: %v", err)
 	}
 	release()
@@ -337,10 +337,10 @@ func TestCompareSpace(t *testing.T) {
 		t.Error(err)
 	}
 	err := compareSpace("/x", spare-1, spare)
-	if err == nil || err.Error() != "the disk under /x has 499 MB left and this needs 500 MB: make room, or load fewer products (PRODUCTS=1000)" {
+	if err == nil || err.Error() != "the disk under /x has 499 MB free, and 500 MB are needed: free some space, or load fewer products (PRODUCTS=1000)" {
 		t.Errorf("compareSpace() = %v", err)
 	}
-	if err := requireSpace(t.TempDir(), 1<<62); err == nil || !strings.Contains(err.Error(), "make room") {
+	if err := requireSpace(t.TempDir(), 1<<62); err == nil || !strings.Contains(err.Error(), "free some space") {
 		t.Errorf("room for everything: %v", err)
 	}
 }

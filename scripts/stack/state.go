@@ -58,7 +58,7 @@ type gatewayRun struct {
 	Process process.Identity `json:"process"`
 	Port    int              `json:"port"`
 	TLSPort int              `json:"tlsPort"`
-	Refresh int              `json:"refresh"` // port of the refresh door
+	Refresh int              `json:"refresh"` // port of the refresh endpoint
 	Cache   int64            `json:"cache"`   // size of the cache in bytes
 }
 
@@ -91,10 +91,10 @@ func readState(directory string) (*state, error) {
 		return read, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read what runs: %w", err)
+		return nil, fmt.Errorf("read the state of the stack: %w", err)
 	}
 	if err := json.Unmarshal(text, read); err != nil {
-		return nil, fmt.Errorf("%s is damaged (%w): stop what still runs by hand, remove %s, and begin anew", read.path, err, directory)
+		return nil, fmt.Errorf("%s is damaged (%w): stop the servers by hand, remove %s, and start again", read.path, err, directory)
 	}
 	return read, read.settle(directory)
 }
@@ -111,7 +111,7 @@ func (s *state) save() error {
 	saved.eachPath(func(path *string) { *path = relativeTo(directory, *path) })
 	text, err := json.MarshalIndent(saved, "", "  ")
 	if err != nil {
-		return fmt.Errorf("note what runs: %w", err)
+		return fmt.Errorf("write the state of the stack: %w", err)
 	}
 	return replaceFile(s.path, append(text, '\n'))
 }
@@ -130,7 +130,7 @@ func lock(directory string) (release func(), err error) {
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("another up or down is at work in %s: wait until it is done", directory)
+		return nil, fmt.Errorf("another up or down is running in %s: wait until it ends", directory)
 	}
 	return func() { _ = file.Close() }, nil
 }

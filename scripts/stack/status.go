@@ -37,13 +37,13 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 		}
 		row(fmt.Sprintf("API %d", i+1), instance.Process, where)
 	}
-	row("NGINX", state.Gateway.Process, fmt.Sprintf("http://%s  https://%s  refresh door http://%s",
+	row("NGINX", state.Gateway.Process, fmt.Sprintf("http://%s  https://%s  refresh endpoint http://%s",
 		address(state.Gateway.Port), address(state.Gateway.TLSPort), address(state.Gateway.Refresh)))
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	if state.Catalog.Directory != "" {
-		console.print("catalog   from %s", state.Catalog.Directory)
+		console.printf("catalog   from %s", state.Catalog.Directory)
 	}
 	return nil
 }
@@ -51,17 +51,17 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 // welcome says what to open.
 func (s *stack) welcome() {
 	gateway := "http://" + address(s.Gateway.Port)
-	s.print(`
+	s.printf(`
 The catalog from %s is served at %s/ (the storefront), described at %[2]s/docs
 
   curl '%[2]s/products?page=1&count=5'
   curl %[2]s/products/1
   curl %[2]s/products/1/styles
   curl %[2]s/products/1/related
-  curl -i %[2]s/api/fec2/any/products/1      the paths that existing clients use; X-Cache says HIT or MISS
+  curl -i %[2]s/api/fec2/any/products/1      the path of existing clients; X-Cache is HIT or MISS
   curl --cacert %[4]s https://%[5]s/products/1
 
-For whoever runs it: http://%[6]s/
-Addresses for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, s.Catalog.Directory, gateway, s.State,
+Operator's page: http://%[6]s/
+Variables for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, s.Catalog.Directory, gateway, s.State,
 		shellWord(certificateIn(filepath.Join(s.Servers, "nginx")).certificate), address(s.Gateway.TLSPort), address(s.Instances[0].Admin))
 }

@@ -16,13 +16,13 @@ import (
 )
 
 type postgresCommand struct {
-	Durable bool     `help:"Run it as durably as production, and in /var/tmp, which is a disk. For measuring."`
+	Durable bool     `help:"For benchmarks: use the durability settings of production, and /var/tmp, which is on disk."`
 	Command []string `arg:"" passthrough:"" help:"The command and its arguments."`
 }
 
 func (postgresCommand) Help() string {
-	return "The command finds the URL of the superuser in TEST_DATABASE_URL. When it ends, or a signal arrives, the server is " +
-		"stopped and its files are removed; the exit code is the command's.\n\nExample:\n\n  stack postgres -- go test ./sql/...\n\n  stack postgres --durable -- go run ./scripts/bench api"
+	return "TEST_DATABASE_URL is the URL of the superuser. When the command ends, or after a signal, the server is " +
+		"stopped and its files are removed. The exit code is that of the command.\n\nExample:\n\n  stack postgres -- go test ./sql/...\n\n  stack postgres --durable -- go run ./scripts/bench api"
 }
 
 // Run starts a throwaway cluster, runs the command, and takes the cluster away whatever happens.
@@ -31,7 +31,7 @@ func (c postgresCommand) Run(ctx context.Context, _ location, console console) (
 		c.Command = c.Command[1:]
 	}
 	if len(c.Command) == 0 {
-		return errors.New("no command given: stack postgres -- go test ./sql/... would be one")
+		return errors.New("no command: for example, stack postgres -- go test ./sql/...")
 	}
 	// Until the cluster is gone no signal ends this program.
 	signals := make(chan os.Signal, 4)

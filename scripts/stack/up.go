@@ -36,14 +36,14 @@ const (
 
 type upCommand struct {
 	CSV            string   `name:"csv" help:"Load this directory's CSV files instead of a generated sample." placeholder:"DIR"`
-	Accept         []string `help:"Publish although these gates fail, such as removed,changed: when your files are as you want them." placeholder:"GATE,..." env:"ACCEPT"`
+	Accept         []string `help:"Publish although these gates fail, such as removed,changed." placeholder:"GATE,..." env:"ACCEPT"`
 	Products       count    `help:"Generate this many products (default: 10000)." placeholder:"N"`
 	GatewayPort    number   `help:"Port of the gateway, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
 	GatewayTLSPort number   `name:"gateway-tls-port" help:"Port of the gateway for TLS (default: the first free port from 8443)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
 }
 
 func (upCommand) Help() string {
-	return "Without --csv and --products a catalog that is already loaded stays as it is.\n\nExamples:\n\n" +
+	return "Without --csv and --products, up keeps a loaded catalog.\n\nExamples:\n\n" +
 		"  stack up\n\n  stack up --csv ../my-csvs --gateway-port 8090"
 }
 
@@ -86,7 +86,7 @@ type stack struct {
 // Run starts whatever does not run yet. When it fails or is interrupted, what it has started is stopped again.
 func (c upCommand) Run(ctx context.Context, location location, console console) error {
 	if c.CSV != "" && c.Products != 0 {
-		return errors.New("CSV and PRODUCTS exclude each other: load your own files, or a sample of some size")
+		return errors.New("CSV and PRODUCTS exclude each other: load your own files or a generated sample")
 	}
 	for _, gate := range c.Accept {
 		if !slices.Contains(gates, gate) {
@@ -109,7 +109,7 @@ func (c upCommand) Run(ctx context.Context, location location, console console) 
 		return err
 	}
 	if err := os.MkdirAll(location.State, 0o755); err != nil {
-		return fmt.Errorf("make room for the stack: %w", err)
+		return fmt.Errorf("create the directory of the stack: %w", err)
 	}
 	stack, release, err := location.open(console)
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *stack) undo(ctx context.Context) error {
 	if len(s.started) == 0 {
 		return nil
 	}
-	s.say("stopping what was started")
+	s.progressf("stopping the servers that were started")
 	var errs []error
 	for _, stop := range slices.Backward(s.started) {
 		errs = append(errs, stop(ctx))
@@ -180,7 +180,7 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 		}
 	}
 	if err := os.MkdirAll(s.logs(), 0o755); err != nil {
-		return fmt.Errorf("make room for logs: %w", err)
+		return fmt.Errorf("create the directory of the logs: %w", err)
 	}
 	if err := s.offerPages(ctx); err != nil {
 		return err
@@ -241,9 +241,9 @@ func (s *stack) binary(name string) string { return filepath.Join(s.State, "bin"
 func (s *stack) build(ctx context.Context) error {
 	fresh := s.binary("fresh")
 	if err := os.MkdirAll(fresh, 0o755); err != nil {
-		return fmt.Errorf("make room for the programs: %w", err)
+		return fmt.Errorf("create the directory of the programs: %w", err)
 	}
-	s.say("building the programs")
+	s.progressf("building the programs")
 	command := exec.CommandContext(ctx, "go", "build", "-o", fresh+"/", "./etl", "./api", "./scripts/generate")
 	command.Dir = s.Root
 	command.Stdout, command.Stderr = s.err, s.err
@@ -252,7 +252,7 @@ func (s *stack) build(ctx context.Context) error {
 	}
 	for _, name := range []string{"etl", "api", "generate"} {
 		if err := os.Rename(filepath.Join(fresh, name), s.binary(name)); err != nil {
-			return fmt.Errorf("put %s in place: %w", name, err)
+			return fmt.Errorf("install %s: %w", name, err)
 		}
 	}
 	return os.Remove(fresh)

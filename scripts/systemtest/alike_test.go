@@ -128,7 +128,7 @@ func testAlike(t *testing.T, s *stack) {
 				}
 			}
 			if answers[1].body != answers[0].body && !refused || test.status == 200 && forms[0] != forms[1] {
-				t.Errorf("%s %q: the gateway answers %s %.200s\nthe instance %s %.200s", test.target, headers, forms[0], answers[0].body, forms[1], answers[1].body)
+				t.Errorf("%s %q: the gateway returns %s %.200s\nthe instance %s %.200s", test.target, headers, forms[0], answers[0].body, forms[1], answers[1].body)
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func (w *wire) get(path string, headers ...string) (answer, error) {
 }
 
 // send sends raw bytes, which ask with a method, and reads one answer. A gzipped one is unpacked, and has the ETag that it had before NGINX
-// compressed it. After an error, and where the server says so, the next call connects anew.
+// compressed it. After an error, and where the server says so, the next call reconnects.
 func (w *wire) send(method, raw string) (answer, error) {
 	if w.conn == nil {
 		conn, err := net.DialTimeout("tcp", w.address, patience)

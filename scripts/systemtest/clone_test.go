@@ -101,14 +101,14 @@ func TestClone(t *testing.T) {
 	c.must("0 documents differ", "etl", "--", "plan", "--csv", filepath.Join(c.root, ".run", "csv", "60"))
 
 	// From the sample to the user's own files, in a directory relative to where the user is, and to others.
-	c.must("this replaces the generated sample of 60 products by the catalog from "+c.root+"/etl/testdata/v1\n", "up", "CSV=testdata/v1/")
+	c.must("replacing the generated sample of 60 products by the catalog from "+c.root+"/etl/testdata/v1\n", "up", "CSV=testdata/v1/")
 	c.wants("Camo Onesie")
 	if out, err := c.task("etl", "--", "plan", "--csv", "testdata/v2", "--accept", "removed"); exitOf(err) != 10 || strings.Contains(out, "Failed to run task") {
 		t.Errorf("a plan with changes: %v, want exit code 10\n%s", err, out)
 	}
 	c.fails(1, "ACCEPT=removed\n", "up", "CSV=testdata/v2")
 	c.must("is published", "up", "CSV=testdata/v2", "ACCEPT=removed,changed")
-	c.must("this replaces the catalog from", "up", "PRODUCTS=61")
+	c.must("replacing the catalog from", "up", "PRODUCTS=61")
 
 	history := c.must("published", "etl", "--", "history")
 

@@ -136,8 +136,8 @@ documents:
 	}
 	s.etl("run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
 	// Each instance follows at a moment of its own.
-	for _, door := range strings.Split(s.env["API_URLS"], ",") {
-		eventually(t, "the books", func() bool { return s.ask(http.MethodGet, door+"/books/1").status == http.StatusOK })
+	for _, address := range strings.Split(s.env["API_URLS"], ",") {
+		eventually(t, "the books", func() bool { return s.ask(http.MethodGet, address+"/books/1").status == http.StatusOK })
 	}
 	eventually(t, "the books in the description", func() bool { return strings.Contains(s.get("/openapi.yaml").body, "\n  /books/{id}/loans:\n") })
 }

@@ -59,8 +59,8 @@ func publishedStack(t *testing.T, products int) (*stack, *catalog) {
 // gateway is the address of NGINX.
 func (s *stack) gateway(t *testing.T) string { return host(t, s.env["GATEWAY_URL"]) }
 
-// doors are the addresses of the instances.
-func (s *stack) doors(t *testing.T) (addresses []string) {
+// instanceURLs returns the addresses of the instances.
+func (s *stack) instanceURLs(t *testing.T) (addresses []string) {
 	for _, address := range strings.Split(s.env["API_URLS"], ",") {
 		addresses = append(addresses, host(t, address))
 	}
@@ -155,7 +155,7 @@ func testKilledInstance(t *testing.T, s *instances, c *catalog) {
 	t.Logf("%d requests", l.asked.Load())
 }
 
-// refusals are the answers of one door that say 503.
+// refusals are the answers of one server that say 503.
 type refusals struct {
 	mutex sync.Mutex
 	took  []time.Duration
@@ -215,10 +215,10 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 	for client := range 4 {
 		l.client(p.gateway(t), time.Millisecond, func(w *wire, n int) error { return c.ask(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...) })
 	}
-	doors := map[string]*refusals{}
-	for _, address := range append(p.doors(t), p.gateway(t)) {
-		door := &refusals{}
-		doors[address] = door
+	servers := map[string]*refusals{}
+	for _, address := range append(p.instanceURLs(t), p.gateway(t)) {
+		server := &refusals{}
+		servers[address] = server
 		for range 2 {
 			l.client(address, 4*time.Millisecond, func(w *wire, _ int) error {
 				path, header := c.nextCold()
@@ -227,7 +227,7 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 				if err != nil {
 					return fmt.Errorf("GET %s: %w", path, err)
 				}
-				return door.admit(c, path, time.Since(began), got)
+				return server.admit(c, path, time.Since(began), got)
 			})
 		}
 	}
@@ -235,8 +235,8 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 	p.end(signal)
 	time.Sleep(away)
 	eventually(t, "requests are refused while Postgres is away", func() bool {
-		for _, door := range doors {
-			if count, _ := door.so(); away > 0 && count < 50 {
+		for _, server := range servers {
+			if count, _ := server.so(); away > 0 && count < 50 {
 				return false
 			}
 		}
@@ -244,25 +244,25 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 	})
 	accepts := p.start()
 	eventually(t, "nothing has been refused for a while", func() bool {
-		for _, door := range doors {
-			if _, last := door.so(); time.Since(last) < recoveryLimit {
+		for _, server := range servers {
+			if _, last := server.so(); time.Since(last) < recoveryLimit {
 				return false
 			}
 		}
 		return time.Since(accepts) > recoveryLimit
 	})
 	l.stop()
-	for address, door := range doors {
-		slices.Sort(door.took)
-		count := len(door.took)
+	for address, server := range servers {
+		slices.Sort(server.took)
+		count := len(server.took)
 		if count == 0 {
 			continue
 		}
-		recovery := door.last.Sub(accepts)
+		recovery := server.last.Sub(accepts)
 		t.Logf("%s: %d refused, half of them within %s, all within %s; the last %s after Postgres accepted connections",
-			address, count, door.took[count/2], door.took[count-1], recovery)
-		if door.late > count/2 {
-			t.Errorf("%s: %d of %d were refused after a lookup had waited for its whole time, want most at once", address, door.late, count)
+			address, count, server.took[count/2], server.took[count-1], recovery)
+		if server.late > count/2 {
+			t.Errorf("%s: %d of %d were refused after a lookup had waited for its whole time, want most at once", address, server.late, count)
 		}
 		if recovery > slowMachine*recoveryLimit {
 			t.Errorf("%s: refused %s after Postgres accepted connections, want %s", address, recovery, recoveryLimit)

@@ -25,20 +25,20 @@ import (
 // bystanders ask NGINX and both instances for what they ought to get, whatever others do.
 func bystanders(t *testing.T, s *stack, c *catalog) *load {
 	l, hot := newLoad(t), hotPaths()
-	for client, address := range append(s.doors(t), s.gateway(t), s.gateway(t)) {
+	for client, address := range append(s.instanceURLs(t), s.gateway(t), s.gateway(t)) {
 		l.client(address, 10*time.Millisecond, func(w *wire, n int) error { return c.ask(w, hot[n%len(hot)], encodings[client%2]...) })
 	}
 	return l
 }
 
-// testSlowClients holds hundreds of requests open at each door: some that never end, byte by byte, and some whose answers nobody
-// reads. Others are served meanwhile, and each door lets go of them.
+// testSlowClients holds hundreds of requests open at an instance and at the gateway: some that never end, byte by byte, and some whose answers nobody
+// reads. Others are served meanwhile, and each server closes them.
 func testSlowClients(t *testing.T, s *stack, c *catalog) {
 	const each = 200
 	const letsGo = 30 * time.Second // within which a server must; all have limits of 10 s at most
 	l := bystanders(t, s, c)
 	var held sync.WaitGroup
-	for _, address := range []string{s.doors(t)[0], s.gateway(t)} {
+	for _, address := range []string{s.instanceURLs(t)[0], s.gateway(t)} {
 		for name, begin := range map[string]string{
 			"a line":   "GET /products/1",
 			"a header": "GET /products/1 HTTP/1.1\r\nHost: h\r\nX-Slow: ",
@@ -149,7 +149,7 @@ func neglect(address string, e *edition, limit time.Duration) error {
 	return nil
 }
 
-// testOversized sends more than each door takes.
+// testOversized sends more than the servers accept.
 func testOversized(t *testing.T, s *stack) {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	many := strings.Repeat("X-Many: "+long(1000)+"\r\n", 60)
@@ -163,7 +163,7 @@ func testOversized(t *testing.T, s *stack) {
 		{"a long query", "GET /products?page=1&" + long(20_000) + " HTTP/1.1\r\nHost: h\r\n\r\n", 414, 431},
 		{"a large body", "GET /products HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + long(100_000), 413, 413},
 	} {
-		for address, status := range map[string]int{s.gateway(t): test.nginx, s.doors(t)[0]: test.alone} {
+		for address, status := range map[string]int{s.gateway(t): test.nginx, s.instanceURLs(t)[0]: test.alone} {
 			w := &wire{address: address}
 			method, _, _ := strings.Cut(test.raw, " ")
 			got, err := w.send(method, test.raw)
@@ -202,7 +202,7 @@ func metric(t *testing.T, address, name string) float64 {
 
 // testGoneClients goes away in the middle of thousands of answers. Nothing of that stays behind.
 func testGoneClients(t *testing.T, s *stack, c *catalog) {
-	const clients, times = 8, 500 // at each door
+	const clients, times = 8, 500 // of each server
 	// NGINX keeps this many connections to the instances, at most, for each of its workers: as many as there are cores.
 	const kept = 64
 	type measured struct{ admin, name string }
@@ -215,7 +215,7 @@ func testGoneClients(t *testing.T, s *stack, c *catalog) {
 	l := bystanders(t, s, c)
 	path := fmt.Sprintf("/products/%d/styles", largeProduct)
 	var gone sync.WaitGroup
-	for _, address := range append(s.doors(t), s.gateway(t)) {
+	for _, address := range append(s.instanceURLs(t), s.gateway(t)) {
 		for client := range clients {
 			gone.Go(func() {
 				random := rand.New(rand.NewPCG(6, uint64(client)))
@@ -312,7 +312,7 @@ func (s *stack) missStorm(t *testing.T, c *catalog, path string, clients int, li
 	wait.Wait()
 	made := lookups() - before
 	t.Logf("%d requests at once for one document cost %.0f lookups", clients, made)
-	if most := float64(len(s.doors(t))); made > most && took < limit {
+	if most := float64(len(s.instanceURLs(t))); made > most && took < limit {
 		t.Errorf("%d requests at once for one document cost %.0f lookups, want one for each instance", clients, made)
 	}
 	return took

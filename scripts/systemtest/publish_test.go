@@ -35,9 +35,9 @@ func testPublishing(t *testing.T, s *stack, c *catalog) {
 	l := newLoad(t)
 	asked := append(paths(1, c.products), "/products?page=1&count=5", "/products?page=2&count=50", "/products?page=3&count=100")
 	for client := range 2 {
-		for _, door := range s.doors(t) {
+		for _, address := range s.instanceURLs(t) {
 			o := newOrder(&c.history)
-			l.client(door, 2*time.Millisecond, func(w *wire, n int) error {
+			l.client(address, 2*time.Millisecond, func(w *wire, n int) error {
 				// Whatever is asked: an instance never goes back.
 				_, err := o.ask(w, "", asked[(n*31+client*307)%len(asked)])
 				return err

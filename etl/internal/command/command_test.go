@@ -85,29 +85,29 @@ func TestRunPublishesRealRows(t *testing.T) {
 		t.Errorf("the price behind a stray label is not repaired and counted:\n%s", stdout)
 	}
 
-	// The same row without its first quote is hopeless.
-	hopeless := t.TempDir()
-	if err := os.CopyFS(hopeless, os.DirFS("../../testdata/v2")); err != nil {
+	// The same row without its first quote is malformed.
+	badPrice := t.TempDir()
+	if err := os.CopyFS(badPrice, os.DirFS("../../testdata/v2")); err != nil {
 		t.Fatal(err)
 	}
 	products, err := os.ReadFile("../../testdata/v2/product.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dumptest.Write(t, hopeless, map[string]string{"product.csv": strings.Replace(string(products), `"default_price": 49`, `default_price": 49`, 1)})
-	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", hopeless, "--rejects", rejects, "--accept", "rejects")
+	dumptest.Write(t, badPrice, map[string]string{"product.csv": strings.Replace(string(products), `"default_price": 49`, `default_price": 49`, 1)})
+	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", badPrice, "--rejects", rejects, "--accept", "rejects")
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	const row = `11,"Air Minis 250","Full court support"`
 	if !strings.Contains(stdout, "product.csv:12: default_price bare quote: `"+row) || !strings.Contains(stdout, "features.csv: 3 rejected: orphan") {
-		t.Errorf("the hopeless price is not reported with file, line and text:\n%s", stdout)
+		t.Errorf("the malformed price is not reported with file, line and text:\n%s", stdout)
 	}
 	if raw, err := os.ReadFile(filepath.Join(rejects, "products-3", "product.csv")); err != nil || !strings.HasPrefix(string(raw), row) {
 		t.Errorf("the rejected row is not kept: %q, %v", raw, err)
 	}
 	if written(t, conn, "products", "product", 11) != "" || !strings.Contains(written(t, conn, "products", "product", 12), `"id": 12`) {
-		t.Error("the product with the hopeless price is published, or the one behind it is not")
+		t.Error("the product with the malformed price is published, or the one behind it is not")
 	}
 }
 

@@ -47,7 +47,7 @@ func TestRunReportsExactlyWhatWasSpoiled(t *testing.T) {
 	}
 	rejects := t.TempDir()
 	for seed := 1; seed <= 3; seed++ {
-		mended, spoiled := generate(seed), generate(seed, "--hopeless")
+		mended, spoiled := generate(seed), generate(seed, "--malformed")
 		code, stdout, stderr := etl(t.Context(), "run", "--csv", spoiled, "--database", database.ETL, "--rejects", rejects, "--accept", "rejects", "--accept", "changed")
 		must(t, exitOK, code, stdout, stderr)
 

@@ -22,95 +22,95 @@ import (
 // cacheSize is as in the local stack.
 const cacheSize nginx.Size = 2 << 30
 
-// edge is the NGINX instances that are measured. Their files, and with them the cache, are in memory where the system has a file system for
+// gateways are the NGINX instances that are measured. Their files, and with them the cache, are in memory where the system has a file system for
 // that, in a directory of their own.
-type edge struct {
+type gateways struct {
 	directory string
 	logs      string
 	nginx     program.NGINX
 	account   *process.Account
 	upstreams []string
 
-	cached   *front // the gateway as it is
-	uncached *front // the same without its cache
-	static   *front // files
+	cached   *gateway // the gateway as it is
+	uncached *gateway // the same without its cache
+	static   *gateway // files
 }
 
-// front is one NGINX.
-type front struct {
+// gateway is one NGINX.
+type gateway struct {
 	address string
 	gateway nginx.Gateway
 	process *process.Running
 }
 
-func newEdge(logs string) (*edge, error) {
-	e := &edge{logs: logs}
+func newGateways(logs string) (*gateways, error) {
+	g := &gateways{logs: logs}
 	var err error
-	if e.nginx, err = program.FindNGINX(); err != nil {
+	if g.nginx, err = program.FindNGINX(); err != nil {
 		return nil, err
 	}
-	if e.account, err = process.Unprivileged(nginx.Accounts...); err != nil {
+	if g.account, err = process.Unprivileged(nginx.Accounts...); err != nil {
 		return nil, err
 	}
 	parent := "/dev/shm"
 	if _, err := os.Stat(parent); err != nil {
 		parent = os.TempDir()
 	}
-	if e.directory, err = os.MkdirTemp(parent, "systemscale-bench-"); err != nil {
+	if g.directory, err = os.MkdirTemp(parent, "systemscale-bench-"); err != nil {
 		return nil, err
 	}
-	return e, os.Chmod(e.directory, 0o755)
+	return g, os.Chmod(g.directory, 0o755)
 }
 
 // close stops every NGINX and removes the directory.
-func (e *edge) close() error {
+func (g *gateways) close() error {
 	var errs []error
-	for _, f := range []*front{e.cached, e.uncached, e.static} {
-		errs = append(errs, f.stop())
+	for _, server := range []*gateway{g.cached, g.uncached, g.static} {
+		errs = append(errs, server.stop())
 	}
-	return errors.Join(append(errs, os.RemoveAll(e.directory))...)
+	return errors.Join(append(errs, os.RemoveAll(g.directory))...)
 }
 
-func (f *front) stop() error {
-	if f == nil || f.process == nil {
+func (g *gateway) stop() error {
+	if g == nil || g.process == nil {
 		return nil
 	}
-	return nginx.Stop(context.Background(), f.process.Identity)
+	return nginx.Stop(context.Background(), g.process.Identity)
 }
 
 // pids returns the NGINX masters that run.
-func (e *edge) pids() []int {
+func (g *gateways) pids() []int {
 	var pids []int
-	for _, f := range []*front{e.cached, e.uncached, e.static} {
-		if f != nil && f.process != nil {
-			pids = append(pids, f.process.PID)
+	for _, server := range []*gateway{g.cached, g.uncached, g.static} {
+		if server != nil && server.process != nil {
+			pids = append(pids, server.process.PID)
 		}
 	}
 	return pids
 }
 
 // socket returns a path for an API instance's socket.
-func (e *edge) socket(name string) string { return filepath.Join(e.directory, name+".sock") }
+func (g *gateways) socket(name string) string { return filepath.Join(g.directory, name+".sock") }
 
 // startCached starts the gateway as production has it, with an empty cache. One that runs is replaced.
-func (e *edge) startCached(ctx context.Context) error {
-	if err := e.cached.stop(); err != nil {
+func (g *gateways) startCached(ctx context.Context) error {
+	if err := g.cached.stop(); err != nil {
 		return err
 	}
-	started, err := e.startGateway(ctx, "cached", nginx.Template)
+	started, err := g.startGateway(ctx, "cached", nginx.Template)
 	if err == nil {
-		e.cached = started
+		g.cached = started
 	}
 	return err
 }
 
 // startUncached starts the gateway with everything that production has but the cache.
-func (e *edge) startUncached(ctx context.Context) error {
+func (g *gateways) startUncached(ctx context.Context) error {
 	template, err := withoutCache(nginx.Template)
 	if err != nil {
 		return err
 	}
-	e.uncached, err = e.startGateway(ctx, "uncached", template)
+	g.uncached, err = g.startGateway(ctx, "uncached", template)
 	return err
 }
 
@@ -124,38 +124,38 @@ func withoutCache(template string) (string, error) {
 	return useOfCache.ReplaceAllString(template, "${1}proxy_cache off;"), nil
 }
 
-func (e *edge) startGateway(ctx context.Context, name, template string) (*front, error) {
+func (g *gateways) startGateway(ctx context.Context, name, template string) (*gateway, error) {
 	addresses, err := freeAddresses(2)
 	if err != nil {
 		return nil, err
 	}
-	prefix := filepath.Join(e.directory, name)
+	prefix := filepath.Join(g.directory, name)
 	if err := os.RemoveAll(prefix); err != nil {
 		return nil, err
 	}
 	sockets := filepath.Join(prefix, "run")
-	f := &front{address: addresses[0], gateway: nginx.Gateway{
-		NGINX: e.nginx, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: e.upstreams, Sockets: sockets,
-		Refresh: addresses[1], Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, CacheSize: cacheSize, Log: filepath.Join(e.logs, "nginx-"+name+".log"), Account: e.account,
+	started := &gateway{address: addresses[0], gateway: nginx.Gateway{
+		NGINX: g.nginx, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: g.upstreams, Sockets: sockets,
+		Refresh: addresses[1], Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, CacheSize: cacheSize, Log: filepath.Join(g.logs, "nginx-"+name+".log"), Account: g.account,
 	}}
-	if _, err := f.gateway.Configure(ctx); err != nil {
+	if _, err := started.gateway.Configure(ctx); err != nil {
 		return nil, err
 	}
-	f.process, err = f.gateway.Start(ctx)
-	return f, err
+	started.process, err = started.gateway.Start(ctx)
+	return started, err
 }
 
 //go:embed static.conf.template
 var staticTemplate string
 
 // startStatic writes the documents to files and starts an NGINX that serves them, with the headers given.
-func (e *edge) startStatic(ctx context.Context, documents []document, headers http.Header) error {
+func (g *gateways) startStatic(ctx context.Context, documents []document, headers http.Header) error {
 	addresses, err := freeAddresses(1)
 	if err != nil {
 		return err
 	}
-	prefix := filepath.Join(e.directory, "static")
-	if err := e.account.MakeDirectory(nginx.Work(prefix), 0o755); err != nil {
+	prefix := filepath.Join(g.directory, "static")
+	if err := g.account.MakeDirectory(nginx.Work(prefix), 0o755); err != nil {
 		return err
 	}
 	root := filepath.Join(prefix, "files")
@@ -176,15 +176,15 @@ func (e *edge) startStatic(ctx context.Context, documents []document, headers ht
 	if err := os.WriteFile(configuration, []byte(text), 0o644); err != nil {
 		return err
 	}
-	e.static = &front{address: addresses[0]}
-	if e.static.process, err = (process.Daemon{
-		Name: "static NGINX", Path: e.nginx.Path, Args: []string{"-p", nginx.Work(prefix), "-c", configuration, "-g", "daemon off;"},
-		Dir: prefix, Log: filepath.Join(e.logs, "nginx-static.log"), Account: e.account,
+	g.static = &gateway{address: addresses[0]}
+	if g.static.process, err = (process.Daemon{
+		Name: "static NGINX", Path: g.nginx.Path, Args: []string{"-p", nginx.Work(prefix), "-c", configuration, "-g", "daemon off;"},
+		Dir: prefix, Log: filepath.Join(g.logs, "nginx-static.log"), Account: g.account,
 	}).Start(); err != nil {
 		return err
 	}
-	return e.static.process.Await(ctx, 15*time.Second, func(ctx context.Context) error {
-		_, _, err := get(ctx, e.static.address, documents[0].path, "", http.StatusOK)
+	return g.static.process.Await(ctx, 15*time.Second, func(ctx context.Context) error {
+		_, _, err := get(ctx, g.static.address, documents[0].path, "", http.StatusOK)
 		return err
 	})
 }

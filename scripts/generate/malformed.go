@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// hopelessOfEach is how many rows of each hopeless kind each file has at full size.
-const hopelessOfEach = 24
+// malformedOfEach is how many rows of each malformed kind each file has at full size.
+const malformedOfEach = 24
 
-// firstHopelessID is the id of a file's first hopeless row, far above those of good ones.
-const firstHopelessID = 1_000_000_000
+// firstMalformedID is the id of a file's first malformed row, far above those of good ones.
+const firstMalformedID = 1_000_000_000
 
-// hopelessLine is the length of the line that is too long, in bytes: twice what the ETL takes.
-const hopelessLine = 2 << 20
+// malformedLine is the length of the line that is too long, in bytes: twice what the ETL takes.
+const malformedLine = 2 << 20
 
 // leaf says what a row of a file without children looks like behind its id and its parent's. Fields without quotes are ints.
 type leaf struct {
@@ -31,9 +31,9 @@ var leaves = map[purpose]leaf{
 	purposeRelatedFile: {fields: []string{`1`}, rows: realRelated},
 }
 
-// hopeless adds rows to a file that a reader must reject. Between the good rows, which stay as they are, nothing comes of them: each
+// malformed adds rows to a file that a reader must reject. Between the good rows, which stay as they are, nothing comes of them: each
 // has an id of its own, unless that is what is wrong with it, and the file stays in the order of the parents.
-type hopeless struct {
+type malformed struct {
 	leaf
 	slots           // of the rows behind which one is added
 	random  stream  // for how a row is spoiled
@@ -107,14 +107,14 @@ const (
 	kindLong      = "line_too_long"
 )
 
-// hopelessRows returns what adds the hopeless rows to a file, or nil when it is to have none.
-func (c catalog) hopelessRows(file purpose) *hopeless {
+// malformedRows returns what adds the malformed rows to a file, or nil when it is to have none.
+func (c catalog) malformedRows(file purpose) *malformed {
 	l, found := leaves[file]
-	if !c.hopeless || !found {
+	if !c.malformed || !found {
 		return nil
 	}
-	each := c.expected(hopelessOfEach)
-	h := &hopeless{leaf: l, most: max(1, each/2)}
+	each := c.expected(malformedOfEach)
+	h := &malformed{leaf: l, most: max(1, each/2)}
 	note := func(kind, reason string) *dirt {
 		d := &dirt{Kind: kind, Fate: fateRejected, Reason: reason}
 		h.kinds = append(h.kinds, d)
@@ -130,20 +130,20 @@ func (c catalog) hopelessRows(file purpose) *hopeless {
 		h.order = slices.Insert(h.order, len(h.order)/2, note(kindLong, "line too long"))
 	}
 	h.orphans = note("orphan", "orphan")
-	h.random.restart(c.seed, purposeHopelessRow, int64(file))
-	h.spread(c.seed, purposeHopeless, int64(file), int64(len(h.order)), c.expected(l.rows)*98/100)
+	h.random.restart(c.seed, purposeMalformedRow, int64(file))
+	h.spread(c.seed, purposeMalformed, int64(file), int64(len(h.order)), c.expected(l.rows)*98/100)
 	return h
 }
 
 // begin adds the rows that stand before the first good one: their parents are below all that exist.
-func (h *hopeless) begin(w *writer) {
+func (h *malformed) begin(w *writer) {
 	for n := range h.most {
 		h.add(w, h.orphans, h.row(strconv.FormatInt(n+1-h.most, 10)))
 	}
 }
 
 // behind adds a row behind the good one that the writer has just been given, if there is to be one.
-func (h *hopeless) behind(w *writer) {
+func (h *malformed) behind(w *writer) {
 	if h.take(w.rows) {
 		h.look(w)
 		h.addNext(w)
@@ -151,7 +151,7 @@ func (h *hopeless) behind(w *writer) {
 }
 
 // look takes note of the last row of the file, which must be a good one.
-func (h *hopeless) look(w *writer) {
+func (h *malformed) look(w *writer) {
 	row := w.buffer[bytes.LastIndexByte(w.buffer, '\n')+1:]
 	id, behind, _ := bytes.Cut(row, []byte(","))
 	parent, _, _ := bytes.Cut(behind, []byte(","))
@@ -166,8 +166,8 @@ func (h *hopeless) look(w *writer) {
 }
 
 // end adds the rows that found no place between the good ones, orphans whose parents are above all that exist, and a line end, without
-// which a hopeless last row would look like a file that was cut off.
-func (h *hopeless) end(w *writer) {
+// which a malformed last row would look like a file that was cut off.
+func (h *malformed) end(w *writer) {
 	if w.rows > h.seen {
 		h.look(w)
 	}
@@ -175,13 +175,13 @@ func (h *hopeless) end(w *writer) {
 		h.addNext(w)
 	}
 	for n := range h.most {
-		h.add(w, h.orphans, h.row(strconv.FormatInt(firstHopelessID+n, 10)))
+		h.add(w, h.orphans, h.row(strconv.FormatInt(firstMalformedID+n, 10)))
 	}
 	w.buffer = append(w.buffer, '\n')
 }
 
 // addNext adds the row that is next in order, as a sibling of the last good row.
-func (h *hopeless) addNext(w *writer) {
+func (h *malformed) addNext(w *writer) {
 	d := h.order[0]
 	h.order = h.order[1:]
 	fields := h.row(h.parent)
@@ -196,7 +196,7 @@ func (h *hopeless) addNext(w *writer) {
 		h.add(w, d, fields)
 		fields = []string{`12"`}
 	case kindLong:
-		fields[len(fields)-1] = `"` + strings.Repeat("a", hopelessLine) + `"`
+		fields[len(fields)-1] = `"` + strings.Repeat("a", malformedLine) + `"`
 	default:
 		fields = spoilings[slices.Index(h.kinds, d)].spoil(&h.random, h.leaf, fields)
 	}
@@ -204,11 +204,11 @@ func (h *hopeless) addNext(w *writer) {
 }
 
 // row returns the fields of a new row, with nothing wrong in it but perhaps its parent.
-func (h *hopeless) row(parent string) []string {
-	return append([]string{strconv.FormatInt(firstHopelessID+h.added, 10), parent}, h.fields...)
+func (h *malformed) row(parent string) []string {
+	return append([]string{strconv.FormatInt(firstMalformedID+h.added, 10), parent}, h.fields...)
 }
 
-func (h *hopeless) add(w *writer, d *dirt, fields []string) {
+func (h *malformed) add(w *writer, d *dirt, fields []string) {
 	h.added++
 	d.Rows++
 	d.Lines = append(d.Lines, w.line())
