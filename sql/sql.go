@@ -55,8 +55,10 @@ func Query(name string) string {
 
 // QueryFor returns the statement query/<name>.sql. pairs alternates keys and values. Each :"key" is replaced by the value as a
 // quoted identifier, each :'key' by the value as a quoted literal.
-func QueryFor(name string, pairs ...string) string {
-	text := Query(name)
+func QueryFor(name string, pairs ...string) string { return Fill(Query(name), pairs...) }
+
+// Fill replaces the names in a statement as QueryFor does.
+func Fill(text string, pairs ...string) string {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		text = strings.ReplaceAll(text, `:"`+pairs[i]+`"`, pgx.Identifier{pairs[i+1]}.Sanitize())
 		text = strings.ReplaceAll(text, `:'`+pairs[i]+`'`, `'`+strings.ReplaceAll(pairs[i+1], `'`, `''`)+`'`)

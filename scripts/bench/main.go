@@ -18,11 +18,17 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(printable.NewWriter(os.Stderr), "bench:", err)
-		os.Exit(1)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes the command line args and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := execute(ctx, args, stdout, stderr); err != nil {
+		fmt.Fprintln(printable.NewWriter(stderr), "bench:", err)
+		return 1
 	}
+	return 0
 }
 
 type arguments struct {
@@ -31,14 +37,14 @@ type arguments struct {
 	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents with a plain handler; bench api starts it."`
 }
 
-func run(ctx context.Context, args []string, stdout io.Writer) error {
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var cli arguments
 	exited := false
 	parser, err := kong.New(&cli, kong.Name("bench"),
 		kong.Description("Measures systemScale against the limits of the machine, as ratios within one run.\n\n"+
 			"Example:\n  ./scripts/task bench:etl\n  ./scripts/task bench:etl -- --crossover 1,2,5,10,20,30\n"+
 			"  ./scripts/task bench:etl -- --memory 100000,1000000,3000000\n  ./scripts/task bench:api -- --products 100000 --rounds 1 --only hits,constant"),
-		kong.Writers(stdout, os.Stderr),
+		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { exited = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
 	if err != nil {

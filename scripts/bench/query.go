@@ -2,9 +2,8 @@ package main
 
 import (
 	"embed"
-	"strings"
 
-	"github.com/jackc/pgx/v5"
+	"systemscale/sql"
 )
 
 //go:embed query/*.sql
@@ -16,9 +15,5 @@ func query(name string, pairs ...string) string {
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	filled := string(text)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		filled = strings.ReplaceAll(filled, `:"`+pairs[i]+`"`, pgx.Identifier{pairs[i+1]}.Sanitize())
-	}
-	return filled
+	return sql.Fill(string(text), pairs...)
 }

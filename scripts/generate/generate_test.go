@@ -33,7 +33,7 @@ func generated(t *testing.T, flags ...string) (directory, printed string) {
 func rerun(t *testing.T, directory string, flags ...string) string {
 	t.Helper()
 	var stdout bytes.Buffer
-	if err := run(t.Context(), append(flags, "--out", directory), &stdout, io.Discard); err != nil {
+	if err := execute(t.Context(), append(flags, "--out", directory), &stdout, io.Discard); err != nil {
 		t.Fatalf("generate %q: %v", flags, err)
 	}
 	return stdout.String()
@@ -747,7 +747,7 @@ func TestFilesOfOthersAreKept(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := run(t.Context(), []string{"--products=5", "--out", directory}, io.Discard, io.Discard)
+	err := execute(t.Context(), []string{"--products=5", "--out", directory}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "already holds styles.csv") || !strings.Contains(err.Error(), "--out") {
 		t.Errorf("error %v, want one that names styles.csv and --out", err)
 	}
@@ -782,7 +782,7 @@ func TestInterruptionLeavesTheEarlierFiles(t *testing.T) {
 	before := digests(t, directory)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := run(ctx, []string{"--products=50000", "--out", directory}, io.Discard, cancelOnWrite(cancel))
+	err := execute(ctx, []string{"--products=50000", "--out", directory}, io.Discard, cancelOnWrite(cancel))
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("error %v, want an interruption", err)
 	}
@@ -796,7 +796,7 @@ func TestFailedFileIsNamed(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(directory, "skus.csv.partial"), 0o700); err != nil { // cannot be written
 		t.Fatal(err)
 	}
-	err := run(t.Context(), []string{"--products=5", "--out", directory}, io.Discard, io.Discard)
+	err := execute(t.Context(), []string{"--products=5", "--out", directory}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "write skus.csv") {
 		t.Errorf("error %v, want one that names skus.csv", err)
 	}
@@ -817,7 +817,7 @@ func TestReportGoesWithItsFiles(t *testing.T) {
 	if err := os.Mkdir(path, 0o700); err != nil { // cannot be renamed over
 		t.Fatal(err)
 	}
-	err := run(t.Context(), []string{"--products=6", "--out", directory}, io.Discard, io.Discard)
+	err := execute(t.Context(), []string{"--products=6", "--out", directory}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "complete related.csv") {
 		t.Errorf("error %v, want one that names related.csv", err)
 	}
@@ -871,7 +871,7 @@ func TestCommandLine(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := run(t.Context(), test.args, io.Discard, io.Discard)
+			err := execute(t.Context(), test.args, io.Discard, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), test.error) {
 				t.Errorf("error %v, want one with %q", err, test.error)
 			}
@@ -882,7 +882,7 @@ func TestCommandLine(t *testing.T) {
 	}
 
 	var help bytes.Buffer
-	if err := run(t.Context(), []string{"--help"}, &help, io.Discard); err != nil {
+	if err := execute(t.Context(), []string{"--help"}, &help, io.Discard); err != nil {
 		t.Errorf("--help: %v", err)
 	}
 	if !strings.Contains(help.String(), "go run ./scripts/generate --products 10000") {

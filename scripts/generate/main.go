@@ -63,17 +63,23 @@ func (c command) Validate() error {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // so that a second signal kills
-	stderr := printable.NewWriter(os.Stderr)
-	if err := run(ctx, os.Args[1:], printable.NewWriter(os.Stdout), stderr); err != nil {
-		fmt.Fprintln(stderr, "generate:", err)
-		os.Exit(1)
-	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run parses the arguments, writes the files, logs each as it is complete and prints what was generated.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// run executes the command line args and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
+	if err := execute(ctx, args, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "generate:", err)
+		return 1
+	}
+	return 0
+}
+
+// execute parses the arguments, writes the files, logs each as it is complete and prints what was generated.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var command command
 	helped := false
 	parser, err := kong.New(&command, kong.Name("generate"), kong.Description(description),

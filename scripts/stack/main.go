@@ -23,16 +23,22 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	err := run(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr})
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes the command line args and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := execute(ctx, args, console{os.Stdin, stdout, stderr})
 	var code exitCode
 	switch {
 	case errors.As(err, &code):
-		os.Exit(int(code))
+		return int(code)
 	case err != nil:
-		fmt.Fprintln(printable.NewWriter(os.Stderr), "stack:", err)
-		os.Exit(1)
+		fmt.Fprintln(printable.NewWriter(stderr), "stack:", err)
+		return 1
 	}
+	return 0
 }
 
 // console is where a command reads and writes.
@@ -130,8 +136,8 @@ type commandLine struct {
 	AptPackages aptPackagesCommand `cmd:"" hidden:"" help:"As root: install Debian packages without starting their services."`
 }
 
-// run is the program without its process. The context ends when the program is to stop.
-func run(ctx context.Context, arguments []string, console console) error {
+// execute executes the command line until it is done or the context is canceled.
+func execute(ctx context.Context, arguments []string, console console) error {
 	var command commandLine
 	parser, err := kong.New(&command, kong.Name("stack"), kong.Writers(console.out, console.err),
 		kong.Description("Runs systemScale on this machine: PostgreSQL, ETL, API and NGINX. All files are in .run/."),

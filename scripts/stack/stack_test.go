@@ -39,7 +39,7 @@ func call(t *testing.T, arguments ...string) (out, progress string, err error) {
 	}
 	defer func() { _ = in.Close() }()
 	var outText, errText strings.Builder
-	err = run(t.Context(), append([]string{"--root", "../.."}, arguments...), console{in, &outText, &errText})
+	err = execute(t.Context(), append([]string{"--root", "../.."}, arguments...), console{in, &outText, &errText})
 	return outText.String(), errText.String(), err
 }
 
