@@ -55,7 +55,7 @@ func TestUpDownUp(t *testing.T) {
 		return schema(t, conn)
 	}
 	first := step("up", migrate.Up)
-	for _, part := range []string{"column run.id", "column version.run_id", "column page_anchor.first_id", "column change.old_body", "column cache_node.run_id", "right version systemscale_api SELECT"} {
+	for _, part := range []string{"column run.id", "column version.run_id", "column page_anchor.first_id", "column change.old_body", "column gateway.run_id", "right version systemscale_api SELECT"} {
 		if !strings.Contains(first, part) {
 			t.Errorf("after up, the schema has no %q:\n%s", part, first)
 		}
@@ -134,7 +134,7 @@ func TestAPIIsReadOnly(t *testing.T) {
 	owner, reader := testdb.Connect(t, database.ETL), testdb.Connect(t, database.API)
 	exec(t, owner, sql.QueryFor("etl/create_document_table", "table", "products_styles_g1"),
 		sql.QueryFor("etl/create_primary_key", "table", "products_styles_g1", "constraint", "products_styles_g1_pkey"))
-	for _, table := range []string{"run", "version", "page_anchor", "change", "cache_node", "products_styles_g1"} {
+	for _, table := range []string{"run", "version", "page_anchor", "change", "gateway", "products_styles_g1"} {
 		if _, err := reader.Exec(t.Context(), "select from catalog."+table); err != nil {
 			t.Errorf("read %s: %v", table, err)
 		}

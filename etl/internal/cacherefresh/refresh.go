@@ -7,10 +7,10 @@
 //	HEAD /refresh/PATH   fetches PATH from the API, replaces the copy, and responds as the API did
 //	HEAD /lists          all copies of lists, of change feeds and of pages made before become invalid
 //
-// For every path that changed, both encodings are looked up, and only the copies that exist and are of an earlier run are refreshed: a cache
-// keeps what its clients request, and a path without a copy is not fetched. The X-Data-Version of a response is the run that the copy
-// is of. Lists have too many addresses to look up, so the gateway invalidates all of them at once. Only the status and the version of a response
-// are read: no redirect is followed, no body is read, and nothing of a response becomes part of a later request.
+// For every path that changed, both encodings are looked up, and only the copies that exist and are of an earlier run are refreshed: a
+// cache keeps what its clients request, and a path without a copy is not fetched. The X-Data-Version of a response is the run that the
+// copy is of. Lists have too many addresses to look up, so the gateway invalidates all of them at once. Only the status and the version of
+// a response are read: no redirect is followed, no body is read, and nothing of a response becomes part of a later request.
 //
 // Refreshing is idempotent; an interrupted refresh restarts from the beginning.
 package cacherefresh
@@ -30,8 +30,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// connections is the number of concurrent requests to one gateway. Measured with 60,000 lookups at a server in the same process on two cores:
-// 8 take 1.5 s, 16 and 32 the same; over a network, fewer would be slower.
+// connections is the number of concurrent requests to one gateway. Measured with 60,000 lookups at a server in the same process on two
+// cores: 8 take 1.5 s, 16 and 32 the same; over a network, fewer would be slower.
 const connections = 16
 
 // timing has the time limits of a refresh.
@@ -45,7 +45,9 @@ type timing struct {
 
 // standard: an instance reads the version each second; clients and caches may keep copies for about ten seconds, so that after a
 // minute there is nothing left to refresh.
-var standard = timing{answer: 5 * time.Second, follow: 1200 * time.Millisecond, patience: 5 * time.Second, pause: 50 * time.Millisecond, all: time.Minute}
+var standard = timing{
+	answer: 5 * time.Second, follow: 1200 * time.Millisecond, patience: 5 * time.Second, pause: 50 * time.Millisecond, all: time.Minute,
+}
 
 // CopiesOfPath is how many copies of a path a gateway can have, one for each encoding.
 const CopiesOfPath = 2
@@ -61,13 +63,14 @@ type Counts struct {
 // Paths calls yield with each path, such as /products/1, and ends with its first error.
 type Paths func(ctx context.Context, yield func(path string) error) error
 
-// Refresh refreshes the copies of an earlier run than run in a gateway: of each path, and of all lists. looked is called after the first lookup of
-// each copy, concurrently. If paths is nil, only the lists are refreshed.
+// Refresh refreshes the copies of an earlier run than run in a gateway: of each path, and of all lists. looked is called after the first
+// lookup of each copy, concurrently. If paths is nil, only the lists are refreshed.
 //
-// The lists come last, when every API instance that is alive serves the run: until then an instance could still serve an earlier page. For the same
-// reason, copies that are looked up in the first moments are looked up twice.
+// The lists come last, when every API instance that is alive serves the run: until then an instance could still serve an earlier page. For
+// the same reason, copies that are looked up in the first moments are looked up twice.
 //
-// The error is that the gateway does not respond, or not as a refresh endpoint does, or that some copies stay Behind; the counts are then those so far.
+// The error is that the gateway does not respond, or not as a refresh endpoint does, or that some copies stay Behind; the counts are then
+// those so far.
 func Refresh(ctx context.Context, gateway Gateway, run int64, paths Paths, looked func()) (Counts, error) {
 	return refresh(ctx, standard, gateway, run, paths, looked)
 }
@@ -103,7 +106,8 @@ func refresh(ctx context.Context, timing timing, gateway Gateway, run int64, pat
 	case err != nil:
 		return r.counts, err
 	case r.counts.Behind > 0:
-		return r.counts, fmt.Errorf("%s not of run %d yet, for one %s: %w", english.Plural(int(r.counts.Behind), "copy is", "copies are"), run, r.behind[0].path, r.behind[0].why)
+		return r.counts, fmt.Errorf("%s not of run %d yet, for one %s: %w",
+			english.Plural(int(r.counts.Behind), "copy is", "copies are"), run, r.behind[0].path, r.behind[0].why)
 	}
 	return r.counts, nil
 }

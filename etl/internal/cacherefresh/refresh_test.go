@@ -171,7 +171,8 @@ func TestLooksTwice(t *testing.T) {
 	}
 }
 
-// TestListsAreRefreshedLast has them refreshed once all instances have followed, after the documents, and not at all while copies are behind.
+// TestListsAreRefreshedLast has them refreshed once all instances have followed, after the documents, and not at all while copies are
+// behind.
 func TestListsAreRefreshedLast(t *testing.T) {
 	gateway := gatewaytest.New(t)
 	gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/1", Encoding: "gzip"})

@@ -111,7 +111,8 @@ func (c *check) source(ctx context.Context, s *shape.Source) {
 		h.read[column.Name] = true
 	}
 	for _, column := range missing {
-		c.mistake(column.At, "column %s of source %s: %s:%d has no such column; %s", column.Name, s.Name, h.File, h.Line, remedy(column.Name, h.unread()))
+		c.mistake(column.At, "column %s of source %s: %s:%d has no such column; %s",
+			column.Name, s.Name, h.File, h.Line, remedy(column.Name, h.unread()))
 	}
 }
 
@@ -166,8 +167,8 @@ func remedy(name string, unused []string) string {
 	return "not used: " + printable.Names(unused)
 }
 
-// distance returns the optimal string alignment distance: how many letters must be inserted, deleted, replaced or swapped with a neighbor to
-// turn a into b. Case, spaces and underscores do not count: product_id is productId.
+// distance returns the optimal string alignment distance: how many letters must be inserted, deleted, replaced or swapped with a neighbor
+// to turn a into b. Case, spaces and underscores do not count: product_id is productId.
 func distance(a, b string) int {
 	plain := strings.NewReplacer("_", "", " ", "")
 	from, to := []rune(plain.Replace(strings.ToLower(a))), []rune(plain.Replace(strings.ToLower(b)))

@@ -1,4 +1,5 @@
-// Package command is the command line of etl: the commands with their flags, the exit codes, and the reports, progress and metrics of a run.
+// Package command is the command line of etl: the commands with their flags, the exit codes, and the reports, progress and metrics of a
+// run.
 //
 // Run is its only exported function. Each command has a file and a type, whose fields are flags and whose Run method kong calls.
 package command

@@ -47,7 +47,8 @@ func (c *explainCommand) Run(ctx context.Context, out *output) error {
 	}
 	defer d.Close()
 	if spec := d.Spec(); c.Collection != spec.Collection {
-		return &usageError{fmt.Sprintf("the shape %s is of the collection %s, not %s: name that, or another file with --shape", spec.Name, spec.Collection, c.Collection)}
+		return &usageError{fmt.Sprintf("the shape %s is of the collection %s, not %s: name that, or another file with --shape",
+			spec.Name, spec.Collection, c.Collection)}
 	}
 	return d.Arranged(ctx, func(d *dump.Dump) error { return c.explain(ctx, out, d) })
 }
@@ -82,7 +83,8 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 	spec := d.Spec()
 	if len(documents) == 0 {
 		root := &spec.Sources[0]
-		return &source.FileError{File: d.FileName(0), Message: fmt.Sprintf("there is no %s with %s %d: no row has this id, or its row is rejected or filtered; etl run reports the rejected rows",
+		return &source.FileError{File: d.FileName(0), Message: fmt.Sprintf(
+			"there is no %s with %s %d: no row has this id, or its row is rejected or filtered; etl run reports the rejected rows",
 			root.Name, root.Columns[root.Key].Name, c.ID)}
 	}
 	for _, l := range lines {

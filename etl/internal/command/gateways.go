@@ -56,8 +56,8 @@ func (g *gatewayFlags) register(ctx context.Context, session *publish.Session) e
 	return session.Register(ctx, addresses)
 }
 
-// refresh refreshes in every gateway the copies of documents that changed since its last refresh, in all gateways at once, and reports. A gateway
-// whose refresh fails keeps its bookmark, and is part of the error. What is published stays published.
+// refresh refreshes in every gateway the copies of documents that changed since its last refresh, in all gateways at once, and reports. A
+// gateway whose refresh fails keeps its bookmark, and is part of the error. What is published stays published.
 func (g *gatewayFlags) refresh(ctx context.Context, out *output, databaseURL, collection string) error {
 	var refreshes []*refresh
 	var copies int64
@@ -92,7 +92,8 @@ func (g *gatewayFlags) refresh(ctx context.Context, out *output, databaseURL, co
 // warn reports a failed refresh, which does not make a run fail that has published.
 func (g *gatewayFlags) warn(out *output, err error) {
 	if err != nil {
-		out.logger.Warn("the refresh of a gateway failed: its cached copies expire on their own, and the next run or etl refresh tries again", "reason", err)
+		out.logger.Warn("the refresh of a gateway failed: its cached copies expire on their own, and the next run or etl refresh tries again",
+			"reason", err)
 	}
 }
 

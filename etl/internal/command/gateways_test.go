@@ -18,22 +18,22 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// everything puts a copy of every document of a shop into a node, in both encodings, of a version.
-func everything(node *gatewaytest.Gateway, version int64, items int) {
+// everything puts a copy of every document of a shop into a gateway, in both encodings, of a version.
+func everything(gateway *gatewaytest.Gateway, version int64, items int) {
 	for id := 1; id <= items; id++ {
 		for _, encoding := range []string{"identity", "gzip"} {
-			node.Hold(version, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d/tags", id), Encoding: encoding})
+			gateway.Hold(version, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d/tags", id), Encoding: encoding})
 		}
 	}
 }
 
 // bookmarks returns the bookmark of each gateway.
-func bookmarks(t *testing.T, conn *pgx.Conn, nodes ...*gatewaytest.Gateway) string {
+func bookmarks(t *testing.T, conn *pgx.Conn, gateways ...*gatewaytest.Gateway) string {
 	t.Helper()
 	var said []string
-	for _, node := range nodes {
+	for _, gateway := range gateways {
 		var run int64
-		if err := conn.QueryRow(t.Context(), "select run_id from catalog.cache_node where address = $1 and collection = 'shop'", node.URL).Scan(&run); err != nil {
+		if err := conn.QueryRow(t.Context(), "select run_id from catalog.gateway where address = $1 and collection = 'shop'", gateway.URL).Scan(&run); err != nil {
 			t.Fatal(err)
 		}
 		said = append(said, fmt.Sprint(run))
@@ -41,20 +41,20 @@ func bookmarks(t *testing.T, conn *pgx.Conn, nodes ...*gatewaytest.Gateway) stri
 	return strings.Join(said, " ")
 }
 
-// wantRefreshed compares what a node was asked to refresh, in both encodings, with paths.
-func wantRefreshed(t *testing.T, what string, node *gatewaytest.Gateway, paths ...string) {
+// wantRefreshed compares the paths that a gateway refreshed, in both encodings.
+func wantRefreshed(t *testing.T, what string, gateway *gatewaytest.Gateway, paths ...string) {
 	t.Helper()
 	var want []string
 	for _, path := range paths {
 		want = append(want, path+" gzip", path+" identity")
 	}
 	slices.Sort(want)
-	if got := node.Refreshed(); !slices.Equal(got, want) {
+	if got := gateway.Refreshed(); !slices.Equal(got, want) {
 		t.Errorf("%s: refreshed are\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// TestRunRefreshesExactlyWhatChanged publishes in every mode, with a node that holds a copy of everything, and one that holds nothing.
+// TestRunRefreshesExactlyWhatChanged publishes in every mode, with a gateway that has a copy of everything, and one that has nothing.
 func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
@@ -70,7 +70,7 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 		must(t, exitOK, code, stdout, stderr)
 		wantRefreshed(t, what, full, changed...)
 		if asked := empty.Refreshed(); len(asked) > 0 {
-			t.Errorf("%s: the empty cache was asked to refresh %v", what, asked)
+			t.Errorf("%s: the empty gateway refreshed %v", what, asked)
 		}
 		if full.Lists() != 1 || empty.Lists() != 1 {
 			t.Errorf("%s: the lists were not refreshed once", what)
@@ -79,7 +79,7 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 			t.Errorf("%s: no %q in\n%s%s", what, says, stdout, stderr)
 		}
 		if n := strings.Count(stdout, full.URL); n != 1 {
-			t.Errorf("%s: the node that was named twice was told %d times", what, n)
+			t.Errorf("%s: the gateway that was named twice was refreshed %d times", what, n)
 		}
 		if got, want := bookmarks(t, conn, full, empty), fmt.Sprintf("%d %d", live, live); got != want {
 			t.Errorf("%s: the bookmarks are at %s, want %s", what, got, want)
@@ -106,41 +106,41 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 
 	code, stdout, stderr := run(nil)()
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, full.URL+": is up to date with version 7") || len(full.Asked()) > 0 {
-		t.Errorf("a run that finds nothing changed told the cache something:\n%s", text)
+		t.Errorf("a run that finds nothing changed refreshed the gateway:\n%s", text)
 	}
 }
 
-// TestLeftOffRunsAreTold has a node away during some runs, and another learn of everything once.
-func TestLeftOffRunsAreTold(t *testing.T) {
+// TestRefreshAfterFailures has a gateway refuse during some runs, while another is refreshed after each.
+func TestRefreshAfterFailures(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
-	node, other := gatewaytest.New(t), gatewaytest.New(t)
+	gateway, other := gatewaytest.New(t), gatewaytest.New(t)
 	version := int64(0)
 	publish := func(names map[int]string, args ...string) (said string) {
 		t.Helper()
 		version++
-		node.Publish(version)
-		code, stdout, stderr := at(t, database, shopFiles(t, 40, names), "run", append(args, "--gateway", node.URL, "--gateway", other.URL)...)
+		gateway.Publish(version)
+		code, stdout, stderr := at(t, database, shopFiles(t, 40, names), "run", append(args, "--gateway", gateway.URL, "--gateway", other.URL)...)
 		must(t, exitOK, code, stdout, stderr)
 		return stdout + stderr
 	}
 	away := func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true }
 
 	publish(nil)
-	node.Spoil(away)
+	gateway.Spoil(away)
 	text := publish(map[int]string{1: "one", 2: "two"})
-	if !strings.Contains(text, "the refresh of a gateway failed") || !strings.Contains(text, node.URL+": the response to HEAD /status has status 403") || !strings.Contains(text, other.URL+": 2 documents changed") {
+	if !strings.Contains(text, "the refresh of a gateway failed") || !strings.Contains(text, gateway.URL+": the response to HEAD /status has status 403") || !strings.Contains(text, other.URL+": 2 documents changed") {
 		t.Errorf("it says %s", text)
 	}
 	publish(map[int]string{1: "one", 2: "second", 3: "three"})
-	if got := bookmarks(t, conn, node, other); got != "1 3" {
+	if got := bookmarks(t, conn, gateway, other); got != "1 3" {
 		t.Errorf("the bookmarks are at %s, want 1 3", got)
 	}
-	// Behind its first runs the node is there again, cut off in the middle, and then there for good.
-	everything(node, 1, 40)
-	node.Asked()
-	var refreshes atomic.Int64 // the node answers several requests at once
-	node.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
+	// After its first runs the gateway responds again, refuses in the middle, and then responds for good.
+	everything(gateway, 1, 40)
+	gateway.Asked()
+	var refreshes atomic.Int64 // the gateway answers several requests at once
+	gateway.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, "/refresh/") {
 			return false
 		}
@@ -151,21 +151,21 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 	})
 	refresh := func(want int) (stdout, stderr string) {
 		t.Helper()
-		code, stdout, stderr := etl(t.Context(), "refresh", "--database", database.ETL, "--collection", "shop", "--gateway", node.URL)
+		code, stdout, stderr := etl(t.Context(), "refresh", "--database", database.ETL, "--collection", "shop", "--gateway", gateway.URL)
 		must(t, want, code, stdout, stderr)
 		return stdout, stderr
 	}
 	if _, stderr := refresh(exitRefresh); !strings.Contains(stderr, "403: the gateway does not trust this machine") {
 		t.Errorf("it says %s", stderr)
 	}
-	if got := bookmarks(t, conn, node); got != "1" {
+	if got := bookmarks(t, conn, gateway); got != "1" {
 		t.Errorf("the bookmark is at %s, want 1", got)
 	}
-	node.Spoil(nil)
-	node.Asked()
+	gateway.Spoil(nil)
+	gateway.Asked()
 	publish(map[int]string{1: "one", 2: "second", 3: "three", 4: "four"})
 	held := map[string]bool{}
-	for _, c := range node.Refreshed() {
+	for _, c := range gateway.Refreshed() {
 		held[c] = true
 	}
 	for id := 1; id <= 40; id++ {
@@ -175,7 +175,7 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 			if id <= 4 {
 				want = version
 			}
-			if got := node.Held(c); got != want {
+			if got := gateway.Held(c); got != want {
 				t.Errorf("the copy %v is of version %d, want %d", c, got, want)
 			}
 			if id > 4 && held[c.Path+" "+encoding] {
@@ -183,41 +183,41 @@ func TestLeftOffRunsAreTold(t *testing.T) {
 			}
 		}
 	}
-	if got := bookmarks(t, conn, node, other); got != "4 4" {
+	if got := bookmarks(t, conn, gateway, other); got != "4 4" {
 		t.Errorf("the bookmarks are at %s, want 4 4", got)
 	}
 	if stdout, _ := refresh(exitOK); !strings.Contains(stdout, "is up to date with version 4") {
 		t.Errorf("it says %s", stdout)
 	}
-	// A node that was never told is told of the last version.
+	// In a new gateway, the changes of the last version are refreshed.
 	stranger := gatewaytest.New(t)
 	everything(stranger, 1, 40)
 	stranger.Publish(4)
-	node.URL = stranger.URL
+	gateway.URL = stranger.URL
 	refresh(exitOK)
-	wantRefreshed(t, "a new node", stranger, "/shop/4")
+	wantRefreshed(t, "a new gateway", stranger, "/shop/4")
 
-	// While a node is away, the log is cut off: as many runs pass as are kept.
-	node = other
-	node.Spoil(away)
+	// While a gateway refuses, the change log is truncated: as many runs pass as are kept.
+	gateway = other
+	gateway.Spoil(away)
 	publish(map[int]string{1: "1"}, "--keep", "1")
-	if got := bookmarks(t, conn, node); got != "4" {
+	if got := bookmarks(t, conn, gateway); got != "4" {
 		t.Errorf("the bookmark is at %s, want 4", got)
 	}
-	if publish(map[int]string{1: "1", 2: "zwei"}, "--keep", "1"); bookmarks(t, conn, node) != "4" {
-		t.Errorf("the lists were not refreshed, and the bookmark is at %s", bookmarks(t, conn, node))
+	if publish(map[int]string{1: "1", 2: "zwei"}, "--keep", "1"); bookmarks(t, conn, gateway) != "4" {
+		t.Errorf("the lists were not refreshed, and the bookmark is at %s", bookmarks(t, conn, gateway))
 	}
-	node.Spoil(nil)
-	node.Asked()
-	node.Lists()
+	gateway.Spoil(nil)
+	gateway.Asked()
+	gateway.Lists()
 	said := publish(map[int]string{1: "eins"}, "--keep", "1")
-	if !strings.Contains(said, "the changes since version 4 are not in the change log") || node.Lists() != 1 || len(node.Refreshed()) > 0 || bookmarks(t, conn, node) != "7" {
-		t.Errorf("it says %s, and the bookmark is at %s", said, bookmarks(t, conn, node))
+	if !strings.Contains(said, "the changes since version 4 are not in the change log") || gateway.Lists() != 1 || len(gateway.Refreshed()) > 0 || bookmarks(t, conn, gateway) != "7" {
+		t.Errorf("it says %s, and the bookmark is at %s", said, bookmarks(t, conn, gateway))
 	}
 }
 
-// TestKilledBeforeTheRefresh ends a run with kill -9 between its commit and its first word to the cache. The next run finds nothing changed,
-// and tells the cache.
+// TestKilledBeforeTheRefresh ends a run with kill -9 between its commit and its first word to the cache. The next run finds nothing
+// changed, and tells the cache.
 func TestKilledBeforeTheRefresh(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
@@ -225,18 +225,18 @@ func TestKilledBeforeTheRefresh(t *testing.T) {
 	code, stdout, stderr := at(t, database, shopFiles(t, 30, nil), "run") // without the cache: its first run is the one that is killed
 	must(t, exitOK, code, stdout, stderr)
 
-	node := gatewaytest.New(t)
-	everything(node, 1, 30)
-	node.Publish(2)
+	gateway := gatewaytest.New(t)
+	everything(gateway, 1, 30)
+	gateway.Publish(2)
 	asked := make(chan struct{}, 100)
-	node.Spoil(func(_ http.ResponseWriter, r *http.Request) bool {
+	gateway.Spoil(func(_ http.ResponseWriter, r *http.Request) bool {
 		asked <- struct{}{}
 		<-r.Context().Done()
 		return true
 	})
 	directory := shopFiles(t, 30, map[int]string{7: "seven"})
 	command := exec.Command(program, "run", "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"),
-		"--rejects", t.TempDir(), "--gateway", node.URL)
+		"--rejects", t.TempDir(), "--gateway", gateway.URL)
 	command.Stderr = os.Stderr
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -244,54 +244,54 @@ func TestKilledBeforeTheRefresh(t *testing.T) {
 	<-asked // the test's own time limit ends this
 	_ = command.Process.Kill()
 	_ = command.Wait()
-	if name := written(t, conn, "shop", "brief", 7); !strings.Contains(name, "seven") || bookmarks(t, conn, node) != "1" {
-		t.Fatalf("the document is %s and the bookmark at %s", name, bookmarks(t, conn, node))
+	if name := written(t, conn, "shop", "brief", 7); !strings.Contains(name, "seven") || bookmarks(t, conn, gateway) != "1" {
+		t.Fatalf("the document is %s and the bookmark at %s", name, bookmarks(t, conn, gateway))
 	}
-	node.Spoil(nil)
-	code, stdout, stderr = at(t, database, directory, "run", "--gateway", node.URL)
+	gateway.Spoil(nil)
+	code, stdout, stderr = at(t, database, directory, "run", "--gateway", gateway.URL)
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "nothing changed, and version 2 stays") {
 		t.Errorf("it says %s", text)
 	}
-	wantRefreshed(t, "the next run", node, "/shop/7")
-	if got := bookmarks(t, conn, node); got != "2" {
+	wantRefreshed(t, "the next run", gateway, "/shop/7")
+	if got := bookmarks(t, conn, gateway); got != "2" {
 		t.Errorf("the bookmark is at %s, want 2", got)
 	}
 }
 
-// TestInterruptedRefresh ends the run's context while the cache is told: what is published is published, and the exit code says so.
+// TestInterruptedRefresh ends the context of a run during the refresh: the run has published, and its exit code is 0.
 func TestInterruptedRefresh(t *testing.T) {
 	database := testdb.New(t)
 	code, stdout, stderr := at(t, database, shopFiles(t, 30, nil), "run")
 	must(t, exitOK, code, stdout, stderr)
 	ctx, interrupt := context.WithCancel(t.Context())
-	node := gatewaytest.New(t)
-	node.Spoil(func(_ http.ResponseWriter, r *http.Request) bool {
+	gateway := gatewaytest.New(t)
+	gateway.Spoil(func(_ http.ResponseWriter, r *http.Request) bool {
 		interrupt()
 		<-r.Context().Done()
 		return true
 	})
 	directory := shopFiles(t, 30, map[int]string{7: "seven"})
 	code, stdout, stderr = etl(ctx, "run", "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"),
-		"--rejects", t.TempDir(), "--gateway", node.URL)
+		"--rejects", t.TempDir(), "--gateway", gateway.URL)
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 2 is published") || !strings.Contains(stderr, "context canceled") {
 		t.Errorf("it says\n%s%s", text, stderr)
 	}
 }
 
 func TestRefreshFails(t *testing.T) {
-	node := gatewaytest.New(t)
+	gateway := gatewaytest.New(t)
 	for _, c := range []struct {
 		name string
 		args []string
 		code int
 		says string
 	}{
-		{"no node", nil, exitUsage, "--gateway or GATEWAYS must name a gateway"},
+		{"no gateway", nil, exitUsage, "--gateway or GATEWAYS must name a gateway"},
 		{"no address", []string{"--gateway", "cache-a:8281"}, exitUsage, "given by the address of its refresh endpoint, http://host:port"},
-		{"a negative limit", []string{"--gateway", node.URL, "--refresh-limit=-1"}, exitUsage, "--refresh-limit must not be negative"},
-		{"no database", []string{"--gateway", node.URL, "--database", "postgres://127.0.0.1:1/none"}, exitDatabase, "connect to the database"},
-		{"no schema", []string{"--gateway", node.URL, "--database", testdb.NewEmpty(t).ETL}, exitDatabase, "run etl migrate"},
-		{"nothing is published", []string{"--gateway", node.URL, "--database", testdb.New(t).ETL}, exitOK, ""},
+		{"a negative limit", []string{"--gateway", gateway.URL, "--refresh-limit=-1"}, exitUsage, "--refresh-limit must not be negative"},
+		{"no database", []string{"--gateway", gateway.URL, "--database", "postgres://127.0.0.1:1/none"}, exitDatabase, "connect to the database"},
+		{"no schema", []string{"--gateway", gateway.URL, "--database", testdb.NewEmpty(t).ETL}, exitDatabase, "run etl migrate"},
+		{"nothing is published", []string{"--gateway", gateway.URL, "--database", testdb.New(t).ETL}, exitOK, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := append([]string{"refresh"}, c.args...)
@@ -304,7 +304,43 @@ func TestRefreshFails(t *testing.T) {
 			}
 		})
 	}
-	if asked := node.Asked(); len(asked) > 0 {
-		t.Errorf("the node was asked %v", asked)
+	if asked := gateway.Asked(); len(asked) > 0 {
+		t.Errorf("the gateway was requested %v", asked)
+	}
+}
+
+// TestOldNamesOfGateways names gateways by the old flag and variable. They are refreshed, and one warning names the new ones.
+func TestOldNamesOfGateways(t *testing.T) {
+	database := testdb.New(t)
+	for _, c := range []struct {
+		name      string
+		args      []string
+		variables map[string]string // that are set to the address
+		warnings  int
+	}{
+		{name: "the flag", args: []string{"--gateway"}},
+		{name: "the variable", variables: map[string]string{"GATEWAYS": ""}},
+		{name: "the old flag", args: []string{"--cache"}, warnings: 1},
+		{name: "the old variable", variables: map[string]string{"CACHE_NODES": ""}, warnings: 1},
+		{name: "all of them", args: []string{"--gateway", "--cache"}, variables: map[string]string{"GATEWAYS": "", "CACHE_NODES": ""}, warnings: 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			gateway := gatewaytest.New(t)
+			for name := range c.variables {
+				t.Setenv(name, gateway.URL)
+			}
+			gateway.Publish(1)
+			args := []string{}
+			for _, flag := range c.args {
+				args = append(args, flag, gateway.URL)
+			}
+			code, stdout, stderr := at(t, database, shopFiles(t, 3, nil), "run", args...)
+			if text := must(t, exitOK, code, stdout, stderr); strings.Count(text, gateway.URL+": ") != 1 {
+				t.Errorf("the gateway is not refreshed once:\n%s%s", stdout, stderr)
+			}
+			if got := strings.Count(stderr, "use --gateway and GATEWAYS"); got != c.warnings {
+				t.Errorf("%d warnings, want %d:\n%s", got, c.warnings, stderr)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,7 +110,7 @@ func historyRow(r publish.PastRun) ([]string, error) {
 		marks = append(marks, "kept")
 	}
 	return []string{
-		humanize.Comma(r.Run), r.StartedAt.Local().Format(time.DateTime), took, r.State, string(r.Mode), verdict,
+		strconv.FormatInt(r.Run, 10), r.StartedAt.Local().Format(time.DateTime), took, r.State, string(r.Mode), verdict,
 		read, rejected, added, changed, removed, strings.Join(marks, " "),
 	}, nil
 }

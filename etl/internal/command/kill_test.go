@@ -18,8 +18,8 @@ import (
 )
 
 // TestKilledRunsHarmNothing ends runs with kill -9 at moments spread over their whole length: loads of a generation, deltas, and
-// rollbacks. After each, what is live must be exactly the catalog before or the one after it, complete, with its page anchors; and in the end
-// a run must succeed and clear up behind the dead.
+// rollbacks. After each, what is live must be exactly the catalog before or the one after it, complete, with its page anchors; and in the
+// end a run must succeed and clear up behind the dead.
 func TestKilledRunsHarmNothing(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)

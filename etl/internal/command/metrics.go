@@ -27,17 +27,20 @@ type metrics struct {
 	copies     *prometheus.GaugeVec
 }
 
-// measure starts the metrics of a run. collection is empty if the shape file cannot be read.
-func (o *output) measure(flags metricsFlags, collection string) {
+// newMetrics starts the metrics of a run, if they are wanted. collection is empty if the shape file cannot be read.
+func newMetrics(flags metricsFlags, collection string) *metrics {
 	if flags.Metrics == "" {
-		return
+		return nil
 	}
 	m := &metrics{file: flags.Metrics, began: time.Now(), collection: collection, registry: prometheus.NewRegistry()}
-	m.documents = m.gauge("documents_changed", "Documents that the last run found changed, by kind: added, changed or removed.", "document", "kind")
+	m.documents = m.gauge("documents_changed", "Documents that the last run found changed, by kind: added, changed or removed.",
+		"document", "kind")
 	m.rows = m.gauge("rows", "Rows that the last run read, by fate: used, filtered or rejected.", "file", "fate")
 	m.refreshed = m.gauge("cache_told", "1 if the cache of a gateway was refreshed or left to expire; 0 if the refresh failed.", "node")
-	m.copies = m.gauge("cache_urls", "Copies of changed documents that the last run looked up in the cache of a gateway, by outcome: refreshed, fresh, absent or behind (still old).", "node", "outcome")
-	o.metrics = m
+	m.copies = m.gauge("cache_urls",
+		"Copies of changed documents that the last run looked up in the cache of a gateway, by outcome: refreshed, fresh, absent or behind.",
+		"node", "outcome")
+	return m
 }
 
 // gauge registers a metric of the collection.
@@ -79,7 +82,9 @@ func (m *metrics) refresh(gateway cacherefresh.Gateway, succeeded bool, counts c
 		return
 	}
 	m.refreshed.WithLabelValues(gateway.String()).Set(number(succeeded))
-	for outcome, n := range map[string]int64{"refreshed": counts.Refreshed, "fresh": counts.Fresh, "absent": counts.Absent, "behind": counts.Behind} {
+	for outcome, n := range map[string]int64{
+		"refreshed": counts.Refreshed, "fresh": counts.Fresh, "absent": counts.Absent, "behind": counts.Behind,
+	} {
 		m.copies.WithLabelValues(gateway.String(), outcome).Set(float64(n))
 	}
 }

@@ -39,12 +39,12 @@ var labelValue = regexp.MustCompile(`="[^"]*"`)
 // TestMetrics reads what runs of all outcomes leave for node_exporter.
 func TestMetrics(t *testing.T) {
 	database := testdb.New(t)
-	node := gatewaytest.New(t)
+	gateway := gatewaytest.New(t)
 	directory := t.TempDir()
 	file := filepath.Join(directory, "etl.prom")
 	run := func(want int, names map[int]string, args ...string) map[string]string {
 		t.Helper()
-		code, stdout, stderr := at(t, database, shopFiles(t, 20, names), "run", append([]string{"--metrics", file, "--gateway", node.URL}, args...)...)
+		code, stdout, stderr := at(t, database, shopFiles(t, 20, names), "run", append([]string{"--metrics", file, "--gateway", gateway.URL}, args...)...)
 		must(t, want, code, stdout, stderr)
 		samples, _ := readMetrics(t, file)
 		return samples
@@ -58,21 +58,21 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	run(exitOK, nil)
-	node.Publish(2)
-	node.Hold(1, gatewaytest.Copy{Path: "/shop/3", Encoding: "gzip"})
+	gateway.Publish(2)
+	gateway.Hold(1, gatewaytest.Copy{Path: "/shop/3", Encoding: "gzip"})
 	samples := run(exitOK, map[int]string{3: "three", 4: "four\"", 9: ""}, "--max-rejects", "100%", "--max-removed", "100%")
 	expect(samples, map[string]string{
-		`systemscale_etl_last_run_success{collection="shop"}`:                                       "1",
-		`systemscale_etl_last_run_exit_code{collection="shop"}`:                                     "0",
-		`systemscale_etl_rows{collection="shop",fate="used",file="item.csv"}`:                       "18",
-		`systemscale_etl_rows{collection="shop",fate="rejected",file="item.csv"}`:                   "1",
-		`systemscale_etl_rows{collection="shop",fate="filtered",file="tag.csv"}`:                    "0",
-		`systemscale_etl_documents_changed{collection="shop",document="item",kind="changed"}`:       "1",
-		`systemscale_etl_documents_changed{collection="shop",document="item",kind="removed"}`:       "2",
-		`systemscale_etl_documents_changed{collection="shop",document="item",kind="added"}`:         "0",
-		`systemscale_etl_cache_urls{collection="shop",node="` + node.URL + `",outcome="refreshed"}`: "1",
-		`systemscale_etl_cache_told{collection="shop",node="` + node.URL + `"}`:                     "1",
-		`systemscale_etl_cache_urls{collection="shop",node="` + node.URL + `",outcome="absent"}`:    "9",
+		`systemscale_etl_last_run_success{collection="shop"}`:                                          "1",
+		`systemscale_etl_last_run_exit_code{collection="shop"}`:                                        "0",
+		`systemscale_etl_rows{collection="shop",fate="used",file="item.csv"}`:                          "18",
+		`systemscale_etl_rows{collection="shop",fate="rejected",file="item.csv"}`:                      "1",
+		`systemscale_etl_rows{collection="shop",fate="filtered",file="tag.csv"}`:                       "0",
+		`systemscale_etl_documents_changed{collection="shop",document="item",kind="changed"}`:          "1",
+		`systemscale_etl_documents_changed{collection="shop",document="item",kind="removed"}`:          "2",
+		`systemscale_etl_documents_changed{collection="shop",document="item",kind="added"}`:            "0",
+		`systemscale_etl_cache_urls{collection="shop",node="` + gateway.URL + `",outcome="refreshed"}`: "1",
+		`systemscale_etl_cache_told{collection="shop",node="` + gateway.URL + `"}`:                     "1",
+		`systemscale_etl_cache_urls{collection="shop",node="` + gateway.URL + `",outcome="absent"}`:    "9",
 	})
 	before := samples[`systemscale_etl_last_run_timestamp_seconds{collection="shop"}`]
 	if !regexp.MustCompile(`^1\.[0-9]+e\+09$`).MatchString(before) {
@@ -115,10 +115,10 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("node_exporter may not read the file: %v (%v)", info.Mode(), err)
 	}
 
-	node.Spoil(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true })
+	gateway.Spoil(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true })
 	expect(run(exitOK, map[int]string{6: "six"}), map[string]string{
-		`systemscale_etl_last_run_success{collection="shop"}`:                   "1",
-		`systemscale_etl_cache_told{collection="shop",node="` + node.URL + `"}`: "0",
+		`systemscale_etl_last_run_success{collection="shop"}`:                      "1",
+		`systemscale_etl_cache_told{collection="shop",node="` + gateway.URL + `"}`: "0",
 	})
 
 	// Metrics that cannot be written are no reason for a run to fail.

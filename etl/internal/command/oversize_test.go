@@ -41,7 +41,8 @@ var hidden = strings.Replace(fat, ", parts: {each: part, as: {name: name, leaves
 // fatRows is so many rows that an item which has them all takes some hundred megabytes.
 const fatRows = 400_000
 
-// fatFiles writes files of four items, the first and the last of which have a part; more rows of part.csv are those of row, by their number.
+// fatFiles writes files of four items, the first and the last of which have a part; more rows of part.csv are those of row, by their
+// number.
 func fatFiles(t *testing.T, rows int, row func(n int) string) string {
 	t.Helper()
 	directory := t.TempDir()

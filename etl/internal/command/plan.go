@@ -52,7 +52,7 @@ Example:
   etl plan --csv ./dump --json | jq .documents`
 }
 
-// Run shows the plan. The error is a codeError that tells its result.
+// Run shows the plan. The error is a codeError with its result.
 func (c *planCommand) Run(ctx context.Context, out *output) error {
 	began := time.Now()
 	d, err := dump.Open(ctx, c.Compare.options(out))
@@ -119,7 +119,8 @@ func writePlan(w io.Writer, p *plan.Plan, took time.Duration) {
 			at = "(no longer in the shape)"
 		}
 		table = append(table, []string{
-			d.Name, humanize.Comma(d.Added), humanize.Comma(d.Changed), humanize.Comma(d.Removed), humanize.Comma(d.Unchanged), humanize.Comma(d.URLs.Count), at,
+			d.Name, humanize.Comma(d.Added), humanize.Comma(d.Changed), humanize.Comma(d.Removed), humanize.Comma(d.Unchanged),
+			humanize.Comma(d.URLs.Count), at,
 		})
 	}
 	fmt.Fprintln(w)

@@ -38,7 +38,8 @@ func (r *report) write(out *output) {
 			rows, bytes, at = r.tables[i].Rows, size(r.tables[i].Bytes), plan.Address(r.spec, r.spec.Endpoints[i])
 		}
 		documents = append(documents, []string{
-			d.Name, humanize.Comma(rows), bytes, humanize.Comma(d.Added), humanize.Comma(d.Changed), humanize.Comma(d.Removed), humanize.Comma(d.Unchanged), at,
+			d.Name, humanize.Comma(rows), bytes, humanize.Comma(d.Added), humanize.Comma(d.Changed), humanize.Comma(d.Removed),
+			humanize.Comma(d.Unchanged), at,
 		})
 	}
 	writeTable(w, documents)
@@ -58,5 +59,6 @@ func (r *report) write(out *output) {
 	if r.published != 0 {
 		outcome = fmt.Sprintf("version %d is published", r.published)
 	}
-	fmt.Fprintf(w, "\n%s: %s. Every row is accounted for: read = used + filtered + rejected. %.1f s\n", r.spec.Collection, outcome, r.took.Seconds())
+	fmt.Fprintf(w, "\n%s: %s. Every row is accounted for: read = used + filtered + rejected. %.1f s\n",
+		r.spec.Collection, outcome, r.took.Seconds())
 }

@@ -21,8 +21,8 @@ type rollbackCommand struct {
 }
 
 func (c *rollbackCommand) Help() string {
-	return `Makes an earlier version live again, in seconds and without any CSV. A rollback is a run with a version of its own, and can be rolled
-back.
+	return `Makes an earlier version live again, in seconds and without any CSV. A rollback is a run with a version of its own, and can
+be rolled back.
 
 Example:
   etl rollback
@@ -40,7 +40,7 @@ func (c *rollbackCommand) Validate() error {
 // Run returns to an earlier version.
 func (c *rollbackCommand) Run(ctx context.Context, out *output) error {
 	began := time.Now()
-	out.measure(c.Metrics, c.Collection)
+	out.metrics = newMetrics(c.Metrics, c.Collection)
 	c.Gateways.warnOfOldNames(out)
 	session, err := publish.OpenPublished(ctx, c.Database.URL, c.Collection, c.Retention.Keep)
 	if err != nil {

@@ -55,8 +55,8 @@ func (c *runCommand) Validate() error {
 	return errors.Join(c.Retention.check(), c.Gateways.check())
 }
 
-// The most that is written as a delta by default: a share at which a delta is still cheaper than a generation, and a number at which neither
-// takes a second, whatever the share. A delta records its changes for the gateways; decision 7 has the measurements.
+// The most that is written as a delta by default: a share at which a delta is still cheaper than a generation, and a number at which
+// neither takes a second, whatever the share. A delta records its changes for the gateways; decision 7 has the measurements.
 const (
 	deltaShare = plan.Percent(10)
 	smallDelta = 10_000
@@ -77,7 +77,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if spec, err := dump.ReadShape(c.Compare.Files.Shape); err == nil { // a mistake is reported below
 		collection = spec.Collection
 	}
-	out.measure(c.Metrics, collection)
+	out.metrics = newMetrics(c.Metrics, collection)
 	d, err := dump.Open(ctx, c.Compare.options(out))
 	if err != nil {
 		return err
@@ -97,7 +97,8 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	r := &run{flags: c, out: out, began: began, session: session, mode: publish.Delta, endpoints: spec.Published()}
 	sameAddresses := live.Run != 0 && slices.EqualFunc(live.Documents, r.endpoints, sql.Endpoint.SameAddress)
 	if !sameAddresses && c.Mode == string(publish.Delta) {
-		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or nothing is: use --mode auto", spec.Collection)}
+		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or nothing is: use --mode auto",
+			spec.Collection)}
 	}
 	for _, line := range plan.BreakingChanges(live.Documents, spec) {
 		out.logger.Warn("the shape breaks clients of the published documents", "where", line)
@@ -299,7 +300,8 @@ func (a *attempt) loadAgain(ctx context.Context) (version int64, err error) {
 	for i, first := range a.survey.Checksums() {
 		if sums[i] != first {
 			return 0, &source.FileError{File: a.run.flags.Compare.Files.CSV, Message: fmt.Sprintf(
-				"the files changed while they were read: the first reading of %s gave %s, the second %s, or others. Run again when the dump is complete",
+				"the files changed while they were read: the first reading of %s gave %s, the second %s, or others. "+
+					"Run again when the dump is complete",
 				a.run.endpoints[i].Name, plural(first.Rows, "document"), plural(sums[i].Rows, "document"))}
 		}
 	}
@@ -309,8 +311,8 @@ func (a *attempt) loadAgain(ctx context.Context) (version int64, err error) {
 
 func (a *attempt) report(version int64) {
 	r := report{
-		spec: a.dump.Spec(), counts: a.dump.Counts(), changes: a.comparison.Changes(), tables: a.survey.Tables(), rejects: a.rejects, record: &a.run.record,
-		live: a.run.session.Live().Run, published: version, took: time.Since(a.run.began),
+		spec: a.dump.Spec(), counts: a.dump.Counts(), changes: a.comparison.Changes(), tables: a.survey.Tables(), rejects: a.rejects,
+		record: &a.run.record, live: a.run.session.Live().Run, published: version, took: time.Since(a.run.began),
 	}
 	r.write(a.run.out)
 }

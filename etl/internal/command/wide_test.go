@@ -21,7 +21,8 @@ documents:
     body: {id: ID, deep: {other: other}, parts: {each: part, as: {size: size}}, keyed: {each: part, keyed: id, as: size}, list: {each: part, as: item}}
 `
 
-// TestIntsThatBrowsersRound counts the ints beyond 2^53 - 1 that documents show as numbers: one line for each field, in check, plan and run.
+// TestIntsThatBrowsersRound counts the ints beyond 2^53 - 1 that documents show as numbers: one line for each field, in check, plan and
+// run.
 func TestIntsThatBrowsersRound(t *testing.T) {
 	database := testdb.New(t)
 	for _, c := range []struct {

@@ -14,9 +14,9 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// Arranged calls attempt with d. If attempt returns a *join.Disorder, as Pass does, the files that need it are sorted, and attempt is called
-// again with another Dump of the same files: it must start from scratch, with new objects. Arranged returns the error of the last attempt, and
-// closes the Dumps that it opened.
+// Arranged calls attempt with d. If attempt returns a *join.Disorder, as Pass does, the files that need it are sorted, and attempt is
+// called again with another Dump of the same files: it must start from scratch, with new objects. Arranged returns the error of the last
+// attempt, and closes the Dumps that it opened.
 func (d *Dump) Arranged(ctx context.Context, attempt func(*Dump) error) error {
 	for n := 0; ; n++ {
 		err := attempt(d)

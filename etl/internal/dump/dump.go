@@ -1,9 +1,9 @@
 // Package dump reads a directory of CSV files as one joined stream: the documents of every item, in ascending order of id.
 //
-// Open reads the shape file, finds the files, plain or compressed, and reads their headers. Pass reads all of them once, joins them and renders
-// the documents. Files whose rows are not in the order that the join needs end a pass with a *join.Disorder: Arranged then sorts them on
-// disk and starts again. Memory stays bounded whatever the files hold. All files and the shape file must stay as they are from Open to the end of
-// the last pass: a change is a *source.FileError.
+// Open reads the shape file, finds the files, plain or compressed, and reads their headers. Pass reads all of them once, joins them and
+// renders the documents. Files whose rows are not in the order that the join needs end a pass with a *join.Disorder: Arranged then sorts
+// them on disk and starts again. Memory stays bounded whatever the files hold. All files and the shape file must stay as they are from
+// Open to the end of the last pass: a change is a *source.FileError.
 package dump
 
 import (
@@ -194,7 +194,8 @@ func (d *Dump) find(s *shape.Source) (*file, error) {
 	file, err := findFile(d.options.Directory, s.File)
 	if err != nil {
 		return nil, &source.FileError{
-			File: filepath.Join(d.options.Directory, s.File), Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, d.spec.Name), Err: err,
+			File: filepath.Join(d.options.Directory, s.File), Err: err,
+			Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, d.spec.Name),
 		}
 	}
 	return file, nil

@@ -50,7 +50,8 @@ func TestProgressOfASortedFile(t *testing.T) {
 	}
 }
 
-// TestMissingColumnIsNull accepts a column that the header lacks, and reads it as null, whatever its type; and an empty file as one without rows.
+// TestMissingColumnIsNull accepts a column that the header lacks, and reads it as null, whatever its type; and an empty file as one
+// without rows.
 func TestMissingColumnIsNull(t *testing.T) {
 	for _, c := range []struct {
 		name    string

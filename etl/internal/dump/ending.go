@@ -56,12 +56,14 @@ func (d *Dump) cutErrors(run int64, before map[string]*source.Ending) (cut []*so
 			continue
 		case s.OpenEnd:
 			if anyNewline {
-				d.options.Logger.Warn("the last line of a file has no line end, and those of others have: if it was cut off, run again with the whole file",
+				d.options.Logger.Warn(
+					"the last line of a file has no line end, and those of others have: if it was cut off, run again with the whole file",
 					"file", c.File, "line", c.Ending.Line)
 			}
 			continue
 		default:
-			mistake.Message = fmt.Sprintf("the last line has no line end. If complete files of source %s have none, declare final_newline: optional in %s",
+			mistake.Message = fmt.Sprintf(
+				"the last line has no line end. If complete files of source %s have none, declare final_newline: optional in %s",
 				s.Name, d.spec.Name)
 		}
 		cut = append(cut, mistake)

@@ -19,8 +19,8 @@ type Header struct {
 	Names []string // of the columns
 }
 
-// ReadHeader reads the header of the file of a source in a directory, without the checks of Open. The error is a *source.FileError; it wraps
-// fs.ErrNotExist if there is no such file.
+// ReadHeader reads the header of the file of a source in a directory, without the checks of Open. The error is a *source.FileError; it
+// wraps fs.ErrNotExist if there is no such file.
 func ReadHeader(ctx context.Context, directory string, spec *shape.Shape, s *shape.Source) (*Header, error) {
 	file, err := findFile(directory, s.File)
 	if err != nil {

@@ -78,7 +78,8 @@ func (o *ordering) duplicates(ctx context.Context, i int) (map[int64]struct{}, e
 		}
 		if began && key == last {
 			if len(lines) == maxDuplicates {
-				return nil, &source.FileError{File: o.spec.Sources[i].File, Line: line, Message: fmt.Sprintf("the ids of more than %d rows are also on earlier lines: is this column the key?", maxDuplicates)}
+				return nil, &source.FileError{File: o.spec.Sources[i].File, Line: line, Message: fmt.Sprintf(
+					"the ids of more than %d rows are also on earlier lines: is this column the key?", maxDuplicates)}
 			}
 			lines[line] = struct{}{}
 		}

@@ -43,7 +43,8 @@ func sizeGuard(spec *shape.Shape, joiner *join.Joiner, limit int64) func(*source
 		if size > limit {
 			e.excess = fmt.Sprintf("%s %d has more than %d bytes at this line", spec.Endpoints[of].Name, tree.Key(), limit)
 		} else {
-			e.excess = fmt.Sprintf("the rows of %s take more than %d bytes of memory at this line, whatever the documents show of them", itemName(spec, tree), memory)
+			e.excess = fmt.Sprintf("the rows of %s take more than %d bytes of memory at this line, whatever the documents show of them",
+				itemName(spec, tree), memory)
 		}
 		return e
 	}

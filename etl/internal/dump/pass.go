@@ -24,9 +24,9 @@ type Handlers struct {
 	Tick func()
 }
 
-// Pass reads all files to their ends, joins them and renders the documents of every item. A Dump has one pass. The error is a *join.Disorder
-// if the files must be sorted first: see Arranged. It is an *OversizeError for an item above Options.MaxDocument, and a *source.FileError
-// for a file that cannot be used or that changed during the reading.
+// Pass reads all files to their ends, joins them and renders the documents of every item. A Dump has one pass. The error is a
+// *join.Disorder if the files must be sorted first: see Arranged. It is an *OversizeError for an item above Options.MaxDocument, and a
+// *source.FileError for a file that cannot be used or that changed during the reading.
 func (d *Dump) Pass(ctx context.Context, handlers Handlers) error {
 	if handlers.Rejects != nil {
 		d.rejects = handlers.Rejects

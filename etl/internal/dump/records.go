@@ -100,7 +100,9 @@ func (o *ordering) records(ctx context.Context, i int, take func(record) error) 
 		}
 	}
 	if err := scanner.Err(); err != nil {
-		return nil, total, &source.FileError{File: spec.File, Line: scanner.Line(), Message: "the file cannot be read after this line: " + err.Error(), Err: err}
+		return nil, total, &source.FileError{
+			File: spec.File, Line: scanner.Line(), Message: "the file cannot be read after this line: " + err.Error(), Err: err,
+		}
 	}
 	return header, source.Total{
 		Bytes: scanner.BytesRead(), Fingerprint: hash.Sum64(), Lines: scanner.Line(), Ended: scanner.Ended(), Halved: scanner.Halved(),

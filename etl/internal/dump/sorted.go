@@ -115,7 +115,7 @@ func (o *ordering) items(ctx context.Context, i int) (*extsort.Sorted, error) {
 	return keys.Sort()
 }
 
-// noItem stands for the item of a row whose parent does not exist. Such rows come first.
+// noItem is the item of a row whose parent does not exist. Such rows come first.
 const noItem = math.MinInt64
 
 // eachWithItem merges rows, which are by their parent's key, with the items of the parents, and calls take for each row. Of parents

@@ -216,7 +216,8 @@ func (c closer) Close() error {
 	return nil
 }
 
-// TestSortingEndsWithTheContext ends the context when all files have been read, and nothing but sorting is left to do; and when that is done.
+// TestSortingEndsWithTheContext ends the context when all files have been read, and nothing but sorting is left to do; and when that is
+// done.
 func TestSortingEndsWithTheContext(t *testing.T) {
 	var books, pages strings.Builder
 	for i := 200_000; i > 0; i-- {

@@ -52,7 +52,8 @@ func newStream(ctx context.Context, file *os.File, size int64, read *atomic.Int6
 		decoder, gzipErr := gzip.NewReader(bufio.NewReaderSize(s.raw, archiveBuffer))
 		s.text, err = decoder, gzipErr
 	case ".zst":
-		decoder, zstdErr := zstd.NewReader(s.raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		decoder, zstdErr := zstd.NewReader(s.raw,
+			zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		s.text, err = decoder, zstdErr
 		if size == 0 {
 			err = io.ErrUnexpectedEOF // the decoder accepts a file without any frame
@@ -143,7 +144,8 @@ func explainArchive(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the archive ends early, so it was cut off while it was written or copied")
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return fmt.Errorf("the archive needs more than %d MiB of memory to be read: compress it with zstd -19 or less, and without --long", maxWindow>>20)
+		return fmt.Errorf("the archive needs more than %d MiB of memory to be read: compress it with zstd -19 or less, and without --long",
+			maxWindow>>20)
 	}
 	return fmt.Errorf("the archive is damaged: %w", err)
 }

@@ -1,11 +1,10 @@
-// Package join brings the sources of a shape together: a streaming merge join of all files in
-// one pass, which hands out one Tree at a time and keeps no more than that in memory.
+// Package join joins the sources of a shape: a streaming merge join of all files in one pass, which returns one Tree at a time and has
+// no more than that in memory.
 //
-// It asks of the files what database dumps give: the root is in ascending order of its key, and
-// every other file is in the order in which its parents' keys ascend. Within one item rows may
-// stand in any order, and keep it. A file that breaks the order ends the join with a Disorder, which
-// says what the file would need; nothing is ever dropped to keep going. A row whose parent does not
-// exist, or whose key its file has already had, is rejected and counted in its source.
+// The files must be in the order of a database dump: the root in ascending order of its key, and every other file in ascending order of
+// its parents' keys. Within one item, rows may be in any order, and keep it. A file in another order ends the join with a *Disorder, which
+// has the problem; no row is dropped to continue. A row whose parent does not exist, or whose key was on an earlier row of its file, is
+// rejected and counted in its source.
 package join
 
 import (
@@ -20,14 +19,14 @@ import (
 
 // Joiner joins sources. It is used by one goroutine.
 type Joiner struct {
-	// Observe is called for every row that is used, while its Reader still stands at it. It may be nil.
+	// Observe is called for every row that is used, while its Reader is at it. It may be nil.
 	Observe func(source int, reader *source.Reader)
 
 	inputs []input
 	tree   Tree
 }
 
-// none stands for no row.
+// none is no row.
 const none int32 = -1
 
 // input is one source on its way through the join.
@@ -39,18 +38,18 @@ type input struct {
 	slot   int  // place among the parent's children
 	more   bool // the last of rows is read and not yet placed; false at the end of the file
 
-	byItem        bool // rows say which item they belong to
+	byItem        bool // the reader knows the item of each row
 	keysChecked   bool // no key comes twice
 	childrenFound bool // by item, so the keys need not ascend from item to item
 
-	highestOn    int64 // parent's key seen so far, to tell an orphan from a file out of order
-	highestKey   int64 // of this tree, or of those before it while this one has no row
-	earlierKey   int64 // the highest key of the trees before
-	ascending    bool  // whether the keys of this tree ascend so far
-	seen         keySet
-	order        []int32 // the rows of this tree by ascending key, when they do not ascend by themselves
-	ordered      bool
-	parentCursor int
+	highestParentKey int64 // so far, to tell an orphan from a file out of order
+	highestKey       int64 // of this tree, or of those before it while this one has no row
+	earlierKey       int64 // the highest key of the trees before
+	ascending        bool  // whether the keys of this tree ascend so far
+	seen             keySet
+	order            []int32 // the rows of this tree by ascending key, when they do not ascend by themselves
+	ordered          bool
+	parentCursor     int
 }
 
 // New returns a Joiner. readers are those of the shape's sources, in its order. It reads the first row of each.
@@ -60,7 +59,7 @@ func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
 		in := &j.inputs[i]
 		in.reader, in.spec, in.level = readers[i], &sources[i], &j.tree.levels[i]
 		in.rows = in.level.rows
-		in.highestOn, in.highestKey = math.MinInt64, math.MinInt64
+		in.highestParentKey, in.highestKey = math.MinInt64, math.MinInt64
 		in.byItem, in.keysChecked = in.reader.ByItem(), in.reader.KeysChecked()
 		in.childrenFound = i > 0
 		for _, child := range in.spec.Children {
@@ -76,9 +75,8 @@ func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
 	return j, nil
 }
 
-// Next returns the next item with all its descendants, or io.EOF behind the last one, when every row of
-// every file has been read. The tree is valid until the next call. A *Disorder says that the files do not suit the join as
-// they are.
+// Next returns the next item with all its descendants, or io.EOF after the last one, when every row of every file has been read. The
+// tree is valid until the next call. The error is a *Disorder if the files are not in an order that can be joined.
 func (j *Joiner) Next() (*Tree, error) {
 	for i := range j.inputs {
 		in := &j.inputs[i]
@@ -102,9 +100,9 @@ func (j *Joiner) Next() (*Tree, error) {
 	return &j.tree, nil
 }
 
-// Watch has a function called each time that an item has grown by some hundred rows of a source, or by much text, while it is read. The
-// function gets the Reader of that source, which stands at its last row, and the tree as far as it has been put together: the rows are there, with neither
-// parents nor places. If it returns an error, so does Next. It is not called for most items.
+// Watch sets a function that is called each time an item has grown by some hundred rows of a source, or by much text. It gets the Reader
+// of that source, which is at its last row, and the unfinished tree: its rows have neither parents nor places yet. If it returns an error,
+// so does Next. For most items it is not called.
 func (j *Joiner) Watch(grown func(reader *source.Reader, tree *Tree) error) {
 	for i := range j.inputs {
 		reader := j.inputs[i].reader
@@ -163,29 +161,29 @@ func (j *Joiner) collect(i int) error {
 	keys := parent.keys()
 	atEnd := j.tree.levels[0].size == 0
 	for in.more {
-		on := in.rows.LastParentKey()
+		parentKey := in.rows.LastParentKey()
 		switch {
 		case atEnd:
-		case in.byItem && in.reader.Item() > j.tree.Key(), !in.byItem && (len(keys) == 0 || on > parent.highestKey):
+		case in.byItem && in.reader.Item() > j.tree.Key(), !in.byItem && (len(keys) == 0 || parentKey > parent.highestKey):
 			in.gather(parent)
 			return nil // the row belongs to a later tree
 		}
 		parentRow := none
 		if len(keys) > 0 {
-			parentRow = in.parentRow(parent, keys, on)
+			parentRow = in.parentRow(parent, keys, parentKey)
 		}
-		// The parent may have gone by unless it stands in this tree or its key is above all that have: then there is none.
-		if parentRow == none && on < in.highestOn && on <= parent.earlierKey && !in.byItem {
-			return in.disorder(i, Unsorted, in.spec.ParentKey, on, in.highestOn)
+		// If the parent could have been in an earlier tree, the file is unsorted; otherwise the row is an orphan.
+		if parentRow == none && parentKey < in.highestParentKey && parentKey <= parent.earlierKey && !in.byItem {
+			return in.disorder(i, Unsorted, in.spec.ParentKey, parentKey, in.highestParentKey)
 		}
-		in.highestOn = max(in.highestOn, on)
+		in.highestParentKey = max(in.highestParentKey, parentKey)
 		if parentRow == none {
 			if err := in.reject(source.Orphan, in.spec.ParentKey); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := j.children(i, on, parentRow); err != nil {
+		if err := j.children(i, parentKey, parentRow); err != nil {
 			return err
 		}
 	}
@@ -200,10 +198,10 @@ func (in *input) gather(parent *input) {
 }
 
 // children adds the next rows of a source, as long as they have the same parent, which is parentRow.
-func (j *Joiner) children(i int, on int64, parentRow int32) error {
+func (j *Joiner) children(i int, parentKey int64, parentRow int32) error {
 	in := &j.inputs[i]
 	from := in.level.size
-	for in.more && in.rows.LastParentKey() == on {
+	for in.more && in.rows.LastParentKey() == parentKey {
 		key := in.rows.LastKey()
 		found, full := false, false
 		if !in.keysChecked {
@@ -253,26 +251,26 @@ func (in *input) reject(reason source.Reason, column int) error {
 	return in.advance()
 }
 
-// parentRow returns the row of the parent's source, in this tree, whose key is on, or none.
-func (in *input) parentRow(parent *input, keys []int64, on int64) int32 {
+// parentRow returns the row of the parent's source, in this tree, whose key is parentKey, or none.
+func (in *input) parentRow(parent *input, keys []int64, parentKey int64) int32 {
 	if !parent.ascending {
 		parent.sortRows(keys)
-		at, found := slices.BinarySearchFunc(parent.order, on, func(row int32, on int64) int {
-			return cmp.Compare(keys[row], on)
+		at, found := slices.BinarySearchFunc(parent.order, parentKey, func(row int32, key int64) int {
+			return cmp.Compare(keys[row], key)
 		})
 		if !found {
 			return none
 		}
 		return parent.order[at]
 	}
-	// Rows come nearly always for the same parent as the one before, or for the next.
-	for in.parentCursor < len(keys) && keys[in.parentCursor] < on {
+	// Nearly every row has the parent of the row before, or the next parent.
+	for in.parentCursor < len(keys) && keys[in.parentCursor] < parentKey {
 		in.parentCursor++
 	}
-	if in.parentCursor < len(keys) && keys[in.parentCursor] == on {
+	if in.parentCursor < len(keys) && keys[in.parentCursor] == parentKey {
 		return int32(in.parentCursor)
 	}
-	at, found := slices.BinarySearch(keys, on)
+	at, found := slices.BinarySearch(keys, parentKey)
 	if !found {
 		return none
 	}
@@ -293,7 +291,7 @@ func (in *input) sortRows(keys []int64) {
 	slices.SortFunc(in.order, func(a, b int32) int { return cmp.Compare(keys[a], keys[b]) })
 }
 
-// Counts returns what became of the rows of each source, in the shape's order. Behind the end of the join, every file reconciles.
+// Counts returns the fates of the rows of each source, in the shape's order. After the end of the join, no row is unreconciled.
 func (j *Joiner) Counts() []source.Counts {
 	counts := make([]source.Counts, len(j.inputs))
 	for i := range j.inputs {

@@ -180,12 +180,12 @@ func TestNextStopsAtAFileOutOfOrder(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		{"the root", map[string]string{"a": "1,x\n3,y\n2,z\n"}, "a.csv:4: id 2 stands behind id 3"},
-		{"a child", map[string]string{"a": "1,x\n2,y\n", "b": "1,2,p\n2,1,q\n"}, "b.csv:3: a 1 stands behind a 2"},
-		{"a grandchild", map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n2,2,q\n", "c": "1,2,c\n2,1,d\n"}, "c.csv:3: b 1 stands behind b 2"},
+		{"the root", map[string]string{"a": "1,x\n3,y\n2,z\n"}, "a.csv:4: id 2 comes after id 3"},
+		{"a child", map[string]string{"a": "1,x\n2,y\n", "b": "1,2,p\n2,1,q\n"}, "b.csv:3: a 1 comes after a 2"},
+		{"a grandchild", map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n2,2,q\n", "c": "1,2,c\n2,1,d\n"}, "c.csv:3: b 1 comes after b 2"},
 		// The children of b 5 would have to come before those of b 9, whose item comes first.
-		{"a parent whose keys go back from item to item", map[string]string{"a": "1,x\n2,y\n", "b": "9,1,p\n5,2,q\n"}, "b.csv:3: id 5 stands behind id 9"},
-		{"behind the last item", map[string]string{"a": "1,x\n5,y\n", "b": "1,9,p\n2,1,q\n"}, "b.csv:3: a 1 stands behind a 9"},
+		{"a parent whose keys go back from item to item", map[string]string{"a": "1,x\n2,y\n", "b": "9,1,p\n5,2,q\n"}, "b.csv:3: id 5 comes after id 9"},
+		{"behind the last item", map[string]string{"a": "1,x\n5,y\n", "b": "1,9,p\n2,1,q\n"}, "b.csv:3: a 1 comes after a 9"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -13,7 +13,7 @@ type piece [1 << 10]uint64
 // mostPieces bounds the set to 32 MiB: keys that are strewn more widely than that do not fit.
 const mostPieces = 4096
 
-// add adds a key. It reports whether the key was there already; full says that it could not be added.
+// add adds a key, and reports whether the set had it. full means that the key could not be added.
 func (s *keySet) add(key int64) (found, full bool) {
 	if number := key >> 16; (s.last == nil || number != s.number) && !s.turn(number) {
 		return false, true

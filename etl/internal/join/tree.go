@@ -30,7 +30,7 @@ type level struct {
 	scattered bool // some parent has more than one run
 }
 
-// run is rows that stand behind each other and have the same parent.
+// run is consecutive rows with the same parent.
 type run struct {
 	parent int32
 	Range
@@ -55,12 +55,12 @@ func (t *Tree) Rows(source int) *source.Rows { return t.levels[source].rows }
 // Size returns how many rows of a source are in the tree.
 func (t *Tree) Size(source int) int { return t.levels[source].size }
 
-// Children returns the children of a row in the child source that stands at slot in the source's Children.
+// Children returns the children of a row in the child source at slot in the source's Children.
 func (t *Tree) Children(source int, row int32, slot int) Range {
 	return t.levels[source].children[slot][row]
 }
 
-// At returns the row of a source that stands at a place.
+// At returns the row of a source at a place.
 func (t *Tree) At(source int, place int32) int32 {
 	if l := &t.levels[source]; len(l.order) > 0 {
 		return l.order[place]

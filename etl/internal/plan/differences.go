@@ -55,7 +55,7 @@ type differ struct {
 	err    error
 }
 
-// absent stands for a value that one version does not have.
+// absent is the value of a field that one version does not have.
 type absent struct{}
 
 func (d *differ) walk(path string, old, current any) {

@@ -88,7 +88,8 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 	add(TruncatedFile, humanize.Comma(int64(len(cut))), "0", len(cut) > 0,
 		"%s cut off: %s. Run again when the dump is complete", english.Plural(len(cut), "file is", "files are"), strings.Join(cut, "; "))
 	add(Unreconciled, humanize.Comma(rows.lost), humanize.Comma(limits.MaxUnreconciled), rows.lost > limits.MaxUnreconciled,
-		"rows were read and are neither used, filtered nor rejected (%s): this is a defect of etl, please report it", strings.Join(rows.losing, ", "))
+		"rows were read and are neither used, filtered nor rejected (%s): this is a defect of etl, please report it",
+		strings.Join(rows.losing, ", "))
 	add(Rejects, fmt.Sprintf("%.3g%%", float64(rows.worst)), limits.MaxRejects.String(), len(rows.rejecting) > 0,
 		"more than %s of the rows are rejected: %s; the report has the reasons. Correct the files, or raise --max-rejects",
 		limits.MaxRejects, strings.Join(rows.rejecting, ", "))
@@ -101,7 +102,8 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 	add(MissingColumn, humanize.Comma(int64(len(rows.missing))), "0", len(rows.missing) > 0,
 		"columns are missing and were read as null: %s", strings.Join(rows.missing, ", "))
 	add(EmptyFile, humanize.Comma(rows.fewest), humanize.Comma(limits.MinRows), len(rows.short) > 0,
-		"files have fewer rows than %s: %s. Is the dump complete? If it is, lower --min-rows", humanize.Comma(limits.MinRows), strings.Join(rows.short, ", "))
+		"files have fewer rows than %s: %s. Is the dump complete? If it is, lower --min-rows",
+		humanize.Comma(limits.MinRows), strings.Join(rows.short, ", "))
 	add(DocumentSize, ByteSize(largest.Bytes).String(), limits.MaxDocument.String(), largest.Bytes > int64(limits.MaxDocument),
 		"%s %d has %s bytes, more than %s. Look at its rows, or raise --max-document",
 		largest.Document, largest.ID, humanize.Comma(largest.Bytes), limits.MaxDocument)
@@ -132,7 +134,8 @@ func examine(limits *Limits, counts []source.Counts) rowFindings {
 		of := share(rejected, c.Read)
 		f.worst = max(f.worst, of)
 		if of > limits.MaxRejects {
-			f.rejecting = append(f.rejecting, fmt.Sprintf("%s %.3g%% (%s of %s)", c.File, float64(of), humanize.Comma(rejected), humanize.Comma(c.Read)))
+			f.rejecting = append(f.rejecting, fmt.Sprintf("%s %.3g%% (%s of %s)",
+				c.File, float64(of), humanize.Comma(rejected), humanize.Comma(c.Read)))
 		}
 		if i == 0 || c.Read < f.fewest {
 			f.fewest = c.Read
@@ -178,10 +181,12 @@ func Failed(results []publish.GateResult) error {
 	return &e
 }
 
-// Oversize returns the failure of the gate document-size at an item whose reading ended. message says which.
+// Oversize returns the failure of the gate document-size at an item whose reading ended. message describes it.
 func Oversize(limit int64, message string) *GateError {
 	size := ByteSize(limit).String()
-	return &GateError{[]publish.GateResult{{Gate: string(DocumentSize), Value: "over " + size, Limit: size, Verdict: publish.Failed, Message: message}}}
+	return &GateError{[]publish.GateResult{
+		{Gate: string(DocumentSize), Value: "over " + size, Limit: size, Verdict: publish.Failed, Message: message},
+	}}
 }
 
 func (e *GateError) Error() string {

@@ -15,7 +15,7 @@ type pageCounter struct {
 
 func newPageCounter(limit int) pageCounter { return pageCounter{limit: limit, last: -1} }
 
-// note counts an item that differs. row is the number of items rendered before it; shifts says that it was added or removed.
+// note counts an item that differs. row is the number of items rendered before it; shifts means that it was added or removed.
 func (p *pageCounter) note(row int64, shifts bool) {
 	if p.shifted {
 		return

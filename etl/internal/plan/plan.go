@@ -1,7 +1,7 @@
 // Package plan finds out what a run would change, and whether it may.
 //
-// A Survey takes the rendered documents of a pass and compares them with what is published. Evaluate compares the result with the limits of the
-// gates. New puts both together for a person or a program, with samples of the changed documents. The package writes nothing.
+// A Survey takes the rendered documents of a pass and compares them with what is published. Evaluate compares the result with the limits
+// of the gates. New puts both together for a person or a program, with samples of the changed documents. The package writes nothing.
 package plan
 
 import (

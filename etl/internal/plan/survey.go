@@ -34,8 +34,8 @@ type sample struct {
 	body []byte
 }
 
-// NewSurvey returns a Survey of the documents of one pass. It borrows the comparison, and the spool, which gets the documents that differ and
-// may be nil. samples is how many changed documents and addresses of each endpoint are kept for a Plan.
+// NewSurvey returns a Survey of the documents of one pass. It borrows the comparison, and the spool, which gets the documents that differ
+// and may be nil. samples is how many changed documents and addresses of each endpoint are kept for a Plan.
 func NewSurvey(spec *shape.Shape, comparison *publish.Comparison, spool *publish.Spool, samples int) *Survey {
 	n := len(spec.Endpoints)
 	s := &Survey{

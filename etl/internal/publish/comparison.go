@@ -13,58 +13,6 @@ import (
 	"systemscale/sql"
 )
 
-// Kind is how a rendered document differs from the published one.
-type Kind uint8
-
-// The kinds. A removed document is one that is published and was not rendered.
-const (
-	Unchanged Kind = iota
-	Added
-	Changed
-	Removed
-)
-
-// Counts is how many documents differ in which way.
-type Counts struct {
-	Added     int64 `json:"added"`
-	Changed   int64 `json:"changed"`
-	Removed   int64 `json:"removed"`
-	Unchanged int64 `json:"unchanged"`
-}
-
-// Differing returns how many documents a write would touch.
-func (c Counts) Differing() int64 { return c.Added + c.Changed + c.Removed }
-
-// DocumentCounts is the Counts of the documents of one name.
-type DocumentCounts struct {
-	Name string `json:"name"`
-	Counts
-}
-
-// Items counts items: the rows of the root source, whatever documents each has. The first document that is both published and rendered has
-// the counts; without such a document they are all 0.
-type Items struct {
-	Published int64 `json:"published"`
-	Added     int64 `json:"added"`
-	Changed   int64 `json:"changed"` // those of which some document is published and rendered differently
-	Removed   int64 `json:"removed"`
-}
-
-// Changes is the result of a Comparison. Documents that are published and no longer rendered come after the rendered ones.
-type Changes struct {
-	Documents []DocumentCounts `json:"documents"`
-	Items     Items            `json:"items"`
-}
-
-// Differing returns how many documents a write would touch.
-func (c Changes) Differing() int64 {
-	var differing int64
-	for _, d := range c.Documents {
-		differing += d.Differing()
-	}
-	return differing
-}
-
 // fetched is about how many rows query/etl_fetch_cursor.sql fetches at a time, 320 kB.
 const fetched = 20_000
 
@@ -227,8 +175,8 @@ func (c *Comparison) LastRun() LastRun { return c.last }
 // AllIDs is above every id.
 const AllIDs = math.MaxInt64
 
-// NextRemoved returns the id of the next published document before an id that was not rendered, and counts it as removed. Of each document it must be
-// called until it finds none: before every Compare, with the same id, and with AllIDs before Finish.
+// NextRemoved returns the id of the next published document before an id that was not rendered, and counts it as removed. Of each document
+// it must be called until it finds none: before every Compare, with the same id, and with AllIDs before Finish.
 func (c *Comparison) NextRemoved(document int, before int64) (id int64, found bool, err error) {
 	defer inDatabase(&err)
 	p := &c.documents[document]

@@ -10,10 +10,12 @@ import (
 	"systemscale/sql"
 )
 
-// PublishDelta writes the spooled documents into the live tables, in one transaction with the change log and the pointer row. documents are
-// those that are live, in that order, with their new schemas. changes is the result of the comparison, and must be what is written. tables describes
-// the documents after the change. Errors are as those of Load.Publish.
-func (r *Run) PublishDelta(ctx context.Context, spool *Spool, documents []sql.Endpoint, changes Changes, tables []Table, record Record) (_ Published, err error) {
+// PublishDelta writes the spooled documents into the live tables, in one transaction with the change log and the pointer row. documents
+// are those that are live, in that order, with their new schemas. changes is the result of the comparison, and must be what is written.
+// tables describes the documents after the change. Errors are as those of Load.Publish.
+func (r *Run) PublishDelta(
+	ctx context.Context, spool *Spool, documents []sql.Endpoint, changes Changes, tables []Table, record Record,
+) (_ Published, err error) {
 	defer inDatabase(&err)
 	version := r.session.live
 	version.Run, version.Documents = r.id, documents
@@ -67,7 +69,8 @@ func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, docu
 	if _, err := tx.Exec(ctx, sql.Query("etl/analyze_staging")); err != nil {
 		return counts, fmt.Errorf("analyze the staged documents: %w", err)
 	}
-	err := tx.QueryRow(ctx, sql.QueryFor("etl/log_staged", "table", table), collection, generation, r.id, name).Scan(&counts.Added, &counts.Changed)
+	err := tx.QueryRow(ctx, sql.QueryFor("etl/log_staged", "table", table), collection, generation, r.id, name).
+		Scan(&counts.Added, &counts.Changed)
 	if err != nil {
 		return counts, fmt.Errorf("log the changes of %s: %w", name, err)
 	}

@@ -292,7 +292,7 @@ func TestRollback(t *testing.T) {
 	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "run 999 has published no version") || !strings.Contains(err.Error(), "--to takes one of 28 (") {
 		t.Errorf("to an unknown run: %v", err)
 	}
-	if _, err = rollBack(t, session, session.Live().Run); !errors.As(err, &refused) || !strings.Contains(err.Error(), "is what is live") {
+	if _, err = rollBack(t, session, session.Live().Run); !errors.As(err, &refused) || !strings.Contains(err.Error(), "is the live version") {
 		t.Errorf("to the live run: %v", err)
 	}
 }
@@ -342,8 +342,8 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// TestReadersSeeOneVersion reads whole pages as the API does while deltas are published, one after the other: all bodies of a page are of one
-// version, which is the one that the page says.
+// TestReadersSeeOneVersion reads whole pages as the API does while deltas are published, one after the other: all bodies of a page are of
+// one version, which is the one that the page says.
 func TestReadersSeeOneVersion(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)

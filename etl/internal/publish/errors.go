@@ -1,5 +1,20 @@
 package publish
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrNotMigrated means that the database has no catalog schema.
+var ErrNotMigrated = errors.New("the database has no catalog schema, or an old one: run etl migrate")
+
+// ErrOutcomeUnknown means that the connection broke while the server committed the run, and that the result could not be read. Either
+// version is live, and complete.
+var ErrOutcomeUnknown = errors.New("it is not known whether the run was published: catalog.run has the result")
+
 // DatabaseError is any error that comes of work with the database: the connection, the server's refusal, or an unexpected answer. All
 // functions and methods that use the database return their errors wrapped in it.
 type DatabaseError struct{ Err error }
@@ -13,4 +28,27 @@ func inDatabase(err *error) {
 	if *err != nil {
 		*err = &DatabaseError{*err}
 	}
+}
+
+func migrationMissing(err error) error {
+	var refused *pgconn.PgError
+	const undefinedTable, undefinedColumn, invalidSchema = "42P01", "42703", "3F000"
+	if errors.As(err, &refused) && slices.Contains([]string{undefinedTable, undefinedColumn, invalidSchema}, refused.Code) {
+		return fmt.Errorf("%w (%w)", ErrNotMigrated, err)
+	}
+	return err
+}
+
+// isMissing reports that there is no such table.
+func isMissing(err error) bool {
+	var refused *pgconn.PgError
+	const undefinedTable = "42P01"
+	return errors.As(err, &refused) && refused.Code == undefinedTable
+}
+
+// isBusy reports that a lock was not available in time.
+func isBusy(err error) bool {
+	var refused *pgconn.PgError
+	const lockNotAvailable = "55P03"
+	return errors.As(err, &refused) && refused.Code == lockNotAvailable
 }

@@ -30,8 +30,8 @@ func endHold(t *testing.T, database testdb.Database, session *Session) {
 	})
 }
 
-// TestHoldHoldsNothingBack looks at the transaction that is open for as long as a run takes: with an id or a snapshot of its own, vacuum would
-// keep every row that is deleted meanwhile.
+// TestHoldHoldsNothingBack looks at the transaction that is open for as long as a run takes: with an id or a snapshot of its own, vacuum
+// would keep every row that is deleted meanwhile.
 func TestHoldHoldsNothingBack(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")

@@ -25,8 +25,8 @@ type Journal struct {
 	paths       map[string]string // of the endpoints with an address for each item: the part after the item's id
 }
 
-// OpenJournal opens the journal for a gateway, which is known by the address of its refresh endpoint. limit is the most changed documents that
-// are to be refreshed. The journal must be closed.
+// OpenJournal opens the journal for a gateway, which is known by the address of its refresh endpoint. limit is the most changed documents
+// that are to be refreshed. The journal must be closed.
 func OpenJournal(ctx context.Context, databaseURL, collection, gateway string, limit int64) (_ *Journal, err error) {
 	defer inDatabase(&err)
 	conn, _, err := connect(ctx, databaseURL)

@@ -18,7 +18,7 @@ import (
 // smallest of these holds the least memory.
 const blockSize = 4 << 20
 
-// queued is how many full blocks may wait for a stream. More only delays the moment at which the renderer waits.
+// queued is how many full blocks may wait for a stream. With more, the renderer only waits later.
 const queued = 2
 
 // Load writes a new generation. It is used by one goroutine.
@@ -50,13 +50,14 @@ type block struct {
 // of this one. A Load holds at most one block for each document and stream, and two that wait: see blockSize.
 func (r *Run) Load(ctx context.Context, documents []sql.Endpoint, streams int) (_ *Load, err error) {
 	defer inDatabase(&err)
-	if r.load != nil {
-		if err := r.load.drop(ctx, r.session.conn); err != nil {
+	if r.tables != nil {
+		if err := r.tables.drop(ctx, r.session.conn); err != nil {
 			return nil, err
 		}
 	}
-	r.load = &Load{run: r, documents: documents, number: streams, listed: listed(documents)}
-	return r.load, r.load.start(ctx)
+	l := &Load{run: r, documents: documents, number: streams, listed: listed(documents)}
+	r.tables = l
+	return l, l.start(ctx)
 }
 
 // listed returns the index of the document that is served in pages, or -1.
@@ -129,7 +130,7 @@ func (l *Load) newBlock(document int) *block {
 	select {
 	case b = <-l.empty:
 	default:
-		// An eighth above the size at which a block is sent: one that a large document outgrows just grows.
+		// An eighth above the size at which a block is sent; a large document makes it grow.
 		b = &block{data: make([]byte, 0, blockSize+blockSize/8)}
 	}
 	b.document = document
@@ -189,7 +190,7 @@ func (l *Load) stream(ctx context.Context) error {
 }
 
 // Publish waits for the streams, gives the tables their keys and statistics, counts them, and flips the pointer.
-// After an error nothing has changed for a reader, unless it is ErrOutcomeUnknown, and the run's Abort must be called.
+// After an error the live version is unchanged, unless the error is ErrOutcomeUnknown, and the run's Abort must be called.
 // progress is called with the name of each phase when it begins.
 func (l *Load) Publish(ctx context.Context, record Record, progress func(string)) (_ Published, err error) {
 	defer inDatabase(&err)

@@ -349,7 +349,7 @@ func TestFlipOfAFailedRun(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), sql.Query("etl/fail_dead_runs"), "things"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "marked failed meanwhile") {
+	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "another session marked the run as failed") {
 		t.Errorf("Publish = %v, want a word about the run's state", err)
 	}
 	if n := scalar[int](t, conn, "select count(*) from catalog.version"); n != 0 {

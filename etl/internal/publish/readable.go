@@ -11,7 +11,7 @@ import (
 	"systemscale/sql"
 )
 
-// UnreadableError means that a role which reads what is published, such as the API's, would not be able to.
+// UnreadableError means that a role which reads published documents, such as the API's, could not read those of the run.
 type UnreadableError struct {
 	Role   string
 	Schema bool     // the role may not use the schema
@@ -33,7 +33,8 @@ func (e *UnreadableError) Error() string {
 		}
 		remedy = append(remedy, fmt.Sprintf("grant select on %s to %s", strings.Join(quoted, ", "), role))
 	}
-	return fmt.Sprintf("the role %s may not %s, so the API could not serve what this run publishes: nothing is published. As the owner, or a superuser: %s",
+	return fmt.Sprintf("the role %s may not %s, so the API could not serve what this run publishes: nothing is published. "+
+		"As the owner, or a superuser: %s",
 		e.Role, strings.Join(missing, ", nor "), strings.Join(remedy, "; "))
 }
 
@@ -52,10 +53,10 @@ type unreadable struct {
 
 // makeReadable grants the roles that read what is published to read the tables of documents. The error is an *UnreadableError when one
 // of them may still not read all that it needs.
-func (s *Session) makeReadable(ctx context.Context, q querier, generation int64, documents []sql.Endpoint) error {
+func makeReadable(ctx context.Context, q querier, collection string, generation int64, documents []sql.Endpoint) error {
 	tables := make([]string, len(documents))
 	for i, d := range documents {
-		tables[i] = sql.DocumentTable(s.collection, d.Name, generation)
+		tables[i] = sql.DocumentTable(collection, d.Name, generation)
 	}
 	missing, err := selectUnreadable(ctx, q, tables)
 	if err != nil {
@@ -82,7 +83,7 @@ func (s *Session) makeReadable(ctx context.Context, q querier, generation int64,
 	refused := &UnreadableError{Role: missing[0].Role}
 	for _, m := range missing {
 		switch {
-		case m.Role != refused.Role: // the next run says so
+		case m.Role != refused.Role: // reported by the next run
 		case m.Table == "":
 			refused.Schema = true
 		default:

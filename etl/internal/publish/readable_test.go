@@ -69,7 +69,8 @@ func TestEveryReaderMayReadWhatIsPublished(t *testing.T) {
 	check("a rollback to older tables")
 }
 
-// TestAMonitorIsNoReader has a role that may read the pointer rows and nothing else. It keeps no run from publishing, and is granted nothing.
+// TestAMonitorIsNoReader has a role that may read the pointer rows and nothing else. It keeps no run from publishing, and is granted
+// nothing.
 func TestAMonitorIsNoReader(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)
@@ -89,8 +90,8 @@ func TestAMonitorIsNoReader(t *testing.T) {
 	}
 }
 
-// TestNothingIsPublishedThatCannotBeRead takes rights that a run does not grant. The run fails before it has written a row, and its message is what
-// restores them.
+// TestNothingIsPublishedThatCannotBeRead takes rights that a run does not grant. The run fails before it has written a row, and its
+// message is what restores them.
 func TestNothingIsPublishedThatCannotBeRead(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)

@@ -3,56 +3,11 @@ package publish
 import (
 	"context"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"systemscale/sql"
 )
-
-// Retained is a version that is kept, and can be returned to.
-type Retained struct {
-	Version
-	Tables      []Table
-	Shape       string
-	PublishedAt time.Time
-}
-
-// NotRetainedError means that there is no such version to return to.
-type NotRetainedError struct {
-	Collection string
-	Run        int64 // 0 when there is none before the live one
-	Live       int64 // 0 when nothing is published
-	Retained   []Retained
-}
-
-func (e *NotRetainedError) Error() string {
-	var message strings.Builder
-	switch {
-	case e.Live == 0:
-		fmt.Fprintf(&message, "nothing is published of %s, so there is nothing to return to", e.Collection)
-		return message.String()
-	case e.Run == 0:
-		fmt.Fprintf(&message, "no version before %d, which is live, is kept of %s", e.Live, e.Collection)
-	case e.Run == e.Live:
-		fmt.Fprintf(&message, "run %d is what is live of %s", e.Run, e.Collection)
-	default:
-		fmt.Fprintf(&message, "run %d has published no version of %s that is kept", e.Run, e.Collection)
-	}
-	var others []string
-	for _, r := range e.Retained {
-		if r.Run != e.Live {
-			others = append(others, fmt.Sprintf("%d (%s)", r.Run, r.PublishedAt.Format(time.RFC3339)))
-		}
-	}
-	if len(others) == 0 {
-		message.WriteString("; there is no other. --keep says how many versions are")
-	} else {
-		message.WriteString("; --to takes one of " + strings.Join(others, ", "))
-	}
-	return message.String()
-}
 
 // Target returns the version to return to: that of a run, or for 0 the one before the live one. The error is a *NotRetainedError
 // when it is not kept.
@@ -82,8 +37,9 @@ func (s *Session) Target(ctx context.Context, run int64) (_ Retained, err error)
 	return Retained{}, &NotRetainedError{Collection: s.collection, Run: run, Live: s.live.Run, Retained: retained}
 }
 
-// PublishRollback makes a retained version live again: it reverts, in the version's tables, the changes of later runs, and moves the pointer. The
-// change log records it, so that it can be reverted, too. The Changes are those of the version's tables; errors are as those of Load.Publish.
+// PublishRollback makes a retained version live again: it reverts, in the version's tables, the changes of later runs, and moves the
+// pointer. The change log records it, so that it can be reverted, too. The Changes are those of the version's tables; errors are as those
+// of Load.Publish.
 func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published, _ Changes, err error) {
 	defer inDatabase(&err)
 	version := target.Version

@@ -4,85 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/user"
 
 	"github.com/jackc/pgx/v5"
 
-	"systemscale/etl/internal/source"
 	"systemscale/sql"
-)
-
-// Mode is how a run writes.
-type Mode string
-
-// The modes, as catalog.run names them.
-const (
-	Generation Mode = "generation" // new tables beside the live ones, then a flip
-	Delta      Mode = "delta"      // one transaction in the live tables
-	Rollback   Mode = "rollback"   // return to what an earlier run had published
-)
-
-// The states in which a run ends, as catalog.run names them.
-const (
-	statePublished = "published"
-	stateUnchanged = "unchanged"
-	stateFailed    = "failed"
 )
 
 // Run is one row of the history: what is written in a session, and how that ends. It is used by one goroutine.
 type Run struct {
 	session *Session
 	id      int64
-	load    *Load // nil unless it writes a generation
+	tables  loadedTables // that it loads; nil unless it writes a generation
 }
 
-// Record is what the history keeps of a run beside its end. Nil fields are stored as null.
-type Record struct {
-	Sources []source.Counts
-	Plan    *Changes
-	Gates   []GateResult
-	Verdict Verdict // of all gates, or empty
-	Shape   string
-}
-
-// Verdict is the result of a gate, and of a run as the worst of its gates'.
-type Verdict string
-
-// The verdicts.
-const (
-	Passed   Verdict = "passed"
-	Accepted Verdict = "accepted" // failed, and published all the same
-	Failed   Verdict = "failed"
-)
-
-// GateResult is the result of one gate.
-type GateResult struct {
-	Gate    string  `json:"name"`
-	Value   string  `json:"value"`
-	Limit   string  `json:"limit"`
-	Verdict Verdict `json:"verdict"`
-	Message string  `json:"message,omitempty"` // what is wrong and what to do; empty when the gate has passed
-}
-
-// Published says what a run made live.
-type Published struct {
-	Run       int64
-	Mode      Mode
-	Documents []Table
-}
-
-// Table says how large a document's table is.
-type Table struct {
-	Name  string `json:"name"`
-	Rows  int64  `json:"rows"`
-	Bytes int64  `json:"bytes"` // of the rendered bodies, before Postgres stores them its own way
+// loadedTables are the tables that a run loads.
+type loadedTables interface {
+	abandon() // ends the streams into the tables
+	drop(ctx context.Context, conn *pgx.Conn) error
 }
 
 // Begin registers a run. What follows is a Publish of some kind, Unchanged, or Abort. mode is what the run is expected to do;
 // what it did is known when it is published. The error is an *UnreadableError when nothing that the run publishes could be read.
 func (s *Session) Begin(ctx context.Context, mode Mode) (_ *Run, err error) {
 	defer inDatabase(&err)
-	// Before the work: what is not readable now will not be when it is done.
-	if err := s.makeReadable(ctx, s.conn, 0, nil); err != nil {
+	// Before the work: rights that are missing now would be missing at its end.
+	if err := makeReadable(ctx, s.conn, s.collection, 0, nil); err != nil {
 		return nil, err
 	}
 	r := &Run{session: s}
@@ -116,7 +64,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		if err := change(tx); err != nil {
 			return err
 		}
-		if err := s.makeReadable(ctx, tx, version.Generation, version.Documents); err != nil {
+		if err := makeReadable(ctx, tx, s.collection, version.Generation, version.Documents); err != nil {
 			return err
 		}
 		encoded, err := record.encode()
@@ -129,7 +77,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 			return fmt.Errorf("mark the run published: %w", err)
 		}
 		if marked.RowsAffected() != 1 {
-			return errors.New("the run was marked failed meanwhile")
+			return errors.New("another session marked the run as failed")
 		}
 		statement, arguments := "etl/insert_version", []any{s.collection, version.Generation, r.id, endpoints}
 		if s.live.Run != 0 {
@@ -167,7 +115,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 	return nil
 }
 
-// Unchanged ends a run that found nothing to publish. What is live stays so, under the version that it has.
+// Unchanged ends a run that has nothing to publish. The live version stays.
 func (r *Run) Unchanged(ctx context.Context, record Record) (err error) {
 	defer inDatabase(&err)
 	encoded, err := record.encode()
@@ -190,7 +138,7 @@ func (r *Run) settle(cause error, record Record) (state string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// Twice, because a connection that was cut while it was idle shows it only when it is used.
+	// Twice, because a connection that was cut while it was idle fails only at its next use.
 	for range 2 {
 		var conn *pgx.Conn
 		if conn, err = r.session.cleanUpConn(ctx); err != nil {
@@ -209,11 +157,11 @@ func (r *Run) settle(cause error, record Record) (state string, err error) {
 // does nothing to a run that is published.
 func (r *Run) Abort(cause error, record Record) (err error) {
 	defer inDatabase(&err)
-	if r.load != nil {
-		r.load.abandon()
+	if r.tables != nil {
+		r.tables.abandon()
 	}
 	state, err := r.settle(cause, record)
-	if err != nil || state != stateFailed || r.load == nil {
+	if err != nil || state != stateFailed || r.tables == nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
@@ -222,35 +170,16 @@ func (r *Run) Abort(cause error, record Record) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.load.drop(ctx, conn)
+	return r.tables.drop(ctx, conn)
 }
 
-// encodedRecord is a Record as parameters, nil where there is nothing.
-type encodedRecord struct {
-	sources, plan, gates, verdict, shape *string
-}
-
-func (r Record) encode() (encodedRecord, error) {
-	var e encodedRecord
-	var err error
-	put := func(text **string, value any) {
-		encoded, encodeErr := encode(value)
-		*text, err = &encoded, errors.Join(err, encodeErr)
+func holderName() string {
+	who, where := "unknown user", "unknown host"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
 	}
-	if r.Sources != nil {
-		put(&e.sources, r.Sources)
+	if host, err := os.Hostname(); err == nil {
+		where = host
 	}
-	if r.Plan != nil {
-		put(&e.plan, r.Plan)
-	}
-	if r.Gates != nil {
-		put(&e.gates, r.Gates)
-	}
-	if r.Verdict != "" {
-		e.verdict = (*string)(&r.Verdict)
-	}
-	if r.Shape != "" {
-		e.shape = &r.Shape
-	}
-	return e, err
+	return fmt.Sprintf("%s@%s, process %d", who, where, os.Getpid())
 }

@@ -25,8 +25,8 @@ type spoolFile struct {
 	writer *bufio.Writer
 }
 
-// NewSpool returns a Spool for the documents of some endpoints, which takes at most limit documents in all. Its files are in a directory, ""
-// being the system's for temporary files, and are as large as the documents. It must be closed.
+// NewSpool returns a Spool for the documents of some endpoints, which takes at most limit documents in all. Its files are in a directory,
+// "" being the system's for temporary files, and are as large as the documents. It must be closed.
 func NewSpool(directory string, endpoints int, limit int64) *Spool {
 	return &Spool{directory: directory, limit: limit, staged: make([]*spoolFile, endpoints), removed: make([]*spoolFile, endpoints)}
 }

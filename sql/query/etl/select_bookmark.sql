@@ -13,7 +13,7 @@ select v."run_id", v."documents", t."run_id",
 from "catalog"."version" v
 cross join lateral (
     select coalesce(
-        (select n."run_id" from "catalog"."cache_node" n where n."collection" = $1 and n."address" = $2),
+        (select g."run_id" from "catalog"."gateway" g where g."collection" = $1 and g."address" = $2),
         (select max(r."id") from "catalog"."run" r where r."collection" = $1 and r."state" = 'published' and r."id" < v."run_id"),
         0
     )

@@ -1,0 +1,53 @@
+package publish
+
+// Kind is how a rendered document differs from the published one.
+type Kind uint8
+
+// The kinds. A removed document is one that is published and was not rendered.
+const (
+	Unchanged Kind = iota
+	Added
+	Changed
+	Removed
+)
+
+// Counts is how many documents differ in which way.
+type Counts struct {
+	Added     int64 `json:"added"`
+	Changed   int64 `json:"changed"`
+	Removed   int64 `json:"removed"`
+	Unchanged int64 `json:"unchanged"`
+}
+
+// Differing returns how many documents a write would touch.
+func (c Counts) Differing() int64 { return c.Added + c.Changed + c.Removed }
+
+// DocumentCounts is the Counts of the documents of one name.
+type DocumentCounts struct {
+	Name string `json:"name"`
+	Counts
+}
+
+// Items counts items: the rows of the root source, whatever documents each has. The first document that is both published and rendered has
+// the counts; without such a document they are all 0.
+type Items struct {
+	Published int64 `json:"published"`
+	Added     int64 `json:"added"`
+	Changed   int64 `json:"changed"` // those of which some document is published and rendered differently
+	Removed   int64 `json:"removed"`
+}
+
+// Changes is the result of a Comparison. Documents that are published and no longer rendered come after the rendered ones.
+type Changes struct {
+	Documents []DocumentCounts `json:"documents"`
+	Items     Items            `json:"items"`
+}
+
+// Differing returns how many documents a write would touch.
+func (c Changes) Differing() int64 {
+	var differing int64
+	for _, d := range c.Documents {
+		differing += d.Differing()
+	}
+	return differing
+}

@@ -1,0 +1,74 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"systemscale/sql"
+)
+
+// Version is the pointer row of a collection: what is live.
+type Version struct {
+	Run        int64 // the data version; 0 when nothing is published
+	Generation int64 // of the document tables
+	Documents  []sql.Endpoint
+	Rows       int64 // of all document tables
+}
+
+// readVersion returns the zero Version when nothing is published.
+func readVersion(ctx context.Context, conn *pgx.Conn, collection string) (Version, error) {
+	var v Version
+	err := conn.QueryRow(ctx, sql.Query("etl/select_version"), collection).Scan(&v.Run, &v.Generation, &v.Documents, &v.Rows)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return Version{}, migrationMissing(fmt.Errorf("read the live version: %w", err))
+	}
+	return v, nil
+}
+
+// Retained is a version that is kept, and can be returned to.
+type Retained struct {
+	Version
+	Tables      []Table
+	Shape       string
+	PublishedAt time.Time
+}
+
+// NotRetainedError means that a version to return to is not kept.
+type NotRetainedError struct {
+	Collection string
+	Run        int64 // 0 when there is none before the live one
+	Live       int64 // 0 when nothing is published
+	Retained   []Retained
+}
+
+func (e *NotRetainedError) Error() string {
+	var message strings.Builder
+	switch {
+	case e.Live == 0:
+		fmt.Fprintf(&message, "nothing is published of %s, so there is nothing to return to", e.Collection)
+		return message.String()
+	case e.Run == 0:
+		fmt.Fprintf(&message, "no version before %d, which is live, is kept of %s", e.Live, e.Collection)
+	case e.Run == e.Live:
+		fmt.Fprintf(&message, "run %d is the live version of %s", e.Run, e.Collection)
+	default:
+		fmt.Fprintf(&message, "run %d has published no version of %s that is kept", e.Run, e.Collection)
+	}
+	var others []string
+	for _, r := range e.Retained {
+		if r.Run != e.Live {
+			others = append(others, fmt.Sprintf("%d (%s)", r.Run, r.PublishedAt.Format(time.RFC3339)))
+		}
+	}
+	if len(others) == 0 {
+		message.WriteString("; there is no other. --keep sets how many versions are kept")
+	} else {
+		message.WriteString("; --to takes one of " + strings.Join(others, ", "))
+	}
+	return message.String()
+}
