@@ -31,7 +31,7 @@ func (c postgresCommand) Run(ctx context.Context, _ location, console console) (
 		c.Command = c.Command[1:]
 	}
 	if len(c.Command) == 0 {
-		return errors.New("no command, such as in: stack postgres -- go test ./sql/... (all packages below sql)")
+		return errors.New("no command; example: stack postgres -- go test ./sql")
 	}
 	// Until the cluster is gone no signal ends this program.
 	signals := make(chan os.Signal, 4)
