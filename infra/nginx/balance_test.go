@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// replace changes the template, in which old must be.
+// replace replaces old in the template, which must contain it.
 func replace(t *testing.T, old, replacement string) func(*Gateway) {
 	t.Helper()
 	return func(gateway *Gateway) {
 		if !strings.Contains(gateway.Template, old) {
-			t.Fatalf("the template does not say %q", old)
+			t.Fatalf("the template does not contain %q", old)
 		}
 		gateway.Template = strings.ReplaceAll(gateway.Template, old, replacement)
 	}
@@ -45,37 +45,36 @@ func (u *upstream) awaitSeen(t *testing.T, count int) {
 	}
 }
 
-func TestAHangingInstanceIsLeftAlone(t *testing.T) {
+func TestHangingInstanceIsAvoided(t *testing.T) {
 	for _, encoding := range []string{"", "gzip"} {
 		rig := start(t)
 		rig.upstreams[0].hold(t)
-		ask := func(product int) {
+		get := func(product int) {
 			if got := rig.get(fmt.Sprintf("/products/%d", product), "Accept-Encoding", encoding); got.status != http.StatusOK {
 				t.Errorf("product %d, encoding %q: %d %q", product, encoding, got.status, got.body)
 			}
 		}
-		var asking sync.WaitGroup
+		var requests sync.WaitGroup
 		for i := range 12 {
-			asking.Go(func() { ask(i) })
+			requests.Go(func() { get(i) })
 		}
-		asking.Wait()
+		requests.Wait()
 		if seen := len(rig.upstreams[0].seen()); seen < 1 {
 			t.Fatalf("%d requests hung: nothing was proven", seen)
 		}
 		for i := range 100 {
-			ask(100 + i)
+			get(100 + i)
 		}
 		if seen := len(rig.upstreams[0].seen()); seen > 1 {
-			t.Errorf("%d of 100 later requests hung as well, want at most the one that looks whether it is back", seen)
+			t.Errorf("%d of 100 later requests hung as well, want at most one probe", seen)
 		}
 	}
 }
 
-// TestAnInstanceThatCameBackIsThereWhenTheOtherEnds covers instances that are replaced one after the other: NGINX still leaves
-// the first alone when the second ends.
-func TestAnInstanceThatCameBackIsThereWhenTheOtherEnds(t *testing.T) {
+// TestRollingRestart replaces the instances one after the other: when the second ends, NGINX still avoids the first.
+func TestRollingRestart(t *testing.T) {
 	rig := start(t)
-	ask := func(from int) {
+	get := func(from int) {
 		t.Helper()
 		for i := range 20 {
 			for _, encoding := range []string{"", "gzip"} {
@@ -88,7 +87,7 @@ func TestAnInstanceThatCameBackIsThereWhenTheOtherEnds(t *testing.T) {
 	for round := range 3 {
 		for i, ending := range rig.upstreams {
 			ending.stop()
-			ask(1000*round + 100*i)
+			get(1000*round + 100*i)
 			rig.upstreams[i] = startUpstream(t, ending.socket)
 		}
 	}
@@ -99,11 +98,11 @@ func TestBalance(t *testing.T) {
 		rig := start(t)
 		release := rig.upstreams[0].hold(t)
 		var held sync.WaitGroup
-		// Both get some at first. NGINX counts a request for a moment longer than its client does, so one alone would prove little.
+		// Several each: NGINX counts a request for a moment longer than its client does, so one alone would prove little.
 		for i := range 8 {
 			held.Go(func() { rig.get(fmt.Sprintf("/products/%d", i)) })
 		}
-		// All of them: one on its way would be counted with those that follow.
+		// All of them: a late one would be counted in the next round.
 		slow, deadline := 0, time.Now().Add(20*time.Second)
 		for seen := 0; seen < 8; time.Sleep(time.Millisecond) {
 			more := len(rig.upstreams[0].seen())
@@ -120,7 +119,7 @@ func TestBalance(t *testing.T) {
 			rig.get(fmt.Sprintf("/products/%d", 10+i))
 		}
 		if seen := rig.upstreams[0].seen(); len(seen) > 0 {
-			t.Errorf("the slow instance was asked %d times more", len(seen))
+			t.Errorf("the slow instance got %d more requests", len(seen))
 		}
 		release()
 		held.Wait()
@@ -139,9 +138,9 @@ func TestBalance(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForAnothersMiss: a storm on one key reaches the API at once, which makes one lookup of it. No request is answered
-// before all have arrived; if NGINX held any back, they would never all be there.
-func TestNobodyWaitsForAnothersMiss(t *testing.T) {
+// TestConcurrentMissesAreNotQueued sends many requests for one uncached document. The upstream answers none before all have arrived, so the
+// test fails if NGINX delays any of them. The API merges them into one lookup.
+func TestConcurrentMissesAreNotQueued(t *testing.T) {
 	const storm = 20
 	rig := start(t)
 	var arrived sync.WaitGroup
@@ -151,13 +150,13 @@ func TestNobodyWaitsForAnothersMiss(t *testing.T) {
 		arrived.Wait()
 		answerDocument(response, request)
 	})
-	var asking sync.WaitGroup
+	var requests sync.WaitGroup
 	for range storm {
-		asking.Go(func() {
+		requests.Go(func() {
 			if got := rig.get("/products/1"); got.status != http.StatusOK {
 				t.Errorf("%d %q", got.status, got.body)
 			}
 		})
 	}
-	asking.Wait()
+	requests.Wait()
 }

@@ -18,7 +18,7 @@ import (
 
 const megabyte = 1 << 20
 
-// Size is a number of bytes as NGINX's configuration has it, such as 2g. The zero value is none.
+// Size is a number of bytes in NGINX's notation, such as 2g. The zero value is no size.
 type Size int64
 
 // units are the suffixes of sizes, the largest first.
@@ -40,12 +40,12 @@ func (s Size) String() string {
 // smallestCache is the size below which a cache is refused: a few thousand documents.
 const smallestCache Size = 64 * megabyte
 
-// reserve returns how much is to be left beside a cache. The manager, which removes what exceeds the cache's size, sleeps for up to ten seconds; within
+// reserve returns the space to keep free beside a cache. NGINX's cache manager, which removes the excess, sleeps for up to ten seconds; within
 // that time two busy cores write 400 MB of documents.
 func (s Size) reserve() Size { return s / 5 }
 
-// FitCache returns the largest size up to the one that is wanted for which the file system of the cache's directory has room, or an error
-// that says what to do if that is too little to be of use. What the cache holds already counts as room.
+// FitCache returns the wanted size or, if the file system of the cache's directory has less room, the largest size that fits. If that is too
+// little to be of use, it returns an error with the remedy. The cache's present content counts as room.
 func FitCache(directory string, wanted Size) (Size, error) {
 	room, err := roomFor(directory, wanted+wanted.reserve())
 	if err != nil {
@@ -62,8 +62,8 @@ func FitCache(directory string, wanted Size) (Size, error) {
 	return fitting, nil
 }
 
-// checkCache returns an error that says what to do unless the cache's file system has room for CacheSize and Account can write there. NGINX
-// itself notices neither before it has an answer to write.
+// checkCache returns an error with the remedy unless the cache's file system has room for CacheSize and Account can write there. NGINX
+// detects neither before its first write.
 func (g Gateway) checkCache(ctx context.Context) error {
 	room, err := roomFor(g.cache(), g.CacheSize+g.CacheSize.reserve())
 	if err != nil {
@@ -115,8 +115,8 @@ func noRoom(directory string, room, size Size) error {
 		directory, room/megabyte, size/megabyte, (size+size.reserve())/megabyte)
 }
 
-// roomFor returns how much a cache may take in a directory, which need not exist yet: what is free on its file system, and, if that is less than
-// needed, what the cache holds there already.
+// roomFor returns how much a cache may take in a directory, which need not exist yet: the free space of its file system and, if that is less
+// than needed, the size of the cache's present content.
 func roomFor(directory string, needed Size) (Size, error) {
 	existing := directory
 	var system syscall.Statfs_t
@@ -157,11 +157,11 @@ func roomFor(directory string, needed Size) (Size, error) {
 }
 
 const (
-	inMemory      = 0x01021994 // what Linux calls a tmpfs
+	inMemory      = 0x01021994 // tmpfs, in Linux
 	keysZone Size = 128 * megabyte
 )
 
-// availableMemory returns how much memory Linux can give without swapping, or no bound where that cannot be told.
+// availableMemory returns how much memory Linux can give without swapping, or no bound where that is unknown.
 func availableMemory() Size {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -185,12 +185,12 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// temp is the directory of answers on their way into the cache.
+// temp is the directory of responses that are not yet in the cache.
 func (g Gateway) temp() string {
 	return cmp.Or(g.Temp, filepath.Join(Work(g.Prefix), "temp", "proxy"))
 }
 
-// minFree is what the template says of the space that has to stay free, or nothing where NGINX does not know that.
+// minFree is the template's setting for the space to keep free, or nothing for versions of NGINX without it.
 func (g Gateway) minFree() string {
 	if !g.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 1}) {
 		return ""

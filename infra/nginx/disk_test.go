@@ -13,7 +13,7 @@ import (
 	"systemscale/infra/program"
 )
 
-// smallDisk mounts a file system of its own on a new directory. Only root may mount, and CI is root.
+// smallDisk mounts a file system on a new directory. Only root may mount; CI runs as root.
 func smallDisk(t *testing.T, size Size) string {
 	t.Helper()
 	directory, err := os.MkdirTemp("", "gateway-disk-")
@@ -35,8 +35,8 @@ func smallDisk(t *testing.T, size Size) string {
 	return directory
 }
 
-// askAll asks for many documents three times each in both encodings, and returns how many answers came from the cache. Each must be an answer.
-func (r *rig) askAll(documents int) (hits int) {
+// requestAll requests each document three times in both encodings, and returns the number of hits. Every response must be a 200.
+func (r *rig) requestAll(documents int) (hits int) {
 	r.t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
 	defer client.CloseIdleConnections()
@@ -50,7 +50,7 @@ func (r *rig) askAll(documents int) (hits int) {
 				request.Header.Set("Accept-Encoding", encoding)
 				got, err := read(client.Do(request))
 				if err != nil || got.status != http.StatusOK {
-					r.t.Fatalf("product %d, %s: %d, %v: what cannot be cached has to be answered all the same", i, encoding, got.status, err)
+					r.t.Fatalf("product %d, %s: %d, %v: want 200 although it cannot be cached", i, encoding, got.status, err)
 				}
 				if got.cache() == "HIT" {
 					hits++
@@ -61,7 +61,7 @@ func (r *rig) askAll(documents int) (hits int) {
 	return hits
 }
 
-// logged returns what NGINX has logged since the last call, without failing the test for it.
+// logged returns the log of NGINX since the last call, without failing the test for it.
 func (r *rig) logged() string {
 	r.t.Helper()
 	text, err := os.ReadFile(r.gateway.Log)
@@ -74,13 +74,13 @@ func (r *rig) logged() string {
 	return string(text)
 }
 
-func TestAFullDiskCostsCopiesAndNotAnswers(t *testing.T) {
+func TestFullDisk(t *testing.T) {
 	var disk string
 	rig := start(t, func(gateway *Gateway) {
 		disk = smallDisk(t, 16*megabyte)
 		gateway.Cache = filepath.Join(disk, "cache")
 	})
-	if hits := rig.askAll(5); hits < 10 {
+	if hits := rig.requestAll(5); hits < 10 {
 		t.Fatalf("%d hits while there was room: nothing would be proven", hits)
 	}
 	// Something else fills the disk.
@@ -92,31 +92,31 @@ func TestAFullDiskCostsCopiesAndNotAnswers(t *testing.T) {
 		_, err = filler.Write(make([]byte, 64<<10))
 	}
 	_ = filler.Close()
-	rig.askAll(200)
-	// This is what operators are to look for.
+	rig.requestAll(200)
+	// Operators look for this message.
 	if log := rig.logged(); !strings.Contains(log, "No space left on device") {
 		t.Errorf("NGINX has written to a full disk:\n%.500s", log)
 	}
 	if err := os.Remove(filler.Name()); err != nil {
 		t.Fatal(err)
 	}
-	rig.warm("/products/1000")
+	rig.fill("/products/1000")
 }
 
-// TestADirectoryThatBecomesUnwritable covers one that is taken from NGINX while it runs.
-func TestADirectoryThatBecomesUnwritable(t *testing.T) {
+// TestCacheDirectoryBecomesUnwritable makes the directory read-only while NGINX runs.
+func TestCacheDirectoryBecomesUnwritable(t *testing.T) {
 	rig := start(t)
-	rig.warm("/products/0")
+	rig.fill("/products/0")
 	if err := os.Chmod(rig.gateway.cache(), 0o500); err != nil {
 		t.Fatal(err)
 	}
-	rig.askAll(50)
+	rig.requestAll(50)
 	if log := rig.logged(); !strings.Contains(log, "[crit]") {
 		t.Errorf("NGINX could write:\n%.500s", log)
 	}
 }
 
-func TestACacheThatHasNoRoomIsRefused(t *testing.T) {
+func TestCacheWithoutRoomIsRefused(t *testing.T) {
 	account, err := process.Unprivileged(Accounts...)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestACacheThatHasNoRoomIsRefused(t *testing.T) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// What the cache holds counts as room, what others hold does not.
+	// The cache's own files count as room; other files do not.
 	for path, size := range map[string]int{filepath.Join(cache, "entry"): 100 * megabyte, filepath.Join(disk, "other"): 20 * megabyte} {
 		if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func TestACacheThatHasNoRoomIsRefused(t *testing.T) {
 	}
 }
 
-func TestStartRefusesWhatNGINXCannotWrite(t *testing.T) {
+func TestStartRefusesUnwritableDirectories(t *testing.T) {
 	rig := start(t)
 	if err := Stop(t.Context(), rig.running.Identity); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestStartRefusesWhatNGINXCannotWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if os.Geteuid() == 0 { // who can make one that is another's
+	if os.Geteuid() == 0 { // root alone can give a directory to another account
 		foreign := filepath.Join(cache, "0", "00")
 		if err := os.MkdirAll(foreign, 0o700); err != nil {
 			t.Fatal(err)
@@ -199,7 +199,7 @@ func TestStartRefusesWhatNGINXCannotWrite(t *testing.T) {
 	restart("")
 }
 
-func TestSizesAreWrittenAsNGINXReadsThem(t *testing.T) {
+func TestSizeFormat(t *testing.T) {
 	for size, want := range map[Size]string{2 << 30: "2g", 1536 * megabyte: "1536m", 64 << 10: "64k", 1000: "1000", 0: "0", (2 << 30) / 5: "429496729"} {
 		if got := size.String(); got != want {
 			t.Errorf("%d: %s, want %s", int64(size), got, want)

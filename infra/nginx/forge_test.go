@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// internalNames are host names by which a client might hope to reach a server that is not for it.
+// internalNames are host names with which a client might try to reach an internal server.
 func internalNames(gateway Gateway) []string {
 	return []string{"copies", "COPIES", "copies.", "copies:80", "cached", "compressor", "api", "nobody", "localhost", "127.0.0.1", gateway.Refresh}
 }
@@ -52,8 +52,8 @@ func addressed(path, host string, header ...string) []string {
 	}
 }
 
-// TestAHostNameSelectsNoServer: whatever host a client names, the API answers it, and under one name.
-func TestAHostNameSelectsNoServer(t *testing.T) {
+// TestHostSelectsNoServer: requests with any host reach the API, under one name.
+func TestHostSelectsNoServer(t *testing.T) {
 	rig := start(t)
 	var mutex sync.Mutex
 	hosts := map[string]int{}
@@ -77,12 +77,12 @@ func TestAHostNameSelectsNoServer(t *testing.T) {
 	mutex.Lock()
 	defer mutex.Unlock()
 	if len(hosts) != 1 || hosts["api"] != asked {
-		t.Errorf("the API was asked as %v, want api alone, %d times", hosts, asked)
+		t.Errorf("the API saw the hosts %v, want api alone, %d times", hosts, asked)
 	}
 }
 
-// TestNoClientKeepsAnOldAnswer: requests for a copy that is due have it brought up to date, whatever host they name.
-func TestNoClientKeepsAnOldAnswer(t *testing.T) {
+// TestHostDoesNotPreventRevalidation: requests with any host have an expired copy refreshed.
+func TestHostDoesNotPreventRevalidation(t *testing.T) {
 	rig := start(t)
 	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) { answerWith(brief, response, request) })
 	type copied struct{ path, host, encoding string }
@@ -90,14 +90,14 @@ func TestNoClientKeepsAnOldAnswer(t *testing.T) {
 	for i, host := range internalNames(rig.gateway) {
 		for _, encoding := range []string{"identity", "gzip"} {
 			path := fmt.Sprintf("/products/%d", i)
-			rig.warm(path, "Accept-Encoding", encoding)
+			rig.fill(path, "Accept-Encoding", encoding)
 			old = append(old, copied{path, host, encoding})
 		}
 	}
 	rig.setAnswer(answerChanged)
 	for deadline := time.Now().Add(patience); len(old) > 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still old after a minute, because only they were asked for: %v", old)
+			t.Fatalf("still old after a minute: %v", old)
 		}
 		old = slices.DeleteFunc(old, func(c copied) bool {
 			return rig.bare(addressed(c.path, c.host, "Accept-Encoding: "+c.encoding)[0]).header.Get("X-Data-Version") == "8"
@@ -105,8 +105,8 @@ func TestNoClientKeepsAnOldAnswer(t *testing.T) {
 	}
 }
 
-// TestTheAPICommandsNothing: headers by which an upstream directs NGINX have no effect, in either encoding.
-func TestTheAPICommandsNothing(t *testing.T) {
+// TestUpstreamXAccelHeadersAreIgnored covers both encodings, which take different ways through the template.
+func TestUpstreamXAccelHeadersAreIgnored(t *testing.T) {
 	rig := start(t)
 	for i, encoding := range []string{"identity", "gzip"} {
 		for j, header := range []string{"X-Accel-Redirect: /-/problem", "X-Accel-Redirect: @patient", "X-Accel-Limit-Rate: 1", "X-Accel-Charset: koi8-r", "X-Accel-Buffering: no"} {
@@ -116,7 +116,7 @@ func TestTheAPICommandsNothing(t *testing.T) {
 					fmt.Sprintf("\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", len(text))+text)
 			})
 			path := fmt.Sprintf("/products/%d", 10*i+j)
-			got := rig.warm(path, "Accept-Encoding", encoding)
+			got := rig.fill(path, "Accept-Encoding", encoding)
 			if encoding == "gzip" {
 				got.body = decompress(t, got.body)
 			}
@@ -128,14 +128,14 @@ func TestTheAPICommandsNothing(t *testing.T) {
 	}
 }
 
-// TestNoClientClaimsACopy: what is not cached is asked for patiently while the instances are left alone, whatever a client writes into the header
-// by which the compressor knows that there is a copy.
-func TestNoClientClaimsACopy(t *testing.T) {
+// TestInternalHeadersFromClientsAreIgnored: a client's X-Copy, the header with which the gateway reports a cached copy to the compressor,
+// does not shorten the attempts to fetch an uncached document.
+func TestInternalHeadersFromClientsAreIgnored(t *testing.T) {
 	rig := start(t)
 	rig.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
 		http.Error(response, "overloaded", http.StatusServiceUnavailable)
 	})
-	for range 3 { // the first leaves one of two alone
+	for range 3 { // the first one takes one of two instances out of use
 		rig.get("/products/0")
 	}
 	rig.setAnswer(answerDocument)
@@ -144,8 +144,8 @@ func TestNoClientClaimsACopy(t *testing.T) {
 	}
 }
 
-// TestARequestNeedsNoHost sends what probes send that are older than HTTP/1.1.
-func TestARequestNeedsNoHost(t *testing.T) {
+// TestRequestWithoutHost sends requests like those of old HTTP/1.0 probes.
+func TestRequestWithoutHost(t *testing.T) {
 	rig := start(t)
 	for _, request := range []string{"GET /products/1 HTTP/1.0\r\n\r\n", "GET /products HTTP/1.0\r\nReferer: a\r\n\r\n"} {
 		if got := rig.bare(request); got.status != http.StatusOK {

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// upstreamSocket in the environment makes this program an upstream of its own, which can be stopped as an API instance can.
+// upstreamSocket in the environment makes the test binary an upstream, which can be stopped like an API instance.
 const upstreamSocket = "GATEWAY_TEST_UPSTREAM"
 
 func TestMain(m *testing.M) {
@@ -58,15 +58,15 @@ func (r *recorder) ServeHTTP(response http.ResponseWriter, request *http.Request
 	answerWith("public, s-maxage=1", response, request)
 }
 
-// separate is an upstream that is a process of its own.
+// separate is an upstream in a separate process.
 type separate struct {
 	t       *testing.T
 	process *os.Process
 	socket  string
 }
 
-// requests returns the addresses that were requested since the last call. What arrived while the process was stopped is read, and so
-// counted, when it goes on.
+// requests returns the addresses requested since the last call. Requests that arrived while the process was stopped are counted when it
+// continues.
 func (s separate) requests() []string {
 	s.t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -79,8 +79,8 @@ func (s separate) requests() []string {
 	return strings.Fields(got.body)
 }
 
-// reached returns how many of the requests that upstreams have had since the last call were for one of the paths. It waits for at least
-// so many, and then until no more have come for a while.
+// reached returns the number of requests for the paths since the last call. It waits for at least that many, and then until no more arrive
+// for a while.
 func reached(t *testing.T, upstreams []separate, paths []string, least int) (count int) {
 	t.Helper()
 	for deadline, before := time.Now().Add(patience), -1; count < least || count > before; time.Sleep(300 * time.Millisecond) {
@@ -130,7 +130,7 @@ func (s separate) signal(signal syscall.Signal) {
 	}
 }
 
-// startWithSeparate starts NGINX in front of so many upstreams that are processes, each left alone for retry once it has failed.
+// startWithSeparate starts NGINX in front of upstreams in separate processes. An upstream that fails is avoided for the time retry.
 func startWithSeparate(t *testing.T, count int, retry time.Duration, share int) (*rig, []separate) {
 	t.Helper()
 	var upstreams []separate
@@ -155,16 +155,16 @@ func (r *rig) cachedPaths(count int) []string {
 			paths[i] = fmt.Sprintf("/products?count=%d", i)
 		}
 		for _, encoding := range []string{"identity", "gzip"} {
-			r.warm(paths[i], "Accept-Encoding", encoding)
+			r.fill(paths[i], "Accept-Encoding", encoding)
 		}
 	}
 	time.Sleep(2100 * time.Millisecond) // the age is counted in whole seconds
 	return paths
 }
 
-// askCopies requests copies one after the other, over new connections and one that stays, for a while and until there were enough answers.
+// requestCopies requests copies one after the other, over new connections and a kept one, for a while and until there are enough responses.
 // Each must be the document.
-func (r *rig) askCopies(paths []string, within time.Duration, enough int) (answers int, took time.Duration) {
+func (r *rig) requestCopies(paths []string, within time.Duration, enough int) (answers int, took time.Duration) {
 	r.t.Helper()
 	kept := &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 30 * time.Second}
 	defer kept.CloseIdleConnections()
@@ -208,18 +208,18 @@ func TestCopiesAreServedWhileInstancesHang(t *testing.T) {
 			for _, upstream := range upstreams[:frozen] {
 				upstream.signal(syscall.SIGSTOP)
 			}
-			answers, took := rig.askCopies(paths, within, enough)
+			answers, took := rig.requestCopies(paths, within, enough)
 			var asking sync.WaitGroup
 			for _, encoding := range []string{"identity", "gzip"} {
 				asking.Go(func() {
 					got := rig.get("/products/new", "Accept-Encoding", encoding)
 					switch {
 					case frozen < test.instances && got.status != http.StatusOK:
-						t.Errorf("what is not cached: %d, want the other instance's answer", got.status)
+						t.Errorf("uncached document: %d, want the other instance's response", got.status)
 					case frozen == test.instances:
 						wantProblem(t, got, http.StatusServiceUnavailable)
 						if got.header.Get("Retry-After") != "1" {
-							t.Errorf("what is not cached: Retry-After %q", got.header.Get("Retry-After"))
+							t.Errorf("uncached document: Retry-After %q", got.header.Get("Retry-After"))
 						}
 					}
 				})
@@ -228,14 +228,14 @@ func TestCopiesAreServedWhileInstancesHang(t *testing.T) {
 			for _, upstream := range upstreams[:frozen] {
 				upstream.signal(syscall.SIGCONT)
 			}
-			// One request for each instance and interval, of which one more may have begun.
+			// One request for each instance and interval; one more interval may have begun.
 			waited, most := reached(t, upstreams[:frozen], paths, 1), frozen*(int(took/retry)+2)
 			if waited > most {
 				t.Errorf("%d of %d requests were sent to an instance that hangs, want at most %d", waited, answers, most)
 			}
 			t.Logf("%d of %d requests were sent to an instance that hangs", waited, answers)
 			for _, encoding := range []string{"identity", "gzip"} {
-				// What is not cached is answered at once, and a copy is brought up to date within an interval.
+				// An uncached document is answered at once, and a copy is refreshed within an interval.
 				if got := rig.get("/products/again", "Accept-Encoding", encoding); got.status != http.StatusOK {
 					t.Errorf("the first request after it all: %d", got.status)
 				}
@@ -245,8 +245,8 @@ func TestCopiesAreServedWhileInstancesHang(t *testing.T) {
 	}
 }
 
-// TestInstancesThatHangHoldFewRequests: until it is known that they hang, and afterwards, they hold no more of NGINX's connections than they may.
-func TestInstancesThatHangHoldFewRequests(t *testing.T) {
+// TestHangingInstancesHoldFewRequests: instances hold no more of NGINX's connections than their share, before and after they are found to hang.
+func TestHangingInstancesHoldFewRequests(t *testing.T) {
 	t.Parallel()
 	const share, storm = 6, 40
 	rig, upstreams := startWithSeparate(t, 2, time.Minute, share)
@@ -262,10 +262,10 @@ func TestInstancesThatHangHoldFewRequests(t *testing.T) {
 		least  int
 		most   int
 	}{
-		// Each of a share may be tried at the other instance as well, and more get through as shares become free: how many depends on the
+		// Each request may be tried at the other instance too, and more get through as shares become free: how many depends on the
 		// machine. Without max_conns every request is sent at least once.
 		{"copies", paths[:storm/2], http.StatusOK, 1, storm - 1},
-		{"what is not cached", missing, http.StatusServiceUnavailable, 1, storm - 1},
+		{"uncached", missing, http.StatusServiceUnavailable, 1, storm - 1},
 		{"copies, when the instances are known to hang", paths[storm/2:], http.StatusOK, 0, 0},
 	} {
 		reached(t, upstreams, nil, 0)

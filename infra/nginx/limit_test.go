@@ -26,7 +26,7 @@ func TestRateLimit(t *testing.T) {
 	for _, path := range []string{"/products/1", "/api/products/1"} {
 		counts := map[int]int{}
 		for range 30 {
-			got := rig.askAt(rig.url, stranger(), http.MethodGet, path, nil)
+			got := rig.sendTo(rig.url, stranger(), http.MethodGet, path, nil)
 			if counts[got.status]++; got.status != http.StatusOK {
 				rig.wantTooMany(got)
 			}
@@ -42,7 +42,7 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
-// TestRateLimitOfUnusualRequests sends what takes another way through the template than most requests: each way has the limit.
+// TestRateLimitOfUnusualRequests covers the other ways through the template: each has the limit.
 func TestRateLimitOfUnusualRequests(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) { gateway.RateLimit = 1 })
 	for _, test := range []struct {
@@ -58,7 +58,7 @@ func TestRateLimitOfUnusualRequests(t *testing.T) {
 	} {
 		refused := 0
 		for range 12 {
-			if got := rig.askAt(rig.url, stranger(), http.MethodGet, test.path, nil, test.header...); got.status == http.StatusTooManyRequests {
+			if got := rig.sendTo(rig.url, stranger(), http.MethodGet, test.path, nil, test.header...); got.status == http.StatusTooManyRequests {
 				refused++
 			}
 		}
@@ -68,14 +68,14 @@ func TestRateLimitOfUnusualRequests(t *testing.T) {
 	}
 }
 
-// TestLimitsCountNetworks has clients with addresses of their own choice: the test's NGINX takes them from a header.
+// TestLimitsCountNetworks chooses the clients' addresses: the test's NGINX reads them from a header.
 func TestLimitsCountNetworks(t *testing.T) {
 	rig := start(t,
 		func(gateway *Gateway) {
 			gateway.RateLimit, gateway.Unlimited = 1, []string{"2001:db8:ff::/48", "192.0.2.64/26"}
 		},
 		replace(t, "server_tokens off;", "server_tokens off; set_real_ip_from 127.0.0.0/8; real_ip_header X-Client;"))
-	// limited reports whether of many requests, each from the next address, some are refused.
+	// limited sends many requests, each from the next address, and reports whether any are refused.
 	limited := func(addresses ...string) bool {
 		t.Helper()
 		refused := false
@@ -119,17 +119,17 @@ func TestLimitsCountNetworks(t *testing.T) {
 	}
 }
 
-func TestRefreshersAreLimitedAndTheUnlimitedDoNotRefresh(t *testing.T) {
+func TestRefreshersAndUnlimitedAreSeparate(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) {
 		gateway.RateLimit, gateway.Refreshers, gateway.Unlimited = 1, []string{"127.0.0.2"}, []string{"127.0.0.1"}
 	})
 	wantProblem(t, rig.refresh(http.MethodGet, "/status"), http.StatusForbidden)
-	if got := rig.askAt("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, "/status", nil); got.status != http.StatusOK {
+	if got := rig.sendTo("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, "/status", nil); got.status != http.StatusOK {
 		t.Errorf("/status for a refresher: %d", got.status)
 	}
 	refused := 0
 	for range 12 {
-		if rig.askAt(rig.url, stranger(), http.MethodGet, "/products/1", nil).status == http.StatusTooManyRequests {
+		if rig.sendTo(rig.url, stranger(), http.MethodGet, "/products/1", nil).status == http.StatusTooManyRequests {
 			refused++
 		}
 		if got := rig.get("/products/1"); got.status != http.StatusOK {
@@ -141,7 +141,7 @@ func TestRefreshersAreLimitedAndTheUnlimitedDoNotRefresh(t *testing.T) {
 	}
 }
 
-func TestOnlyTheGatewaysAccountReachesItsSockets(t *testing.T) {
+func TestSocketDirectoryPermissions(t *testing.T) {
 	rig := start(t)
 	info, err := os.Stat(rig.gateway.Sockets)
 	if err != nil || info.Mode().Perm() != 0o700 {
@@ -163,12 +163,12 @@ func TestOnlyTheGatewaysAccountReachesItsSockets(t *testing.T) {
 
 func TestConnectionLimit(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) { gateway.ConnectionLimit = 1 })
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	releases := []func(){rig.upstreams[0].hold(t), rig.upstreams[1].hold(t)}
 	var held sync.WaitGroup
-	held.Go(func() { rig.askAt(rig.url, stranger(), http.MethodGet, "/products/2", nil) })
+	held.Go(func() { rig.sendTo(rig.url, stranger(), http.MethodGet, "/products/2", nil) })
 	rig.awaitAnySeen()
-	rig.wantTooMany(rig.askAt(rig.url, stranger(), http.MethodGet, "/products/1", nil))
+	rig.wantTooMany(rig.sendTo(rig.url, stranger(), http.MethodGet, "/products/1", nil))
 	rig.wantCache(rig.get("/products/1"), "HIT")
 	for _, release := range releases {
 		release()
@@ -182,13 +182,13 @@ func (r *rig) awaitAnySeen() {
 	deadline := time.Now().Add(patience)
 	for len(r.seen()) == 0 {
 		if time.Now().After(deadline) {
-			r.t.Fatal("no upstream was asked")
+			r.t.Fatal("no upstream got a request")
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// TestSlowHeaders: each byte of a header would win another ten seconds if only silence were timed.
+// TestSlowHeaders sends a header byte by byte, which no limit on silence alone would end.
 func TestSlowHeaders(t *testing.T) {
 	rig := start(t, replace(t, "client_header_timeout 10s;", "client_header_timeout 1s;"))
 	connection, err := net.Dial("tcp", rig.gateway.Listen)

@@ -11,13 +11,13 @@ import (
 	"systemscale/infra/program"
 )
 
-// listAddresses are addresses of lists and change feeds, and of a page, none of which is another's spelling.
+// listAddresses are addresses of lists, change feeds and a page, each with its own cache key.
 var listAddresses = []string{
 	"/products", "/products?page=3&count=2", "/products?page=77&count=13", "/api/products?count=9", "/api/fec2/x/reviews?page=2",
 	"/products/changes?since=1", "/api/products/changes?since=2&count=5", "/openapi.yaml", "/",
 }
 
-// answerVersion answers like an API that serves a version, with copies that may be kept for so long.
+// answerVersion answers like an API that serves a version, with the given Cache-Control.
 func answerVersion(version int, cacheControl string) http.HandlerFunc {
 	return func(response http.ResponseWriter, _ *http.Request) {
 		response.Header().Set("Cache-Control", cacheControl)
@@ -26,11 +26,11 @@ func answerVersion(version int, cacheControl string) http.HandlerFunc {
 	}
 }
 
-// refreshLists refreshes the lists, and waits until they are: NGINX answers before it has put the answer into the cache.
+// refreshLists refreshes the lists and waits until they are fresh: NGINX responds before it has written the cache.
 func (r *rig) refreshLists() {
 	r.t.Helper()
 	const sentinel = "/sentinel"
-	r.warm(sentinel)
+	r.fill(sentinel)
 	if got := r.refresh(http.MethodHead, "/lists"); got.status != http.StatusOK || got.header.Get("X-Lists") != "" {
 		r.t.Fatalf("HEAD /lists: %d %v", got.status, got.header)
 	}
@@ -38,13 +38,13 @@ func (r *rig) refreshLists() {
 	r.seen()
 }
 
-func TestListsAreRefreshedAllAtOnce(t *testing.T) {
+func TestRefreshAllLists(t *testing.T) {
 	rig := start(t)
 	rig.setAnswer(answerVersion(1, fresh))
 	all := append([]string{"/products/1", "/products/1/styles", "/products/1/changes"}, listAddresses...)
 	for range 2 {
 		for _, path := range all {
-			rig.warm(path)
+			rig.fill(path)
 		}
 		rig.setAnswer(answerVersion(2, fresh))
 		for _, path := range all {
@@ -62,20 +62,20 @@ func TestListsAreRefreshedAllAtOnce(t *testing.T) {
 			if got := rig.get(path); got.body != want {
 				t.Errorf("%s: %q, want %q", path, got.body, want)
 			}
-			rig.warm(path)
+			rig.fill(path)
 		}
 		rig.setAnswer(answerVersion(1, fresh))
 		rig.refreshLists()
 	}
 }
 
-// TestOneListCanBeRefreshedToo covers the list's own address at the refresh endpoint.
-func TestOneListCanBeRefreshedToo(t *testing.T) {
+// TestRefreshOneList covers the list's own address at the refresh endpoint.
+func TestRefreshOneList(t *testing.T) {
 	rig := start(t)
 	for range 2 {
 		rig.setAnswer(answerVersion(1, fresh))
-		rig.warm("/products?page=3&count=2")
-		rig.warm("/products?page=4&count=2")
+		rig.fill("/products?page=3&count=2")
+		rig.fill("/products?page=4&count=2")
 		rig.wantCached("/products?page=3&count=2", http.StatusOK)
 		rig.wantCached("/products?page=5&count=2", http.StatusNotFound)
 		rig.setAnswer(answerVersion(2, fresh))
@@ -89,11 +89,11 @@ func TestOneListCanBeRefreshedToo(t *testing.T) {
 	}
 }
 
-func TestListsAreRefreshedByRefreshersOnly(t *testing.T) {
+func TestRefreshListsRequiresRefresher(t *testing.T) {
 	rig := start(t)
 	rig.setAnswer(answerVersion(1, fresh))
-	rig.warm("/products?page=3")
-	wantProblem(t, rig.askAt("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, "/lists", nil), http.StatusForbidden)
+	rig.fill("/products?page=3")
+	wantProblem(t, rig.sendTo("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, "/lists", nil), http.StatusForbidden)
 	for _, path := range []string{"/lists", "/-/lists", "/api/-/lists", "/-/no-lists"} {
 		if got := rig.get(path); got.header.Get("X-Lists") != "" {
 			t.Errorf("%s: %d %v", path, got.status, got.header)
@@ -105,7 +105,7 @@ func TestListsAreRefreshedByRefreshersOnly(t *testing.T) {
 	}
 }
 
-// withClock gives NGINX a clock that is ahead by what the file says, such as +30m. Its timers go on by the real one.
+// withClock gives NGINX a clock that is ahead by the offset in the file, such as +30m. Its timers use the real clock.
 func withClock(t *testing.T, gateway *Gateway) (file string) {
 	t.Helper()
 	library, err := program.FindFaketime()
@@ -132,8 +132,8 @@ func setClock(t *testing.T, file, ahead string) {
 	}
 }
 
-// TestTheClockIsSetBack has copies that may be kept for a second, made when the clock was half an hour ahead.
-func TestTheClockIsSetBack(t *testing.T) {
+// TestClockSetBack caches copies for a second while the clock is half an hour ahead.
+func TestClockSetBack(t *testing.T) {
 	var clock string
 	rig := start(t, func(gateway *Gateway) {
 		clock = withClock(t, gateway)
@@ -142,11 +142,11 @@ func TestTheClockIsSetBack(t *testing.T) {
 	rig.setAnswer(answerVersion(1, "public, s-maxage=1, stale-while-revalidate=2"))
 	all := append([]string{"/products/1"}, listAddresses...)
 	for _, path := range all {
-		rig.warm(path)
+		rig.fill(path)
 	}
 	setClock(t, clock, "+0")
 	rig.setAnswer(answerVersion(2, fresh))
-	// Until the gateway's own time is the present one, and every copy would be too old for long.
+	// Waits until the gateway reads the present time.
 	rig.await("the present time", "/products/2", func(got answer) bool {
 		date, err := http.ParseTime(got.header.Get("Date"))
 		return err == nil && time.Until(date).Abs() < 10*time.Minute

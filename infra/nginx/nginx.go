@@ -1,4 +1,4 @@
-// Package nginx runs the gateway: NGINX in front of API instances, from nginx.conf.template, in a directory of its own.
+// Package nginx runs the gateway: NGINX in front of API instances, from nginx.conf.template, in its own directory.
 package nginx
 
 import (
@@ -29,11 +29,11 @@ import (
 //go:embed nginx.conf.template
 var Template string
 
-// Gateway says how NGINX is to run. All paths are absolute.
+// Gateway is the configuration of one NGINX. All paths are absolute.
 type Gateway struct {
 	NGINX      program.NGINX
 	Template   string   // text of another nginx.conf.template; "": Template
-	Prefix     string   // directory of this process's own for the configuration; what NGINX writes is in Work below it
+	Prefix     string   // directory of this process for the configuration; NGINX writes into Work below it
 	Listen     string   // address and port for clients
 	TLS        TLS      // the zero value: none
 	HSTS       string   // Strict-Transport-Security of answers over TLS, such as max-age=31536000; "": none
@@ -44,9 +44,9 @@ type Gateway struct {
 	RoundRobin bool     // instead of the instance with the fewest requests under way
 	Sockets    string   // directory for NGINX's own sockets and nothing else, made by Configure for Account alone
 
-	Cache     string // directory of the cache, made by Configure in a directory of this process's own; "": cache under Work
-	CacheSize Size   // without what has to stay free beside it
-	Temp      string // directory for answers on their way into the cache, made by Configure; "": temp/proxy under Work
+	Cache     string // directory of the cache, made by Configure in a directory of this process; "": cache under Work
+	CacheSize Size   // without the space to keep free beside it
+	Temp      string // directory for responses not yet in the cache, made by Configure; "": temp/proxy under Work
 
 	RateLimit       int // requests a second for each client address, of which it may save up one second's; 0: no limit
 	ConnectionLimit int // requests under way for each client address; 0: no limit
@@ -59,7 +59,7 @@ type Gateway struct {
 	Account   *process.Account // nil: the account of this process
 }
 
-// TLS says where NGINX speaks TLS and HTTP/2. Account must be able to read the files.
+// TLS configures TLS and HTTP/2. Account must be able to read the files.
 type TLS struct {
 	Listen      string // address and port
 	Certificate string // PEM, with the chain
@@ -69,8 +69,8 @@ type TLS struct {
 // Accounts are the users that NGINX may run as when this process is root, best first.
 var Accounts = []string{"www-data", "nginx", "nobody"}
 
-// Configure writes the configuration and reports whether that changed it. NGINX has the last word on what is in it: a
-// configuration that it refuses is an error, and a running NGINX is not told about it.
+// Configure writes the configuration and reports whether it changed. NGINX tests it first: a configuration that it refuses is an error, and
+// never reaches a running NGINX.
 func (g Gateway) Configure(ctx context.Context) (changed bool, err error) {
 	text, err := Expand(cmp.Or(g.Template, Template), g.values())
 	if err != nil {
@@ -88,8 +88,8 @@ func (g Gateway) Configure(ctx context.Context) (changed bool, err error) {
 	if err := self.WriteFile(draft, []byte(text), 0o644); err != nil {
 		return false, fmt.Errorf("configure NGINX: %w", err)
 	}
-	// Testing opens the sockets, which works beside a running NGINX for its own addresses only; what
-	// it must not do is fail on the grammar.
+	// The test also opens the sockets, which beside a running NGINX works for its own addresses only. So only
+	// syntax errors count.
 	command := exec.CommandContext(ctx, g.NGINX.Path, append(g.arguments(draft), "-t", "-q")...)
 	command.Dir = g.Prefix
 	command.Env = g.Account.Environment()
@@ -103,10 +103,10 @@ func (g Gateway) Configure(ctx context.Context) (changed bool, err error) {
 	return true, nil
 }
 
-// Work returns where the NGINX with a prefix keeps its pid, its cache, its logs and scratch files. It belongs to NGINX's account.
+// Work returns the directory of the pid, cache, logs and scratch files of the NGINX with a prefix. It belongs to NGINX's account.
 func Work(prefix string) string { return filepath.Join(prefix, "work") }
 
-// makeDirectories makes what the configuration takes for granted. In the account's own directory the account makes it.
+// makeDirectories creates the directories that the configuration names. The account creates those in its own directory.
 func (g Gateway) makeDirectories(ctx context.Context) error {
 	var self *process.Account
 	work := Work(g.Prefix)
@@ -114,7 +114,6 @@ func (g Gateway) makeDirectories(ctx context.Context) error {
 		g.Account.MakeDirectory(g.Sockets, 0o700)); err != nil {
 		return err
 	}
-	// NGINX's account makes what is in its own directory.
 	private := []string{"-m", "700", "-p", filepath.Join(work, "temp")}
 	for _, directory := range []string{g.cache(), g.temp()} {
 		if relative, err := filepath.Rel(work, directory); err == nil && filepath.IsLocal(relative) {
@@ -131,7 +130,7 @@ func (g Gateway) Start(ctx context.Context) (*process.Running, error) {
 	if err := errors.Join(g.checkSockets(), g.checkCache(ctx)); err != nil {
 		return nil, err
 	}
-	// An NGINX that was killed leaves its sockets behind and could not bind them again.
+	// The sockets of an NGINX that was killed remain, and could not be bound again.
 	sockets, err := filepath.Glob(filepath.Join(g.Sockets, "*.sock"))
 	if err != nil {
 		return nil, fmt.Errorf("find the sockets of an NGINX that was killed: %w", err)
@@ -154,8 +153,8 @@ func (g Gateway) Start(ctx context.Context) (*process.Running, error) {
 	return running, nil
 }
 
-// checkSockets returns an error unless Account alone may enter the directory of the sockets. NGINX gives every socket the mode 0666, and what
-// connects there passes by the limits and the methods of the public address.
+// checkSockets returns an error unless Account alone may enter the directory of the sockets. NGINX gives every socket the mode 0666, and
+// connections to them bypass the limits and allowed methods of the public address.
 func (g Gateway) checkSockets() error {
 	info, err := os.Lstat(g.Sockets)
 	if err != nil {
@@ -172,8 +171,8 @@ func (g Gateway) checkSockets() error {
 	return nil
 }
 
-// Ready returns nil when the gateway answers and somebody answers behind it. It is asked through its own socket first: another
-// program could listen on the address, such as the workers of an NGINX that was killed.
+// Ready returns nil when the gateway and an upstream answer. It connects to the gateway's own socket first: another program could listen
+// on the address, such as the workers of an NGINX that was killed.
 func (g Gateway) Ready(ctx context.Context) error {
 	var dialer net.Dialer
 	for _, transport := range []*http.Transport{
@@ -182,14 +181,14 @@ func (g Gateway) Ready(ctx context.Context) error {
 		}},
 		{DisableKeepAlives: true},
 	} {
-		if err := g.ask(ctx, transport); err != nil {
+		if err := g.probe(ctx, transport); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (g Gateway) ask(ctx context.Context, transport *http.Transport) error {
+func (g Gateway) probe(ctx context.Context, transport *http.Transport) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.Listen+"/", nil)
@@ -207,7 +206,7 @@ func (g Gateway) ask(ctx context.Context, transport *http.Transport) error {
 	return nil
 }
 
-// AwaitReady waits until a gateway that was started before answers.
+// AwaitReady waits until a started gateway is ready.
 func (g Gateway) AwaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -237,8 +236,8 @@ func Reload(identity process.Identity) error {
 	return nil
 }
 
-// Stop stops NGINX: requests under way are finished first, for some seconds. If it was killed, what is left of it is
-// stopped.
+// Stop stops NGINX: requests under way are finished first, for some seconds. If it was killed, its
+// remaining processes are stopped.
 func Stop(ctx context.Context, identity process.Identity) error {
 	if !identity.Alive() {
 		return process.StopRemnants(ctx, identity)
@@ -274,20 +273,20 @@ func (g Gateway) cache() string {
 // compressorSocket is the socket of the template's compressor, in Gateway.Sockets.
 const compressorSocket = "compressor.sock"
 
-// arguments are what every call of NGINX begins with.
+// arguments are the first arguments of every call of NGINX.
 func (g Gateway) arguments(configuration string) []string {
 	arguments := []string{"-p", Work(g.Prefix), "-c", configuration}
 	if g.NGINX.Version.AtLeast(program.Version{Major: 1, Minor: 19, Patch: 5}) {
-		// Until the configuration is read NGINX would log to a path of the system's. Older ones
-		// complain that they may not, and go on.
+		// Before it has read the configuration, NGINX logs to a system path. Older versions print
+		// an error if they cannot, and continue.
 		arguments = append(arguments, "-e", "stderr")
 	}
 	return arguments
 }
 
-// values are what the template asks for.
+// values returns the values of the template's variables.
 func (g Gateway) values() map[string]string {
-	// Two lists of the same: the template says why.
+	// The template explains why it needs two lists.
 	var servers, patient, limitZones, limits []string
 	for _, address := range g.Upstreams {
 		servers = append(servers, fmt.Sprintf("server %s max_fails=1 fail_timeout=%ds max_conns=%d;", address, cmp.Or(g.retry, 10*time.Second)/time.Second,
@@ -353,8 +352,8 @@ func (g Gateway) tls() string {
 	return listen + " ssl_certificate " + quote(g.TLS.Certificate, g.Prefix) + "; ssl_certificate_key " + quote(g.TLS.Key, g.Prefix) + ";"
 }
 
-// quote writes a path so that NGINX reads it, whatever characters it holds. Below the directory that relative paths begin in it is
-// relative: what is above may hold a $, for which NGINX's grammar has no escape.
+// quote quotes a path with any characters for NGINX. A path below the base directory becomes relative: the base may contain a $, for which
+// NGINX's grammar has no escape.
 func quote(path, directory string) string {
 	if relative, err := filepath.Rel(directory, path); err == nil && filepath.IsLocal(relative) {
 		path = relative
@@ -364,8 +363,8 @@ func quote(path, directory string) string {
 
 var placeholder = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)\}`)
 
-// Expand replaces each ${NAME} in upper case by its value. A name without a value, and a value that nobody asks for, are
-// errors: both mean that template and caller have drifted apart.
+// Expand replaces each ${NAME} in upper case by its value. A name without a value and a value without a name are
+// errors: both mean that template and caller differ.
 func Expand(template string, values map[string]string) (string, error) {
 	unused := maps.Clone(values)
 	var unknown []string

@@ -49,11 +49,11 @@ type upstream struct {
 	socket string
 
 	mutex    sync.Mutex
-	requests []string // "METHOD URI", and what Accept-Encoding, If-None-Match and Cookie said
+	requests []string // "METHOD URI", and the values of Accept-Encoding, If-None-Match and Cookie
 	answer   http.HandlerFunc
 }
 
-// patience is how long a test waits for what must happen, not how long it may take.
+// patience is how long a test waits for an event that must happen. It is no limit on its duration.
 const patience = time.Minute
 
 // fresh and brief are how long copies may be kept: longer than any test lasts, and a second or two.
@@ -207,7 +207,7 @@ func start(t *testing.T, changes ...func(*Gateway)) *rig {
 		if err := Stop(context.Background(), rig.running.Identity); err != nil {
 			t.Error(err)
 		}
-		// Whatever else a test saw: what NGINX logs at these levels is a fault of the configuration.
+		// In every test, messages of these levels mean a faulty configuration.
 		log, _ := os.ReadFile(rig.gateway.Log)
 		for _, level := range []string{"[alert]", "[emerg]"} {
 			if strings.Contains(string(log), level) {
@@ -217,7 +217,7 @@ func start(t *testing.T, changes ...func(*Gateway)) *rig {
 	})
 	rig.url = "http://" + rig.gateway.Listen
 	for _, upstream := range rig.upstreams {
-		upstream.seen() // the requests that asked whether it is ready
+		upstream.seen() // the readiness checks
 	}
 	return rig
 }
@@ -235,19 +235,19 @@ type answer struct {
 
 func (a answer) cache() string { return a.header.Get("X-Cache") }
 
-// get asks NGINX; header is name, value, name, value, ...
+// get sends a GET to NGINX; header is name, value, name, value, ...
 func (r *rig) get(path string, header ...string) answer {
 	r.t.Helper()
-	return r.ask(http.MethodGet, path, nil, header...)
+	return r.send(http.MethodGet, path, nil, header...)
 }
 
-func (r *rig) ask(method, path string, sent io.Reader, header ...string) answer {
+func (r *rig) send(method, path string, sent io.Reader, header ...string) answer {
 	r.t.Helper()
-	return r.askAt(r.url, &http.Transport{}, method, path, sent, header...)
+	return r.sendTo(r.url, &http.Transport{}, method, path, sent, header...)
 }
 
-// askAt asks any server; the transport is not used again.
-func (r *rig) askAt(server string, transport *http.Transport, method, path string, sent io.Reader, header ...string) answer {
+// sendTo sends a request to any server; the transport is not used again.
+func (r *rig) sendTo(server string, transport *http.Transport, method, path string, sent io.Reader, header ...string) answer {
 	r.t.Helper()
 	request, err := http.NewRequestWithContext(r.t.Context(), method, server+path, sent)
 	if err != nil {
@@ -278,7 +278,7 @@ func read(response *http.Response, err error) (answer, error) {
 	return answer{response.StatusCode, response.Header, string(text)}, err
 }
 
-// setHeader sets a header so that it is sent. net/http sends these in its own way only, whatever the header map has.
+// setHeader sets a header so that it is sent. net/http ignores the header map for these.
 func setHeader(t *testing.T, request *http.Request, name, value string) {
 	t.Helper()
 	switch http.CanonicalHeaderKey(name) {
@@ -291,7 +291,7 @@ func setHeader(t *testing.T, request *http.Request, name, value string) {
 	}
 }
 
-// raw sends bytes and returns all that comes back.
+// raw sends bytes and returns the whole response.
 func (r *rig) raw(sent string) string {
 	r.t.Helper()
 	connection, err := net.Dial("tcp", r.gateway.Listen)
@@ -320,7 +320,7 @@ func (r *rig) rawOnce(sent string) {
 	_, _ = io.Copy(io.Discard, connection)
 }
 
-// log returns what NGINX has logged.
+// log returns the log of NGINX.
 func (r *rig) log() string {
 	r.t.Helper()
 	text, err := os.ReadFile(r.gateway.Log)
@@ -330,15 +330,15 @@ func (r *rig) log() string {
 	return string(text)
 }
 
-// warm asks until the path is answered from the cache, which then holds it. What the upstreams saw of that is forgotten.
-func (r *rig) warm(path string, header ...string) answer {
+// fill requests the path until the response is a hit, and discards the upstreams' record of these requests.
+func (r *rig) fill(path string, header ...string) answer {
 	r.t.Helper()
 	got := r.await("HIT", path, func(got answer) bool { return got.cache() == "HIT" }, header...)
 	r.seen()
 	return got
 }
 
-// entries returns how many answers the cache holds, not counting the epoch of the lists.
+// entries returns the number of cached responses without the epoch of the lists.
 func (r *rig) entries() int {
 	r.t.Helper()
 	found, err := filepath.Glob(filepath.Join(r.gateway.cache(), "?", "??", strings.Repeat("[0-9a-f]", 32)))
@@ -349,7 +349,7 @@ func (r *rig) entries() int {
 	return len(slices.DeleteFunc(found, func(path string) bool { return filepath.Base(path) == epoch }))
 }
 
-// seen returns what either upstream was asked since the last call.
+// seen returns the requests of both upstreams since the last call.
 func (r *rig) seen() []string {
 	var all []string
 	for _, upstream := range r.upstreams {
@@ -372,14 +372,14 @@ func (r *rig) wantCache(got answer, want string) {
 	}
 }
 
-// setAnswer makes both upstreams answer so.
+// setAnswer sets the handler of both upstreams.
 func (r *rig) setAnswer(answer http.HandlerFunc) {
 	for _, upstream := range r.upstreams {
 		upstream.setAnswer(answer)
 	}
 }
 
-// await asks again and again until done says yes.
+// await repeats the request until done returns true.
 func (r *rig) await(what, path string, done func(answer) bool, header ...string) answer {
 	r.t.Helper()
 	deadline := time.Now().Add(patience)
@@ -408,11 +408,11 @@ func decompress(t *testing.T, text string) string {
 	return string(plain)
 }
 
-func TestOneEntryForEverySpellingOfADocument(t *testing.T) {
+func TestSpellingsShareOneEntry(t *testing.T) {
 	rig := start(t)
 	rig.wantCache(rig.get("/products/1/styles"), "MISS")
 	rig.wantSeen("GET /products/1/styles")
-	rig.warm("/products/1/styles")
+	rig.fill("/products/1/styles")
 	for _, path := range []string{
 		"/products/1/styles",
 		"/products/1/styles/",
@@ -431,20 +431,20 @@ func TestOneEntryForEverySpellingOfADocument(t *testing.T) {
 			t.Errorf("%s: the API's Cache-Control and ETag became %q and %q", path, got.header.Get("Cache-Control"), got.header.Get("ETag"))
 		}
 		if got.header.Get("Server") != "nginx" {
-			t.Errorf("%s: Server %q tells the version", path, got.header.Get("Server"))
+			t.Errorf("%s: Server %q contains the version", path, got.header.Get("Server"))
 		}
 	}
 	rig.wantSeen()
-	// A line break is part of the path, and so is the slash before it: the API refuses that.
+	// A line break is part of the path, and so is the slash before it. The API refuses the path.
 	rig.get("/products/1/styles/%0A")
 	rig.wantSeen("GET /products/1/styles/%0A")
-	// Nor does it matter whose page asks, though the API's answer says Vary: Origin.
+	// Origin does not matter either, although the API's response has Vary: Origin.
 	rig.wantCache(rig.get("/products/1/styles", "Origin", "https://a.example"), "HIT")
 }
 
-func TestWhatTheUpstreamSeesCannotBeForged(t *testing.T) {
+func TestEncodedPathSplitsNoRequest(t *testing.T) {
 	rig := start(t)
-	// NGINX decodes the path and writes it again: what splits a request stays encoded.
+	// NGINX decodes the path and encodes it again: the characters that split a request stay encoded.
 	rig.get("/products/1%20HTTP%2f1.1%0d%0aHost:%20evil%0d%0a%0d%0a")
 	got := rig.seen()
 	if len(got) != 1 || strings.ContainsAny(got[0], "\r\n") || !strings.Contains(got[0], "%0D%0A") {
@@ -456,14 +456,14 @@ func TestWhatTheUpstreamSeesCannotBeForged(t *testing.T) {
 	rig.wantSeen("GET /api/products/1%3Fpage=2%20?x=%0d%0aHost:%20evil%20")
 }
 
-func TestEachEncodingOnce(t *testing.T) {
+func TestOneEntryPerEncoding(t *testing.T) {
 	rig := start(t)
 	rig.wantCache(rig.get("/products/1"), "MISS")
 	rig.wantSeen("GET /products/1")
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	rig.wantCache(rig.get("/products/1", "Accept-Encoding", "br, gzip"), "MISS")
-	rig.wantSeen("GET /products/1") // the API is asked for plain bytes
-	rig.warm("/products/1", "Accept-Encoding", "br, gzip")
+	rig.wantSeen("GET /products/1") // without Accept-Encoding
+	rig.fill("/products/1", "Accept-Encoding", "br, gzip")
 
 	for _, test := range []struct {
 		accept string
@@ -500,10 +500,10 @@ func TestEachEncodingOnce(t *testing.T) {
 	rig.wantSeen()
 }
 
-func TestConditionalRequestsAreAnsweredFromTheCache(t *testing.T) {
+func TestConditionalRequests(t *testing.T) {
 	rig := start(t)
 	for _, encoding := range []string{"", "gzip"} {
-		rig.warm("/products/1", "Accept-Encoding", encoding)
+		rig.fill("/products/1", "Accept-Encoding", encoding)
 		for _, test := range []struct {
 			match string
 			want  int
@@ -515,8 +515,8 @@ func TestConditionalRequestsAreAnsweredFromTheCache(t *testing.T) {
 		}
 	}
 	rig.wantSeen()
-	// What the clients already have must not keep the document out of the cache.
-	if got := rig.warm("/products/2", "If-None-Match", `"tag"`); got.status != http.StatusNotModified {
+	// Conditional requests must not keep the document out of the cache.
+	if got := rig.fill("/products/2", "If-None-Match", `"tag"`); got.status != http.StatusNotModified {
 		t.Errorf("requests with If-None-Match: %d, want 304", got.status)
 	}
 	rig.wantCache(rig.get("/products/2"), "HIT")
@@ -524,12 +524,12 @@ func TestConditionalRequestsAreAnsweredFromTheCache(t *testing.T) {
 
 func TestHeadAndRange(t *testing.T) {
 	rig := start(t)
-	if got := rig.ask(http.MethodHead, "/products/1", nil); got.status != http.StatusOK || got.body != "" {
+	if got := rig.send(http.MethodHead, "/products/1", nil); got.status != http.StatusOK || got.body != "" {
 		t.Errorf("HEAD: %d %q", got.status, got.body)
 	}
 	rig.wantSeen("GET /products/1")
 	for range 2 {
-		rig.ask(http.MethodHead, "/products/1", nil)
+		rig.send(http.MethodHead, "/products/1", nil)
 	}
 	rig.await("HIT", "/products/1", func(answer) bool { return rig.entries() == 1 })
 	got := rig.get("/products/1", "Range", "bytes=0-9")
@@ -554,7 +554,7 @@ func TestErrorsAreNotCached(t *testing.T) {
 	rig.wantSeen("GET /products/x", "GET /products/x", "GET /products/x")
 	rig.setAnswer(answerDocument)
 	for range 3 {
-		got := rig.ask(http.MethodPost, "/products/1", strings.NewReader("{}"))
+		got := rig.send(http.MethodPost, "/products/1", strings.NewReader("{}"))
 		wantProblem(t, got, http.StatusMethodNotAllowed)
 		if allow := got.header.Get("Allow"); allow != "GET, HEAD, OPTIONS" {
 			t.Errorf("POST: Allow %q", allow)
@@ -562,13 +562,13 @@ func TestErrorsAreNotCached(t *testing.T) {
 	}
 }
 
-// TestFreshnessIsSaidByTheAPI covers both ways of saying it, and an answer that says nothing.
-func TestFreshnessIsSaidByTheAPI(t *testing.T) {
+// TestFreshnessFromUpstreamHeaders covers both headers, and a response without them.
+func TestFreshnessFromUpstreamHeaders(t *testing.T) {
 	rig := start(t)
 	for _, encoding := range []string{"", "gzip"} {
 		rig.setAnswer(answerDocument)
-		rig.warm("/products/1", "Accept-Encoding", encoding)
-		got := rig.warm("/missing", "Accept-Encoding", encoding)
+		rig.fill("/products/1", "Accept-Encoding", encoding)
+		got := rig.fill("/missing", "Accept-Encoding", encoding)
 		if got.status != http.StatusNotFound || got.body != `{"status":404}` || got.header.Get("Cache-Control") != "no-store" ||
 			got.header.Get("X-Data-Version") != "7" || got.header.Get("X-Accel-Expires") != "" {
 			t.Errorf("the API's 404 from the cache: %d %q %v", got.status, got.body, got.header)
@@ -592,19 +592,19 @@ func TestFreshnessIsSaidByTheAPI(t *testing.T) {
 	}
 }
 
-// TestWhatIsAskedForOnceIsNotWritten: long-tail traffic would write and delete a file for each request.
-func TestWhatIsAskedForOnceIsNotWritten(t *testing.T) {
+// TestFirstRequestIsNotCached: long-tail traffic would write and delete a file for each request.
+func TestFirstRequestIsNotCached(t *testing.T) {
 	rig := start(t)
 	for i := range 50 {
 		rig.wantCache(rig.get(fmt.Sprintf("/products/%d", i)), "MISS")
 	}
-	rig.warm("/products/1000") // and by now anything that the others have left would be there
+	rig.fill("/products/1000") // by now, writes of the others would be visible
 	if got := rig.entries(); got != 1 {
 		t.Errorf("the cache holds %d entries, want 1", got)
 	}
 }
 
-// TestFullKeysZone: a new key takes the place of an old one.
+// TestFullKeysZone: a new key replaces an old one.
 func TestFullKeysZone(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) {
 		small := strings.Replace(gateway.Template, "keys_zone=documents:128m", "keys_zone=documents:32k", 1)
@@ -618,15 +618,15 @@ func TestFullKeysZone(t *testing.T) {
 			t.Fatalf("product %d: %d %s", i, got.status, got.body)
 		}
 	}
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 }
 
-// TestRemovedDocumentIsForgotten covers an answer that nothing would replace if a 404 could not be kept: every request
-// would go on to get the stale document while NGINX asks for a new one in vain.
-func TestRemovedDocumentIsForgotten(t *testing.T) {
+// TestRemovedDocument covers a stale copy of a removed document. If the 404 were not cached, nothing would replace the copy, and every
+// request would get it.
+func TestRemovedDocument(t *testing.T) {
 	rig := start(t)
 	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) { answerWith(brief, response, request) })
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	rig.setAnswer(answerMissing)
 	rig.await("404", "/products/1", func(got answer) bool { return got.status == http.StatusNotFound })
 	if got := rig.get("/products/1"); got.body != `{"status":404}` || got.cache() != "HIT" {
@@ -634,7 +634,7 @@ func TestRemovedDocumentIsForgotten(t *testing.T) {
 	}
 }
 
-func TestUnavailableIsRetriedOnTheOther(t *testing.T) {
+func TestUnavailableIsRetried(t *testing.T) {
 	rig := start(t)
 	rig.upstreams[0].setAnswer(func(response http.ResponseWriter, _ *http.Request) {
 		http.Error(response, "overloaded", http.StatusServiceUnavailable)
@@ -647,9 +647,9 @@ func TestUnavailableIsRetriedOnTheOther(t *testing.T) {
 		}
 	}
 	if len(rig.upstreams[0].seen()) == 0 {
-		t.Error("the upstream that answers 503 was never asked: nothing was proven")
+		t.Error("the upstream that answers 503 got no request: nothing was proven")
 	}
-	// Both at once: what the API says goes to the client, and is not kept.
+	// With both unavailable, the client gets the API's response, and it is not cached.
 	for _, upstream := range rig.upstreams {
 		upstream.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
 			response.Header().Set("Retry-After", "7")
@@ -664,7 +664,7 @@ func TestUnavailableIsRetriedOnTheOther(t *testing.T) {
 	rig.await("recovery", "/products/100", func(got answer) bool { return got.status == http.StatusOK })
 }
 
-func TestADeadInstanceIsNotNoticed(t *testing.T) {
+func TestDeadInstance(t *testing.T) {
 	rig := start(t)
 	rig.upstreams[0].stop()
 	for i := range 20 {
@@ -691,26 +691,26 @@ func TestExpiredEntriesAreServedAndRevalidated(t *testing.T) {
 	answerBriefly := func(response http.ResponseWriter, request *http.Request) { answerWith(brief, response, request) }
 	rig.setAnswer(answerBriefly)
 	for _, encoding := range []string{"", "gzip"} {
-		rig.warm("/products/1", "Accept-Encoding", encoding)
+		rig.fill("/products/1", "Accept-Encoding", encoding)
 		rig.await("STALE", "/products/1", func(got answer) bool { return got.cache() == "STALE" }, "Accept-Encoding", encoding)
-		// The update in the background asks with the ETag, is told 304, and the entry is fresh again.
+		// The update in the background sends the ETag, gets a 304, and the entry is fresh again.
 		rig.await("HIT", "/products/1", func(got answer) bool { return got.cache() == "HIT" }, "Accept-Encoding", encoding)
 		if seen := fmt.Sprintf("%q", rig.seen()); !strings.Contains(seen, `\"tag\"`) {
 			t.Errorf("encoding %q: the upstreams saw %s, want one with If-None-Match", encoding, seen)
 		}
 	}
 	// A changed document replaces the entry.
-	rig.warm("/products/2")
+	rig.fill("/products/2")
 	rig.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
 		response.Header().Set("Cache-Control", fresh)
 		_, _ = io.WriteString(response, "changed")
 	})
 	rig.await("changed document", "/products/2", func(got answer) bool { return got.body == "changed" })
-	// Without leave to serve it stale, an old entry waits for the new one.
+	// If it may not be served stale, a request for an old entry waits for the new one.
 	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
 		answerWith("public, s-maxage=1", response, request)
 	})
-	rig.warm("/products/3")
+	rig.fill("/products/3")
 	rig.await("EXPIRED or REVALIDATED", "/products/3", func(got answer) bool {
 		if got.cache() == "STALE" || got.cache() == "UPDATING" {
 			t.Errorf("X-Cache %s of an entry that may not be stale", got.cache())
@@ -719,13 +719,13 @@ func TestExpiredEntriesAreServedAndRevalidated(t *testing.T) {
 	})
 }
 
-func TestStaleWhenTheUpstreamsAreDead(t *testing.T) {
+func TestStaleWhileUpstreamsAreDown(t *testing.T) {
 	rig := start(t)
 	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
 		answerWith("public, s-maxage=1", response, request)
 	})
 	for _, encoding := range []string{"", "gzip"} {
-		rig.warm("/products/1", "Accept-Encoding", encoding)
+		rig.fill("/products/1", "Accept-Encoding", encoding)
 	}
 	for _, upstream := range rig.upstreams {
 		upstream.stop()
@@ -769,14 +769,14 @@ func wantProblem(t *testing.T, got answer, status int) {
 	}
 }
 
-func TestNGINXsOwnErrorsAreProblems(t *testing.T) {
+func TestNGINXErrorsAreProblems(t *testing.T) {
 	rig := start(t)
-	wantProblem(t, rig.ask(http.MethodGet, "/products", bytes.NewReader(make([]byte, 9000))), http.StatusRequestEntityTooLarge)
-	wantProblem(t, rig.ask(http.MethodOptions, "/products", strings.NewReader("{}")), http.StatusRequestEntityTooLarge)
+	wantProblem(t, rig.send(http.MethodGet, "/products", bytes.NewReader(make([]byte, 9000))), http.StatusRequestEntityTooLarge)
+	wantProblem(t, rig.send(http.MethodOptions, "/products", strings.NewReader("{}")), http.StatusRequestEntityTooLarge)
 	wantProblem(t, rig.get("/"+strings.Repeat("x", 9000)), http.StatusRequestURITooLong)
 	wantProblem(t, rig.get("/products", "Cookie", strings.Repeat("x", 9000)), http.StatusRequestHeaderFieldsTooLarge)
 	wantProblem(t, rig.get("/-/problem"), http.StatusNotFound)
-	wantProblem(t, rig.ask(http.MethodTrace, "/products", nil), http.StatusMethodNotAllowed)
+	wantProblem(t, rig.send(http.MethodTrace, "/products", nil), http.StatusMethodNotAllowed)
 	wantProblem(t, rig.get("/../../etc/passwd"), http.StatusBadRequest)
 
 	text := rig.raw("GET /products HTTP/1.1\r\n\r\n") // no Host
@@ -784,19 +784,19 @@ func TestNGINXsOwnErrorsAreProblems(t *testing.T) {
 		t.Errorf("no Host: %q", text)
 	}
 	rig.wantSeen()
-	// Big headers are the client's affair: the API does not get them.
+	// The API does not get big headers.
 	rig.wantCache(rig.get("/products", "Cookie", strings.Repeat("x", 7000)), "MISS")
 	rig.wantSeen("GET /products")
 }
 
-// TestInternalLocationsAreInternal asks for them in the ways that lead through a rewrite.
+// TestInternalLocationsAreInternal requests them in the ways that lead through a rewrite.
 func TestInternalLocationsAreInternal(t *testing.T) {
 	rig := start(t)
 	for _, name := range []string{"problem", "lists"} {
 		for _, path := range []string{"/-/%s", "/-/%s/", "/api/-/%s", "/api/-/%s/", "/api/fec2/x/-/%s", "//-//%s//", "/-/%s?x=1", "/-/%s/?x=1", "/%%2d/%s", "/api/-/%s?page=", "/x/../-/%s/"} {
 			path = fmt.Sprintf(path, name)
 			got := rig.get(path)
-			// NGINX refuses it, or it is an address like any other, for the API to refuse.
+			// NGINX refuses it, or passes it to the API, which refuses it.
 			if seen := rig.seen(); got.status == http.StatusNotFound && len(seen) == 0 || got.status == http.StatusOK && strings.Contains(got.body, `{"uri":`) {
 				continue
 			}
@@ -805,16 +805,16 @@ func TestInternalLocationsAreInternal(t *testing.T) {
 	}
 }
 
-func TestReloadLosesNothingAndForgetEmptiesTheCache(t *testing.T) {
+func TestReloadAndForget(t *testing.T) {
 	rig := start(t)
-	rig.warm("/products/1", "Accept-Encoding", "gzip") // which is how the client below asks
+	rig.fill("/products/1", "Accept-Encoding", "gzip") // as the client below
 	for range 20 {                                     // both workers
 		rig.get("/products/1", "Accept-Encoding", "gzip")
 	}
 	if err := rig.gateway.Forget(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// One connection is one worker, which may have the file open for a second still.
+	// One connection is one worker, which may keep the file open for another second.
 	client := http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for deadline, cache := time.Now().Add(20*time.Second), ""; cache != "MISS"; {
@@ -825,10 +825,10 @@ func TestReloadLosesNothingAndForgetEmptiesTheCache(t *testing.T) {
 		_, _ = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
 		if cache = response.Header.Get("X-Cache"); time.Now().After(deadline) {
-			t.Fatalf("X-Cache %s of what was forgotten", cache)
+			t.Fatalf("X-Cache %s after Forget", cache)
 		}
 	}
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 
 	if changed, err := rig.gateway.Configure(t.Context()); err != nil || changed {
 		t.Errorf("Configure() again = %v, %v, want false", changed, err)
@@ -859,7 +859,7 @@ func TestStartAfterAKill(t *testing.T) {
 	if err := process.Stop(t.Context(), killed, syscall.SIGKILL, 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	// The workers serve on, so that the address answers: that is not the NGINX that is started now.
+	// The old workers still serve the address, so a response alone does not prove that the new NGINX has started.
 	if got := rig.get("/products/1"); got.status != http.StatusOK {
 		t.Fatalf("status %d: the workers ended with their master, which proves nothing below", got.status)
 	}

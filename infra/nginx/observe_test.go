@@ -19,7 +19,7 @@ import (
 	"github.com/goccy/go-json"
 )
 
-// answerTimed answers as the API does, with what it says of this one request.
+// answerTimed answers like the API, with the headers of this one request.
 func answerTimed(response http.ResponseWriter, request *http.Request) {
 	response.Header().Set("X-Request-ID", request.Header.Get("X-Request-ID"))
 	response.Header().Set("Server-Timing", "db;dur=1.5")
@@ -28,7 +28,7 @@ func answerTimed(response http.ResponseWriter, request *http.Request) {
 
 func TestRequestID(t *testing.T) {
 	rig := start(t)
-	var sent atomic.Value // the last one that the API was sent
+	var sent atomic.Value // the last id that the API received
 	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
 		sent.Store(request.Header.Get("X-Request-ID"))
 		answerTimed(response, request)
@@ -40,16 +40,16 @@ func TestRequestID(t *testing.T) {
 			kept bool
 		}{{"4f1c-A.b_9", true}, {strings.Repeat("x", 128), true}, {"", false}, {"two words", false}, {`a"b`, false}, {strings.Repeat("x", 129), false}} {
 			path := fmt.Sprintf("/products/%d", i)
-			for range 4 { // the last ones come from the cache, which holds another's
+			for range 4 { // the last ones are hits: the cached response has another id
 				got := rig.get(path, "X-Request-ID", test.id, "Accept-Encoding", encoding)
 				ids := got.header.Values("X-Request-ID")
 				if len(ids) != 1 || test.kept && ids[0] != test.id || !test.kept && !made.MatchString(ids[0]) {
 					t.Errorf("%q, encoding %q: X-Request-ID %q", test.id, encoding, ids)
 				} else if got.cache() == "MISS" && sent.Load() != ids[0] {
-					t.Errorf("%q, encoding %q: the API was told %q, the client %q", test.id, encoding, sent.Load(), ids)
+					t.Errorf("%q, encoding %q: the API got %q, the client %q", test.id, encoding, sent.Load(), ids)
 				}
 			}
-			if first, second := rig.warm(path, "Accept-Encoding", encoding), rig.get(path, "Accept-Encoding", encoding); first.header.Get("X-Request-ID") == second.header.Get("X-Request-ID") {
+			if first, second := rig.fill(path, "Accept-Encoding", encoding), rig.get(path, "Accept-Encoding", encoding); first.header.Get("X-Request-ID") == second.header.Get("X-Request-ID") {
 				t.Errorf("two hits have one X-Request-ID, %q", first.header.Get("X-Request-ID"))
 			}
 		}
@@ -57,7 +57,7 @@ func TestRequestID(t *testing.T) {
 	if got := rig.get("/../..", "X-Request-ID", "mine"); got.status != http.StatusBadRequest {
 		t.Errorf("%d, want NGINX's 400", got.status)
 	}
-	if got := rig.ask(http.MethodTrace, "/", nil, "X-Request-ID", "mine"); got.header.Get("X-Request-ID") != "mine" {
+	if got := rig.send(http.MethodTrace, "/", nil, "X-Request-ID", "mine"); got.header.Get("X-Request-ID") != "mine" {
 		t.Errorf("NGINX's own answer: X-Request-ID %q", got.header.Get("X-Request-ID"))
 	}
 }
@@ -73,19 +73,19 @@ func TestServerTiming(t *testing.T) {
 	}
 	for _, encoding := range []string{"", "gzip"} {
 		want(rig.get("/products/1", "Accept-Encoding", encoding), "cache;desc=MISS, db;dur=1.5")
-		want(rig.warm("/products/1", "Accept-Encoding", encoding), "cache;desc=HIT")
+		want(rig.fill("/products/1", "Accept-Encoding", encoding), "cache;desc=HIT")
 	}
-	rig.setAnswer(answerDocument) // which says nothing of it
+	rig.setAnswer(answerDocument) // without the header
 	want(rig.get("/products/2"), "cache;desc=MISS")
 	rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
 		response.Header().Set("Server-Timing", "db;dur=1.5")
 		answerWith(brief, response, request)
 	})
-	rig.warm("/products/3")
+	rig.fill("/products/3")
 	want(rig.await("STALE", "/products/3", func(got answer) bool { return got.cache() == "STALE" }), "cache;desc=STALE")
 }
 
-func TestOptionsAreTheAPIs(t *testing.T) {
+func TestOptionsArePassedToTheAPI(t *testing.T) {
 	rig := start(t)
 	rig.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
 		response.Header().Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
@@ -94,7 +94,7 @@ func TestOptionsAreTheAPIs(t *testing.T) {
 		response.WriteHeader(http.StatusNoContent)
 	})
 	for range 4 {
-		got := rig.ask(http.MethodOptions, "/api/products/1", nil, "Origin", "https://a.example", "Access-Control-Request-Method", "GET", "Accept-Encoding", "gzip")
+		got := rig.send(http.MethodOptions, "/api/products/1", nil, "Origin", "https://a.example", "Access-Control-Request-Method", "GET", "Accept-Encoding", "gzip")
 		if got.status != http.StatusNoContent || got.cache() != "" || got.header.Get("Access-Control-Allow-Methods") != "GET, HEAD, OPTIONS" ||
 			got.header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%d, X-Cache %q, %v", got.status, got.cache(), got.header)
@@ -105,7 +105,7 @@ func TestOptionsAreTheAPIs(t *testing.T) {
 	}
 }
 
-// line is what the access log says of a request.
+// line is a line of the access log.
 type line struct {
 	Time         time.Time `json:"time"`
 	RequestID    string    `json:"request_id"`
@@ -122,7 +122,7 @@ type line struct {
 	RequestTime  float64   `json:"request_time"`
 }
 
-// parseLine reads a line more strictly than encoding/json, which replaces what is not UTF-8.
+// parseLine is stricter than encoding/json, which replaces invalid UTF-8.
 func parseLine(t *testing.T, raw []byte) line {
 	t.Helper()
 	var read line
@@ -134,7 +134,7 @@ func parseLine(t *testing.T, raw []byte) line {
 	return read
 }
 
-// awaitLines waits until the log holds as many lines that are wanted, and returns all that it has then.
+// awaitLines waits until the log has that many wanted lines, and returns all lines.
 func awaitLines(t *testing.T, path string, count int, wanted func(line) bool) []line {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -167,7 +167,7 @@ func TestAccessLog(t *testing.T) {
 	hostile := []string{`/products/"}\%22%0a?a="'`, "/products/%00", "/products/\x7f\xff"}
 	const hits = 1000
 	rig.get("/products/1", "X-Request-ID", "mine")
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	client := http.Client{Transport: &http.Transport{}} // one connection
 	for range hits {
 		response, err := client.Get(rig.url + "/products/1")
@@ -182,7 +182,7 @@ func TestAccessLog(t *testing.T) {
 			t.Errorf("%q: %.40q", path, got)
 		}
 	}
-	rig.ask(http.MethodTrace, "/last", nil)
+	rig.send(http.MethodTrace, "/last", nil)
 	lines := awaitLines(t, rig.gateway.AccessLog, 2, func(line line) bool { return line.URI == "/last" || line.URI == hostile[0] })
 	logged := 0
 	for _, line := range lines {
@@ -198,7 +198,7 @@ func TestAccessLog(t *testing.T) {
 			t.Errorf("refused: %+v", line)
 		}
 	}
-	if logged > hits/20 { // of which a hundredth is a fifth
+	if logged > hits/20 { // a hundredth is expected
 		t.Errorf("%d of %d hits were logged, want about %d", logged, hits, hits/100)
 	}
 
@@ -216,9 +216,9 @@ func TestAccessLog(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	// A worker may be a moment behind.
+	// A worker may write late.
 	for i := 0; ; i++ {
-		rig.ask(http.MethodTrace, fmt.Sprintf("/after/%d", i), nil)
+		rig.send(http.MethodTrace, fmt.Sprintf("/after/%d", i), nil)
 		if text, _ := os.ReadFile(rig.gateway.AccessLog); len(text) > 0 {
 			break
 		}
@@ -229,7 +229,7 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// hostileRequests are requests with bytes in all places that have no place there, each on a connection of its own. None asks for /last.
+// hostileRequests sends requests with invalid bytes in all places, each on a new connection. None is for /last.
 func hostileRequests() []string {
 	var requests []string
 	request := func(line string, headers ...string) {
@@ -264,7 +264,7 @@ func hostileRequests() []string {
 	return append(requests, "", "\r\n", "\x00", "GET", "GET /products", "\x16\x03\x01\x00\x05hello", strings.Repeat("\xff", 9000), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 }
 
-// TestLogsHoldNoRawBytes also takes NGINX's cache and the upstreams away: its own log has the request with such failures.
+// TestLogsHoldNoRawBytes also removes the cache and the upstreams: NGINX's own log then contains the requests.
 func TestLogsHoldNoRawBytes(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) { gateway.AccessLog = filepath.Join(Work(gateway.Prefix), "access.json") })
 	requests := hostileRequests()
@@ -278,7 +278,7 @@ func TestLogsHoldNoRawBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	send()
-	for i := range 50 { // the second time they are to be stored, most of them in directories that are not there
+	for i := range 50 { // the second request stores the response, mostly in directories that are missing
 		for range 2 {
 			rig.rawOnce(fmt.Sprintf("GET /products/%d/styles HTTP/1.1\r\nHost: logged\r\nConnection: close\r\n\r\n", 1000+i))
 		}
@@ -287,10 +287,10 @@ func TestLogsHoldNoRawBytes(t *testing.T) {
 		upstream.stop()
 	}
 	send()
-	rig.ask(http.MethodTrace, "/last", nil)
+	rig.send(http.MethodTrace, "/last", nil)
 	log, err := os.ReadFile(rig.gateway.Log)
 	if err != nil || !bytes.Contains(log, []byte(`host: "logged"`)) {
-		t.Errorf("NGINX's own log says nothing of the cache, which proves nothing (%v): %.1000q", err, log)
+		t.Errorf("NGINX's own log does not mention the cache: nothing was proven (%v): %.1000q", err, log)
 	}
 	if raw := regexp.MustCompile(`(?m)^.*[^\x20-\x7e\n].*$`).Find(log); raw != nil {
 		t.Errorf("a line of NGINX's own log has raw bytes: %q", raw)
@@ -311,10 +311,10 @@ func TestLogsHoldNoRawBytes(t *testing.T) {
 	}
 }
 
-// TestClientsCannotFillTheLog sends what NGINX has something to say about, while the API is well.
+// TestClientsCannotFillTheLog sends requests that NGINX could log errors about, while the API works.
 func TestClientsCannotFillTheLog(t *testing.T) {
 	rig := start(t, func(gateway *Gateway) { borrowCertificate(t, gateway) })
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	long := strings.Repeat("x", 1900)
 	requests := []string{
 		"GET /" + long + " HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n",
@@ -326,7 +326,7 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 		"GET /" + strings.Repeat(long, 6) + " HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat(long, 6) + "\r\n\r\n",
 	}
-	// NGINX would wait for the rest of a body: a client that has its answer leaves.
+	// NGINX would wait for the rest of a body: the client closes after the response.
 	send := func(address, sent string) {
 		t.Helper()
 		connection, err := net.Dial("tcp", address)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestListsAndChangesAreKeyedByTheirArguments(t *testing.T) {
+func TestCacheKeysOfListsAndChanges(t *testing.T) {
 	rig := start(t)
 	for _, test := range []struct{ path, upstream string }{
 		{"/products", "/products"},
@@ -25,11 +25,11 @@ func TestListsAndChangesAreKeyedByTheirArguments(t *testing.T) {
 		{"/api/products?count=7&_ga=2&page=2&", ""},
 		{"/products?utm_page=9&&page=2&utm_id=page=4&count=7", ""},
 		{"/reviews?page=2", "/reviews?page=2&"},
-		// More than the most is the most.
+		// Counts above the maximum become the maximum.
 		{"/products?count=1000", "/products?count=1000"},
 		{"/products?count=1011", ""},
 		{"/products?count=99999", ""},
-		// Words, where they may be.
+		// Words, under the prefixes that allow them.
 		{"/api/products?count=all", ""},
 		{"/api/fec2/hr-rfp/products?count=MAX&page=undefined", ""},
 		{"/api/products?count=*", ""},
@@ -63,12 +63,12 @@ func TestListsAndChangesAreKeyedByTheirArguments(t *testing.T) {
 		if seen := rig.seen(); got.cache() == "MISS" && (len(seen) != 1 || seen[0] != "GET "+test.upstream) {
 			t.Errorf("%s: the upstreams saw %q, want %s", test.path, seen, test.upstream)
 		}
-		rig.warm(test.path)
+		rig.fill(test.path)
 	}
 }
 
-// TestTrackingParametersAreTheAPIs: the list is in the template and in the API.
-func TestTrackingParametersAreTheAPIs(t *testing.T) {
+// TestTrackingParametersMatchTheAPI compares the list in the template with the API's.
+func TestTrackingParametersMatchTheAPI(t *testing.T) {
 	source, err := os.ReadFile("../../api/internal/server/query.go")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestTrackingParametersAreTheAPIs(t *testing.T) {
 		t.Fatalf("the API ignores %q", names)
 	}
 	rig := start(t)
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	for _, name := range names {
 		for _, argument := range []string{name, name + "=", name + "=x%26y=1+2", "&" + name + "=1&" + name + "=2&"} {
 			rig.wantCache(rig.get("/products/1?"+argument), "HIT")
@@ -94,11 +94,11 @@ func TestTrackingParametersAreTheAPIs(t *testing.T) {
 	rig.wantSeen()
 }
 
-// TestWhatOnlyTheAPIJudges: it gets the query as it is, and neither a key nor a copy is kept of it.
-func TestWhatOnlyTheAPIJudges(t *testing.T) {
+// TestUnusualQueriesBypassTheCache: the API gets the query unchanged, and neither a key nor a copy is kept.
+func TestUnusualQueriesBypassTheCache(t *testing.T) {
 	rig := start(t)
-	rig.warm("/products")
-	rig.warm("/products?page=2")
+	rig.fill("/products")
+	rig.fill("/products?page=2")
 	entries := rig.entries()
 	for path, upstream := range map[string]string{
 		"/products?category=Shoes":                "/products?category=Shoes",
@@ -160,10 +160,10 @@ func TestWhatOnlyTheAPIJudges(t *testing.T) {
 	}
 }
 
-// TestLongQueriesCostLittle is about what the patterns make of a query that is as long as a request may be.
-func TestLongQueriesCostLittle(t *testing.T) {
+// TestLongQueries measures the template's patterns on a query of the maximum length.
+func TestLongQueries(t *testing.T) {
 	rig := start(t)
-	rig.warm("/products")
+	rig.fill("/products")
 	const most = 8000
 	for name, query := range map[string]string{
 		"empty pairs":      strings.Repeat("&", most),
@@ -184,7 +184,7 @@ func TestLongQueriesCostLittle(t *testing.T) {
 			if got.status != http.StatusOK {
 				t.Errorf("%s, %s: %d %s", prefix, name, got.status, got.body)
 			}
-			// Some tens of microseconds are to be expected, and hours where a pattern backtracks.
+			// Expect some tens of microseconds; a pattern that backtracks takes hours.
 			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("%s, %s: %s", prefix, name, took)
 			}
@@ -192,7 +192,7 @@ func TestLongQueriesCostLittle(t *testing.T) {
 	}
 }
 
-func TestPeopleAreNotGivenCopies(t *testing.T) {
+func TestBrowserRequestsBypassTheCache(t *testing.T) {
 	rig := start(t)
 	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 	seen := make(chan string, 100)
@@ -200,12 +200,12 @@ func TestPeopleAreNotGivenCopies(t *testing.T) {
 		seen <- request.Header.Get("Accept")
 		answerDocument(response, request)
 	})
-	rig.warm("/missing/1")
-	rig.warm("/products/1")
-	rig.warm("/item/1")
+	rig.fill("/missing/1")
+	rig.fill("/products/1")
+	rig.fill("/item/1")
 	for len(seen) > 0 {
 		if accept := <-seen; accept != "" {
-			t.Errorf("the API was told Accept: %s", accept)
+			t.Errorf("the API got Accept: %s", accept)
 		}
 	}
 	for _, path := range []string{"/missing/1", "/products/1", "/products?page=2", "/nonsense", "/api/products/1/"} {
@@ -215,11 +215,11 @@ func TestPeopleAreNotGivenCopies(t *testing.T) {
 				t.Errorf("%s: X-Cache %q", path, got.cache())
 			}
 			if accept := <-seen; accept != "text/html" {
-				t.Errorf("%s: the API was told Accept: %q", path, accept)
+				t.Errorf("%s: the API got Accept: %q", path, accept)
 			}
 		}
 	}
-	// The storefront's pages are the same for everyone.
+	// The storefront's pages are the same for all clients.
 	rig.wantCache(rig.get("/item/1?style=2", "Accept", browser), "HIT")
 	for _, accept := range []string{"", "*/*", "application/json", "text/html;q=0", "text/html, application/json"} {
 		if got := rig.get("/missing/1", "Accept", accept); got.cache() != "HIT" || got.body != `{"status":404}` {
@@ -228,7 +228,7 @@ func TestPeopleAreNotGivenCopies(t *testing.T) {
 	}
 }
 
-func TestPeopleSeePagesOfNGINXsErrors(t *testing.T) {
+func TestErrorPagesForBrowsers(t *testing.T) {
 	rig := start(t)
 	for _, upstream := range rig.upstreams {
 		upstream.stop()
@@ -246,15 +246,15 @@ func TestPeopleSeePagesOfNGINXsErrors(t *testing.T) {
 		check(rig.get("/item/1", "Accept", "text/html", "Accept-Encoding", encoding), http.StatusServiceUnavailable)
 		wantProblem(t, rig.get("/products/1", "Accept-Encoding", encoding), http.StatusServiceUnavailable)
 	}
-	check(rig.ask(http.MethodPost, "/products", nil, "Accept", "text/html"), http.StatusMethodNotAllowed)
+	check(rig.send(http.MethodPost, "/products", nil, "Accept", "text/html"), http.StatusMethodNotAllowed)
 	check(rig.get("/-/problem", "Accept", "text/html"), http.StatusNotFound)
 }
 
-// TestBodiesAreIgnored sends reads with bodies, and another request behind each.
+// TestBodiesAreIgnored sends reads with bodies, each followed by another request.
 func TestBodiesAreIgnored(t *testing.T) {
 	rig := start(t)
-	rig.warm("/products/1")
-	rig.warm("/products/2")
+	rig.fill("/products/1")
+	rig.fill("/products/2")
 	length := func(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body) }
 	chunked := func(body string) string {
 		return fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
@@ -264,7 +264,7 @@ func TestBodiesAreIgnored(t *testing.T) {
 	for name, test := range map[string]struct {
 		rest   string
 		status string
-		cached bool // else the API is asked
+		cached bool // false: the API gets the request
 	}{
 		"no body":                {"Content-Length: 00\r\n\r\n", "200", true},
 		"an object":              {"Content-Type: application/json\r\n" + length("{}"), "200", true},
@@ -311,8 +311,8 @@ func TestBodiesAreIgnored(t *testing.T) {
 			}
 		}
 	}
-	// What is not in the cache is fetched, and kept like the answer to any other request.
-	if got := rig.ask(http.MethodGet, "/products/3", strings.NewReader("{}"), "Accept-Encoding", "gzip"); got.status != http.StatusOK || got.cache() != "MISS" || decompress(t, got.body) != body("/products/3") {
+	// An uncached document is fetched and cached like any other.
+	if got := rig.send(http.MethodGet, "/products/3", strings.NewReader("{}"), "Accept-Encoding", "gzip"); got.status != http.StatusOK || got.cache() != "MISS" || decompress(t, got.body) != body("/products/3") {
 		t.Errorf("%d %s", got.status, got.cache())
 	}
 	log := rig.log()
@@ -321,10 +321,10 @@ func TestBodiesAreIgnored(t *testing.T) {
 	}
 }
 
-// TestSlowBodies: the answer does not wait for a body, and a body that never ends does not keep its connection.
+// TestSlowBodies: the response does not wait for the body, and an endless body does not keep its connection open.
 func TestSlowBodies(t *testing.T) {
 	rig := start(t, replace(t, "lingering_time 10s;", "lingering_time 1s;"))
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	for name, begin := range map[string]string{
 		"length, hit":  "GET /products/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 8000\r\n\r\n",
 		"length, miss": "GET /products/2 HTTP/1.1\r\nHost: h\r\nContent-Length: 8000\r\n\r\n",
@@ -373,10 +373,10 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
-// TestBodiesInChunksAreFew: the API reads these, so they may not take all of its connections.
-func TestBodiesInChunksAreFew(t *testing.T) {
+// TestChunkedBodiesAreLimited: the API reads these bodies, so they must not use all of its connections.
+func TestChunkedBodiesAreLimited(t *testing.T) {
 	rig := start(t, replace(t, "limit_conn bodies 64;", "limit_conn bodies 2;"))
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	const begin = "GET /products/2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n"
 	releases := []func(){rig.upstreams[0].hold(t), rig.upstreams[1].hold(t)}
 	for range 2 {
@@ -394,7 +394,7 @@ func TestBodiesInChunksAreFew(t *testing.T) {
 		t.Errorf("a third: %.200q, want a 429", text)
 	}
 	rig.wantCache(rig.get("/products/1"), "HIT")
-	if got := rig.ask(http.MethodGet, "/products/1", strings.NewReader("{}")); got.status != http.StatusOK || got.cache() != "HIT" {
+	if got := rig.send(http.MethodGet, "/products/1", strings.NewReader("{}")); got.status != http.StatusOK || got.cache() != "HIT" {
 		t.Errorf("a body of a known length meanwhile: %d %s", got.status, got.cache())
 	}
 	for _, release := range releases {

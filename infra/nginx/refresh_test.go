@@ -11,10 +11,10 @@ import (
 // refresh sends a request to the refresh endpoint.
 func (r *rig) refresh(method, path string, header ...string) answer {
 	r.t.Helper()
-	return r.askAt("http://"+r.gateway.Refresh, &http.Transport{}, method, path, nil, header...)
+	return r.sendTo("http://"+r.gateway.Refresh, &http.Transport{}, method, path, nil, header...)
 }
 
-// stranger is a transport with an address that is neither a refresher's nor unlimited.
+// stranger returns a transport with another address, which is neither a refresher nor unlimited.
 func stranger() *http.Transport {
 	return &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext}
 }
@@ -42,10 +42,10 @@ func TestRefreshReplacesAnEntryInPlace(t *testing.T) {
 	for _, method := range []string{http.MethodHead, http.MethodGet} {
 		rig := start(t)
 		plain, compressed := []string{"Accept-Encoding", "identity"}, []string{"Accept-Encoding", "gzip"}
-		rig.warm("/products/1/styles", plain...)
+		rig.fill("/products/1/styles", plain...)
 		rig.wantCached("/products/1/styles", http.StatusOK, plain...)
 		rig.wantCached("/products/1/styles", http.StatusNotFound, compressed...)
-		rig.warm("/products/1/styles", compressed...)
+		rig.fill("/products/1/styles", compressed...)
 		rig.wantCached("/products/1/styles", http.StatusOK, compressed...)
 		rig.wantSeen()
 
@@ -73,17 +73,17 @@ func TestRefreshReplacesAnEntryInPlace(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotCachedIsNotAskedFor(t *testing.T) {
+func TestRefreshOfUncachedDocument(t *testing.T) {
 	rig := start(t)
 	for range 3 {
 		rig.wantCached("/products/1", http.StatusNotFound)
 		rig.wantCached("/products?page=2", http.StatusNotFound)
 	}
 	rig.wantSeen()
-	// Nor does asking count as a use of the document.
+	// The lookup does not count as a use of the document either.
 	rig.wantCache(rig.get("/products/1"), "MISS")
 	rig.wantCached("/products/2", http.StatusNotFound)
-	rig.warm("/products/2")
+	rig.fill("/products/2")
 	if got := rig.entries(); got != 1 {
 		t.Errorf("the cache holds %d entries, want that of product 2 alone", got)
 	}
@@ -93,7 +93,7 @@ func TestRefreshOfARemovedDocument(t *testing.T) {
 	rig := start(t)
 	for _, encoding := range []string{"identity", "gzip"} {
 		rig.setAnswer(answerDocument)
-		rig.warm("/products/1", "Accept-Encoding", encoding)
+		rig.fill("/products/1", "Accept-Encoding", encoding)
 		rig.setAnswer(answerMissing)
 		got := rig.refresh(http.MethodHead, "/refresh/products/1", "Accept-Encoding", encoding)
 		if got.status != http.StatusNotFound || got.header.Get("X-Data-Version") != "7" {
@@ -103,14 +103,14 @@ func TestRefreshOfARemovedDocument(t *testing.T) {
 		if got.cache() != "HIT" {
 			t.Errorf("X-Cache %s, want the 404 from the cache", got.cache())
 		}
-		// It is an entry as any other, and to be replaced when the document comes back.
+		// The 404 is a normal entry: it is replaced when the document returns.
 		rig.wantCached("/products/1", http.StatusOK, "Accept-Encoding", encoding)
 	}
 }
 
-func TestRefreshFromAnAPIThatFailsKeepsTheEntry(t *testing.T) {
+func TestFailedRefreshKeepsTheEntry(t *testing.T) {
 	rig := start(t)
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	rig.setAnswer(func(response http.ResponseWriter, _ *http.Request) {
 		response.Header().Set("Cache-Control", "no-store")
 		response.WriteHeader(http.StatusServiceUnavailable)
@@ -125,7 +125,7 @@ func TestRefreshFromAnAPIThatFailsKeepsTheEntry(t *testing.T) {
 	}
 }
 
-func TestLookingAtAStaleEntryChangesNothing(t *testing.T) {
+func TestCachedDoesNotUpdateStaleEntry(t *testing.T) {
 	rig := start(t)
 	for path, test := range map[string]struct{ cacheControl, next string }{
 		"/products/1": {brief, "STALE"},
@@ -134,7 +134,7 @@ func TestLookingAtAStaleEntryChangesNothing(t *testing.T) {
 		rig.setAnswer(func(response http.ResponseWriter, request *http.Request) {
 			answerWith(test.cacheControl, response, request)
 		})
-		rig.warm(path)
+		rig.fill(path)
 		for cache := "HIT"; cache != "STALE"; {
 			got := rig.refresh(http.MethodGet, "/cached"+path)
 			if cache = got.header.Get("X-Cache"); got.status != http.StatusOK || cache != "HIT" && cache != "STALE" {
@@ -143,19 +143,19 @@ func TestLookingAtAStaleEntryChangesNothing(t *testing.T) {
 		}
 		rig.wantCached(path, http.StatusOK)
 		rig.wantSeen()
-		// The next client is the one that has it updated.
+		// The next client's request updates the entry.
 		rig.wantCache(rig.get(path), test.next)
 		rig.await("HIT", path, func(got answer) bool { return got.cache() == "HIT" })
 	}
 }
 
-func TestRefreshDoorIsForRefreshers(t *testing.T) {
+func TestRefreshEndpointAccess(t *testing.T) {
 	rig := start(t)
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	for _, path := range []string{"/cached/products/1", "/refresh/products/1", "/status", "/products/1", "/-/cached"} {
-		got := rig.askAt("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, path, nil)
+		got := rig.sendTo("http://"+rig.gateway.Refresh, stranger(), http.MethodGet, path, nil)
 		if path == "/-/cached" {
-			wantProblem(t, got, http.StatusNotFound) // nobody may ask for that
+			wantProblem(t, got, http.StatusNotFound) // no client may use it
 			continue
 		}
 		wantProblem(t, got, http.StatusForbidden)
@@ -167,9 +167,9 @@ func TestRefreshDoorIsForRefreshers(t *testing.T) {
 	rig.wantSeen()
 }
 
-func TestPublicAddressHasNoWayToRefresh(t *testing.T) {
+func TestPublicAddressCannotRefresh(t *testing.T) {
 	rig := start(t)
-	rig.warm("/products/1")
+	rig.fill("/products/1")
 	rig.setAnswer(answerChanged)
 	for _, header := range [][]string{
 		{"Cache-Control", "no-cache"},
@@ -189,12 +189,12 @@ func TestPublicAddressHasNoWayToRefresh(t *testing.T) {
 		}
 	}
 	rig.wantSeen()
-	// These are paths as any other, for the API to refuse.
+	// These are normal paths, which the API refuses.
 	for _, path := range []string{"/cached/products/1", "/refresh/products/1", "/status"} {
 		rig.get(path)
 		rig.wantSeen("GET " + path)
 	}
-	if got := rig.ask("PURGE", "/products/1", nil); got.cache() != "" {
+	if got := rig.send("PURGE", "/products/1", nil); got.cache() != "" {
 		t.Errorf("PURGE: %d %s", got.status, got.cache())
 	}
 	if got := rig.get("/products/1"); got.body != body("/products/1") {

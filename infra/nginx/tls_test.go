@@ -13,7 +13,7 @@ import (
 	"systemscale/infra/program"
 )
 
-// borrowCertificate writes a certificate for 127.0.0.1, that of Go's own test server, and returns who trusts it.
+// borrowCertificate writes a certificate for 127.0.0.1, that of Go's own test server, and returns a pool that trusts it.
 func borrowCertificate(t *testing.T, gateway *Gateway) *x509.CertPool {
 	t.Helper()
 	server := httptest.NewTLSServer(nil)
@@ -46,7 +46,7 @@ func TestTLSAndHTTP2(t *testing.T) {
 		}
 		return &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
 	}
-	rig.warm("/products/1", "Accept-Encoding", "gzip")
+	rig.fill("/products/1", "Accept-Encoding", "gzip")
 	client := http.Client{Transport: transport()}
 	defer client.CloseIdleConnections()
 	for range 3 {
@@ -59,13 +59,13 @@ func TestTLSAndHTTP2(t *testing.T) {
 			t.Errorf("%s %d, X-Cache %q, TLS %x", response.Proto, response.StatusCode, response.Header.Get("X-Cache"), response.TLS.Version)
 		}
 	}
-	rig.wantCache(rig.askAt(secure, transport(tls.VersionTLS12), http.MethodGet, "/products/1", nil, "Accept-Encoding", "gzip"), "HIT")
+	rig.wantCache(rig.sendTo(secure, transport(tls.VersionTLS12), http.MethodGet, "/products/1", nil, "Accept-Encoding", "gzip"), "HIT")
 	old := http.Client{Transport: transport(tls.VersionTLS11)}
 	if _, err := old.Get(secure + "/products/1"); err == nil || !strings.Contains(err.Error(), "protocol version") {
 		t.Errorf("TLS 1.1: %v", err)
 	}
-	wantProblem(t, rig.askAt("http://"+rig.gateway.TLS.Listen, &http.Transport{}, http.MethodGet, "/products/1", nil), http.StatusBadRequest)
-	// What is too large ends the connection: HTTP/2 has no other way to refuse what others after it may build on.
+	wantProblem(t, rig.sendTo("http://"+rig.gateway.TLS.Listen, &http.Transport{}, http.MethodGet, "/products/1", nil), http.StatusBadRequest)
+	// Too large a header ends the connection: later headers may refer to its entries in the compression table.
 	request, err := http.NewRequest(http.MethodGet, secure+"/products/1", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestTLSAndHTTP2(t *testing.T) {
 	}
 }
 
-func TestHTTP2AsEachVersionWantsIt(t *testing.T) {
+func TestHTTP2Directives(t *testing.T) {
 	for _, test := range []struct {
 		version program.Version
 		want    string
@@ -95,14 +95,14 @@ func TestHTTP2AsEachVersionWantsIt(t *testing.T) {
 	}
 }
 
-func TestHSTSIsSaidOverTLSAlone(t *testing.T) {
+func TestHSTSOverTLSOnly(t *testing.T) {
 	for _, configured := range []string{"max-age=31536000; includeSubDomains", ""} {
 		var trusted *x509.CertPool
 		rig := start(t, func(gateway *Gateway) {
 			trusted = borrowCertificate(t, gateway)
 			gateway.HSTS = configured
 		})
-		rig.warm("/products/1")
+		rig.fill("/products/1")
 		check := func(what string, got answer, want string) {
 			t.Helper()
 			if value := strings.Join(got.header.Values("Strict-Transport-Security"), " and "); value != want {
@@ -111,8 +111,8 @@ func TestHSTSIsSaidOverTLSAlone(t *testing.T) {
 		}
 		for path, method := range map[string]string{"/products/1": http.MethodGet, "/products/2": http.MethodGet, "/item/1": http.MethodHead, "/missing/1": http.MethodGet, "/products": http.MethodPost} {
 			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: true}
-			check("TLS "+path, rig.askAt("https://"+rig.gateway.TLS.Listen, transport, method, path, nil), configured)
-			check("plain "+path, rig.ask(method, path, nil), "")
+			check("TLS "+path, rig.sendTo("https://"+rig.gateway.TLS.Listen, transport, method, path, nil), configured)
+			check("plain "+path, rig.send(method, path, nil), "")
 		}
 	}
 }
