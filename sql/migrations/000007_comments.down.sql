@@ -1,0 +1,1 @@
+-- Nothing to revert: earlier builds do not read comments.
