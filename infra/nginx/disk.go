@@ -40,12 +40,12 @@ func (s Size) String() string {
 // smallestCache is the size below which a cache is refused: a few thousand documents.
 const smallestCache Size = 64 * megabyte
 
-// reserve returns the space to keep free beside a cache. NGINX's cache manager, which removes the excess, sleeps for up to ten seconds; within
-// that time two busy cores write 400 MB of documents.
+// reserve returns the space to keep free beside a cache. NGINX's cache manager, which removes the excess, sleeps for up to ten seconds;
+// within that time two busy cores write 400 MB of documents.
 func (s Size) reserve() Size { return s / 5 }
 
-// FitCache returns the wanted size or, if the file system of the cache's directory has less room, the largest size that fits. If that is too
-// little to be of use, it returns an error with the remedy. The cache's present content counts as room.
+// FitCache returns the wanted size or, if the file system of the cache's directory has less room, the largest size that fits. If that is
+// too little to be of use, it returns an error with the remedy. The cache's present content counts as room.
 func FitCache(directory string, wanted Size) (Size, error) {
 	room, err := roomFor(directory, wanted+wanted.reserve())
 	if err != nil {
@@ -115,8 +115,8 @@ func noRoom(directory string, room, size Size) error {
 		directory, room/megabyte, size/megabyte, (size+size.reserve())/megabyte)
 }
 
-// roomFor returns how much a cache may take in a directory, which need not exist yet: the free space of its file system and, if that is less
-// than needed, the size of the cache's present content.
+// roomFor returns how much a cache may take in a directory, which need not exist yet: the free space of its file system and, if that is
+// less than needed, the size of the cache's present content.
 func roomFor(directory string, needed Size) (Size, error) {
 	existing := directory
 	var system syscall.Statfs_t

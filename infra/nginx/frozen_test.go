@@ -245,7 +245,8 @@ func TestCopiesAreServedWhileInstancesHang(t *testing.T) {
 	}
 }
 
-// TestHangingInstancesHoldFewRequests: instances hold no more of NGINX's connections than their share, before and after they are found to hang.
+// TestHangingInstancesHoldFewRequests: instances hold no more of NGINX's connections than their share, before and after they are found
+// to hang.
 func TestHangingInstancesHoldFewRequests(t *testing.T) {
 	t.Parallel()
 	const share, storm = 6, 40

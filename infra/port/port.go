@@ -1,10 +1,10 @@
 // Package port claims loopback ports, so that two programs of this project never choose the same one, however long it takes until a
 // server listens there.
 //
-// A port that is only tried and closed again belongs to the first program that binds it: another stack, another test, or an outgoing connection
-// if it is one of the ports that the kernel hands out. A claim is a locked file in a directory that all of a user's clones share, and
-// the ports that are tried lie below those that the kernel hands out. Programs of others and of other users are not bound by
-// claims: a server must still expect that its port is taken.
+// A port that is only bound and closed again may be taken by any program: another stack, another test, or an outgoing connection if it is
+// one of the ports that the kernel hands out. A claim is a locked file in a directory that all of a user's clones share.
+// The ports that Next tries are below those that the kernel hands out. Other programs and other users do not respect claims: a server must
+// still expect that its port is taken.
 package port
 
 import (
@@ -24,13 +24,13 @@ import (
 // Loopback is the address of every port here.
 const Loopback = "127.0.0.1"
 
-// First is where ports begin that no person types: those of tests and of measurements.
+// First is the first of the ports for tests and measurements, which no user chooses.
 const First = 20_000
 
-// attempts is how many ports are tried from a preferred one on.
+// attempts is the number of ports tried from the preferred one on.
 const attempts = 2000
 
-// ErrTaken is wrapped by what Take returns for a port that belongs to another.
+// ErrTaken is wrapped by the errors for a port that belongs to another owner.
 var ErrTaken = errors.New("taken")
 
 // Address returns the port's address.
@@ -75,7 +75,7 @@ func (c *Claims) Next(preferred int, owner string) (int, error) {
 	return claim.Number, nil
 }
 
-// Release gives up all claims.
+// Release releases all claims.
 func (c *Claims) Release() {
 	for _, claim := range c.held {
 		claim.Release()
@@ -105,7 +105,7 @@ func Take(number int, owner string) (*Claim, error) {
 	return claim, nil
 }
 
-// Hold claims a port only until Release, whoever it belongs to while that one does not use it: for a port that a person has chosen.
+// Hold claims a port only until Release, even one that belongs to an owner that does not use it now: for a port that a user has chosen.
 func Hold(number int) (*Claim, error) {
 	claim, err := hold(number)
 	if err != nil {
@@ -118,7 +118,7 @@ func Hold(number int) (*Claim, error) {
 	return claim, nil
 }
 
-// Next claims the first port from the preferred one on that can be had. No person types these ports, so a taken one is no reason to stop.
+// Next claims the first free port from the preferred one on. No user chooses these ports, so a taken one is no error.
 func Next(preferred int, owner string) (*Claim, error) {
 	for number := preferred; number < preferred+attempts; number++ {
 		claim, err := Take(number, owner)
@@ -132,10 +132,10 @@ func Next(preferred int, owner string) (*Claim, error) {
 	return nil, fmt.Errorf("all ports from %d to %d are taken: stop some of the programs that use them", preferred, preferred+attempts-1)
 }
 
-// Release gives the claim up. The owner keeps the port.
+// Release releases the claim. The owner keeps the port.
 func (c *Claim) Release() { _ = c.file.Close() }
 
-// IsFree returns nil when a server could listen on the port, and an error that wraps ErrTaken when another one does.
+// IsFree returns nil if a server could listen on the port, and an error that wraps ErrTaken if another server does.
 func IsFree(number int) error {
 	listener, err := net.Listen("tcp4", Address(number))
 	switch {
@@ -150,7 +150,7 @@ func IsFree(number int) error {
 	}
 }
 
-// HandedOut reports whether the kernel gives the port to outgoing connections, any of which may then take it.
+// HandedOut reports whether the kernel may give the port to an outgoing connection.
 func HandedOut(number int) bool {
 	first, last := 32768, 65535 // Linux; macOS begins at 49152
 	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
@@ -165,7 +165,7 @@ func HandedOut(number int) bool {
 	return first <= number && number <= last
 }
 
-// directory is where the claims of this user are.
+// directory returns the directory of this user's claims.
 var directory = sync.OnceValues(func() (string, error) {
 	parent := "/tmp" // not TMPDIR, which differs from shell to shell
 	if info, err := os.Stat("/run"); os.Geteuid() == 0 && err == nil && info.IsDir() {
@@ -174,7 +174,7 @@ var directory = sync.OnceValues(func() (string, error) {
 	return claimsIn(parent)
 })
 
-// claimsIn makes the directory of this user's claims. Where others may write too it could be theirs, or a link.
+// claimsIn makes the directory of this user's claims. In a parent that others may write to, the name could be theirs, or a link.
 func claimsIn(parent string) (string, error) {
 	path := filepath.Join(parent, fmt.Sprintf("systemscale-ports-%d", os.Geteuid()))
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
@@ -213,7 +213,7 @@ func hold(number int) (*Claim, error) {
 	return &Claim{number, file}, nil
 }
 
-// owner returns who the port belongs to, or "".
+// owner returns the port's owner, or "".
 func (c *Claim) owner() (string, error) {
 	text, err := io.ReadAll(io.NewSectionReader(c.file, 0, 64<<10))
 	if err != nil {

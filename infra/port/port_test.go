@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestMain lets the test's own binary stand for another program that claims a port.
+// TestMain makes the test binary act as another program that claims a port.
 func TestMain(m *testing.M) {
 	if number := os.Getenv("PORT_TEST_TAKE"); number != "" {
 		number, _ := strconv.Atoi(number)
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // elsewhere claims a port in another process, which ends at once.
-func elsewhere(t *testing.T, number int) (said string, err error) {
+func elsewhere(t *testing.T, number int) (output string, err error) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -48,22 +48,22 @@ func next(t *testing.T, preferred int, owner string) *Claim {
 	return claim
 }
 
-func TestAClaimedPortIsNobodyElses(t *testing.T) {
+func TestClaimedPortIsTaken(t *testing.T) {
 	first := next(t, First, "")
-	if said, err := elsewhere(t, first.Number); err == nil || !strings.Contains(said, "is taken: another stack") {
-		t.Errorf("another program has claimed the same port: %v, %q", err, said)
+	if output, err := elsewhere(t, first.Number); err == nil || !strings.Contains(output, "is taken: another stack") {
+		t.Errorf("another program has claimed the same port: %v, %q", err, output)
 	}
 	if second := next(t, first.Number, ""); second.Number == first.Number {
 		t.Errorf("port %d was given twice", first.Number)
 	}
 	first.Release()
-	// Any test that runs at the same time may be given it now, and then owns it.
-	if said, err := elsewhere(t, first.Number); err != nil && !strings.Contains(said, "it belongs to") {
-		t.Errorf("after the release: %v, %s", err, said)
+	// Any test that runs at the same time may claim it now, and then owns it.
+	if output, err := elsewhere(t, first.Number); err != nil && !strings.Contains(output, "it belongs to") {
+		t.Errorf("after the release: %v, %s", err, output)
 	}
 }
 
-func TestManyAtOnceGetDifferentPorts(t *testing.T) {
+func TestConcurrentClaims(t *testing.T) {
 	const count = 100
 	var mutex sync.Mutex
 	var group sync.WaitGroup
@@ -87,7 +87,7 @@ func TestManyAtOnceGetDifferentPorts(t *testing.T) {
 	}
 }
 
-func TestAnOwnerKeepsItsPort(t *testing.T) {
+func TestOwnerKeepsPort(t *testing.T) {
 	owner, other := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "state")
 	for _, path := range []string{owner, other} {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -104,7 +104,7 @@ func TestAnOwnerKeepsItsPort(t *testing.T) {
 	} else {
 		again.Release()
 	}
-	// A person may type it all the same.
+	// A user may still choose it.
 	if held, err := Hold(claim.Number); err != nil {
 		t.Errorf("Hold() = %v", err)
 	} else {
@@ -123,7 +123,7 @@ func TestAnOwnerKeepsItsPort(t *testing.T) {
 	}
 }
 
-func TestAPortThatIsListenedOnIsTaken(t *testing.T) {
+func TestPortInUseIsTaken(t *testing.T) {
 	claim := next(t, First, "")
 	listener, err := net.Listen("tcp4", Address(claim.Number))
 	if err != nil {
@@ -144,7 +144,7 @@ func TestAPortThatIsListenedOnIsTaken(t *testing.T) {
 	}
 }
 
-func TestPortsAreNotThoseOfTheKernel(t *testing.T) {
+func TestPortsOutsideEphemeralRange(t *testing.T) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestPortsAreNotThoseOfTheKernel(t *testing.T) {
 	}
 }
 
-func TestNumbersThatAreNoPorts(t *testing.T) {
+func TestInvalidNumbers(t *testing.T) {
 	for _, number := range []int{-1, 0, 65536} {
 		if _, err := Take(number, ""); err == nil || errors.Is(err, ErrTaken) {
 			t.Errorf("Take(%d) = %v", number, err)
@@ -166,7 +166,7 @@ func TestNumbersThatAreNoPorts(t *testing.T) {
 	}
 }
 
-func TestTheDirectoryOfClaimsIsTheUsersAlone(t *testing.T) {
+func TestClaimsDirectoryPermissions(t *testing.T) {
 	parent := t.TempDir()
 	path, err := claimsIn(parent)
 	if err != nil {
@@ -192,7 +192,7 @@ func TestTheDirectoryOfClaimsIsTheUsersAlone(t *testing.T) {
 		t.Errorf("a link: %v", err)
 	}
 	if os.Geteuid() != 0 {
-		return // only root can give a directory away
+		return // only root can change the owner of a directory
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)

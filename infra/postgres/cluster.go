@@ -1,5 +1,5 @@
-// Package postgres runs a private Postgres: a data directory of the project's own, reached through a unix socket
-// (and a loopback port when asked for), started and stopped without touching any system service.
+// Package postgres runs a private Postgres with its own data directory, reached through a unix socket
+// (and a loopback port if configured), started and stopped without touching any system service.
 package postgres
 
 import (
@@ -29,23 +29,23 @@ var settings string
 // Superuser is the role that initdb creates.
 const Superuser = "postgres"
 
-// Cluster says where a cluster lives and how to reach it. All paths are absolute.
+// Cluster is the location and address of a cluster. All paths are absolute.
 type Cluster struct {
 	Postgres  program.Postgres
-	Directory string           // the data directory; its parent, which holds postgresql.conf, must be this process's own
+	Directory string           // the data directory; its parent, which holds postgresql.conf, must belong to this process
 	Sockets   string           // directory of the unix socket; must belong to Account
 	Port      int              // names the socket, and is the TCP port if Loopback
 	Loopback  bool             // listen on 127.0.0.1 too
-	Log       string           // where the server writes its log
+	Log       string           // file of the server's log
 	Password  string           // the superuser's; used when the cluster is created
-	Override  []string         // lines that follow the settings and win over them
+	Override  []string         // lines after the settings, which override them
 	Account   *process.Account // nil: the account of this process, which must not be root
 }
 
 // Accounts are the users that a server may run as when this process is root, best first.
 var Accounts = []string{"postgres", "nobody"}
 
-// MajorOf returns the major version of Postgres that made the data directory, and 0 when there is none.
+// MajorOf returns the major version of Postgres that made the data directory, and 0 if it has none.
 func MajorOf(directory string) int {
 	text, err := process.ReadFile(filepath.Join(directory, "PG_VERSION"))
 	if err != nil {
@@ -55,8 +55,8 @@ func MajorOf(directory string) int {
 	return major
 }
 
-// Create makes the data directory unless it is there. One that was interrupted on the way leaves nothing that
-// would be taken for a cluster.
+// Create creates the data directory unless it exists. An interrupted call leaves nothing that looks like a
+// cluster.
 func (c Cluster) Create(ctx context.Context) error {
 	if MajorOf(c.Directory) != 0 {
 		return nil
@@ -104,12 +104,12 @@ func (c Cluster) Configure() (changed bool, err error) {
 	return true, nil
 }
 
-// ConfigurationFile returns where the postgresql.conf of a data directory is.
+// ConfigurationFile returns the path of the postgresql.conf of a data directory.
 func ConfigurationFile(directory string) string {
 	return filepath.Join(filepath.Dir(directory), "postgresql.conf")
 }
 
-// Arguments are what the server on a data directory is started with.
+// Arguments returns the server's arguments for a data directory.
 func Arguments(directory string) []string {
 	return []string{"-D", directory, "--config_file=" + ConfigurationFile(directory)}
 }
@@ -133,7 +133,7 @@ func (c Cluster) configuration() string {
 	return text.String()
 }
 
-// Start starts the server and waits until it answers.
+// Start starts the server and waits until it is ready.
 func (c Cluster) Start(ctx context.Context) (*process.Running, error) {
 	running, err := process.Daemon{
 		Name: "Postgres", Path: filepath.Join(c.Postgres.Bin, "postgres"), Args: Arguments(c.Directory),
@@ -160,8 +160,8 @@ func (c Cluster) Ready(ctx context.Context) error {
 	return connection.Close(ctx)
 }
 
-// Stop stops a server fast: clients are disconnected, and everything is written out. It is patient, because killing
-// Postgres instead only means that the next start has to repair what the stop did not finish.
+// Stop stops a server in the fast mode: it disconnects clients and writes all data. It waits long, because after a kill
+// the next start would have to recover the rest.
 func Stop(ctx context.Context, identity process.Identity) error {
 	if err := process.Stop(ctx, identity, syscall.SIGINT, 2*time.Minute); err != nil {
 		return fmt.Errorf("stop Postgres: %w", err)
@@ -169,9 +169,9 @@ func Stop(ctx context.Context, identity process.Identity) error {
 	return nil
 }
 
-// Adopt returns the server that runs on the data directory though nobody remembers having started it, or the zero
-// Identity. The lock file of a server that is gone is removed when a process that is no Postgres of this
-// directory has its pid by now: Postgres itself would be deceived by that.
+// Adopt returns the server that runs on the data directory without a record of its start, or the zero Identity. It removes
+// the lock file of a server that has ended if another process has its pid now: Postgres itself would take that process for
+// the server.
 func (c Cluster) Adopt() (process.Identity, error) {
 	path := filepath.Join(c.Directory, "postmaster.pid")
 	text, err := process.ReadFile(path)
@@ -202,7 +202,7 @@ func (c Cluster) URL(role, password, database string) string {
 	query := url.Values{"host": {c.Sockets}, "port": {strconv.Itoa(c.Port)}}.Encode()
 	return (&url.URL{
 		Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database,
-		RawQuery: strings.ReplaceAll(query, "+", "%20"), // libpq and pgx know no other space
+		RawQuery: strings.ReplaceAll(query, "+", "%20"), // libpq and pgx decode no other form of a space
 	}).String()
 }
 

@@ -28,7 +28,7 @@ func TestConfiguration(t *testing.T) {
 		}
 	}
 	if strings.Contains(text, "wal_compression = on\n") {
-		t.Errorf("PostgreSQL 15 is told not to use lz4: %q", text)
+		t.Errorf("the configuration of PostgreSQL 15 lacks lz4: %q", text)
 	}
 	cluster.Postgres.Version.Major, cluster.Loopback = 14, true
 	text = cluster.configuration()
@@ -71,16 +71,16 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("without a lock file: %v, %v", got, err)
 	}
 	server := exec.Command("/bin/sleep", "600")
-	server.Dir = cluster.Directory // as Postgres has it
+	server.Dir = cluster.Directory // as for Postgres
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
 	write(server.Process.Pid)
 	if got, err := cluster.Adopt(); err != nil || got.PID != server.Process.Pid || !got.Alive() {
-		t.Errorf("a server that nobody remembers: %v, %v, want pid %d", got, err, server.Process.Pid)
+		t.Errorf("a server without a record: %v, %v, want pid %d", got, err, server.Process.Pid)
 	}
-	write(os.Getpid()) // no Postgres, whatever the number says
+	write(os.Getpid()) // not a Postgres
 	if got, err := cluster.Adopt(); err != nil || got != (process.Identity{}) {
 		t.Errorf("a stranger with the pid: %v, %v", got, err)
 	}
@@ -89,7 +89,7 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
-// TestThrowaway meets the real settings: each has to be one that the installed version knows.
+// TestThrowaway meets the real settings: the installed version must accept each of them.
 func TestThrowaway(t *testing.T) {
 	for _, test := range []struct {
 		purpose   Purpose

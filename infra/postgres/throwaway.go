@@ -16,17 +16,18 @@ import (
 	"systemscale/infra/program"
 )
 
-// Purpose is what a throwaway cluster is for.
+// Purpose is the purpose of a throwaway cluster.
 type Purpose int
 
-// A cluster for tests saves what only a power cut would need, and memory; its URL names a loopback port, so that a test can put
-// itself between. One for measuring runs as the settings say, but for the number of connections, and is reached through its socket.
+// A cluster for tests omits protection against power cuts, and saves memory; its URL names a loopback port, so that a test can put a proxy
+// in between. A cluster for measuring has the real settings, except the number of connections, and is reached through its socket.
 const (
 	Testing Purpose = iota
 	Measuring
 )
 
-// Throwaway starts a cluster in a new directory under parent, which is the system's temporary one if empty. It returns the superuser's URL and a function that stops the server and removes the directory; calling that
+// Throwaway starts a cluster in a new directory under parent, which is the system's temporary one if empty. It returns the superuser's
+// URL and a function that stops the server and removes the directory; calling that
 // twice is harmless. Any number run side by side.
 func Throwaway(ctx context.Context, parent string, purpose Purpose) (adminURL string, remove func() error, err error) {
 	postgres, err := program.FindPostgres(0)

@@ -53,13 +53,13 @@ func (a *Account) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: a.UID, Gid: a.GID}
 }
 
-// Attributes returns what makes a command run as the account, in a process group of its own.
+// Attributes returns the attributes with which a command runs as the account, in a new process group.
 func (a *Account) Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Credential: a.credential()}
 }
 
-// passedOn are the variables that another account's processes get of this one's environment. The rest may hold secrets of the user who
-// runs this, and programs obey variables that were meant for others, such as PGOPTIONS.
+// passedOn are the variables of this process's environment that another account's processes get. The others may contain secrets of this
+// user, or change how a program works, such as PGOPTIONS.
 var passedOn = []string{"PATH", "LANG", "LANGUAGE", "TZ", "GODEBUG", "GORACE", "GOTRACEBACK", "GOCOVERDIR", "GOMEMLIMIT", "GOGC"}
 
 // Environment returns the environment for the account's processes: this process's, or the harmless part of it if they run as another user.
@@ -73,8 +73,8 @@ func (a *Account) Environment() []string {
 	})
 }
 
-// Run runs a program as the account and returns an error with what it printed if it fails. What is to be done in a directory of
-// the account's is done this way: links that the account has put there lead to nothing that it could not reach itself.
+// Run runs a program as the account. If the program fails, the error contains its output. Changes in a directory of the account are made
+// this way: links in it then lead only to files that the account can reach itself.
 func (a *Account) Run(ctx context.Context, name string, args ...string) error {
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir, command.Env, command.SysProcAttr = "/", a.Environment(), a.Attributes()
@@ -91,7 +91,7 @@ func (a *Account) name() string {
 	return a.Name
 }
 
-// MakeDirectory makes a directory, with what is missing above it, and gives it to the account; with a nil account, to the user of this
+// MakeDirectory creates a directory and its missing parents, and gives it to the account; with a nil account, to the user of this
 // process. One that exists keeps its content. A link is an error, and so is a parent that the account itself may change.
 func (a *Account) MakeDirectory(path string, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -139,8 +139,8 @@ func (a *Account) mayReplace(directory string) (bool, error) {
 	return info.Mode()&0o002 != 0, nil
 }
 
-// WriteFile writes a file in place of the one that is there, and gives it to the account, which may read it in one step with its content.
-// The directory must be this process's own. A link of that name is replaced and not followed.
+// WriteFile replaces a file atomically, and gives it to the account. The directory must belong to this process.
+// A link of that name is replaced and not followed.
 func (a *Account) WriteFile(path string, text []byte, mode os.FileMode) (err error) {
 	draft := path + ".new"
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -172,8 +172,8 @@ func (a *Account) own(file *os.File) error {
 	return nil
 }
 
-// Blocked returns the first directory on the way to path that the account may not pass through, or "". What
-// does not exist yet blocks nobody. Access control lists are not looked at.
+// Blocked returns the first directory on the way to path that the account may not pass through, or "". A directory
+// that does not exist yet is passable. Access control lists are ignored.
 func (a *Account) Blocked(path string) string {
 	if a == nil {
 		return ""

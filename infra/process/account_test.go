@@ -52,7 +52,7 @@ func TestMakeDirectory(t *testing.T) {
 	if account != nil {
 		want = account.UID
 	}
-	for range 2 { // and again
+	for range 2 { // the second time, it exists
 		if err := account.MakeDirectory(path, 0o750); err != nil {
 			t.Fatal(err)
 		}
@@ -61,9 +61,9 @@ func TestMakeDirectory(t *testing.T) {
 		}
 	}
 	if uid, _ := ownerOf(t, filepath.Dir(path)); int(uid) != os.Geteuid() {
-		t.Errorf("what is above belongs to user %d", uid)
+		t.Errorf("the parent belongs to user %d", uid)
 	}
-	// This user takes it back, with what is in it.
+	// This user takes it back, with its content.
 	var self *Account
 	if err := self.MakeDirectory(path, 0o755); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestMakeDirectory(t *testing.T) {
 	}
 }
 
-// TestMakeDirectoryFollowsNoLink has a link, and a directory in which the account could make one at any moment.
+// TestMakeDirectoryFollowsNoLink covers a link, and a directory in which the account could make one at any moment.
 func TestMakeDirectoryFollowsNoLink(t *testing.T) {
 	parent, victim, account := public(t), filepath.Join(public(t), "victim"), account(t)
 	if err := os.Mkdir(victim, 0o700); err != nil {
@@ -90,7 +90,7 @@ func TestMakeDirectoryFollowsNoLink(t *testing.T) {
 		t.Errorf("the link was followed: %v of user %d", mode, uid)
 	}
 	if account == nil {
-		return // then nobody else could make a link
+		return // no other account could make a link
 	}
 	theirs := filepath.Join(parent, "theirs")
 	if err := account.MakeDirectory(theirs, 0o755); err != nil {
@@ -150,8 +150,8 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// TestRunRemovesNothingBehindLinks does what is done with a cache in which its account has put a link.
-func TestRunRemovesNothingBehindLinks(t *testing.T) {
+// TestRunFollowsNoLink removes a cache in which its account has put a link.
+func TestRunFollowsNoLink(t *testing.T) {
 	parent, victim, account := public(t), public(t), account(t)
 	cache := filepath.Join(parent, "cache")
 	if err := account.MakeDirectory(cache, 0o755); err != nil {

@@ -16,8 +16,8 @@ import (
 
 var errEnded = errors.New("the process has ended")
 
-// startTime returns when the process started, in a form that is only good for comparing. On Linux it
-// is the boot's id and the clock ticks since that boot, from proc(5); elsewhere ps says it to the second.
+// startTime returns the start time of the process, for comparison only. On Linux it is the boot's id and the clock
+// ticks since that boot, from proc(5); elsewhere it is the output of ps, with a resolution of one second.
 func startTime(pid int) (string, error) {
 	if bootID() != "" {
 		stat, err := readStat(pid)
@@ -27,7 +27,7 @@ func startTime(pid int) (string, error) {
 		return stat.started, nil
 	}
 	ps := exec.Command("ps", "-o", "stat=,lstart=", "-p", strconv.Itoa(pid))
-	ps.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC") // the same words and hours whoever asks
+	ps.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC") // the same text for all users
 	out, err := ps.Output()
 	if err != nil {
 		return "", errEnded
@@ -35,14 +35,14 @@ func startTime(pid int) (string, error) {
 	return parsePS(string(out))
 }
 
-// remnants returns the processes that a daemon has started and left behind when it was killed: those of its process
-// group. It is empty while any process has the daemon's pid. Only Linux tells; elsewhere there are none.
+// remnants returns the remaining processes of a daemon that was killed: those of its process group. It returns none while any
+// process has the daemon's pid, and none on systems other than Linux.
 func remnants(daemon Identity) []Identity {
 	boot, _, found := strings.Cut(daemon.Started, ":")
 	if !found || boot != bootID() {
 		return nil // the group's number may be another group's since the machine was started
 	}
-	// As long as a group exists its number is nobody's new pid. A group without its leader is the one that we know.
+	// While a group exists, no new process gets its number as pid. So a group without its leader is the daemon's.
 	if _, err := readStat(daemon.PID); err == nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ var bootID = sync.OnceValue(func() string {
 	return strings.TrimSpace(string(id))
 })
 
-// stat is what /proc/<pid>/stat says of a process that has not ended.
+// stat is the content of /proc/<pid>/stat for a process that has not ended.
 type stat struct {
 	group   int
 	started string
@@ -116,7 +116,7 @@ func parsePS(out string) (string, error) {
 }
 
 // WorksIn reports whether a process of the account has the directory as its working directory, as Postgres has its data directory,
-// whatever that is called by now. Where the system hides that, it looks for the directory among the process's arguments.
+// even if that was renamed. Where the system hides that, it looks for the directory in the process's arguments.
 func WorksIn(pid int, directory string, account *Account) bool {
 	if bootID() == "" {
 		out, _ := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
@@ -135,7 +135,7 @@ func WorksIn(pid int, directory string, account *Account) bool {
 		return false
 	}
 	works, err := os.Stat(process + "/cwd")
-	if errors.Is(err, fs.ErrPermission) { // root in a container may not look
+	if errors.Is(err, fs.ErrPermission) { // root in a container may lack the privilege
 		line, _ := os.ReadFile(process + "/cmdline")
 		return slices.Contains(strings.Split(string(line), "\x00"), directory)
 	}

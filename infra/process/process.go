@@ -1,8 +1,8 @@
 // Package process starts daemons, recognizes them later and stops them.
 //
-// A daemon outlives the program that started it: it has a session of its own and writes to a log
+// A daemon outlives the program that started it: it has its own session and writes to a log
 // file. It is known by its pid together with the time it started, because the kernel reuses pids:
-// a process that merely has the number is never signaled.
+// another process with the same pid is never signaled.
 package process
 
 import (
@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// pollEvery is how often a wait looks again. Short, because people watch it.
+// pollEvery is the polling interval of waits. It is short because users wait for them.
 const pollEvery = 20 * time.Millisecond
 
-// Identity tells one process from every other that ever had its pid. The zero value is no process.
+// Identity distinguishes a process from all others that ever had its pid. The zero value is no process.
 type Identity struct {
 	PID     int    `json:"pid"`
 	Started string `json:"started"` // opaque; compare for equality only
@@ -45,7 +45,7 @@ func Of(pid int) (Identity, error) {
 	return Identity{PID: pid, Started: started}, nil
 }
 
-// Daemon says how to start a daemon.
+// Daemon is the configuration of a daemon.
 type Daemon struct {
 	Name    string   // for messages, such as "nginx"
 	Path    string   // the program
@@ -64,8 +64,8 @@ type Running struct {
 	daemon Daemon
 }
 
-// Start starts the daemon in a session of its own, so that the terminal's Ctrl-C does not reach it.
-// It does not wait until the daemon can do its work: see Await.
+// Start starts the daemon in a new session, so that the terminal's Ctrl-C does not reach it.
+// It does not wait until the daemon is ready: see Await.
 func (d Daemon) Start() (*Running, error) {
 	if err := os.Rename(d.Log, d.Log+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("keep the earlier log of %s: %w", d.Name, err)
@@ -85,7 +85,7 @@ func (d Daemon) Start() (*Running, error) {
 		return nil, fmt.Errorf("start %s: %w", d.Name, err)
 	}
 	running := &Running{exited: make(chan struct{}), daemon: d}
-	// Read before anything waits for the process: until then the kernel cannot give its pid away.
+	// Read before anything waits for the process: until then the kernel cannot reuse its pid.
 	running.Identity, err = Of(command.Process.Pid)
 	go func() {
 		running.err = command.Wait()
@@ -126,11 +126,11 @@ func (r *Running) exitError() error {
 	return r.err
 }
 
-// ErrStillRunning is what Stop returns when the process outlived the limit.
+// ErrStillRunning is returned by Stop if the process outlived the limit.
 var ErrStillRunning = errors.New("still running")
 
 // Stop sends the signal and waits until the process has ended. A process that has ended already is no
-// error. It never sends a second signal: what to do about ErrStillRunning is the caller's to know.
+// error. It never sends a second signal: the caller handles ErrStillRunning.
 func Stop(ctx context.Context, identity Identity, signal syscall.Signal, limit time.Duration) error {
 	if identity.PID <= 0 {
 		return nil
@@ -162,8 +162,8 @@ func Stop(ctx context.Context, identity Identity, signal syscall.Signal, limit t
 	return nil
 }
 
-// StopRemnants kills what a daemon that was killed has left behind: NGINX's workers, for one, go on serving without
-// their master, as it was when the master died. While the daemon itself runs it does nothing.
+// StopRemnants kills the remaining processes of a daemon that was killed: NGINX's workers, for example, continue to serve without
+// their master. While the daemon itself runs, StopRemnants does nothing.
 func StopRemnants(ctx context.Context, daemon Identity) error {
 	var errs []error
 	for _, left := range remnants(daemon) {

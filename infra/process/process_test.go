@@ -65,12 +65,12 @@ func shell(t *testing.T, script string) *Running {
 	return running
 }
 
-// says is a readiness check: the daemon has written the text.
-func (r *Running) says(text string) func(context.Context) error {
+// printed is a readiness check: the daemon has printed the text.
+func (r *Running) printed(text string) func(context.Context) error {
 	return func(context.Context) error {
 		log, err := os.ReadFile(r.daemon.Log)
 		if err == nil && !strings.Contains(string(log), text) {
-			err = errors.New("nothing said yet")
+			err = errors.New("no output yet")
 		}
 		return err
 	}
@@ -78,7 +78,7 @@ func (r *Running) says(text string) func(context.Context) error {
 
 func TestDaemon(t *testing.T) {
 	running := shell(t, "echo $GREETING from $PWD; exec sleep 600")
-	if err := running.Await(t.Context(), 10*time.Second, running.says("hello from /\n")); err != nil {
+	if err := running.Await(t.Context(), 10*time.Second, running.printed("hello from /\n")); err != nil {
 		t.Fatal(err)
 	}
 	if !running.Alive() {
@@ -98,7 +98,7 @@ func TestDaemon(t *testing.T) {
 	}
 }
 
-func TestAReusedPidIsNotTouched(t *testing.T) {
+func TestReusedPidIsNotSignaled(t *testing.T) {
 	running := shell(t, "exec sleep 600")
 	other := Identity{PID: running.PID, Started: running.Started + "0"}
 	if other.Alive() {
@@ -118,9 +118,9 @@ func TestAReusedPidIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestStopGivesUp(t *testing.T) {
+func TestStopTimeout(t *testing.T) {
 	running := shell(t, "trap '' TERM; echo deaf; while :; do sleep 0.05; done")
-	if err := running.Await(t.Context(), 10*time.Second, running.says("deaf")); err != nil {
+	if err := running.Await(t.Context(), 10*time.Second, running.printed("deaf")); err != nil {
 		t.Fatal(err)
 	}
 	if err := Stop(t.Context(), running.Identity, syscall.SIGTERM, 100*time.Millisecond); !errors.Is(err, ErrStillRunning) {
@@ -128,7 +128,7 @@ func TestStopGivesUp(t *testing.T) {
 	}
 }
 
-func TestAwaitShowsTheLog(t *testing.T) {
+func TestAwaitErrorContainsLog(t *testing.T) {
 	never := func(context.Context) error { return errors.New("never ready") }
 
 	failing := shell(t, "echo 'port is taken' >&2; sleep 0.2; exit 3")
@@ -137,7 +137,7 @@ func TestAwaitShowsTheLog(t *testing.T) {
 		t.Errorf("Await() of one that ended = %v", err)
 	}
 	slow := shell(t, "echo 'still trying'; exec sleep 600")
-	if err := slow.Await(t.Context(), 10*time.Second, slow.says("still")); err != nil {
+	if err := slow.Await(t.Context(), 10*time.Second, slow.printed("still")); err != nil {
 		t.Fatal(err)
 	}
 	err = slow.Await(t.Context(), 50*time.Millisecond, never)
@@ -146,14 +146,14 @@ func TestAwaitShowsTheLog(t *testing.T) {
 	}
 }
 
-func TestStartKeepsTheFormerLog(t *testing.T) {
+func TestStartKeepsOldLog(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	for _, word := range []string{"first", "second"} {
 		running, err := Daemon{Name: "echo", Path: "/bin/sh", Args: []string{"-c", "echo " + word + "; exec sleep 600"}, Log: log}.Start()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := running.Await(t.Context(), 10*time.Second, running.says(word+"\n")); err != nil {
+		if err := running.Await(t.Context(), 10*time.Second, running.printed(word+"\n")); err != nil {
 			t.Error(err)
 		}
 		if err := Stop(t.Context(), running.Identity, syscall.SIGTERM, 10*time.Second); err != nil {
@@ -169,10 +169,10 @@ func TestStartKeepsTheFormerLog(t *testing.T) {
 
 func TestStopRemnants(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		return // only Linux tells
+		return // Linux only
 	}
 	running := shell(t, "sleep 600 & echo child $!; wait")
-	if err := running.Await(t.Context(), 10*time.Second, running.says("child")); err != nil {
+	if err := running.Await(t.Context(), 10*time.Second, running.printed("child")); err != nil {
 		t.Fatal(err)
 	}
 	log, err := os.ReadFile(running.daemon.Log)
@@ -232,7 +232,7 @@ func TestBlocked(t *testing.T) {
 	if err := os.Mkdir(inner, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// Whatever lies above the test's directory must let everybody pass for this to mean anything.
+	// The test is valid only if every account may pass through the parents of its directory.
 	above := account.Blocked(filepath.Dir(directory))
 	for _, test := range []struct {
 		mode os.FileMode

@@ -12,7 +12,7 @@ import (
 )
 
 // Debian's packages start their services when they are installed, and enable them for the next boot. These are
-// the files that talk them out of the former; see invoke-rc.d(8) and pg_createcluster(1).
+// the files that prevent the former; see invoke-rc.d(8) and pg_createcluster(1).
 const (
 	policyFile  = "/usr/sbin/policy-rc.d"
 	policy      = "#!/bin/sh\n# Temporary: systemScale installs programs, not services.\nexit 101\n"
@@ -40,7 +40,7 @@ func AptInstall(ctx context.Context, out io.Writer, packages []string) (err erro
 
 	quiet := []string{"DEBIAN_FRONTEND=noninteractive"}
 	if err := runTo(ctx, out, quiet, "apt-get", "update", "-qq"); err != nil {
-		// The lists that are there may do; if not, the installation says what it lacks.
+		// The present lists may suffice; if not, the installation reports the missing package.
 		fmt.Fprintln(out, err)
 	}
 	arguments := append([]string{"install", "-qq", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"}, packages...)
@@ -50,8 +50,8 @@ func AptInstall(ctx context.Context, out io.Writer, packages []string) (err erro
 	return disableServices(ctx, out, packages)
 }
 
-// placeTemporarily writes a file unless somebody else's is there, and returns what takes it away again. A file of ours
-// that an interrupted installation left behind counts as written.
+// placeTemporarily writes a file unless the path has another file, and returns a function that removes it. A file with the same
+// text, from an interrupted installation, counts as written.
 func placeTemporarily(path, text string, mode os.FileMode) (undo func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("prepare the installation: %w", err)
@@ -73,7 +73,7 @@ func placeTemporarily(path, text string, mode os.FileMode) (undo func() error, e
 	return func() error { return os.Remove(path) }, nil
 }
 
-// disableServices undoes what the packages arranged for the next boot, and stops what runs in spite of the policy.
+// disableServices disables the packages' services for the next boot, and stops those that run in spite of the policy.
 func disableServices(ctx context.Context, out io.Writer, packages []string) error {
 	if _, err := exec.LookPath("systemctl"); err != nil {
 		return nil

@@ -36,14 +36,14 @@ func (v Version) String() string {
 var (
 	oldestPostgres = Version{Major: 14}
 	oldestNGINX    = Version{Major: 1, Minor: 18}
-	// What Vite runs with; api/web/package.json says so, too.
+	// Vite requires it; api/web/package.json has the same version.
 	oldestNode = Version{Major: 20, Minor: 19}
 )
 
 var versionPattern = regexp.MustCompile(`(\d+)(?:\.(\d+))?(?:\.(\d+))?`)
 
-// ParseVersion reads the first version in what a program says of itself, such as
-// "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)" or "nginx version: nginx/1.22.1". What is not said is 0.
+// ParseVersion reads the first version in a program's output, such as
+// "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)" or "nginx version: nginx/1.22.1". Missing parts are 0.
 func ParseVersion(text string) (Version, error) {
 	found := versionPattern.FindStringSubmatch(text)
 	if found == nil {
@@ -75,7 +75,7 @@ type NGINX struct {
 	Version Version
 }
 
-// ErrMissing is wrapped by what the Find functions return when the program is not there, or too old.
+// ErrMissing is wrapped by the errors of the Find functions for a program that is missing or too old.
 var ErrMissing = errors.New("missing")
 
 // FindPostgres returns an installation that can start a data directory of the major version, or the first one that is
@@ -168,7 +168,7 @@ type Node struct {
 	Version Version
 }
 
-// FindNode returns the Node.js in PATH, if it is new enough and npm is there, too.
+// FindNode returns the Node.js in PATH, if it is new enough and npm is present.
 func FindNode() (Node, error) {
 	wanted := "Node.js " + oldestNode.String() + " or newer"
 	path, err := FindInPath("node", "nodejs")
@@ -189,7 +189,7 @@ func FindNode() (Node, error) {
 	return Node{Path: path, NPM: npm, Version: version}, nil
 }
 
-// FindChromium returns the path of a browser that is Chromium or made of it.
+// FindChromium returns the path of Chromium or a browser based on it.
 func FindChromium() (string, error) {
 	if path, err := FindInPath("chromium", "chromium-browser", "google-chrome"); err == nil {
 		return path, nil
@@ -202,7 +202,7 @@ func FindChromium() (string, error) {
 	return "", fmt.Errorf("a browser, Chromium, is %w", ErrMissing)
 }
 
-// FindInPath looks the first of the names up in PATH.
+// FindInPath looks up the first of the names in PATH.
 func FindInPath(names ...string) (string, error) {
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -228,7 +228,7 @@ func isProgram(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// FindFaketime returns the library that gives a program another clock when it is loaded before the system's.
+// FindFaketime returns the library that, preloaded, gives a program another clock.
 func FindFaketime() (string, error) {
 	for _, pattern := range []string{
 		"/usr/lib/*/faketime/libfaketime.so.1",       // Debian, Ubuntu

@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// Need is something that has to be installed, and how its packages are called.
+// Need is a program to install, with the names of its packages.
 type Need struct {
-	Find func() error // nil when it is there; the error says what is missing
+	Find func() error // nil if present; the error names the missing program
 	Apt  []string
 	Brew []string
 }
 
-// What the stack and its tests need beside Go, git and a shell.
+// The needs of the stack and its tests beside Go, git and a shell.
 var (
 	NeedPostgres = Need{
 		Find: func() error { _, err := FindPostgres(0); return err },
@@ -64,15 +64,15 @@ var (
 
 // Installer installs packages with the machine's package manager.
 type Installer struct {
-	In          io.Reader // where the answer to the question comes from
-	Out         io.Writer // where the question and the package manager's output go
-	Interactive bool      // somebody sits at In and Out
+	In          io.Reader // for the user's answer
+	Out         io.Writer // for the question and the package manager's output
+	Interactive bool      // In and Out are a terminal
 	// Privileged installs the packages with apt-get through sudo. It is called when this process is not root.
 	Privileged func(ctx context.Context, packages []string) error
 }
 
-// Ensure installs what is missing of the needs. On a terminal it asks first. Without one it installs only as root
-// with apt-get, and otherwise returns an error that names what is missing and the command that installs it.
+// Ensure installs the missing needs. On a terminal it prompts first. Without one it installs only as root with apt-get,
+// and otherwise returns an error that names the missing programs and the command that installs them.
 func (i Installer) Ensure(ctx context.Context, needs ...Need) error {
 	missing, problems := missingOf(needs)
 	if len(missing) == 0 {

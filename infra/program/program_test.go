@@ -57,7 +57,7 @@ func program(t *testing.T, directory, name, script string) {
 	}
 }
 
-func TestFindPostgresFollowsALinkInPath(t *testing.T) {
+func TestFindPostgresFollowsLink(t *testing.T) {
 	target, links := t.TempDir(), t.TempDir()
 	program(t, target, "postgres", "echo 'postgres (PostgreSQL) 99.3'")
 	program(t, target, "initdb", "")
@@ -70,16 +70,16 @@ func TestFindPostgresFollowsALinkInPath(t *testing.T) {
 	}
 	_, err := FindPostgres(98)
 	if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "PostgreSQL 98 is missing") || !strings.Contains(err.Error(), "99 in "+target) {
-		t.Errorf("FindPostgres(98) = %v, want what is missing and what is there", err)
+		t.Errorf("FindPostgres(98) = %v, want the missing and the present version", err)
 	}
 }
 
-func TestFindPostgresRefusesAnOldOne(t *testing.T) {
+func TestFindPostgresRefusesOldVersion(t *testing.T) {
 	old := t.TempDir()
 	program(t, old, "postgres", "echo 'postgres (PostgreSQL) 13.4'")
 	program(t, old, "initdb", "")
 	t.Setenv("PATH", old)
-	// A newer one may be installed elsewhere on this machine; this one it must not be.
+	// A newer one may be installed elsewhere on this machine.
 	if got, err := FindPostgres(0); err == nil && got.Bin == old {
 		t.Errorf("FindPostgres(0) = %v", got)
 	}
@@ -105,7 +105,7 @@ func TestFindNode(t *testing.T) {
 	directory := t.TempDir()
 	t.Setenv("PATH", directory)
 	for _, test := range []struct {
-		node, npm string // what they say; "": they are not there
+		node, npm string // versions; "": missing
 		wantError string
 	}{
 		{"", "", "Node.js 20.19.0 or newer is missing"},
@@ -113,9 +113,9 @@ func TestFindNode(t *testing.T) {
 		{"v20.19.0", "", "npm is missing"},
 		{"v22.1.0", "10.0.0", ""},
 	} {
-		for name, says := range map[string]string{"node": test.node, "npm": test.npm} {
-			if says != "" {
-				program(t, directory, name, "echo "+says)
+		for name, version := range map[string]string{"node": test.node, "npm": test.npm} {
+			if version != "" {
+				program(t, directory, name, "echo "+version)
 			}
 		}
 		got, err := FindNode()
@@ -129,7 +129,7 @@ func TestFindNode(t *testing.T) {
 	}
 }
 
-// need is a package that is there when a file is.
+// need is a package that counts as installed if a file exists.
 func need(path string) Need {
 	return Need{
 		Find: func() error {
@@ -145,23 +145,23 @@ func need(path string) Need {
 func TestEnsure(t *testing.T) {
 	for _, test := range []struct {
 		name        string
-		manager     string // what is in PATH
-		script      string // what it does
+		manager     string // the program in PATH
+		script      string // its content
 		interactive bool
 		answer      string
-		wantAsked   string
+		wantPrompt  string
 		wantError   string
 	}{
-		{"asked and agreed", "brew", `[ "$*" = "install brew-thing" ] && : > "$THING"`, true, "\n", "Install brew-thing with brew? [Y/n] ", ""},
+		{"confirmed", "brew", `[ "$*" = "install brew-thing" ] && : > "$THING"`, true, "\n", "Install brew-thing with brew? [Y/n] ", ""},
 		{
-			"asked and refused", "brew", `: > "$THING"`, true, "n\n", "Install brew-thing with brew? [Y/n] ",
+			"refused", "brew", `: > "$THING"`, true, "n\n", "Install brew-thing with brew? [Y/n] ",
 			"the thing is missing\ninstall it and try again: brew install brew-thing",
 		},
 		{
-			"the answer never comes", "brew", `: > "$THING"`, true, "", "Install brew-thing with brew? [Y/n] ",
+			"end of input", "brew", `: > "$THING"`, true, "", "Install brew-thing with brew? [Y/n] ",
 			"the thing is missing\ninstall it and try again: brew install brew-thing",
 		},
-		{"nobody to ask", "brew", `: > "$THING"`, false, "", "", "the thing is missing\ninstall it and try again: brew install brew-thing"},
+		{"no terminal", "brew", `: > "$THING"`, false, "", "", "the thing is missing\ninstall it and try again: brew install brew-thing"},
 		{"the installation fails", "brew", "exit 4", true, "y\n", "Install brew-thing with brew? [Y/n] ", "brew install brew-thing: exit status 4"},
 		{
 			"the installation does not help", "brew", "", true, "y\n", "Install brew-thing with brew? [Y/n] ",
@@ -181,14 +181,14 @@ func TestEnsure(t *testing.T) {
 			if got := fmt.Sprint(err); err == nil && test.wantError != "" || err != nil && got != test.wantError {
 				t.Errorf("Ensure() = %v, want %q", err, test.wantError)
 			}
-			if out.String() != test.wantAsked {
-				t.Errorf("asked %q, want %q", out.String(), test.wantAsked)
+			if out.String() != test.wantPrompt {
+				t.Errorf("prompt %q, want %q", out.String(), test.wantPrompt)
 			}
 		})
 	}
 }
 
-func TestEnsureWithAptAsAnOrdinaryUserGoesThroughSudo(t *testing.T) {
+func TestEnsureWithAptUsesSudo(t *testing.T) {
 	if os.Geteuid() == 0 {
 		return // root needs no sudo, and a test must not install packages
 	}
@@ -196,16 +196,16 @@ func TestEnsureWithAptAsAnOrdinaryUserGoesThroughSudo(t *testing.T) {
 	program(t, directory, "apt-get", "exit 1")
 	t.Setenv("PATH", directory)
 	thing := filepath.Join(directory, "thing")
-	var asked []string
+	var installed []string
 	installer := Installer{
 		In: strings.NewReader("y\n"), Out: &strings.Builder{}, Interactive: true,
 		Privileged: func(_ context.Context, packages []string) error {
-			asked = packages
+			installed = packages
 			return os.WriteFile(thing, nil, 0o600)
 		},
 	}
-	if err := installer.Ensure(t.Context(), need(thing)); err != nil || !slices.Equal(asked, []string{"apt-thing"}) {
-		t.Errorf("Ensure() = %v with %q through sudo", err, asked)
+	if err := installer.Ensure(t.Context(), need(thing)); err != nil || !slices.Equal(installed, []string{"apt-thing"}) {
+		t.Errorf("Ensure() = %v with %q through sudo", err, installed)
 	}
 	installer.Interactive = false
 	if err := installer.Ensure(t.Context(), need(thing+"2")); err == nil || !strings.Contains(err.Error(), "sudo apt-get install apt-thing") {
@@ -241,9 +241,9 @@ func TestPlaceTemporarily(t *testing.T) {
 	write("the administrator's")
 	place("ours")
 	if got, err := os.ReadFile(path); string(got) != "the administrator's" {
-		t.Errorf("somebody else's file became %q, %v", got, err)
+		t.Errorf("the administrator's file became %q, %v", got, err)
 	}
-	write("ours") // left behind by an installation that was killed
+	write("ours") // from an installation that was killed
 	place("ours")
 	if _, err := os.Stat(path); err == nil {
 		t.Error("the file of a killed installation stayed")

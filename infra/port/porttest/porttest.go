@@ -10,7 +10,7 @@ import (
 )
 
 // Number returns a port that no other test and no stack chooses until t ends. It is not held: a program that the test starts may claim
-// it, as stack up does with a port that it is told.
+// it, as stack up does with a configured port.
 func Number(t testing.TB) int {
 	t.Helper()
 	owner := filepath.Join(t.TempDir(), "port")
