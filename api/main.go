@@ -1,7 +1,7 @@
 // Command api serves the published documents over HTTP.
 //
 // It starts whether or not the database is up, and reports readiness on its admin port. On SIGTERM or SIGINT it shuts down in an order
-// that loses no request. On a second signal it exits at once.
+// that loses no request. A second signal ends it at once.
 package main
 
 import (
@@ -32,20 +32,19 @@ import (
 )
 
 func main() {
-	ctx, stop := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		stop()
-		<-signals
-		os.Exit(1)
-	}()
-	stderr := printable.NewWriter(os.Stderr)
-	if err := run(ctx, os.Args[1:], printable.NewWriter(os.Stdout), stderr); err != nil {
-		_, _ = fmt.Fprintln(stderr, "api:", err)
-		os.Exit(1)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes the program and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
+	if err := serve(ctx, args, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "api:", err)
+		return 1
 	}
+	return 0
 }
 
 const description = `Serve the published documents over HTTP.
@@ -104,8 +103,8 @@ func (f *flags) Validate() error {
 	return nil
 }
 
-// run serves until ctx ends, and then shuts down.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// serve reads the flags, serves until ctx ends, and then shuts down.
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var f flags
 	exited := false
 	parser, err := kong.New(&f, kong.Name("api"), kong.Description(description), kong.Vars{"version": printable.Version()},
