@@ -26,26 +26,26 @@ type changes struct {
 	Next *string
 }
 
-// describeChanges returns what an answer says, in a line, with the versions counted from first.
+// describeChanges returns a feed as one line, with the versions counted from first.
 func describeChanges(t *testing.T, result Result, first, since int64) string {
 	t.Helper()
-	var said changes
-	if err := json.Unmarshal(result.Body, &said); err != nil {
+	var got changes
+	if err := json.Unmarshal(result.Body, &got); err != nil {
 		t.Fatalf("no JSON: %v: %s", err, result.Body)
 	}
-	if said.Collection != collection || said.Since != since || said.Version != result.Run || said.Changes == nil {
+	if got.Collection != collection || got.Since != since || got.Version != result.Run || got.Changes == nil {
 		t.Errorf("got %s of run %d", result.Body, result.Run)
 	}
-	text := fmt.Sprint(said.Version-first, ":")
-	for _, c := range said.Changes {
+	text := fmt.Sprint(got.Version-first, ":")
+	for _, c := range got.Changes {
 		path := "none"
 		if c.Path != nil {
 			path = *c.Path
 		}
 		text += fmt.Sprintf(" %d %s %d %s %s,", c.Version-first, c.Document, c.ID, c.Kind, path)
 	}
-	if said.Next != nil {
-		text += " " + *said.Next
+	if got.Next != nil {
+		text += " " + *got.Next
 	}
 	return text
 }
@@ -65,7 +65,7 @@ func TestChanges(t *testing.T) {
 	second := f.change(things.List, log("item", 1, "changed"), log("page", 1, "changed"), log("detail", 3, "removed"))
 	third := f.change(things.List, log("detail", 2, "added"))
 
-	// Since what is followed nothing is new, until a newer version is.
+	// There are no changes since the followed version, until it is a newer one.
 	if result, err := f.Changes(things, first, Cursor{}, 10, nil); err != nil || result.Run != first {
 		t.Errorf("since the version that is followed: run %d, %v", result.Run, err)
 	}
@@ -74,7 +74,7 @@ func TestChanges(t *testing.T) {
 	}
 	things = f.Snapshot().Collection([]byte(collection))
 
-	ask := func(since int64, after Cursor, limit int64) string {
+	get := func(since int64, after Cursor, limit int64) string {
 		t.Helper()
 		result, err := f.Changes(things, since, after, limit, nil)
 		if err != nil {
@@ -104,7 +104,7 @@ func TestChanges(t *testing.T) {
 		{third, Cursor{second, "item", 1}, 10, ErrBadCursor.Error()},
 		{first - 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
 	} {
-		if got := ask(c.since, c.after, c.limit); got != c.want {
+		if got := get(c.since, c.after, c.limit); got != c.want {
 			t.Errorf("since %d after %v, %d: got %s, want %s", c.since, c.after, c.limit, got, c.want)
 		}
 	}
@@ -112,7 +112,7 @@ func TestChanges(t *testing.T) {
 		t.Errorf("after the answer of run %d, run %d is followed", third, f.list().Run)
 	}
 
-	// Another generation: nobody has written down in what it differs.
+	// Another generation: the change log does not contain its differences.
 	fourth := f.publish(2, 3)
 	if _, err := conn.Exec(t.Context(), "update catalog.run set state = 'published', generation = id, finished_at = now() where id = $1", fourth); err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestChanges(t *testing.T) {
 	if !errors.Is(err, ErrHistoryTooShort) || result.Run != fourth || string(result.Body) != "kept" {
 		t.Errorf("across a flip: %v, run %d, %q; want %v, run %d and the buffer back", err, result.Run, result.Body, ErrHistoryTooShort, fourth)
 	}
-	if got := ask(fourth, Cursor{}, 10); got != fmt.Sprintf("%d:", fourth-first) {
+	if got := get(fourth, Cursor{}, 10); got != fmt.Sprintf("%d:", fourth-first) {
 		t.Errorf("since the flip: got %s", got)
 	}
 }
@@ -130,7 +130,7 @@ func TestNotification(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: time.Hour})
 	conn := testdb.Connect(t, f.database.ETL)
 	run := f.publish(2, 1)
-	// It cannot be seen from here when the store begins to listen, so the hint is given until it is taken.
+	// The test cannot detect when the store begins to listen, so it repeats the notification.
 	publishtest.Eventually(t, "the hint is taken", func() bool {
 		if _, err := conn.Exec(t.Context(), "select pg_notify($1, $2)", sql.VersionChannel, collection); err != nil {
 			t.Fatal(err)
@@ -139,8 +139,8 @@ func TestNotification(t *testing.T) {
 	})
 }
 
-// TestAPageCounts reads pages of all sizes. Each has the number of documents that its own version has, as the run recorded it.
-func TestAPageCounts(t *testing.T) {
+// TestPageTotals reads pages of all sizes. Each has the number of documents that its own version has, as the run recorded it.
+func TestPageTotals(t *testing.T) {
 	f := newFixture(t, 1250, Options{Poll: time.Hour})
 	list := f.list()
 	for _, c := range []struct{ skip, limit, want int64 }{{0, 1, 1}, {0, MaxPage, 1000}, {1000, MaxPage, 250}, {37, MaxPage, 1000}, {1249, 5, 1}, {1250, MaxPage, 0}, {1 << 52, 10, 0}} {
@@ -158,7 +158,7 @@ func TestAPageCounts(t *testing.T) {
 			}
 		}
 	}
-	// What the run of the page recorded, which the store need not have followed yet.
+	// The number recorded by the page's run, which the store need not have followed yet.
 	f.change(list, "delete from catalog."+list.table+" where id = 1250")
 	conn := testdb.Connect(t, f.database.ETL)
 	for _, c := range []struct {

@@ -13,7 +13,7 @@ import (
 )
 
 // settings returns the session settings, which are sent as startup parameters. Results do not depend on them, so a connection that is
-// refused because of them is opened without. They cannot be set later instead: behind a transaction pooler, the server connection is shared
+// refused because of them is opened without. They cannot be set later instead: with a transaction pooler, the server connection is shared
 // with other clients. sql/bootstrap.sql sets them for the role.
 func settings(timeout time.Duration) map[string]string {
 	settings := sql.Settings() // override those of the role and the database

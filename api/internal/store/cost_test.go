@@ -54,10 +54,10 @@ func blocks(t *testing.T, conn *pgx.Conn, s *statement, arguments string) (read 
 	return read
 }
 
-// size is that of a catalog, its change log and its history.
+// size is the size of a catalog, its change log and its history.
 type size struct{ documents, changes, runs int }
 
-// fillCatalog makes a catalog in which a few runs are kept and have a log, after many that are not kept, every second of which published
+// fillCatalog fills a catalog with a few kept runs and their log, after many runs that are not kept. Every second of these published
 // nothing.
 func fillCatalog(t *testing.T, etl *pgx.Conn, size size) {
 	t.Helper()
@@ -87,7 +87,7 @@ func fillCatalog(t *testing.T, etl *pgx.Conn, size size) {
 	}
 }
 
-// TestBlocksRead executes what every address asks of the database, with a catalog, a change log and a history of two sizes. The
+// TestBlocksRead executes the statements of every address, with a catalog, a change log and a history of two sizes. The
 // number of blocks must be small, and must not depend on the size.
 func TestBlocksRead(t *testing.T) {
 	small, large := size{2_000, 2_100, 20}, size{30_000, 60_000, 8_000}
@@ -140,7 +140,7 @@ func TestBlocksRead(t *testing.T) {
 	after := measure(large)
 	for address, got := range after {
 		t.Logf("%-30s %4d blocks, %4d in a small catalog", address, got, before[address])
-		// One level more of each of some indexes.
+		// Some indexes have one more level.
 		if got > before[address]+12 {
 			t.Errorf("%s: %d blocks, and %d in a small catalog", address, got, before[address])
 		}
@@ -154,8 +154,7 @@ func TestBlocksRead(t *testing.T) {
 	}
 }
 
-// TestPagesDoNotDelayDocuments stops everything that reads pages and changes. Documents are looked up meanwhile, and of the others only
-// so many wait.
+// TestPagesDoNotDelayDocuments blocks pages and changes. Documents are still looked up, and the number of waiting pages is limited.
 func TestPagesDoNotDelayDocuments(t *testing.T) {
 	f := newFixture(t, 20, Options{Connections: 1, Poll: time.Hour, Timeout: publishtest.Patience})
 	lock := testdb.Connect(t, f.database.ETL)
@@ -192,7 +191,7 @@ func TestPagesDoNotDelayDocuments(t *testing.T) {
 		}
 		checkBody(t, "item", id, result)
 	}
-	// What is known without a lookup is not held up either.
+	// Responses without a lookup are not delayed either.
 	if result, err := f.Changes(things, things.Run, Cursor{}, 10, []byte("kept")); err != nil || result.Run != things.Run || !strings.HasPrefix(string(result.Body), `kept{"next": null`) {
 		t.Errorf("nothing new while the log is locked: %s, %v", result.Body, err)
 	}
@@ -209,7 +208,7 @@ func TestPagesDoNotDelayDocuments(t *testing.T) {
 	}
 }
 
-// TestNoChangesEqualsDatabaseResult compares the answer that is known without a lookup with that of the statement.
+// TestNoChangesEqualsDatabaseResult compares the result without a lookup with that of the statement.
 func TestNoChangesEqualsDatabaseResult(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: time.Hour})
 	conn := testdb.Connect(t, f.database.ETL)

@@ -60,7 +60,7 @@ func open(t testing.TB, options Options) *Store {
 	return s
 }
 
-// publish makes an edition live: the same ids, each body and etag saying which edition it is from.
+// publish makes an edition live: the same ids, with the edition in each body and etag.
 func (f *fixture) publish(edition, ids int) int64 {
 	f.t.Helper()
 	var item, detail []publishtest.Row
@@ -78,19 +78,19 @@ func (f *fixture) publish(edition, ids int) int64 {
 // checkBody fails t unless result is the whole document with id, of any edition, and returns the edition.
 func checkBody(t testing.TB, document string, id int64, result Result) int {
 	t.Helper()
-	var said struct {
+	var got struct {
 		ID      int64
 		Edition int
 	}
-	if err := json.Unmarshal(result.Body, &said); err != nil {
+	if err := json.Unmarshal(result.Body, &got); err != nil {
 		t.Errorf("body of %s %d is no JSON: %v: %.100q", document, id, err, result.Body)
 		return 0
 	}
-	want := publishtest.NewRow(document, said.Edition, id)
+	want := publishtest.NewRow(document, got.Edition, id)
 	if string(result.Body) != want.Body || result.ETag != want.ETag {
 		t.Errorf("%s %d: got etag %016x and %.100q, want etag %016x and %.100q", document, id, result.ETag, result.Body, want.ETag, want.Body)
 	}
-	return said.Edition
+	return got.Edition
 }
 
 func (f *fixture) document(path string) *Endpoint {
@@ -104,7 +104,7 @@ func (f *fixture) document(path string) *Endpoint {
 
 func (f *fixture) list() *Endpoint { return f.Snapshot().Collection([]byte(collection)).List }
 
-// lock keeps everybody from reading document until the function that it returns is called.
+// lock blocks all reads of document until the returned function is called.
 func (f *fixture) lock(endpoint *Endpoint) (unlock func()) {
 	f.t.Helper()
 	ctx := context.Background()
@@ -123,8 +123,8 @@ func (f *fixture) lock(endpoint *Endpoint) (unlock func()) {
 	}
 }
 
-// change runs statements in a transaction that makes a new run, of the same tables, live, and returns the run. $run in them is
-// the run's number.
+// change runs statements in a transaction that makes a new run of the same tables live, and returns the run. $run in the statements
+// is its number.
 func (f *fixture) change(endpoint *Endpoint, statements ...string) (run int64) {
 	f.t.Helper()
 	conn := testdb.Connect(f.t, f.database.ETL)

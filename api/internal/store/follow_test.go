@@ -17,7 +17,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-func TestSnapshotKeepsWhatHasNotChanged(t *testing.T) {
+func TestSnapshotReusesUnchangedCollections(t *testing.T) {
 	at := time.Now()
 	endpoints := []sql.Endpoint{{Name: "item"}, {Name: "page", List: true}}
 	first := Version{Collection: "first", Generation: 1, Run: 1, PublishedAt: at, Endpoints: endpoints}
@@ -35,7 +35,7 @@ func TestSnapshotKeepsWhatHasNotChanged(t *testing.T) {
 	}
 	item := func(s *Snapshot, name string) *Endpoint { return s.Collection([]byte(name)).Path(nil) }
 	if item(next, "first") != item(old, "first") {
-		t.Error("a document of a version that stands is another one in the next snapshot")
+		t.Error("an unchanged version has another endpoint in the next snapshot")
 	}
 	if item(next, "second") == item(old, "second") {
 		t.Error("a document of a new version is still the old one")
@@ -63,8 +63,8 @@ func TestFollowsTheVersion(t *testing.T) {
 	}
 }
 
-// TestPageVersion changes tables in place, and then moves the pointer away from them, while the store has not yet heard
-// of either: what a page says it is must be what its bytes are. And once a client has heard of a version, so has the store.
+// TestPageVersion changes tables in place, and then the version row, before the store has read either. The version of a page must be that
+// of its bytes, and the store must serve every version that a client has seen.
 func TestPageVersion(t *testing.T) {
 	f := newFixture(t, 150, Options{Poll: time.Hour})
 	list := f.list()
@@ -102,10 +102,10 @@ func TestDroppedGeneration(t *testing.T) {
 	for _, warm := range []bool{false, true} {
 		name := map[bool]string{false: "before it was read", true: "after it was read"}[warm]
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t, 150, Options{Poll: time.Hour}) // the store hears of a version only by tripping over it
+			f := newFixture(t, 150, Options{Poll: time.Hour}) // the store reads a version only after a failed lookup
 			old, detail, list := f.document(""), f.document("detail"), f.list()
 			if warm {
-				for range 8 { // on both connections, as good as surely
+				for range 8 { // almost certainly on both connections
 					_, _ = f.Get(old, 1, Match{}, nil)
 					_, _ = f.Get(old, 1, Match{ETags: []uint64{1}}, nil)
 					_, _ = f.List(list, 0, 5, nil)
@@ -170,7 +170,7 @@ func TestDroppedGenerationUnderLoad(t *testing.T) {
 				latest = result.Run
 				mutex.Lock()
 				if known := editionOf[result.Run]; known != 0 && known != edition {
-					t.Errorf("run %d is said to be of edition %d and of %d", result.Run, known, edition)
+					t.Errorf("run %d has edition %d and edition %d", result.Run, known, edition)
 				}
 				editionOf[result.Run] = edition
 				mutex.Unlock()
@@ -224,7 +224,7 @@ func TestTableOfOtherTypes(t *testing.T) {
 	}
 }
 
-// TestStatementFailsAlone has one batch in which the second of three lookups is refused when it is executed.
+// TestStatementFailsAlone sends one batch in which the second of three lookups fails.
 func TestStatementFailsAlone(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: time.Hour})
 	config, err := configure(Options{URL: f.database.API, Timeout: publishtest.Patience})
@@ -282,7 +282,7 @@ func TestStatementFailsAlone(t *testing.T) {
 	}
 }
 
-// TestRowFailsAlone has three lookups in one statement, which one of the rows makes fail.
+// TestRowFailsAlone sends three lookups in one statement, which fails because of one row.
 func TestRowFailsAlone(t *testing.T) {
 	f := newFixture(t, 3, Options{Connections: 1, Poll: time.Hour})
 	table := "catalog." + f.document("").table

@@ -87,8 +87,8 @@ func (f *follower) run(ctx context.Context, interval time.Duration) {
 	running.Wait()
 }
 
-// listen has the version rows read when the database notifies of a new version, until ctx ends. It uses a connection of its own, which
-// waits all the time. Where LISTEN is not possible, as on a replica or behind a pooler, polling has to do.
+// listen has the version rows read when the database notifies of a new version, until ctx ends. It uses a separate connection,
+// which waits all the time. Where LISTEN is not possible, as on a replica or through a pooler, only polling remains.
 func (f *follower) listen(ctx context.Context, interval time.Duration) {
 	for ctx.Err() == nil {
 		pause := interval
@@ -208,7 +208,7 @@ func (f *follower) remove(w *worker) {
 	}
 }
 
-// reportHost records what a watcher has read, or its error.
+// reportHost records the result of a watcher's read, or its error.
 func (f *follower) reportHost(h *watcher, seen reading, err error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()

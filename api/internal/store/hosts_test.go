@@ -14,7 +14,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-func TestHostsOfAURL(t *testing.T) {
+func TestHostsOfURL(t *testing.T) {
 	for _, mode := range []string{"disable", "prefer"} {
 		config, err := pgx.ParseConfig("postgres://user@a:1,b:2,a:3,b:2/name?sslmode=" + mode)
 		if err != nil {
@@ -39,7 +39,7 @@ func TestHostsOfAURL(t *testing.T) {
 	}
 }
 
-// twoHosts returns proxies that stand for two servers, and the URL of both.
+// twoHosts returns two proxies as two servers, and the URL of both.
 func twoHosts(t *testing.T, database testdb.Database) (first, second *proxy, databaseURL string) {
 	t.Helper()
 	first, databaseURL = newProxy(t, database.API)
@@ -52,7 +52,7 @@ func twoHosts(t *testing.T, database testdb.Database) (first, second *proxy, dat
 	return first, second, parsed.String()
 }
 
-func TestHostsAreSpreadAndFailedOver(t *testing.T) {
+func TestSpreadAndFailover(t *testing.T) {
 	database := testdb.New(t)
 	first, second, databaseURL := twoHosts(t, database)
 	f := &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
@@ -63,7 +63,7 @@ func TestHostsAreSpreadAndFailedOver(t *testing.T) {
 		return f.Ready() == nil && alive == 2
 	})
 	if at := f.at(); at[first.address] != 1 || at[second.address] != 1 {
-		t.Errorf("%v, want the pipelines spread", at)
+		t.Errorf("%v, want the workers spread", at)
 	}
 	for _, lost := range []*proxy{first, second} {
 		lost.down()

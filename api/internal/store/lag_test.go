@@ -65,7 +65,7 @@ func hostsURL(t testing.TB, databaseURL, arguments string, addresses ...string) 
 	return parsed.String()
 }
 
-// load is readers that look documents and pages up all the time, and check every answer.
+// load is a group of readers that look up documents and pages all the time, and check every result.
 type load struct {
 	on      *fixture
 	stop    chan struct{}
@@ -145,7 +145,7 @@ func (l *load) during(what string, do func()) int64 {
 	return answers
 }
 
-// more waits until there were some more answers.
+// more waits for some more results.
 func (l *load) more(answers int64) {
 	l.on.t.Helper()
 	want := l.answers.Load() + answers
@@ -193,17 +193,17 @@ func (p *pair) next() (run int64) {
 
 func (p *pair) spread() {
 	p.t.Helper()
-	p.settled("the pipelines are spread", p.primary.Address, p.replica.Address)
+	p.settled("the workers are spread", p.primary.Address, p.replica.Address)
 }
 
 func (p *pair) atPrimary() {
 	p.t.Helper()
-	p.settled("both pipelines are with the primary", p.primary.Address)
+	p.settled("both workers are with the primary", p.primary.Address)
 }
 
 func (p *pair) atReplica() {
 	p.t.Helper()
-	p.settled("both pipelines are with the replica", p.replica.Address)
+	p.settled("both workers are with the replica", p.replica.Address)
 }
 
 // nothingSent fails the test if, while do runs, a lookup is sent to the replica.
@@ -216,8 +216,8 @@ func (p *pair) nothingSent(do func()) {
 	}
 }
 
-// TestReplicas runs a pair through what happens to one, under load: no lookup may fail, none may be sent to a server that is behind, and
-// versions may go back only where the newest one is lost.
+// TestReplicas runs a pair through lag, failures and failover under load: no lookup may fail, none may be sent to a server that is behind,
+// and versions may go back only where the newest one is lost.
 func TestReplicas(t *testing.T) {
 	p := newPair(t, "")
 	p.during("a replica that keeps up", func() {
@@ -267,7 +267,7 @@ func TestReplicas(t *testing.T) {
 			p.spread()
 		}
 		p.replica.Freeze()
-		p.atPrimary() // once the silent connection is given up
+		p.atPrimary() // once the silent connection has timed out
 		p.replica.Thaw()
 		p.spread()
 	})
@@ -284,7 +284,7 @@ func TestReplicas(t *testing.T) {
 	p.end()
 }
 
-// conflict has the replica cancel what stands in the way of replaying, while the primary locks and vacuums tables that are read.
+// conflict makes the replica cancel statements that delay replay: the primary locks and vacuums tables that are being read.
 func (p *pair) conflict() {
 	p.replica.Set("max_standby_streaming_delay", "0")
 	conn := testdb.Connect(p.t, p.database.ETL)
@@ -305,15 +305,15 @@ func (p *pair) conflict() {
 	p.replica.Set("max_standby_streaming_delay", "30s")
 }
 
-// checkRoles opens stores with each value of target_session_attrs, and checks where they go to. The function that it returns checks where
-// they are after the replica has become the only server, and a primary.
+// checkRoles opens stores with each value of target_session_attrs, and checks their hosts. The returned function checks the hosts after
+// the replica has become the only server, and a primary.
 func (p *pair) checkRoles() (after func()) {
 	p.t.Helper()
 	stores := map[string]*fixture{}
 	only := func(f *fixture, want *testdb.Server) {
 		p.t.Helper()
 		publishtest.Eventually(p.t, "the store is ready", func() bool { return f.Ready() == nil })
-		f.settled("both pipelines are where they belong", want.Address)
+		f.settled("both workers have the expected host", want.Address)
 	}
 	for attributes, want := range map[string]*testdb.Server{
 		"primary": p.primary, "read-write": p.primary, "standby": p.replica, "read-only": p.replica, "prefer-standby": p.replica,
@@ -328,7 +328,7 @@ func (p *pair) checkRoles() (after func()) {
 			p.t.Errorf("%s: run %d, %v", attributes, result.Run, err)
 		}
 	}
-	// A standby that is behind is no standby to be preferred; where no other server will do, it serves what it has.
+	// A standby that is behind is not preferred. It serves its version only if no other server qualifies.
 	p.replica.Exec("select pg_wal_replay_pause()")
 	held := p.document("").Run
 	run := p.next()
@@ -344,7 +344,7 @@ func (p *pair) checkRoles() (after func()) {
 		p.t.Helper()
 		for attributes, f := range stores {
 			if attributes == "standby" || attributes == "read-only" {
-				continue // there is none any more; connections that there are stay
+				continue // there is no such server any more; existing connections stay
 			}
 			only(f, p.replica)
 			publishtest.Eventually(p.t, "the new primary's version is followed", func() bool { return f.document("").Run == p.document("").Run })
@@ -352,7 +352,7 @@ func (p *pair) checkRoles() (after func()) {
 	}
 }
 
-// loseThePrimary kills the primary while the replica is a version behind. That one is served then, for want of a better.
+// loseThePrimary kills the primary while the replica is a version behind. The replica's version is served then.
 func (p *pair) loseThePrimary() {
 	p.replica.Exec("select pg_wal_replay_pause()")
 	held := p.document("").Run

@@ -23,7 +23,7 @@ func TestBodiesNeverMix(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t, mixedItems, Options{Batch: 16})
 			m := mixing{allowed: c.allowed}
-			// How long is short depends on the machine and on what else it does.
+			// The timeout to choose depends on the machine and its load.
 			timeout := c.timeout
 			for deadline := time.Now().Add(publishtest.Patience); ; {
 				f.queue.timeout = timeout

@@ -18,12 +18,12 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// ignoresSettings is what PgBouncer 1.18 is commonly told to do about startup parameters that it does not know.
+// ignoresSettings is a common setting of PgBouncer 1.18 for startup parameters that it does not support.
 const ignoresSettings = "ignore_startup_parameters = default_transaction_read_only,statement_timeout,plan_cache_mode,jit,enable_bitmapscan"
 
-// TestBehindAPooler runs two stores, as two instances of the server, through PgBouncer, and has both look everything up at once while
+// TestPooler runs two stores, as two instances of the server, through PgBouncer, and has both look everything up at once while
 // runs change rows in place and flip generations. No answer may be another document's, and none may fail.
-func TestBehindAPooler(t *testing.T) {
+func TestPooler(t *testing.T) {
 	const ids, readers = 60, 12
 	for _, c := range []struct {
 		name, mode string
@@ -51,13 +51,13 @@ func TestBehindAPooler(t *testing.T) {
 
 			var published atomic.Bool
 			var wait sync.WaitGroup
-			var asked atomic.Int64
+			var lookups atomic.Int64
 			for reader := range readers {
 				wait.Go(func() {
 					random := rand.New(rand.NewPCG(7, uint64(reader)))
 					for round := 0; round < 60 || !published.Load(); round++ {
 						lookUpAnything(t, stores[reader%len(stores)], random, ids)
-						asked.Add(1)
+						lookups.Add(1)
 					}
 				})
 			}
@@ -73,7 +73,7 @@ func TestBehindAPooler(t *testing.T) {
 			eventually("another flip is seen", f.publish(3, ids))
 			published.Store(true)
 			wait.Wait()
-			t.Logf("%d lookups", asked.Load())
+			t.Logf("%d lookups", lookups.Load())
 			checkNotListening(t, through(database.API), 8)
 		})
 	}
@@ -125,7 +125,7 @@ func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
 	checkBody(t, name, id, result)
 }
 
-// etagIn returns the etag that a body says it goes with.
+// etagIn returns the etag in a body.
 func etagIn(t *testing.T, body []byte) (etag uint64) {
 	_, text, _ := strings.Cut(string(body), `"etag": "`)
 	if _, err := fmt.Sscanf(text, "%016x", &etag); err != nil {
@@ -149,7 +149,7 @@ func checkNotListening(t *testing.T, databaseURL string, attempts int) {
 	}
 }
 
-// spoiled returns a worker that has one connection, which spoil has done something to, and no goroutine.
+// spoiled returns a worker without a goroutine, whose only connection was changed by spoil.
 func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *worker {
 	t.Helper()
 	config, err := configure(Options{URL: f.database.API, Timeout: publishtest.Patience})
@@ -165,7 +165,7 @@ func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *worker {
 	return &worker{conn: conn, queue: f.queue, follower: f.follower, metrics: f.metrics, limit: 64, timeout: publishtest.Patience}
 }
 
-// TestDuplicateStatement has a statement of the name that the store uses on its connection already, as a pooler may.
+// TestDuplicateStatement uses a connection that already has a statement of the same name, as with a pooler.
 func TestDuplicateStatement(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	item, detail := f.document(""), f.document("detail")
@@ -205,7 +205,7 @@ func TestDuplicateStatement(t *testing.T) {
 	}
 }
 
-// TestLostStatement deallocates what the store prepared. It must notice, and in the end no longer depend on what is prepared.
+// TestLostStatement deallocates the store's prepared statements. The store must recover, and stop preparing statements in the end.
 func TestLostStatement(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	w := spoiled(t, f, func(*connection) {})
@@ -238,7 +238,7 @@ func TestLostStatement(t *testing.T) {
 	}
 }
 
-// TestForeignResult gives a page and changes statements that answer another request of the same kind.
+// TestForeignResult replaces the statements of a page and of changes by those of another request of the same kind.
 func TestForeignResult(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	for _, kind := range []kind{kindList, kindChanges} {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// proxy stands between a store and Postgres and does what networks do: it stalls, cuts, and goes away.
+// proxy is a TCP proxy between a store and Postgres that can stall, cut connections and stop, like a network.
 type proxy struct {
 	t      testing.TB
 	target string // host:port of Postgres
@@ -50,7 +50,7 @@ func (p *proxy) up() {
 	go p.accept(listener)
 }
 
-// down refuses new connections and cuts those that there are.
+// down refuses new connections and cuts the existing ones.
 func (p *proxy) down() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -78,7 +78,7 @@ func (p *proxy) resume() {
 	}
 }
 
-// connections returns how many were ever accepted.
+// connections returns the total number of accepted connections.
 func (p *proxy) connections() int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

@@ -31,7 +31,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// TestReservedNamesAreNotServed is about rows that an older ETL, or another program, has written.
+// TestReservedNamesAreNotServed covers rows that an older ETL, or another program, has written.
 func TestReservedNamesAreNotServed(t *testing.T) {
 	log := new(lines)
 	f := newFixture(t, 1, Options{Poll: 5 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))})
@@ -49,8 +49,8 @@ func TestReservedNamesAreNotServed(t *testing.T) {
 		if f.Snapshot().Collection([]byte(name)) != nil {
 			t.Errorf("%s is served", name)
 		}
-		if told := strings.Count(log.String(), "collection="+name+" "); told != 1 {
-			t.Errorf("the log has %d lines about %s, want one: %s", told, name, log)
+		if lines := strings.Count(log.String(), "collection="+name+" "); lines != 1 {
+			t.Errorf("the log has %d lines about %s, want one: %s", lines, name, log)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// TestRunsTakeOneConnection has several ask at once while the database does not answer.
+// TestRunsTakeOneConnection makes several concurrent calls while the database does not respond.
 func TestRunsTakeOneConnection(t *testing.T) {
 	database := testdb.New(t)
 	between, url := newProxy(t, database.API)
@@ -58,7 +58,7 @@ func TestRunsTakeOneConnection(t *testing.T) {
 		}()
 	}
 	publishtest.Eventually(t, "one connects", func() bool { return between.connections() >= 6 })
-	time.Sleep(100 * time.Millisecond) // in which the others would, too
+	time.Sleep(100 * time.Millisecond) // time for the others to connect, if they do
 	cancel()
 	for range 20 {
 		if err := <-errs; !errors.Is(err, ErrOverloaded) && !errors.Is(err, ErrUnavailable) {

@@ -9,7 +9,7 @@ import (
 	"systemscale/sql"
 )
 
-// fleet is a follower with two workers that never connect: what their servers have, the test says.
+// fleet is a follower with two workers that never connect: the test sets the versions of their servers.
 type fleet struct {
 	*follower
 	t             *testing.T
@@ -22,18 +22,18 @@ func newFleet(t *testing.T) *fleet {
 	f := &fleet{t: t, queue: q, follower: &follower{
 		logger: q.logger, replan: make(chan struct{}, 1), workers: make(map[*worker]struct{}), changed: make(chan struct{}),
 	}}
-	pipeline := func() *worker {
+	newWorker := func() *worker {
 		w := &worker{queue: q, follower: f.follower, metrics: q.metrics, slot: slot{behind: true}, conn: &connection{}}
 		q.connected(&w.slot)
 		return w
 	}
-	f.first, f.second = pipeline(), pipeline()
+	f.first, f.second = newWorker(), newWorker()
 	return f
 }
 
 var began = time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC)
 
-// versionOf returns a version of a collection, which is published as many minutes after the beginning as its run says.
+// versionOf returns a version of a collection, published run minutes after began.
 func versionOf(collection string, run int64) Version {
 	return Version{Collection: collection, Generation: run, Run: run, PublishedAt: began.Add(time.Duration(run) * time.Minute), Endpoints: []sql.Endpoint{{Name: "item"}}}
 }
@@ -51,7 +51,7 @@ func (f *fleet) check(what, collection string, run int64, first, second bool) {
 	}
 }
 
-// wait lets the time pass that a server gets to come back.
+// wait skips the time that a server has to return.
 func (f *fleet) wait() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -83,11 +83,11 @@ func TestFollowerDecides(t *testing.T) {
 		lookups, _ := f.queue.fetch(&f.second.slot, nil, 8)
 		fetched <- len(lookups)
 	}()
-	f.queue.expire(time.Now()) // which calls everybody
+	f.queue.expire(time.Now()) // which wakes all workers
 	select {
 	case <-fetched:
-		t.Fatal("a pipeline whose server is behind fetched a lookup")
-	case <-time.After(50 * time.Millisecond): // in which it would have
+		t.Fatal("a worker whose server is behind fetched a lookup")
+	case <-time.After(50 * time.Millisecond): // time for a fetch, if there is one
 	}
 	f.report(f.second, []Version{versionOf("things", 2)})
 	if count := <-fetched; count != 1 {
@@ -106,7 +106,7 @@ func TestFollowerDecides(t *testing.T) {
 	f.report(f.first, []Version{versionOf("things", 3)})
 	f.check("it was away for a moment", "things", 3, true, false)
 
-	// A promoted server counts on from what it has, so that one number may stand for two versions.
+	// A promoted server continues from its own last run, so two versions may have the same number.
 	other := versionOf("things", 3)
 	other.PublishedAt = other.PublishedAt.Add(time.Hour)
 	f.report(f.second, []Version{other})
@@ -122,7 +122,7 @@ func TestFollowerWithSeveralCollections(t *testing.T) {
 	f.report(f.second, []Version{versionOf("things", 1), versionOf("museums", 3)})
 	f.check("one has more of one", "museums", 3, false, true)
 	if f.snapshot.Load().Collection([]byte("things")) != before.Collection([]byte("things")) {
-		t.Error("a collection that stands is another one in the next snapshot")
+		t.Error("an unchanged collection is another one in the next snapshot")
 	}
 	f.report(f.first, []Version{versionOf("things", 1), versionOf("museums", 3)})
 	f.check("both have it", "museums", 3, true, true)
@@ -133,7 +133,7 @@ func TestFollowerWithSeveralCollections(t *testing.T) {
 	f.check("both lack it", "museums", 3, false, false)
 	f.wait()
 	f.check("it is gone", "museums", 0, true, true)
-	f.check("the other one stands", "things", 1, true, true)
+	f.check("the other one is unchanged", "things", 1, true, true)
 
 	described := versionOf("things", 1)
 	described.Endpoints = []sql.Endpoint{{Name: "item"}, {Name: "detail", Path: "detail"}}
@@ -152,7 +152,7 @@ func TestFollowerWithSeveralCollections(t *testing.T) {
 	}
 }
 
-// TestRedirect has lookups of a version that is not served any more.
+// TestRedirect sends lookups of a version that is no longer served.
 func TestRedirect(t *testing.T) {
 	f := newFleet(t)
 	w := f.first
@@ -180,7 +180,7 @@ func TestRedirect(t *testing.T) {
 	}
 	current.describe()
 	if current.result.Run != 1 || !current.result.PublishedAt.Equal(versionOf("things", 1).PublishedAt) {
-		t.Errorf("the answer is said to be of run %d, published at %v", current.result.Run, current.result.PublishedAt)
+		t.Errorf("the result has run %d, published at %v", current.result.Run, current.result.PublishedAt)
 	}
 
 	// The version comes back, with another server.
@@ -191,6 +191,6 @@ func TestRedirect(t *testing.T) {
 	w.waiting = append(w.waiting, newer)
 	w.sort()
 	if len(w.groups) != 0 || len(f.queue.fetchable()) != 1 || f.queue.fetchable()[0] != newer {
-		t.Errorf("%d groups and %d lookups in the queue, want the lookup to be left to another pipeline", len(w.groups), len(f.queue.fetchable()))
+		t.Errorf("%d groups and %d lookups in the queue, want the lookup left to another worker", len(w.groups), len(f.queue.fetchable()))
 	}
 }

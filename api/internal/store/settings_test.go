@@ -8,8 +8,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// TestSettingsOfTheRole serves as a role on which settings are imposed that would end sessions that are idle, and give names another
-// meaning.
+// TestSettingsOfTheRole serves as a role whose settings would end idle sessions and give names another meaning.
 func TestSettingsOfTheRole(t *testing.T) {
 	f := newFixture(t, 3, Options{})
 	testdb.Hostile(t, f.database)

@@ -13,7 +13,7 @@ import (
 	"systemscale/api/internal/publishtest"
 )
 
-// gathered returns the sum of a metric over its labels; of a histogram, what was observed.
+// gathered returns the sum of a metric over its labels; of a histogram, the sum of the observations.
 func gathered(t testing.TB, registry *prometheus.Registry, name string) (sum float64) {
 	t.Helper()
 	families, err := registry.Gather()
@@ -40,7 +40,7 @@ func gathered(t testing.TB, registry *prometheus.Registry, name string) (sum flo
 	return 0
 }
 
-func TestCallersOfOneDocumentShareALookup(t *testing.T) {
+func TestConcurrentCallersShareLookup(t *testing.T) {
 	const callers = 200
 	registry := prometheus.NewRegistry()
 	f := newFixture(t, 2, Options{Timeout: publishtest.Patience, Registerer: registry})
@@ -59,8 +59,8 @@ func TestCallersOfOneDocumentShareALookup(t *testing.T) {
 	publishtest.Eventually(t, "all callers wait", func() bool { return gathered(t, registry, "systemscale_lookups_in_flight") == callers })
 	unlock()
 	wait.Wait()
-	if asked := gathered(t, registry, "systemscale_lookup_batch_size"); asked != 1 {
-		t.Errorf("%v lookups were sent for one document, want 1", asked)
+	if sent := gathered(t, registry, "systemscale_lookup_batch_size"); sent != 1 {
+		t.Errorf("%v lookups were sent for one document, want 1", sent)
 	}
 	if joined := gathered(t, registry, "systemscale_lookups_joined_total"); joined != callers-1 {
 		t.Errorf("%v joined, want %d", joined, callers-1)
@@ -73,7 +73,7 @@ func TestCallersOfOneDocumentShareALookup(t *testing.T) {
 	}
 }
 
-// newSharedQueue has one lookup that waits and one that joined it.
+// newSharedQueue returns a queue with a waiting lookup and one that joined it.
 func newSharedQueue(t *testing.T) (q *queue, first, second *lookup, another func() *lookup) {
 	q = newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	q.connected(new(slot))
@@ -110,7 +110,7 @@ func TestFirstOfJoinedLookupsTimesOut(t *testing.T) {
 	if !first.abandoned || len(first.done) != 1 || second.abandoned {
 		t.Fatal("not exactly the first is abandoned")
 	}
-	third := another() // starts anew: nobody knows what keeps the first
+	third := another() // does not join the first, which may be stuck
 	if len(q.waiting) != 2 {
 		t.Errorf("%d wait, want the first and the third", len(q.waiting))
 	}
@@ -121,7 +121,7 @@ func TestFirstOfJoinedLookupsTimesOut(t *testing.T) {
 		}
 	}
 	if len(first.done) != 1 {
-		t.Error("the first is told twice")
+		t.Error("the first is finished twice")
 	}
 }
 
@@ -153,7 +153,7 @@ func TestAbandonedLookupsAreNotSent(t *testing.T) {
 	first.joined = nil
 	q.close()
 	if lookups, open := q.fetch(new(slot), nil, 8); open || len(lookups) != 0 {
-		t.Errorf("%d lookups are sent that nobody waits for", len(lookups))
+		t.Errorf("%d abandoned lookups are sent", len(lookups))
 	}
 }
 
@@ -167,7 +167,7 @@ func TestJoinedLookupsShareErrors(t *testing.T) {
 	}
 }
 
-// TestWakeThreshold has two workers: one that is busy, and one that rests until there is a crowd.
+// TestWakeThreshold uses a busy worker and one that rests until the number of waiting lookups reaches wakeThreshold.
 func TestWakeThreshold(t *testing.T) {
 	q := newQueue(2*wakeThreshold, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	endpoint := &Endpoint{Name: "item"}
@@ -190,7 +190,7 @@ func TestWakeThreshold(t *testing.T) {
 				if !open {
 					return
 				}
-				fetched <- len(lookups) // busy until somebody takes it
+				fetched <- len(lookups) // busy until the test receives it
 			}
 		}()
 	}
@@ -216,7 +216,7 @@ func TestWakeThreshold(t *testing.T) {
 		t.Errorf("%d lookups were fetched at last, want 1", third)
 	}
 
-	// Whoever is busy may be held up: what waits for long is anybody's.
+	// The busy worker may be stuck, so a lookup that waits long wakes the other one.
 	publishtest.Eventually(t, "both rest", func() bool { return resting() == 2 })
 	push(1)
 	publishtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
@@ -229,7 +229,7 @@ func TestWakeThreshold(t *testing.T) {
 	q.close()
 }
 
-// TestStalledWorkerIsRelieved has a worker that does not come back with two lookups, of which one was joined.
+// TestStalledWorkerIsRelieved uses a worker that does not finish two lookups, one of which was joined.
 func TestStalledWorkerIsRelieved(t *testing.T) {
 	q := newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	s := &Store{queue: q, metrics: q.metrics}
@@ -237,7 +237,7 @@ func TestStalledWorkerIsRelieved(t *testing.T) {
 	slow, quick := &slot{host: "slow"}, &slot{host: "quick"}
 	endpoint := &Endpoint{Name: "item"}
 	answers := make(chan Result)
-	ask := func(id int64) {
+	send := func(id int64) {
 		l := newLookup()
 		l.endpoint, l.id, l.key = endpoint, id, lookupKey{endpoint, id}
 		go func() {
@@ -253,22 +253,22 @@ func TestStalledWorkerIsRelieved(t *testing.T) {
 		publishtest.Eventually(t, "the lookups are there", func() bool { got, _ := q.state(); return got == want })
 	}
 	q.connected(slow)
-	ask(1)
+	send(1)
 	pending(1)
-	ask(1)
-	ask(2)
+	send(1)
+	send(2)
 	pending(3)
 	stuck, _ := q.fetch(slow, nil, 8)
 	late := time.Now().Add(stallTimeout)
 	q.expire(late)
 	if pending, _ := q.state(); pending != 3 || slow.stalled {
-		t.Errorf("%d are pending, want all 3: there is no other pipeline", pending)
+		t.Errorf("%d are pending, want all 3: there is no other worker", pending)
 	}
 	q.connected(&slot{host: "slow"})
 	q.connected(&slot{host: "other", behind: true})
 	q.expire(late)
 	if slow.stalled {
-		t.Error("lookups are taken away though no other pipeline can answer them")
+		t.Error("lookups are taken away though no other worker can answer them")
 	}
 	q.connected(quick)
 	q.expire(time.Now())
@@ -278,15 +278,15 @@ func TestStalledWorkerIsRelieved(t *testing.T) {
 	alive := q.alive
 	q.expire(late)
 	if !slow.stalled || q.alive != alive-1 {
-		t.Errorf("%d pipelines are counted on, want %d", q.alive, alive-1)
+		t.Errorf("%d workers are available, want %d", q.alive, alive-1)
 	}
-	publishtest.Eventually(t, "the callers ask again", func() bool { return len(q.fetchable()) == 2 })
+	publishtest.Eventually(t, "the callers repeat their lookups", func() bool { return len(q.fetchable()) == 2 })
 	pending(3)
 	lookups, _ := q.fetch(quick, nil, 8)
 	for _, l := range lookups {
 		l.result.Body = append(l.result.Body, "quick"...)
 	}
-	// The slow one writes to what it has, at the same time.
+	// The slow one writes to its lookups at the same time.
 	for _, l := range stuck {
 		l.result.Body = append(l.result.Body, "slow"...)
 	}
@@ -299,6 +299,6 @@ func TestStalledWorkerIsRelieved(t *testing.T) {
 	}
 	q.close()
 	if _, open := q.fetch(slow, nil, 8); open || slow.stalled || q.alive != alive {
-		t.Errorf("a pipeline that is back is not counted on: %d, want %d", q.alive, alive)
+		t.Errorf("a worker that has recovered is not available: %d, want %d", q.alive, alive)
 	}
 }

@@ -50,7 +50,7 @@ func TestGet(t *testing.T) {
 			}
 			text, found := strings.CutPrefix(string(result.Body), prefix)
 			if !found {
-				t.Errorf("the buffer begins with %.20q, want what was in it", result.Body)
+				t.Errorf("the buffer begins with %.20q, want its former content", result.Body)
 			}
 			if err != nil {
 				if text != "" {
@@ -187,7 +187,7 @@ func TestReadiness(t *testing.T) {
 	}
 	checkBody(t, "item", 1, result)
 
-	// Nobody asks: only the follower can notice.
+	// Without lookups, only the follower can notice.
 	between.down()
 	publishtest.Eventually(t, "the loss is noticed without a lookup", func() bool { return s.follower.lostFor() > 0 })
 	if err := s.Ready(); err != nil {
@@ -323,7 +323,7 @@ func TestKilledConnections(t *testing.T) {
 					reads.Add(1)
 				case errors.Is(err, ErrUnavailable) || errors.Is(err, ErrTimeout):
 					failures.Add(1)
-					time.Sleep(time.Millisecond) // a client that is told to come back later does not hammer
+					time.Sleep(time.Millisecond) // a refused client pauses
 				default:
 					t.Errorf("detail %d: %v", id, err)
 				}
@@ -341,10 +341,10 @@ func TestKilledConnections(t *testing.T) {
 	publishtest.Eventually(t, "lookups succeed after the last kill", func() bool { return reads.Load() > seen+100 })
 	close(stop)
 	wait.Wait()
-	t.Logf("%d read, %d told to come back", reads.Load(), failures.Load())
+	t.Logf("%d read, %d refused", reads.Load(), failures.Load())
 }
 
-func TestKilledWhileIdleIsNoError(t *testing.T) {
+func TestConnectionKilledWhileIdle(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: time.Hour})
 	admin := testdb.Connect(t, f.database.AdminURL)
 	for range 3 {

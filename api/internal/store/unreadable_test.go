@@ -9,8 +9,8 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// TestMissingPrivileges takes rights from the role of the store, while it runs and before it has seen anything. It is not ready then, says
-// why, and recovers by itself.
+// TestMissingPrivileges revokes privileges of the store's role, while it runs and before its first read. The store is not ready then,
+// reports the reason, and recovers by itself.
 func TestMissingPrivileges(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: 5 * time.Millisecond})
 	conn := testdb.Connect(t, f.database.ETL)
@@ -50,7 +50,7 @@ func TestMissingPrivileges(t *testing.T) {
 		}
 	}
 
-	// The pointer row itself: what was seen last is served, and after the grace the reason is not a lost database.
+	// The version row itself: the last version read is served, and after the grace the reason is not a lost database.
 	for _, statement := range []string{"select on catalog.version", "usage on schema catalog"} {
 		exec("revoke " + statement + " from systemscale_api")
 		publishtest.Eventually(t, "the loss is noticed", func() bool { return f.follower.lostFor() > 0 && f.follower.denied.Load() })
@@ -59,7 +59,7 @@ func TestMissingPrivileges(t *testing.T) {
 			t.Errorf("long after the loss of %s: %v, want %v", statement, f.Ready(), ErrUnreadable)
 		}
 		fresh := open(t, Options{URL: f.database.API, Poll: 5 * time.Millisecond})
-		publishtest.Eventually(t, "a new store says what is wrong", func() bool { return errors.Is(fresh.Ready(), ErrUnreadable) })
+		publishtest.Eventually(t, "a new store reports the reason", func() bool { return errors.Is(fresh.Ready(), ErrUnreadable) })
 		if fresh.Snapshot() != nil {
 			t.Error("a store that can read nothing has a snapshot")
 		}
@@ -68,7 +68,7 @@ func TestMissingPrivileges(t *testing.T) {
 	}
 }
 
-// TestLookupWithoutPrivilege has no follower that looks by itself in time.
+// TestLookupWithoutPrivilege: the follower's interval is too long to notice first.
 func TestLookupWithoutPrivilege(t *testing.T) {
 	f := newFixture(t, 3, Options{Poll: time.Hour})
 	conn := testdb.Connect(t, f.database.ETL)
@@ -81,13 +81,13 @@ func TestLookupWithoutPrivilege(t *testing.T) {
 	publishtest.Eventually(t, "the store is not ready", func() bool { return errors.Is(f.Ready(), ErrUnreadable) })
 }
 
-// TestNothingIsPublished is what a database says that can be read and has nothing, or no schema yet.
+// TestNothingIsPublished covers a readable database without a published version, or without the schema.
 func TestNothingIsPublished(t *testing.T) {
 	for name, database := range map[string]testdb.Database{"nothing published": testdb.New(t), "not migrated": testdb.NewEmpty(t)} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, Options{URL: database.API, Poll: 5 * time.Millisecond})
 			publishtest.Eventually(t, "the store connects", func() bool { return !errors.Is(s.Ready(), ErrNeverConnected) })
-			time.Sleep(20 * time.Millisecond) // several looks
+			time.Sleep(20 * time.Millisecond) // several polls
 			if err := s.Ready(); !errors.Is(err, ErrNotPublished) {
 				t.Errorf("Ready() = %v, want %v", err, ErrNotPublished)
 			}

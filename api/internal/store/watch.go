@@ -16,7 +16,7 @@ import (
 // longestWatchPause is the maximum pause before an unreadable host is tried again while others are readable. The pause doubles.
 const longestWatchPause = 8 * time.Second
 
-// watcher reads the version rows of one host, over a connection of its own.
+// watcher reads the version rows of one host, over its own connection.
 type watcher struct {
 	host      host
 	config    *pgx.ConnConfig // for this host only
@@ -74,7 +74,7 @@ func (h *watcher) run(ctx context.Context, f *follower, interval time.Duration) 
 	h.disconnect()
 }
 
-// reading is what a watcher has read from its host.
+// reading is the result of a watcher's read.
 type reading struct {
 	versions  []Version
 	forbidden string // a table of theirs that the role cannot read, or ""
