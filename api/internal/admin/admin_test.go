@@ -18,7 +18,7 @@ import (
 	"systemscale/api/internal/store"
 )
 
-// options are of a server that is ready, publishes nothing and counts nothing.
+// options returns the options of a server that is ready and has no published versions.
 func options() Options {
 	return Options{
 		Ready:    func() error { return nil },
@@ -29,7 +29,7 @@ func options() Options {
 	}
 }
 
-func ask(handler http.Handler, method, path string) *httptest.ResponseRecorder {
+func send(handler http.Handler, method, path string) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
 	request := httptest.NewRequest(method, path, nil)
 	request.Host = "127.0.0.1:8181"
@@ -38,11 +38,11 @@ func ask(handler http.Handler, method, path string) *httptest.ResponseRecorder {
 }
 
 func TestAnswers(t *testing.T) {
-	asked := 0
+	calls := 0
 	var reason error
 	o := options()
 	o.Ready = func() error {
-		asked++
+		calls++
 		return reason
 	}
 	handler := New(o).Handler
@@ -50,24 +50,24 @@ func TestAnswers(t *testing.T) {
 		name, method, path string
 		reason             error
 		status             int
-		asks               int
+		calls              int
 		body               string
 	}{
 		{name: "live", method: "GET", path: "/live", status: 200, body: `{"live":true}`},
 		{name: "live while not ready", method: "GET", path: "/live", reason: errors.New("no"), status: 200, body: `{"live":true}`},
-		{name: "ready", method: "GET", path: "/ready", status: 200, asks: 1, body: `{"ready":true}`},
-		{name: "not ready", method: "GET", path: "/ready", reason: errors.New(`no "version"`), status: 503, asks: 1, body: `{"ready":false,"reason":"no \"version\""}`},
-		{name: "head", method: "HEAD", path: "/ready", status: 200, asks: 1},
+		{name: "ready", method: "GET", path: "/ready", status: 200, calls: 1, body: `{"ready":true}`},
+		{name: "not ready", method: "GET", path: "/ready", reason: errors.New(`no "version"`), status: 503, calls: 1, body: `{"ready":false,"reason":"no \"version\""}`},
+		{name: "head", method: "HEAD", path: "/ready", status: 200, calls: 1},
 		{name: "longer", method: "GET", path: "/live/x", status: 404},
 		{name: "documents", method: "GET", path: "/products/1", status: 404},
 		{name: "post", method: "POST", path: "/ready", status: 405},
 		{name: "post metrics", method: "POST", path: "/metrics", status: 405},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			asked, reason = 0, c.reason
-			recorder := ask(handler, c.method, c.path)
-			if recorder.Code != c.status || asked != c.asks {
-				t.Errorf("%d after asking %d times, want %d after %d", recorder.Code, asked, c.status, c.asks)
+			calls, reason = 0, c.reason
+			recorder := send(handler, c.method, c.path)
+			if recorder.Code != c.status || calls != c.calls {
+				t.Errorf("%d after %d calls of Ready, want %d after %d", recorder.Code, calls, c.status, c.calls)
 			}
 			if c.body != "" {
 				checkJSON(t, recorder, c.body)
@@ -76,7 +76,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// checkJSON fails t unless the answer is this JSON and may not be cached.
+// checkJSON fails t unless the response is this JSON and must not be cached.
 func checkJSON(t *testing.T, recorder *httptest.ResponseRecorder, body string) {
 	t.Helper()
 	if header := recorder.Header(); header.Get("Content-Type") != "application/json" || header.Get("Cache-Control") != "no-store" {
@@ -112,16 +112,16 @@ func TestVersion(t *testing.T) {
 	}
 
 	o := options()
-	recorder := ask(New(o).Handler, "GET", "/version")
-	var said struct {
+	recorder := send(New(o).Handler, "GET", "/version")
+	var answer struct {
 		Go   string
 		Data map[string]any
 	}
-	if err := json.Unmarshal(recorder.Body.Bytes(), &said); err != nil || recorder.Code != 200 || said.Go == "" || said.Data == nil || len(said.Data) != 0 {
+	if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil || recorder.Code != 200 || answer.Go == "" || answer.Data == nil || len(answer.Data) != 0 {
 		t.Errorf("before anything is published: %d %s: %v", recorder.Code, recorder.Body, err)
 	}
 	o.Snapshot = func() *store.Snapshot { return snapshot }
-	recorder = ask(New(o).Handler, "GET", "/version")
+	recorder = send(New(o).Handler, "GET", "/version")
 	if !strings.Contains(recorder.Body.String(), `"things":{"run":7,"generation":5,"published_at":"2026-11-23T03:00:00Z","age_seconds":`) {
 		t.Errorf("%s", recorder.Body)
 	}
@@ -134,13 +134,13 @@ func TestMetrics(t *testing.T) {
 	counter.Add(3)
 	o := options()
 	o.Metrics = registry
-	recorder := ask(New(o).Handler, "GET", "/metrics")
+	recorder := send(New(o).Handler, "GET", "/metrics")
 	if recorder.Code != 200 || !strings.Contains(recorder.Body.String(), "\nthings_total 3\n") {
 		t.Errorf("%d %s", recorder.Code, recorder.Body)
 	}
 }
 
-func TestPanicIsAnAnswer(t *testing.T) {
+func TestPanic(t *testing.T) {
 	var log bytes.Buffer
 	o := options()
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
@@ -149,18 +149,18 @@ func TestPanicIsAnAnswer(t *testing.T) {
 	handler := New(o).Handler
 	for _, path := range []string{"/ready", "/version"} {
 		log.Reset()
-		recorder := ask(handler, "GET", path)
+		recorder := send(handler, "GET", path)
 		if recorder.Code != http.StatusInternalServerError || strings.Contains(recorder.Body.String(), "secret") {
 			t.Errorf("%s: %d %s", path, recorder.Code, recorder.Body)
 		}
 		checkJSON(t, recorder, `{"error": "unexpected error; see the log"}`)
 		for _, want := range []string{"path=" + path, `panic="secret of the inside"`, "admin_test.go"} {
 			if !strings.Contains(log.String(), want) {
-				t.Errorf("%s: the log does not say %s: %s", path, want, log.String())
+				t.Errorf("%s: the log does not contain %s: %s", path, want, log.String())
 			}
 		}
 	}
-	if recorder := ask(handler, "GET", "/live"); recorder.Code != http.StatusOK {
+	if recorder := send(handler, "GET", "/live"); recorder.Code != http.StatusOK {
 		t.Errorf("afterwards /live is %d", recorder.Code)
 	}
 }
@@ -172,12 +172,12 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestPageIsAtTheRootOnly(t *testing.T) {
+func TestPageOnlyAtRoot(t *testing.T) {
 	handler := New(options()).Handler
-	if got := ask(handler, "GET", "/"); got.Code != http.StatusOK || got.Body.String() != "a page" {
+	if got := send(handler, "GET", "/"); got.Code != http.StatusOK || got.Body.String() != "a page" {
 		t.Errorf("at the root: %d %q", got.Code, got.Body)
 	}
-	if got := ask(handler, "GET", "/other"); got.Code != http.StatusNotFound {
+	if got := send(handler, "GET", "/other"); got.Code != http.StatusNotFound {
 		t.Errorf("elsewhere: %d %q", got.Code, got.Body)
 	}
 }

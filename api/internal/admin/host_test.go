@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestHost asks a real server, because what arrives as the Host of a request is up to client and server of net/http.
+// TestHost uses a real server, because client and server of net/http determine the Host of a request.
 func TestHost(t *testing.T) {
 	o := options()
 	o.Names = []string{"Operator.Example.org", "admin-port:8181", "[::]:8181", ":8181"}

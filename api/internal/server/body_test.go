@@ -13,8 +13,8 @@ import (
 	"systemscale/api/internal/publishtest"
 )
 
-// TestBodiesAreReadAndIgnored sends reads with bodies, and another request behind each: what is left of a body must not be taken for it.
-func TestBodiesAreReadAndIgnored(t *testing.T) {
+// TestBodiesAreIgnored sends reads with bodies, each followed by another request: the rest of a body must not be read as a request.
+func TestBodiesAreIgnored(t *testing.T) {
 	s, _ := fakeSite(t)
 	s.publish("things", things(1, 3)...)
 	chunked := func(body string) string {
@@ -27,18 +27,18 @@ func TestBodiesAreReadAndIgnored(t *testing.T) {
 			rest   string
 			status int
 		}{
-			"nothing":         {"Content-Length: 0\r\n\r\n", 200},
-			"an object":       {"Content-Type: application/json\r\n" + length("{}"), 200},
-			"a request":       {length("DELETE /things/1 HTTP/1.1\r\nHost: h\r\n\r\n"), 200},
-			"a form":          {"Content-Type: multipart/form-data; boundary=x\r\n" + length("no form"), 200},
-			"8 KB":            {length(large), 200},
-			"more":            {length(large + "x"), 413},
-			"chunks":          {chunked("{}"), 200},
-			"no chunk":        {"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200},
-			"8 KB of chunks":  {chunked(large), 200},
-			"more chunks":     {chunked(large + "x"), 413},
-			"a broken chunk":  {"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400},
-			"asks whether it": {"Expect: 100-continue\r\n" + length("{}"), 200},
+			"nothing":        {"Content-Length: 0\r\n\r\n", 200},
+			"an object":      {"Content-Type: application/json\r\n" + length("{}"), 200},
+			"a request":      {length("DELETE /things/1 HTTP/1.1\r\nHost: h\r\n\r\n"), 200},
+			"a form":         {"Content-Type: multipart/form-data; boundary=x\r\n" + length("no form"), 200},
+			"8 KB":           {length(large), 200},
+			"more":           {length(large + "x"), 413},
+			"chunks":         {chunked("{}"), 200},
+			"no chunk":       {"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200},
+			"8 KB of chunks": {chunked(large), 200},
+			"more chunks":    {chunked(large + "x"), 413},
+			"a broken chunk": {"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400},
+			"expects 100":    {"Expect: 100-continue\r\n" + length("{}"), 200},
 		} {
 			t.Run(method+" with "+name, func(t *testing.T) {
 				conn, err := net.Dial("tcp", s.address)
@@ -69,9 +69,9 @@ func TestBodiesAreReadAndIgnored(t *testing.T) {
 					if first.status != c.status || first.header.Get("Content-Type") != "application/problem+json" {
 						t.Errorf("got %d %v, want %d", first.status, first.header, c.status)
 					}
-					// What comes next cannot be told from the body.
+					// The next request cannot be distinguished from the body.
 					if rest, err := io.ReadAll(reader); strings.Contains(string(rest), "HTTP/1.1") {
-						t.Errorf("and the connection goes on: %q, %v", rest, err)
+						t.Errorf("and the connection stays open: %q, %v", rest, err)
 					}
 					return
 				}
@@ -86,7 +86,7 @@ func TestBodiesAreReadAndIgnored(t *testing.T) {
 	}
 }
 
-// TestSlowBodies is about bodies that never end: each byte must not win their client more time.
+// TestSlowBodies sends endless bodies: a byte must not extend the timeout.
 func TestSlowBodies(t *testing.T) {
 	t.Parallel()
 	s, _ := fakeSite(t)
@@ -117,12 +117,12 @@ func TestSlowBodies(t *testing.T) {
 			for {
 				select {
 				case text := <-ended:
-					if !strings.HasPrefix(text, "HTTP/1.1 408 ") && name != "chunks" || strings.Contains(text, "HTTP/1.1 200 ") { // of a size with so many digits it says 400
+					if !strings.HasPrefix(text, "HTTP/1.1 408 ") && name != "chunks" || strings.Contains(text, "HTTP/1.1 200 ") { // 400 for a chunk size with too many digits
 						t.Errorf("the answer is %q, want a 408", text)
 					}
 					return
 				case <-tick.C:
-					_, _ = io.WriteString(conn, "0") // fails once the other side has closed
+					_, _ = io.WriteString(conn, "0") // fails once the server has closed
 				case <-limit:
 					t.Fatalf("a request that never ends is still waited for after %s", 4*readTimeout)
 				}

@@ -37,7 +37,7 @@ func TestChanges(t *testing.T) {
 		{"since=7&after=9223372036854775807.item.9223372036854775807", 7, "9223372036854775807.item.9223372036854775807", 100},
 	} {
 		t.Run(c.query, func(t *testing.T) {
-			r := s.ask("GET", "/things/changes?"+c.query)
+			r := s.send("GET", "/things/changes?"+c.query)
 			var got struct {
 				Collection, After string
 				Since, Count      int64
@@ -46,7 +46,7 @@ func TestChanges(t *testing.T) {
 				t.Fatalf("%d %q: %v", r.status, r.body, err)
 			}
 			if got.Collection != "things" || got.Since != c.since || got.After != c.after || got.Count != c.count {
-				t.Errorf("the store is asked %+v, want %+v", got, c)
+				t.Errorf("the store got %+v, want %+v", got, c)
 			}
 			checkTiming(t, r)
 			checkHeaders(t, r, append(common(run, pageCaching), "Content-Type", "application/json; charset=utf-8", "ETag", pageTag(t, s, run))...)
@@ -54,11 +54,11 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-func TestChangesOfTheRealStore(t *testing.T) {
+func TestChangesFromDatabase(t *testing.T) {
 	s, database := realSite(t, store.Options{})
 	first := s.publish("things", things(1, 3)...)
 	conn := testdb.Connect(t, database.ETL)
-	// What the ETL writes when a run has ended, and what a run writes that changes two documents where they are.
+	// The rows that the ETL writes at the end of a run, and for a run that changes two documents in place.
 	for _, statement := range []string{
 		"update catalog.run set state = 'published', generation = id, finished_at = now()",
 		"insert into catalog.run (collection, mode, holder, state, generation, finished_at) values ('things', 'delta', 'test', 'published', $1, now())",
@@ -80,62 +80,62 @@ func TestChangesOfTheRealStore(t *testing.T) {
 		Changes []struct{ Path, Kind string }
 		Next    string
 	}
-	ask := func(target string) (response, feed) {
+	get := func(target string) (response, feed) {
 		t.Helper()
-		r := s.ask("GET", target)
-		var said feed
-		if err := json.Unmarshal([]byte(r.body), &said); err != nil || r.status != http.StatusOK {
+		r := s.send("GET", target)
+		var got feed
+		if err := json.Unmarshal([]byte(r.body), &got); err != nil || r.status != http.StatusOK {
 			t.Fatalf("%s: %d %s: %v", target, r.status, r.body, err)
 		}
 		checkTiming(t, r)
-		checkHeaders(t, r, append(common(said.Version, pageCaching), "Content-Type", "application/json; charset=utf-8")...)
-		return r, said
+		checkHeaders(t, r, append(common(got.Version, pageCaching), "Content-Type", "application/json; charset=utf-8")...)
+		return r, got
 	}
 	target, paths := fmt.Sprintf("/things/changes?since=%d&count=1", first), []string(nil)
 	for range 2 {
-		r, said := ask(target)
-		if len(said.Changes) != 1 || said.Version <= first {
+		r, got := get(target)
+		if len(got.Changes) != 1 || got.Version <= first {
 			t.Fatalf("%s: %s", target, r.body)
 		}
-		paths = append(paths, said.Changes[0].Kind+" "+said.Changes[0].Path)
-		if held := s.ask("GET", target, "If-None-Match", r.header.Get("ETag")); held.status != http.StatusNotModified {
+		paths = append(paths, got.Changes[0].Kind+" "+got.Changes[0].Path)
+		if held := s.send("GET", target, "If-None-Match", r.header.Get("ETag")); held.status != http.StatusNotModified {
 			t.Errorf("%s: %d for one who has it", target, held.status)
 		}
-		target = said.Next
+		target = got.Next
 	}
 	if want := []string{"removed /things/3/detail", "changed /things/2"}; !slices.Equal(paths, want) || target != "" {
 		t.Errorf("changed: %q and then %q, want %q", paths, target, want)
 	}
 	for _, since := range []int64{first - 1, first + 100, math.MaxInt64} {
-		r := s.ask("GET", fmt.Sprintf("/things/changes?since=%d", since))
+		r := s.send("GET", fmt.Sprintf("/things/changes?since=%d", since))
 		checkFixed(t, r, http.StatusGone)
 		checkHeaders(t, r, "X-Data-Version", fmt.Sprint(first+1))
 	}
 	s.publish("bare", onlyItems(1, 3))
-	checkFixed(t, s.ask("GET", "/bare/changes?since=0"), http.StatusGone)
+	checkFixed(t, s.send("GET", "/bare/changes?since=0"), http.StatusGone)
 }
 
-func TestChangesAreRevalidatedWithoutALookup(t *testing.T) {
+func TestRevalidateChangesWithoutLookup(t *testing.T) {
 	s, f := fakeSite(t)
 	run := s.publish("things", things(1, 3)...)
 	tag := fmt.Sprintf(`"v%d-%x"`, run, run)
-	r := s.ask("GET", "/things/changes?since=1", "If-None-Match", tag)
+	r := s.send("GET", "/things/changes?since=1", "If-None-Match", tag)
 	if r.status != http.StatusNotModified || f.seen != 0 {
 		t.Errorf("got %d after %d lookups, want 304 after none", r.status, f.seen)
 	}
 	checkHeaders(t, r, append(common(run, pageCaching), "ETag", tag)...)
-	checkProblem(t, s.ask("GET", "/things/changes?since=x", "If-None-Match", tag), http.StatusBadRequest)
+	checkProblem(t, s.send("GET", "/things/changes?since=x", "If-None-Match", tag), http.StatusBadRequest)
 }
 
-func TestChangesBeyondTheLog(t *testing.T) {
+func TestChangesBeforeLogBegins(t *testing.T) {
 	s, f := fakeSite(t)
 	run := s.publish("things", things(1, 3)...)
 	f.fail = fmt.Errorf("since 1: %w", store.ErrHistoryTooShort)
-	r := s.ask("GET", "/things/changes?since=1")
+	r := s.send("GET", "/things/changes?since=1")
 	checkFixed(t, r, http.StatusGone)
 	checkTiming(t, r)
 	checkHeaders(t, r, "X-Data-Version", fmt.Sprint(run), "X-Accel-Expires", "")
 	if !strings.Contains(r.body, "The change log does not go back to that version. Read all documents again, then continue from the version in X-Data-Version.") {
-		t.Errorf("the answer does not say what to do: %s", r.body)
+		t.Errorf("the response does not contain the remedy: %s", r.body)
 	}
 }

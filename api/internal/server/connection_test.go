@@ -31,7 +31,7 @@ func (s *site) dial() net.Conn {
 	return conn
 }
 
-// receive reads one answer.
+// receive reads one response.
 func receive(t testing.TB, conn net.Conn) response {
 	t.Helper()
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -60,7 +60,7 @@ func TestTooManyConnections(t *testing.T) {
 		open = append(open, conn)
 	}
 	for range 5 {
-		// It says so at once, before the request.
+		// The refusal comes at once, before the request.
 		conn := s.dial()
 		r := receive(t, conn)
 		checkProblem(t, r, http.StatusServiceUnavailable)
@@ -72,10 +72,10 @@ func TestTooManyConnections(t *testing.T) {
 	checkDocument(t, "item", 1, receive(t, open[0]))
 	_ = open[1].Close()
 	publishtest.Eventually(t, "there is room again", func() bool { return s.connections.Load() < s.connectionLimit })
-	checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
+	checkDocument(t, "item", 1, s.send("GET", "/things/1"))
 }
 
-// exhausted is a listener that finds no file descriptor a few times.
+// exhausted is a listener whose first calls fail for lack of file descriptors.
 type exhausted struct {
 	net.Listener
 	failures atomic.Int32
@@ -88,17 +88,17 @@ func (e *exhausted) Accept() (net.Conn, error) {
 	return e.Listener.Accept()
 }
 
-func TestNoFileDescriptorLeft(t *testing.T) {
+func TestOutOfFileDescriptors(t *testing.T) {
 	f := newFake(t)
 	short := &exhausted{Listener: tcp(t)}
 	short.failures.Store(4)
 	s := newSite(t, f, Options{Logger: quiet()})
 	s.start(short)
 	f.publish("things", things(1, 1)...)
-	checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
+	checkDocument(t, "item", 1, s.send("GET", "/things/1"))
 }
 
-// impatient is a fake site that gives its clients little time.
+// impatient returns a fake site with short timeouts.
 func impatient(t *testing.T) (*site, *fake) {
 	t.Helper()
 	f := newFake(t)
@@ -116,19 +116,19 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// checkNothingStays waits until no connection is open and nobody serves one.
+// checkNothingStays waits until no connection is open and no goroutine serves one.
 func (s *site) checkNothingStays() {
 	s.t.Helper()
 	s.client.CloseIdleConnections()
 	publishtest.Eventually(s.t, "no connection stays", func() bool { return s.connections.Load() == 0 })
-	// A worker that waits for its next connection is not in there.
+	// Workers that wait for their next connection are not counted.
 	publishtest.Eventually(s.t, "no goroutine stays", func() bool {
 		stacks := make([]byte, 1<<20)
 		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("fasthttp.(*Server).serveConn("))
 	})
 }
 
-// TestSlowLoris is about clients that send a byte at a time, so that each of them looks alive.
+// TestSlowLoris covers clients that send one byte at a time, so that no connection is idle.
 func TestSlowLoris(t *testing.T) {
 	s, _ := impatient(t)
 	s.publish("things", things(1, 1)...)
@@ -140,10 +140,9 @@ func TestSlowLoris(t *testing.T) {
 				if _, err := conn.Write([]byte{c}); err != nil {
 					break
 				}
-				// What makes it slow.
 				time.Sleep(5 * time.Millisecond)
 			}
-			// The last bytes met a closed door, which may have cost the answer; so it is only looked at if it is there.
+			// The last bytes met a closed socket, and the reset may have discarded the response. So the response is optional.
 			if answer, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
 				if answer.StatusCode != http.StatusRequestTimeout {
 					t.Errorf("the answer is %d, want 408", answer.StatusCode)
@@ -160,7 +159,7 @@ func TestSlowLoris(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
+				checkDocument(t, "item", 1, s.send("GET", "/things/1"))
 			}
 		}
 	})
@@ -170,29 +169,29 @@ func TestSlowLoris(t *testing.T) {
 	s.checkNothingStays()
 }
 
-// large is a document that fits into no socket's buffers.
+// large is a document that exceeds the socket buffers.
 func large() publishtest.Table {
 	return publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []publishtest.Row{{ID: 1, ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}}}
 }
 
-// TestClientsThatGoAway is about those that leave while they are being answered, some with a word and some without.
-func TestClientsThatGoAway(t *testing.T) {
+// TestClientDisconnects covers clients that close or reset their connection during the response.
+func TestClientDisconnects(t *testing.T) {
 	s, f := impatient(t)
 	s.publish("things", large())
 	for client := range 6 {
 		conn := s.dial()
 		_, _ = io.WriteString(conn, "GET /things/1 HTTP/1.1\r\nHost: h\r\n\r\n")
-		// The answer is under way.
+		// The response has begun.
 		if _, err := io.ReadFull(conn, make([]byte, 100)); err != nil {
 			t.Fatal(err)
 		}
 		if client%2 == 0 {
-			// What is unread makes it a reset.
+			// Without lingering, the close is a reset.
 			_ = conn.(*net.TCPConn).SetLinger(0)
 		}
 		_ = conn.Close()
 	}
-	// And while the lookup is still under way.
+	// The same during the lookup.
 	hold := make(chan struct{})
 	f.mutex.Lock()
 	f.hold, f.seen = hold, 0
@@ -216,14 +215,14 @@ func TestClientsThatGoAway(t *testing.T) {
 	f.mutex.Lock()
 	f.hold = nil
 	f.mutex.Unlock()
-	if r := s.ask("HEAD", "/things/1"); r.status != http.StatusOK {
+	if r := s.send("HEAD", "/things/1"); r.status != http.StatusOK {
 		t.Errorf("afterwards an honest request gets %d", r.status)
 	}
 	s.checkNothingStays()
 }
 
-// TestClientThatStopsReading is about one that leaves its answer in the network.
-func TestClientThatStopsReading(t *testing.T) {
+// TestClientStopsReading covers a client that does not read its response.
+func TestClientStopsReading(t *testing.T) {
 	s, _ := impatient(t)
 	s.publish("things", large())
 	for range 6 {
@@ -234,7 +233,7 @@ func TestClientThatStopsReading(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := s.ask("HEAD", "/things/1"); r.status != http.StatusOK {
+	if r := s.send("HEAD", "/things/1"); r.status != http.StatusOK {
 		t.Errorf("meanwhile an honest request gets %d", r.status)
 	}
 	s.checkNothingStays()

@@ -14,7 +14,7 @@ import (
 	"systemscale/sql"
 )
 
-// fake is a store in memory. It keeps to the contract of store.Store and fails on demand.
+// fake is a store in memory. It implements the contract of store.Store and fails on demand.
 type fake struct {
 	mutex     sync.Mutex
 	snapshot  *store.Snapshot
@@ -22,7 +22,7 @@ type fake struct {
 	versions  []store.Version
 	runs      int64
 
-	fail error         // what the next lookups return, if set
+	fail error         // error of the next lookups, if set
 	hold chan struct{} // lookups wait until it is closed, if set
 	loud bool          // lookups panic
 	seen int           // lookups
@@ -59,7 +59,7 @@ func (f *fake) Snapshot() *store.Snapshot {
 	return f.snapshot
 }
 
-// rows returns the documents, or what the test wants instead of them.
+// rows returns the documents, or the error set by the test.
 func (f *fake) rows(endpoint *store.Endpoint) ([]publishtest.Row, error) {
 	f.mutex.Lock()
 	f.seen++
@@ -109,7 +109,7 @@ func (f *fake) List(endpoint *store.Endpoint, skip, limit int64, dst []byte) (st
 	return store.Result{Run: endpoint.Run, PublishedAt: time.UnixMicro(endpoint.Run), Total: int64(len(rows)), Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
 }
 
-// Changes answers with what it was asked.
+// Changes returns its arguments as a document.
 func (f *fake) Changes(collection *store.Collection, since int64, after store.Cursor, limit int64, dst []byte) (store.Result, error) {
 	if _, err := f.rows(nil); err != nil {
 		return store.Result{Run: collection.Run, PublishedAt: collection.PublishedAt, Body: dst}, err

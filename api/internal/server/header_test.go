@@ -30,14 +30,14 @@ func TestCacheAge(t *testing.T) {
 			f := newFake(t)
 			s := listen(t, f, Options{Logger: quiet(), CacheAge: c.age})
 			f.publish("things", things(1, 1)...)
-			checkHeaders(t, s.ask("GET", "/things/1"), "Cache-Control", c.document)
-			checkHeaders(t, s.ask("GET", "/things"), "Cache-Control", pageCaching)
-			checkHeaders(t, s.ask("GET", "/things/2"), "Cache-Control", "no-store", "X-Accel-Expires", c.absent)
+			checkHeaders(t, s.send("GET", "/things/1"), "Cache-Control", c.document)
+			checkHeaders(t, s.send("GET", "/things"), "Cache-Control", pageCaching)
+			checkHeaders(t, s.send("GET", "/things/2"), "Cache-Control", "no-store", "X-Accel-Expires", c.absent)
 		})
 	}
 }
 
-// TestAccelExpiresPrecedesCacheControl is about the order on the wire: NGINX goes by whichever of the two headers it meets first.
+// TestAccelExpiresPrecedesCacheControl checks the order on the wire: NGINX uses the first of the two headers.
 func TestAccelExpiresPrecedesCacheControl(t *testing.T) {
 	s, f := fakeSite(t)
 	s.publish("things", things(1, 1)...)
@@ -48,14 +48,14 @@ func TestAccelExpiresPrecedesCacheControl(t *testing.T) {
 			t.Errorf("%s: %q", method, raw)
 		}
 	}
-	// What else goes wrong with a lookup is not kept.
+	// Other errors of a lookup are not cached.
 	f.fail = store.ErrUnavailable
-	r := s.ask("GET", "/things/2")
+	r := s.send("GET", "/things/2")
 	checkProblem(t, r, http.StatusServiceUnavailable)
 	checkTiming(t, r)
 }
 
-// wire sends raw bytes and returns what comes back until the server hangs up.
+// wire sends raw bytes and returns all bytes until the server closes the connection.
 func (s *site) wire(raw string) string {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.address)
@@ -103,16 +103,16 @@ func TestRequestID(t *testing.T) {
 	requests := [][2]string{{"GET", "/things/1"}, {"HEAD", "/things/1"}, {"GET", "/things"}, {"GET", "/things/2"}, {"GET", "/nothing"}, {"OPTIONS", "/things"}, {"POST", "/things"}}
 	for _, r := range requests {
 		for _, id := range good {
-			checkHeaders(t, s.ask(r[0], r[1], "X-Request-ID", id), "X-Request-ID", id)
+			checkHeaders(t, s.send(r[0], r[1], "X-Request-ID", id), "X-Request-ID", id)
 		}
 		for _, id := range bad {
-			checkHeaders(t, s.ask(r[0], r[1], "X-Request-ID", id), "X-Request-ID", "")
+			checkHeaders(t, s.send(r[0], r[1], "X-Request-ID", id), "X-Request-ID", "")
 		}
 	}
 	f.loud = true
 	for _, id := range good {
 		log.Reset()
-		r := s.ask("GET", "/things/1", "X-Request-ID", id)
+		r := s.send("GET", "/things/1", "X-Request-ID", id)
 		checkProblem(t, r, http.StatusInternalServerError)
 		checkHeaders(t, r, "X-Request-ID", id)
 		if !strings.Contains(log.String(), " request_id="+id+" ") {
@@ -121,7 +121,7 @@ func TestRequestID(t *testing.T) {
 	}
 	for _, id := range bad {
 		log.Reset()
-		_ = s.ask("GET", "/things/1", "X-Request-ID", id)
+		_ = s.send("GET", "/things/1", "X-Request-ID", id)
 		if strings.Contains(log.String(), "request_id") {
 			t.Errorf("the log repeats %q: %s", id, log.String())
 		}

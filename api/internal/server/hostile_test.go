@@ -24,8 +24,8 @@ import (
 	"systemscale/api/internal/store"
 )
 
-// say sends raw bytes over a new connection and returns the first answer, or false if the server just hung up.
-func (s *site) say(raw string) (response, bool) {
+// sendRaw sends raw bytes over a new connection and returns the first response, or false if the server closes without one.
+func (s *site) sendRaw(raw string) (response, bool) {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *site) say(raw string) (response, bool) {
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(publishtest.Patience))
-	// The server may answer and close before it has read everything.
+	// The server may respond and close before it has read everything.
 	_, _ = io.WriteString(conn, raw)
 	if half, ok := conn.(*net.TCPConn); ok {
 		_ = half.CloseWrite()
@@ -84,7 +84,7 @@ func TestOddRequests(t *testing.T) {
 		{"body of a GET is not the next request", "GET /things/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 38\r\n\r\nDELETE /things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, answered := s.say(c.raw)
+			r, answered := s.sendRaw(c.raw)
 			if !answered {
 				t.Fatal("the server hangs up")
 			}
@@ -97,7 +97,7 @@ func TestOddRequests(t *testing.T) {
 	}
 }
 
-// TestSlowClient is about one that opens a connection and never ends its request.
+// TestSlowClient covers a client that opens a connection and never completes its request.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	s, _ := fakeSite(t)
@@ -118,14 +118,14 @@ func TestSlowClient(t *testing.T) {
 	checkProblem(t, response{answer.StatusCode, answer.Header, string(body), answer.ContentLength}, http.StatusRequestTimeout)
 }
 
-// attacker makes requests up, the same ones from the same seed.
+// attacker generates requests, the same ones from the same seed.
 type attacker struct{ *rand.Rand }
 
 func newAttacker(seed uint64) attacker { return attacker{rand.New(rand.NewPCG(4, seed))} }
 
 func (a attacker) pick(from ...string) string { return from[a.IntN(len(from))] }
 
-// noise is up to 40 bytes of anything.
+// noise returns up to 40 random bytes.
 func (a attacker) noise() string {
 	raw := make([]byte, a.IntN(40))
 	for i := range raw {
@@ -168,7 +168,7 @@ func (a attacker) target() string {
 	case 0:
 		path.WriteString(a.pick("*", "http://elsewhere", "//", "", "?", "#", "/things", "things/1", a.noise()))
 	case 1, 2, 3:
-		// Nearly right.
+		// Nearly valid.
 		path.WriteString("/things" + a.pick("", "", "/", "/1", "/1/detail", "/changes", "/"+a.segment(), "/1/"+a.segment()))
 	default:
 		for range a.IntN(6) {
@@ -204,7 +204,7 @@ func (a attacker) header() string {
 	}
 }
 
-// request is one that may be right, but hardly ever is. Most are well-formed HTTP at least: of others the server reads little.
+// request returns a request, rarely a valid one. Most are well-formed HTTP, because the server reads little of the others.
 func (a attacker) request() string {
 	method := a.pick("GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "OPTIONS", a.pick("DELETE", "PRI", "get", "CONNECT", "TRACE", letters))
 	space, target, version, headers := " ", spell(a.target()), " HTTP/1.1", "Host: h\r\n"
@@ -225,7 +225,7 @@ func (a attacker) request() string {
 	return method + space + target + version + "\r\n" + headers + "\r\n" + a.pick("", "", "hello", "5\r\nhello\r\n0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n")
 }
 
-// spell writes what may not be in a request's line as %-sequences, and makes it begin with a slash.
+// spell encodes characters that are invalid in a request line, and adds a leading slash.
 func spell(target string) string {
 	var out strings.Builder
 	if !strings.HasPrefix(target, "/") {
@@ -241,7 +241,7 @@ func spell(target string) string {
 	return out.String()
 }
 
-// tape is a connection whose client has said all that it will ever say.
+// tape is a connection whose client sends a fixed input.
 type tape struct {
 	strings.Reader
 	heard bytes.Buffer
@@ -255,13 +255,13 @@ func (t *tape) SetDeadline(time.Time) error      { return nil }
 func (t *tape) SetReadDeadline(time.Time) error  { return nil }
 func (t *tape) SetWriteDeadline(time.Time) error { return nil }
 
-// inside is what no answer may hold, in lower case.
+// inside are words that no response may contain, in lower case.
 var inside = []string{
 	"select ", "insert ", "sql", "pgx", "pgconn", "postgres", "catalog.", "panic", "goroutine", "runtime", "fasthttp", "fiber", "store.", "server.", ".go", "errors.", "0x", "nil", "/root", "/tmp", "/src",
 	"concurrency", "buffer", "cannot", "unsupported", "eof",
 }
 
-// allowed are the headers that answers have, but for those of every HTTP answer.
+// allowed are the headers that responses may have, in addition to those of every HTTP response.
 var allowed = []string{
 	"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Allow", "Cache-Control",
 	"Connection", "Content-Length", "Content-Type", "Date", "Etag", "Retry-After", "Server-Timing", "Vary", "X-Accel-Expires", "X-Content-Type-Options", "X-Data-Version", "X-Request-Id", "X-Total-Count",
@@ -269,14 +269,14 @@ var allowed = []string{
 
 var formOfRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
-// judge looks at answers. The zero value is ready.
-type judge struct {
+// checker checks responses. The zero value is ready.
+type checker struct {
 	reader bufio.Reader
-	known  map[string]bool // bodies of problems that are in order; there are few
+	known  map[string]bool // bodies of valid problems; there are few
 }
 
-// answer says what is wrong with the first of the answers to a request, and its status; 0 if there is no answer.
-func (j *judge) answer(request string, heard []byte) (status int, wrong string) {
+// answer returns the status of the first response to a request, 0 if there is none, and describes its fault.
+func (j *checker) answer(request string, heard []byte) (status int, wrong string) {
 	j.reader.Reset(bytes.NewReader(heard))
 	method, _, _ := strings.Cut(request, " ")
 	for {
@@ -297,7 +297,7 @@ func (j *judge) answer(request string, heard []byte) (status int, wrong string) 
 	}
 }
 
-func (j *judge) complete(method string, answer *http.Response) (wrong string) {
+func (j *checker) complete(method string, answer *http.Response) (wrong string) {
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return "is not whole: " + err.Error()
@@ -314,9 +314,9 @@ func (j *judge) complete(method string, answer *http.Response) (wrong string) {
 	case status == http.StatusOK || status == http.StatusNoContent || status == http.StatusNotModified:
 		return ""
 	case status < 400:
-		return "is none of ours"
+		return "is an unexpected status"
 	case status >= 500:
-		return "is our fault"
+		return "is a server error"
 	case answer.Header.Get("Content-Type") != "application/problem+json" || answer.Header.Get("Cache-Control") != "no-store":
 		return "is no problem or may be cached"
 	case method == "HEAD" || j.known[string(body)]:
@@ -327,7 +327,7 @@ func (j *judge) complete(method string, answer *http.Response) (wrong string) {
 			return "does not describe itself"
 		}
 	}
-	// What the client named itself may be repeated to it.
+	// Names from the request may be repeated.
 	own := quotedNames.ReplaceAll(body, nil)
 	for _, word := range inside {
 		if bytes.Contains(bytes.ToLower(own), []byte(word)) {
@@ -341,20 +341,20 @@ func (j *judge) complete(method string, answer *http.Response) (wrong string) {
 	return ""
 }
 
-// quotedNames are the names of parameters in the text of a problem, each in escaped quotes.
+// quotedNames matches the names of parameters in the text of a problem, each in escaped quotes.
 var quotedNames = regexp.MustCompile(`\\"(?:[^"\\]|\\u[0-9a-f]{4}|\\\\(?:\\")?)*\\"`)
 
-// attack sends requests straight into the server, and returns how often each status came back.
+// attack passes requests to the server without a network, and returns the number of responses by status.
 func (s *site) attack(seed uint64, requests int) map[int]int {
 	s.t.Helper()
 	a, statuses := newAttacker(seed), map[int]int{}
 	var conn tape
-	var j judge
+	var j checker
 	for range requests {
 		request := a.request()
 		conn.Reset(request)
 		conn.heard.Reset()
-		_ = s.app.Server().ServeConn(&conn) // it says what was wrong with the client
+		_ = s.app.Server().ServeConn(&conn) // the error describes the client's mistake
 		status, wrong := j.answer(request, conn.heard.Bytes())
 		if wrong != "" {
 			s.t.Errorf("%d %s: %.600q, the answer to %.300q", status, wrong, conn.heard.Bytes(), request)
@@ -406,19 +406,19 @@ func TestHostileRequests(t *testing.T) {
 	if log.String() != "" {
 		t.Errorf("the log is not empty: %.1000s", log.String())
 	}
-	if r := s.ask("GET", "/things/1"); r.status != http.StatusOK {
+	if r := s.send("GET", "/things/1"); r.status != http.StatusOK {
 		t.Errorf("afterwards an honest request gets %d", r.status)
 	}
 }
 
-func TestHostileRequestsToTheRealStore(t *testing.T) {
+func TestHostileRequestsWithStore(t *testing.T) {
 	const requests = 3000
 	s, _ := realSite(t, store.Options{})
 	s.publish("things", things(1, 3)...)
 	checkVariety(t, s.attack(1000, requests), requests)
 }
 
-// TestHostileRequestsOverTCP is about what a connection adds: answers that a server gives before it has read everything.
+// TestHostileRequestsOverTCP adds the effects of a real connection: responses before the server has read everything.
 func TestHostileRequestsOverTCP(t *testing.T) {
 	const requests = 1000
 	s, _ := fakeSite(t)
@@ -426,12 +426,12 @@ func TestHostileRequestsOverTCP(t *testing.T) {
 	a := newAttacker(2000)
 	for range requests {
 		request := a.request()
-		r, answered := s.say(request)
+		r, answered := s.sendRaw(request)
 		if answered && (r.status >= 500 || r.status >= 400 && r.header.Get("Cache-Control") != "no-store") {
 			t.Errorf("%d %v for %.300q", r.status, r.header, request)
 		}
 	}
-	if r := s.ask("GET", "/things/1"); r.status != http.StatusOK {
+	if r := s.send("GET", "/things/1"); r.status != http.StatusOK {
 		t.Errorf("afterwards an honest request gets %d", r.status)
 	}
 	publishtest.Eventually(t, "no connection stays", func() bool {

@@ -19,7 +19,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// load asks for random documents from several clients until stop is closed, and gives each answer to check.
+// load requests random documents from several clients until stop is closed, and passes each response to check.
 func load(s *site, clients int, ids int64, stop chan struct{}, check func(document string, id int64, r response)) (wait func()) {
 	var running sync.WaitGroup
 	for client := range clients {
@@ -36,14 +36,14 @@ func load(s *site, clients int, ids int64, stop chan struct{}, check func(docume
 					document, path = "detail", "/detail"
 				}
 				id := 1 + random.Int64N(ids)
-				check(document, id, s.ask("GET", fmt.Sprintf("/things/%d%s", id, path)))
+				check(document, id, s.send("GET", fmt.Sprintf("/things/%d%s", id, path)))
 			}
 		})
 	}
 	return running.Wait
 }
 
-func TestAnswersNeverMix(t *testing.T) {
+func TestConcurrentResponsesAreNotMixed(t *testing.T) {
 	const ids, clients, enough = 200, 32, 3000
 	s, _ := realSite(t, store.Options{Batch: 16})
 	s.publish("things", things(1, ids)...)
@@ -53,12 +53,12 @@ func TestAnswersNeverMix(t *testing.T) {
 		checkDocument(t, document, id, r)
 		answers.Add(1)
 	})
-	publishtest.Eventually(t, "enough was asked", func() bool { return answers.Load() > enough || t.Failed() })
+	publishtest.Eventually(t, "there are enough responses", func() bool { return answers.Load() > enough || t.Failed() })
 	close(stop)
 	wait()
 }
 
-func TestPublishingUnderLoadIsNoError(t *testing.T) {
+func TestPublishUnderLoad(t *testing.T) {
 	const ids, clients, editions = 50, 16, 12
 	s, database := realSite(t, store.Options{})
 	dropper := publishtest.NewPublisher(t, database)
@@ -72,7 +72,7 @@ func TestPublishingUnderLoadIsNoError(t *testing.T) {
 	}
 	close(stop)
 	wait()
-	if r := s.ask("GET", "/things/1"); r.header.Get("X-Data-Version") != fmt.Sprint(previous) {
+	if r := s.send("GET", "/things/1"); r.header.Get("X-Data-Version") != fmt.Sprint(previous) {
 		t.Errorf("version %s is served, want %d", r.header.Get("X-Data-Version"), previous)
 	}
 }
@@ -107,7 +107,7 @@ func TestKilledConnectionsUnderLoad(t *testing.T) {
 	t.Logf("%d answers, %d refusals", answers.Load(), refusals.Load())
 }
 
-// repeat returns a function that sends one request through the whole handler, as a connection does that keeps its buffers.
+// repeat returns a function that passes one request through the whole handler, with reused buffers as in a connection.
 func (s *site) repeat(target string, status, size int, pairs ...string) func() {
 	handler := s.app.Server().Handler
 	ctx := new(fasthttp.RequestCtx)
@@ -130,15 +130,15 @@ func (s *site) repeat(target string, status, size int, pairs ...string) func() {
 
 const largeSize = 64 << 10
 
-// measurable are documents of which one is large.
+// measurable returns documents, one of them large.
 func measurable() []publishtest.Table {
 	tables := things(1, 3)
 	tables[0].Rows[0].Body = `{"pad": "` + strings.Repeat("x", largeSize) + `"}`
 	return tables
 }
 
-// checkAllocations fails t if an answer allocates more often than it should, or as much as a body. Under the race detector it only
-// looks at the answers.
+// checkAllocations fails t if a response allocates more often than expected, or as much as a body. Under the race detector it only
+// checks the responses.
 func (s *site) checkAllocations(t *testing.T, run int64, most map[string]float64) {
 	tables := measurable()
 	size := len(tables[0].Rows[0].Body)
@@ -158,7 +158,7 @@ func (s *site) checkAllocations(t *testing.T, run int64, most map[string]float64
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			serve := s.repeat(c.target, c.status, c.size, c.pairs...)
-			// The first answers make what the later ones use again.
+			// The first responses fill caches and pools.
 			for range 10 {
 				serve()
 			}
@@ -184,18 +184,18 @@ func (s *site) checkAllocations(t *testing.T, run int64, most map[string]float64
 	}
 }
 
-// TestAllocations is about the server alone: request id, timing and metrics included.
+// TestAllocations measures the server alone, including request id, timing and metrics.
 func TestAllocations(t *testing.T) {
 	f := newFake(t)
 	s := listen(t, f, Options{Logger: quiet(), Registerer: prometheus.NewRegistry()})
 	run := f.publish("things", measurable()...)
 	s.checkAllocations(t, run, map[string]float64{
-		// The list of the etags that are held, and the pages that the fake store puts together.
+		// For the list of held etags, and for the pages that the fake store assembles.
 		"held document": 1, "page": 2,
 	})
 }
 
-// TestAllocationsWithTheStore is about a whole lookup, the sending to Postgres and the receiving included.
+// TestAllocationsWithTheStore measures a whole lookup, including the round trip to Postgres.
 func TestAllocationsWithTheStore(t *testing.T) {
 	s, _ := realSite(t, store.Options{Poll: time.Second})
 	run := s.publish("things", measurable()...)
@@ -204,7 +204,7 @@ func TestAllocationsWithTheStore(t *testing.T) {
 	})
 }
 
-// BenchmarkDocument is what the server itself adds to a lookup: routing, headers, timing, metrics.
+// BenchmarkDocument measures the server's own share of a request: routing, headers, timing, metrics.
 func BenchmarkDocument(b *testing.B) {
 	f := newFake(b)
 	s := newSite(b, f, Options{Logger: quiet(), Registerer: prometheus.NewRegistry()})

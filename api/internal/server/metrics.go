@@ -113,10 +113,10 @@ func (m *metrics) histogram(r *route, status int) prometheus.Observer {
 	return m.duration.WithLabelValues(r.template, strconv.Itoa(status))
 }
 
-// routeKey is the user value under which a request's route waits to be counted.
+// routeKey is the user value that holds a request's route until it is counted.
 type routeKey struct{}
 
-// mark says which route a request belongs to.
+// mark records the route of a request.
 func setRoute(ctx *fasthttp.RequestCtx, r *route) { ctx.SetUserValue(routeKey{}, r) }
 
 // routeOf returns the route of a request that has been answered.

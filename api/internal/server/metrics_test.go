@@ -11,8 +11,8 @@ import (
 	"systemscale/api/internal/publishtest"
 )
 
-// measured is a fake site with a limit on its connections, unless that is 0, and what it counts: answers by "route status", and other
-// metrics by name.
+// measured returns a fake site, with a limit on its connections unless that is 0, and a function that reads its metrics: responses by
+// "route status", and others by name.
 func measured(t *testing.T, limit int64) (*site, func() map[string]float64) {
 	f := newFake(t)
 	registry := prometheus.NewRegistry()
@@ -50,7 +50,7 @@ func measured(t *testing.T, limit int64) (*site, func() map[string]float64) {
 
 func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 	s, read := measured(t, 0)
-	s.ask("GET", "/things/1")
+	s.send("GET", "/things/1")
 	s.publish("things", things(1, 3)...)
 	s.publish("museums", onlyItems(1, 3))
 	for _, r := range [][]string{
@@ -74,12 +74,12 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 		{"POST", "/things/1"},
 		{"OPTIONS", "/things/1"},
 	} {
-		s.ask(r[0], r[1], r[2:]...)
+		s.send(r[0], r[1], r[2:]...)
 	}
-	// Another version has other documents of the same names.
+	// Another version has other endpoints of the same names.
 	s.publish("things", things(2, 3)...)
-	s.ask("GET", "/things/1")
-	s.say("hello\r\n\r\n")
+	s.send("GET", "/things/1")
+	s.sendRaw("hello\r\n\r\n")
 
 	got := read()
 	for key, want := range map[string]float64{
@@ -103,16 +103,16 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 func TestUnknownAddressesAddNoSeries(t *testing.T) {
 	s, read := measured(t, 0)
 	s.publish("things", things(1, 3)...)
-	s.ask("GET", "/things/1")
-	s.ask("GET", "/things/x")
-	s.ask("GET", "/things/9")
-	s.ask("GET", "/things/1/no")
-	s.ask("BREW", "/things")
+	s.send("GET", "/things/1")
+	s.send("GET", "/things/x")
+	s.send("GET", "/things/9")
+	s.send("GET", "/things/1/no")
+	s.send("BREW", "/things")
 	before := len(read())
 	for i := range 50 {
 		for _, target := range []string{"/things/%d", "/things%d/1", "/things/1/detail%d", "/things/x%d", "/%d/changes?since=%[1]d", "/things/1?x=%d"} {
-			s.ask("GET", fmt.Sprintf(target, i))
-			s.ask(fmt.Sprintf("M%d", i), "/things")
+			s.send("GET", fmt.Sprintf(target, i))
+			s.send(fmt.Sprintf("M%d", i), "/things")
 		}
 	}
 	if after := read(); len(after) != before {

@@ -12,7 +12,7 @@ import (
 	"systemscale/sql"
 )
 
-func TestPagesForPeople(t *testing.T) {
+func TestSitePages(t *testing.T) {
 	built, err := web.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestPagesForPeople(t *testing.T) {
 		return response, string(body)
 	}
 
-	// Before anything is published, there is something to see.
+	// The pages are served before anything is published.
 	page, text := see("/")
 	if page.StatusCode != http.StatusOK || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") || !strings.Contains(text, "<html") ||
 		page.Header.Get("Cache-Control") != "no-cache" || page.Header.Get("Vary") != "Accept-Encoding" || !strings.Contains(page.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
@@ -75,8 +75,8 @@ func TestPagesForPeople(t *testing.T) {
 	}
 }
 
-// TestDescriptionIsMadeOnce has many ask for the description of a snapshot that is new to all of them.
-func TestDescriptionIsMadeOnce(t *testing.T) {
+// TestConcurrentRequestsShareDescription sends concurrent requests for the description of a new snapshot.
+func TestConcurrentRequestsShareDescription(t *testing.T) {
 	p := pages{}
 	for range 20 {
 		snapshot := newFake(t).Snapshot()
@@ -93,7 +93,7 @@ func TestDescriptionIsMadeOnce(t *testing.T) {
 	}
 }
 
-// browser is how a browser asks for an address that a person has entered.
+// browser is the Accept header of a browser for an address that the user has entered.
 const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
 func TestErrorPages(t *testing.T) {
@@ -107,7 +107,7 @@ func TestErrorPages(t *testing.T) {
 			s := listen(t, f, Options{Site: site, Logger: quiet()})
 			check := func(method, target string, status int) {
 				t.Helper()
-				r := s.ask(method, target, "Accept", browser)
+				r := s.send(method, target, "Accept", browser)
 				if r.status != status || method != http.MethodHead && !strings.Contains(r.body, "</html>") {
 					t.Errorf("%s %s: %d %.100q, want %d and a page", method, target, r.status, r.body, status)
 				}
@@ -127,11 +127,11 @@ func TestErrorPages(t *testing.T) {
 				check("GET", target, http.StatusBadRequest)
 			}
 			check("POST", "/things", http.StatusMethodNotAllowed)
-			if r := s.ask("GET", "/things?%3Cscript%3Ealert(1)%3C/script%3E", "Accept", browser); strings.Contains(r.body, "<script") || !strings.Contains(r.body, "&lt;script&gt;alert(1)") {
+			if r := s.send("GET", "/things?%3Cscript%3Ealert(1)%3C/script%3E", "Accept", browser); strings.Contains(r.body, "<script") || !strings.Contains(r.body, "&lt;script&gt;alert(1)") {
 				t.Errorf("the page repeats %q", r.body)
 			}
-			// What is there is the same for everybody.
-			if r := s.ask("GET", "/things/1", "Accept", browser); r.header.Get("Content-Type") != "application/json; charset=utf-8" || r.status != http.StatusOK {
+			// Documents are the same for all clients.
+			if r := s.send("GET", "/things/1", "Accept", browser); r.header.Get("Content-Type") != "application/json; charset=utf-8" || r.status != http.StatusOK {
 				t.Errorf("a document: %d %v", r.status, r.header)
 			}
 			f.fail = store.ErrUnavailable
@@ -151,7 +151,7 @@ func TestWantsPage(t *testing.T) {
 	} {
 		for _, target := range []string{"/nothing", "/things/4"} {
 			want := map[bool]string{true: "text/html; charset=utf-8", false: "application/problem+json"}[page]
-			if r := s.ask("GET", target, "Accept", accept); r.status != http.StatusNotFound || r.header.Get("Content-Type") != want || (r.header.Get("X-Accel-Expires") != "") != (!page && target == "/things/4") {
+			if r := s.send("GET", target, "Accept", accept); r.status != http.StatusNotFound || r.header.Get("Content-Type") != want || (r.header.Get("X-Accel-Expires") != "") != (!page && target == "/things/4") {
 				t.Errorf("Accept: %s: %s: %d %v, want %s", accept, target, r.status, r.header, want)
 			}
 		}

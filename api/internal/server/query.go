@@ -112,7 +112,7 @@ func appendName(names []string, name []byte) []string {
 	if len(cut) < len(name) {
 		text += "..."
 	}
-	// One more than maxNames stands for all others.
+	// One more than maxNames represents all others.
 	if slices.Contains(names, text) || len(names) > maxNames {
 		return names
 	}

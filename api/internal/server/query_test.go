@@ -18,19 +18,19 @@ func TestAddressNormalization(t *testing.T) {
 		"/api/things/1/detail", "/api/things/1/detail/", "//api//things/1/detail", "/%61pi/things/1/detail", "/api/fec2/hr-rfp/things/1/detail", "/api/fec2/api/things/1/detail/",
 		"/api/fec2/%20/things/1/detail", "/things/../api/things/1/detail",
 	} {
-		r := s.ask("GET", path)
+		r := s.send("GET", path)
 		if r.status != http.StatusOK {
 			t.Errorf("%s: %d %s", path, r.status, r.body)
 			continue
 		}
 		checkDocument(t, "detail", 1, r)
-		if head := s.ask("HEAD", path); head.status != http.StatusOK || head.header.Get("ETag") != r.header.Get("ETag") {
+		if head := s.send("HEAD", path); head.status != http.StatusOK || head.header.Get("ETag") != r.header.Get("ETag") {
 			t.Errorf("HEAD %s: %d", path, head.status)
 		}
 	}
 }
 
-func TestCanonicalPathsAreNotCopied(t *testing.T) {
+func TestCanonicalPathIsNotCopied(t *testing.T) {
 	path := []byte("/products/1/styles")
 	if allocations := testing.AllocsPerRun(100, func() {
 		if address, prefixed, err := canonical(path); &address[0] != &path[0] || prefixed || err != nil {
@@ -66,7 +66,7 @@ func FuzzCanonical(f *testing.F) {
 	})
 }
 
-func TestUnknownParametersAreNamed(t *testing.T) {
+func TestUnknownParameters(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
 		s.publish("things", things(1, 3)...)
 		const page, none, changes = "page and count.", "no parameters.", "since, after and count."
@@ -101,7 +101,7 @@ func TestUnknownParametersAreNamed(t *testing.T) {
 			{"/things?page=%zz", "page must be a positive integer without leading zeros."},
 		} {
 			// net/http would refuse some of these.
-			r, answered := s.say("GET " + c.target + " HTTP/1.1\r\nHost: h\r\n\r\n")
+			r, answered := s.sendRaw("GET " + c.target + " HTTP/1.1\r\nHost: h\r\n\r\n")
 			if !answered {
 				t.Errorf("%s: no answer", c.target)
 				continue
@@ -117,14 +117,14 @@ func TestUnknownParametersAreNamed(t *testing.T) {
 				}
 			}
 		}
-		// Addresses that are none say so, whatever is asked of them.
+		// Unknown addresses are a 404 with any query.
 		for _, target := range []string{"/nothing?x=1", "/things/1/nothing?x=1"} {
-			checkProblem(t, s.ask("GET", target), http.StatusNotFound)
+			checkProblem(t, s.send("GET", target), http.StatusNotFound)
 		}
 	})
 }
 
-func TestTrackingParametersAreIgnored(t *testing.T) {
+func TestTrackingParameters(t *testing.T) {
 	s, _ := fakeSite(t)
 	s.publish("things", things(1, 3)...)
 	for _, name := range append([]string{"utm_source", "utm_", "utm_id", "%75tm_medium"}, tracking...) {
@@ -133,9 +133,9 @@ func TestTrackingParametersAreIgnored(t *testing.T) {
 			if strings.Contains(target, "?") {
 				separator = "&"
 			}
-			plain := s.ask("GET", target)
+			plain := s.send("GET", target)
 			for _, argument := range []string{name, name + "=", name + "=a%20b&" + name + "=c"} {
-				if r := s.ask("GET", target+separator+argument); r.status != http.StatusOK || r.body != plain.body {
+				if r := s.send("GET", target+separator+argument); r.status != http.StatusOK || r.body != plain.body {
 					t.Errorf("%s%s%s: %d %s", target, separator, argument, r.status, r.body)
 				}
 			}
@@ -143,7 +143,7 @@ func TestTrackingParametersAreIgnored(t *testing.T) {
 	}
 }
 
-func TestWordsUnderThePrefixes(t *testing.T) {
+func TestWordsUnderPrefixes(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
 		s.publish("things", things(1, 1200)...)
 		for _, c := range []struct{ query, like string }{
@@ -166,47 +166,47 @@ func TestWordsUnderThePrefixes(t *testing.T) {
 			{"page=Infinity", ""},
 			{"count=200&page=undefined", "count=200"},
 		} {
-			want := s.ask("GET", "/things?"+c.like)
+			want := s.send("GET", "/things?"+c.like)
 			if want.status != http.StatusOK || want.header.Get("X-Total-Count") != "1200" {
 				t.Fatalf("/things?%s: %d, X-Total-Count %q", c.like, want.status, want.header.Get("X-Total-Count"))
 			}
 			for _, prefix := range []string{"/api", "/api/fec2/hr-rfp", "//api//fec2/x/"} {
-				if r := s.ask("GET", prefix+"/things?"+c.query); r.status != http.StatusOK || r.body != want.body {
+				if r := s.send("GET", prefix+"/things?"+c.query); r.status != http.StatusOK || r.body != want.body {
 					t.Errorf("%s/things?%s: %d %.100s, want as ?%s", prefix, c.query, r.status, r.body, c.like)
 				}
 			}
-			if bare := s.ask("GET", "/things?"+c.query); c.query != "count=5000" && bare.status != http.StatusBadRequest {
+			if bare := s.send("GET", "/things?"+c.query); c.query != "count=5000" && bare.status != http.StatusBadRequest {
 				t.Errorf("/things?%s: %d, want 400", c.query, bare.status)
 			}
 		}
-		// What tries to be a number has to be a positive one.
+		// A value with digits must be a positive number.
 		for _, query := range []string{"page=0", "page=-1", "page=1.5", "page=01", "count=0", "count=-5", "count=1e3", "count=5x", "count=+5", "page=1&page=undefined", "count=0x10"} {
-			checkProblem(t, s.ask("GET", "/api/things?"+query), http.StatusBadRequest)
+			checkProblem(t, s.send("GET", "/api/things?"+query), http.StatusBadRequest)
 		}
 		for _, query := range []string{"", "since=undefined", "since=&count=all", "since=1&after=undefined"} {
-			checkProblem(t, s.ask("GET", "/api/things/changes?"+query), http.StatusBadRequest)
+			checkProblem(t, s.send("GET", "/api/things/changes?"+query), http.StatusBadRequest)
 		}
-		if r := s.ask("GET", "/api/things/changes?since=1&count=all"); r.status != http.StatusOK && r.status != http.StatusGone {
+		if r := s.send("GET", "/api/things/changes?since=1&count=all"); r.status != http.StatusOK && r.status != http.StatusGone {
 			t.Errorf("changes under a prefix, count=all: %d %s", r.status, r.body)
 		}
 	})
 }
 
-// TestTotalIsLeftOutWhereItIsNotKnown is about versions that an older run published.
-func TestTotalIsLeftOutWhereItIsNotKnown(t *testing.T) {
+// TestUnknownTotal covers versions published before runs recorded the total.
+func TestUnknownTotal(t *testing.T) {
 	f := newFake(t)
-	s := listen(t, untold{f}, Options{Logger: quiet()})
+	s := listen(t, withoutTotal{f}, Options{Logger: quiet()})
 	f.publish("things", things(1, 3)...)
-	r := s.ask("GET", "/things")
+	r := s.send("GET", "/things")
 	if r.status != http.StatusOK {
 		t.Fatalf("status %d", r.status)
 	}
 	checkHeaders(t, r, "X-Total-Count", "")
 }
 
-type untold struct{ *fake }
+type withoutTotal struct{ *fake }
 
-func (u untold) List(endpoint *store.Endpoint, skip, limit int64, dst []byte) (store.Result, error) {
+func (u withoutTotal) List(endpoint *store.Endpoint, skip, limit int64, dst []byte) (store.Result, error) {
 	result, err := u.fake.List(endpoint, skip, limit, dst)
 	result.Total = -1
 	return result, err

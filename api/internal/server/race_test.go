@@ -2,5 +2,5 @@
 
 package server
 
-// raced says that the race detector is on. It makes pools forget on purpose, and everything some ten times as slow.
+// raced reports that the race detector is on. It drops objects from pools at random, and slows the tests down about tenfold.
 const raced = true

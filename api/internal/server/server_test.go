@@ -33,7 +33,7 @@ func TestDocuments(t *testing.T) {
 		} {
 			for _, method := range []string{"GET", "HEAD"} {
 				t.Run(method+" "+c.target, func(t *testing.T) {
-					r := s.ask(method, c.target)
+					r := s.send(method, c.target)
 					if method == "HEAD" {
 						if r.body != "" {
 							t.Errorf("the answer to HEAD has the body %.60q", r.body)
@@ -87,7 +87,7 @@ func TestPages(t *testing.T) {
 		} {
 			for _, method := range []string{"GET", "HEAD"} {
 				t.Run(method+" "+c.query, func(t *testing.T) {
-					r := s.ask(method, "/things"+c.query)
+					r := s.send(method, "/things"+c.query)
 					want := c.want
 					if method == "HEAD" {
 						want = ""
@@ -137,14 +137,14 @@ func TestRefusals(t *testing.T) {
 		} {
 			for _, target := range c.targets {
 				t.Run(target, func(t *testing.T) {
-					r := s.ask("GET", target)
+					r := s.send("GET", target)
 					if c.absent {
 						checkAbsent(t, r, run)
 					} else {
 						checkProblem(t, r, c.status)
 						checkHeaders(t, r, "Server-Timing", "")
 					}
-					head := s.ask("HEAD", target)
+					head := s.send("HEAD", target)
 					if head.status != c.status || head.body != "" || head.length <= 0 {
 						t.Errorf("HEAD: %d with body %q and length %d, want %d", head.status, head.body, head.length, c.status)
 					}
@@ -159,10 +159,10 @@ func TestMethods(t *testing.T) {
 	s.publish("things", things(1, 1)...)
 	for _, target := range []string{"/things", "/things/1", "/things/x", "/nothing"} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "BREW", "get"} {
-			t.Run(method+" "+target, func(t *testing.T) { checkProblem(t, s.ask(method, target), http.StatusMethodNotAllowed) })
+			t.Run(method+" "+target, func(t *testing.T) { checkProblem(t, s.send(method, target), http.StatusMethodNotAllowed) })
 		}
 		t.Run("OPTIONS "+target, func(t *testing.T) {
-			r := s.ask("OPTIONS", target)
+			r := s.send("OPTIONS", target)
 			if r.status != http.StatusNoContent || r.body != "" {
 				t.Errorf("got %d with %q, want 204 with nothing", r.status, r.body)
 			}
@@ -190,7 +190,7 @@ func TestConditions(t *testing.T) {
 			{"held after a comma in quotes", "/things/1", `"a,b", ` + mine, 304},
 			{"anything", "/things/1", "*", 304},
 			{"held on another line", "/things/1", other + "\n" + `W/"x", ` + mine, 304},
-			{"held on a line behind a broken one", "/things/1", `"x` + "\n" + mine, 304},
+			{"held on a line after a broken one", "/things/1", `"x` + "\n" + mine, 304},
 			{"anything on another line", "/things/1", other + "\n*", 304},
 			{"held on no line", "/things/1", other + "\n" + `"x"`, 200},
 			{"another", "/things/1", other, 200},
@@ -221,7 +221,7 @@ func TestConditions(t *testing.T) {
 					for line := range strings.SplitSeq(c.header, "\n") {
 						lines = append(lines, "If-None-Match", line)
 					}
-					r := s.ask(method, c.target, lines...)
+					r := s.send(method, c.target, lines...)
 					if r.status != c.status {
 						t.Fatalf("If-None-Match: %s: got %d, want %d", c.header, r.status, c.status)
 					}
@@ -245,41 +245,41 @@ func TestConditions(t *testing.T) {
 	})
 }
 
-// pageTag returns the entity tag of the pages of a run, after a look at its form.
+// pageTag returns the entity tag of the pages of a run, and checks its form.
 func pageTag(t testing.TB, s *site, run int64) string {
 	t.Helper()
-	tag := s.ask("GET", "/things").header.Get("ETag")
+	tag := s.send("GET", "/things").header.Get("ETag")
 	if !regexp.MustCompile(fmt.Sprintf(`^"v%d-[0-9a-f]+"$`, run)).MatchString(tag) {
 		t.Fatalf("a page of run %d has the ETag %s", run, tag)
 	}
 	return tag
 }
 
-func TestPageIsRevalidatedWithoutALookup(t *testing.T) {
+func TestRevalidatePageWithoutLookup(t *testing.T) {
 	s, f := fakeSite(t)
 	run := s.publish("things", things(1, 3)...)
-	if r := s.ask("GET", "/things", "If-None-Match", fmt.Sprintf(`"v%d-%x"`, run, run)); r.status != http.StatusNotModified || f.seen != 0 {
+	if r := s.send("GET", "/things", "If-None-Match", fmt.Sprintf(`"v%d-%x"`, run, run)); r.status != http.StatusNotModified || f.seen != 0 {
 		t.Errorf("got %d after %d lookups, want 304 after none", r.status, f.seen)
 	}
 }
 
-func TestCollectionsAreServedFromTheMomentTheyArePublished(t *testing.T) {
+func TestPublishNewCollection(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site) {
-		checkProblem(t, s.ask("GET", "/things/1"), http.StatusServiceUnavailable)
+		checkProblem(t, s.send("GET", "/things/1"), http.StatusServiceUnavailable)
 		s.publish("things", things(1, 2)...)
-		checkDocument(t, "item", 1, s.ask("GET", "/things/1"))
-		checkProblem(t, s.ask("GET", "/museums/1"), http.StatusNotFound)
+		checkDocument(t, "item", 1, s.send("GET", "/things/1"))
+		checkProblem(t, s.send("GET", "/museums/1"), http.StatusNotFound)
 
 		deep := publishtest.Table{Endpoint: sql.Endpoint{Name: "deep", Path: "hall/deep"}, Rows: []publishtest.Row{publishtest.NewRow("deep", 5, 7)}}
 		run := s.publish("museums", onlyItems(2, 9), deep)
-		r := s.ask("GET", "/museums/9")
+		r := s.send("GET", "/museums/9")
 		checkDocument(t, "item", 9, r)
 		checkHeaders(t, r, common(run, documentCaching)...)
-		checkDocument(t, "deep", 7, s.ask("GET", "/museums/7/hall/deep"))
-		checkProblem(t, s.ask("GET", "/museums/7/hall"), http.StatusNotFound)
-		checkProblem(t, s.ask("GET", "/museums/3/detail"), http.StatusNotFound)
-		checkDocument(t, "item", 2, s.ask("GET", "/things/2"))
-		checkFixed(t, s.ask("GET", "/things/9"), http.StatusNotFound)
+		checkDocument(t, "deep", 7, s.send("GET", "/museums/7/hall/deep"))
+		checkProblem(t, s.send("GET", "/museums/7/hall"), http.StatusNotFound)
+		checkProblem(t, s.send("GET", "/museums/3/detail"), http.StatusNotFound)
+		checkDocument(t, "item", 2, s.send("GET", "/things/2"))
+		checkFixed(t, s.send("GET", "/things/9"), http.StatusNotFound)
 	})
 }
 
@@ -308,7 +308,7 @@ func TestFailures(t *testing.T) {
 				s := listen(t, f, Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
 				f.publish("things", things(1, 1)...)
 				f.fail, f.loud = c.fail, c.loud
-				r := s.ask("GET", target)
+				r := s.send("GET", target)
 				checkProblem(t, r, c.status)
 				for _, inside := range []string{"secret", "select", "catalog", ".go", "panic", "goroutine"} {
 					if strings.Contains(r.body, inside) {
@@ -316,7 +316,7 @@ func TestFailures(t *testing.T) {
 					}
 				}
 				f.fail, f.loud = nil, false
-				if s.ask("GET", "/things/1").status != http.StatusOK {
+				if s.send("GET", "/things/1").status != http.StatusOK {
 					t.Error("the next request fails, too")
 				}
 				lines := strings.Count(log.String(), "\n")
@@ -324,7 +324,7 @@ func TestFailures(t *testing.T) {
 					t.Errorf("%d lines in the log, want %d: %s", lines, want, log.String())
 				}
 				if c.logged && (!strings.Contains(log.String(), "path="+target+" ") || !strings.Contains(log.String(), "error=")) {
-					t.Errorf("the log does not say where and what: %s", log.String())
+					t.Errorf("the log lacks the place or the cause: %s", log.String())
 				}
 				if c.loud && !strings.Contains(log.String(), "fake_test.go") {
 					t.Errorf("the log of a panic has no stack: %s", log.String())
@@ -337,9 +337,9 @@ func TestFailures(t *testing.T) {
 func TestDrain(t *testing.T) {
 	s, f := fakeSite(t)
 	s.publish("things", things(1, 1)...)
-	checkHeaders(t, s.ask("GET", "/things/1"), "Connection", "")
+	checkHeaders(t, s.send("GET", "/things/1"), "Connection", "")
 
-	// The client takes the header off and tells of it in Close.
+	// The client removes the header and sets Close.
 	closes := func(method, target string) bool {
 		request, _ := http.NewRequest(method, s.url+target, nil)
 		answer, err := s.client.Do(request)
@@ -370,7 +370,7 @@ func TestDrain(t *testing.T) {
 	f.hold, f.seen = hold, 0
 	f.mutex.Unlock()
 	answer := make(chan response)
-	go func() { answer <- s.ask("GET", "/things/1") }()
+	go func() { answer <- s.send("GET", "/things/1") }()
 	publishtest.Eventually(t, "the request is under way", func() bool {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
@@ -405,7 +405,7 @@ func TestShutdownTimeout(t *testing.T) {
 	f.hold = hold
 	f.mutex.Unlock()
 	answer := make(chan response)
-	go func() { answer <- s.ask("GET", "/things/1") }()
+	go func() { answer <- s.send("GET", "/things/1") }()
 	publishtest.Eventually(t, "the request is under way", func() bool {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
@@ -420,7 +420,7 @@ func TestShutdownTimeout(t *testing.T) {
 	checkDocument(t, "item", 1, <-answer)
 }
 
-// TestLookupsOfEachAddress counts what each public address asks of the store. decisions/0014 has the cost of one lookup.
+// TestLookupsOfEachAddress counts the store's lookups for each public address. decisions/0014 has the cost of one lookup.
 func TestLookupsOfEachAddress(t *testing.T) {
 	s, f := fakeSite(t)
 	run := s.publish("things", things(1, 3)...)
@@ -455,9 +455,9 @@ func TestLookupsOfEachAddress(t *testing.T) {
 		f.seen = 0
 		f.mutex.Unlock()
 		if c.header == "" {
-			_ = s.ask(c.method, c.target)
+			_ = s.send(c.method, c.target)
 		} else {
-			_ = s.ask(c.method, c.target, c.header, c.value)
+			_ = s.send(c.method, c.target, c.header, c.value)
 		}
 		f.mutex.Lock()
 		if f.seen != c.lookups {

@@ -23,7 +23,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// site is a server that listens, and what it serves from.
+// site is a listening server and its store.
 type site struct {
 	*Server
 	t       testing.TB
@@ -108,7 +108,7 @@ func fakeSite(t testing.TB) (*site, *fake) {
 	return s, f
 }
 
-// realSite serves from a database of its own. It follows closely unless options say otherwise.
+// realSite serves from a new database. It polls often unless the options set an interval.
 func realSite(t testing.TB, options store.Options) (*site, testdb.Database) {
 	t.Helper()
 	database := testdb.New(t)
@@ -160,8 +160,8 @@ type response struct {
 	length int64 // as declared
 }
 
-// ask sends a request with pairs of header name and value. What net/http would change or leave out is an error: say sends it.
-func (s *site) ask(method, target string, pairs ...string) response {
+// send sends a request with pairs of header name and value. A request that net/http would change is an error: sendRaw sends it.
+func (s *site) send(method, target string, pairs ...string) response {
 	s.t.Helper()
 	request, err := http.NewRequest(method, s.url+target, nil)
 	if err != nil {
@@ -189,7 +189,7 @@ func (s *site) ask(method, target string, pairs ...string) response {
 	return response{answer.StatusCode, answer.Header, string(body), answer.ContentLength}
 }
 
-// checkHeaders compares headers given as pairs of name and value; an empty value means that the header is not there.
+// checkHeaders compares headers given as pairs of name and value; an empty value means that the header is absent.
 func checkHeaders(t testing.TB, r response, pairs ...string) {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
@@ -199,14 +199,14 @@ func checkHeaders(t testing.TB, r response, pairs ...string) {
 	}
 }
 
-// checkProblem fails t unless r is a complete problem that nobody may cache.
+// checkProblem fails t unless r is a complete problem that must not be cached.
 func checkProblem(t testing.TB, r response, status int) {
 	t.Helper()
 	checkFixed(t, r, status)
 	checkHeaders(t, r, "X-Data-Version", "", "X-Accel-Expires", "")
 }
 
-// checkAbsent fails t unless r says that there is no document with this id, as a shared cache may keep it.
+// checkAbsent fails t unless r is the 404 for an unknown id, which a shared cache may store.
 func checkAbsent(t testing.TB, r response, run int64) {
 	t.Helper()
 	checkFixed(t, r, http.StatusNotFound)
@@ -214,7 +214,7 @@ func checkAbsent(t testing.TB, r response, run int64) {
 	checkTiming(t, r)
 }
 
-// checkTiming fails t unless r says how long the lookup took.
+// checkTiming fails t unless r contains the duration of the lookup.
 func checkTiming(t testing.TB, r response) {
 	t.Helper()
 	if timing := r.header.Get("Server-Timing"); !regexp.MustCompile(`^db;dur=\d+\.\d\d$`).MatchString(timing) {
@@ -254,7 +254,7 @@ func checkFixed(t testing.TB, r response, status int) {
 	}
 }
 
-// detail returns what a problem says.
+// detail returns the detail of a problem.
 func detail(t testing.TB, r response) string {
 	t.Helper()
 	var problem struct{ Detail string }
@@ -267,12 +267,12 @@ func detail(t testing.TB, r response) string {
 // checkDocument fails t unless r is the whole document, of any edition, with the headers that go with it.
 func checkDocument(t testing.TB, document string, id int64, r response) {
 	t.Helper()
-	var said struct{ Edition int }
-	if err := json.Unmarshal([]byte(r.body), &said); err != nil || r.status != http.StatusOK {
+	var got struct{ Edition int }
+	if err := json.Unmarshal([]byte(r.body), &got); err != nil || r.status != http.StatusOK {
 		t.Errorf("%s %d: status %d and %.100q: %v", document, id, r.status, r.body, err)
 		return
 	}
-	want := publishtest.NewRow(document, said.Edition, id)
+	want := publishtest.NewRow(document, got.Edition, id)
 	if etag := `"` + fmt.Sprintf("%016x", want.ETag) + `"`; r.body != want.Body || r.header.Get("ETag") != etag {
 		t.Errorf("%s %d: got etag %s and %.100q, want %s and %.100q", document, id, r.header.Get("ETag"), r.body, etag, want.Body)
 	}

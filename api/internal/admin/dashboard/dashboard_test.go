@@ -27,15 +27,15 @@ type fakeStore struct {
 	runs     []store.Run
 	err      error
 
-	asked atomic.Int32  // how often Runs was called
-	hold  chan struct{} // where it is not nil, Runs returns when it is closed
+	calls atomic.Int32  // number of calls of Runs
+	hold  chan struct{} // if not nil, Runs returns when it is closed
 	panic bool          // in Runs
 }
 
 func (f *fakeStore) Snapshot() *store.Snapshot { return f.snapshot }
 func (f *fakeStore) Ready() error              { return f.ready }
 func (f *fakeStore) Runs(ctx context.Context, _ string, _ int) ([]store.Run, error) {
-	f.asked.Add(1)
+	f.calls.Add(1)
 	if f.panic {
 		panic("secret of the inside")
 	}
@@ -71,7 +71,7 @@ func newPage(o Options) *Page {
 	return New(o)
 }
 
-// later lets the page that was made be too old.
+// later makes the rendered page too old.
 func later(p *Page) {
 	before := p.now
 	p.now = func() time.Time { return before().Add(keepPage) }
@@ -94,7 +94,7 @@ func TestPageContent(t *testing.T) {
 		want  []string
 		never []string
 	}{
-		{"what is published", published(), []string{
+		{"published", published(), []string{
 			"This instance is ready", "version 4", "published 3 hours ago", "1,234,567", "1.5 GB", "<td>orphan</td><td class=\"number\">2</td>", "in run 4",
 			"4 ●", "28.5 s", "gate &#34;&lt;rejects&gt;&#34; failed", "run 5, delta, failed: 28.5 s", "run 3, generation, running: running", `aria-label="Duration of the last 3 runs, 0 to 50 seconds"`,
 		}, []string{"<rejects>", "5 ●"}},
@@ -118,8 +118,8 @@ func TestPageContent(t *testing.T) {
 	}
 }
 
-// TestConcurrentRequestsSharePage has many ask at once, and again while the page is not old: the database is asked one question for all of them,
-// whether it has an answer or not.
+// TestConcurrentRequestsSharePage sends concurrent requests, and more while the page is fresh: they share one query of the database,
+// whether it succeeds or fails.
 func TestConcurrentRequestsSharePage(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -136,22 +136,22 @@ func TestConcurrentRequestsSharePage(t *testing.T) {
 			p := newPage(Options{Store: c.store})
 			clock := noon
 			p.now = func() time.Time { return clock }
-			ask := func(ctx context.Context, address string) *httptest.ResponseRecorder {
+			get := func(ctx context.Context, address string) *httptest.ResponseRecorder {
 				recorder := httptest.NewRecorder()
 				p.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, address, nil).WithContext(ctx))
 				return recorder
 			}
 			check := func(address string) {
 				t.Helper()
-				if got := ask(t.Context(), address); got.Code != c.status || !strings.Contains(got.Body.String(), c.want) {
+				if got := get(t.Context(), address); got.Code != c.status || !strings.Contains(got.Body.String(), c.want) {
 					t.Errorf("%s: %d, and no %q in %.300q", address, got.Code, c.want, got.Body)
 				}
 			}
-			// The first one goes away while the page is made, which must not spoil it for the others.
+			// The first client leaves while the page is rendered, which must not affect the others.
 			leaving, leave := context.WithCancel(t.Context())
 			var wait sync.WaitGroup
-			wait.Go(func() { ask(leaving, "/") })
-			for c.store.asked.Load() == 0 {
+			wait.Go(func() { get(leaving, "/") })
+			for c.store.calls.Load() == 0 {
 				time.Sleep(time.Millisecond)
 			}
 			for i := range 150 {
@@ -162,20 +162,20 @@ func TestConcurrentRequestsSharePage(t *testing.T) {
 			wait.Wait()
 			clock = clock.Add(keepPage - 1)
 			check("/")
-			if asked := c.store.asked.Load(); asked != 1 {
-				t.Errorf("the database was asked %d times, want once", asked)
+			if calls := c.store.calls.Load(); calls != 1 {
+				t.Errorf("%d queries of the database, want 1", calls)
 			}
 			clock = clock.Add(1)
 			check("/?live")
 			check("/")
-			if asked := c.store.asked.Load(); asked != 2 {
-				t.Errorf("after a second: the database was asked %d times, want twice", asked)
+			if calls := c.store.calls.Load(); calls != 2 {
+				t.Errorf("after a second: %d queries of the database, want 2", calls)
 			}
 		})
 	}
 }
 
-// instance is a registry with the histogram that instances have.
+// instance returns a registry with the histogram of an instance.
 func instance() (*prometheus.Registry, *prometheus.HistogramVec) {
 	registry := prometheus.NewRegistry()
 	histogram := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: latency, Buckets: []float64{.001, .01, .1}}, []string{"route", "status"})
@@ -237,11 +237,11 @@ func TestSamples(t *testing.T) {
 		t.Errorf("without the gateway: %d intervals, %v", len(again), err)
 	}
 	if !strings.Contains(text(t, p), "Some instances do not respond") {
-		t.Error("the page does not say that numbers are missing")
+		t.Error("the page does not report missing numbers")
 	}
 }
 
-func TestRestartIsNoNegativeRate(t *testing.T) {
+func TestRateAfterRestart(t *testing.T) {
 	a := counters{at: noon, requests: 100, gateway: 100, buckets: map[float64]float64{1: 100}}
 	b := counters{at: noon.Add(time.Second), requests: 3, gateway: 5, buckets: map[float64]float64{1: 3}}
 	if i := between(a, b); i.rate != 0 || i.gateway != 0 || !math.IsNaN(i.p99) || !math.IsNaN(i.hits) {

@@ -24,7 +24,7 @@ type chart struct {
 // line is one line of a chart.
 type line struct {
 	class  string
-	values []float64 // NaN if there is none
+	values []float64 // NaN where unknown
 }
 
 func charts(intervals []interval, gateway bool) []chart {
