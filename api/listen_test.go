@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// shortDir is a directory whose name leaves room for a socket's: the system allows some hundred bytes.
+// shortDir returns a directory with a short name: the path of a socket is limited to about a hundred bytes.
 func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "api")
@@ -56,7 +56,7 @@ func TestListenOnUnixSocket(t *testing.T) {
 		_ = conn.Close()
 	}
 
-	// A process that is killed leaves its socket behind.
+	// The socket of a killed process remains.
 	listener.(*net.UnixListener).SetUnlinkOnClose(false)
 	_ = listener.Close()
 	if !exists(path) {
@@ -64,7 +64,7 @@ func TestListenOnUnixSocket(t *testing.T) {
 	}
 	_ = mustListen(t, where).Close()
 	if exists(path) {
-		t.Error("closing leaves the socket behind")
+		t.Error("the socket remains after closing")
 	}
 }
 
@@ -81,7 +81,7 @@ func TestListenKeepsOtherFiles(t *testing.T) {
 	}
 }
 
-func TestRetireLosesNoConnectionAndNoSuccessor(t *testing.T) {
+func TestRetire(t *testing.T) {
 	path := filepath.Join(shortDir(t), "s")
 	listener := mustListen(t, "unix:"+path)
 	early, err := net.Dial("unix", path)
@@ -124,7 +124,7 @@ func TestListenErrors(t *testing.T) {
 	}
 }
 
-// TestListenHidesURLs listens on what may hold a password.
+// TestListenHidesURLs listens on addresses that may contain a password.
 func TestListenHidesURLs(t *testing.T) {
 	for _, address := range []string{"postgres://u:secret@host/db", "postgres://u:secret", "u:secret@host:1"} {
 		if _, err := listen(address); err == nil || strings.Contains(err.Error(), "secret") {
@@ -143,6 +143,6 @@ func TestListenAllOrNone(t *testing.T) {
 		t.Error("the first address is still served")
 	}
 	if err := syscall.Access(path, 0); err == nil {
-		t.Error("the first socket is left behind")
+		t.Error("the first socket remains")
 	}
 }

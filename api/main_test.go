@@ -25,7 +25,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// buffer collects what is written to it, for several goroutines.
+// buffer is a bytes.Buffer for several goroutines.
 type buffer struct {
 	mutex sync.Mutex
 	bytes []byte
@@ -44,7 +44,7 @@ func (b *buffer) String() string {
 	return string(b.bytes)
 }
 
-// over returns a client that reaches everything through one unix socket.
+// over returns a client that sends all requests over one unix socket.
 func over(socket string) *http.Client {
 	return &http.Client{Timeout: publishtest.Patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -53,7 +53,7 @@ func over(socket string) *http.Client {
 	}}
 }
 
-// get returns status and body, or an error if the answer is not complete.
+// get returns status and body, or an error if the response is incomplete.
 func get(client *http.Client, url string) (status int, body string, closes bool, err error) {
 	answer, err := client.Get(url)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestCommandLine(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		args   []string
-		out    string // in what it prints
+		out    string // in the output
 		err    string // in the error; empty for none
 		secret string // in neither
 	}{
@@ -95,14 +95,14 @@ func TestCommandLine(t *testing.T) {
 			if !strings.Contains(out.String(), c.out) {
 				t.Errorf("prints %q, want %q", out.String(), c.out)
 			}
-			if said := fmt.Sprint(out.String(), log.String(), err); c.secret != "" && strings.Contains(said, c.secret) {
+			if got := fmt.Sprint(out.String(), log.String(), err); c.secret != "" && strings.Contains(got, c.secret) {
 				t.Errorf("gives %q away", c.secret)
 			}
 		})
 	}
 }
 
-func TestStartsWithoutADatabase(t *testing.T) {
+func TestStartWithoutDatabase(t *testing.T) {
 	dir := shortDir(t)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -133,16 +133,16 @@ func TestStartsWithoutADatabase(t *testing.T) {
 		t.Errorf("run: %v", err)
 	}
 	if strings.Contains(log.String(), "hunter2") || strings.Count(log.String(), "cannot read the published version") != 1 {
-		t.Errorf("the log tells the password, or not once that the database is missing: %s", log.String())
+		t.Errorf("the log contains the password, or does not report the missing database once: %s", log.String())
 	}
 	for _, name := range []string{"api", "admin"} {
 		if exists(filepath.Join(dir, name)) {
-			t.Errorf("the socket %s is left behind", name)
+			t.Errorf("the socket %s still exists", name)
 		}
 	}
 }
 
-// binaryDir is where the command is built, once for all tests.
+// binaryDir is the directory of the command, which is built once for all tests.
 var binaryDir string
 
 var binary = sync.OnceValues(func() (string, error) {
@@ -162,7 +162,7 @@ func TestMain(m *testing.M) {
 	_ = os.RemoveAll(binaryDir)
 }
 
-// process is the command, running over a database of its own in which a collection is published.
+// process is the running command, with a new database in which a collection is published.
 type process struct {
 	*exec.Cmd
 	t        testing.TB
@@ -208,7 +208,7 @@ func start(t testing.TB, args ...string) *process {
 	t.Cleanup(func() {
 		_ = p.Process.Kill()
 		if t.Failed() {
-			t.Logf("the process said:\n%s", p.log.String())
+			t.Logf("log of the process:\n%s", p.log.String())
 		}
 	})
 	publishtest.Eventually(t, "it is ready", func() bool {
@@ -239,7 +239,7 @@ func (p *process) exit() error {
 	}
 }
 
-// check fails the test unless the answer is the whole document.
+// check fails the test unless the response is the whole document.
 func check(t testing.TB, id int64, status int, body string) {
 	t.Helper()
 	if status != http.StatusOK || body != text(id) {
@@ -247,19 +247,19 @@ func check(t testing.TB, id int64, status int, body string) {
 	}
 }
 
-// refused tells whether err means that nobody listens any more, and so that no request was sent.
+// refused reports whether err means that no process listens any more, so no request was sent.
 func refused(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "connect: connection refused") || strings.Contains(text, "connect: no such file or directory")
 }
 
-func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
-	p := start(t, "--drain-pause", "2s") // a busy machine has to notice it
+func TestSIGTERMUnderLoad(t *testing.T) {
+	p := start(t, "--drain-pause", "2s") // long enough for a busy machine
 	var answered, closed atomic.Int64
 	var wait sync.WaitGroup
 	random := func(client int) *rand.Rand { return rand.New(rand.NewPCG(6, uint64(client))) }
 
-	// As NGINX does on the same machine: ask until nobody is there, and never send anything twice.
+	// Like NGINX on the same machine: send requests until no process listens, and repeat none.
 	for client := range 16 {
 		wait.Go(func() {
 			random, http := random(client), over(p.socket)
@@ -280,17 +280,17 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 			}
 		})
 	}
-	// Over TCP, a client has been told by the answer before, and comes back a few times all the same. How often it is answered during the
-	// pause is up to the machine; that it finds the port closed afterwards loses nothing.
+	// Over TCP, a client has received Connection: close, and connects a few more times. How many of these requests are answered during the
+	// pause depends on the machine; a closed port afterwards loses no request.
 	var signaled atomic.Bool
 	for client := range 16 {
 		wait.Go(func() {
 			random, http := random(100+client), &http.Client{Timeout: publishtest.Patience, Transport: &http.Transport{}}
-			for told := 0; told < 5; {
+			for closings := 0; closings < 5; {
 				id := 1 + random.Int64N(ids)
 				status, body, closes, err := get(http, fmt.Sprintf("http://%s/things/%d", p.tcp, id))
 				if err != nil {
-					if told == 0 && !(signaled.Load() && refused(err)) {
+					if closings == 0 && !(signaled.Load() && refused(err)) {
 						t.Errorf("over TCP: %v", err)
 					}
 					return
@@ -298,7 +298,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 				check(t, id, status, body)
 				answered.Add(1)
 				if closes {
-					told++
+					closings++
 				}
 			}
 		})
@@ -306,25 +306,25 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	publishtest.Eventually(t, "there is load", func() bool { return answered.Load() > 1000 })
 	signaled.Store(true)
 	p.signal()
-	publishtest.Eventually(t, "/ready says why not", func() bool {
+	publishtest.Eventually(t, "/ready reports the reason", func() bool {
 		status, body, _, err := get(p.admin, "http://admin/ready")
-		var said struct{ Reason string }
-		return err == nil && status == http.StatusServiceUnavailable && json.Unmarshal([]byte(body), &said) == nil && said.Reason == "draining"
+		var got struct{ Reason string }
+		return err == nil && status == http.StatusServiceUnavailable && json.Unmarshal([]byte(body), &got) == nil && got.Reason == "draining"
 	})
 	wait.Wait()
 	if err := p.exit(); err != nil {
 		t.Errorf("exit: %v", err)
 	}
 	if closed.Load() == 0 {
-		t.Error("no answer during the pause asked its client to leave")
+		t.Error("no response during the pause closed its connection")
 	}
 	for _, phase := range []string{"drain connections", "close listeners and finish requests", "close the store"} {
 		if strings.Count(p.log.String(), `msg="shutdown: `+phase+`" took=`) != 1 {
-			t.Errorf("the log does not say once how long it took to %s", phase)
+			t.Errorf("the log does not contain once the duration of: %s", phase)
 		}
 	}
 	if exists(p.socket) {
-		t.Error("the socket is left behind")
+		t.Error("the socket still exists")
 	}
 	t.Logf("%d answers, %d of them the last on their connection", answered.Load(), closed.Load())
 }
@@ -340,7 +340,7 @@ func TestCacheAgeAndVersion(t *testing.T) {
 		t.Errorf("Cache-Control: %s, want %s", got, want)
 	}
 	status, body, _, err := get(p.admin, "http://admin/version")
-	var said struct {
+	var got struct {
 		Module, Go string
 		Data       map[string]struct {
 			Run         int64
@@ -348,16 +348,16 @@ func TestCacheAgeAndVersion(t *testing.T) {
 			Age         float64   `json:"age_seconds"`
 		}
 	}
-	if err != nil || status != http.StatusOK || json.Unmarshal([]byte(body), &said) != nil {
+	if err != nil || status != http.StatusOK || json.Unmarshal([]byte(body), &got) != nil {
 		t.Fatalf("/version: %d %s %v", status, body, err)
 	}
-	things := said.Data["things"]
-	if said.Module != "systemscale" || said.Go == "" || things.Run != p.run || things.PublishedAt.IsZero() || things.Age < 0 || things.Age > publishtest.Patience.Seconds() {
-		t.Errorf("/version says %s", body)
+	things := got.Data["things"]
+	if got.Module != "systemscale" || got.Go == "" || things.Run != p.run || things.PublishedAt.IsZero() || things.Age < 0 || things.Age > publishtest.Patience.Seconds() {
+		t.Errorf("/version returned %s", body)
 	}
 }
 
-// lock keeps the process from reading any document until the function that it returns is called.
+// lock blocks all reads of documents by the process until the returned function is called.
 func (p *process) lock() (unlock func()) {
 	p.t.Helper()
 	ctx := context.Background()
@@ -371,7 +371,7 @@ func (p *process) lock() (unlock func()) {
 	return func() { _ = transaction.Rollback(ctx) }
 }
 
-// waiting tells how many statements of the process wait for the lock.
+// waiting returns the number of the process's statements that wait for the lock.
 func (p *process) waiting() func() int {
 	admin := testdb.Connect(p.t, p.database.AdminURL)
 	return func() (count int) {
@@ -385,7 +385,7 @@ func (p *process) waiting() func() int {
 	}
 }
 
-func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
+func TestSIGTERMWaitsForRequests(t *testing.T) {
 	p := start(t, "--drain-pause", "0s", "--timeout", publishtest.Patience.String(), "--drain-limit", publishtest.Patience.String())
 	waiting := p.waiting()
 	unlock := p.lock()
@@ -402,7 +402,7 @@ func TestSIGTERMWaitsForRequestsUnderWay(t *testing.T) {
 	}
 	publishtest.Eventually(t, "requests are under way", func() bool { return waiting() > 0 })
 	p.signal()
-	publishtest.Eventually(t, "nobody is let in any more", func() bool {
+	publishtest.Eventually(t, "the port is closed", func() bool {
 		conn, err := net.Dial("tcp", p.tcp)
 		if err == nil {
 			_ = conn.Close()

@@ -27,7 +27,7 @@ type Collection struct {
 
 // Endpoint is a kind of document: one for each item, or the elements of a page.
 type Endpoint struct {
-	Path   string // what follows the id in the address; "" for the item itself
+	Path   string // the rest of the address after the id; "" for the item itself
 	List   bool   // served in pages; Path is ignored
 	Schema string // JSON Schema of the document, as JSON text; "" if unknown
 }

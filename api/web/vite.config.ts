@@ -9,7 +9,7 @@ export default defineConfig({
   plugins: [react(), ...(gateway ? [] : [madeUpCatalog()])],
   server: gateway ? { proxy: { "/products": gateway, "/openapi.yaml": gateway } } : {},
   build: {
-    // A subdirectory of what Go embeds, so that emptying it leaves the file that keeps dist in git.
+    // A subdirectory of the embedded directory, so that emptying it keeps the file that keeps dist in git.
     outDir: "dist/site",
     emptyOutDir: true,
     // A font in a data: URL would delay the first paint.
@@ -28,7 +28,7 @@ export default defineConfig({
   },
 });
 
-// directory puts the files of the documentation into a directory of their own.
+// directory puts the files of the documentation into a separate directory.
 function directory(name: string): string {
   return name.startsWith("docs") ? "docs/assets/" : "assets/";
 }

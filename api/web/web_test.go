@@ -15,7 +15,7 @@ import (
 	"systemscale/api/openapi"
 )
 
-// built is what Vite might have built.
+// built is an example of Vite's output.
 var built = fstest.MapFS{
 	"index.html":             {Data: []byte("<p>the storefront</p>")},
 	"docs/index.html":        {Data: []byte("<p>the documentation</p>")},
@@ -73,8 +73,8 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// TestPagesMayNotBeFramed: a meta element in the page could not say so.
-func TestPagesMayNotBeFramed(t *testing.T) {
+// TestPagesForbidFraming checks the header: a meta element cannot forbid framing.
+func TestPagesForbidFraming(t *testing.T) {
 	for name, s := range map[string]*Site{"built": open(t, built), "stand-in": open(t, fstest.MapFS{})} {
 		for _, address := range []string{"/", "/item/1", "/docs"} {
 			if policy := s.Lookup([]byte(address)).Policy; !strings.Contains(policy, "frame-ancestors 'none'") || !strings.HasPrefix(policy, "default-src '") {
@@ -90,14 +90,14 @@ func TestPagesMayNotBeFramed(t *testing.T) {
 func TestNotFound(t *testing.T) {
 	s := open(t, built)
 	if page := s.NotFound(); page != s.Lookup([]byte("/")) {
-		t.Error("what is shown where there is nothing is not the storefront")
+		t.Error("the page for an unknown address is not the storefront")
 	}
 	if page := open(t, fstest.MapFS{}).NotFound(); page != nil {
-		t.Errorf("the stand-in is shown where there is nothing: %s", page.Body)
+		t.Errorf("the page for an unknown address is the stand-in: %s", page.Body)
 	}
 }
 
-func TestETagFollowsTheBody(t *testing.T) {
+func TestETagDependsOnBody(t *testing.T) {
 	s := open(t, built)
 	page, docs := s.Lookup([]byte("/")), s.Lookup([]byte("/docs"))
 	if page.ETag == docs.ETag {
@@ -141,7 +141,7 @@ func TestStandIn(t *testing.T) {
 			s := open(t, built)
 			for _, address := range []string{"/", "/docs", "/item/1"} {
 				if file := s.Lookup([]byte(address)); file == nil || !bytes.Contains(file.Body, []byte("npm run build")) {
-					t.Errorf("%s does not say what to do", address)
+					t.Errorf("%s does not contain the remedy", address)
 				}
 			}
 			if s.Lookup([]byte("/openapi.yaml")) == nil {
@@ -176,8 +176,8 @@ func TestUnreadableFiles(t *testing.T) {
 	}
 }
 
-// TestPagesAreWhole is about the pages that were built into this very program, if they were: everything that they name is there.
-func TestPagesAreWhole(t *testing.T) {
+// TestBuiltPagesAreComplete checks that the embedded pages, if they were built, contain every file that they refer to.
+func TestBuiltPagesAreComplete(t *testing.T) {
 	s, err := Open()
 	if err != nil {
 		t.Fatal(err)

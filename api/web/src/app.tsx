@@ -88,7 +88,7 @@ function Away() {
   );
 }
 
-/** useNavigation does what a browser does when it loads another page: it scrolls to the top and moves the focus, for screen readers. */
+/** useNavigation scrolls to the top and moves the focus, for screen readers, as a browser does after loading a page. */
 function useNavigation(path: string) {
   const last = useRef(path);
   useEffect(() => {

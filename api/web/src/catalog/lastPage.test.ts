@@ -4,12 +4,12 @@ import { findLastPage } from "./lastPage.ts";
 const size = 24;
 
 function catalogOf(products: number) {
-  const asked: number[] = [];
+  const requested: number[] = [];
   const countOn = async (page: number) => {
-    asked.push(page);
+    requested.push(page);
     return Math.min(size, Math.max(0, products - (page - 1) * size));
   };
-  return { asked, countOn };
+  return { requested, countOn };
 }
 
 describe("findLastPage", () => {
@@ -17,31 +17,31 @@ describe("findLastPage", () => {
     const want = Math.max(1, Math.ceil(products / size));
     for (const from of [1, 2, 3, want - 1, want, want + 1, 50_000, 1e9]) {
       test(`of ${products} products, from page ${from}`, async () => {
-        const { asked, countOn } = catalogOf(products);
+        const { requested, countOn } = catalogOf(products);
         expect(await findLastPage(countOn, size, from)).toBe(want);
-        expect(Math.min(...asked)).toBeGreaterThan(0);
-        expect(new Set(asked).size).toBe(asked.length);
-        expect(asked.length).toBeLessThan(50);
+        expect(Math.min(...requested)).toBeGreaterThan(0);
+        expect(new Set(requested).size).toBe(requested.length);
+        expect(requested.length).toBeLessThan(50);
       });
     }
   }
 
   test("a million products cost few requests", async () => {
-    const { asked, countOn } = catalogOf(1_000_011);
+    const { requested, countOn } = catalogOf(1_000_011);
     await findLastPage(countOn, size);
-    expect(asked.length).toBeLessThan(30);
+    expect(requested.length).toBeLessThan(30);
   });
 
   test("a page that is not full ends it", async () => {
-    const { asked, countOn } = catalogOf(24 * 64 + 1);
+    const { requested, countOn } = catalogOf(24 * 64 + 1);
     expect(await findLastPage(countOn, size, 65)).toBe(65);
-    expect(asked).toEqual([65]);
+    expect(requested).toEqual([65]);
   });
 
   test("a right guess costs two requests", async () => {
-    const { asked, countOn } = catalogOf(24 * 64);
+    const { requested, countOn } = catalogOf(24 * 64);
     expect(await findLastPage(countOn, size, 64)).toBe(64);
-    expect(asked).toEqual([64, 65]);
+    expect(requested).toEqual([64, 65]);
   });
 
   test("an answer that does not come ends it", async () => {

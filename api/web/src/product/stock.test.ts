@@ -24,7 +24,7 @@ test("sizes that repeat are one, in the order of the SKUs", () => {
 
 test("no SKUs are no sizes", () => expect(sizesOf(style("1", { null: { quantity: null, size: null } }))).toEqual([]));
 
-test("what is sold out, unknown or less than nothing cannot be chosen", () => {
+test("a size that is sold out, unknown or negative cannot be chosen", () => {
   const sizes = sizesOf(
     style("1", { "1": { quantity: "0", size: "S" }, "2": { quantity: null, size: "M" }, "3": { quantity: "-3", size: "L" } }),
   );
