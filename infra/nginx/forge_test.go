@@ -63,21 +63,21 @@ func TestHostSelectsNoServer(t *testing.T) {
 		mutex.Unlock()
 		answerDocument(response, request)
 	})
-	asked := 0
+	sent := 0
 	for _, host := range internalNames(rig.gateway) {
 		for _, encoding := range []string{"identity", "gzip"} {
 			for way := range addressed("", "") {
-				path := fmt.Sprintf("/products/%d", asked)
+				path := fmt.Sprintf("/products/%d", sent)
 				rig.wantCache(rig.bare(addressed(path, host, "Accept-Encoding: "+encoding)[way]), "MISS")
 				rig.wantSeen("GET " + path)
-				asked++
+				sent++
 			}
 		}
 	}
 	mutex.Lock()
 	defer mutex.Unlock()
-	if len(hosts) != 1 || hosts["api"] != asked {
-		t.Errorf("the API saw the hosts %v, want api alone, %d times", hosts, asked)
+	if len(hosts) != 1 || hosts["api"] != sent {
+		t.Errorf("the API saw the hosts %v, want api alone, %d times", hosts, sent)
 	}
 }
 

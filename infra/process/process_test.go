@@ -228,7 +228,7 @@ func TestLogTail(t *testing.T) {
 func TestBlocked(t *testing.T) {
 	directory := t.TempDir()
 	inner := filepath.Join(directory, "inner")
-	account := &Account{Name: "somebody", UID: 61234, GID: 61235}
+	account := &Account{Name: "other", UID: 61234, GID: 61235}
 	if err := os.Mkdir(inner, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -47,8 +47,8 @@ interface Answer<T> {
 }
 
 /** read returns the content, with strings for numbers. It throws a Refusal, or the error of fetch if there was no response. */
-export async function read<T>(asked: Promise<Answer<T>>): Promise<AsText<T>> {
-  const { data, error, response } = await asked;
+export async function read<T>(pending: Promise<Answer<T>>): Promise<AsText<T>> {
+  const { data, error, response } = await pending;
   if (response.ok && data !== undefined) return data as AsText<T>;
   const { detail, title } = (typeof error === "object" ? error : {}) as Partial<components["schemas"]["Problem"]>;
   throw new Refusal(response.status, detail ?? title ?? response.statusText);
