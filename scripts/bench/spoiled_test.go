@@ -39,8 +39,8 @@ func TestRejectsAreComparedWithWhatWasSpoiled(t *testing.T) {
 		name, path, old, new string
 		want                 []string
 	}{
-		{"another line", log, `"reason":"line too long"`, `"reason":"orphan"`, []string{"rejected rows: 57, and 57", " orphan; missing: features.csv:", " line too long"}},
-		{"a row more", log, "\n", "\n" + `{"file":"a.csv","line":7,"reason":"null"}` + "\n", []string{"rejected rows: 58, and 57", "unexpected: a.csv:7 null; missing: none"}},
+		{"another line", log, `"reason":"line too long"`, `"reason":"orphan"`, []string{"rejected rows: 57, want 57", " orphan; missing: features.csv:", " line too long"}},
+		{"a row more", log, "\n", "\n" + `{"file":"a.csv","line":7,"reason":"null"}` + "\n", []string{"rejected rows: 58, want 57", "unexpected: a.csv:7 null; missing: none"}},
 		{
 			"a repair more", report, `"kind":"missing_closing_quote","fate":"repaired","rows":5`, `"kind":"missing_closing_quote","fate":"repaired","rows":6`,
 			[]string{"counts: ", "unexpected: photos.csv: 5 repaired, closed quote; missing: photos.csv: 6 repaired, closed quote"},
