@@ -202,7 +202,7 @@ func newBrowser(t *testing.T, s *stack) *browser {
 // on its standard input then says that it has been.
 func (b *browser) run(t *testing.T, script string, steps map[string]func()) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // ten times what a quiet machine takes
 	defer cancel()
 	asks, asked, err := os.Pipe()
 	if err != nil {

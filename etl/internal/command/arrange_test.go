@@ -219,7 +219,7 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 		if code != exitOK || !strings.Contains(stderr, "file=book.csv rows=3") || !strings.Contains(stderr, "file=review.csv rows=5") {
 			t.Fatalf("exit code %d, stderr %s", code, stderr)
 		}
-		for _, line := range []string{"book.csv    3     2     0         1         0\n", "review.csv  5     3     0         2         0\n"} {
+		for _, line := range []string{"book.csv       3     2         0         1         0\n", "review.csv     5     3         0         2         0\n"} {
 			if !strings.Contains(stdout, line) {
 				t.Errorf("round %d: the report has no %q:\n%s", round, line, stdout)
 			}

@@ -53,8 +53,8 @@ func TestRunPublishesRealRows(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	for _, line := range []string{
-		"product.csv   350   350   0         0         0\n",
-		"photos.csv    287   287   0         0         11\n",
+		"product.csv    350   350         0         0         0\n",
+		"photos.csv     287   287         0         0        11\n",
 		"photos.csv: 10 repaired: closed quote",
 		"photos.csv: 1 repaired: uhttps",
 		"version 1 is published",

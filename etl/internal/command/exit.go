@@ -100,10 +100,11 @@ func gateError(err error) error {
 func exitOfFiles(err error) int {
 	code := 0
 	for _, e := range fileErrors(err) {
-		if e.Kind == "" {
+		of, known := gateExits[plan.Gate(e.Kind)]
+		if !known {
 			return exitFiles
 		}
-		if of := gateExits[plan.Gate(e.Kind)]; code == 0 || of < code {
+		if code == 0 || of < code {
 			code = of
 		}
 	}

@@ -30,16 +30,23 @@ func (g *gatewayFlags) check() error {
 	return nil
 }
 
-// gateways returns each gateway once, by address.
+// gateways returns each gateway once, by address. The old names count only without the new ones, so that a flag overrides any variable.
 func (g *gatewayFlags) gateways() []cacherefresh.Gateway {
-	all := slices.Concat(g.Gateway, g.Cache)
+	all := slices.Clone(g.Gateway)
+	if len(all) == 0 {
+		all = slices.Clone(g.Cache)
+	}
 	slices.SortFunc(all, func(a, b cacherefresh.Gateway) int { return strings.Compare(a.String(), b.String()) })
 	return slices.Compact(all)
 }
 
 // warnOfOldNames warns once if a gateway was given by the old flag or variable.
 func (g *gatewayFlags) warnOfOldNames(out *output) {
-	if len(g.Cache) > 0 {
+	switch {
+	case len(g.Cache) == 0:
+	case len(g.Gateway) > 0:
+		out.logger.Warn("--cache and CACHE_NODES are ignored, because --gateway or GATEWAYS is set")
+	default:
 		out.logger.Warn("--cache and CACHE_NODES are deprecated: use --gateway and GATEWAYS")
 	}
 }

@@ -338,9 +338,19 @@ func TestOldNamesOfGateways(t *testing.T) {
 			if text := must(t, exitOK, code, stdout, stderr); strings.Count(text, gateway.URL+": ") != 1 {
 				t.Errorf("the gateway is not refreshed once:\n%s%s", stdout, stderr)
 			}
-			if got := strings.Count(stderr, "use --gateway and GATEWAYS"); got != c.warnings {
+			if got := strings.Count(stderr, "--cache and CACHE_NODES are"); got != c.warnings {
 				t.Errorf("%d warnings, want %d:\n%s", got, c.warnings, stderr)
 			}
 		})
 	}
+	t.Run("the flag overrides the old variable", func(t *testing.T) {
+		const absent = "http://127.0.0.1:1"
+		t.Setenv("CACHE_NODES", absent)
+		gateway := gatewaytest.New(t)
+		gateway.Publish(1)
+		code, stdout, stderr := at(t, database, shopFiles(t, 3, nil), "run", "--gateway", gateway.URL)
+		if text := must(t, exitOK, code, stdout, stderr); strings.Count(text, gateway.URL+": ") != 1 || strings.Contains(text+stderr, absent) {
+			t.Errorf("want a refresh of %s alone:\n%s%s", gateway.URL, stdout, stderr)
+		}
+	})
 }

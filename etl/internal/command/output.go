@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
@@ -36,11 +37,26 @@ func plural(n int64, noun string) string {
 	return humanize.Comma(n) + " " + english.PluralWord(int(n), noun, "")
 }
 
-// writeTable writes rows of cells, the first of which are headings.
+// writeTable writes rows of cells, the first of which are headings. All columns are aligned to the right, but the first and a last one of
+// addresses.
 func writeTable(w io.Writer, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintln(table, strings.Join(row, "\t"))
+		fmt.Fprint(table, row[0])
+		for i, cell := range row[1:] {
+			if rows[0][i+1] == "at" {
+				fmt.Fprint(table, "\t", cell)
+			} else {
+				fmt.Fprintf(table, "\t%*s", widths[i+1], cell)
+			}
+		}
+		fmt.Fprintln(table)
 	}
 	_ = table.Flush() // as the other writes to stdout
 }

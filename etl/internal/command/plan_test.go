@@ -78,7 +78,7 @@ func TestPlan(t *testing.T) {
 	conn := testdb.Connect(t, database.ETL)
 	first := shopFiles(t, 250, nil)
 	code, stdout, stderr := at(t, database, first, "plan")
-	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "nothing is published yet") || !strings.Contains(text, "brief     250    0        0        0          3     /shop?page={page}&count={count}") {
+	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "nothing is published yet") || !strings.Contains(text, "brief       250        0        0          0     3  /shop?page={page}&count={count}") {
 		t.Errorf("with nothing published:\n%s", text)
 	}
 	code, stdout, stderr = at(t, database, first, "run")

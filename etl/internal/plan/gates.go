@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -67,7 +68,7 @@ type Largest struct {
 }
 
 // Evaluate compares the findings of a pass with the limits and returns a result for each gate, in the order of Gates. cut has a line for
-// each file that ends early.
+// each file that ends early. Values and limits are for programs too, and have no separators; messages have.
 func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publish.Changes, largest Largest) []publish.GateResult {
 	var results []publish.GateResult
 	add := func(gate Gate, value, limit string, failed bool, format string, arguments ...any) {
@@ -85,11 +86,11 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 	items := changes.Items
 	removed, changed := share(items.Removed, items.Published), share(items.Changed, items.Published)
 
-	add(TruncatedFile, humanize.Comma(int64(len(cut))), "0", len(cut) > 0,
+	add(TruncatedFile, strconv.Itoa(len(cut)), "0", len(cut) > 0,
 		"%s cut off: %s. Run again when the dump is complete", english.Plural(len(cut), "file is", "files are"), strings.Join(cut, "; "))
-	add(Unreconciled, humanize.Comma(rows.lost), humanize.Comma(limits.MaxUnreconciled), rows.lost > limits.MaxUnreconciled,
-		"rows were read and are neither used, filtered nor rejected (%s): this is a defect of etl, please report it",
-		strings.Join(rows.losing, ", "))
+	add(Unreconciled, strconv.FormatInt(rows.lost, 10), strconv.FormatInt(limits.MaxUnreconciled, 10), rows.lost > limits.MaxUnreconciled,
+		"more than %s rows were read and are neither used, filtered nor rejected (%s): this is a defect of etl, please report it",
+		humanize.Comma(limits.MaxUnreconciled), strings.Join(rows.losing, ", "))
 	add(Rejects, fmt.Sprintf("%.3g%%", float64(rows.worst)), limits.MaxRejects.String(), len(rows.rejecting) > 0,
 		"more than %s of the rows are rejected: %s; the report has the reasons. Correct the files, or raise --max-rejects",
 		limits.MaxRejects, strings.Join(rows.rejecting, ", "))
@@ -99,9 +100,9 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 	add(Changed, fmt.Sprintf("%.3g%%", float64(changed)), limits.MaxChanged.String(), changed > limits.MaxChanged,
 		"%s would change, more than %s. etl plan shows how; if that is right, raise --max-changed",
 		publishedItems(items.Changed, items.Published), limits.MaxChanged)
-	add(MissingColumn, humanize.Comma(int64(len(rows.missing))), "0", len(rows.missing) > 0,
+	add(MissingColumn, strconv.Itoa(len(rows.missing)), "0", len(rows.missing) > 0,
 		"columns are missing and were read as null: %s", strings.Join(rows.missing, ", "))
-	add(EmptyFile, humanize.Comma(rows.fewest), humanize.Comma(limits.MinRows), len(rows.short) > 0,
+	add(EmptyFile, strconv.FormatInt(rows.fewest, 10), strconv.FormatInt(limits.MinRows, 10), len(rows.short) > 0,
 		"files have fewer rows than %s: %s. Is the dump complete? If it is, lower --min-rows",
 		humanize.Comma(limits.MinRows), strings.Join(rows.short, ", "))
 	add(DocumentSize, ByteSize(largest.Bytes).String(), limits.MaxDocument.String(), largest.Bytes > int64(limits.MaxDocument),

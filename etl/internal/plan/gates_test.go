@@ -88,7 +88,7 @@ func TestMessages(t *testing.T) {
 		TruncatedFile: {cut: []string{"a.csv:2: x", "b.csv:3: y"}, want: "2 files are cut off: a.csv:2: x; b.csv:3: y. Run again when the dump is complete"},
 		Unreconciled: {
 			counts: counts(func(c *source.Counts) { c.Used -= 1234 }),
-			want:   "rows were read and are neither used, filtered nor rejected (a.csv: 1,234): this is a defect of etl, please report it",
+			want:   "more than 0 rows were read and are neither used, filtered nor rejected (a.csv: 1,234): this is a defect of etl, please report it",
 		},
 		Rejects: {
 			counts: counts(func(c *source.Counts) { c.Used, c.Rejected = 10_000, map[source.Reason]int64{source.Orphan: 1000} }),

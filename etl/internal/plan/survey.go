@@ -51,7 +51,7 @@ func NewSurvey(spec *shape.Shape, comparison *publish.Comparison, spool *publish
 
 // Take takes the next document of the pass. body is copied if it is kept.
 func (s *Survey) Take(document int, id int64, etag uint64, body []byte) error {
-	if err := s.removed(document, id); err != nil {
+	if err := s.removed(document, func() (int64, bool, error) { return s.comparison.NextRemoved(document, id) }); err != nil {
 		return err
 	}
 	kind, err := s.comparison.Compare(document, id, etag)
@@ -76,7 +76,7 @@ func (s *Survey) Take(document int, id int64, etag uint64, body []byte) error {
 // Finish must be called after the last document: the rest of what is published is removed.
 func (s *Survey) Finish() error {
 	for document := range s.spec.Endpoints {
-		if err := s.removed(document, publish.AllIDs); err != nil {
+		if err := s.removed(document, func() (int64, bool, error) { return s.comparison.NextRemaining(document) }); err != nil {
 			return err
 		}
 	}
@@ -92,10 +92,10 @@ func (s *Survey) Checksums() []Checksum { return s.sums }
 // Largest returns the largest document.
 func (s *Survey) Largest() Largest { return s.largest }
 
-// removed takes the published documents before an id that were not rendered.
-func (s *Survey) removed(document int, before int64) error {
+// removed takes the removed documents that next returns.
+func (s *Survey) removed(document int, next func() (id int64, found bool, err error)) error {
 	for {
-		id, found, err := s.comparison.NextRemoved(document, before)
+		id, found, err := next()
 		if err != nil || !found {
 			return err
 		}

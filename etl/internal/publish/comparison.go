@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +12,7 @@ import (
 	"systemscale/sql"
 )
 
-// fetched is about how many rows query/etl_fetch_cursor.sql fetches at a time, 320 kB.
+// fetched is about how many rows sql/query/etl/fetch_cursor.sql fetches at a time, 320 kB.
 const fetched = 20_000
 
 // Comparison compares rendered documents with those that were published at one moment. It reads the published ids and etags
@@ -172,17 +171,23 @@ func (c *Comparison) Version() Version { return c.version }
 // LastRun returns the newest run that published its files or found them to be what is published.
 func (c *Comparison) LastRun() LastRun { return c.last }
 
-// AllIDs is above every id.
-const AllIDs = math.MaxInt64
-
-// NextRemoved returns the id of the next published document before an id that was not rendered, and counts it as removed. Of each document
-// it must be called until it finds none: before every Compare, with the same id, and with AllIDs before Finish.
+// NextRemoved returns the id of the next published document before an id that was not rendered, and counts it as removed. It must be called
+// before every Compare, with the same document and id, until it finds none.
 func (c *Comparison) NextRemoved(document int, before int64) (id int64, found bool, err error) {
+	return c.nextRemoved(document, func(id int64) bool { return id < before })
+}
+
+// NextRemaining is NextRemoved without an upper bound, for the end: it must be called for each document before Finish, until it finds none.
+func (c *Comparison) NextRemaining(document int) (id int64, found bool, err error) {
+	return c.nextRemoved(document, func(int64) bool { return true })
+}
+
+func (c *Comparison) nextRemoved(document int, included func(id int64) bool) (id int64, found bool, err error) {
 	defer inDatabase(&err)
 	p := &c.documents[document]
 	for {
 		if p.at < len(p.rows) {
-			if id = p.rows[p.at].id; id >= before {
+			if id = p.rows[p.at].id; !included(id) {
 				return 0, false, nil
 			}
 			p.at++

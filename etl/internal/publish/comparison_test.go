@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -52,7 +53,7 @@ func compare(t testing.TB, database testdb.Database, rendered []sql.Endpoint) *C
 
 // take gives a document to a comparison, and calls removed with every id that was removed before it.
 func take(c *Comparison, document int, id int64, etag uint64, removed func(document int, id int64) error) (Kind, error) {
-	if err := takeRemoved(c, document, id, removed); err != nil {
+	if err := takeRemoved(document, func() (int64, bool, error) { return c.NextRemoved(document, id) }, removed); err != nil {
 		return Unchanged, err
 	}
 	return c.Compare(document, id, etag)
@@ -61,16 +62,16 @@ func take(c *Comparison, document int, id int64, etag uint64, removed func(docum
 // finish ends a comparison, and calls removed with every id that was removed at the end.
 func finish(c *Comparison, removed func(document int, id int64) error) error {
 	for document := range c.rendered {
-		if err := takeRemoved(c, document, AllIDs, removed); err != nil {
+		if err := takeRemoved(document, func() (int64, bool, error) { return c.NextRemaining(document) }, removed); err != nil {
 			return err
 		}
 	}
 	return c.Finish()
 }
 
-func takeRemoved(c *Comparison, document int, before int64, removed func(document int, id int64) error) error {
+func takeRemoved(document int, next func() (int64, bool, error), removed func(document int, id int64) error) error {
 	for {
-		id, found, err := c.NextRemoved(document, before)
+		id, found, err := next()
 		if err != nil || !found {
 			return err
 		}
@@ -156,6 +157,36 @@ func TestComparison(t *testing.T) {
 	bodies, err := comparison.Bodies(1, []int64{10_000, 5})
 	if err != nil || len(bodies) != 1 || string(bodies[10_000]) != string(edition(10_000<<40)) {
 		t.Errorf("bodies %v (%v)", bodies, err)
+	}
+}
+
+func TestComparisonOfTheLargestID(t *testing.T) {
+	database := testdb.New(t)
+	load(t, openThings(t, database), documents, []int64{1, math.MaxInt64}, func(int, int64) uint64 { return 7 })
+	for _, test := range []struct {
+		name     string
+		rendered []int64
+		removed  int64
+	}{
+		{"kept", []int64{1, math.MaxInt64}, 0},
+		{"removed", []int64{1}, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			comparison := compare(t, database, documents)
+			for _, id := range test.rendered {
+				for d := range documents {
+					if kind, err := take(comparison, d, id, 7, ignore); kind != Unchanged || err != nil {
+						t.Errorf("Compare = %v, %v, want Unchanged", kind, err)
+					}
+				}
+			}
+			if err := finish(comparison, ignore); err != nil {
+				t.Fatal(err)
+			}
+			if got := comparison.Changes().Items.Removed; got != test.removed {
+				t.Errorf("%d items removed, want %d", got, test.removed)
+			}
+		})
 	}
 }
 
