@@ -102,6 +102,10 @@ func complete(directory string) bool {
 
 // createMigrated replaces the database by an empty one with the schema in it.
 func (w *workplace) createMigrated(ctx context.Context) error {
+	// Runs are numbered from 1 again. An earlier run's rejects would keep the directory of that number.
+	if err := os.RemoveAll(w.rejects()); err != nil {
+		return err
+	}
 	if err := w.createDatabase(ctx); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}

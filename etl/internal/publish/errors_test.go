@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"systemscale/sql/testdb"
@@ -74,19 +75,17 @@ func TestDatabaseErrors(t *testing.T) {
 		"Comparison.Compare":       nil, // compares with what NextRemoved has read
 	}
 	complete(t, calls, session, run, loading, comparison, journal)
-	// Abort last: it ends the streams.
-	abort := calls["Run.Abort"]
-	delete(calls, "Run.Abort")
-	for name, call := range calls {
-		if call == nil {
-			continue
-		}
-		if err := call(); !errors.As(err, new(*DatabaseError)) {
-			t.Errorf("%s = %v, want a *DatabaseError", name, err)
+	// These last, in this order: Bodies may be called only after Finish, which ends the reader, and Abort ends the streams.
+	last := []string{"Comparison.NextRemaining", "Comparison.Finish", "Comparison.Bodies", "Run.Abort"}
+	for name := range calls {
+		if calls[name] != nil && !slices.Contains(last, name) {
+			last = append([]string{name}, last...)
 		}
 	}
-	if err := abort(); !errors.As(err, new(*DatabaseError)) {
-		t.Errorf("Run.Abort = %v, want a *DatabaseError", err)
+	for _, name := range last {
+		if err := calls[name](); !errors.As(err, new(*DatabaseError)) {
+			t.Errorf("%s = %v, want a *DatabaseError", name, err)
+		}
 	}
 }
 
