@@ -12,11 +12,11 @@ import (
 	"systemscale/sql/testdb"
 )
 
-const door = "http://127.0.0.1:8281"
+const gatewayAddress = "http://127.0.0.1:8281"
 
 func openJournal(t *testing.T, database testdb.Database, limit int64) *Journal {
 	t.Helper()
-	journal, err := OpenJournal(t.Context(), database.ETL, "things", door, limit)
+	journal, err := OpenJournal(t.Context(), database.ETL, "things", gatewayAddress, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,29 +35,46 @@ func paths(t *testing.T, journal *Journal) string {
 	return strings.Join(all, " ")
 }
 
-// TestJournal registers a gateway before anything is published, and reads the journal after each kind of run.
-func TestJournal(t *testing.T) {
+func TestJournalOfFirstVersion(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
-	session.keep = 100
-	if err := session.Register(t.Context(), []string{door}); err != nil {
+	if err := session.Register(t.Context(), []string{gatewayAddress}); err != nil {
 		t.Fatal(err)
 	}
 	if journal := openJournal(t, database, 10); journal.Live() != 0 {
 		t.Errorf("with nothing published, run %d is live", journal.Live())
 	}
-	ids := sequence(1, 300, 1)
-	load(t, session, documents, ids, constant(1))
+	load(t, session, documents, sequence(1, 300, 1), constant(1))
 	if journal := openJournal(t, database, 10); journal.Since() != 0 || journal.Logged() {
-		t.Errorf("after the first load: told of %d, logged %v", journal.Since(), journal.Logged())
-	} else if err := journal.Finish(t.Context()); err != nil {
+		t.Errorf("after the first load: since %d, logged %v; want 0, false", journal.Since(), journal.Logged())
+	}
+}
+
+// publishChanges registers a gateway, whose bookmark is then at run 1, and publishes changes with runs 2 and 3. It returns the paths of the
+// changed documents, sorted.
+func publishChanges(t *testing.T, database testdb.Database) (_ *Session, changed string) {
+	t.Helper()
+	session := openThings(t, database)
+	session.keep = 100
+	if err := session.Register(t.Context(), []string{gatewayAddress}); err != nil {
 		t.Fatal(err)
 	}
-	if err := session.Register(t.Context(), []string{door}); err != nil { // who is known already keeps the bookmark
+	ids := sequence(1, 300, 1)
+	load(t, session, documents, ids, constant(1))
+	if err := openJournal(t, database, 10).Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Register(t.Context(), []string{gatewayAddress}); err != nil { // a registered gateway keeps its bookmark
 		t.Fatal(err)
 	}
 
-	// 7 changes twice, 8 in two documents, 9 in the list alone; 300 goes and comes back.
+	list := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return d.List })
+	item := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return !d.List && d.Path == "" })
+	parts := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return !d.List && d.Path != "" })
+	if list < 0 || item < 0 || parts < 0 {
+		t.Fatalf("the endpoints %v lack a kind", documents)
+	}
+	// 7 changes twice, 8 in two documents, 9 in the list alone; 300 is removed and added again.
 	etag := func(changed map[int64][]int, to uint64) func(int, int64) uint64 {
 		return func(document int, id int64) uint64 {
 			if slices.Contains(changed[id], document) {
@@ -66,16 +83,12 @@ func TestJournal(t *testing.T) {
 			return 1
 		}
 	}
-	list := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return d.List })
-	item := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return !d.List && d.Path == "" })
-	parts := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return !d.List && d.Path != "" })
-	if list < 0 || item < 0 || parts < 0 {
-		t.Fatalf("the documents %v lack a kind", documents)
-	}
-	if _, _, err := render(t, database, session, ids[:299], etag(map[int64][]int{7: {item}, 8: {item, parts}, 9: {list}}, 2)); err != nil {
+	second := map[int64][]int{7: {item}, 8: {item, parts}, 9: {list}}
+	if _, _, err := render(t, database, session, ids[:299], etag(second, 2)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := render(t, database, session, ids, etag(map[int64][]int{7: {item}, 8: {item, parts}, 9: {list}, 10: {parts}}, 3)); err != nil {
+	third := map[int64][]int{7: {item}, 8: {item, parts}, 9: {list}, 10: {parts}}
+	if _, _, err := render(t, database, session, ids, etag(third, 3)); err != nil {
 		t.Fatal(err)
 	}
 	path := func(id string, document int) string {
@@ -86,12 +99,18 @@ func TestJournal(t *testing.T) {
 	}
 	all := []string{path("7", item), path("8", item), path("8", parts), path("10", parts), path("300", item), path("300", parts)}
 	slices.Sort(all)
-	want := strings.Join(all, " ")
+	return session, strings.Join(all, " ")
+}
+
+func TestJournal(t *testing.T) {
+	database := testdb.New(t)
+	session, want := publishChanges(t, database)
 	journal := openJournal(t, database, 6)
 	if journal.Since() != 1 || journal.Live() != 3 || !journal.Logged() || journal.Changed() != 6 || journal.TooMany() {
-		t.Errorf("the journal leads from %d to %d: logged %v, %d changed, too many %v", journal.Since(), journal.Live(), journal.Logged(), journal.Changed(), journal.TooMany())
+		t.Errorf("since run %d, live %d, logged %v, %d changed, too many %v; want 1, 3, true, 6, false",
+			journal.Since(), journal.Live(), journal.Logged(), journal.Changed(), journal.TooMany())
 	}
-	// What is published while it is read is for the next.
+	// An open journal does not include later runs.
 	if _, err := rollBack(t, session, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -102,43 +121,54 @@ func TestJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	if journal := openJournal(t, database, 5); journal.Since() != 3 || journal.Live() != 4 || !journal.TooMany() {
-		t.Errorf("the next leads from %d to %d, too many %v", journal.Since(), journal.Live(), journal.TooMany())
+		t.Errorf("after the rollback: since run %d, live %d, too many %v; want 3, 4, true", journal.Since(), journal.Live(), journal.TooMany())
 	}
 	if got := paths(t, openJournal(t, database, 6)); got != want {
-		t.Errorf("of the rollback, the paths are\n%s, want\n%s", got, want)
+		t.Errorf("after the rollback, the paths are\n%s, want\n%s", got, want)
 	}
+}
 
-	// The slower of two refreshes of one gateway does not move its bookmark back.
-	slow, fast := openJournal(t, database, 6), (*Journal)(nil)
+// TestFinishKeepsNewerBookmark finishes two refreshes of one gateway, the one that started first last.
+func TestFinishKeepsNewerBookmark(t *testing.T) {
+	database := testdb.New(t)
+	session, _ := publishChanges(t, database)
+	slow := openJournal(t, database, 6)
 	if _, err := rollBack(t, session, 0); err != nil {
 		t.Fatal(err)
 	}
-	fast = openJournal(t, database, 6)
+	fast := openJournal(t, database, 6)
 	for _, journal := range []*Journal{fast, slow} {
 		if err := journal.Finish(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if journal := openJournal(t, database, 6); journal.Since() != 5 {
-		t.Errorf("the bookmark is at %d, want 5", journal.Since())
+	if journal := openJournal(t, database, 6); journal.Since() != 4 {
+		t.Errorf("the bookmark is at run %d, want 4", journal.Since())
 	}
+}
 
+func TestPathsReturnsErrorOfYield(t *testing.T) {
+	database := testdb.New(t)
+	publishChanges(t, database)
 	stop := errors.New("stop")
-	if _, err := rollBack(t, session, 0); err != nil {
-		t.Fatal(err)
-	}
 	yielded := 0
-	if err := openJournal(t, database, 6).Paths(t.Context(), func(string) error { yielded++; return stop }); !errors.Is(err, stop) || yielded != 1 {
-		t.Errorf("Paths = %v after %d paths, want what yield returned first", err, yielded)
+	err := openJournal(t, database, 6).Paths(t.Context(), func(string) error { yielded++; return stop })
+	if !errors.Is(err, stop) || yielded != 1 {
+		t.Errorf("Paths = %v after %d paths, want the error of the first yield", err, yielded)
 	}
+}
 
-	// There and back again: the tables are those of the bookmark, and the caches may hold what was live in between.
-	load(t, session, documents, ids, constant(9))
-	if _, err := rollBack(t, session, 6); err != nil {
+// TestJournalAcrossGenerations publishes a generation and rolls back to the tables of the bookmark. Between the two, caches may have
+// stored documents of the other tables.
+func TestJournalAcrossGenerations(t *testing.T) {
+	database := testdb.New(t)
+	session, _ := publishChanges(t, database)
+	load(t, session, documents, sequence(1, 300, 1), constant(9))
+	if _, err := rollBack(t, session, 3); err != nil {
 		t.Fatal(err)
 	}
-	if journal := openJournal(t, database, 6); journal.Since() != 5 || journal.Live() != 8 || journal.Logged() {
-		t.Errorf("the journal leads from %d to %d, and all of it is logged: %v", journal.Since(), journal.Live(), journal.Logged())
+	if journal := openJournal(t, database, 6); journal.Since() != 1 || journal.Live() != 5 || journal.Logged() {
+		t.Errorf("since run %d, live %d, logged %v; want 1, 5, false", journal.Since(), journal.Live(), journal.Logged())
 	}
 }
 

@@ -226,117 +226,138 @@ func TestSecondSessionIsToldWhoHolds(t *testing.T) {
 	open(t, database, "things")
 }
 
+// baseline is what a failed run must not change.
+type baseline struct {
+	conn   *pgx.Conn
+	live   int64 // run
+	tables string
+}
+
+// publishBaseline publishes a version that later runs fail to replace.
+func publishBaseline(t *testing.T, database testdb.Database, session *Session) baseline {
+	t.Helper()
+	conn := testdb.Connect(t, database.ETL)
+	first := publish(t, session, 10)
+	return baseline{conn: conn, live: first.Run, tables: tables(t, conn)}
+}
+
+// abort aborts a run because of an error, and checks that the run is recorded as failed because of cause, and has left nothing.
+func (b baseline) abort(t *testing.T, run *Run, err error, cause string) {
+	t.Helper()
+	if err := run.Abort(err, Record{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tables(t, b.conn); got != b.tables {
+		t.Errorf("tables %s, want %s", got, b.tables)
+	}
+	if got := scalar[int64](t, b.conn, "select run_id from catalog.version"); got != b.live {
+		t.Errorf("version %d is live, want %d", got, b.live)
+	}
+	var state, message string
+	if err := b.conn.QueryRow(t.Context(), "select state, error from catalog.run where id = $1", run.ID()).Scan(&state, &message); err != nil {
+		t.Fatal(err)
+	}
+	if state != "failed" || !strings.Contains(message, cause) {
+		t.Errorf("run %d is %s because of %q, want failed because of %q", run.ID(), state, message, cause)
+	}
+}
+
 func TestFailedRunLeavesNothing(t *testing.T) {
 	database := testdb.New(t)
-	conn := testdb.Connect(t, database.ETL)
 	session := open(t, database, "things")
-	first := publish(t, session, 10)
-	before := tables(t, conn)
-	unharmed := func(t *testing.T, run int64, cause string) {
-		t.Helper()
-		if got := tables(t, conn); got != before {
-			t.Errorf("tables %s, want %s", got, before)
-		}
-		if got := scalar[int64](t, conn, "select run_id from catalog.version"); got != first.Run {
-			t.Errorf("version %d is live, want %d", got, first.Run)
-		}
-		var state, said string
-		if err := conn.QueryRow(t.Context(), "select state, error from catalog.run where id = $1", run).Scan(&state, &said); err != nil {
-			t.Fatal(err)
-		}
-		if state != "failed" || !strings.Contains(said, cause) {
-			t.Errorf("run %d is %s because of %q, want failed because of %q", run, state, said, cause)
-		}
-	}
-
-	t.Run("given up by its owner", func(t *testing.T) {
-		load := begin(t, t.Context(), session)
-		fill(t, load, 5_000)
-		if err := load.run.Abort(errors.New("files out of order"), Record{}); err != nil {
-			t.Fatal(err)
-		}
-		unharmed(t, load.run.ID(), "files out of order")
-	})
-	t.Run("a body that Postgres refuses", func(t *testing.T) {
-		load := begin(t, t.Context(), session)
-		if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
-			t.Fatal(err)
-		}
-		_, err := load.Publish(t.Context(), Record{}, func(string) {})
-		if err == nil || !strings.Contains(err.Error(), "copy into things_summary_g") {
-			t.Fatalf("Publish = %v, want the COPY's error", err)
-		}
-		if err := load.run.Abort(err, Record{}); err != nil {
-			t.Fatal(err)
-		}
-		unharmed(t, load.run.ID(), "copy into things_summary_g")
-	})
-	t.Run("the same id twice", func(t *testing.T) {
-		load := begin(t, t.Context(), session)
-		for range 2 {
-			if err := load.Append(1, 7, 1, []byte(`{}`)); err != nil {
-				t.Fatal(err)
+	before := publishBaseline(t, database, session)
+	for _, c := range []struct {
+		name    string
+		load    func(t *testing.T, load *Load)
+		aborted bool   // without publishing
+		want    string // in the error of Publish
+		cause   string // in the run's row
+	}{
+		{
+			name:    "aborted",
+			load:    func(t *testing.T, load *Load) { fill(t, load, 5_000) },
+			aborted: true, cause: "files out of order",
+		},
+		{
+			name: "a body that Postgres rejects",
+			load: func(t *testing.T, load *Load) {
+				if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "copy into things_summary_g", cause: "copy into things_summary_g",
+		},
+		{
+			name: "a duplicate id",
+			load: func(t *testing.T, load *Load) {
+				for range 2 {
+					if err := load.Append(1, 7, 1, []byte(`{}`)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			},
+			cause: "primary key",
+		},
+		{
+			name: "a row that a trigger drops",
+			load: func(t *testing.T, load *Load) {
+				_, err := before.conn.Exec(t.Context(), fmt.Sprintf(`
+					create function pg_temp.swallow() returns trigger language plpgsql as 'begin return null; end';
+					create trigger swallow before insert on catalog.%s for each row when (new.id = 20) execute function pg_temp.swallow()`,
+					load.table(2)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				fill(t, load, 50)
+			},
+			want: "holds 49 rows, and 50 were sent", cause: "holds 49 rows",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			load := begin(t, t.Context(), session)
+			c.load(t, load)
+			err := errors.New(c.cause)
+			if !c.aborted {
+				if _, err = load.Publish(t.Context(), Record{}, func(string) {}); err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Fatalf("Publish = %v, want an error with %q", err, c.want)
+				}
 			}
-		}
-		_, err := load.Publish(t.Context(), Record{}, func(string) {})
-		if err == nil {
-			t.Fatal("published with the same id twice")
-		}
-		if err := load.run.Abort(err, Record{}); err != nil {
-			t.Fatal(err)
-		}
-		unharmed(t, load.run.ID(), "primary key")
-	})
-	t.Run("a row that the table does not keep", func(t *testing.T) {
-		load := begin(t, t.Context(), session)
-		_, err := conn.Exec(t.Context(), fmt.Sprintf(`
-			create function pg_temp.swallow() returns trigger language plpgsql as 'begin return null; end';
-			create trigger swallow before insert on catalog.%s for each row when (new.id = 20) execute function pg_temp.swallow()`, load.table(2)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		fill(t, load, 50)
-		_, err = load.Publish(t.Context(), Record{}, func(string) {})
-		if err == nil || !strings.Contains(err.Error(), "holds 49 rows, and 50 were sent") {
-			t.Fatalf("Publish = %v, want a word about the missing row", err)
-		}
-		if err := load.run.Abort(err, Record{}); err != nil {
-			t.Fatal(err)
-		}
-		unharmed(t, load.run.ID(), "holds 49 rows")
-	})
-	t.Run("interrupted", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		load := begin(t, ctx, session)
-		fill(t, load, 100)
-		cancel()
-		_, err := load.Publish(ctx, Record{}, func(string) {})
-		if !errors.Is(err, context.Canceled) {
-			t.Fatalf("Publish = %v, want context.Canceled", err)
-		}
-		if err := load.run.Abort(err, Record{}); err != nil {
-			t.Fatal(err)
-		}
-		unharmed(t, load.run.ID(), "canceled")
-	})
-	t.Run("its session's connection is ended", func(t *testing.T) {
-		session.Close()
-		session := open(t, database, "things")
-		load := begin(t, t.Context(), session)
-		fill(t, load, 100)
-		admin := testdb.Connect(t, database.AdminURL)
-		if n := scalar[int](t, admin, "select count(pg_terminate_backend(pid)) from pg_stat_activity where pid = $1", session.conn.PgConn().PID()); n != 1 {
-			t.Fatalf("%d connections ended", n)
-		}
-		_, err := load.Publish(t.Context(), Record{}, func(string) {})
-		if err == nil {
-			t.Fatal("published without the connection that holds the collection")
-		}
-		if err := load.run.Abort(err, Record{}); err != nil {
-			t.Fatal(err)
-		}
-		unharmed(t, load.run.ID(), "publish run")
-	})
+			before.abort(t, load.run, err, c.cause)
+		})
+	}
+}
+
+func TestInterruptedRunLeavesNothing(t *testing.T) {
+	database := testdb.New(t)
+	session := open(t, database, "things")
+	before := publishBaseline(t, database, session)
+	ctx, cancel := context.WithCancel(t.Context())
+	load := begin(t, ctx, session)
+	fill(t, load, 100)
+	cancel()
+	_, err := load.Publish(ctx, Record{}, func(string) {})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("Publish = %v, want context.Canceled", err)
+	}
+	before.abort(t, load.run, err, "canceled")
+}
+
+func TestRunWithoutConnectionLeavesNothing(t *testing.T) {
+	database := testdb.New(t)
+	session := open(t, database, "things")
+	before := publishBaseline(t, database, session)
+	load := begin(t, t.Context(), session)
+	fill(t, load, 100)
+	admin := testdb.Connect(t, database.AdminURL)
+	terminate := "select count(pg_terminate_backend(pid)) from pg_stat_activity where pid = $1"
+	if n := scalar[int](t, admin, terminate, session.conn.PgConn().PID()); n != 1 {
+		t.Fatalf("%d connections terminated, want 1", n)
+	}
+	_, err := load.Publish(t.Context(), Record{}, func(string) {})
+	if err == nil {
+		t.Fatal("published without the session's connection")
+	}
+	before.abort(t, load.run, err, "publish run")
 }
 
 // TestFlipOfAFailedRun covers a run that another took for dead while it was only slow.
