@@ -9,58 +9,76 @@ import (
 	"systemscale/etl/internal/dump/dumptest"
 )
 
-func TestCheck(t *testing.T) {
-	shapeLine := func(text string) string { // where a text of the shape of books stands
-		for i, line := range strings.Split(dumptest.Books, "\n") {
-			if at := strings.Index(line, text); at >= 0 {
-				return strings.Join([]string{"books.yaml", strconv.Itoa(i + 1), strconv.Itoa(at + 1)}, ":")
-			}
+// shapeLine returns the position of a text in the shape of books, as messages show it.
+func shapeLine(text string) string {
+	for i, line := range strings.Split(dumptest.Books, "\n") {
+		if at := strings.Index(line, text); at >= 0 {
+			return strings.Join([]string{"books.yaml", strconv.Itoa(i + 1), strconv.Itoa(at + 1)}, ":")
 		}
-		t.Fatalf("the shape has no %q", text)
-		return ""
 	}
-	cases := []struct {
-		name   string
-		files  map[string]string // in place of the good ones; "" leaves one away
-		code   int
-		stdout []string
-		stderr []string
-	}{
-		{name: "all fits", stdout: []string{"book.csv: 2 columns, all are read", "review.csv: 3 columns, all are read", "books.yaml fits these headers"}},
+	panic("BUG: the shape does not contain " + text)
+}
+
+// checkCase is a check of the files of books.
+type checkCase struct {
+	name   string
+	files  map[string]string // instead of the valid ones; "" removes a file
+	code   int
+	stdout []string // parts of it
+	stderr []string
+}
+
+func TestCheckHeaders(t *testing.T) {
+	checkAll(t, []checkCase{
 		{
-			name: "columns that nothing reads", files: map[string]string{"book.csv": "campus,isbn,title,created_at\n"},
+			name:   "valid",
+			stdout: []string{"book.csv: 2 columns, all are read", "review.csv: 3 columns, all are read", "books.yaml fits these headers"},
+		},
+		{
+			name: "unused columns", files: map[string]string{"book.csv": "campus,isbn,title,created_at\n"},
 			stdout: []string{"book.csv: 4 columns, not read: campus, created_at\n", "fits"},
 		},
-		{name: "a header behind empty lines, with quotes and a byte order mark", files: map[string]string{"book.csv": "\xef\xbb\xbf\"isbn\",\"title\"\r\n"}},
 		{
-			name: "a compressed file", files: map[string]string{"book.csv": "", "book.csv.gz": string(dumptest.Gzip(t, []byte("isbn,title,x\n")))},
+			name:  "a header after empty lines, with quotes and a byte order mark",
+			files: map[string]string{"book.csv": "\xef\xbb\xbf\"isbn\",\"title\"\r\n"},
+		},
+		{
+			name:   "a compressed file",
+			files:  map[string]string{"book.csv": "", "book.csv.gz": string(dumptest.Gzip(t, []byte("isbn,title,x\n")))},
 			stdout: []string{"book.csv.gz: 3 columns, not read: x"},
 		},
 		{
-			name: "letters exchanged", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage, stdout: []string{"book.csv: 2 columns, not read: titel"},
+			name: "transposed letters", files: map[string]string{"book.csv": "isbn,titel\n"}, code: exitUsage,
+			stdout: []string{"book.csv: 2 columns, not read: titel"},
 			stderr: []string{shapeLine("title: text") + ": column title of source book: ", "book.csv:1 has no such column; did you mean titel?"},
 		},
 		{
-			name: "another way to write it", files: map[string]string{"review.csv": "ID,is_bn,stars\n"}, code: exitUsage,
+			name: "another spelling", files: map[string]string{"review.csv": "ID,is_bn,stars\n"}, code: exitUsage,
 			stderr: []string{"column id of source review", "did you mean ID?", "column isbn of source review", "did you mean is_bn?"},
 		},
 		{
-			name: "nothing that is near", files: map[string]string{"book.csv": "isbn,name,year\n"}, code: exitUsage,
+			name: "no similar column", files: map[string]string{"book.csv": "isbn,name,year\n"}, code: exitUsage,
 			stderr: []string{"has no such column; not used: name, year"},
 		},
 		{
-			name: "nothing that is left", files: map[string]string{"review.csv": "id,isbn\n"}, code: exitUsage,
+			name: "no unused column", files: map[string]string{"review.csv": "id,isbn\n"}, code: exitUsage,
 			stderr: []string{shapeLine("stars: int"), "all others are used"},
 		},
 		{
-			name: "several mistakes in several files", files: map[string]string{"book.csv": "\nisbm,titles\n", "review.csv": "id,isbn,star,id\n"}, code: exitUsage,
+			name:  "several mistakes in several files",
+			files: map[string]string{"book.csv": "\nisbm,titles\n", "review.csv": "id,isbn,star,id\n"}, code: exitUsage,
 			stderr: []string{
 				shapeLine("isbn: int") + ": ", "book.csv:2 has no such column; did you mean isbm?", "did you mean titles?", "did you mean star?",
 				shapeLine("id: int") + ": column id of source review: ", "review.csv:1 has a duplicate column of this name",
 			},
 		},
+	})
+}
+
+func TestCheckFiles(t *testing.T) {
+	checkAll(t, []checkCase{
 		{
-			name: "a file that is not there", files: map[string]string{"book.csv": "", "boks.csv": "isbn,title\n", "review.csv": ""}, code: exitFiles,
+			name: "missing files", files: map[string]string{"book.csv": "", "boks.csv": "isbn,title\n", "review.csv": ""}, code: exitFiles,
 			stderr: []string{
 				"book.csv: no such file or directory, and source book needs it (", shapeLine("book.csv") + "); did you mean boks.csv?",
 				"review.csv: no such file", "not used: boks.csv",
@@ -74,18 +92,34 @@ func TestCheck(t *testing.T) {
 			name: "a file in two forms", files: map[string]string{"book.csv.gz": "x", "other.csv": "x"}, code: exitFiles,
 			stderr: []string{"both exist: keep only one of them, and source book needs it (", shapeLine("book.csv") + ")\n"},
 		},
-		{name: "an empty file", files: map[string]string{"book.csv": "\n"}, code: exitFiles, stderr: []string{"book.csv: the file is empty"}},
-		{name: "a file that was cut off", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5\n2,7"}, code: exitFiles, stderr: []string{"review.csv:3: the file ends within a line"}},
-		{name: "a last line without a line end", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5"}, code: exitFiles, stderr: []string{"review.csv:2: the last line has no line end"}},
 		{
-			name: "an archive that is none", files: map[string]string{"book.csv": "", "book.csv.zst": "isbn,title\n"}, code: exitFiles,
+			name: "an empty file", files: map[string]string{"book.csv": "\n"}, code: exitFiles,
+			stderr: []string{"book.csv: the file is empty"},
+		},
+		{
+			name: "a truncated file", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5\n2,7"}, code: exitFiles,
+			stderr: []string{"review.csv:3: the file ends within a line"},
+		},
+		{
+			name: "a last line without a line end", files: map[string]string{"review.csv": "id,isbn,stars\n1,7,5"}, code: exitFiles,
+			stderr: []string{"review.csv:2: the last line has no line end"},
+		},
+		{
+			name: "a damaged archive", files: map[string]string{"book.csv": "", "book.csv.zst": "isbn,title\n"}, code: exitFiles,
 			stderr: []string{"book.csv.zst: the file cannot be read: the archive is damaged"},
 		},
-	}
+	})
+}
+
+func checkAll(t *testing.T, cases []checkCase) {
+	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			directory := t.TempDir()
-			files := map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n", "review.csv": "id,isbn,stars\n1,7,no number, and nobody minds\n"}
+			files := map[string]string{
+				"books.yaml": dumptest.Books, "book.csv": "isbn,title\n",
+				"review.csv": "id,isbn,stars\n1,7,not a number: check reads no values\n",
+			}
 			for name, text := range c.files {
 				files[name] = text
 				if text == "" {
@@ -99,16 +133,16 @@ func TestCheck(t *testing.T) {
 			}
 			for _, want := range c.stdout {
 				if !strings.Contains(stdout, want) {
-					t.Errorf("stdout has no %q:\n%s", want, stdout)
+					t.Errorf("stdout does not contain %q:\n%s", want, stdout)
 				}
 			}
 			for _, want := range c.stderr {
 				if !strings.Contains(stderr, want) {
-					t.Errorf("stderr has no %q:\n%s", want, stderr)
+					t.Errorf("stderr does not contain %q:\n%s", want, stderr)
 				}
 			}
 			if code != exitOK && strings.Contains(stdout, "fits") {
-				t.Errorf("stdout says that it fits:\n%s", stdout)
+				t.Errorf("exit code %d, and stdout reports that the shape fits:\n%s", code, stdout)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,53 +133,83 @@ func TestRunPublishesAnotherShape(t *testing.T) {
 	}
 }
 
-// TestRunFails covers every way in which a run can end without publishing: each has its exit code and names the remedy.
+// validBooks returns the files of a run that succeeds.
+func validBooks() map[string]string {
+	return map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n1,7,5\n"}
+}
+
+// wantNoTables fails the test if the database has document tables.
+func wantNoTables(t *testing.T, database testdb.Database) {
+	t.Helper()
+	var left int
+	err := testdb.Connect(t, database.ETL).QueryRow(t.Context(),
+		"select count(*) from pg_tables where schemaname = 'catalog' and tablename ~ '_g[0-9]+$'").Scan(&left)
+	if err != nil || left != 0 {
+		t.Errorf("failed runs left %d document tables (%v)", left, err)
+	}
+}
+
+// TestRunFails covers the exit codes of runs that do not publish. The message names the remedy.
 func TestRunFails(t *testing.T) {
 	database := testdb.New(t)
 	empty := testdb.NewEmpty(t)
-	good := map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n1,7,5\n"}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	cases := []struct {
+	misspelt := strings.Replace(dumptest.Books, "as: stars", "as: star", 1)
+	for _, c := range []struct {
 		name     string
-		files    map[string]string // in place of the good ones
+		files    map[string]string // instead of the valid ones
 		ctx      context.Context
 		database string
 		args     []string
 		code     int
 		want     string
 	}{
-		{name: "a flag that is none", args: []string{"--sped", "3"}, code: exitUsage, want: "unknown flag --sped"},
+		{name: "an unknown flag", args: []string{"--sped", "3"}, code: exitUsage, want: "unknown flag --sped"},
 		{name: "no streams", args: []string{"--streams", "0"}, code: exitUsage, want: "--streams must be between 1 and 64"},
-		{name: "a shape with a mistake", files: map[string]string{"books.yaml": strings.Replace(dumptest.Books, "as: stars", "as: star", 1)}, code: exitUsage, want: `books.yaml:7:`},
-		{name: "no shape", args: []string{"--shape", "missing.yaml"}, code: exitUsage, want: "missing.yaml:1:1: the shape file cannot be read: no such file"},
-		{name: "no directory", args: []string{"--csv", "missing"}, code: exitFiles, want: "missing: there is no such directory: the dump has not arrived"},
-		{name: "a directory that is a file", args: []string{"--csv", "command_test.go"}, code: exitFiles, want: "command_test.go: it is a file: --csv takes the directory"},
+		{name: "a shape with a mistake", files: map[string]string{"books.yaml": misspelt}, code: exitUsage, want: `books.yaml:7:`},
+		{
+			name: "no shape", args: []string{"--shape", "missing.yaml"}, code: exitUsage,
+			want: "missing.yaml:1:1: the shape file cannot be read: no such file",
+		},
+		{
+			name: "no directory", args: []string{"--csv", "missing"}, code: exitFiles,
+			want: "missing: there is no such directory: the dump has not arrived",
+		},
+		{
+			name: "a file instead of a directory", args: []string{"--csv", "command_test.go"}, code: exitFiles,
+			want: "command_test.go: it is a file: --csv takes the directory",
+		},
 		{name: "an empty file", files: map[string]string{"review.csv": ""}, code: 25, want: "review.csv: the file is empty"},
-		{name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: 24, want: `book.csv:1: the header has no column "title"`},
-		{name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24, want: "book.csv: the file is empty: it has no header. If this is intended, pass --accept empty-file\nreview.csv:1:"},
-		{name: "no row that can be used", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles, want: "book.csv: no row of this file can be used"},
-		{name: "a database that is away", database: "postgres://nobody:secret@127.0.0.1:1/none", code: exitDatabase, want: "connect to the database"},
-		{name: "a database URL that is none", database: "postgres://%zz", code: exitUsage, want: "postgres://user:password@host:5432/name"},
+		{
+			name: "a missing column", files: map[string]string{"book.csv": "isbn,name\n"}, code: 24,
+			want: `book.csv:1: the header has no column "title"`,
+		},
+		{
+			name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24,
+			want: "book.csv: the file is empty: it has no header. If this is intended, pass --accept empty-file\nreview.csv:1:",
+		},
+		{
+			name: "no valid row", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles,
+			want: "book.csv: no row of this file can be used",
+		},
+		{
+			name: "an unreachable database", database: "postgres://user:secret@127.0.0.1:1/none", code: exitDatabase,
+			want: "connect to the database",
+		},
+		{name: "a malformed database URL", database: "postgres://%zz", code: exitUsage, want: "postgres://user:password@host:5432/name"},
 		{name: "no schema", database: empty.ETL, code: exitDatabase, want: "run etl migrate"},
 		{name: "interrupted", ctx: canceled, code: exitInterrupted, want: "interrupted"},
-	}
-	for _, c := range cases {
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			directory := t.TempDir()
-			dumptest.Write(t, directory, good)
+			dumptest.Write(t, directory, validBooks())
 			dumptest.Write(t, directory, c.files)
-			if c.database == "" {
-				c.database = database.ETL
-			}
-			if c.ctx == nil {
-				c.ctx = t.Context()
-			}
 			args := append([]string{
 				"run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
-				"--rejects", filepath.Join(directory, "rejects"), "--database", c.database,
+				"--rejects", filepath.Join(directory, "rejects"), "--database", cmp.Or(c.database, database.ETL),
 			}, c.args...)
-			code, stdout, stderr := etl(c.ctx, args...)
+			code, stdout, stderr := etl(cmp.Or(c.ctx, t.Context()), args...)
 			if code != c.code || !strings.Contains(stderr, c.want) {
 				t.Errorf("exit code %d, want %d; stderr %q, want %q in it", code, c.code, stderr, c.want)
 			}
@@ -187,51 +218,51 @@ func TestRunFails(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a missing file", func(t *testing.T) {
-		directory := t.TempDir()
-		dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books})
-		code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL)
-		for _, file := range []string{"book.csv", "review.csv"} {
-			if code != exitFiles || !strings.Contains(stderr, file+": no such file or directory, and source ") {
-				t.Errorf("exit code %d, stderr %q, want %s named", code, stderr, file)
-			}
+	wantNoTables(t, database)
+}
+
+func TestRunWithoutFiles(t *testing.T) {
+	database := testdb.New(t)
+	directory := t.TempDir()
+	dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books})
+	code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL)
+	for _, file := range []string{"book.csv", "review.csv"} {
+		if code != exitFiles || !strings.Contains(stderr, file+": no such file or directory, and source ") {
+			t.Errorf("exit code %d, stderr %q, want %s named", code, stderr, file)
 		}
-	})
-	t.Run("no directory", func(t *testing.T) {
-		code, _, stderr := etl(t.Context(), "run", "--csv", filepath.Join(t.TempDir(), "dump"), "--database", database.ETL)
-		if code != exitFiles || !strings.Contains(stderr, "the dump has not arrived") {
-			t.Errorf("exit code %d, stderr %q", code, stderr)
-		}
-	})
-	t.Run("the database refuses the flip, and rows were rejected", func(t *testing.T) {
-		// A database of its own, because it is spoilt.
-		database := testdb.New(t)
-		if _, err := testdb.Connect(t, database.ETL).Exec(t.Context(), `
-			create function catalog.refuse() returns trigger language plpgsql as 'begin raise exception ''boom''; end';
-			create trigger refuse before insert on catalog.version execute function catalog.refuse()`); err != nil {
-			t.Fatal(err)
-		}
-		code, _, stderr := etl(t.Context(), "run", "--csv", "../../testdata/v2", "--accept", "rejects", "--rejects", t.TempDir(), "--database", database.ETL)
-		if code != exitDatabase || !strings.Contains(stderr, "boom") || strings.Contains(stderr, "already closed") {
-			t.Errorf("exit code %d, want %d; stderr %q", code, exitDatabase, stderr)
-		}
-	})
-	t.Run("rejects that cannot be written", func(t *testing.T) {
-		file := filepath.Join(t.TempDir(), "file")
-		dumptest.Write(t, filepath.Dir(file), map[string]string{"file": ""})
-		directory := t.TempDir()
-		dumptest.Write(t, directory, good)
-		dumptest.Write(t, directory, map[string]string{"book.csv": "isbn,title\nx,Seven\n8,Eight\n"})
-		code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--rejects", filepath.Join(file, "x"), "--database", database.ETL)
-		if code != exitUnexpected || !strings.Contains(stderr, "not a directory") {
-			t.Errorf("exit code %d, want %d; stderr %q", code, exitUnexpected, stderr)
-		}
-	})
-	conn := testdb.Connect(t, database.ETL)
-	var left int
-	if err := conn.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = 'catalog' and tablename ~ '_g[0-9]+$'").Scan(&left); err != nil || left != 0 {
-		t.Errorf("%d document tables are left of runs that failed (%v)", left, err)
 	}
+	code, _, stderr = etl(t.Context(), "run", "--csv", filepath.Join(t.TempDir(), "dump"), "--database", database.ETL)
+	if code != exitFiles || !strings.Contains(stderr, "the dump has not arrived") {
+		t.Errorf("no directory: exit code %d, stderr %q", code, stderr)
+	}
+	wantNoTables(t, database)
+}
+
+func TestRunWithRejectsFailsToPublish(t *testing.T) {
+	database := testdb.New(t)
+	if _, err := testdb.Connect(t, database.ETL).Exec(t.Context(), `
+		create function catalog.refuse() returns trigger language plpgsql as 'begin raise exception ''boom''; end';
+		create trigger refuse before insert on catalog.version execute function catalog.refuse()`); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := etl(t.Context(), "run", "--csv", "../../testdata/v2", "--accept", "rejects", "--rejects", t.TempDir(), "--database", database.ETL)
+	if code != exitDatabase || !strings.Contains(stderr, "boom") || strings.Contains(stderr, "already closed") {
+		t.Errorf("exit code %d, want %d; stderr %q", code, exitDatabase, stderr)
+	}
+	wantNoTables(t, database)
+}
+
+func TestRunCannotWriteRejects(t *testing.T) {
+	database := testdb.New(t)
+	directory := t.TempDir()
+	dumptest.Write(t, directory, validBooks())
+	dumptest.Write(t, directory, map[string]string{"book.csv": "isbn,title\nx,Seven\n8,Eight\n", "file": ""})
+	code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
+		"--rejects", filepath.Join(directory, "file", "x"), "--database", database.ETL)
+	if code != exitUnexpected || !strings.Contains(stderr, "not a directory") {
+		t.Errorf("exit code %d, want %d; stderr %q", code, exitUnexpected, stderr)
+	}
+	wantNoTables(t, database)
 }
 
 func TestMigrateCommand(t *testing.T) {

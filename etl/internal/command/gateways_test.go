@@ -110,110 +110,143 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 	}
 }
 
-// TestRefreshAfterFailures has a gateway refuse during some runs, while another is refreshed after each.
-func TestRefreshAfterFailures(t *testing.T) {
-	database := testdb.New(t)
-	conn := testdb.Connect(t, database.API)
-	gateway, other := gatewaytest.New(t), gatewaytest.New(t)
-	version := int64(0)
-	publish := func(names map[int]string, args ...string) (said string) {
-		t.Helper()
-		version++
-		gateway.Publish(version)
-		code, stdout, stderr := at(t, database, shopFiles(t, 40, names), "run", append(args, "--gateway", gateway.URL, "--gateway", other.URL)...)
-		must(t, exitOK, code, stdout, stderr)
-		return stdout + stderr
-	}
-	away := func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true }
+// failing publishes a shop whose gateway rejects the requests of some runs. The other gateway is refreshed after every run.
+type failing struct {
+	t              *testing.T
+	database       testdb.Database
+	conn           *pgx.Conn
+	gateway, other *gatewaytest.Gateway
+	version        int64
+}
 
-	publish(nil)
-	gateway.Spoil(away)
-	text := publish(map[int]string{1: "one", 2: "two"})
-	if !strings.Contains(text, "the refresh of a gateway failed") || !strings.Contains(text, gateway.URL+": the response to HEAD /status has status 403") || !strings.Contains(text, other.URL+": 2 documents changed") {
-		t.Errorf("it says %s", text)
+func newFailing(t *testing.T) *failing {
+	database := testdb.New(t)
+	return &failing{
+		t: t, database: database, conn: testdb.Connect(t, database.API),
+		gateway: gatewaytest.New(t), other: gatewaytest.New(t),
 	}
-	publish(map[int]string{1: "one", 2: "second", 3: "three"})
-	if got := bookmarks(t, conn, gateway, other); got != "1 3" {
-		t.Errorf("the bookmarks are at %s, want 1 3", got)
+}
+
+// publish publishes a version of the shop, and returns the output of the run.
+func (f *failing) publish(names map[int]string, args ...string) (output string) {
+	f.t.Helper()
+	f.version++
+	f.gateway.Publish(f.version)
+	args = append(args, "--gateway", f.gateway.URL, "--gateway", f.other.URL)
+	code, stdout, stderr := at(f.t, f.database, shopFiles(f.t, 40, names), "run", args...)
+	must(f.t, exitOK, code, stdout, stderr)
+	return stdout + stderr
+}
+
+// refresh runs etl refresh for a gateway.
+func (f *failing) refresh(gateway *gatewaytest.Gateway, want int) (stdout, stderr string) {
+	f.t.Helper()
+	code, stdout, stderr := etl(f.t.Context(), "refresh", "--database", f.database.ETL, "--collection", "shop", "--gateway", gateway.URL)
+	must(f.t, want, code, stdout, stderr)
+	return stdout, stderr
+}
+
+func (f *failing) wantBookmarks(want string, gateways ...*gatewaytest.Gateway) {
+	f.t.Helper()
+	if got := bookmarks(f.t, f.conn, gateways...); got != want {
+		f.t.Errorf("the bookmarks are at %s, want %s", got, want)
 	}
-	// After its first runs the gateway responds again, refuses in the middle, and then responds for good.
-	everything(gateway, 1, 40)
-	gateway.Asked()
-	var refreshes atomic.Int64 // the gateway answers several requests at once
-	gateway.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.HasPrefix(r.URL.Path, "/refresh/") {
-			return false
+}
+
+func forbid(w http.ResponseWriter, _ *http.Request) bool {
+	w.WriteHeader(http.StatusForbidden)
+	return true
+}
+
+// TestRefreshAfterFailures has a gateway reject all requests, then those after the first two refreshes, and then none.
+func TestRefreshAfterFailures(t *testing.T) {
+	f := newFailing(t)
+	f.publish(nil)
+	f.gateway.Spoil(forbid)
+	text := f.publish(map[int]string{1: "one", 2: "two"})
+	for _, want := range []string{
+		"the refresh of a gateway failed", f.gateway.URL + ": the response to HEAD /status has status 403",
+		f.other.URL + ": 2 documents changed",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the output does not contain %q:\n%s", want, text)
 		}
-		if refreshes.Add(1) > 2 {
-			return away(w, r)
-		}
-		return false
+	}
+	f.publish(map[int]string{1: "one", 2: "second", 3: "three"})
+	f.wantBookmarks("1 3", f.gateway, f.other)
+
+	everything(f.gateway, 1, 40)
+	f.gateway.Asked()
+	var refreshes atomic.Int64 // the gateway serves several requests at once
+	f.gateway.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.HasPrefix(r.URL.Path, "/refresh/") && refreshes.Add(1) > 2 && forbid(w, r)
 	})
-	refresh := func(want int) (stdout, stderr string) {
-		t.Helper()
-		code, stdout, stderr := etl(t.Context(), "refresh", "--database", database.ETL, "--collection", "shop", "--gateway", gateway.URL)
-		must(t, want, code, stdout, stderr)
-		return stdout, stderr
+	if _, stderr := f.refresh(f.gateway, exitRefresh); !strings.Contains(stderr, "403: the gateway does not trust this machine") {
+		t.Errorf("stderr %q", stderr)
 	}
-	if _, stderr := refresh(exitRefresh); !strings.Contains(stderr, "403: the gateway does not trust this machine") {
-		t.Errorf("it says %s", stderr)
-	}
-	if got := bookmarks(t, conn, gateway); got != "1" {
-		t.Errorf("the bookmark is at %s, want 1", got)
-	}
-	gateway.Spoil(nil)
-	gateway.Asked()
-	publish(map[int]string{1: "one", 2: "second", 3: "three", 4: "four"})
-	held := map[string]bool{}
-	for _, c := range gateway.Refreshed() {
-		held[c] = true
+	f.wantBookmarks("1", f.gateway)
+
+	f.gateway.Spoil(nil)
+	f.gateway.Asked()
+	f.publish(map[int]string{1: "one", 2: "second", 3: "three", 4: "four"})
+	refreshed := map[string]bool{}
+	for _, c := range f.gateway.Refreshed() {
+		refreshed[c] = true
 	}
 	for id := 1; id <= 40; id++ {
 		for _, encoding := range []string{"identity", "gzip"} {
 			c := gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}
 			want := int64(1)
 			if id <= 4 {
-				want = version
+				want = f.version
 			}
-			if got := gateway.Held(c); got != want {
+			if got := f.gateway.Held(c); got != want {
 				t.Errorf("the copy %v is of version %d, want %d", c, got, want)
 			}
-			if id > 4 && held[c.Path+" "+encoding] {
+			if id > 4 && refreshed[c.Path+" "+encoding] {
 				t.Errorf("%v did not change and was refreshed", c)
 			}
 		}
 	}
-	if got := bookmarks(t, conn, gateway, other); got != "4 4" {
-		t.Errorf("the bookmarks are at %s, want 4 4", got)
+	f.wantBookmarks("4 4", f.gateway, f.other)
+	if stdout, _ := f.refresh(f.gateway, exitOK); !strings.Contains(stdout, "is up to date with version 4") {
+		t.Errorf("a second refresh: %s", stdout)
 	}
-	if stdout, _ := refresh(exitOK); !strings.Contains(stdout, "is up to date with version 4") {
-		t.Errorf("it says %s", stdout)
-	}
-	// In a new gateway, the changes of the last version are refreshed.
-	stranger := gatewaytest.New(t)
-	everything(stranger, 1, 40)
-	stranger.Publish(4)
-	gateway.URL = stranger.URL
-	refresh(exitOK)
-	wantRefreshed(t, "a new gateway", stranger, "/shop/4")
+}
 
-	// While a gateway refuses, the change log is truncated: as many runs pass as are kept.
-	gateway = other
-	gateway.Spoil(away)
-	publish(map[int]string{1: "1"}, "--keep", "1")
-	if got := bookmarks(t, conn, gateway); got != "4" {
-		t.Errorf("the bookmark is at %s, want 4", got)
+// TestRefreshOfNewGateway refreshes a gateway without a bookmark: the last version's changes are refreshed.
+func TestRefreshOfNewGateway(t *testing.T) {
+	f := newFailing(t)
+	f.publish(nil)
+	f.publish(map[int]string{1: "one", 2: "two"})
+	f.publish(map[int]string{1: "one", 2: "two", 4: "four"})
+	unknown := gatewaytest.New(t)
+	everything(unknown, 1, 40)
+	unknown.Publish(3)
+	f.refresh(unknown, exitOK)
+	wantRefreshed(t, "a new gateway", unknown, "/shop/4")
+}
+
+// TestRefreshAfterTruncation has a gateway reject requests until the change log no longer reaches back to its bookmark.
+func TestRefreshAfterTruncation(t *testing.T) {
+	f := newFailing(t)
+	f.publish(nil)
+	f.gateway.Spoil(forbid)
+	f.publish(map[int]string{1: "1"}, "--keep", "1")
+	f.wantBookmarks("1", f.gateway)
+	f.publish(map[int]string{1: "1", 2: "zwei"}, "--keep", "1")
+	f.wantBookmarks("1", f.gateway) // the lists were not refreshed either
+	f.gateway.Spoil(nil)
+	f.gateway.Asked()
+	f.gateway.Lists()
+	text := f.publish(map[int]string{1: "eins"}, "--keep", "1")
+	if !strings.Contains(text, "the changes since version 1 are not in the change log") {
+		t.Errorf("the output is\n%s", text)
 	}
-	if publish(map[int]string{1: "1", 2: "zwei"}, "--keep", "1"); bookmarks(t, conn, gateway) != "4" {
-		t.Errorf("the lists were not refreshed, and the bookmark is at %s", bookmarks(t, conn, gateway))
+	if lists, refreshed := f.gateway.Lists(), f.gateway.Refreshed(); lists != 1 || len(refreshed) > 0 {
+		t.Errorf("lists refreshed %d times, want 1; documents %v, want none", lists, refreshed)
 	}
-	gateway.Spoil(nil)
-	gateway.Asked()
-	gateway.Lists()
-	said := publish(map[int]string{1: "eins"}, "--keep", "1")
-	if !strings.Contains(said, "the changes since version 4 are not in the change log") || gateway.Lists() != 1 || len(gateway.Refreshed()) > 0 || bookmarks(t, conn, gateway) != "7" {
-		t.Errorf("it says %s, and the bookmark is at %s", said, bookmarks(t, conn, gateway))
-	}
+	f.wantBookmarks("4", f.gateway)
 }
 
 // TestKilledBeforeTheRefresh ends a run with kill -9 between its commit and its first word to the cache. The next run finds nothing
