@@ -97,41 +97,115 @@ var commands = map[string][]string{
 }
 
 var (
-	flagInHelp     = regexp.MustCompile(`(?m)^ +(?:-\w, +)?(--[a-z-]+)`)
+	// The placeholder, or the default value, is after "=".
+	flagInHelp     = regexp.MustCompile(`^ +(?:-\w, +)?--([a-z-]+)(?:=(\S+))?`)
+	defaultInHelp  = regexp.MustCompile(`Default: (.+?)(?: \(\$[A-Z_]+\))?\.?$`)
 	variableInHelp = regexp.MustCompile(`\(\$([A-Z_]+)\)`)
-	flagInTable    = regexp.MustCompile("(?m)^\\| `(--[a-z-]+)")
-	variableInPage = regexp.MustCompile("`([A-Z][A-Z_]+)`")
+	flagInTable    = regexp.MustCompile("^`--([a-z-]+)")
 )
+
+// A flagRow is what --help and configuration.md both have of a flag. Default has no spaces and no thousands separators.
+type flagRow struct{ Variable, Default, Commands string }
 
 func TestConfigurationIsComplete(t *testing.T) {
 	page := read(t, "infra/docs/configuration.md")
 	for program, names := range commands {
-		binary := filepath.Join(t.TempDir(), program)
-		if out, err := exec.Command("go", "build", "-o", binary, "systemscale/"+program).CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", program, err, out)
-		}
-		flags, variables := map[string]bool{}, map[string]bool{}
-		for _, name := range names {
-			out, err := exec.Command(binary, append(strings.Fields(name), "--help")...).CombinedOutput()
-			if err != nil {
-				t.Fatalf("%s %s --help: %v\n%s", program, name, err, out)
-			}
-			for _, match := range flagInHelp.FindAllStringSubmatch(string(out), -1) {
-				flags[match[1]] = true
-			}
-			for _, match := range variableInHelp.FindAllStringSubmatch(strings.Join(strings.Fields(string(out)), " "), -1) {
-				variables[match[1]] = true
-			}
-		}
-		delete(flags, "--help")
 		section := between(t, page, "## "+program, "\n## ")
-		if diff := cmp.Diff(sorted(flags), sorted(submatches(flagInTable, section))); diff != "" {
+		if diff := cmp.Diff(flagsInHelp(t, program, names), flagsInTable(section, names)); diff != "" {
 			t.Errorf("flags of %s: help (-), configuration.md (+)\n%s", program, diff)
 		}
-		if diff := cmp.Diff(sorted(variables), sorted(submatches(variableInPage, section))); diff != "" {
-			t.Errorf("variables of %s: help (-), configuration.md (+)\n%s", program, diff)
+	}
+}
+
+// flagsInHelp returns the flags in the --help of all commands of a program.
+func flagsInHelp(t *testing.T, program string, names []string) map[string]flagRow {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), program)
+	if out, err := exec.Command("go", "build", "-o", binary, "systemscale/"+program).CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", program, err, out)
+	}
+	flags := map[string]flagRow{}
+	for _, name := range names {
+		out, err := exec.Command(binary, append(strings.Fields(name), "--help")...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %s --help: %v\n%s", program, name, err, out)
+		}
+		_, help, _ := strings.Cut(string(out), "\nFlags:\n")
+		// A paragraph is a flag with the lines that continue its text.
+		var paragraphs []string
+		for line := range strings.Lines(help) {
+			if flagInHelp.MatchString(line) || len(paragraphs) == 0 {
+				paragraphs = append(paragraphs, "")
+			}
+			paragraphs[len(paragraphs)-1] += line
+		}
+		for _, paragraph := range paragraphs {
+			match := flagInHelp.FindStringSubmatch(paragraph)
+			if match == nil || match[1] == "help" {
+				continue
+			}
+			text, row := strings.Join(strings.Fields(paragraph), " "), flags[match[1]]
+			if value := strings.Trim(match[2], `"`); value != strings.ToUpper(value) || strings.Trim(value, "0123456789") == "" {
+				row.Default = value
+			}
+			if value := defaultInHelp.FindStringSubmatch(text); value != nil {
+				row.Default = value[1]
+			}
+			if variable := variableInHelp.FindStringSubmatch(text); variable != nil {
+				row.Variable = variable[1]
+			}
+			row.Default = normalized(row.Default)
+			row.Commands = strings.TrimPrefix(row.Commands+", "+name, ", ")
+			flags[match[1]] = row
 		}
 	}
+	return flags
+}
+
+// flagsInTable returns the rows of the table of a program with these commands.
+func flagsInTable(section string, names []string) map[string]flagRow {
+	flags := map[string]flagRow{}
+	for line := range strings.Lines(section) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		flag := flagInTable.FindStringSubmatch(strings.TrimSpace(cells[0]))
+		if flag == nil {
+			continue
+		}
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		row := flagRow{Variable: strings.Trim(cells[1], "`"), Default: normalized(cells[2])}
+		if names[0] != "" {
+			row.Commands = commandsInCell(cells[3], names)
+		}
+		flags[flag[1]] = row
+	}
+	return flags
+}
+
+// commandsInCell returns the commands that a cell names, in their order.
+func commandsInCell(cell string, names []string) string {
+	included := strings.FieldsFunc(cell, func(r rune) bool { return r == ',' || r == ' ' })
+	all, except := strings.HasPrefix(cell, "all"), strings.HasPrefix(cell, "all but ")
+	if cell == "all that read a dump" {
+		all, included = false, []string{"run", "plan", "render", "explain", "check"}
+	}
+	var found []string
+	for _, name := range names {
+		if listed := slices.Contains(included, name); all && !except || listed != except {
+			found = append(found, name)
+		}
+	}
+	return strings.Join(found, ", ")
+}
+
+// normalized returns a default without separators, code marks and "none", which --help leaves out.
+func normalized(value string) string {
+	value = strings.NewReplacer(" ", "", ",", "", "`", "").Replace(value)
+	if value == "none" {
+		return ""
+	}
+	return value
 }
 
 // between returns the text after the line begin, up to the next end or to the end of the text.
@@ -143,21 +217,4 @@ func between(t *testing.T, text, begin, end string) string {
 	}
 	section, _, _ := strings.Cut(rest, end)
 	return section
-}
-
-func submatches(pattern *regexp.Regexp, text string) map[string]bool {
-	found := map[string]bool{}
-	for _, match := range pattern.FindAllStringSubmatch(text, -1) {
-		found[match[1]] = true
-	}
-	return found
-}
-
-func sorted(set map[string]bool) []string {
-	names := make([]string, 0, len(set))
-	for name := range set {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
