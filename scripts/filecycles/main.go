@@ -26,7 +26,6 @@ var allowed = map[string]string{
 	"systemscale/etl/internal/shape":  "being split",
 	"systemscale/etl/internal/source": "being split",
 	"systemscale/scripts/bench":       "being split",
-	"systemscale/scripts/generate":    "being split",
 	"systemscale/scripts/stack":       "being split",
 }
 

@@ -1,13 +1,11 @@
-// Command generate writes a made-up catalog as the six CSVs that the ETL reads: product, features, styles,
-// photos, skus and related. The files have the dialect, the proportions and the peculiarities of the real
-// ones, and at --products 1000011 as many rows.
+// Command generate writes a generated catalog as the six CSV files that the ETL reads: product, features, styles, photos, skus and
+// related. The files have the dialect, the proportions and the defects of the real ones, and at --products 1000011 as many rows.
 //
-// The same flags give the same bytes on any machine. Rows are written as they are made, so memory does not
-// grow with the number of products, but for the line numbers of spoiled rows (some 12,000 at full size). With
-// --shuffle it does.
+// The same flags give the same bytes on any machine. Rows are written as they are generated, so memory does not grow with the number of
+// products, except for the line numbers of spoiled rows (about 12,000 at full size). With --shuffle it does.
 //
-// Beside the files stands generated.json: how many products were changed, rows and bytes of each file, and for every kind of dirt how many
-// rows have it, what a reader is expected to do with them, and, for rows spoiled on purpose, which lines.
+// The file generated.json in the same directory contains the number of changed products, the rows and bytes of each file, and for each
+// kind of dirt the number of rows, what a reader is expected to do with them, and, for rows spoiled on purpose, their lines.
 package main
 
 import (
@@ -29,7 +27,8 @@ import (
 
 const description = `Write a generated catalog as six CSV files of the same form as the real ones.
 
-When all files are complete, they replace those of an earlier run in the directory. If the directory contains CSV files that this command did not write, the run fails.
+When all files are complete, they replace those of an earlier run in the directory. ` +
+	`If the directory contains CSV files that this command did not write, the run fails.
 
 Example:
 
@@ -39,10 +38,19 @@ type command struct {
 	Products  int64   `required:"" placeholder:"N" help:"Number of products. The real files have 1000011."`
 	Seed      uint64  `default:"1" placeholder:"S" help:"Seed. Different seeds give different catalogs (default: 1)."`
 	Out       string  `required:"" placeholder:"DIR" help:"Directory for the files. It is created if it is missing."`
-	Dirt      bool    `help:"Damage some rows as in the real files: missing closing quotes, uhttps:// addresses, related product 0, \"null\" in quotes."`
-	Malformed bool    `aliases:"hopeless" help:"Add rows that the ETL must reject, some of each kind, to each file without children. The ETL must report exactly these rows, and its documents must not change."`
-	Change    float64 `placeholder:"SHARE" help:"Change about this share of the products, such as 0.01: the price of each and the quantity of its first SKU."`
-	Shuffle   bool    `help:"Write the parents in random order. The rows of one parent stay together, in their order. Needs memory for all files."`
+	Dirt      bool    `help:"${dirt}"`
+	Malformed bool    `aliases:"hopeless" help:"${malformed}"`
+	Change    float64 `placeholder:"SHARE" help:"${change}"`
+	Shuffle   bool    `help:"${shuffle}"`
+}
+
+// flagHelp is the help of the flags that need more than a line.
+var flagHelp = kong.Vars{
+	"dirt": "Damage some rows as in the real files: missing closing quotes, uhttps:// addresses, related product 0, \"null\" in quotes.",
+	"malformed": "Add rows that the ETL must reject, some of each kind, to each file without children. " +
+		"The ETL must report exactly these rows, and its documents must not change.",
+	"change":  "Change about this share of the products, such as 0.01: the price of each and the quantity of its first SKU.",
+	"shuffle": "Write the parents in random order. The rows of one parent stay together, in their order. Needs memory for all files.",
 }
 
 // Validate is called by kong.
@@ -64,7 +72,7 @@ func (c command) Validate() error {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal ends the process immediately
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -78,11 +86,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// execute parses the arguments, writes the files, logs each as it is complete and prints what was generated.
+// execute parses the arguments, generates the files, logs each when it is complete, and prints the report.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var command command
 	helped := false
-	parser, err := kong.New(&command, kong.Name("generate"), kong.Description(description),
+	parser, err := kong.New(&command, kong.Name("generate"), kong.Description(description), flagHelp,
 		kong.Writers(stdout, stderr), kong.Exit(func(int) { helped = true }))
 	if err != nil {
 		return fmt.Errorf("BUG: %w", err)
@@ -93,7 +101,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return fmt.Errorf("%s (see generate --help)", printable.CommandLine(err, args))
 	}
 
-	c := catalog{products: command.Products, seed: command.Seed, dirt: command.Dirt, malformed: command.Malformed, change: command.Change, shuffle: command.Shuffle}
+	c := catalog{
+		products: command.Products, seed: command.Seed, dirt: command.Dirt, malformed: command.Malformed, change: command.Change,
+		shuffle: command.Shuffle,
+	}
 	result, err := generate(ctx, c, command.Out, slog.New(slog.NewTextHandler(stderr, nil)))
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("interrupted; the files in %s are unchanged: %w", command.Out, err)

@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// malformedOfEach is how many rows of each malformed kind each file has at full size.
+// malformedOfEach is the number of rows of each malformed kind in each file at full size.
 const malformedOfEach = 24
 
 // firstMalformedID is the id of a file's first malformed row, far above those of good ones.
 const firstMalformedID = 1_000_000_000
 
-// malformedLine is the length of the line that is too long, in bytes: twice what the ETL takes.
+// malformedLine is the length of the line that is too long, in bytes: twice the ETL's limit.
 const malformedLine = 2 << 20
 
-// leaf says what a row of a file without children looks like behind its id and its parent's. Fields without quotes are ints.
+// leaf describes a file without children.
 type leaf struct {
-	fields   []string
-	nullable bool // the last field may be null
-	rows     int64
-	long     bool // one line of the file is too long
+	fields   []string // of a good row, after its id and its parent's id; fields without quotes are ints
+	nullable bool     // the last field may be null
+	rows     int64    // of the real file
+	long     bool     // one line of the file is too long
 }
 
 var leaves = map[purpose]leaf{
@@ -31,22 +31,21 @@ var leaves = map[purpose]leaf{
 	purposeRelatedFile: {fields: []string{`1`}, rows: realRelated},
 }
 
-// malformed adds rows to a file that a reader must reject. Between the good rows, which stay as they are, nothing comes of them: each
-// has an id of its own, unless that is what is wrong with it, and the file stays in the order of the parents.
+// malformed adds rows to a file that a reader must reject. They do not affect the good rows: each has an id of its own, unless the id is
+// its defect, and the file remains ordered by parent.
 type malformed struct {
 	leaf
-	slots           // of the rows behind which one is added
-	random  stream  // for how a row is spoiled
+	slots           // selects the good rows after which one is added
+	random  stream  // selects how a row is spoiled
 	kinds   []*dirt // all of them, first those in the order of spoilings
-	order   []*dirt // what is still to be added between the good rows
-	orphans *dirt   // at the beginning and at the end of the file: between the good rows no parent is missing
-	most    int64   // orphans at the beginning, and as many at the end
-	added   int64   // rows
+	pending []*dirt // the kinds of the rows still to add among the good rows, in this order
+	orphans *dirt   // added at the beginning and at the end of the file: among the good rows no parent is missing
+	most    int64   // number of orphans at the beginning, and of those at the end
 
-	seen    int64  // the good row that look has seen last
-	parent  string // of that row
-	id      string // of the row that it took for one whose id is never free again
-	earlier string // the same of the row before; or id, when there was none
+	lastRow    int64  // number of the last good row that readLast has read
+	parent     string // its parent's id
+	lastID     string // the last id read that no other row may have
+	previousID string // the one before it, or lastID if there is none
 }
 
 // spoilings are the ways to spoil the fields of a row.
@@ -96,7 +95,7 @@ var spoilings = []struct {
 	}},
 	{"unclosed_quote", "unclosed quote", func(_ *stream, _ leaf, fields []string) []string {
 		last := len(fields) - 1
-		fields[last-1], fields[last] = `"12`, `12` // the quote has swallowed the last field
+		fields[last-1], fields[last] = `"12`, `12` // the last field is inside the quotes
 		return fields
 	}},
 }
@@ -107,110 +106,108 @@ const (
 	kindLong      = "line_too_long"
 )
 
-// malformedRows returns what adds the malformed rows to a file, or nil when it is to have none.
+// malformedRows returns the malformed rows to add to a file, or nil if there are none.
 func (c catalog) malformedRows(file purpose) *malformed {
 	l, found := leaves[file]
 	if !c.malformed || !found {
 		return nil
 	}
 	each := c.expected(malformedOfEach)
-	h := &malformed{leaf: l, most: max(1, each/2)}
-	note := func(kind, reason string) *dirt {
+	m := &malformed{leaf: l, most: max(1, each/2)}
+	add := func(kind, reason string) *dirt {
 		d := &dirt{Kind: kind, Fate: fateRejected, Reason: reason}
-		h.kinds = append(h.kinds, d)
+		m.kinds = append(m.kinds, d)
 		return d
 	}
 	for _, spoiling := range spoilings {
-		note(spoiling.kind, spoiling.reason)
+		add(spoiling.kind, spoiling.reason)
 	}
-	note(kindDuplicate, "duplicate key")
-	note(kindBreak, "line break in quotes")
-	h.order = slices.Repeat(h.kinds, int(each))
+	add(kindDuplicate, "duplicate key")
+	add(kindBreak, "line break in quotes")
+	m.pending = slices.Repeat(m.kinds, int(each))
 	if l.long {
-		h.order = slices.Insert(h.order, len(h.order)/2, note(kindLong, "line too long"))
+		m.pending = slices.Insert(m.pending, len(m.pending)/2, add(kindLong, "line too long"))
 	}
-	h.orphans = note("orphan", "orphan")
-	h.random.restart(c.seed, purposeMalformedRow, int64(file))
-	h.spread(c.seed, purposeMalformed, int64(file), int64(len(h.order)), c.expected(l.rows)*98/100)
-	return h
+	m.orphans = add("orphan", "orphan")
+	m.random.restart(c.seed, purposeMalformedRow, int64(file))
+	m.spread(c.seed, purposeMalformed, int64(file), int64(len(m.pending)), c.expected(l.rows)*98/100)
+	return m
 }
 
-// begin adds the rows that stand before the first good one: their parents are below all that exist.
-func (h *malformed) begin(w *writer) {
-	for n := range h.most {
-		h.add(w, h.orphans, h.row(strconv.FormatInt(n+1-h.most, 10)))
-	}
-}
-
-// behind adds a row behind the good one that the writer has just been given, if there is to be one.
-func (h *malformed) behind(w *writer) {
-	if h.take(w.rows) {
-		h.look(w)
-		h.addNext(w)
+// begin adds the orphans that precede the first good row. The ids of their parents are below all that exist.
+func (m *malformed) begin(w *writer) {
+	for n := range m.most {
+		m.add(w, m.orphans, m.row(w, strconv.FormatInt(n+1-m.most, 10)))
 	}
 }
 
-// look takes note of the last row of the file, which must be a good one.
-func (h *malformed) look(w *writer) {
+// afterRow adds a row after the last good one if that is selected.
+func (m *malformed) afterRow(w *writer) {
+	if m.take(w.rows) {
+		m.readLast(w)
+		m.addNext(w)
+	}
+}
+
+// readLast reads the ids of the last row of the file, which must be a good one.
+func (m *malformed) readLast(w *writer) {
 	row := w.buffer[bytes.LastIndexByte(w.buffer, '\n')+1:]
-	id, behind, _ := bytes.Cut(row, []byte(","))
-	parent, _, _ := bytes.Cut(behind, []byte(","))
-	h.seen, h.parent = w.rows, string(parent)
+	id, rest, _ := bytes.Cut(row, []byte(","))
+	parent, _, _ := bytes.Cut(rest, []byte(","))
+	m.lastRow, m.parent = w.rows, string(parent)
 	if bytes.HasSuffix(row, []byte(",0")) {
-		return // of a related product 0, the row is filtered, and its id may come again
+		return // a related product 0: the row is filtered, and another row may have its id
 	}
-	h.earlier, h.id = h.id, string(id)
-	if h.earlier == "" {
-		h.earlier = h.id
+	m.previousID, m.lastID = m.lastID, string(id)
+	if m.previousID == "" {
+		m.previousID = m.lastID
 	}
 }
 
-// end adds the rows that found no place between the good ones, orphans whose parents are above all that exist, and a line end, without
-// which a malformed last row would look like a file that was cut off.
-func (h *malformed) end(w *writer) {
-	if w.rows > h.seen {
-		h.look(w)
+// end adds the rows that are still pending, orphans whose parents' ids are above all that exist, and a line feed. Without the line feed, a
+// malformed last row would look like a truncated file.
+func (m *malformed) end(w *writer) {
+	if w.rows > m.lastRow {
+		m.readLast(w)
 	}
-	for len(h.order) > 0 {
-		h.addNext(w)
+	for len(m.pending) > 0 {
+		m.addNext(w)
 	}
-	for n := range h.most {
-		h.add(w, h.orphans, h.row(strconv.FormatInt(firstMalformedID+n, 10)))
+	for n := range m.most {
+		m.add(w, m.orphans, m.row(w, strconv.FormatInt(firstMalformedID+n, 10)))
 	}
 	w.buffer = append(w.buffer, '\n')
 }
 
-// addNext adds the row that is next in order, as a sibling of the last good row.
-func (h *malformed) addNext(w *writer) {
-	d := h.order[0]
-	h.order = h.order[1:]
-	fields := h.row(h.parent)
+// addNext adds the next pending row, as a sibling of the last good row.
+func (m *malformed) addNext(w *writer) {
+	d := m.pending[0]
+	m.pending = m.pending[1:]
+	fields := m.row(w, m.parent)
 	switch d.Kind {
 	case kindDuplicate:
-		if h.earlier == "" {
-			return // the file has no row whose id could come again
+		if m.previousID == "" {
+			return // the file has no row whose id could be duplicated
 		}
-		fields[0] = h.earlier
+		fields[0] = m.previousID
 	case kindBreak:
 		fields[len(fields)-1] = `"12`
-		h.add(w, d, fields)
+		m.add(w, d, fields)
 		fields = []string{`12"`}
 	case kindLong:
 		fields[len(fields)-1] = `"` + strings.Repeat("a", malformedLine) + `"`
 	default:
-		fields = spoilings[slices.Index(h.kinds, d)].spoil(&h.random, h.leaf, fields)
+		fields = spoilings[slices.Index(m.kinds, d)].spoil(&m.random, m.leaf, fields)
 	}
-	h.add(w, d, fields)
+	m.add(w, d, fields)
 }
 
-// row returns the fields of a new row, with nothing wrong in it but perhaps its parent.
-func (h *malformed) row(parent string) []string {
-	return append([]string{strconv.FormatInt(firstMalformedID+h.added, 10), parent}, h.fields...)
+// row returns the fields of a new row that has no defect except perhaps its parent.
+func (m *malformed) row(w *writer, parent string) []string {
+	return append([]string{strconv.FormatInt(firstMalformedID+w.added, 10), parent}, m.fields...)
 }
 
-func (h *malformed) add(w *writer, d *dirt, fields []string) {
-	h.added++
+func (m *malformed) add(w *writer, d *dirt, fields []string) {
 	d.Rows++
-	d.Lines = append(d.Lines, w.line())
-	w.buffer = append(append(w.buffer, '\n'), strings.Join(fields, ",")...)
+	d.Lines = append(d.Lines, w.addRow(strings.Join(fields, ",")))
 }

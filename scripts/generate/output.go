@@ -15,24 +15,21 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// reportName is the file that says what was generated. It is written last and removed first, so where it
-// stands the six files beside it are complete and of one run.
+// reportName is the name of the report's file. It is written last and removed first: if it exists, the six files in the same directory
+// are complete and of the same run.
 const reportName = "generated.json"
 
 // partialSuffix ends the name of a file until all files of a run are complete.
 const partialSuffix = ".partial"
 
-// bufferSize is how much of a file is gathered before it is written.
-const bufferSize = 1 << 20
-
-// report is generated.json: the flags, and for every file its rows and bytes and the dirt in it.
+// report is the content of generated.json: the flags, and for each file its rows, its bytes and its dirt.
 type report struct {
 	Products  int64        `json:"products"`
 	Seed      uint64       `json:"seed"`
 	Dirt      bool         `json:"dirt"`
 	Malformed bool         `json:"malformed,omitempty"`
-	Change    float64      `json:"change,omitempty"`           // the share that was asked for
-	Changed   int64        `json:"changed_products,omitempty"` // and what it came to
+	Change    float64      `json:"change,omitempty"`           // the flag --change
+	Changed   int64        `json:"changed_products,omitempty"` // the products that it changed
 	Shuffle   bool         `json:"shuffle,omitempty"`
 	Files     []fileReport `json:"files"`
 }
@@ -45,25 +42,29 @@ type fileReport struct {
 	Dirt  []*dirt `json:"dirt,omitempty"`
 }
 
-// generate writes the catalog's six files and the report into a directory, which it creates. The files get
-// their names only when all are complete; on an error or when ctx ends, what was there before remains and
-// the partial files are removed. It refuses to replace files that it did not write itself.
+// generate writes the catalog's six files and the report into a directory, which it creates. The files get their names only when all are
+// complete. On an error, or when ctx ends, the files of an earlier run remain and the partial files are removed. generate refuses to
+// replace files that it did not write itself.
 func generate(ctx context.Context, c catalog, directory string, log *slog.Logger) (report, error) {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return report{}, fmt.Errorf("create the output directory: %w", err)
 	}
 	sources := c.sources()
-	if err := refuseStrangers(directory, sources); err != nil {
+	if err := refuseForeignFiles(directory, sources); err != nil {
 		return report{}, err
 	}
-	result := report{c.products, c.seed, c.dirt, c.malformed, c.change, c.countChanged(), c.shuffle, make([]fileReport, len(sources))}
+	result := report{
+		Products: c.products, Seed: c.seed, Dirt: c.dirt, Malformed: c.malformed,
+		Change: c.change, Changed: c.countChanged(), Shuffle: c.shuffle,
+		Files: make([]fileReport, len(sources)),
+	}
 	names := []string{reportName}
 	for _, source := range sources {
 		names = append(names, source.name)
 	}
 	defer func() {
 		for _, name := range names {
-			os.Remove(filepath.Join(directory, name+partialSuffix)) // long renamed, unless something failed
+			os.Remove(filepath.Join(directory, name+partialSuffix)) // does not exist unless there was an error
 		}
 	}()
 
@@ -104,26 +105,26 @@ func generate(ctx context.Context, c catalog, directory string, log *slog.Logger
 	return result, nil
 }
 
-// refuseStrangers returns an error when a file that would be replaced is there without the report that
-// marks it as generated: it may be somebody's real data.
-func refuseStrangers(directory string, sources []source) error {
+// refuseForeignFiles returns an error if the directory contains a file that would be replaced, but no report that marks it as generated:
+// the file may be real data.
+func refuseForeignFiles(directory string, sources []source) error {
 	if _, err := os.Lstat(filepath.Join(directory, reportName)); err == nil {
 		return nil
 	}
-	var strangers []string
+	var foreign []string
 	for _, source := range sources {
 		if _, err := os.Lstat(filepath.Join(directory, source.name)); err == nil {
-			strangers = append(strangers, source.name)
+			foreign = append(foreign, source.name)
 		}
 	}
-	if len(strangers) == 0 {
+	if len(foreign) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s already holds %s and no %s, so they may not be generated ones: "+
-		"choose another directory with --out, or remove them", directory, strings.Join(strangers, ", "), reportName)
+	return fmt.Errorf("%s already contains %s but no %s, so these may be real data: "+
+		"choose another directory with --out, or remove them", directory, strings.Join(foreign, ", "), reportName)
 }
 
-// writeFile creates or empties a file, has it written, and closes it.
+// writeFile creates or truncates a file, calls write with it, and closes it.
 func writeFile(path string, write func(io.Writer) error) error {
 	file, err := os.Create(path)
 	if err != nil {
@@ -136,17 +137,19 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return file.Close()
 }
 
-// writeSource writes one file's header and rows. Lines are separated by LF, and the last has none.
+// writeSource writes one file's header and rows. Lines are separated by LF; the last line has none.
 func (c catalog) writeSource(ctx context.Context, source source, out io.Writer) (fileReport, error) {
 	var ordered bytes.Buffer
-	w := &writer{ctx: ctx, out: out, buffer: make([]byte, 0, bufferSize+bufferSize/8)}
+	w := newWriter(ctx, out)
 	if c.shuffle {
 		w.out = &ordered
 	}
 	w.buffer = append(w.buffer, source.header...)
-	if w.malformed = c.malformedRows(source.purpose); w.malformed != nil {
-		source.dirt = append(source.dirt, w.malformed.kinds...)
-		w.malformed.begin(w)
+	malformed := c.malformedRows(source.purpose)
+	if malformed != nil {
+		source.dirt = append(source.dirt, malformed.kinds...)
+		malformed.begin(w)
+		w.afterRow = func() { malformed.afterRow(w) }
 	}
 	var shared stream
 	for id := int64(1); id <= c.products && w.err == nil; id++ {
@@ -154,64 +157,12 @@ func (c catalog) writeSource(ctx context.Context, source source, out io.Writer) 
 		w.random.restart(c.seed, source.purpose, id)
 		source.write(w, product)
 	}
-	if w.malformed != nil {
-		w.malformed.end(w)
+	if malformed != nil {
+		malformed.end(w)
 	}
 	w.flush()
 	if c.shuffle && w.err == nil {
 		_, w.err = out.Write(c.shuffled(source, ordered.Bytes()))
 	}
 	return fileReport{source.name, w.line() - 1, w.bytes, source.dirt}, w.err
-}
-
-// writer gathers the rows of one file. The first error is kept, and what comes after it is thrown away.
-type writer struct {
-	random  stream
-	rows    int64 // good rows begun
-	parents int64 // styles of the products before this one; for the files whose parent is a style
-
-	malformed *malformed // rows to add between the good ones, or nil
-
-	ctx    context.Context
-	out    io.Writer
-	buffer []byte
-	bytes  int64
-	err    error
-}
-
-// beginRow counts a row and returns the buffer to append it to. The caller hands the result to endRow and
-// keeps nothing of it. The last row always stays in the buffer.
-func (w *writer) beginRow() []byte {
-	if len(w.buffer) >= bufferSize {
-		w.flush()
-	}
-	w.rows++
-	return append(w.buffer, '\n')
-}
-
-func (w *writer) endRow(buffer []byte) {
-	w.buffer = buffer
-	if w.malformed != nil {
-		w.malformed.behind(w)
-	}
-}
-
-// line returns the number of the line that holds the last row; the header is line 1.
-func (w *writer) line() int64 {
-	if w.malformed != nil {
-		return 1 + w.rows + w.malformed.added
-	}
-	return 1 + w.rows
-}
-
-func (w *writer) flush() {
-	if w.err == nil {
-		w.err = w.ctx.Err()
-	}
-	if w.err == nil {
-		var written int
-		written, w.err = w.out.Write(w.buffer)
-		w.bytes += int64(written)
-	}
-	w.buffer = w.buffer[:0]
 }

@@ -5,20 +5,18 @@ import (
 	"math/rand/v2"
 )
 
-// stream is a sequence of random numbers that depends on what it is seeded with and on nothing else:
-// PCG is specified to the bit, and below uses integers only. The zero value must be seeded before use.
-// It is not safe for concurrent use.
+// stream is a sequence of random numbers that depends only on its seed: the output of PCG is specified, and below uses only integers. The
+// zero value must be seeded before use. It is not safe for concurrent use.
 type stream struct{ pcg rand.PCG }
 
-// restart points the stream at the beginning of the sequence for one purpose and one number within it,
-// such as a file and a product. Each has a sequence of its own, so that the files can be written
-// independently of one another and still agree about a product.
+// restart moves the stream to the beginning of the sequence for a purpose and a number, such as a file and a product's id. Each pair has
+// a sequence of its own, so that the files can be written independently and still have the same products.
 func (s *stream) restart(seed uint64, purpose purpose, number int64) {
 	s.pcg.Seed(seed, scatter(uint64(number)<<4|uint64(purpose)))
 }
 
-// scatter spreads neighboring numbers over all 64 bits: the finalizer of SplitMix64
-// (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+// scatter distributes consecutive numbers over all 64 bits. It is the finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable
+// pseudorandom number generators", 2014).
 func scatter(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -26,8 +24,8 @@ func scatter(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// below returns a number from 0 to limit-1. It takes one number of the sequence whatever the limit;
-// the bias of that is under limit/2^64. rand.Rand's own methods do not promise to stay as they are.
+// below returns a number from 0 to limit-1. It consumes one number of the sequence for any limit; the bias is below limit/2^64. The
+// methods of rand.Rand may return other numbers in a later version of Go.
 func (s *stream) below(limit int64) int64 {
 	high, _ := bits.Mul64(s.pcg.Uint64(), uint64(limit))
 	return int64(high)
@@ -39,7 +37,7 @@ func (s *stream) oneIn(limit int64) bool { return s.below(limit) == 0 }
 // pick returns one of the choices, all equally likely.
 func pick[T any](s *stream, choices []T) T { return choices[s.below(int64(len(choices)))] }
 
-// weighted holds each index as often as its weight says, so that a pick among them is one look-up.
+// weighted returns a slice that contains each index as often as its weight, so that pick needs only one lookup.
 func weighted(weights ...int) []int64 {
 	var indexes []int64
 	for index, weight := range weights {
@@ -50,12 +48,11 @@ func weighted(weights ...int) []int64 {
 	return indexes
 }
 
-// purpose tells apart the streams of one seed. A new one goes at the end: the order is part of what a
-// seed means.
+// purpose distinguishes the streams of one seed. A new purpose must be the last: the order determines the files of a seed.
 type purpose uint8
 
 const (
-	purposeProduct purpose = iota // what several files must agree on
+	purposeProduct purpose = iota // the values that several files have in common
 	purposeProductFile
 	purposeFeatureFile
 	purposeStyleFile

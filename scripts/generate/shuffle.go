@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// shuffled returns a file's text with its blocks in random order. A block is the rows of one parent, which keep their
-// order; in the file of products, every row is one. The lines of its dirt move along.
+// shuffled returns a file's text with its blocks in random order, and updates the lines of its dirt. A block consists of the rows of one
+// parent, in their order; in the file of products, it is one row.
 func (c catalog) shuffled(source source, text []byte) []byte {
 	lines := bytes.Split(text, []byte("\n"))
 	type block struct{ first, end int } // lines, from 0
@@ -25,7 +25,7 @@ func (c catalog) shuffled(source source, text []byte) []byte {
 		j := s.below(int64(i + 1))
 		blocks[i], blocks[j] = blocks[j], blocks[i]
 	}
-	// The last line has no line feed, and without it a missing quote looks like a file that was cut off.
+	// The last line has no line feed. A missing quote there would look like a truncated file, so the last block must not be spoiled.
 	spoiled := map[int]bool{}
 	for _, dirt := range source.dirt {
 		for _, line := range dirt.Lines {
@@ -58,9 +58,9 @@ func (c catalog) shuffled(source source, text []byte) []byte {
 	return result
 }
 
-// parentOf returns the second field of a row, which is the parent's id in every file but that of products.
+// parentOf returns the second field of a row, which is the parent's id in every file except that of products.
 func parentOf(row []byte) []byte {
-	_, behind, _ := bytes.Cut(row, []byte(","))
-	parent, _, _ := bytes.Cut(behind, []byte(","))
+	_, rest, _ := bytes.Cut(row, []byte(","))
+	parent, _, _ := bytes.Cut(rest, []byte(","))
 	return parent
 }

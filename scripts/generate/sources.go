@@ -5,109 +5,6 @@ import (
 	"strconv"
 )
 
-// Rows of the real files. The generator's weights are chosen so that as many products give as many rows,
-// to within a few tenths of a percent, and dirt is in proportion to them.
-const (
-	realProducts = 1_000_011
-	realFeatures = 2_219_279
-	realStyles   = 1_958_102
-	realPhotos   = 5_655_656
-	realSKUs     = 11_323_917
-	realRelated  = 4_508_263
-
-	realZeroRelated   = 58
-	realStrayLetters  = 10_000 // about
-	realMissingQuotes = 10
-)
-
-// How many children a parent has, in parts of 10,000; the index is the number of children.
-var (
-	stylesPerProduct   = weighted(2100, 2530, 1900, 1670, 1200, 300, 200, 60, 40)            // mean 1.9580
-	featuresPerProduct = weighted(100, 2408, 3892, 2500, 1000, 100)                          // mean 2.2192
-	photosPerStyle     = weighted(200, 2016, 2584, 2200, 1500, 800, 400, 0, 200, 0, 0, 100)  // mean 2.8884
-	relatedPerProduct  = weighted(991, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1009) // mean 4.5081
-)
-
-// catalog is what the six files describe. It is not changed while they are written.
-type catalog struct {
-	products  int64
-	seed      uint64
-	dirt      bool
-	malformed bool
-	change    float64 // share of the products that are not what the seed says
-	shuffle   bool
-}
-
-// shown is how many products at the beginning of a catalog are complete, because people and programs look at them first: each has
-// styles, each style photos and SKUs, no feature value is the word "null", and they are related to one another only. Some clients of the
-// real service show nothing where any of this is missing. All other products are as incomplete as the real ones.
-const shown = 100
-
-func (p product) isShown() bool { return p.id <= shown }
-
-// atLeastOne returns the number of children that was picked for a product or for one of its styles.
-func (p product) atLeastOne(picked int64) int64 {
-	if p.isShown() {
-		return max(1, picked)
-	}
-	return picked
-}
-
-// shownFeatures returns how many rows of features.csv belong to the products that are shown.
-func (c catalog) shownFeatures() (rows int64) {
-	var s stream
-	for id := int64(1); id <= min(c.products, shown); id++ {
-		s.restart(c.seed, purposeFeatureFile, id)
-		rows += pick(&s, featuresPerProduct)
-	}
-	return rows
-}
-
-// expected scales a number of rows of the real files to this catalog's number of products; at least 1.
-func (c catalog) expected(rows int64) int64 {
-	return max(1, rows*c.products/realProducts)
-}
-
-// product is what several files must agree on. The same catalog gives the same product for an id.
-type product struct {
-	id       int64
-	category category
-	price    int64
-	styles   int64
-	changed  bool
-}
-
-// product returns the product of an id, counted from 1. It uses s and leaves it anywhere.
-func (c catalog) product(s *stream, id int64) product {
-	s.restart(c.seed, purposeProduct, id)
-	p := product{id: id, category: pick(s, categories), price: 1 + s.below(1000), styles: pick(s, stylesPerProduct)}
-	p.styles = p.atLeastOne(p.styles)
-	if s.oneIn(20_000) {
-		p.price = 500_000_000
-	}
-	p.changed = c.changes(s, id)
-	return p
-}
-
-// changes reports whether the product of an id is one of those that are changed. With a larger share, the products
-// of a smaller one are changed too.
-func (c catalog) changes(s *stream, id int64) bool {
-	const parts = 1 << 30
-	s.restart(c.seed, purposeChange, id)
-	return float64(s.below(parts)) < c.change*parts
-}
-
-func (c catalog) countChanged() int64 {
-	var s stream
-	var count int64
-	for id := int64(1); id <= c.products && c.change > 0; id++ {
-		if c.changes(&s, id) {
-			count++
-		}
-	}
-	return count
-}
-
 // source is one of the six files.
 type source struct {
 	name    string
@@ -115,13 +12,11 @@ type source struct {
 	purpose purpose
 	dirt    []*dirt
 
-	// write appends the rows of one product. The writer's random stream is at the start of the sequence
-	// for this file and product.
+	// write appends the rows of one product. The writer's random stream is at the start of the sequence for this file and product.
 	write func(*writer, product)
 }
 
-// sources returns the six files of a catalog, ready to be written once. Each may be written in a goroutine
-// of its own.
+// sources returns the six files of a catalog. Each can be written once, and in a separate goroutine.
 func (c catalog) sources() []source {
 	return []source{c.productSource(), c.featureSource(), c.styleSource(), c.photoSource(), c.skuSource(), c.relatedSource()}
 }
@@ -235,8 +130,8 @@ func (c catalog) styleSource() source {
 
 func (c catalog) photoSource() source {
 	rows := c.expected(realPhotos)
-	// The real file's ten all stand in its first 337 rows, where a reader that lets fields span lines
-	// swallows what is between two of them. These keep close together too, 300 rows apart at most.
+	// The ten of the real file are all in its first 337 rows. A reader that lets fields span lines loses the rows between two of
+	// them. Here they are close together too, at most 300 rows apart.
 	missingQuote := &dirt{Kind: "missing_closing_quote", Fate: fateRepaired}
 	slots := min(max(rows/300, 1), realMissingQuotes)
 	missingQuote.plan(c, purposeMissingQuote, slots, min(rows/2, slots*300), false)
@@ -352,13 +247,13 @@ func (c catalog) relatedSource() source {
 	}
 }
 
-// childIDs hands out the ids of one parent's rows: ascending, but for some pairs that stand the wrong way
-// round, always 8 before 7 in the last digit, as in the real photos and SKUs.
+// childIDs generates the ids of one parent's rows. They are ascending, except for some swapped pairs in which the last digit 8 precedes
+// 7, as in the real photos and SKUs.
 type childIDs struct {
 	count   int64 // rows of the parent
-	first   int64 // the parent's first id
-	given   int64
-	swapped bool // the last id given was one too high; the next is one too low
+	first   int64 // id of its first row
+	given   int64 // ids returned so far
+	swapped bool  // the last id was one too high; the next is one too low
 }
 
 func (c *childIDs) next(s *stream) int64 {
@@ -392,8 +287,8 @@ func appendProductName(b []byte, s *stream, categoryName string) []byte {
 	return append(b, categoryName...)
 }
 
-// appendSentence appends three to ten words and a full stop, as they stand between quotes. In three
-// sentences of a hundred a word in the middle is followed by a comma, quoted, or foreign.
+// appendSentence appends three to ten words and a full stop, escaped for a quoted field. In three sentences out of a hundred, a word in
+// the middle is followed by a comma, is quoted, or is not ASCII.
 func appendSentence(b []byte, s *stream) []byte {
 	words := 3 + s.below(8)
 	flourish, flourished := s.below(100), 1+s.below(words-2)

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// The word lists are those of the real files: the made-up products there are named after people, and
-// their texts are filler Latin. The few that are not ASCII, and the emoji, are ours: the real rows seen
-// have none, and a reader must survive them.
+// The word lists are from the real files, in which products have the names of people and the texts are lorem ipsum. The few words that
+// are not ASCII are added, including the emoji: the real rows examined have none, and a reader must handle them.
 
 var firstNames = strings.Fields(`
 Addison Adelbert Adolfo Adriana Aimee Alexandro Alexane Ali Aliyah Alvina Amber Anahi Andres Andrew
@@ -31,7 +30,7 @@ Sydnie Tabitha Thad Thalia Trevion Trevor Triston Trycia Tyler Tyrel Vada Vaness
 Vesta Vickie Vilma Weston Wilber Wiley Willie Willy Xzavier Zachary
 Chloé Zoë José Renée Søren Łucja`)
 
-// latinWords has the frequent words several times, which gives the texts their real length.
+// latinWords contains frequent words several times, so that the texts have their real length.
 var latinWords = strings.Fields(`
 a ab accusamus accusantium ad adipisci alias aliquam aliquid amet animi aperiam architecto asperiores
 aspernatur assumenda at atque aut autem beatae blanditiis commodi consectetur consequatur consequuntur
@@ -65,13 +64,13 @@ var (
 	oneSize    = []string{"One Size"}
 )
 
-// category is a kind of product and the sizes that its styles come in.
+// category is a kind of product, with the sizes of its styles.
 type category struct {
 	name  string
 	sizes []string
 }
 
-// categories are equally likely, which makes the real files' mean of 133/23 = 5.783 SKUs per style.
+// categories are equally likely. This gives the real files' mean of 133/23 = 5.783 SKUs per style.
 var categories = []category{
 	{"Pants", clothSizes},
 	{"Sweatpants", clothSizes},
@@ -98,15 +97,15 @@ var categories = []category{
 	{"Backpack", oneSize},
 }
 
-// feature is one feature and its value as they stand in the file, quotes and all.
+// feature is one feature and its value as the file contains them, with quotes.
 type feature struct {
 	quotedName  string
 	quotedValue string // the bare word null for a feature that needs no value
 	weight      int
 }
 
-// features has the frequencies counted in the real files' first 350 rows, misspelling included.
-// The last two, which bring a doubled quote and an accent, are ours.
+// features has the frequencies counted in the first 350 rows of the real file, including the misspelling. The last two are added, for a
+// doubled quote and an accent.
 var features = []feature{
 	{`"Non-GMO"`, `null`, 42},
 	{`"Lifetime Guarantee"`, `null`, 26},
@@ -163,8 +162,8 @@ type photo struct {
 	thumbnail string
 }
 
-// photoPool is the images that all styles share: those of the real files' first 286 photos. A
-// thumbnail's address differs in the width alone.
+// photoPool contains the images of the real file's first 286 photos, which all styles share. The address of a thumbnail differs only in
+// the width.
 var photoPool = func() []photo {
 	width := regexp.MustCompile(`w=\d+`)
 	var pool []photo
