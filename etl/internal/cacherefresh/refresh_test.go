@@ -43,7 +43,7 @@ func these(paths ...string) Paths {
 	}
 }
 
-func tell(t *testing.T, timing timing, gateway *gatewaytest.Gateway, paths ...string) (Counts, error) {
+func refreshThings(t *testing.T, timing timing, gateway *gatewaytest.Gateway, paths ...string) (Counts, error) {
 	t.Helper()
 	return refresh(t.Context(), timing, gatewayOf(t, gateway.URL), run, these(paths...), func() {})
 }
@@ -120,7 +120,7 @@ func TestAPIFollowsLate(t *testing.T) {
 				late(w, gateway)
 				return true
 			})
-			counts, err := tell(t, patient, gateway, "/things/1", "/things/2", "/things/3")
+			counts, err := refreshThings(t, patient, gateway, "/things/1", "/things/2", "/things/3")
 			if want := (Counts{Absent: 4, Refreshed: 2}); err != nil || counts != want {
 				t.Errorf("counts %+v (%v), want %+v", counts, err, want)
 			}
@@ -132,7 +132,7 @@ func TestAPIFollowsLate(t *testing.T) {
 
 			gateway.Hold(run-1, copies...)
 			refreshes.Store(-1 << 40)
-			counts, err = tell(t, hurried, gateway, "/things/1", "/things/2", "/things/3")
+			counts, err = refreshThings(t, hurried, gateway, "/things/1", "/things/2", "/things/3")
 			if want := (Counts{Absent: 4, Behind: 2}); err == nil || !strings.Contains(err.Error(), "2 copies are not of run 7 yet") || counts != want {
 				t.Errorf("an API that never follows: counts %+v (%v), want %+v", counts, err, want)
 			}
@@ -162,7 +162,7 @@ func TestLooksTwice(t *testing.T) {
 		}
 		return false
 	})
-	counts, err := tell(t, timing, gateway, missed.Path, overwritten.Path)
+	counts, err := refreshThings(t, timing, gateway, missed.Path, overwritten.Path)
 	if time.Since(began) < timing.follow {
 		t.Error("it did not wait until every instance has followed")
 	}
@@ -195,58 +195,67 @@ func TestListsAreRefreshedLast(t *testing.T) {
 	}
 	gateway.Hold(run-2, gatewaytest.Copy{Path: "/things/1", Encoding: "gzip"})
 	gateway.Publish(run - 1)
-	if _, err := tell(t, hurried, gateway, "/things/1"); err == nil || gateway.Lists() != 0 {
+	if _, err := refreshThings(t, hurried, gateway, "/things/1"); err == nil || gateway.Lists() != 0 {
 		t.Errorf("an API that never follows: %v, and the lists were refreshed", err)
 	}
 }
 
-// TestGatewayMisbehaves has a gateway do what a refresh endpoint does not: it is let alone at once.
+// hangUp closes the connection without a response.
+func hangUp(w http.ResponseWriter, _ *http.Request) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_ = conn.Close()
+	}
+}
+
+// hang sends no response.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// speakSMTP sends what is not HTTP.
+func speakSMTP(w http.ResponseWriter, _ *http.Request) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_, _ = conn.Write([]byte("220 mail.example.com ESMTP\r\n"))
+		_ = conn.Close()
+	}
+}
+
+// sendLongHeader sends a header of about 300 kB.
+func sendLongHeader(w http.ResponseWriter, _ *http.Request) {
+	for i := range 3000 {
+		w.Header().Set(fmt.Sprintf("X-Header-%d", i), strings.Repeat("x", 100))
+	}
+}
+
+// status returns a handler that responds with a status.
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}
+
+// TestGatewayMisbehaves has a gateway respond as no refresh endpoint does: the refresh ends at once.
 func TestGatewayMisbehaves(t *testing.T) {
-	var elsewhere atomic.Int64
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	var redirected atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { redirected.Add(1) }))
 	t.Cleanup(other.Close)
-	status := func(code int) func(http.ResponseWriter, *http.Request) {
-		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
-	}
-	hangUp := func(w http.ResponseWriter, _ *http.Request) {
-		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			_ = conn.Close()
-		}
-	}
-	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	nonsense := func(w http.ResponseWriter, _ *http.Request) {
-		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			_, _ = conn.Write([]byte("220 mail.example.com ESMTP\r\n"))
-			_ = conn.Close()
-		}
-	}
-	endless := func(w http.ResponseWriter, _ *http.Request) {
-		for i := range 3000 {
-			w.Header().Set(fmt.Sprintf("X-Header-%d", i), strings.Repeat("x", 100))
-		}
-	}
+	redirect := http.RedirectHandler(other.URL, http.StatusMovedPermanently).ServeHTTP
 	for name, c := range map[string]struct {
-		at    string // the requests that it misbehaves at
-		do    func(http.ResponseWriter, *http.Request)
-		says  string
-		count int // of the requests to /refresh
+		at        string // prefix of the paths that do handles
+		do        http.HandlerFunc
+		err       string
+		refreshes bool // whether /refresh is requested
 	}{
-		"another server":            {"/status", status(404), "the response to HEAD /status has status 404: is this a refresh endpoint?", 0},
-		"trusts nobody":             {"/", status(403), "403: the gateway does not trust this machine", 0},
-		"is sick":                   {"/status", status(502), "the response to HEAD /status has status 502", 0},
-		"hangs up":                  {"/cached/", hangUp, "request /cached/things/", 0},
-		"hangs up at the refresh":   {"/refresh/", hangUp, "request /refresh/things/", 1},
-		"is slow":                   {"/cached/", hang, "request /cached/things/", 0},
-		"is slow at the refresh":    {"/refresh/", hang, "request /refresh/things/", 1},
-		"speaks another protocol":   {"/status", nonsense, "request /status", 0},
-		"never ends its header":     {"/status", endless, "request /status", 0},
-		"wants a password":          {"/cached/", status(401), "401: is this a refresh endpoint?", 0},
-		"does not know the refresh": {"/refresh/", status(405), "405: is this a refresh endpoint?", 1},
-		"does not know lists":       {"/lists", status(404), "404: the configuration of this NGINX is older than etl", 1},
-		"is slow at the lists":      {"/lists", hang, "request /lists", 1},
-		"sends us elsewhere": {"/", func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, other.URL, http.StatusMovedPermanently)
-		}, "301: is this a refresh endpoint?", 0},
+		"another server":             {"/status", status(404), "the response to HEAD /status has status 404: is this a refresh endpoint?", false},
+		"forbids":                    {"/", status(403), "403: the gateway does not trust this machine", false},
+		"is down":                    {"/status", status(502), "the response to HEAD /status has status 502", false},
+		"hangs up":                   {"/cached/", hangUp, "request /cached/things/", false},
+		"hangs up at a refresh":      {"/refresh/", hangUp, "request /refresh/things/", true},
+		"hangs":                      {"/cached/", hang, "request /cached/things/", false},
+		"hangs at a refresh":         {"/refresh/", hang, "request /refresh/things/", true},
+		"uses another protocol":      {"/status", speakSMTP, "request /status", false},
+		"sends a long header":        {"/status", sendLongHeader, "request /status", false},
+		"requires a password":        {"/cached/", status(401), "401: is this a refresh endpoint?", false},
+		"does not support refreshes": {"/refresh/", status(405), "405: is this a refresh endpoint?", true},
+		"does not support lists":     {"/lists", status(404), "404: the configuration of this NGINX is older than etl", true},
+		"hangs at the lists":         {"/lists", hang, "request /lists", true},
+		"redirects":                  {"/", redirect, "301: is this a refresh endpoint?", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gateway := gatewaytest.New(t)
@@ -260,35 +269,31 @@ func TestGatewayMisbehaves(t *testing.T) {
 				return true
 			})
 			timing := hurried
-			if strings.HasPrefix(name, "is slow") {
-				timing.answer = 2 * time.Second // which its other answers must not take
+			if strings.HasPrefix(name, "hangs") {
+				timing.answer = 2 * time.Second // more than the other responses take
 			}
-			_, err := tell(t, timing, gateway, "/things/1")
-			if err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("the error is %v, want %q", err, c.says)
+			_, err := refreshThings(t, timing, gateway, "/things/1")
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("the error is %v, want %q", err, c.err)
 			}
-			refreshes := 0
-			for _, request := range gateway.Asked() {
-				if strings.HasPrefix(request, "HEAD /refresh/") {
-					refreshes++
-				}
-			}
-			if c.count == 0 && refreshes > 0 || c.count > 0 && refreshes == 0 {
-				t.Errorf("%d refreshes were asked for", refreshes)
+			refreshes := slices.ContainsFunc(gateway.Asked(), func(request string) bool { return strings.HasPrefix(request, "HEAD /refresh/") })
+			if refreshes != c.refreshes {
+				t.Errorf("/refresh was requested: %v, want %v", refreshes, c.refreshes)
 			}
 		})
 	}
-	if elsewhere.Load() != 0 {
+	if redirected.Load() != 0 {
 		t.Error("a redirect was followed")
 	}
-	t.Run("is down", func(t *testing.T) {
-		closed := httptest.NewServer(nil)
-		closed.Close()
-		_, err := refresh(t.Context(), hurried, gatewayOf(t, closed.URL), run, these("/things/1"), func() {})
-		if err == nil || !strings.Contains(err.Error(), "connection refused") {
-			t.Errorf("the error is %v", err)
-		}
-	})
+}
+
+func TestGatewayIsDown(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	_, err := refresh(t.Context(), hurried, gatewayOf(t, closed.URL), run, these("/things/1"), func() {})
+	if err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("the error is %v, want a refused connection", err)
+	}
 }
 
 // TestRefreshEnds covers what ends it from the outside: whatever reads the paths must not be left waiting.
