@@ -9,16 +9,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// chain is a package of six files; a.go uses b.go and c.go.
+var chain = map[string]string{
+	"a.go": "package p\nfunc a() { b(); c() }",
+	"b.go": "package p\nfunc b() {}",
+	"c.go": "package p\nfunc c() {}",
+	"d.go": "package p\ntype d struct{ field int }",
+	"e.go": "package p\nvar e int",
+	"f.go": "package p",
+}
+
 func TestCheck(t *testing.T) {
-	// Six files; a.go uses b.go and c.go.
-	chain := map[string]string{
-		"a.go": "package p\nfunc a() { b(); c() }",
-		"b.go": "package p\nfunc b() {}",
-		"c.go": "package p\nfunc c() {}",
-		"d.go": "package p\ntype d struct{ field int }",
-		"e.go": "package p\nvar e int",
-		"f.go": "package p",
-	}
 	for _, test := range []struct {
 		name    string
 		change  map[string]string // files that differ from chain; an empty one is absent
