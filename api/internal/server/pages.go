@@ -71,7 +71,7 @@ func (p *pages) description(snapshot *store.Snapshot) *web.File {
 }
 
 // answerFile answers with a file, or with a 304.
-func (s *Server) answerFile(ctx *fasthttp.RequestCtx, file *web.File) {
+func answerFile(ctx *fasthttp.RequestCtx, file *web.File) {
 	response := &ctx.Response
 	header := &response.Header
 	header.SetCanonical(keyETag, []byte(file.ETag))

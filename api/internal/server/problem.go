@@ -5,32 +5,13 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/goccy/go-json"
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
 	"systemscale/api/internal/store"
-)
-
-// Errors of requests.
-var (
-	errNoSuchAddress    = errors.New("no such address")
-	errBadID            = errors.New("bad id")
-	errBadPage          = errors.New("bad page")
-	errBadCount         = errors.New("bad count")
-	errBadSince         = errors.New("bad since")
-	errBadAfter         = errors.New("bad after")
-	errMethod           = errors.New("method not allowed")
-	errNothingPublished = errors.New("nothing is published")
-
-	errMalformed          = errors.New("malformed request")
-	errTooManyConnections = errors.New("too many connections")
-	errUnexpected         = errors.New("unexpected")
-
-	errNoNumber = errors.New("no positive number")
-	errNoCursor = errors.New("no cursor")
-	errTooLarge = errors.New("number too large")
 )
 
 // problem is the public response to an error. Its text reveals no internals, and repeats nothing from the request except the names in a
@@ -127,6 +108,11 @@ func problemOf(err error) *problem {
 	}
 	return problemOf(errUnexpected)
 }
+
+// stackKey is the local that passes the stack of a panic to handleError, which logs it.
+const stackKey = "stack"
+
+func saveStack(c *fiber.Ctx, _ any) { c.Locals(stackKey, debug.Stack()) }
 
 // handleError is Fiber's error handler. It logs unexpected errors, with the path.
 func (s *Server) handleError(c *fiber.Ctx, err error) error {

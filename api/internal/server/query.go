@@ -159,3 +159,20 @@ func isWord(text []byte) bool {
 func isMost(text []byte) bool {
 	return string(text) == "*" || bytes.EqualFold(text, []byte("all")) || bytes.EqualFold(text, []byte("max"))
 }
+
+// parseNumber parses a positive integer without sign or leading zero. Beyond int64 it returns the largest and errTooLarge.
+func parseNumber(text []byte) (int64, error) {
+	if len(text) == 0 || text[0] == '0' {
+		return 0, errNoNumber
+	}
+	for _, digit := range text {
+		if digit < '0' || digit > '9' {
+			return 0, errNoNumber
+		}
+	}
+	value, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return value, errTooLarge
+	}
+	return value, nil
+}

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -40,7 +39,7 @@ func (s *Server) route(c *fiber.Ctx) error {
 	if !rooted || collection == nil {
 		if file := s.pages.at(address, snapshot); file != nil {
 			setRoute(ctx, s.metrics.pages)
-			s.answerFile(ctx, file)
+			answerFile(ctx, file)
 			return nil
 		}
 		if snapshot == nil { // the published versions are not known yet
@@ -235,21 +234,4 @@ func isName(text []byte) bool {
 		}
 	}
 	return len(text) > 0 && len(text) <= maxName
-}
-
-// parseNumber parses a positive integer without sign or leading zero. Beyond int64 it returns the largest and errTooLarge.
-func parseNumber(text []byte) (int64, error) {
-	if len(text) == 0 || text[0] == '0' {
-		return 0, errNoNumber
-	}
-	for _, digit := range text {
-		if digit < '0' || digit > '9' {
-			return 0, errNoNumber
-		}
-	}
-	value, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil {
-		return value, errTooLarge
-	}
-	return value, nil
 }
