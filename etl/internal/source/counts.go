@@ -1,7 +1,5 @@
 package source
 
-import "fmt"
-
 // Counts is the number of rows of one file by outcome. Release counts the used rows.
 type Counts struct {
 	File        string           `json:"file"`
@@ -61,51 +59,4 @@ type tally struct {
 	filtered []int64 // by filter
 	repaired []int64 // by repair
 	rejected map[Reason]int64
-}
-
-// Counts returns the counts of the rows read so far.
-func (r *Reader) Counts() Counts {
-	total := r.total()
-	counts := Counts{
-		File: r.spec.File, Bytes: total.Bytes, Fingerprint: fmt.Sprintf("%016x", total.Fingerprint), Ending: r.ending(total),
-		Missing: r.layout.missing, Read: r.tally.read - int64(r.rows.ahead-r.rows.end), Used: r.tally.used,
-		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
-	}
-	for i, n := range r.tally.filtered {
-		counts.Filtered[r.spec.Filters[i].Name] = n
-	}
-	for reason, n := range r.tally.rejected {
-		counts.Rejected[reason] = n
-	}
-	for i, n := range r.tally.repaired {
-		if n > 0 {
-			counts.Repaired[r.spec.Repairs[i].Name] = n
-		}
-	}
-	if r.tally.closed > 0 {
-		counts.Repaired[RepairedQuote] = r.tally.closed
-	}
-	return counts
-}
-
-// total returns the totals of the input so far; of an input in another order, those of the whole file.
-func (r *Reader) total() Total {
-	if r.options.Origins != nil {
-		return r.options.Origins.Total()
-	}
-	return Total{
-		Bytes: r.scanner.BytesRead(), Fingerprint: r.input.hash.Sum64(), Lines: r.scanner.Line(), Ended: r.scanner.Ended(), Halved: r.scanner.Halved(),
-	}
-}
-
-// ending returns the end of the file, or nil if it has not been reached.
-func (r *Reader) ending(total Total) *Ending {
-	if !r.atEnd || total.Lines == 0 {
-		return nil
-	}
-	e := &Ending{Line: total.Lines, Newline: total.Ended, Fault: r.fault}
-	if e.Fault == "" && total.Halved {
-		e.Fault = FaultLineEnd
-	}
-	return e
 }

@@ -43,20 +43,6 @@ func (r *Reader) decode() int {
 	return count
 }
 
-// field is one field of the records, for decode.
-type field struct {
-	kind      shape.Type
-	key       bool   // it holds the row's key
-	parentKey bool   // it holds the parent's key
-	int       bool   // decodeInts decodes it, except for the value drop
-	drop      uint64 // a value for which a filter drops the row
-	special   bool   // drops or repairs is not empty
-	nullable  bool
-	place     int      // index of the cell in the row, or -1 for a column that is not rendered
-	drops     [][]byte // texts for which a filter drops the row
-	repairs   [][]byte // prefixes that a repair replaces
-}
-
 // plan returns the fields for decode, or nil if decode would misread the dialect.
 func (r *Reader) plan() []field {
 	if d := r.dialect.Delimiter; d >= '0' && d <= '9' || d == '.' || d == '-' || d >= utf8.RuneSelf || d <= ' ' && d != '\t' {

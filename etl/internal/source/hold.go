@@ -1,17 +1,5 @@
 package source
 
-// Between two calls of the function given to Watch, this many rows or bytes of text are added.
-const grownRows, grownBytes = 512, 256 << 10
-
-// growth watches the memory of the rows that are not released.
-type growth struct {
-	held      int64        // the scanner keeps the input from this position on
-	grown     func() error // given to Watch
-	nextRows  int          // Next calls grown at this number of rows
-	nextBytes int64        // or at this size of the text
-	nextOver  int64        // passOver frees input at this size of the text
-}
-
 // Watch makes Next call a function each time the rows that are not released have grown by some hundred rows or kilobytes. If the
 // function returns an error, Next returns it. Items are usually smaller, and the function is then not called.
 func (r *Reader) Watch(grown func() error) {

@@ -15,6 +15,29 @@ import (
 	"systemscale/etl/internal/regular"
 )
 
+// Reason is the reason for rejecting a row, as reports and reject files show it.
+type Reason string
+
+// The reasons for rejecting a row.
+const (
+	FieldCount     Reason = "field count"          // more or fewer fields than the header
+	UnclosedQuote  Reason = "unclosed quote"       // with fields missing after it, or without close_quotes in the shape file
+	TextAfterQuote Reason = "text after quote"     // text between a closing quote and the delimiter
+	BareQuote      Reason = "bare quote"           // a quote within a field that does not begin with one
+	LineTooLong    Reason = "line too long"        // longer than csvscan.MaxLine
+	BrokenLine     Reason = "line break in quotes" // a line of a record of several lines
+	Truncated      Reason = "truncated"            // the file ends within a quoted field
+	NotUTF8        Reason = "not UTF-8"
+	NULByte        Reason = "NUL byte" // PostgreSQL cannot store it
+	NotInt         Reason = "not an int"
+	NotMoney       Reason = "not money"
+	NotFlag        Reason = "not a flag"
+	NullValue      Reason = "null" // in a column that is not nullable
+	DuplicateKey   Reason = "duplicate key"
+	KeyNotPositive Reason = "key not positive" // in the root source, whose keys are the ids in URLs
+	Orphan         Reason = "orphan"           // the parent does not exist, or was rejected or filtered
+)
+
 // Reject is a rejected row.
 type Reject struct {
 	File   string
@@ -217,4 +240,12 @@ func (f *RejectFiles) Close() error {
 	}
 	f.log, f.raw, f.files = nil, nil, nil
 	return errors.Join(errs...)
+}
+
+func abbreviate(text []byte) string {
+	const most = 200
+	if len(text) > most {
+		return string(text[:most]) + "…"
+	}
+	return string(text)
 }

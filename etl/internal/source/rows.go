@@ -165,3 +165,15 @@ func (r *Rows) reserve(size int) {
 		r.spare = grown
 	}
 }
+
+// Between two calls of the function given to Watch, this many rows or bytes of text are added.
+const grownRows, grownBytes = 512, 256 << 10
+
+// growth watches the memory of the rows that are not released.
+type growth struct {
+	held      int64        // the scanner keeps the input from this position on
+	grown     func() error // given to Watch
+	nextRows  int          // Next calls grown at this number of rows
+	nextBytes int64        // or at this size of the text
+	nextOver  int64        // passOver frees input at this size of the text
+}

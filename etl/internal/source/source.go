@@ -18,155 +18,6 @@ import (
 	"systemscale/sql/printable"
 )
 
-// Reason is the reason for rejecting a row, as reports and reject files show it.
-type Reason string
-
-// The reasons for rejecting a row.
-const (
-	FieldCount     Reason = "field count"          // more or fewer fields than the header
-	UnclosedQuote  Reason = "unclosed quote"       // with fields missing after it, or without close_quotes in the shape file
-	TextAfterQuote Reason = "text after quote"     // text between a closing quote and the delimiter
-	BareQuote      Reason = "bare quote"           // a quote within a field that does not begin with one
-	LineTooLong    Reason = "line too long"        // longer than csvscan.MaxLine
-	BrokenLine     Reason = "line break in quotes" // a line of a record of several lines
-	Truncated      Reason = "truncated"            // the file ends within a quoted field
-	NotUTF8        Reason = "not UTF-8"
-	NULByte        Reason = "NUL byte" // PostgreSQL cannot store it
-	NotInt         Reason = "not an int"
-	NotMoney       Reason = "not money"
-	NotFlag        Reason = "not a flag"
-	NullValue      Reason = "null" // in a column that is not nullable
-	DuplicateKey   Reason = "duplicate key"
-	KeyNotPositive Reason = "key not positive" // in the root source, whose keys are the ids in URLs
-	Orphan         Reason = "orphan"           // the parent does not exist, or was rejected or filtered
-)
-
-// Kind classifies the FileErrors that --accept can accept.
-type Kind string
-
-// The kinds of FileErrors.
-const (
-	MissingColumn Kind = "missing-column"
-	Empty         Kind = "empty-file"
-)
-
-// FileError is an error that makes a whole file unusable.
-type FileError struct {
-	Kind    Kind // empty if it cannot be accepted
-	File    string
-	Line    int64 // 0 if the error is not in a line
-	Message string
-	Err     error // the error of the file system, or nil
-}
-
-func (e *FileError) Unwrap() error { return e.Err }
-
-func (e *FileError) Error() string {
-	if e.Line == 0 {
-		return e.File + ": " + e.Message
-	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
-}
-
-// Origin is the place of a record in its file.
-type Origin struct {
-	Line   int64
-	Offset int64
-	Size   int64 // in bytes, with its line end
-	Ended  bool  // it ends with a line feed
-	Break  Break
-	Item   int64 // the key of its item, if Origins.ByItem
-}
-
-// Total describes a whole file.
-type Total struct {
-	Bytes       int64
-	Fingerprint uint64 // xxh3 hash of the bytes
-	Lines       int64
-	Ended       bool // the last line ends with a line feed
-	Halved      bool // the last line ends with the first byte of a CRLF
-}
-
-// Origins returns the origins of the records of an input that has another order than the file.
-type Origins interface {
-	Next() Origin // returns the origin of the next record, the first of which is the header
-	ByItem() bool // reports whether Origin.Item is set
-	Total() Total
-}
-
-// Options are optional arguments of NewReader. The zero value is strict.
-type Options struct {
-	Origins        Origins                                         // nil if the input has the order of the file
-	Duplicates     map[int64]struct{}                              // lines whose key is on an earlier line; nil if keys have not been checked
-	Whole          func(offset, size int64) (io.ReadCloser, error) // reads a part of the file again
-	MissingColumns bool                                            // read a column that is not in the header as null, unless it is a key
-	NoHeader       bool                                            // read an empty file as one without rows
-}
-
-// Reader reads one CSV file. It must be used by one goroutine.
-type Reader struct {
-	spec    *shape.Source
-	dialect *shape.Dialect
-	options Options
-	null    []byte
-	input   *fingerprinted
-	scanner *csvscan.Scanner
-	rejects Sink
-
-	delimiter byte
-	filters   []filter
-	breaks    *Breaks
-	layout    layout
-	fault     Fault // evidence so far that the file is truncated
-	atEnd     bool
-
-	rows    Rows
-	shift   int64 // difference between a decoded record's position and its offset in the file
-	pending bool  // the last row is the candidate
-	current current
-
-	growth growth
-	tally  tally
-	wide   wideInts
-}
-
-// layout maps the fields of a record to columns.
-type layout struct {
-	width   int      // fields in the header
-	columns []column // in the order of the shape file
-	fields  []field  // in the order of the header, for decode; nil if decode cannot be used
-	missing []string // names of columns that the header lacks
-	absent  []int    // cells of columns that the header lacks
-}
-
-// column is a declared column, for convert.
-type column struct {
-	field    int // index in the record, or -1 if the header lacks the column
-	kind     shape.Type
-	nullable bool
-	place    int // index of the cell in the row, or -1
-}
-
-// filter drops the rows with a number in an int column, or with the exact text in any other column.
-type filter struct {
-	column   int
-	text     []byte
-	number   int64
-	isNumber bool
-}
-
-// fingerprinted hashes the bytes that are read through it.
-type fingerprinted struct {
-	io.Reader
-	hash *xxh3.Hasher
-}
-
-func (f *fingerprinted) Read(p []byte) (int, error) {
-	n, err := f.Reader.Read(p)
-	_, _ = f.hash.Write(p[:n]) // never fails
-	return n, err
-}
-
 // NewReader reads the header of input and returns a Reader for its rows. It returns a *FileError if there is no header or the
 // header lacks a declared column. The Reader writes rejected rows to rejects.
 func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, rejects Sink, options Options) (*Reader, error) {
@@ -350,7 +201,7 @@ func (r *Reader) convertNext() (found, more bool, err error) {
 	r.rows.ahead++
 	r.rows.end++
 	r.pending = true
-	r.noteWide()
+	r.wide.note(r.current.values, r.layout.columns, r.Line())
 	return true, true, nil
 }
 
@@ -396,33 +247,6 @@ func (r *Reader) Raw() []byte {
 	return bytes.TrimSuffix(r.rows.held[r.rows.start[r.rows.end-1]-r.rows.origin:end-1-r.rows.origin], []byte{'\r'})
 }
 
-// offset returns the offset of the last record in the file.
-func (r *Reader) offset() int64 {
-	switch {
-	case r.options.Origins != nil:
-		return r.current.origin.Offset
-	case r.current.converted:
-		return r.scanner.Offset()
-	}
-	return r.rows.start[r.rows.end-1] + r.shift
-}
-
-// size returns the size of the scanner's current record in the file, with its line end.
-func (r *Reader) size() int64 {
-	if r.options.Origins != nil {
-		return r.current.origin.Size
-	}
-	return r.scanner.BytesRead() - r.scanner.Offset()
-}
-
-// ended reports whether the scanner's current record ended with a line feed.
-func (r *Reader) ended() bool {
-	if r.options.Origins != nil {
-		return r.current.origin.Ended
-	}
-	return r.scanner.Ended()
-}
-
 // KeysChecked reports whether the Reader rejects rows with duplicate keys.
 func (r *Reader) KeysChecked() bool { return r.options.Duplicates != nil }
 
@@ -432,19 +256,11 @@ func (r *Reader) ByItem() bool { return r.options.Origins != nil && r.options.Or
 // Item returns the key of the last row's item. It is valid only if ByItem.
 func (r *Reader) Item() int64 { return r.current.origin.Item }
 
-// Line returns the line number of the last record.
-func (r *Reader) Line() int64 {
-	if r.options.Origins != nil {
-		return r.current.origin.Line
-	}
-	return r.scanner.Line() - int64(r.rows.ahead-r.rows.end)
-}
-
 // Reject removes the last row, counts it as rejected and writes it to the sink. column is the index of the faulty column, or -1.
 func (r *Reader) Reject(reason Reason, column int) error {
 	err := r.reject(reason, column)
 	if r.current.converted {
-		r.forgetWide()
+		r.wide.forget()
 	}
 	r.rows.remove()
 	r.pending = false
@@ -475,10 +291,54 @@ func (r *Reader) reject(reason Reason, column int) error {
 	return nil
 }
 
-func abbreviate(text []byte) string {
-	const most = 200
-	if len(text) > most {
-		return string(text[:most]) + "…"
+// Counts returns the counts of the rows read so far.
+func (r *Reader) Counts() Counts {
+	total := r.total()
+	counts := Counts{
+		File: r.spec.File, Bytes: total.Bytes, Fingerprint: fmt.Sprintf("%016x", total.Fingerprint), Ending: r.ending(total),
+		Missing: r.layout.missing, Read: r.tally.read - int64(r.rows.ahead-r.rows.end), Used: r.tally.used,
+		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
 	}
-	return string(text)
+	for i, n := range r.tally.filtered {
+		counts.Filtered[r.spec.Filters[i].Name] = n
+	}
+	for reason, n := range r.tally.rejected {
+		counts.Rejected[reason] = n
+	}
+	for i, n := range r.tally.repaired {
+		if n > 0 {
+			counts.Repaired[r.spec.Repairs[i].Name] = n
+		}
+	}
+	if r.tally.closed > 0 {
+		counts.Repaired[RepairedQuote] = r.tally.closed
+	}
+	return counts
+}
+
+// total returns the totals of the input so far; of an input in another order, those of the whole file.
+func (r *Reader) total() Total {
+	if r.options.Origins != nil {
+		return r.options.Origins.Total()
+	}
+	return Total{
+		Bytes: r.scanner.BytesRead(), Fingerprint: r.input.hash.Sum64(), Lines: r.scanner.Line(), Ended: r.scanner.Ended(), Halved: r.scanner.Halved(),
+	}
+}
+
+// ending returns the end of the file, or nil if it has not been reached.
+func (r *Reader) ending(total Total) *Ending {
+	if !r.atEnd || total.Lines == 0 {
+		return nil
+	}
+	e := &Ending{Line: total.Lines, Newline: total.Ended, Fault: r.fault}
+	if e.Fault == "" && total.Halved {
+		e.Fault = FaultLineEnd
+	}
+	return e
+}
+
+// Wide returns the columns with ints beyond ±(2^53 - 1) in the rows read so far.
+func (r *Reader) Wide() []Wide {
+	return slices.DeleteFunc(slices.Clone(r.wide.columns), func(w Wide) bool { return w.Rows == 0 })
 }

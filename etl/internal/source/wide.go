@@ -1,10 +1,6 @@
 package source
 
-import (
-	"slices"
-
-	"systemscale/etl/internal/shape"
-)
+import "systemscale/etl/internal/shape"
 
 // largestExact is 2^53 - 1. Programs that store numbers as floating point, such as browsers, round larger ints.
 const largestExact = 1<<53 - 1
@@ -23,38 +19,33 @@ type wideInts struct {
 	latest  []int // indices in columns of those that count the last converted row
 }
 
-// Wide returns the columns with ints beyond ±(2^53 - 1) in the rows read so far.
-func (r *Reader) Wide() []Wide {
-	return slices.DeleteFunc(slices.Clone(r.wide.columns), func(w Wide) bool { return w.Rows == 0 })
-}
-
-// noteWide counts the wide ints of the converted row. Only converted rows have any: decode does not accept more than 15 digits.
-func (r *Reader) noteWide() {
-	r.wide.latest = r.wide.latest[:0]
-	for i := range r.layout.columns {
-		v := &r.current.values[i]
-		if uint64(v.number+largestExact) <= 2*largestExact || r.layout.columns[i].kind != shape.Int || v.null {
+// note counts the wide ints of the converted row on a line. Only converted rows have any: decode does not accept more than 15 digits.
+func (w *wideInts) note(values []value, columns []column, line int64) {
+	w.latest = w.latest[:0]
+	for i := range columns {
+		v := &values[i]
+		if uint64(v.number+largestExact) <= 2*largestExact || columns[i].kind != shape.Int || v.null {
 			continue
 		}
 		at := 0
-		for at < len(r.wide.columns) && r.wide.columns[at].Column != i {
+		for at < len(w.columns) && w.columns[at].Column != i {
 			at++
 		}
-		if at == len(r.wide.columns) {
-			r.wide.columns = append(r.wide.columns, Wide{Column: i})
+		if at == len(w.columns) {
+			w.columns = append(w.columns, Wide{Column: i})
 		}
-		w := &r.wide.columns[at]
-		if w.Rows++; w.Rows == 1 {
-			w.Line, w.Value = r.Line(), v.number
+		if found := &w.columns[at]; found.Rows == 0 {
+			found.Line, found.Value = line, v.number
 		}
-		r.wide.latest = append(r.wide.latest, at)
+		w.columns[at].Rows++
+		w.latest = append(w.latest, at)
 	}
 }
 
-// forgetWide reverts the last call of noteWide.
-func (r *Reader) forgetWide() {
-	for _, at := range r.wide.latest {
-		r.wide.columns[at].Rows--
+// forget reverts the last call of note.
+func (w *wideInts) forget() {
+	for _, at := range w.latest {
+		w.columns[at].Rows--
 	}
-	r.wide.latest = r.wide.latest[:0]
+	w.latest = w.latest[:0]
 }

@@ -1,0 +1,49 @@
+package source
+
+import "systemscale/etl/internal/shape"
+
+// layout maps the fields of a record to columns.
+type layout struct {
+	width   int      // fields in the header
+	columns []column // in the order of the shape file
+	fields  []field  // in the order of the header, for decode; nil if decode cannot be used
+	missing []string // names of columns that the header lacks
+	absent  []int    // cells of columns that the header lacks
+}
+
+// column is a declared column, for convert.
+type column struct {
+	field    int // index in the record, or -1 if the header lacks the column
+	kind     shape.Type
+	nullable bool
+	place    int // index of the cell in the row, or -1
+}
+
+// field is one field of the records, for decode.
+type field struct {
+	kind      shape.Type
+	key       bool   // it holds the row's key
+	parentKey bool   // it holds the parent's key
+	int       bool   // decodeInts decodes it, except for the value drop
+	drop      uint64 // a value for which a filter drops the row
+	special   bool   // drops or repairs is not empty
+	nullable  bool
+	place     int      // index of the cell in the row, or -1 for a column that is not rendered
+	drops     [][]byte // texts for which a filter drops the row
+	repairs   [][]byte // prefixes that a repair replaces
+}
+
+// filter drops the rows with a number in an int column, or with the exact text in any other column.
+type filter struct {
+	column   int
+	text     []byte
+	number   int64
+	isNumber bool
+}
+
+// value is a converted field, for filters and keys.
+type value struct {
+	number int64 // of an int
+	null   bool
+	text   []byte // the field's text
+}
