@@ -95,7 +95,7 @@ func historyRow(r publish.PastRun) ([]string, error) {
 	added, changed, removed := unknown, unknown, unknown
 	if r.Plan != nil {
 		var all publish.Counts
-		for _, d := range r.Plan.Documents {
+		for _, d := range r.Plan.Endpoints {
 			all.Added += d.Added
 			all.Changed += d.Changed
 			all.Removed += d.Removed

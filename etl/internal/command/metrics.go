@@ -69,7 +69,7 @@ func (m *metrics) changes(changes publish.Changes) {
 	if m == nil {
 		return
 	}
-	for _, d := range changes.Documents {
+	for _, d := range changes.Endpoints {
 		m.documents.WithLabelValues(d.Name, "added").Set(float64(d.Added))
 		m.documents.WithLabelValues(d.Name, "changed").Set(float64(d.Changed))
 		m.documents.WithLabelValues(d.Name, "removed").Set(float64(d.Removed))

@@ -111,17 +111,17 @@ func TestPlan(t *testing.T) {
 	}
 	want := []plan.Change{
 		{
-			DocumentCounts: publish.DocumentCounts{Name: "brief", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
+			EndpointCounts: publish.EndpointCounts{Name: "brief", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
 			URLs:           plan.URLs{Template: "/shop?page={page}&count={count}", Count: 3, First: []string{"/shop?page=1&count=100"}},
 			Samples:        []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}},
 		},
 		{
-			DocumentCounts: publish.DocumentCounts{Name: "item", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
+			EndpointCounts: publish.EndpointCounts{Name: "item", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
 			URLs:           plan.URLs{Template: "/shop/{id}", Count: 3, First: []string{"/shop/7"}},
 			Samples:        []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}},
 		},
 		{
-			DocumentCounts: publish.DocumentCounts{Name: "tags", Counts: publish.Counts{Removed: 1, Unchanged: 249}},
+			EndpointCounts: publish.EndpointCounts{Name: "tags", Counts: publish.Counts{Removed: 1, Unchanged: 249}},
 			URLs:           plan.URLs{Template: "/shop/{id}/tags", Count: 1, First: []string{"/shop/150/tags"}}, Samples: []plan.Sample{},
 		},
 	}

@@ -32,7 +32,7 @@ func (r *report) write(out *output) {
 	reasons := writeSources(w, r.counts)
 	fmt.Fprintln(w)
 	documents := [][]string{{"document", "rows", "size", "added", "changed", "removed", "unchanged", "at"}}
-	for i, d := range r.changes.Documents {
+	for i, d := range r.changes.Endpoints {
 		rows, bytes, at := int64(0), "0", "(no longer in the shape)"
 		if i < len(r.spec.Endpoints) {
 			rows, bytes, at = r.tables[i].Rows, size(r.tables[i].Bytes), plan.Address(r.spec, r.spec.Endpoints[i])

@@ -63,9 +63,9 @@ func (c *rollbackCommand) Run(ctx context.Context, out *output) error {
 		return errors.Join(err, run.Abort(err, publish.Record{}))
 	}
 	table := [][]string{{"document", "rows", "added", "changed", "removed"}}
-	for i, d := range changes.Documents {
+	for i, d := range changes.Endpoints {
 		table = append(table, []string{
-			d.Name, humanize.Comma(published.Documents[i].Rows), humanize.Comma(d.Added), humanize.Comma(d.Changed), humanize.Comma(d.Removed),
+			d.Name, humanize.Comma(published.Tables[i].Rows), humanize.Comma(d.Added), humanize.Comma(d.Changed), humanize.Comma(d.Removed),
 		})
 	}
 	writeTable(out.stdout, table)

@@ -95,12 +95,12 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	}
 	live := session.Live()
 	r := &run{flags: c, out: out, began: began, session: session, mode: publish.Delta, endpoints: spec.Published()}
-	sameAddresses := live.Run != 0 && slices.EqualFunc(live.Documents, r.endpoints, sql.Endpoint.SameAddress)
+	sameAddresses := live.Run != 0 && slices.EqualFunc(live.Endpoints, r.endpoints, sql.Endpoint.SameAddress)
 	if !sameAddresses && c.Mode == string(publish.Delta) {
 		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or nothing is: use --mode auto",
 			spec.Collection)}
 	}
-	for _, line := range plan.BreakingChanges(live.Documents, spec) {
+	for _, line := range plan.BreakingChanges(live.Endpoints, spec) {
 		out.logger.Warn("the shape breaks clients of the published documents", "where", line)
 	}
 	if !sameAddresses || c.Mode == string(publish.Generation) {

@@ -26,7 +26,7 @@ type Plan struct {
 
 // Change is what would happen to the documents of one endpoint.
 type Change struct {
-	publish.DocumentCounts
+	publish.EndpointCounts
 	URLs    URLs     `json:"urls"`
 	Samples []Sample `json:"samples"`
 }
@@ -50,12 +50,12 @@ type Sample struct {
 func New(s *Survey, limits *Limits, counts []source.Counts, cut []string) (*Plan, error) {
 	changes, version := s.comparison.Changes(), s.comparison.Version()
 	p := &Plan{
-		Collection: s.spec.Collection, Live: version.Run, Items: changes.Items, BreakingChanges: BreakingChanges(version.Documents, s.spec),
+		Collection: s.spec.Collection, Live: version.Run, Items: changes.Items, BreakingChanges: BreakingChanges(version.Endpoints, s.spec),
 		Gates: Evaluate(limits, counts, cut, changes, s.largest), Sources: counts,
 	}
 	p.Verdict = VerdictOf(p.Gates)
-	for i, found := range changes.Documents {
-		change := Change{DocumentCounts: found, URLs: URLs{First: []string{}}, Samples: []Sample{}}
+	for i, found := range changes.Endpoints {
+		change := Change{EndpointCounts: found, URLs: URLs{First: []string{}}, Samples: []Sample{}}
 		if i < len(s.spec.Endpoints) {
 			change.URLs = urls(s, i, found.Counts)
 			var err error

@@ -54,11 +54,7 @@ func (s *Survey) Take(document int, id int64, etag uint64, body []byte) error {
 	if err := s.removed(document, func() (int64, bool, error) { return s.comparison.NextRemoved(document, id) }); err != nil {
 		return err
 	}
-	kind, err := s.comparison.Compare(document, id, etag)
-	if err != nil {
-		return err
-	}
-	if kind != publish.Unchanged {
+	if kind := s.comparison.Compare(document, id, etag); kind != publish.Unchanged {
 		if err := s.differs(kind, document, id, etag, body); err != nil {
 			return err
 		}

@@ -22,8 +22,8 @@ type Counts struct {
 // Differing returns how many documents a write would touch.
 func (c Counts) Differing() int64 { return c.Added + c.Changed + c.Removed }
 
-// DocumentCounts is the Counts of the documents of one name.
-type DocumentCounts struct {
+// EndpointCounts is the Counts of the documents of one endpoint.
+type EndpointCounts struct {
 	Name string `json:"name"`
 	Counts
 }
@@ -39,14 +39,14 @@ type Items struct {
 
 // Changes is the result of a Comparison. Documents that are published and no longer rendered come after the rendered ones.
 type Changes struct {
-	Documents []DocumentCounts `json:"documents"`
+	Endpoints []EndpointCounts `json:"documents"`
 	Items     Items            `json:"items"`
 }
 
 // Differing returns how many documents a write would touch.
 func (c Changes) Differing() int64 {
 	var differing int64
-	for _, d := range c.Documents {
+	for _, d := range c.Endpoints {
 		differing += d.Differing()
 	}
 	return differing

@@ -23,8 +23,8 @@ type Comparison struct {
 	version   Version
 	last      LastRun
 	rendered  []sql.Endpoint
-	documents []published // in the order of rendered
-	gone      []DocumentCounts
+	endpoints []published // in the order of rendered
+	gone      []EndpointCounts
 	reference int   // the document that counts the items, or -1
 	changed   int64 // the item that was counted as changed last
 	items     Items
@@ -53,7 +53,7 @@ type etagRow struct {
 
 // batch is rows between the reader and the comparison. Empty batches go back to the reader.
 type batch struct {
-	document int
+	endpoint int
 	rows     []etagRow
 	err      error
 }
@@ -91,12 +91,12 @@ func (c *Comparison) open() error {
 
 // start declares the cursors and starts the reader.
 func (c *Comparison) start() error {
-	c.documents, c.gone = make([]published, len(c.rendered)), nil
+	c.endpoints, c.gone = make([]published, len(c.rendered)), nil
 	c.reference, c.changed, c.items = -1, 0, Items{}
 	c.empty, c.stopped = make(chan *batch, 2*len(c.rendered)), make(chan struct{})
 	for i, d := range c.rendered {
-		c.documents[i] = published{ended: !c.publishes(d.Name), full: make(chan *batch, 2)}
-		if c.documents[i].ended {
+		c.endpoints[i] = published{ended: !c.publishes(d.Name), full: make(chan *batch, 2)}
+		if c.endpoints[i].ended {
 			continue
 		}
 		if c.reference < 0 {
@@ -108,21 +108,21 @@ func (c *Comparison) start() error {
 			return fmt.Errorf("open what is published as %s: %w", d.Name, err)
 		}
 		for range 2 {
-			c.empty <- &batch{document: i, rows: make([]etagRow, 0, fetched)}
+			c.empty <- &batch{endpoint: i, rows: make([]etagRow, 0, fetched)}
 		}
 	}
 	go c.read(c.empty, c.stopped)
 	return nil
 }
 
-func cursor(document int) string { return "published_" + strconv.Itoa(document) }
+func cursor(endpoint int) string { return "published_" + strconv.Itoa(endpoint) }
 
-func (c *Comparison) table(document string) string {
-	return sql.DocumentTable(c.collection, document, c.version.Generation)
+func (c *Comparison) table(endpoint string) string {
+	return sql.DocumentTable(c.collection, endpoint, c.version.Generation)
 }
 
 func (c *Comparison) publishes(name string) bool {
-	for _, d := range c.version.Documents {
+	for _, d := range c.version.Endpoints {
 		if d.Name == name {
 			return true
 		}
@@ -138,8 +138,8 @@ func (c *Comparison) read(empty <-chan *batch, stopped chan<- struct{}) {
 		statements[i] = sql.QueryFor("etl/fetch_cursor", "cursor", cursor(i))
 	}
 	for b := range empty {
-		b.rows, b.err = c.fetch(statements[b.document], b.rows[:0])
-		c.documents[b.document].full <- b // there is room for every batch of the document
+		b.rows, b.err = c.fetch(statements[b.endpoint], b.rows[:0])
+		c.endpoints[b.endpoint].full <- b // there is room for every batch of the document
 	}
 }
 
@@ -173,18 +173,18 @@ func (c *Comparison) LastRun() LastRun { return c.last }
 
 // NextRemoved returns the id of the next published document before an id that was not rendered, and counts it as removed. It must be called
 // before every Compare, with the same document and id, until it finds none.
-func (c *Comparison) NextRemoved(document int, before int64) (id int64, found bool, err error) {
-	return c.nextRemoved(document, func(id int64) bool { return id < before })
+func (c *Comparison) NextRemoved(endpoint int, before int64) (id int64, found bool, err error) {
+	return c.nextRemoved(endpoint, func(id int64) bool { return id < before })
 }
 
 // NextRemaining is NextRemoved without an upper bound, for the end: it must be called for each document before Finish, until it finds none.
-func (c *Comparison) NextRemaining(document int) (id int64, found bool, err error) {
-	return c.nextRemoved(document, func(int64) bool { return true })
+func (c *Comparison) NextRemaining(endpoint int) (id int64, found bool, err error) {
+	return c.nextRemoved(endpoint, func(int64) bool { return true })
 }
 
-func (c *Comparison) nextRemoved(document int, included func(id int64) bool) (id int64, found bool, err error) {
+func (c *Comparison) nextRemoved(endpoint int, included func(id int64) bool) (id int64, found bool, err error) {
 	defer inDatabase(&err)
-	p := &c.documents[document]
+	p := &c.endpoints[endpoint]
 	for {
 		if p.at < len(p.rows) {
 			if id = p.rows[p.at].id; !included(id) {
@@ -192,7 +192,7 @@ func (c *Comparison) nextRemoved(document int, included func(id int64) bool) (id
 			}
 			p.at++
 			p.counts.Removed++
-			if document == c.reference {
+			if endpoint == c.reference {
 				c.items.Removed++
 			}
 			return id, true, nil
@@ -206,32 +206,32 @@ func (c *Comparison) nextRemoved(document int, included func(id int64) bool) (id
 	}
 }
 
-// Compare returns how a rendered document differs from the published one. Of each document ids must ascend.
-func (c *Comparison) Compare(document int, id int64, etag uint64) (Kind, error) {
-	p := &c.documents[document]
+// Compare returns how a rendered document differs from the published one. The ids of each endpoint must ascend.
+func (c *Comparison) Compare(endpoint int, id int64, etag uint64) Kind {
+	p := &c.endpoints[endpoint]
 	atEnd := p.at == len(p.rows)
 	if atEnd && !p.ended || !atEnd && p.rows[p.at].id < id {
 		panic("BUG: NextRemoved has not been called before Compare")
 	}
 	if atEnd || p.rows[p.at].id > id {
 		p.counts.Added++
-		if document == c.reference {
+		if endpoint == c.reference {
 			c.items.Added++
 		}
-		return Added, nil
+		return Added
 	}
 	same := p.rows[p.at].etag == etag
 	p.at++
 	if same {
 		p.counts.Unchanged++
-		return Unchanged, nil
+		return Unchanged
 	}
 	p.counts.Changed++
-	if id != c.changed {
+	if c.items.Changed == 0 || id != c.changed {
 		c.changed = id
 		c.items.Changed++
 	}
-	return Changed, nil
+	return Changed
 }
 
 // next goes on to the next batch of p, which is used up.
@@ -257,18 +257,18 @@ func (c *Comparison) next(p *published) error {
 func (c *Comparison) Finish() (err error) {
 	defer inDatabase(&err)
 	c.stop()
-	for _, d := range c.version.Documents {
+	for _, d := range c.version.Endpoints {
 		if c.renders(d.Name) {
 			continue
 		}
-		gone := DocumentCounts{Name: d.Name}
+		gone := EndpointCounts{Name: d.Name}
 		if err := c.conn.QueryRow(c.ctx, sql.QueryFor("etl/count_rows", "table", c.table(d.Name))).Scan(&gone.Removed); err != nil {
 			return fmt.Errorf("count what is published as %s: %w", d.Name, err)
 		}
 		c.gone = append(c.gone, gone)
 	}
 	if c.reference >= 0 {
-		of := c.documents[c.reference].counts
+		of := c.endpoints[c.reference].counts
 		c.items.Published = of.Changed + of.Removed + of.Unchanged
 	}
 	return nil
@@ -296,16 +296,16 @@ func (c *Comparison) stop() {
 func (c *Comparison) Changes() Changes {
 	changes := Changes{Items: c.items}
 	for i, d := range c.rendered {
-		changes.Documents = append(changes.Documents, DocumentCounts{Name: d.Name, Counts: c.documents[i].counts})
+		changes.Endpoints = append(changes.Endpoints, EndpointCounts{Name: d.Name, Counts: c.endpoints[i].counts})
 	}
-	changes.Documents = append(changes.Documents, c.gone...)
+	changes.Endpoints = append(changes.Endpoints, c.gone...)
 	return changes
 }
 
 // Bodies returns the published bodies of some documents by id. It may be called only after Finish.
-func (c *Comparison) Bodies(document int, ids []int64) (_ map[int64][]byte, err error) {
+func (c *Comparison) Bodies(endpoint int, ids []int64) (_ map[int64][]byte, err error) {
 	defer inDatabase(&err)
-	rows, err := c.conn.Query(c.ctx, sql.QueryFor("etl/select_bodies", "table", c.table(c.rendered[document].Name)), ids)
+	rows, err := c.conn.Query(c.ctx, sql.QueryFor("etl/select_bodies", "table", c.table(c.rendered[endpoint].Name)), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read published documents: %w", err)
 	}

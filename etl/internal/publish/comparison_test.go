@@ -14,7 +14,7 @@ import (
 )
 
 // load publishes a generation of which each document has the same ids, each with the etag that etag returns.
-func load(t testing.TB, session *Session, of []sql.Endpoint, ids []int64, etag func(document int, id int64) uint64) Published {
+func load(t testing.TB, session *Session, of []sql.Endpoint, ids []int64, etag func(endpoint int, id int64) uint64) Published {
 	t.Helper()
 	run, err := session.Begin(context.Background(), Generation)
 	if err != nil {
@@ -52,30 +52,30 @@ func compare(t testing.TB, database testdb.Database, rendered []sql.Endpoint) *C
 }
 
 // take gives a document to a comparison, and calls removed with every id that was removed before it.
-func take(c *Comparison, document int, id int64, etag uint64, removed func(document int, id int64) error) (Kind, error) {
-	if err := takeRemoved(document, func() (int64, bool, error) { return c.NextRemoved(document, id) }, removed); err != nil {
+func take(c *Comparison, endpoint int, id int64, etag uint64, removed func(endpoint int, id int64) error) (Kind, error) {
+	if err := takeRemoved(endpoint, func() (int64, bool, error) { return c.NextRemoved(endpoint, id) }, removed); err != nil {
 		return Unchanged, err
 	}
-	return c.Compare(document, id, etag)
+	return c.Compare(endpoint, id, etag), nil
 }
 
 // finish ends a comparison, and calls removed with every id that was removed at the end.
-func finish(c *Comparison, removed func(document int, id int64) error) error {
-	for document := range c.rendered {
-		if err := takeRemoved(document, func() (int64, bool, error) { return c.NextRemaining(document) }, removed); err != nil {
+func finish(c *Comparison, removed func(endpoint int, id int64) error) error {
+	for endpoint := range c.rendered {
+		if err := takeRemoved(endpoint, func() (int64, bool, error) { return c.NextRemaining(endpoint) }, removed); err != nil {
 			return err
 		}
 	}
 	return c.Finish()
 }
 
-func takeRemoved(document int, next func() (int64, bool, error), removed func(document int, id int64) error) error {
+func takeRemoved(endpoint int, next func() (int64, bool, error), removed func(endpoint int, id int64) error) error {
 	for {
 		id, found, err := next()
 		if err != nil || !found {
 			return err
 		}
-		if err := removed(document, id); err != nil {
+		if err := removed(endpoint, id); err != nil {
 			return err
 		}
 	}
@@ -97,12 +97,12 @@ func TestComparison(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
 	const last = 2*fetched + 5_000
-	published := load(t, session, documents, sequence(10, last, 1), func(_ int, id int64) uint64 { return uint64(id) << 40 })
+	published := load(t, session, endpoints, sequence(10, last, 1), func(_ int, id int64) uint64 { return uint64(id) << 40 })
 	rendered := []sql.Endpoint{{Name: "new", Path: "new"}, {Name: "summary", List: true}, {Name: "item"}}
 
 	var removed []string
-	note := func(document int, id int64) error {
-		removed = append(removed, fmt.Sprintf("%d:%d", document, id))
+	note := func(endpoint int, id int64) error {
+		removed = append(removed, fmt.Sprintf("%d:%d", endpoint, id))
 		return nil
 	}
 	comparison := compare(t, database, rendered)
@@ -148,7 +148,7 @@ func TestComparison(t *testing.T) {
 	all := int64(last - 9)
 	same := Counts{Added: 10, Changed: 3, Removed: 5, Unchanged: all - 8}
 	want := Changes{
-		Documents: []DocumentCounts{{"new", Counts{Added: all + 5}}, {"summary", same}, {"item", same}, {"parts", Counts{Removed: all}}},
+		Endpoints: []EndpointCounts{{"new", Counts{Added: all + 5}}, {"summary", same}, {"item", same}, {"parts", Counts{Removed: all}}},
 		Items:     Items{Published: all, Added: 10, Changed: 3, Removed: 5},
 	}
 	if diff := cmp.Diff(want, comparison.Changes()); diff != "" {
@@ -162,7 +162,7 @@ func TestComparison(t *testing.T) {
 
 func TestComparisonOfTheLargestID(t *testing.T) {
 	database := testdb.New(t)
-	load(t, openThings(t, database), documents, []int64{1, math.MaxInt64}, func(int, int64) uint64 { return 7 })
+	load(t, openThings(t, database), endpoints, []int64{1, math.MaxInt64}, func(int, int64) uint64 { return 7 })
 	for _, test := range []struct {
 		name     string
 		rendered []int64
@@ -172,9 +172,9 @@ func TestComparisonOfTheLargestID(t *testing.T) {
 		{"removed", []int64{1}, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			comparison := compare(t, database, documents)
+			comparison := compare(t, database, endpoints)
 			for _, id := range test.rendered {
-				for d := range documents {
+				for d := range endpoints {
 					if kind, err := take(comparison, d, id, 7, ignore); kind != Unchanged || err != nil {
 						t.Errorf("Compare = %v, %v, want Unchanged", kind, err)
 					}
@@ -190,9 +190,33 @@ func TestComparisonOfTheLargestID(t *testing.T) {
 	}
 }
 
+func TestComparisonCountsItemZero(t *testing.T) {
+	database := testdb.New(t)
+	ids := []int64{-1, 0, 1}
+	load(t, openThings(t, database), endpoints, ids, constant(1))
+	comparison := compare(t, database, endpoints)
+	for _, id := range ids {
+		etag := uint64(1)
+		if id == 0 {
+			etag = 2
+		}
+		for d := range endpoints {
+			if _, err := take(comparison, d, id, etag, ignore); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := finish(comparison, ignore); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Items{Published: 3, Changed: 1}, comparison.Changes().Items); diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+}
+
 func TestComparisonWithNothing(t *testing.T) {
-	comparison := compare(t, testdb.New(t), documents)
-	for d := range documents {
+	comparison := compare(t, testdb.New(t), endpoints)
+	for d := range endpoints {
 		if kind, err := take(comparison, d, 7, 7, ignore); kind != Added || err != nil {
 			t.Errorf("Compare = %v, %v, want Added", kind, err)
 		}
@@ -200,7 +224,7 @@ func TestComparisonWithNothing(t *testing.T) {
 	if err := finish(comparison, ignore); err != nil {
 		t.Fatal(err)
 	}
-	if changes := comparison.Changes(); changes.Differing() != int64(len(documents)) || changes.Items != (Items{}) {
+	if changes := comparison.Changes(); changes.Differing() != int64(len(endpoints)) || changes.Items != (Items{}) {
 		t.Errorf("changes %+v", changes)
 	}
 }
@@ -210,8 +234,8 @@ func TestComparisonIsOfOneMoment(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
 	ids := sequence(1, 3*fetched, 1)
-	load(t, session, documents[:1], ids, func(int, int64) uint64 { return 1 })
-	comparison := compare(t, database, documents[:1])
+	load(t, session, endpoints[:1], ids, func(int, int64) uint64 { return 1 })
+	comparison := compare(t, database, endpoints[:1])
 	for i, id := range ids {
 		if i == fetched/2 {
 			conn := testdb.Connect(t, database.ETL)
@@ -233,9 +257,9 @@ func TestComparisonIsOfOneMoment(t *testing.T) {
 
 func TestComparisonEndsWithItsContext(t *testing.T) {
 	database := testdb.New(t)
-	load(t, openThings(t, database), documents, []int64{1}, func(int, int64) uint64 { return 1 })
+	load(t, openThings(t, database), endpoints, []int64{1}, func(int, int64) uint64 { return 1 })
 	ctx, cancel := context.WithCancel(t.Context())
-	comparison, err := Compare(ctx, database.ETL, "things", documents)
+	comparison, err := Compare(ctx, database.ETL, "things", endpoints)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,12 +288,12 @@ func openThings(t testing.TB, database testdb.Database) *Session {
 func BenchmarkComparison(b *testing.B) {
 	const rows = 50_000
 	database := testdb.New(b)
-	load(b, openThings(b, database), documents, sequence(1, rows, 1), func(_ int, id int64) uint64 { return uint64(id) })
+	load(b, openThings(b, database), endpoints, sequence(1, rows, 1), func(_ int, id int64) uint64 { return uint64(id) })
 	b.ReportAllocs()
 	for b.Loop() {
-		comparison := compare(b, database, documents)
+		comparison := compare(b, database, endpoints)
 		for id := int64(1); id <= rows; id++ {
-			for d := range documents {
+			for d := range endpoints {
 				if kind, err := take(comparison, d, id, uint64(id), ignore); kind != Unchanged || err != nil {
 					b.Fatal(kind, err)
 				}
@@ -280,5 +304,5 @@ func BenchmarkComparison(b *testing.B) {
 		}
 		comparison.Close()
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows*len(documents)), "ns/document")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows*len(endpoints)), "ns/document")
 }

@@ -14,17 +14,17 @@ import (
 // are those that are live, in that order, with their new schemas. changes is the result of the comparison, and must be what is written.
 // tables describes the documents after the change. Errors are as those of Load.Publish.
 func (r *Run) PublishDelta(
-	ctx context.Context, spool *Spool, documents []sql.Endpoint, changes Changes, tables []Table, record Record,
+	ctx context.Context, spool *Spool, endpoints []sql.Endpoint, changes Changes, tables []Table, record Record,
 ) (_ Published, err error) {
 	defer inDatabase(&err)
 	version := r.session.live
-	version.Run, version.Documents = r.id, documents
-	published := Published{Run: r.id, Mode: Delta, Documents: tables}
+	version.Run, version.Endpoints = r.id, endpoints
+	published := Published{Run: r.id, Mode: Delta, Tables: tables}
 	return published, r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, sql.Query("etl/create_staging")); err != nil {
 			return fmt.Errorf("create the staging tables: %w", err)
 		}
-		for i, d := range version.Documents {
+		for i, d := range version.Endpoints {
 			if err := copySpooled(ctx, tx, spool.staged[i], "etl/copy_staged"); err != nil {
 				return err
 			}
@@ -35,7 +35,7 @@ func (r *Run) PublishDelta(
 			if err != nil {
 				return err
 			}
-			found := changes.Documents[i].Counts
+			found := changes.Endpoints[i].Counts
 			written.Unchanged = found.Unchanged
 			if written != found {
 				return fmt.Errorf("%s would have %d documents added, %d changed and %d removed, and %d, %d and %d were found: nothing is published",
@@ -62,8 +62,8 @@ func copySpooled(ctx context.Context, tx pgx.Tx, spooled *spoolFile, statement s
 }
 
 // applyStaged logs the rows of a table that are about to change, writes the staged rows into it, and empties the staging tables.
-func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, document sql.Endpoint) (Counts, error) {
-	collection, name := r.session.collection, document.Name
+func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, endpoint sql.Endpoint) (Counts, error) {
+	collection, name := r.session.collection, endpoint.Name
 	table := sql.DocumentTable(collection, name, generation)
 	var counts Counts
 	if _, err := tx.Exec(ctx, sql.Query("etl/analyze_staging")); err != nil {
@@ -87,7 +87,7 @@ func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, docu
 			return counts, fmt.Errorf("write the changes to %s: %w", table, err)
 		}
 	}
-	if document.List && counts.Added+counts.Removed > 0 {
+	if endpoint.List && counts.Added+counts.Removed > 0 {
 		if _, err := tx.Exec(ctx, sql.Query("etl/delete_page_anchors"), collection, generation); err != nil {
 			return counts, fmt.Errorf("remove the page anchors: %w", err)
 		}

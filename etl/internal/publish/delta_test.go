@@ -17,18 +17,18 @@ import (
 
 // render is what a run does: it compares documents that all have the same ids with what is published, spools, and writes
 // the difference.
-func render(t *testing.T, database testdb.Database, session *Session, ids []int64, etag func(document int, id int64) uint64) (Published, Changes, error) {
+func render(t *testing.T, database testdb.Database, session *Session, ids []int64, etag func(endpoint int, id int64) uint64) (Published, Changes, error) {
 	t.Helper()
 	run, err := session.Begin(t.Context(), Delta)
 	if err != nil {
 		t.Fatal(err)
 	}
-	spool := NewSpool(t.TempDir(), len(documents), 1_000_000)
+	spool := NewSpool(t.TempDir(), len(endpoints), 1_000_000)
 	defer func() { _ = spool.Close() }()
-	comparison := compare(t, database, documents)
-	tables := make([]Table, len(documents))
+	comparison := compare(t, database, endpoints)
+	tables := make([]Table, len(endpoints))
 	for _, id := range ids {
-		for d := range documents {
+		for d := range endpoints {
 			kind, err := take(comparison, d, id, etag(d, id), spool.Remove)
 			if err != nil {
 				t.Fatal(err)
@@ -38,7 +38,7 @@ func render(t *testing.T, database testdb.Database, session *Session, ids []int6
 					t.Fatal(err)
 				}
 			}
-			tables[d] = Table{Name: documents[d].Name, Rows: tables[d].Rows + 1}
+			tables[d] = Table{Name: endpoints[d].Name, Rows: tables[d].Rows + 1}
 		}
 	}
 	if err := finish(comparison, spool.Remove); err != nil {
@@ -46,7 +46,7 @@ func render(t *testing.T, database testdb.Database, session *Session, ids []int6
 	}
 	changes := comparison.Changes()
 	comparison.Close()
-	published, err := run.PublishDelta(t.Context(), spool, documents, changes, tables, Record{Plan: &changes})
+	published, err := run.PublishDelta(t.Context(), spool, endpoints, changes, tables, Record{Plan: &changes})
 	if err != nil {
 		return published, changes, errors.Join(err, run.Abort(err, Record{}))
 	}
@@ -79,7 +79,7 @@ func state(t *testing.T, conn *pgx.Conn) string {
 		t.Fatal(err)
 	}
 	parts := []string{}
-	for _, d := range version.Documents {
+	for _, d := range version.Endpoints {
 		table := sql.DocumentTable("things", d.Name, version.Generation)
 		part := scalar[string](t, conn, "select count(*) || ' ' || coalesce(md5(string_agg(id || ' ' || etag || ' ' || body, ',' order by id)), '') from catalog."+table)
 		parts = append(parts, d.Name+" "+part)
@@ -102,12 +102,12 @@ func TestDelta(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
 	session := openThings(t, database)
-	load(t, session, documents, sequence(1, 1000, 1), constant(1))
+	load(t, session, endpoints, sequence(1, 1000, 1), constant(1))
 
 	// 1 and 1000 go, 2000 comes, 500 changes in one document.
 	ids := append(sequence(2, 999, 1), 2000)
-	etag := func(document int, id int64) uint64 {
-		if document == 1 && id == 500 {
+	etag := func(endpoint int, id int64) uint64 {
+		if endpoint == 1 && id == 500 {
 			return 1<<63 + 5
 		}
 		return 1
@@ -134,7 +134,7 @@ func TestDelta(t *testing.T) {
 		t.Errorf("the log is\n%s, want\n%s", log, logged)
 	}
 	// The same catalog, loaded from nothing, is the measure.
-	load(t, session, documents, ids, etag)
+	load(t, session, endpoints, ids, etag)
 	if want := state(t, conn); got != want {
 		t.Errorf("after the delta\n%s, want\n%s", got, want)
 	}
@@ -145,7 +145,7 @@ func TestDeltaFails(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	session := openThings(t, database)
-	load(t, session, documents, sequence(1, 300, 1), constant(1))
+	load(t, session, endpoints, sequence(1, 300, 1), constant(1))
 	before := state(t, conn)
 	for name, c := range map[string]struct{ spoil, mend, want string }{
 		"a table that does not take a row": {
@@ -166,19 +166,19 @@ func TestDeltaFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spool := NewSpool(t.TempDir(), len(documents), 100)
+			spool := NewSpool(t.TempDir(), len(endpoints), 100)
 			defer func() { _ = spool.Close() }()
 			changes := Changes{}
-			for d := range documents {
+			for d := range endpoints {
 				if err := errors.Join(spool.Put(d, 5, 2, edition(2)), spool.Put(d, 7777, 2, edition(2)), spool.Remove(d, 6)); err != nil {
 					t.Fatal(err)
 				}
-				changes.Documents = append(changes.Documents, DocumentCounts{Counts: Counts{Added: 1, Changed: 1, Removed: 1}})
+				changes.Endpoints = append(changes.Endpoints, EndpointCounts{Counts: Counts{Added: 1, Changed: 1, Removed: 1}})
 			}
 			if _, err := conn.Exec(t.Context(), c.spoil); err != nil {
 				t.Fatal(err)
 			}
-			_, err = run.PublishDelta(t.Context(), spool, documents, changes, nil, Record{})
+			_, err = run.PublishDelta(t.Context(), spool, endpoints, changes, nil, Record{})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("PublishDelta = %v, want %q in it", err, c.want)
 			}
@@ -206,7 +206,7 @@ func TestTheAnswerToADeltasCommitIsLost(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	first := openThings(t, database)
-	load(t, first, documents, sequence(1, 300, 1), constant(1))
+	load(t, first, endpoints, sequence(1, 300, 1), constant(1))
 	first.Close()
 	address := breakAtCommit(t, database.ETL, func() {
 		eventuallyTrue(t, func() bool { return scalar[int](t, conn, "select run_id from catalog.version") == 2 })
@@ -246,7 +246,7 @@ func TestRollback(t *testing.T) {
 	}
 	generation := func(ids []int64, etag uint64) {
 		t.Helper()
-		published := load(t, session, documents, ids, constant(etag))
+		published := load(t, session, endpoints, ids, constant(etag))
 		looks[published.Run] = state(t, conn)
 	}
 	back := func(to, want int64) {
@@ -260,9 +260,9 @@ func TestRollback(t *testing.T) {
 		}
 		looks[published.Run] = state(t, conn)
 		// What a version has in common with the one that lived in its tables last is not written again.
-		table := sql.DocumentTable("things", documents[0].Name, session.Live().Generation)
+		table := sql.DocumentTable("things", endpoints[0].Name, session.Live().Generation)
 		if n := scalar[int](t, conn, "select count(*) from catalog.change c join catalog."+table+" d using (id) where document = $1 and run_id = $2 and old_etag = etag",
-			documents[0].Name, published.Run); n != 0 {
+			endpoints[0].Name, published.Run); n != 0 {
 			t.Errorf("back to %d: %d documents were written that were so already", to, n)
 		}
 	}
@@ -321,13 +321,13 @@ func TestRetention(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	load(t, session, documents, []int64{1, 2}, constant(1))
+	load(t, session, endpoints, []int64{1, 2}, constant(1))
 	delta(2)
 	check("1 2", "1", "2")
 	delta(3)
 	delta(4)
 	check("2 3 4", "1", "3 4")
-	load(t, session, documents, []int64{1, 2}, constant(5))
+	load(t, session, endpoints, []int64{1, 2}, constant(5))
 	check("3 4 5", "1 5", "4")
 	delta(6)
 	check("4 5 6", "1 5", "6")
@@ -348,7 +348,7 @@ func TestReadersSeeOneVersion(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
 	ids := sequence(1, 200, 1)
-	load(t, session, documents, ids, constant(1))
+	load(t, session, endpoints, ids, constant(1))
 	const deltas = 20
 	done := make(chan struct{})
 	var readers sync.WaitGroup
@@ -398,10 +398,10 @@ func TestLoadReplacesAnEarlierOne(t *testing.T) {
 	session := openThings(t, database)
 	load := begin(t, t.Context(), session)
 	fill(t, load, 6_000)
-	former := load.ctx
+	former := load.streams.ctx
 	again := func() *Load {
 		t.Helper()
-		next, err := load.run.Load(t.Context(), documents, load.number)
+		next, err := load.run.Load(t.Context(), endpoints, load.streams.number)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -414,10 +414,10 @@ func TestLoadReplacesAnEarlierOne(t *testing.T) {
 	if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
 		t.Fatal(err)
 	}
-	if err := load.send(load.filling[0]); err != nil {
+	if err := load.streams.send(load.filling[0]); err != nil {
 		t.Fatal(err)
 	}
-	<-load.ctx.Done()
+	<-load.streams.ctx.Done()
 	load = again()
 	fill(t, load, 150)
 	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err != nil {

@@ -14,7 +14,7 @@ import (
 func TestDatabaseErrors(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
-	one := documents[:1]
+	one := endpoints[:1]
 	load(t, session, one, sequence(1, 3*fetched, 1), // more than the comparison reads ahead
 		func(int, int64) uint64 { return 1 })
 	target, err := session.Target(t.Context(), 1)
@@ -42,7 +42,7 @@ func TestDatabaseErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(appending.abandon)
+	t.Cleanup(appending.streams.abandon)
 	comparison := compare(t, database, one)
 	journal := openJournal(t, database, 10)
 	spool := NewSpool(t.TempDir(), len(one), 10)
@@ -72,7 +72,6 @@ func TestDatabaseErrors(t *testing.T) {
 		"Load.Append":              func() error { return appendUntilError(appending) },
 		"Comparison.NextRemaining": func() error { return nextUntilError(comparison) },
 		"Comparison.NextRemoved":   nil, // is NextRemaining with a bound
-		"Comparison.Compare":       nil, // compares with what NextRemoved has read
 	}
 	complete(t, calls, session, run, loading, comparison, journal)
 	// These last, in this order: Bodies may be called only after Finish, which ends the reader, and Abort ends the streams.
@@ -135,9 +134,9 @@ func appendUntilError(l *Load) error {
 
 // nextUntilError reads all that is published.
 func nextUntilError(c *Comparison) error {
-	for document := range c.rendered {
+	for endpoint := range c.rendered {
 		for {
-			_, found, err := c.NextRemaining(document)
+			_, found, err := c.NextRemaining(endpoint)
 			if err != nil {
 				return err
 			}

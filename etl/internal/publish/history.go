@@ -25,7 +25,7 @@ type PastRun struct {
 	Error      *string         `json:"error"`
 	Shape      *string         `json:"shape"`     // fingerprint
 	Sources    json.RawMessage `json:"sources"`   // one object per file
-	Documents  []Table         `json:"documents"` // as published
+	Tables     []Table         `json:"documents"` // as published
 	Plan       *Changes        `json:"plan"`
 	Gates      json.RawMessage `json:"gates"`
 	Live       bool            `json:"live"`
@@ -48,7 +48,7 @@ func History(ctx context.Context, databaseURL, collection string, limit int) (_ 
 		var r PastRun
 		var sources, gates []byte
 		err := row.Scan(&r.Run, &r.StartedAt, &r.FinishedAt, &r.State, &r.Mode, &r.Holder, &r.Verdict, &r.Error, &r.Shape,
-			&sources, &r.Documents, &r.Plan, &gates, &r.Live, &r.Retained)
+			&sources, &r.Tables, &r.Plan, &gates, &r.Live, &r.Retained)
 		r.Sources, r.Gates = sources, gates
 		return r, err
 	})

@@ -66,7 +66,7 @@ func TestReadersCannotHold(t *testing.T) {
 	}
 	// A lock on the tables of a generation that is not published would keep their keys from being made.
 	other := testdb.Connect(t, database.API)
-	for _, table := range []string{load.table(1), sql.HoldTable("things")} {
+	for _, table := range []string{load.streams.tables[1], sql.HoldTable("things")} {
 		if _, err := other.Exec(t.Context(), `begin read write; lock table catalog."`+table+`" in access share mode`); err == nil || !strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("the API's role locks %s: %v", table, err)
 		}
@@ -78,7 +78,7 @@ func TestReadersCannotHold(t *testing.T) {
 	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
-	if scalar[int](t, other, "select count(*) from catalog."+load.table(1)) != 2 {
+	if scalar[int](t, other, "select count(*) from catalog."+load.streams.tables[1]) != 2 {
 		t.Error("the API's role does not read what is published")
 	}
 }

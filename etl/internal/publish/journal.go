@@ -45,16 +45,16 @@ func (j *Journal) open(ctx context.Context) error {
 	if _, err := j.conn.Exec(ctx, sql.Query("etl/begin_reading")); err != nil {
 		return fmt.Errorf("begin to read the journal: %w", err)
 	}
-	var documents []sql.Endpoint
-	err := j.conn.QueryRow(ctx, sql.Query("etl/select_bookmark"), j.collection, j.gateway).Scan(&j.live, &documents, &j.since, &j.logged)
+	var endpoints []sql.Endpoint
+	err := j.conn.QueryRow(ctx, sql.Query("etl/select_bookmark"), j.collection, j.gateway).Scan(&j.live, &endpoints, &j.since, &j.logged)
 	if errors.Is(err, pgx.ErrNoRows) { // nothing is published
 		return nil
 	}
 	if err != nil {
 		return migrationMissing(fmt.Errorf("read the bookmark of %s: %w", j.gateway, err))
 	}
-	j.paths = make(map[string]string, len(documents))
-	for _, d := range documents {
+	j.paths = make(map[string]string, len(endpoints))
+	for _, d := range endpoints {
 		switch {
 		case d.List: // the addresses of its pages are not bounded
 		case d.Path == "":
@@ -116,12 +116,12 @@ func (j *Journal) eachPath(ctx context.Context, yield func(path string) error) e
 	if err != nil {
 		return fmt.Errorf("read the changes since run %d: %w", j.since, err)
 	}
-	var document string
+	var endpoint string
 	var id int64
 	var path []byte
-	_, err = pgx.ForEachRow(rows, []any{&document, &id}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&endpoint, &id}, func() error {
 		path = append(append(append(path[:0], '/'), j.collection...), '/')
-		path = append(strconv.AppendInt(path, id, 10), j.paths[document]...)
+		path = append(strconv.AppendInt(path, id, 10), j.paths[endpoint]...)
 		return yield(string(path))
 	})
 	if err != nil {

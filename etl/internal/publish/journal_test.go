@@ -44,7 +44,7 @@ func TestJournalOfFirstVersion(t *testing.T) {
 	if journal := openJournal(t, database, 10); journal.Live() != 0 {
 		t.Errorf("with nothing published, run %d is live", journal.Live())
 	}
-	load(t, session, documents, sequence(1, 300, 1), constant(1))
+	load(t, session, endpoints, sequence(1, 300, 1), constant(1))
 	if journal := openJournal(t, database, 10); journal.Since() != 0 || journal.Logged() {
 		t.Errorf("after the first load: since %d, logged %v; want 0, false", journal.Since(), journal.Logged())
 	}
@@ -60,7 +60,7 @@ func publishChanges(t *testing.T, database testdb.Database) (_ *Session, changed
 		t.Fatal(err)
 	}
 	ids := sequence(1, 300, 1)
-	load(t, session, documents, ids, constant(1))
+	load(t, session, endpoints, ids, constant(1))
 	if err := openJournal(t, database, 10).Finish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -68,16 +68,16 @@ func publishChanges(t *testing.T, database testdb.Database) (_ *Session, changed
 		t.Fatal(err)
 	}
 
-	list := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return d.List })
-	item := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return !d.List && d.Path == "" })
-	parts := slices.IndexFunc(documents, func(d sql.Endpoint) bool { return !d.List && d.Path != "" })
+	list := slices.IndexFunc(endpoints, func(d sql.Endpoint) bool { return d.List })
+	item := slices.IndexFunc(endpoints, func(d sql.Endpoint) bool { return !d.List && d.Path == "" })
+	parts := slices.IndexFunc(endpoints, func(d sql.Endpoint) bool { return !d.List && d.Path != "" })
 	if list < 0 || item < 0 || parts < 0 {
-		t.Fatalf("the endpoints %v lack a kind", documents)
+		t.Fatalf("the endpoints %v lack a kind", endpoints)
 	}
 	// 7 changes twice, 8 in two documents, 9 in the list alone; 300 is removed and added again.
 	etag := func(changed map[int64][]int, to uint64) func(int, int64) uint64 {
-		return func(document int, id int64) uint64 {
-			if slices.Contains(changed[id], document) {
+		return func(endpoint int, id int64) uint64 {
+			if slices.Contains(changed[id], endpoint) {
 				return to
 			}
 			return 1
@@ -91,8 +91,8 @@ func publishChanges(t *testing.T, database testdb.Database) (_ *Session, changed
 	if _, _, err := render(t, database, session, ids, etag(third, 3)); err != nil {
 		t.Fatal(err)
 	}
-	path := func(id string, document int) string {
-		if p := documents[document].Path; p != "" {
+	path := func(id string, endpoint int) string {
+		if p := endpoints[endpoint].Path; p != "" {
 			return "/things/" + id + "/" + p
 		}
 		return "/things/" + id
@@ -163,7 +163,7 @@ func TestPathsReturnsErrorOfYield(t *testing.T) {
 func TestJournalAcrossGenerations(t *testing.T) {
 	database := testdb.New(t)
 	session, _ := publishChanges(t, database)
-	load(t, session, documents, sequence(1, 300, 1), constant(9))
+	load(t, session, endpoints, sequence(1, 300, 1), constant(9))
 	if _, err := rollBack(t, session, 3); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestPublishingNotifies(t *testing.T) {
 		}
 	}
 	ids := sequence(1, 10, 1)
-	load(t, session, documents, ids, constant(1))
+	load(t, session, endpoints, ids, constant(1))
 	heard("a generation")
 	if _, _, err := render(t, database, session, ids, constant(2)); err != nil {
 		t.Fatal(err)

@@ -1,9 +1,7 @@
 package publish
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -14,179 +12,66 @@ import (
 	"systemscale/sql"
 )
 
-// blockSize is about how many bytes of documents are sent in one COPY. In a prototype 4 to 16 MiB were equally fast; the
-// smallest of these holds the least memory.
-const blockSize = 4 << 20
-
-// queued is how many full blocks may wait for a stream. With more, the renderer only waits later.
-const queued = 2
-
 // Load writes a new generation. It is used by one goroutine.
 type Load struct {
 	run       *Run
-	documents []sql.Endpoint
-	number    int      // of streams
-	filling   []*block // by document
-	rows      []int64  // appended, by document
-	bytes     []int64  // of bodies, by document
-	anchors   []int64  // every sql.AnchorEvery-th id of the list document
-	listed    int      // index of the list document, or -1
-
-	streams *errgroup.Group
-	ctx     context.Context // of the streams: ends when one of them fails
-	cancel  context.CancelFunc
-	full    chan *block
-	empty   chan *block
-	stopped bool
-}
-
-// block is some rows of one document in the binary format of COPY.
-type block struct {
-	document int
-	data     []byte
+	endpoints []sql.Endpoint
+	streams   *streams
+	filling   []*block // by endpoint
+	rows      []int64  // appended, by endpoint
+	bytes     []int64  // of bodies, by endpoint
+	anchors   []int64  // every sql.AnchorEvery-th id of the list
+	list      int      // index of the endpoint that is a list, or -1
 }
 
 // Load creates the run's tables and opens the streams. Publish or the run's Abort must follow, or another Load, which drops the tables
-// of this one. A Load holds at most one block for each document and stream, and two that wait: see blockSize.
-func (r *Run) Load(ctx context.Context, documents []sql.Endpoint, streams int) (_ *Load, err error) {
+// of this one. A Load holds at most one block for each endpoint and stream, and two that wait: see blockSize.
+func (r *Run) Load(ctx context.Context, endpoints []sql.Endpoint, streams int) (_ *Load, err error) {
 	defer inDatabase(&err)
-	if r.tables != nil {
-		if err := r.tables.drop(ctx, r.session.conn); err != nil {
+	if r.streams != nil {
+		if err := r.streams.drop(ctx, r.session.conn); err != nil {
 			return nil, err
 		}
 	}
-	l := &Load{run: r, documents: documents, number: streams, listed: listed(documents)}
-	r.tables = l
-	return l, l.start(ctx)
-}
-
-// listed returns the index of the document that is served in pages, or -1.
-func listed(documents []sql.Endpoint) int {
-	return slices.IndexFunc(documents, func(d sql.Endpoint) bool { return d.List })
-}
-
-func (l *Load) start(ctx context.Context) error {
-	n := len(l.documents)
-	l.filling, l.rows, l.bytes, l.anchors = make([]*block, n), make([]int64, n), make([]int64, n), nil
-	l.full, l.empty, l.stopped = make(chan *block, queued), make(chan *block, queued+l.number+n), false
-	l.ctx, l.cancel = context.WithCancel(ctx)
-	l.streams, l.ctx = errgroup.WithContext(l.ctx)
-	for i := range l.documents {
-		if _, err := l.run.session.conn.Exec(ctx, sql.QueryFor("etl/create_document_table", "table", l.table(i))); err != nil {
-			return fmt.Errorf("create the table %s: %w", l.table(i), err)
+	tables := make([]string, len(endpoints))
+	for i, e := range endpoints {
+		tables[i] = sql.DocumentTable(r.session.collection, e.Name, r.id)
+	}
+	r.streams = newStreams(ctx, r.session.config, tables, streams)
+	l := &Load{
+		run: r, endpoints: endpoints, streams: r.streams, filling: make([]*block, len(endpoints)),
+		rows: make([]int64, len(endpoints)), bytes: make([]int64, len(endpoints)),
+		list: slices.IndexFunc(endpoints, func(e sql.Endpoint) bool { return e.List }),
+	}
+	for _, table := range tables {
+		if _, err := r.session.conn.Exec(ctx, sql.QueryFor("etl/create_document_table", "table", table)); err != nil {
+			return nil, fmt.Errorf("create the table %s: %w", table, err)
 		}
 	}
-	for range l.number {
-		l.streams.Go(func() error { return l.stream(l.ctx) })
-	}
-	return nil
+	r.streams.start()
+	return l, nil
 }
 
-// drop ends the streams and drops the tables, over a connection.
-func (l *Load) drop(ctx context.Context, conn *pgx.Conn) error {
-	l.abandon()
-	var errs []error
-	for i := range l.documents {
-		errs = append(errs, dropTable(ctx, conn, l.table(i)))
-	}
-	return errors.Join(errs...)
-}
-
-// abandon ends the streams without waiting for their work.
-func (l *Load) abandon() {
-	l.cancel()
-	_ = l.wait()
-}
-
-func (l *Load) table(document int) string {
-	return sql.DocumentTable(l.run.session.collection, l.documents[document].Name, l.run.id)
-}
-
-// Append adds a row to the table of the document with this index. body is copied. The error is that of a
-// stream that failed, or of the context.
-func (l *Load) Append(document int, id int64, etag uint64, body []byte) (err error) {
-	b := l.filling[document]
+// Append adds a row to the table of an endpoint. body is copied. The error is that of a stream that failed, or of the context.
+func (l *Load) Append(endpoint int, id int64, etag uint64, body []byte) (err error) {
+	b := l.filling[endpoint]
 	if b == nil {
-		b = l.newBlock(document)
-		l.filling[document] = b
+		b = l.streams.block(endpoint)
+		l.filling[endpoint] = b
 	}
 	b.data = AppendRow(b.data, id, etag, body)
 
-	if document == l.listed && l.rows[document]%sql.AnchorEvery == 0 {
+	if endpoint == l.list && l.rows[endpoint]%sql.AnchorEvery == 0 {
 		l.anchors = append(l.anchors, id)
 	}
-	l.rows[document]++
-	l.bytes[document] += int64(len(body))
+	l.rows[endpoint]++
+	l.bytes[endpoint] += int64(len(body))
 	if len(b.data) < blockSize {
 		return nil
 	}
-	l.filling[document] = nil
+	l.filling[endpoint] = nil
 	defer inDatabase(&err)
-	return l.send(b)
-}
-
-func (l *Load) newBlock(document int) *block {
-	var b *block
-	select {
-	case b = <-l.empty:
-	default:
-		// An eighth above the size at which a block is sent; a large document makes it grow.
-		b = &block{data: make([]byte, 0, blockSize+blockSize/8)}
-	}
-	b.document = document
-	b.data = AppendHeader(b.data[:0])
-	return b
-}
-
-func (l *Load) send(b *block) error {
-	b.data = AppendTrailer(b.data)
-	select {
-	case l.full <- b:
-		return nil
-	case <-l.ctx.Done():
-		return l.wait()
-	}
-}
-
-// wait ends the streams and returns the first error among them.
-func (l *Load) wait() error {
-	if !l.stopped {
-		l.stopped = true
-		close(l.full)
-	}
-	return l.streams.Wait()
-}
-
-// stream copies blocks until there are no more. Each is a COPY of its own.
-func (l *Load) stream(ctx context.Context) error {
-	config := l.run.session.config.Copy()
-	// Nothing reads these rows before the flip commits, and that commit is synchronous: the log is written in order.
-	config.RuntimeParams["synchronous_commit"] = "off"
-	conn, err := sql.ConnectAgain(ctx, config)
-	if err != nil {
-		return fmt.Errorf("connect a stream: %w", err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case b, more := <-l.full:
-			if !more {
-				return nil
-			}
-			statement := sql.QueryFor("etl/copy_documents", "table", l.table(b.document))
-			if _, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(b.data), statement); err != nil {
-				return fmt.Errorf("copy into %s: %w", l.table(b.document), err)
-			}
-			if cap(b.data) <= 2*blockSize {
-				select {
-				case l.empty <- b:
-				default:
-				}
-			}
-		}
-	}
+	return l.streams.send(b)
 }
 
 // Publish waits for the streams, gives the tables their keys and statistics, counts them, and flips the pointer.
@@ -198,11 +83,11 @@ func (l *Load) Publish(ctx context.Context, record Record, progress func(string)
 		if b == nil {
 			continue
 		}
-		if err := l.send(b); err != nil {
+		if err := l.streams.send(b); err != nil {
 			return Published{}, err
 		}
 	}
-	if err := l.wait(); err != nil {
+	if err := l.streams.wait(); err != nil {
 		return Published{}, err
 	}
 	progress("index and count")
@@ -211,10 +96,10 @@ func (l *Load) Publish(ctx context.Context, record Record, progress func(string)
 	}
 	progress("flip")
 	published := Published{Run: l.run.id, Mode: Generation}
-	for i, d := range l.documents {
-		published.Documents = append(published.Documents, Table{Name: d.Name, Rows: l.rows[i], Bytes: l.bytes[i]})
+	for i, d := range l.endpoints {
+		published.Tables = append(published.Tables, Table{Name: d.Name, Rows: l.rows[i], Bytes: l.bytes[i]})
 	}
-	version := Version{Run: l.run.id, Generation: l.run.id, Documents: l.documents}
+	version := Version{Run: l.run.id, Generation: l.run.id, Endpoints: l.endpoints}
 	return published, l.run.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{"catalog", "page_anchor"}, []string{"collection", "generation", "page", "first_id"},
 			pgx.CopyFromSlice(len(l.anchors), func(i int) ([]any, error) {
@@ -231,14 +116,14 @@ func (l *Load) Publish(ctx context.Context, record Record, progress func(string)
 func (l *Load) finishTables(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2)
-	for i := range l.documents {
+	for i := range l.endpoints {
 		group.Go(func() error { return l.finishTable(ctx, i) })
 	}
 	return group.Wait()
 }
 
-func (l *Load) finishTable(ctx context.Context, document int) error {
-	name := l.table(document)
+func (l *Load) finishTable(ctx context.Context, endpoint int) error {
+	name := l.streams.tables[endpoint]
 	conn, err := sql.ConnectAgain(ctx, l.run.session.config)
 	if err != nil {
 		return fmt.Errorf("connect to index %s: %w", name, err)
@@ -256,8 +141,8 @@ func (l *Load) finishTable(ctx context.Context, document int) error {
 	if err := conn.QueryRow(ctx, sql.QueryFor("etl/count_rows", "table", name)).Scan(&rows); err != nil {
 		return fmt.Errorf("count %s: %w", name, err)
 	}
-	if rows != l.rows[document] {
-		return fmt.Errorf("%s holds %s, and %d were sent: nothing is published", name, english.Plural(int(rows), "row", ""), l.rows[document])
+	if rows != l.rows[endpoint] {
+		return fmt.Errorf("%s holds %s, and %d were sent: nothing is published", name, english.Plural(int(rows), "row", ""), l.rows[endpoint])
 	}
 	return nil
 }

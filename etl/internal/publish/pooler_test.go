@@ -48,7 +48,7 @@ func TestSettingsThroughAPooler(t *testing.T) {
 func TestPublishingOnAnotherConnection(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
-	load(t, session, documents, sequence(1, 10, 1), constant(1))
+	load(t, session, endpoints, sequence(1, 10, 1), constant(1))
 	session.backend++
 	_, _, err := render(t, database, session, sequence(1, 10, 1), constant(2))
 	if !errors.Is(err, sql.ErrPooled) {

@@ -20,7 +20,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-var documents = []sql.Endpoint{{Name: "summary", List: true}, {Name: "item", Path: ""}, {Name: "parts", Path: "parts"}}
+var endpoints = []sql.Endpoint{{Name: "summary", List: true}, {Name: "item", Path: ""}, {Name: "parts", Path: "parts"}}
 
 func open(t *testing.T, database testdb.Database, collection string) *Session {
 	t.Helper()
@@ -36,7 +36,7 @@ func open(t *testing.T, database testdb.Database, collection string) *Session {
 func fill(t *testing.T, load *Load, count int) {
 	t.Helper()
 	for id := int64(1); id <= int64(count); id++ {
-		for d := range documents {
+		for d := range endpoints {
 			if err := load.Append(d, id*2, uint64(id)<<60+uint64(id), body(load.run.ID(), d, id)); err != nil {
 				t.Fatalf("append: %v", err)
 			}
@@ -44,9 +44,9 @@ func fill(t *testing.T, load *Load, count int) {
 	}
 }
 
-func body(run int64, document int, id int64) []byte {
+func body(run int64, endpoint int, id int64) []byte {
 	// Long enough for some thousand rows to take several blocks.
-	return fmt.Appendf(nil, `{"run": %d, "document": %d, "id": %d, "text": "%s"}`, run, document, id, strings.Repeat("x", 800))
+	return fmt.Appendf(nil, `{"run": %d, "document": %d, "id": %d, "text": "%s"}`, run, endpoint, id, strings.Repeat("x", 800))
 }
 
 func begin(t *testing.T, ctx context.Context, session *Session) *Load {
@@ -55,7 +55,7 @@ func begin(t *testing.T, ctx context.Context, session *Session) *Load {
 	if err != nil {
 		t.Fatalf("begin: %v", err)
 	}
-	load, err := run.Load(ctx, documents, 2)
+	load, err := run.Load(ctx, endpoints, 2)
 	if err != nil {
 		t.Fatalf("load: %v", err)
 	}
@@ -103,20 +103,20 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	type version struct {
 		Collection      string
 		Generation, Run int64
-		Documents       []sql.Endpoint
+		Endpoints       []sql.Endpoint
 		At              time.Time
 	}
 	live, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[version])
 	if err != nil {
 		t.Fatal(err)
 	}
-	if live.Collection != "things" || live.Run != published.Run || live.Generation != published.Run || fmt.Sprint(live.Documents) != fmt.Sprint(documents) {
+	if live.Collection != "things" || live.Run != published.Run || live.Generation != published.Run || fmt.Sprint(live.Endpoints) != fmt.Sprint(endpoints) {
 		t.Errorf("the pointer is %+v after run %d", live, published.Run)
 	}
-	for d, document := range documents {
-		table := sql.DocumentTable("things", document.Name, live.Generation)
-		if n := scalar[int](t, conn, sql.QueryFor("etl/count_rows", "table", table)); n != count || published.Documents[d].Rows != count {
-			t.Errorf("%s holds %d rows and %d are reported, want %d", table, n, published.Documents[d].Rows, count)
+	for d, endpoint := range endpoints {
+		table := sql.DocumentTable("things", endpoint.Name, live.Generation)
+		if n := scalar[int](t, conn, sql.QueryFor("etl/count_rows", "table", table)); n != count || published.Tables[d].Rows != count {
+			t.Errorf("%s holds %d rows and %d are reported, want %d", table, n, published.Tables[d].Rows, count)
 		}
 		var etag int64
 		var got string
@@ -304,7 +304,7 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 				_, err := before.conn.Exec(t.Context(), fmt.Sprintf(`
 					create function pg_temp.swallow() returns trigger language plpgsql as 'begin return null; end';
 					create trigger swallow before insert on catalog.%s for each row when (new.id = 20) execute function pg_temp.swallow()`,
-					load.table(2)))
+					load.streams.tables[2]))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -53,9 +53,9 @@ type unreadable struct {
 
 // makeReadable grants the roles that read what is published to read the tables of documents. The error is an *UnreadableError when one
 // of them may still not read all that it needs.
-func makeReadable(ctx context.Context, q querier, collection string, generation int64, documents []sql.Endpoint) error {
-	tables := make([]string, len(documents))
-	for i, d := range documents {
+func makeReadable(ctx context.Context, q querier, collection string, generation int64, endpoints []sql.Endpoint) error {
+	tables := make([]string, len(endpoints))
+	for i, d := range endpoints {
 		tables[i] = sql.DocumentTable(collection, d.Name, generation)
 	}
 	missing, err := selectUnreadable(ctx, q, tables)

@@ -47,12 +47,12 @@ func TestEveryReaderMayReadWhatIsPublished(t *testing.T) {
 	check := func(what string) {
 		t.Helper()
 		for _, role := range []string{name, sql.RoleAPI} {
-			if got := readableBy(t, conn, role); got != len(documents) {
-				t.Errorf("%s: %s may read %d tables of %d", what, role, got, len(documents))
+			if got := readableBy(t, conn, role); got != len(endpoints) {
+				t.Errorf("%s: %s may read %d tables of %d", what, role, got, len(endpoints))
 			}
 		}
 	}
-	load(t, session, documents, sequence(1, 30, 1), constant(1))
+	load(t, session, endpoints, sequence(1, 30, 1), constant(1))
 	check("a generation")
 	for _, role := range []string{reader, sql.RoleAPI} {
 		exec("revoke select on catalog.things_item_g1 from " + role)
@@ -61,7 +61,7 @@ func TestEveryReaderMayReadWhatIsPublished(t *testing.T) {
 		}
 		check("a delta")
 	}
-	load(t, session, documents, sequence(1, 30, 1), constant(3))
+	load(t, session, endpoints, sequence(1, 30, 1), constant(3))
 	exec("revoke select on catalog.things_parts_g1 from " + sql.RoleAPI)
 	if _, err := rollBack(t, session, 3); err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func TestAMonitorIsNoReader(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	load(t, openThings(t, database), documents, sequence(1, 30, 1), constant(1))
+	load(t, openThings(t, database), endpoints, sequence(1, 30, 1), constant(1))
 	if got := readableBy(t, conn, monitor); got != 0 {
 		t.Errorf("a role that may read the pointer rows was granted %d tables of documents", got)
 	}
@@ -96,7 +96,7 @@ func TestNothingIsPublishedThatCannotBeRead(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)
 	session := openThings(t, database)
-	load(t, session, documents, sequence(1, 30, 1), constant(1))
+	load(t, session, endpoints, sequence(1, 30, 1), constant(1))
 	runs := scalar[int](t, conn, "select count(*) from catalog.run")
 	for _, right := range []string{
 		"usage on schema catalog", "select on catalog.version", "select on catalog.run", "select on catalog.page_anchor", "select on catalog.change",
@@ -136,8 +136,8 @@ func TestTablesOfAnotherRole(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)
 	session := openThings(t, database)
-	load(t, session, documents, sequence(1, 30, 1), constant(1))
-	load(t, session, documents, sequence(1, 30, 1), constant(2))
+	load(t, session, endpoints, sequence(1, 30, 1), constant(1))
+	load(t, session, endpoints, sequence(1, 30, 1), constant(2))
 	for _, statement := range []string{
 		"alter table catalog.things_item_g1 owner to current_user",
 		"grant select, insert, update, delete on catalog.things_item_g1 to systemscale_etl",

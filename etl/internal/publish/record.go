@@ -55,9 +55,9 @@ type GateResult struct {
 
 // Published is the result of a run that published.
 type Published struct {
-	Run       int64
-	Mode      Mode
-	Documents []Table
+	Run    int64
+	Mode   Mode
+	Tables []Table
 }
 
 // Table is the number and size of the documents of an endpoint.

@@ -20,7 +20,7 @@ func (s *Session) Target(ctx context.Context, run int64) (_ Retained, err error)
 	retained, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Retained, error) {
 		var r Retained
 		var shape *string
-		err := row.Scan(&r.Run, &r.Generation, &r.Documents, &r.Tables, &shape, &r.PublishedAt)
+		err := row.Scan(&r.Run, &r.Generation, &r.Endpoints, &r.Tables, &shape, &r.PublishedAt)
 		if shape != nil {
 			r.Shape = *shape
 		}
@@ -44,7 +44,7 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published
 	defer inDatabase(&err)
 	version := target.Version
 	version.Run = r.id
-	published := Published{Run: r.id, Mode: Rollback, Documents: target.Tables}
+	published := Published{Run: r.id, Mode: Rollback, Tables: target.Tables}
 	var changes Changes
 	record := Record{Shape: target.Shape}
 	err = r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
@@ -52,7 +52,7 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published
 		if _, err := tx.Exec(ctx, sql.Query("etl/create_staging")); err != nil {
 			return fmt.Errorf("create the staging tables: %w", err)
 		}
-		for _, d := range version.Documents {
+		for _, d := range version.Endpoints {
 			table := sql.DocumentTable(r.session.collection, d.Name, version.Generation)
 			for _, statement := range []string{"etl/stage_undo", "etl/stage_undo_of_additions"} {
 				_, err := tx.Exec(ctx, sql.QueryFor(statement, "table", table), r.session.collection, version.Generation, d.Name, target.Run)
@@ -64,7 +64,7 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published
 			if err != nil {
 				return err
 			}
-			changes.Documents = append(changes.Documents, DocumentCounts{Name: d.Name, Counts: written})
+			changes.Endpoints = append(changes.Endpoints, EndpointCounts{Name: d.Name, Counts: written})
 		}
 		if version.Generation == r.session.live.Generation {
 			record.Plan = &changes // between two generations, readers see other changes

@@ -16,13 +16,7 @@ import (
 type Run struct {
 	session *Session
 	id      int64
-	tables  loadedTables // that it loads; nil unless it writes a generation
-}
-
-// loadedTables are the tables that a run loads.
-type loadedTables interface {
-	abandon() // ends the streams into the tables
-	drop(ctx context.Context, conn *pgx.Conn) error
+	streams *streams // into the tables of its generation; nil unless it loads one
 }
 
 // Begin registers a run. What follows is a Publish of some kind, Unchanged, or Abort. mode is what the run is expected to do;
@@ -47,11 +41,11 @@ func (r *Run) ID() int64 { return r.id }
 // and record, which change may still add to, become the run's row. After an error nothing has changed, unless it is ErrOutcomeUnknown.
 func (r *Run) publish(ctx context.Context, version Version, published Published, record *Record, change func(pgx.Tx) error) error {
 	s := r.session
-	tables, err := encode(published.Documents)
+	tables, err := encode(published.Tables)
 	if err != nil {
 		return err
 	}
-	endpoints, err := encode(version.Documents)
+	endpoints, err := encode(version.Endpoints)
 	if err != nil {
 		return err
 	}
@@ -64,7 +58,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		if err := change(tx); err != nil {
 			return err
 		}
-		if err := makeReadable(ctx, tx, s.collection, version.Generation, version.Documents); err != nil {
+		if err := makeReadable(ctx, tx, s.collection, version.Generation, version.Endpoints); err != nil {
 			return err
 		}
 		encoded, err := record.encode()
@@ -107,7 +101,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 	}
 	s.live = version
 	s.live.Rows = 0
-	for _, t := range published.Documents {
+	for _, t := range published.Tables {
 		s.live.Rows += t.Rows
 	}
 	// Failed cleanup is retried when the next session opens.
@@ -157,11 +151,11 @@ func (r *Run) settle(cause error, record Record) (state string, err error) {
 // does nothing to a run that is published.
 func (r *Run) Abort(cause error, record Record) (err error) {
 	defer inDatabase(&err)
-	if r.tables != nil {
-		r.tables.abandon()
+	if r.streams != nil {
+		r.streams.abandon()
 	}
 	state, err := r.settle(cause, record)
-	if err != nil || state != stateFailed || r.tables == nil {
+	if err != nil || state != stateFailed || r.streams == nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
@@ -170,7 +164,7 @@ func (r *Run) Abort(cause error, record Record) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.tables.drop(ctx, conn)
+	return r.streams.drop(ctx, conn)
 }
 
 func holderName() string {

@@ -35,23 +35,23 @@ func NewSpool(directory string, endpoints int, limit int64) *Spool {
 func (s *Spool) Full() bool { return s.rows > s.limit }
 
 // Put adds a document that was added or changed. body is copied.
-func (s *Spool) Put(document int, id int64, etag uint64, body []byte) error {
+func (s *Spool) Put(endpoint int, id int64, etag uint64, body []byte) error {
 	if full, err := s.count(); full {
 		return err
 	}
 	s.buffer = AppendRow(s.buffer[:0], id, etag, body)
-	return s.write(s.staged, document)
+	return s.write(s.staged, endpoint)
 }
 
 // Remove adds a document that was removed.
-func (s *Spool) Remove(document int, id int64) error {
+func (s *Spool) Remove(endpoint int, id int64) error {
 	if full, err := s.count(); full {
 		return err
 	}
 	s.buffer = binary.BigEndian.AppendUint16(s.buffer[:0], 1)
 	s.buffer = binary.BigEndian.AppendUint32(s.buffer, 8)
 	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(id))
-	return s.write(s.removed, document)
+	return s.write(s.removed, endpoint)
 }
 
 // count counts one more document, and drops all when it is one too many.
@@ -66,15 +66,15 @@ func (s *Spool) count() (full bool, err error) {
 	return false, nil
 }
 
-func (s *Spool) write(files []*spoolFile, document int) error {
-	if files[document] == nil {
+func (s *Spool) write(files []*spoolFile, endpoint int) error {
+	if files[endpoint] == nil {
 		file, err := s.create()
 		if err != nil {
 			return err
 		}
-		files[document] = file
+		files[endpoint] = file
 	}
-	if _, err := files[document].writer.Write(s.buffer); err != nil {
+	if _, err := files[endpoint].writer.Write(s.buffer); err != nil {
 		return fmt.Errorf("spool changed documents: %w", err)
 	}
 	return nil

@@ -16,14 +16,14 @@ import (
 type Version struct {
 	Run        int64 // the data version; 0 when nothing is published
 	Generation int64 // of the document tables
-	Documents  []sql.Endpoint
+	Endpoints  []sql.Endpoint
 	Rows       int64 // of all document tables
 }
 
 // readVersion returns the zero Version when nothing is published.
 func readVersion(ctx context.Context, conn *pgx.Conn, collection string) (Version, error) {
 	var v Version
-	err := conn.QueryRow(ctx, sql.Query("etl/select_version"), collection).Scan(&v.Run, &v.Generation, &v.Documents, &v.Rows)
+	err := conn.QueryRow(ctx, sql.Query("etl/select_version"), collection).Scan(&v.Run, &v.Generation, &v.Endpoints, &v.Rows)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return Version{}, migrationMissing(fmt.Errorf("read the live version: %w", err))
 	}
