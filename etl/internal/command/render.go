@@ -100,12 +100,16 @@ func (c *renderCommand) createFiles(spec *shape.Shape) ([]*copyFile, error) {
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return nil, err
 	}
-	files := make([]*copyFile, len(spec.Endpoints))
-	for i, e := range spec.Endpoints {
-		var err error
-		if files[i], err = createCopyFile(filepath.Join(c.Out, e.Name+".copy")); err != nil {
+	files := make([]*copyFile, 0, len(spec.Endpoints))
+	for _, e := range spec.Endpoints {
+		file, err := createCopyFile(filepath.Join(c.Out, e.Name+".copy"))
+		if err != nil {
+			for _, created := range files {
+				err = errors.Join(err, created.close())
+			}
 			return nil, err
 		}
+		files = append(files, file)
 	}
 	return files, nil
 }
@@ -133,8 +137,10 @@ func createCopyFile(path string) (*copyFile, error) {
 		return nil, err
 	}
 	c := &copyFile{file: file, writer: bufio.NewWriterSize(file, 1<<20)}
-	_, err = c.writer.Write(publish.AppendHeader(nil))
-	return c, err
+	if _, err := c.writer.Write(publish.AppendHeader(nil)); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return c, nil
 }
 
 func (c *copyFile) row(id int64, etag uint64, body []byte) error {
