@@ -10,14 +10,6 @@ import (
 	"systemscale/sql"
 )
 
-// Keywords of a body. An object with a field of such a name is written {object: {...}}. text is a cast here, and a type among the
-// columns.
-const (
-	keywordEach   = "each"
-	keywordText   = "text"
-	keywordObject = "object"
-)
-
 func (r *reader) endpoints(n ast.Node, sources []Source) []Endpoint {
 	var endpoints []Endpoint
 	for _, e := range r.mapping(n, "documents") {

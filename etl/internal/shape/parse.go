@@ -1,11 +1,12 @@
 package shape
 
 import (
-	"slices"
+	"errors"
 	"strings"
 
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
+	"github.com/goccy/go-yaml/parser"
 
 	"systemscale/sql"
 )
@@ -57,11 +58,19 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	return shape, nil
 }
 
-func (r *reader) checkName(at *token.Position, what, name string) {
-	if !sql.IsName(name) {
-		r.fail(at, "%q cannot name %s, because table names contain it: "+
-			"use up to %d lower-case letters, digits and underscores, beginning with a letter", name, what, sql.MaxNameLength)
+func (r *reader) parse(text []byte) ast.Node {
+	r.bound(text)
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
+			r.fail(syntax.Token.Position, "%s", syntax.Message)
+		}
+		r.fail(nil, "%s", err)
 	}
+	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
+		r.fail(nil, "a shape file is one YAML document with a collection, its sources and its documents; this one contains %d", len(file.Docs))
+	}
+	return file.Docs[0].Body
 }
 
 // dialect parses the dialect. It returns the default of the sources' final_newline.
@@ -85,214 +94,4 @@ func (r *reader) dialect(n ast.Node, dialect *Dialect) (openEnd bool) {
 		}
 	}
 	return openEnd
-}
-
-// finalNewline reports whether the line end of a file's last line is optional.
-func (r *reader) finalNewline(n ast.Node) bool {
-	word := r.text(n, "final_newline")
-	if word != "optional" && word != "required" {
-		r.fail(position(n), "final_newline must be required or optional, not %q", word)
-	}
-	return word == "optional"
-}
-
-// link is the declaration of a source's parent, which may be declared later.
-type link struct {
-	parent   string
-	parentAt *token.Position
-	at       *token.Position
-}
-
-func (r *reader) sources(n ast.Node, openEnd bool) []Source {
-	var sources []Source
-	var links []link
-	for _, e := range r.mapping(n, "sources") {
-		source, parent := r.source(e, openEnd)
-		sources = append(sources, source)
-		links = append(links, parent)
-	}
-	return r.tree(sources, links)
-}
-
-func (r *reader) source(e entry, openEnd bool) (Source, link) {
-	source := Source{Name: e.key, Key: -1, Parent: -1, ParentKey: -1, OpenEnd: openEnd}
-	parent := link{at: e.at}
-	entries := r.mapping(e.value, "source "+e.key, sourceKeywords...)
-	// Columns first: the other settings refer to them.
-	for _, setting := range entries {
-		if setting.key == "columns" {
-			source.Columns = r.columns(setting.value, e.key)
-		}
-	}
-	if len(source.Columns) == 0 {
-		r.fail(e.at, "source %s has no columns: declare the columns to read, such as columns: {id: int, name: text}", e.key)
-	}
-	for _, setting := range entries {
-		switch setting.key {
-		case "file":
-			source.File, source.FileAt = r.text(setting.value, "file"), place(setting.value)
-			if source.File == "rejects.ndjson" {
-				r.fail(position(setting.value), "file %q has the name of the log of rejected rows", source.File)
-			}
-			if strings.ContainsAny(source.File, `/\`) {
-				r.fail(position(setting.value), "file %q must be a plain name: --csv sets the directory", source.File)
-			}
-		case "key":
-			source.Key = r.keyColumn(setting.value, source)
-		case "on":
-			source.ParentKey = r.keyColumn(setting.value, source)
-		case "parent":
-			parent.parent = r.text(setting.value, "parent")
-			parent.parentAt = position(setting.value)
-		case "repairs":
-			source.Repairs = r.repairs(setting.value, source)
-		case "filters":
-			source.Filters = r.filters(setting.value, source)
-		case "final_newline":
-			source.OpenEnd = r.finalNewline(setting.value)
-		}
-	}
-	switch {
-	case source.File == "":
-		r.fail(e.at, "source %s has no file: name its CSV, such as file: %s.csv", e.key, e.key)
-	case source.Key < 0:
-		r.fail(e.at, "source %s has no key: name the column that identifies a row, such as key: id", e.key)
-	case parent.parent != "" && source.ParentKey < 0:
-		r.fail(e.at, "source %s has a parent and no on: name its column that holds the key of %s", e.key, parent.parent)
-	case parent.parent == "" && source.ParentKey >= 0:
-		r.fail(e.at, "source %s has on and no parent: name the source whose key it holds", e.key)
-	}
-	return source, parent
-}
-
-func (r *reader) columns(n ast.Node, source string) []Column {
-	var columns []Column
-	for _, e := range r.mapping(n, "columns of "+source) {
-		text := r.text(e.value, "the type of "+e.key)
-		name, nullable := strings.CutSuffix(text, "?")
-		kind, ok := typeNames[name]
-		if !ok {
-			r.fail(position(e.value), "column %s of %s has an unknown type %q; the types are int, money, text and flag, with a ? if the column is nullable",
-				e.key, source, text)
-		}
-		columns = append(columns, Column{Name: e.key, At: Position{e.at.Line, e.at.Column}, Type: kind, Nullable: nullable})
-	}
-	return columns
-}
-
-// column returns the index of the column that n names.
-func (r *reader) column(n ast.Node, source Source) int {
-	name := r.text(n, "a column")
-	at := slices.IndexFunc(source.Columns, func(c Column) bool { return c.Name == name })
-	if at < 0 {
-		r.fail(position(n), "%s has no column %q; it has %s", source.Name, name, columnNames(source))
-	}
-	return at
-}
-
-func (r *reader) keyColumn(n ast.Node, source Source) int {
-	at := r.column(n, source)
-	if c := source.Columns[at]; c.Type != Int || c.Nullable {
-		r.fail(position(n), "column %s of %s is a key, so its type must be int", c.Name, source.Name)
-	}
-	return at
-}
-
-func columnNames(source Source) string {
-	names := make([]string, len(source.Columns))
-	for i, c := range source.Columns {
-		names[i] = c.Name
-	}
-	return strings.Join(names, ", ")
-}
-
-func (r *reader) repairs(n ast.Node, source Source) []Repair {
-	var repairs []Repair
-	for _, e := range r.mapping(n, "repairs of "+source.Name) {
-		repair := Repair{Name: e.key, Column: -1}
-		for _, setting := range r.mapping(e.value, "repair "+e.key, repairKeywords...) {
-			switch setting.key {
-			case "column":
-				repair.Column = r.column(setting.value, source)
-			case "prefix":
-				repair.Prefix = r.text(setting.value, "prefix")
-			case "with":
-				repair.With = r.text(setting.value, "with")
-			}
-		}
-		if repair.Column < 0 || repair.Prefix == "" {
-			r.fail(e.at, `repair %s needs a column, a prefix and its replacement, such as {column: url, prefix: "htp:", with: "http:"}`,
-				e.key)
-		}
-		repairs = append(repairs, repair)
-	}
-	return repairs
-}
-
-func (r *reader) filters(n ast.Node, source Source) []Filter {
-	var filters []Filter
-	for _, e := range r.mapping(n, "filters of "+source.Name) {
-		filter := Filter{Name: e.key, Column: -1}
-		hasDrop := false
-		for _, setting := range r.mapping(e.value, "filter "+e.key, filterKeywords...) {
-			switch setting.key {
-			case "column":
-				filter.Column = r.column(setting.value, source)
-			case "drop":
-				filter.Drop, hasDrop = r.text(setting.value, "drop"), true
-			}
-		}
-		if filter.Column < 0 || !hasDrop {
-			r.fail(e.at, `filter %s needs a column and the value to drop, such as {column: product_id, drop: "0"}`, e.key)
-		}
-		filters = append(filters, filter)
-	}
-	return filters
-}
-
-// tree sorts the sources so that parents come first, and connects parents and children.
-func (r *reader) tree(sources []Source, links []link) []Source {
-	if len(sources) == 0 {
-		r.fail(nil, "sources is empty: name at least the CSV whose rows are the collection's items")
-	}
-	named := func(name string) int {
-		return slices.IndexFunc(sources, func(s Source) bool { return s.Name == name })
-	}
-	root := -1
-	for i, l := range links {
-		switch {
-		case l.parent == "" && root >= 0:
-			r.fail(l.at, "sources %s and %s both have no parent; exactly one source, the root, has none",
-				sources[root].Name, sources[i].Name)
-		case l.parent == "":
-			root = i
-		case named(l.parent) < 0:
-			r.fail(l.parentAt, "source %s has an unknown parent %q", sources[i].Name, l.parent)
-		}
-	}
-	if root < 0 {
-		r.fail(links[0].at, "every source has a parent; the root source, whose rows are the items, must have none")
-	}
-	ordered := make([]Source, 0, len(sources))
-	newIndex := map[string]int{}
-	for len(ordered) < len(sources) {
-		before := len(ordered)
-		for i, source := range sources {
-			parent, parentKnown := newIndex[links[i].parent]
-			if _, done := newIndex[source.Name]; done || (i != root && !parentKnown) {
-				continue
-			}
-			if i != root {
-				source.Parent = parent
-				ordered[parent].Children = append(ordered[parent].Children, len(ordered))
-			}
-			newIndex[source.Name] = len(ordered)
-			ordered = append(ordered, source)
-		}
-		if len(ordered) == before {
-			at := slices.IndexFunc(sources, func(s Source) bool { _, done := newIndex[s.Name]; return !done })
-			r.fail(links[at].at, "source %s is its own ancestor: its parents form a cycle", sources[at].Name)
-		}
-	}
-	return ordered
 }

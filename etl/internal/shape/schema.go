@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-json"
+
+	"systemscale/sql"
 )
 
 // Schema is the JSON Schema (2020-12) of documents. It has only the keywords that documents need.
@@ -169,4 +171,17 @@ func (s *Schema) breakingChanges(next *Schema, at string) []string {
 		add("was keyed and now has fixed fields")
 	}
 	return slices.Compact(found)
+}
+
+// Published returns the endpoints in the form in which the version row stores them.
+func (s *Shape) Published() []sql.Endpoint {
+	endpoints := make([]sql.Endpoint, len(s.Endpoints))
+	for i, e := range s.Endpoints {
+		schema, err := json.Marshal(s.Schema(&e))
+		if err != nil {
+			panic("BUG: encode a schema as JSON: " + err.Error())
+		}
+		endpoints[i] = sql.Endpoint{Name: e.Name, Path: e.Path, List: e.List, Schema: string(schema)}
+	}
+	return endpoints
 }

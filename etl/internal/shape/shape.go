@@ -1,18 +1,14 @@
 // Package shape parses a shape file, which declares the CSV files of a collection and the documents that are made from them.
 // No other package knows what a product is.
 //
-// Parse returns only valid shapes: the sources form one tree, every column that is named exists, and every endpoint has an
-// address of its own. It reports a mistake as an Error with file, line, column and a remedy. The format is described in
+// Parse returns only valid shapes: the sources form one tree, every column that is named exists, and every endpoint has a unique
+// address. It reports a mistake as an Error with file, line, column and a remedy. The format is described in
 // infra/docs/shape-file.md and in shapes/schema.json.
 package shape
 
 import (
 	"fmt"
 	"regexp"
-
-	"github.com/goccy/go-json"
-
-	"systemscale/sql"
 )
 
 // Shape is a valid shape file. The fingerprint of a shape is a hash of its JSON; the json tags of this package keep it the same.
@@ -128,19 +124,6 @@ type Each struct {
 func (Object) node() {}
 func (Value) node()  {}
 func (Each) node()   {}
-
-// Published returns the endpoints in the form in which the version row stores them.
-func (s *Shape) Published() []sql.Endpoint {
-	endpoints := make([]sql.Endpoint, len(s.Endpoints))
-	for i, e := range s.Endpoints {
-		schema, err := json.Marshal(s.Schema(&e))
-		if err != nil {
-			panic("BUG: encode a schema as JSON: " + err.Error())
-		}
-		endpoints[i] = sql.Endpoint{Name: e.Name, Path: e.Path, List: e.List, Schema: string(schema)}
-	}
-	return endpoints
-}
 
 // Error is a mistake in a shape file.
 type Error struct {

@@ -1,26 +1,14 @@
 package shape
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
-)
 
-// The keywords of the shape file. shapes/schema.json describes the same ones, which a test checks.
-var (
-	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
-	dialectKeywords  = []string{"delimiter", "null", "trim_spaces", "close_quotes", "final_newline"}
-	sourceKeywords   = []string{"file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline"}
-	repairKeywords   = []string{"column", "prefix", "with"}
-	filterKeywords   = []string{"column", "drop"}
-	endpointKeywords = []string{"list", "path", "body"}
-	eachKeywords     = []string{keywordEach, "as", "keyed", "empty"}
+	"systemscale/sql"
 )
 
 // reader walks the syntax tree of a shape file, which has lines, columns and order, unlike decoded values.
@@ -34,21 +22,6 @@ type entry struct {
 	key   string
 	at    *token.Position
 	value ast.Node
-}
-
-func (r *reader) parse(text []byte) ast.Node {
-	r.bound(text)
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
-			r.fail(syntax.Token.Position, "%s", syntax.Message)
-		}
-		r.fail(nil, "%s", err)
-	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		r.fail(nil, "a shape file is one YAML document with a collection, its sources and its documents; this one contains %d", len(file.Docs))
-	}
-	return file.Docs[0].Body
 }
 
 // longest is the maximal length of a name in a message, in bytes.
@@ -122,4 +95,11 @@ func scalarText(n ast.Node) string {
 		return s.Value
 	}
 	return strings.TrimSpace(n.GetToken().Value)
+}
+
+func (r *reader) checkName(at *token.Position, what, name string) {
+	if !sql.IsName(name) {
+		r.fail(at, "%q cannot name %s, because table names contain it: "+
+			"use up to %d lower-case letters, digits and underscores, beginning with a letter", name, what, sql.MaxNameLength)
+	}
 }

@@ -1,0 +1,20 @@
+package shape
+
+// The keywords of the shape file. shapes/schema.json describes the same ones, which a test checks.
+var (
+	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
+	dialectKeywords  = []string{"delimiter", "null", "trim_spaces", "close_quotes", "final_newline"}
+	sourceKeywords   = []string{"file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline"}
+	repairKeywords   = []string{"column", "prefix", "with"}
+	filterKeywords   = []string{"column", "drop"}
+	endpointKeywords = []string{"list", "path", "body"}
+	eachKeywords     = []string{keywordEach, "as", "keyed", "empty"}
+)
+
+// Keywords of a body. An object with a field of such a name is written {object: {...}}. text is a cast here, and a type among the
+// columns.
+const (
+	keywordEach   = "each"
+	keywordText   = "text"
+	keywordObject = "object"
+)
