@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strconv"
 	"time"
@@ -10,6 +11,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"systemscale/sql"
+)
+
+const (
+	// connectTimeout bounds an attempt to connect, unless the URL has a connect_timeout.
+	connectTimeout = 2 * time.Second
+	// closeTimeout bounds the orderly close of a connection.
+	closeTimeout = time.Second
 )
 
 // settings returns the session settings, which are sent as startup parameters. Results do not depend on them, so a connection that is
@@ -72,4 +80,18 @@ func withoutSettings(config *pgconn.Config) {
 		delete(config.RuntimeParams, name)
 	}
 	config.AfterConnect = nil // it sets one more
+}
+
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = conn.Close(ctx)
+}
+
+// codeOf returns the SQLSTATE of a server's error, or "".
+func codeOf(err error) string {
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return failure.Code
+	}
+	return ""
 }

@@ -10,13 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-const (
-	// connectTimeout bounds an attempt to connect, unless the URL has a connect_timeout.
-	connectTimeout = 2 * time.Second
-	// closeTimeout bounds the orderly close of a connection.
-	closeTimeout = time.Second
-)
-
 // connection is a connection to Postgres with its prepared statements. It is for one goroutine at a time.
 type connection struct {
 	*pgconn.PgConn
@@ -84,14 +77,6 @@ func (c *connection) lost(wanted *statement) bool {
 		clear(c.statements)
 	}
 	return true
-}
-
-// codeOf returns the SQLSTATE of a server's error, or "".
-func codeOf(err error) string {
-	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return failure.Code
-	}
-	return ""
 }
 
 // sweep deallocates the statements whose tables are not live in snapshot.

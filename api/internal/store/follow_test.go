@@ -258,7 +258,7 @@ func TestStatementFailsAlone(t *testing.T) {
 		}
 	}
 	queue.close()
-	w := &worker{queue: queue, follower: f.follower, metrics: f.metrics, limit: 3, timeout: publishtest.Patience, conn: conn}
+	w := &worker{placement: placement{queue: queue}, follower: f.follower, metrics: f.metrics, limit: 3, timeout: publishtest.Patience, conn: conn}
 	if err := w.serve(); err != nil {
 		t.Fatalf("serve: %v", err)
 	}
@@ -324,7 +324,7 @@ func TestBrokenConnectionRetryLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := &worker{queue: queue, waiting: []*lookup{first}}
+	w := &worker{placement: placement{queue: queue}, waiting: []*lookup{first}}
 	for range maxCuts {
 		w.interrupted()
 		if len(w.waiting) != 1 || len(first.done) != 0 {
@@ -350,7 +350,7 @@ func TestConflictRetryLimit(t *testing.T) {
 	if err := queue.push(l); err != nil {
 		t.Fatal(err)
 	}
-	w := &worker{queue: queue}
+	w := &worker{placement: placement{queue: queue}}
 	for range maxConflicts {
 		w.again = nil
 		w.refused(l, &pgconn.PgError{Code: "40001"}, true)

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -31,14 +29,16 @@ const regressGrace = 250 * time.Millisecond
 // regressGrace, as when a primary fails whose last version no replica has received.
 type follower struct {
 	config   *pgx.ConnConfig // for occasional connections, to any host
+	timeout  time.Duration   // of reading the version rows
+	metrics  *metrics
 	logger   *slog.Logger
 	snapshot atomic.Pointer[Snapshot]
 	watchers []*watcher // one for each host
 	standbys bool       // hosts that are standbys are preferred
 	replan   chan struct{}
 
-	mutex           sync.Mutex // guards the fields below, and those marked as the follower's in watcher and worker
-	workers         map[*worker]struct{}
+	mutex           sync.Mutex // guards the fields below, and those marked as the follower's in watcher and placement
+	workers         map[*placement]struct{}
 	changed         chan struct{} // closed when the snapshot changes
 	missingSince    time.Time     // since when no worker's server has had the snapshot; zero if one has it
 	lost            bool          // no watcher can read; logged once
@@ -53,10 +53,34 @@ type follower struct {
 	lostSince atomic.Int64 // since when no watcher could read, in nanoseconds after processStart, or 0
 }
 
-func newFollower(config *pgx.ConnConfig, options Options) *follower {
+// placement is the follower's and the queue's record of a worker.
+type placement struct {
+	home  int // index of the preferred host
+	queue *queue
+	pages bool // the worker reads pages; the versions of its server do not decide the snapshot
+
+	slot slot // the queue's
+
+	// The follower's.
+	view   *Snapshot // the versions of the worker's server; nil without a connection
+	at     *watcher  // the watcher of its host
+	behind time.Time // since when a host has had a newer version, or zero
+	offer  *offer    // a connection to replace the worker's with
+	moving bool      // such a connection is being opened
+	moved  time.Time // when the last one was begun
+	broken *watcher  // the watcher of the host whose connection broke last, or nil
+}
+
+// offer is a new connection for a worker.
+type offer struct {
+	conn     *connection
+	versions []Version // of the server
+}
+
+func newFollower(config *pgx.ConnConfig, options Options, metrics *metrics) *follower {
 	f := &follower{
-		config: config, logger: options.Logger, replan: make(chan struct{}, 1),
-		workers: make(map[*worker]struct{}), changed: make(chan struct{}),
+		config: config, timeout: options.Timeout, metrics: metrics, logger: options.Logger, replan: make(chan struct{}, 1),
+		workers: make(map[*placement]struct{}), changed: make(chan struct{}),
 	}
 	f.standbys = takePreferStandby(&config.Config)
 	for _, host := range hostsOf(&config.Config) {
@@ -75,69 +99,6 @@ func (f *follower) lostFor() time.Duration {
 		return 0
 	}
 	return time.Since(processStart) - time.Duration(since)
-}
-
-// run watches every host, at least every interval, and moves workers between hosts, until ctx ends.
-func (f *follower) run(ctx context.Context, interval time.Duration) {
-	var running sync.WaitGroup
-	for _, h := range f.watchers {
-		running.Go(func() { h.run(ctx, f, interval) })
-	}
-	running.Go(func() { f.supervise(ctx, &running) })
-	running.Wait()
-}
-
-// listen has the version rows read when the database notifies of a new version, until ctx ends. It uses a separate connection,
-// which waits all the time. Where LISTEN is not possible, as on a replica or through a pooler, only polling remains.
-func (f *follower) listen(ctx context.Context, interval time.Duration) {
-	for ctx.Err() == nil {
-		pause := interval
-		for _, h := range f.watchers {
-			if err := f.relay(ctx, h); errors.Is(err, errPooled) {
-				pause = max(interval, pooledPause)
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
-}
-
-// errPooled means that a connection leads to a pooler. In transaction mode, which a client cannot detect, LISTEN would apply to a server
-// connection that other clients use.
-var errPooled = errors.New("the connection leads to a pooler")
-
-// pooledPause is the pause before the next attempt to listen after a pooler was found.
-const pooledPause = time.Minute
-
-// relay passes a host's notifications on to all watchers until the connection breaks.
-func (f *follower) relay(ctx context.Context, h *watcher) error {
-	connecting, cancel := context.WithTimeout(ctx, h.timeout)
-	defer cancel()
-	conn, _, err := dialConn(connecting, h.config)
-	if err != nil {
-		return err
-	}
-	defer closeConn(conn)
-	var backend uint32
-	if err := conn.QueryRow(connecting, sql.Query("api/select_backend"), pgx.QueryExecModeExec).Scan(&backend); err != nil {
-		return err
-	}
-	if backend != conn.PgConn().PID() {
-		return errPooled
-	}
-	if _, err := conn.Exec(connecting, sql.QueryFor("api/listen", "channel", sql.VersionChannel)); err != nil {
-		return err
-	}
-	for {
-		if _, err := conn.WaitForNotification(ctx); err != nil {
-			return err
-		}
-		for _, h := range f.watchers {
-			h.requestRead()
-		}
-	}
 }
 
 // awaitRun returns once the snapshot has run, or a later one, of the endpoint's collection, or after regressGrace.
@@ -165,18 +126,18 @@ func (f *follower) awaitRun(endpoint *Endpoint, run int64) {
 	}
 }
 
-// report records the versions of w's server, and returns them as a snapshot. From then on w fetches lookups, unless its server is behind.
-func (f *follower) report(w *worker, versions []Version) *Snapshot {
+// report records the versions of w's server, which is one of a host, and returns them as a snapshot. From then on w fetches lookups, unless its server is behind.
+func (f *follower) report(w *placement, at *watcher, versions []Version) *Snapshot {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.workers[w] = struct{}{}
-	w.view, w.at = f.intern(versions), w.conn.at
+	w.view, w.at = f.intern(versions), at
 	f.decide()
 	return w.view
 }
 
 // disconnected records that w has no connection, and whether it broke.
-func (f *follower) disconnected(w *worker, broken bool) {
+func (f *follower) disconnected(w *placement, broken bool) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if broken {
@@ -187,7 +148,7 @@ func (f *follower) disconnected(w *worker, broken bool) {
 }
 
 // offered returns the connection that w is to use from now on, or nil.
-func (f *follower) offered(w *worker) *offer {
+func (f *follower) offered(w *placement) *offer {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	next := w.offer
@@ -196,7 +157,7 @@ func (f *follower) offered(w *worker) *offer {
 }
 
 // remove removes w, which has ended.
-func (f *follower) remove(w *worker) {
+func (f *follower) remove(w *placement) {
 	f.disconnected(w, false)
 	f.mutex.Lock()
 	delete(f.workers, w)
@@ -439,10 +400,4 @@ func (f *follower) current() *pgx.ConnConfig {
 		}
 	}
 	return f.config
-}
-
-func closeConn(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	_ = conn.Close(ctx)
 }

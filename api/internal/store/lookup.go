@@ -2,56 +2,12 @@ package store
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 )
-
-// kind selects the statement of a lookup.
-type kind uint8
-
-const (
-	kindGet     kind = iota // documents; those of a round trip share a statement
-	kindETag                // etags only; they share a statement, too
-	kindList                // a page
-	kindChanges             // a page of the change log
-)
-
-// shared reports whether lookups of this kind and of one endpoint share a statement.
-func (k kind) shared() bool { return k == kindGet || k == kindETag }
-
-// statements holds the query of each kind with its declared types. Parameters and results are in binary format. The first column of every
-// row is the statement's identity; see statement.
-var statements = [...]struct {
-	query      string
-	parameters []uint32
-	results    []uint32
-}{
-	kindGet: {
-		query:      "api/get_documents",
-		parameters: []uint32{pgtype.Int8ArrayOID},
-		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.JSONBOID},
-	},
-	kindETag: {
-		query:      "api/get_etags",
-		parameters: []uint32{pgtype.Int8ArrayOID},
-		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
-	},
-	kindList: {
-		query:      "api/list_documents",
-		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID},
-		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.Int8OID, pgtype.JSONBArrayOID},
-	},
-	kindChanges: {
-		query:      "api/list_changes",
-		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
-		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBOID},
-	},
-}
 
 // lookup is one read, from the caller to a connection and back. Its states:
 //
@@ -114,6 +70,25 @@ type request struct {
 	key      lookupKey // zero if the result cannot be shared
 }
 
+// lookupKey identifies lookups that can share a result. An endpoint belongs to one version, so no caller gets a result that is older than
+// the version of its request.
+type lookupKey struct {
+	endpoint *Endpoint
+	id       int64
+}
+
+// slot is the queue's state of a worker. The queue's mutex guards it.
+type slot struct {
+	behind   bool      // the worker is suspended: its server lacks the served version
+	notified bool      // fetch must return without lookups
+	host     string    // of the connection
+	fetched  time.Time // when it fetched its current lookups, or zero
+	stalled  bool      // it exceeded stallTimeout: others must fetch
+}
+
+// available reports whether the worker fetches lookups, now or after its round trip.
+func (s *slot) available() bool { return !s.behind && !s.stalled }
+
 func newLookup() *lookup { return &lookup{done: make(chan struct{}, 1)} }
 
 // begin prepares l for push. Its text will be appended to dst.
@@ -160,9 +135,6 @@ func (l *lookup) bind(a *arguments) {
 		panic("BUG: this kind shares its statement")
 	}
 }
-
-// errMalformed means that a row does not have the declared columns.
-var errMalformed = errors.New("malformed row")
 
 // describe starts the result.
 func (l *lookup) describe() {
@@ -229,9 +201,6 @@ func (l *lookup) read(s *prepared, rows *pgconn.ResultReader) error {
 	return err
 }
 
-// postgresEpoch is the epoch of timestamptz, 2000-01-01, in microseconds of Unix time.
-const postgresEpoch = 946_684_800_000_000
-
 // appendArray appends a jsonb array in binary format as a JSON array. The format is: number of dimensions, null flag, element type; then,
 // unless the array is empty, length and lower bound of the only dimension, and each element with its size (array_send in
 // src/backend/utils/adt/arrayfuncs.c).
@@ -295,18 +264,5 @@ func (a *arguments) integer(value int64) {
 func (a *arguments) text(value string) {
 	start := len(a.buffer)
 	a.buffer = append(a.buffer, value...)
-	a.from(start)
-}
-
-// ids encodes the ids of members as a bigint array, in the format that appendArray describes.
-func (a *arguments) ids(members []member) {
-	start := len(a.buffer)
-	for _, word := range [...]uint32{1, 0, pgtype.Int8OID, uint32(len(members)), 1} {
-		a.buffer = binary.BigEndian.AppendUint32(a.buffer, word)
-	}
-	for _, member := range members {
-		a.buffer = binary.BigEndian.AppendUint32(a.buffer, 8)
-		a.buffer = binary.BigEndian.AppendUint64(a.buffer, uint64(member.id))
-	}
 	a.from(start)
 }

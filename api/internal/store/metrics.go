@@ -94,38 +94,3 @@ var (
 	publishedAt = prometheus.NewDesc("systemscale_data_published_timestamp_seconds", "When the served version was published, in Unix time.",
 		[]string{"collection"}, nil)
 )
-
-// Describe implements prometheus.Collector.
-func (s *Store) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{inFlight, connections, dataVersion, hostVersion, publishedAt} {
-		descriptions <- description
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (s *Store) Collect(metrics chan<- prometheus.Metric) {
-	_, alive := s.queue.state()
-	metrics <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(s.pending()))
-	metrics <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(alive))
-	for host, view := range s.follower.views() {
-		for _, collection := range view.Collections() {
-			metrics <- prometheus.MustNewConstMetric(hostVersion, prometheus.GaugeValue, float64(collection.Run), host, collection.Collection)
-		}
-	}
-	for _, collection := range s.Snapshot().Collections() {
-		at := float64(collection.PublishedAt.UnixMicro()) / 1e6
-		metrics <- prometheus.MustNewConstMetric(dataVersion, prometheus.GaugeValue, float64(collection.Run), collection.Collection)
-		metrics <- prometheus.MustNewConstMetric(publishedAt, prometheus.GaugeValue, at, collection.Collection)
-	}
-}
-
-// register registers the store's metrics.
-func (s *Store) register(registerer prometheus.Registerer) error {
-	m := s.metrics
-	for _, collector := range []prometheus.Collector{s, m.lookups, m.joined, m.relieved, m.batchSize, m.queueWait, m.connects, m.sent} {
-		if err := registerer.Register(collector); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -23,12 +23,6 @@ const (
 // returnAfter is how long a host must have been up and up to date before workers return to it. It is a variable for tests.
 var returnAfter = 5 * time.Second
 
-// offer is a new connection for a worker.
-type offer struct {
-	conn     *connection
-	versions []Version // of the server
-}
-
 // supervise checks workers whose server is behind and moves workers to better hosts, until ctx ends. It adds the goroutines that it starts
 // to running.
 func (f *follower) supervise(ctx context.Context, running *sync.WaitGroup) {
@@ -76,7 +70,7 @@ func (f *follower) plan(ctx context.Context, running *sync.WaitGroup) time.Durat
 		}
 		if best := f.bestHost(w); best != nil && !w.moving && now.Sub(w.moved) >= movePause && f.shouldMove(w, best, now) {
 			w.moving, w.moved = true, now
-			running.Go(func() { w.move(ctx, best) })
+			running.Go(func() { f.move(ctx, w, best) })
 		}
 	}
 	for _, h := range f.watchers {
@@ -99,13 +93,13 @@ func lookPause(behind time.Duration) time.Duration {
 
 // bestHost returns the best known host for w, or nil: one with the newest version, a standby if those are preferred, and the first of these
 // in w's own order. The mutex is held.
-func (f *follower) bestHost(w *worker) *watcher {
+func (f *follower) bestHost(w *placement) *watcher {
 	newest := f.newest()
 	if newest == nil {
 		return nil
 	}
 	var best *watcher
-	for _, h := range w.order() {
+	for _, h := range f.order(w) {
 		if h.view == nil || !h.view.covers(newest) {
 			continue
 		}
@@ -117,7 +111,7 @@ func (f *follower) bestHost(w *worker) *watcher {
 }
 
 // shouldMove reports whether w is to move to best now. The mutex is held.
-func (f *follower) shouldMove(w *worker, best *watcher, now time.Time) bool {
+func (f *follower) shouldMove(w *placement, best *watcher, now time.Time) bool {
 	if !w.behind.IsZero() {
 		// best may be its present host: a host name may resolve to several servers.
 		return best.view.succeeds(w.view) && (!f.missingSince.IsZero() || now.Sub(w.behind) >= moveAfter)
@@ -125,74 +119,17 @@ func (f *follower) shouldMove(w *worker, best *watcher, now time.Time) bool {
 	return best != w.at && best.view.covers(w.view) && now.Sub(best.since) >= returnAfter
 }
 
-// use makes next the connection.
-func (w *worker) use(next *offer) {
-	w.queue.setHost(&w.slot, next.conn.at.host.String())
-	w.conn, w.sent = next.conn, w.metrics.sent.WithLabelValues(next.conn.at.host.String())
-	w.setVersions(next.versions)
-}
-
-// setVersions records the versions of the server.
-func (w *worker) setVersions(versions []Version) {
-	w.known, w.covered = w.follower.report(w, versions), nil
-}
-
-// handleNotice switches to the offered connection, if there is one, and reads the version rows. An error means that the connection is
-// broken.
-func (w *worker) handleNotice() error {
-	if next := w.follower.offered(w); next != nil {
-		go w.conn.close() // takes up to closeTimeout if the server does not respond
-		w.use(next)
-	}
-	return w.refreshVersions()
-}
-
-// refreshVersions reads the version rows. An error means that the connection is broken.
-func (w *worker) refreshVersions() error {
-	if err := w.conn.setDeadline(w.timeout + answerGrace); err != nil {
-		return err
-	}
-	versions, err := readVersions(context.Background(), w.conn.PgConn)
-	if err == nil {
-		w.setVersions(versions)
-	} else if w.conn.IsClosed() {
-		return err
-	}
-	return nil // after an error of the server, the next read may succeed
-}
-
-// redirect changes l to a version that the server has, and reports whether to send it. This concerns a lookup that was pushed before an
-// older version became the snapshot.
-func (w *worker) redirect(l *lookup) bool {
-	if w.known == nil || w.known.has(l.endpoint) {
-		w.covered = l.endpoint
-		return true
-	}
-	live := w.follower.snapshot.Load().current(l.endpoint)
-	switch {
-	case live == nil:
-		w.settle(l, ErrNotFound)
-	case !w.known.has(live): // the version is back, on another server
-		w.queue.requeue(l)
-	default:
-		l.endpoint = live
-		return true
-	}
-	return false
-}
-
 // order returns the hosts in w's order of preference: its own first, so that workers are spread over the hosts.
-func (w *worker) order() []*watcher {
-	all := w.follower.watchers
+func (f *follower) order(w *placement) []*watcher {
+	all := f.watchers
 	home := w.home % len(all)
 	return append(all[home:len(all):len(all)], all[:home]...)
 }
 
 // move connects to another host, and offers w the connection if the server there has newer versions than w's, or the same if w is not
 // behind.
-func (w *worker) move(ctx context.Context, to *watcher) {
-	next, err := w.open(ctx, to)
-	f := w.follower
+func (f *follower) move(ctx context.Context, w *placement, to *watcher) {
+	next, err := f.open(ctx, to)
 	f.mutex.Lock()
 	w.moving = false
 	if err == nil && w.view != nil && w.offer == nil && ctx.Err() == nil {
@@ -209,20 +146,20 @@ func (w *worker) move(ctx context.Context, to *watcher) {
 }
 
 // open connects to a host and reads its version rows.
-func (w *worker) open(ctx context.Context, to *watcher) (*offer, error) {
+func (f *follower) open(ctx context.Context, to *watcher) (*offer, error) {
 	conn, err := connect(ctx, &to.config.Config)
 	if err != nil {
 		return nil, err
 	}
 	conn.at = to
-	looking, cancel := context.WithTimeout(ctx, w.timeout)
+	looking, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	versions, err := readVersions(looking, conn.PgConn)
-	if err = w.follower.acceptUnreadable(err, &versions); err != nil {
+	if err = f.acceptUnreadable(err, &versions); err != nil {
 		conn.close()
 		return nil, err
 	}
-	w.metrics.connects.Inc()
+	f.metrics.connects.Inc()
 	return &offer{conn, versions}, nil
 }
 
@@ -247,8 +184,7 @@ func (f *follower) acceptUnreadable(err error, versions *[]Version) error {
 
 // connect connects to the best host for w: first those known to have the newest version, then those with an older one, and last those that
 // could not be read. A server that is behind, or that is not a standby where those are preferred, is used if there is no better one.
-func (w *worker) connect(ctx context.Context) (*offer, error) {
-	f := w.follower
+func (f *follower) connect(ctx context.Context, w *placement) (*offer, error) {
 	var best *offer
 	var bestView *Snapshot
 	var bestStandby bool
@@ -260,7 +196,7 @@ func (w *worker) connect(ctx context.Context) (*offer, error) {
 		if best != nil && failed {
 			continue // a second failure could take long
 		}
-		next, err := w.open(ctx, h)
+		next, err := f.open(ctx, h)
 		standby := false
 		if err == nil && f.standbys {
 			if standby, err = isStandby(ctx, next.conn.PgConn); err != nil {
@@ -293,14 +229,14 @@ func (w *worker) connect(ctx context.Context) (*offer, error) {
 }
 
 // ranked returns all hosts in the order in which w tries them.
-func (f *follower) ranked(w *worker) []*watcher {
+func (f *follower) ranked(w *placement) []*watcher {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	newest := f.newest()
 	const upToDate, broken, unknown, failed = 0, 1, 2, 3
 	var ranked []*watcher
 	for rank := upToDate; rank <= failed; rank++ {
-		for _, h := range w.order() {
+		for _, h := range f.order(w) {
 			mine := unknown // or behind
 			switch {
 			case h.failed:

@@ -162,7 +162,7 @@ func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *worker {
 	}
 	t.Cleanup(conn.close)
 	spoil(conn)
-	return &worker{conn: conn, queue: f.queue, follower: f.follower, metrics: f.metrics, limit: 64, timeout: publishtest.Patience}
+	return &worker{placement: placement{queue: f.queue}, conn: conn, follower: f.follower, metrics: f.metrics, limit: 64, timeout: publishtest.Patience}
 }
 
 // TestDuplicateStatement uses a connection that already has a statement of the same name, as with a pooler.

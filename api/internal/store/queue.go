@@ -41,25 +41,9 @@ type queue struct {
 	lost   time.Time // when the last worker disconnected, if slots is empty and ever is true
 }
 
-// slot is the queue's state of a worker. The queue's mutex guards it.
-type slot struct {
-	behind   bool      // the worker is suspended: its server lacks the served version
-	notified bool      // fetch must return without lookups
-	host     string    // of the connection
-	fetched  time.Time // when it fetched its current lookups, or zero
-	stalled  bool      // it exceeded stallTimeout: others must fetch
-}
-
 // stallTimeout is how long a round trip may take before its lookups move to a worker with another host. A round trip takes about a
 // hundredth of it.
 const stallTimeout = 250 * time.Millisecond
-
-// lookupKey identifies lookups that can share a result. An endpoint belongs to one version, so no caller gets a result that is older than
-// the version of its request.
-type lookupKey struct {
-	endpoint *Endpoint
-	id       int64
-}
 
 func newQueue(size int, timeout time.Duration, logger *slog.Logger, metrics *metrics) *queue {
 	q := &queue{
@@ -291,9 +275,6 @@ func (q *queue) update(s *slot, do func()) {
 		}
 	}
 }
-
-// available reports whether the worker fetches lookups, now or after its round trip.
-func (s *slot) available() bool { return !s.behind && !s.stalled }
 
 // relieve abandons the lookups of stalled workers, if a worker with another host is available, and makes their callers look up again. The
 // mutex is held.

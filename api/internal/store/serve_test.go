@@ -20,10 +20,10 @@ type fleet struct {
 func newFleet(t *testing.T) *fleet {
 	q := newQueue(8, time.Minute, slog.New(slog.DiscardHandler), newMetrics())
 	f := &fleet{t: t, queue: q, follower: &follower{
-		logger: q.logger, replan: make(chan struct{}, 1), workers: make(map[*worker]struct{}), changed: make(chan struct{}),
+		logger: q.logger, replan: make(chan struct{}, 1), workers: make(map[*placement]struct{}), changed: make(chan struct{}),
 	}}
 	newWorker := func() *worker {
-		w := &worker{queue: q, follower: f.follower, metrics: q.metrics, slot: slot{behind: true}, conn: &connection{}}
+		w := &worker{placement: placement{queue: q, slot: slot{behind: true}}, follower: f.follower, metrics: q.metrics, conn: &connection{}}
 		q.connected(&w.slot)
 		return w
 	}
@@ -64,14 +64,14 @@ func (f *fleet) wait() {
 func TestFollowerDecides(t *testing.T) {
 	f := newFleet(t)
 	f.check("nothing is known", "things", 0, false, false)
-	f.report(f.first, nil)
+	f.report(&f.first.placement, nil, nil)
 	f.check("nothing is published", "things", 0, true, false)
-	f.report(f.first, []Version{versionOf("things", 1)})
+	f.report(&f.first.placement, nil, []Version{versionOf("things", 1)})
 	f.check("a version", "things", 1, true, false)
-	f.report(f.second, []Version{versionOf("things", 1)})
+	f.report(&f.second.placement, nil, []Version{versionOf("things", 1)})
 	f.check("both have it", "things", 1, true, true)
 
-	f.report(f.first, []Version{versionOf("things", 2)})
+	f.report(&f.first.placement, nil, []Version{versionOf("things", 2)})
 	f.check("one is behind", "things", 2, true, false)
 	l := newLookup()
 	l.endpoint = f.snapshot.Load().Collection([]byte("things")).Path(nil)
@@ -89,47 +89,47 @@ func TestFollowerDecides(t *testing.T) {
 		t.Fatal("a worker whose server is behind fetched a lookup")
 	case <-time.After(50 * time.Millisecond): // time for a fetch, if there is one
 	}
-	f.report(f.second, []Version{versionOf("things", 2)})
+	f.report(&f.second.placement, nil, []Version{versionOf("things", 2)})
 	if count := <-fetched; count != 1 {
 		t.Errorf("after catching up it fetched %d lookups, want 1", count)
 	}
 	f.check("both have it", "things", 2, true, true)
 
-	f.report(f.first, []Version{versionOf("things", 3)})
-	f.disconnected(f.first, true)
+	f.report(&f.first.placement, nil, []Version{versionOf("things", 3)})
+	f.disconnected(&f.first.placement, true)
 	f.check("the one that has it is lost", "things", 3, false, false)
 	f.wait()
 	f.check("and does not come back", "things", 2, false, true)
-	f.report(f.first, []Version{versionOf("things", 3)})
+	f.report(&f.first.placement, nil, []Version{versionOf("things", 3)})
 	f.check("and is back after all", "things", 3, true, false)
-	f.disconnected(f.first, true)
-	f.report(f.first, []Version{versionOf("things", 3)})
+	f.disconnected(&f.first.placement, true)
+	f.report(&f.first.placement, nil, []Version{versionOf("things", 3)})
 	f.check("it was away for a moment", "things", 3, true, false)
 
 	// A promoted server continues from its own last run, so two versions may have the same number.
 	other := versionOf("things", 3)
 	other.PublishedAt = other.PublishedAt.Add(time.Hour)
-	f.report(f.second, []Version{other})
+	f.report(&f.second.placement, nil, []Version{other})
 	f.check("another version of the same number, later", "things", 3, false, true)
 }
 
 func TestFollowerWithSeveralCollections(t *testing.T) {
 	f := newFleet(t)
-	f.report(f.first, []Version{versionOf("things", 1), versionOf("museums", 2)})
-	f.report(f.second, []Version{versionOf("museums", 2), versionOf("things", 1)})
+	f.report(&f.first.placement, nil, []Version{versionOf("things", 1), versionOf("museums", 2)})
+	f.report(&f.second.placement, nil, []Version{versionOf("museums", 2), versionOf("things", 1)})
 	f.check("both have both", "things", 1, true, true)
 	before := f.snapshot.Load()
-	f.report(f.second, []Version{versionOf("things", 1), versionOf("museums", 3)})
+	f.report(&f.second.placement, nil, []Version{versionOf("things", 1), versionOf("museums", 3)})
 	f.check("one has more of one", "museums", 3, false, true)
 	if f.snapshot.Load().Collection([]byte("things")) != before.Collection([]byte("things")) {
 		t.Error("an unchanged collection is another one in the next snapshot")
 	}
-	f.report(f.first, []Version{versionOf("things", 1), versionOf("museums", 3)})
+	f.report(&f.first.placement, nil, []Version{versionOf("things", 1), versionOf("museums", 3)})
 	f.check("both have it", "museums", 3, true, true)
 
-	f.report(f.first, []Version{versionOf("things", 1)})
+	f.report(&f.first.placement, nil, []Version{versionOf("things", 1)})
 	f.check("one lacks a collection", "museums", 3, false, true)
-	f.report(f.second, []Version{versionOf("things", 1)})
+	f.report(&f.second.placement, nil, []Version{versionOf("things", 1)})
 	f.check("both lack it", "museums", 3, false, false)
 	f.wait()
 	f.check("it is gone", "museums", 0, true, true)
@@ -137,15 +137,15 @@ func TestFollowerWithSeveralCollections(t *testing.T) {
 
 	described := versionOf("things", 1)
 	described.Endpoints = []sql.Endpoint{{Name: "item"}, {Name: "detail", Path: "detail"}}
-	f.report(f.first, []Version{described})
-	f.report(f.second, []Version{described})
+	f.report(&f.first.placement, nil, []Version{described})
+	f.report(&f.second.placement, nil, []Version{described})
 	if f.snapshot.Load().Collection([]byte("things")).Path([]byte("detail")) == nil {
 		t.Error("a description that changed is not followed")
 	}
 	settled := f.snapshot.Load()
 	for range 5 {
-		f.report(f.first, []Version{described})
-		f.report(f.second, []Version{described})
+		f.report(&f.first.placement, nil, []Version{described})
+		f.report(&f.second.placement, nil, []Version{described})
 	}
 	if f.snapshot.Load() != settled {
 		t.Error("the same versions make another snapshot")
@@ -186,7 +186,7 @@ func TestRedirect(t *testing.T) {
 	// The version comes back, with another server.
 	w.waiting = w.waiting[:0]
 	newer := newLookup()
-	f.report(f.second, []Version{versionOf("things", 2)})
+	f.report(&f.second.placement, nil, []Version{versionOf("things", 2)})
 	newer.endpoint = f.snapshot.Load().Collection([]byte("things")).Path(nil)
 	w.waiting = append(w.waiting, newer)
 	w.sort()

@@ -59,16 +59,6 @@ type Endpoint struct {
 	statements  [len(statements)]atomic.Pointer[statement] // by kind, made on first use
 }
 
-// statement returns the statement for a kind of lookup in the endpoint's table.
-func (e *Endpoint) statement(kind kind) *statement {
-	made := e.statements[kind].Load()
-	if made == nil {
-		made = newStatement(e, kind)
-		e.statements[kind].Store(made)
-	}
-	return made
-}
-
 // NewSnapshot returns the snapshot of versions. It reuses unchanged collections of previous, which may be nil. If all are unchanged, it
 // returns previous.
 func NewSnapshot(previous *Snapshot, versions ...Version) *Snapshot {

@@ -13,16 +13,14 @@ import (
 	"systemscale/sql"
 )
 
-// statement is the text of one kind of lookup in one endpoint's table. It is immutable.
-//
-// A pooler may run a statement on a server connection on which other clients have prepared statements. Therefore the name is a hash of the
-// complete statement, so that statements with the same name are equal. Every row begins with identity, a constant of the text, which proves
-// that the row comes from this statement.
-type statement struct {
-	kind     kind
-	identity int64
-	name     string // at most 63 bytes: Postgres truncates longer names
-	text     string
+// statement returns the statement for a kind of lookup in the endpoint's table.
+func (e *Endpoint) statement(kind kind) *statement {
+	made := e.statements[kind].Load()
+	if made == nil {
+		made = newStatement(e, kind)
+		e.statements[kind].Store(made)
+	}
+	return made
 }
 
 // newStatement returns the statement for a kind of lookup in endpoint.

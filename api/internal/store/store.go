@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"slices"
 	"sync"
@@ -28,46 +27,9 @@ import (
 	"systemscale/sql"
 )
 
-// Errors of a lookup. Any other error is a defect of this program or of its database.
-var (
-	ErrNotFound    = errors.New("no such document")
-	ErrTimeout     = errors.New("the database did not respond in time")
-	ErrOverloaded  = errors.New("too many lookups are waiting")
-	ErrUnavailable = errors.New("no connection to the database")
-
-	// ErrUnreadable means that the store's role lacks the privilege to read a published table.
-	ErrUnreadable = errors.New("the API's role cannot read the published version; see the log")
-
-	// ErrBadCursor means that a cursor is not after the version since which changes are listed, or that it is after the live version.
-	ErrBadCursor = errors.New("invalid cursor")
-
-	// ErrHistoryTooShort means that the change log does not contain all changes since a version.
-	ErrHistoryTooShort = errors.New("the change log does not go back that far")
-)
-
-// Errors of Ready.
-var (
-	ErrNeverConnected = errors.New("no connection to the database yet")
-	ErrNotPublished   = errors.New("no version is published")
-	ErrDatabaseLost   = errors.New("the connection to the database is lost")
-)
-
 // lossGrace is how long a store stays ready without a connection. A restart of Postgres takes less, and removing every instance from
 // the load balancer meanwhile would turn an interruption into an outage.
 const lossGrace = 10 * time.Second
-
-// Options configure a store. A zero field selects the default given beside it.
-type Options struct {
-	URL         string        // of the database; with several hosts, connections are spread over them and avoid hosts that are down or behind
-	Connections int           // for lookups, 2; the version rows take one more for each host, and notifications one
-	Batch       int           // maximum number of lookups in one round trip, 64
-	Queue       int           // maximum number of waiting lookups, 1024; further ones get ErrOverloaded
-	Timeout     time.Duration // of one lookup, from call to return, 2 s
-	Poll        time.Duration // interval between two reads of the version rows, 1 s
-	Logger      *slog.Logger  // slog.Default()
-
-	Registerer prometheus.Registerer // for the store's metrics; a private one
-}
 
 // expiryInterval is how often lookups are checked for their timeout.
 const expiryInterval = 20 * time.Millisecond
@@ -96,7 +58,7 @@ func Open(options Options) (*Store, error) {
 	s := &Store{metrics: newMetrics(), history: make(chan struct{}, 1), stop: stop}
 	s.queue = newQueue(options.Queue, options.Timeout, options.Logger, s.metrics)
 	s.pages = newQueue(pageQueue, options.Timeout, options.Logger.With("lookups", "pages"), s.metrics)
-	s.follower = newFollower(config, options)
+	s.follower = newFollower(config, options, s.metrics)
 	s.lookups.New = func() any { return newLookup() }
 	if err := s.register(options.Registerer); err != nil {
 		stop()
@@ -110,13 +72,12 @@ func Open(options Options) (*Store, error) {
 	pageConnections := min(len(s.follower.watchers), 2)
 	for i := range options.Connections + pageConnections {
 		w := &worker{
-			home:     i,
-			slot:     slot{behind: true}, // until its server's versions are known
-			queue:    s.queue,
-			follower: s.follower,
-			metrics:  s.metrics,
-			limit:    options.Batch,
-			timeout:  options.Timeout,
+			// Suspended until its server's versions are known.
+			placement: placement{home: i, queue: s.queue, slot: slot{behind: true}},
+			follower:  s.follower,
+			metrics:   s.metrics,
+			limit:     options.Batch,
+			timeout:   options.Timeout,
 		}
 		if i >= options.Connections {
 			w.home, w.queue, w.limit, w.pages = i-options.Connections, s.pages, pageBatch, true
@@ -151,31 +112,6 @@ func (s *Store) pending() int {
 	return documents + pages
 }
 
-func (o Options) withDefaults() Options {
-	if o.Connections <= 0 {
-		o.Connections = 2
-	}
-	if o.Batch <= 0 {
-		o.Batch = 64
-	}
-	if o.Queue <= 0 {
-		o.Queue = 1024
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = 2 * time.Second
-	}
-	if o.Poll <= 0 {
-		o.Poll = time.Second
-	}
-	if o.Registerer == nil {
-		o.Registerer = prometheus.NewRegistry()
-	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	return o
-}
-
 // Snapshot returns the published versions as last read. It is empty until a published version has been read.
 func (s *Store) Snapshot() *Snapshot { return s.follower.snapshot.Load() }
 
@@ -197,24 +133,6 @@ func (s *Store) Ready() error {
 		return ErrNotPublished
 	}
 	return nil
-}
-
-// Match is the condition of a lookup: the etags of the client's copies. With the zero value, the body is always read.
-type Match struct {
-	Any   bool     // matches every etag
-	ETags []uint64 // must not change until the lookup has returned
-}
-
-func (m Match) none() bool { return !m.Any && len(m.ETags) == 0 }
-
-// Result is the result of a lookup.
-type Result struct {
-	Run         int64     // the data version: of a page or of changes, the one they were read from; of a document, the one that is served
-	PublishedAt time.Time // when that version went live
-	ETag        uint64    // of the document; 0 for anything else
-	NotModified bool      // the etag matches, and Body was not read
-	Total       int64     // of a page: number of documents in the list; -1 if the run did not record it
-	Body        []byte    // dst with the JSON text appended
 }
 
 // Get reads a document by id. If the etag matches unless, only the index is read.
@@ -251,13 +169,6 @@ func (s *Store) List(endpoint *Endpoint, skip, limit int64, dst []byte) (Result,
 	l.endpoint, l.limit = endpoint, limit
 	l.anchor, l.offset = skip/sql.AnchorEvery, skip%sql.AnchorEvery
 	return s.lookUpPage(l, dst)
-}
-
-// Cursor is a position in the change log: the last change that was read. The zero Cursor is before the first change.
-type Cursor struct {
-	Run      int64
-	Document string
-	ID       int64
 }
 
 // Changes reads the changes to the collection since a version, in the order of the runs: at most limit changes after a cursor, as a JSON
@@ -369,4 +280,39 @@ func (s *Store) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Describe implements prometheus.Collector.
+func (s *Store) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, description := range []*prometheus.Desc{inFlight, connections, dataVersion, hostVersion, publishedAt} {
+		descriptions <- description
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (s *Store) Collect(metrics chan<- prometheus.Metric) {
+	_, alive := s.queue.state()
+	metrics <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(s.pending()))
+	metrics <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(alive))
+	for host, view := range s.follower.views() {
+		for _, collection := range view.Collections() {
+			metrics <- prometheus.MustNewConstMetric(hostVersion, prometheus.GaugeValue, float64(collection.Run), host, collection.Collection)
+		}
+	}
+	for _, collection := range s.Snapshot().Collections() {
+		at := float64(collection.PublishedAt.UnixMicro()) / 1e6
+		metrics <- prometheus.MustNewConstMetric(dataVersion, prometheus.GaugeValue, float64(collection.Run), collection.Collection)
+		metrics <- prometheus.MustNewConstMetric(publishedAt, prometheus.GaugeValue, at, collection.Collection)
+	}
+}
+
+// register registers the store's metrics.
+func (s *Store) register(registerer prometheus.Registerer) error {
+	m := s.metrics
+	for _, collector := range []prometheus.Collector{s, m.lookups, m.joined, m.relieved, m.batchSize, m.queueWait, m.connects, m.sent} {
+		if err := registerer.Register(collector); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -47,42 +47,16 @@ func (h *watcher) requestRead() {
 	}
 }
 
-// run reads every interval, and when requested, until ctx ends.
-func (h *watcher) run(ctx context.Context, f *follower, interval time.Duration) {
-	pause := interval
-	for ctx.Err() == nil {
-		seen, err := h.read(ctx, f)
-		if err != nil {
-			h.disconnect()
-			if ctx.Err() != nil {
-				break
-			}
-		}
-		f.reportHost(h, seen, err)
-		switch {
-		case err == nil || f.lostFor() > 0:
-			pause = interval
-		default:
-			pause = max(interval, min(2*pause, longestWatchPause))
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		case <-h.requested:
-		}
-	}
-	h.disconnect()
-}
-
 // reading is the result of a watcher's read.
 type reading struct {
 	versions  []Version
 	forbidden string // a table of theirs that the role cannot read, or ""
-	standby   bool   // set if the follower needs it
+	standby   bool   // set if it was to be read
+	refused   bool   // a pooler has refused the settings
 }
 
-// read reads the version rows. It connects first if there is no connection.
-func (h *watcher) read(ctx context.Context, f *follower) (seen reading, err error) {
+// read reads the version rows and, if standby is set, whether the host is a standby. It connects first if there is no connection.
+func (h *watcher) read(ctx context.Context, standby bool) (seen reading, err error) {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	if h.conn == nil {
@@ -90,10 +64,7 @@ func (h *watcher) read(ctx context.Context, f *follower) (seen reading, err erro
 		if err != nil {
 			return seen, err
 		}
-		h.conn = conn
-		if refused {
-			f.logRefusedSettings()
-		}
+		h.conn, seen.refused = conn, refused
 	}
 	if seen.versions, err = readVersions(ctx, h.conn.PgConn()); err != nil {
 		return seen, err
@@ -101,7 +72,7 @@ func (h *watcher) read(ctx context.Context, f *follower) (seen reading, err erro
 	if seen.forbidden, err = readForbidden(ctx, h.conn.PgConn()); err != nil {
 		return seen, err
 	}
-	if f.standbys {
+	if standby {
 		seen.standby, err = isStandby(ctx, h.conn.PgConn())
 	}
 	return seen, err

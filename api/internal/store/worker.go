@@ -1,17 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"math/rand/v2"
-	"slices"
 	"time"
 
-	"github.com/jackc/pgerrcode"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -39,41 +31,6 @@ const (
 	answerGrace = 500 * time.Millisecond
 )
 
-var binaryFormat = []int16{1}
-
-// worker is a goroutine that answers lookups over one connection to the database, and replaces the connection when it breaks.
-type worker struct {
-	home     int // index of the preferred host
-	queue    *queue
-	follower *follower
-	metrics  *metrics
-	limit    int  // lookups in one round trip
-	pages    bool // it reads pages; the versions of its server do not decide the snapshot
-	timeout  time.Duration
-
-	slot slot // the queue's
-
-	// The follower's.
-	view   *Snapshot // the versions of its server; nil without a connection
-	at     *watcher  // the watcher of its host
-	behind time.Time // since when a host has had a newer version, or zero
-	offer  *offer    // a connection to replace conn with
-	moving bool      // such a connection is being opened
-	moved  time.Time // when the last one was begun
-	broken *watcher  // the watcher of the host whose connection broke last, or nil
-
-	conn      *connection
-	sent      prometheus.Counter // of conn's host; nil in some tests
-	known     *Snapshot          // view when it was last read, or nil
-	covered   *Endpoint          // an endpoint whose version is in known
-	arguments arguments
-	waiting   []*lookup // to be sent
-	again     []*lookup // to be sent in the next round trip
-	settled   []*lookup // finished, and not yet passed to the queue
-	groups    []group   // of the current round trip
-	sequence  int64     // of the last unshared statement
-}
-
 // group holds the lookups that share a statement in a round trip.
 type group struct {
 	endpoint *Endpoint
@@ -91,104 +48,24 @@ type member struct {
 // handOver is how many settled lookups are finished together, with one lock of the queue's mutex, while the server executes the next ones.
 const handOver = 8
 
-// run answers lookups until the queue is closed and empty. It stops connecting when ctx ends.
-func (w *worker) run(ctx context.Context) {
-	defer w.follower.remove(w)
-	pause := minPause
-	for {
-		next, err := w.connect(ctx)
-		if err == nil {
-			born := time.Now()
-			w.queue.connected(&w.slot)
-			if err = w.keep(ctx, next); err == nil {
-				return
-			}
-			w.queue.disconnect(&w.slot, err)
-			if time.Since(born) > maxPause {
-				pause = minPause
-			}
-		}
-		// Jitter: instances that lost the database together should not reconnect together.
-		wait := pause/2 + rand.N(pause/2)
-		pause = min(pause*2, maxPause)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-	}
-}
+// worker is a goroutine that answers lookups over one connection to the database, and replaces the connection when it breaks.
+type worker struct {
+	placement
+	follower *follower
+	metrics  *metrics
+	limit    int // lookups in one round trip
+	timeout  time.Duration
 
-// keep answers lookups over a connection and over its immediate replacements. It returns nil at the end of the queue, and otherwise the
-// error of the last connection. The worker then holds no lookups.
-func (w *worker) keep(ctx context.Context, next *offer) error {
-	for {
-		born := time.Now()
-		w.use(next)
-		err := w.serve()
-		w.conn.close()
-		w.follower.disconnected(w, err != nil)
-		if err == nil {
-			return nil
-		}
-		w.interrupted()
-		if time.Since(born) > provenAge {
-			patience := repairTimeout
-			if len(w.follower.watchers) > 1 {
-				patience = w.timeout
-			}
-			repair, cancel := context.WithTimeout(ctx, patience)
-			var failure error
-			next, failure = w.connect(repair)
-			cancel()
-			if failure == nil {
-				continue
-			}
-			err = failure
-		}
-		// Another worker may have a connection.
-		w.queue.requeue(w.waiting...)
-		w.waiting = w.waiting[:0]
-		return err
-	}
-}
-
-// interrupted counts a broken connection for each waiting lookup, and fails those that exceed maxCuts.
-func (w *worker) interrupted() {
-	rest := w.waiting[:0]
-	for _, l := range w.waiting {
-		if l.cuts++; l.cuts > maxCuts {
-			w.settle(l, ErrUnavailable)
-			continue
-		}
-		rest = append(rest, l)
-	}
-	w.waiting = rest
-	w.flush()
-}
-
-// serve sends the waiting lookups and then those from the queue, until the end of the queue or until the connection breaks. The lookups in
-// waiting are then unanswered.
-func (w *worker) serve() error {
-	for {
-		for len(w.waiting) > 0 {
-			err := w.exchange()
-			w.flush()
-			w.waiting, w.again = w.again, w.waiting[:0]
-			if err != nil {
-				return err
-			}
-		}
-		var open bool
-		if w.waiting, open = w.queue.fetch(&w.slot, w.waiting[:0], w.limit); !open {
-			return nil
-		}
-		if len(w.waiting) == 0 {
-			if err := w.handleNotice(); err != nil {
-				return err
-			}
-		}
-	}
+	conn      *connection
+	sent      prometheus.Counter // of conn's host; nil in some tests
+	known     *Snapshot          // view when it was last read, or nil
+	covered   *Endpoint          // an endpoint whose version is in known
+	arguments arguments
+	waiting   []*lookup // to be sent
+	again     []*lookup // to be sent in the next round trip
+	settled   []*lookup // finished, and not yet passed to the queue
+	groups    []group   // of the current round trip
+	sequence  int64     // of the last unshared statement
 }
 
 // settle marks a lookup as answered or, if err is not nil, as failed.
@@ -208,252 +85,58 @@ func (w *worker) flush() {
 	}
 }
 
-// exchange sends the waiting lookups in one round trip and settles those that are answered. It puts the others into again: to be sent on
-// this connection or, if there is an error, on another one.
-func (w *worker) exchange() error {
-	w.again = w.again[:0]
-	w.sort()
-	batch := &pgconn.Batch{}
-	if err := w.assemble(batch); err != nil {
-		w.unanswered(w.groups)
-		return err
-	}
-	if len(w.groups) == 0 {
-		return nil
-	}
-	w.metrics.batchSize.Observe(float64(len(w.waiting)))
-	if w.sent != nil {
-		w.sent.Add(float64(len(w.waiting)))
-	}
-
-	// Set again, because assembling may have waited for the version rows.
-	if err := w.conn.setDeadline(w.timeout + answerGrace); err != nil {
-		w.unanswered(w.groups)
-		return err
-	}
-	results := w.conn.ExecBatch(context.Background(), batch)
-	answered := 0
-	var stopped error
-	for answered < len(w.groups) && results.NextResult() {
-		if stopped = w.read(&w.groups[answered], results.ResultReader()); stopped != nil {
-			break
-		}
-		answered++
-	}
-	err := results.Close()
-	switch {
-	case errors.Is(stopped, errForeign):
-		w.queue.logger.Error("database connection dropped", "error", errForeign, "table", w.groups[answered].endpoint.table)
-		w.unanswered(w.groups[answered:])
-		return errForeign
-	case answered == len(w.groups) && !w.conn.IsClosed():
-		return nil
-	case w.conn.IsClosed():
-		w.unanswered(w.groups[answered:])
-		return err
-	case err == nil:
-		w.unanswered(w.groups[answered:])
-		return errors.New("the server answered fewer statements than were sent")
-	}
-	// The first unanswered statement failed, and with it the others, which belong to the same implicit transaction.
-	w.unanswered(w.groups[answered+1:])
-	w.failed(&w.groups[answered], err)
-	return nil
+// use makes next the connection.
+func (w *worker) use(next *offer) {
+	w.queue.setHost(&w.slot, next.conn.at.host.String())
+	w.conn, w.sent = next.conn, w.metrics.sent.WithLabelValues(next.conn.at.host.String())
+	w.setVersions(next.versions)
 }
 
-// sort arranges the waiting lookups into groups.
-func (w *worker) sort() {
-	w.groups = w.groups[:0]
-	for _, l := range w.waiting {
-		if l.endpoint != w.covered && !w.redirect(l) {
-			continue
-		}
-		g := w.group(l)
-		g.members = append(g.members, member{l.id, l})
-	}
-	for i := range w.groups {
-		slices.SortFunc(w.groups[i].members, func(a, b member) int { return cmp.Compare(a.id, b.id) })
-	}
+// setVersions records the versions of the server.
+func (w *worker) setVersions(versions []Version) {
+	w.known, w.covered = w.follower.report(&w.placement, w.conn.at, versions), nil
 }
 
-// group returns the group that l belongs to.
-func (w *worker) group(l *lookup) *group {
-	if l.kind.shared() && !l.alone {
-		for i := range w.groups {
-			if g := &w.groups[i]; g.endpoint == l.endpoint && g.kind == l.kind && !g.members[0].lookup.alone {
-				return g
-			}
-		}
+// handleNotice switches to the offered connection, if there is one, and reads the version rows. An error means that the connection is
+// broken.
+func (w *worker) handleNotice() error {
+	if next := w.follower.offered(&w.placement); next != nil {
+		go w.conn.close() // takes up to closeTimeout if the server does not respond
+		w.use(next)
 	}
-	if len(w.groups) < cap(w.groups) { // reuses the memory of its members
-		w.groups = w.groups[:len(w.groups)+1]
-	} else {
-		w.groups = append(w.groups, group{})
-	}
-	g := &w.groups[len(w.groups)-1]
-	*g = group{endpoint: l.endpoint, kind: l.kind, members: g.members[:0]}
-	return g
+	return w.refreshVersions()
 }
 
-// assemble adds the statement of each group to batch. Groups whose statement fails to prepare are settled and removed from w.groups. An
-// error means that the connection is broken.
-func (w *worker) assemble(batch *pgconn.Batch) error {
+// refreshVersions reads the version rows. An error means that the connection is broken.
+func (w *worker) refreshVersions() error {
 	if err := w.conn.setDeadline(w.timeout + answerGrace); err != nil {
 		return err
 	}
-	if err := w.conn.sweep(w.follower.snapshot.Load()); err != nil {
+	versions, err := readVersions(context.Background(), w.conn.PgConn)
+	if err == nil {
+		w.setVersions(versions)
+	} else if w.conn.IsClosed() {
 		return err
 	}
-	for i := 0; i < len(w.groups); {
-		g := &w.groups[i]
-		statement, err := w.conn.statement(g.endpoint, g.kind)
-		if err != nil {
-			if w.conn.IsClosed() {
-				return err
-			}
-			w.failed(g, err)
-			last := len(w.groups) - 1
-			w.groups[i], w.groups[last] = w.groups[last], w.groups[i]
-			w.groups = w.groups[:last]
-			continue
-		}
-		w.arguments.reset()
-		if g.kind.shared() {
-			w.arguments.ids(g.members)
-		} else {
-			w.sequence++
-			g.members[0].lookup.sequence = w.sequence
-			g.members[0].lookup.bind(&w.arguments)
-		}
-		g.sent = statement
-		statement.add(batch, w.arguments.values)
-		i++
-	}
-	return nil
+	return nil // after an error of the server, the next read may succeed
 }
 
-// unanswered puts the unsettled lookups of groups into again.
-func (w *worker) unanswered(groups []group) {
-	for i := range groups {
-		for _, m := range groups[i].members {
-			if m.lookup != nil {
-				w.again = append(w.again, m.lookup)
-			}
-		}
+// redirect changes l to a version that the server has, and reports whether to send it. This concerns a lookup that was pushed before an
+// older version became the snapshot.
+func (w *worker) redirect(l *lookup) bool {
+	if w.known == nil || w.known.has(l.endpoint) {
+		w.covered = l.endpoint
+		return true
 	}
-}
-
-// read settles the members of a group with the rows of its statement. It returns an error if the rows did not arrive.
-func (w *worker) read(g *group, rows *pgconn.ResultReader) error {
-	if err := g.sent.check(rows); err != nil {
-		return err
-	}
-	if !g.kind.shared() {
-		l := g.members[0].lookup
-		if err := l.read(g.sent, rows); err != nil {
-			return err
-		}
-		g.members[0].lookup = nil
-		w.settle(l, l.err)
-		return nil
-	}
-	next := 0 // an index scan returns rows in order
-	for rows.NextRow() {
-		values := rows.Values()
-		if !g.sent.owns(values) || len(values[1]) != 8 || len(values[2]) != 8 {
-			return errForeign
-		}
-		id := int64(binary.BigEndian.Uint64(values[1]))
-		if next >= len(g.members) || g.members[next].id != id {
-			next, _ = slices.BinarySearchFunc(g.members, id, func(m member, id int64) int { return cmp.Compare(m.id, id) })
-		}
-		if next >= len(g.members) || g.members[next].id != id || g.members[next].lookup == nil {
-			return errForeign
-		}
-		for ; next < len(g.members) && g.members[next].id == id; next++ {
-			l := g.members[next].lookup
-			g.members[next].lookup = nil
-			switch {
-			case g.kind == kindGet:
-				l.take(values)
-				w.settle(l, l.err)
-			case l.held(values):
-				w.settle(l, nil)
-			default:
-				l.kind = kindGet
-				w.again = append(w.again, l)
-			}
-		}
-	}
-	if _, err := rows.Close(); err != nil {
-		return err
-	}
-	for i := range g.members {
-		if l := g.members[i].lookup; l != nil {
-			g.members[i].lookup = nil
-			l.missing()
-			w.settle(l, l.err)
-		}
-	}
-	return nil
-}
-
-// failed settles the lookups of a group whose statement failed, or sends them again.
-func (w *worker) failed(g *group, err error) {
-	for i := range g.members {
-		if l := g.members[i].lookup; l != nil {
-			w.refused(l, err, len(g.members) > 1)
-		}
-	}
-}
-
-// refused settles a lookup whose statement failed, or sends it again. shared means that other lookups shared the statement.
-func (w *worker) refused(l *lookup, err error, shared bool) {
-	failure, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		w.settle(l, err)
-		return
-	}
-	switch code := failure.Code; {
-	case code == pgerrcode.UndefinedTable || code == pgerrcode.FeatureNotSupported: // "cached plan must not change result type"
-		w.follow(l, err)
-	case code == pgerrcode.InvalidSQLStatementName && w.conn.lost(l.endpoint.statement(l.kind)):
-		w.again = append(w.again, l)
-	case code == pgerrcode.InsufficientPrivilege:
-		w.follower.recheck() // then Ready fails
-		w.settle(l, ErrUnreadable)
-	case code == pgerrcode.QueryCanceled: // by statement_timeout
-		w.settle(l, ErrTimeout)
-	case pgerrcode.IsTransactionRollback(code) && l.conflicts < maxConflicts: // a deadlock, or a replica's recovery conflict
-		l.conflicts++
-		w.again = append(w.again, l)
-	case pgerrcode.IsTransactionRollback(code) || pgerrcode.IsInsufficientResources(code) || pgerrcode.IsOperatorIntervention(code):
-		w.settle(l, ErrUnavailable)
-	case shared: // one of them may be the cause
-		l.alone = true
-		w.again = append(w.again, l)
-	default:
-		w.settle(l, fmt.Errorf("look up in catalog.%s: %w", l.endpoint.table, err))
-	}
-}
-
-// follow sends l again to the live endpoint of its name, after its table was dropped or changed.
-func (w *worker) follow(l *lookup, err error) {
 	live := w.follower.snapshot.Load().current(l.endpoint)
-	if live == l.endpoint && w.refreshVersions() == nil { // the server may have a newer version
-		live = w.follower.snapshot.Load().current(l.endpoint)
-	}
 	switch {
 	case live == nil:
 		w.settle(l, ErrNotFound)
-	case live != l.endpoint:
-		l.endpoint = live
-		w.again = append(w.again, l)
-	case !l.retried && w.conn.deallocate(l.endpoint.statement(l.kind)) == nil:
-		// The table is still live, so only the statement was out of date.
-		l.retried = true
-		w.again = append(w.again, l)
+	case !w.known.has(live): // the version is back, on another server
+		w.queue.requeue(l)
 	default:
-		w.settle(l, fmt.Errorf("look up in catalog.%s, named by the version row: %w", l.endpoint.table, err))
+		l.endpoint = live
+		return true
 	}
+	return false
 }
