@@ -78,7 +78,7 @@ type check struct {
 	errs      []error
 }
 
-// header is a header, and the columns of it that a source reads.
+// header is the header of a file with the columns that a source reads.
 type header struct {
 	dump.Header
 	read map[string]bool
@@ -144,7 +144,7 @@ func (h *header) unread() []string {
 	return names
 }
 
-// report prints each file with its columns that are not read.
+// report prints each file with its unread columns.
 func (c *check) report(w io.Writer) {
 	for _, h := range c.files {
 		unread := "all are read"
@@ -155,7 +155,7 @@ func (c *check) report(w io.Writer) {
 	}
 }
 
-// remedy suggests what a missing name could be, given the names that exist and are not used.
+// remedy suggests an unused name for a missing one.
 func remedy(name string, unused []string) string {
 	if len(unused) == 0 {
 		return "all others are used"

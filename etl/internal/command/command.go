@@ -44,8 +44,8 @@ gateway, 10 a plan found changes, 20 to 26 another gate failed (unreconciled, re
 document-size), 130 interrupted. After any but 0, the published documents are unchanged and still served. There is one exception: if the
 connection breaks while the server commits, either version may be live, each complete, and the message reports that.`
 
-// Run executes the command line args and returns the exit code. Canceling the context interrupts the command, which then leaves what is
-// published as it was.
+// Run executes the command line args and returns the exit code. Canceling the context interrupts the command, which then does not change
+// the published documents.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var cli arguments
 	// Output may contain text from files, servers and directories.

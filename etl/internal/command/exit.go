@@ -20,7 +20,7 @@ const (
 	exitDatabase    = 4
 	exitHeld        = 5
 	exitRefresh     = 6
-	exitChanges     = 10  // of a plan; the gates have codes of their own
+	exitChanges     = 10  // of a plan; see gateExits for the gates
 	exitInterrupted = 130 // 128 + SIGINT, as shells report it
 )
 
@@ -53,7 +53,7 @@ type refreshError struct{ error }
 
 func (e *refreshError) Unwrap() error { return e.error }
 
-// exitCode is the one table from an error to the exit code.
+// exitCode returns the exit code of an error.
 func exitCode(err error) int {
 	var quiet codeError
 	var gates *plan.GateError
@@ -87,7 +87,7 @@ func is[E error](err error) bool {
 	return errors.As(err, &target)
 }
 
-// gateError returns err, or the failure of the gate document-size in place of a *dump.OversizeError.
+// gateError returns err, but converts a *dump.OversizeError to the failure of the gate document-size.
 func gateError(err error) error {
 	var oversize *dump.OversizeError
 	if !errors.As(err, &oversize) {
@@ -96,7 +96,7 @@ func gateError(err error) error {
 	return plan.Oversize(oversize.Limit, oversize.Error())
 }
 
-// exitOfFiles returns the exit code for files that cannot be used: a gate's only if every mistake is one that could be accepted.
+// exitOfFiles returns the exit code for unusable files: that of a gate only if every mistake could be accepted.
 func exitOfFiles(err error) int {
 	code := 0
 	for _, e := range fileErrors(err) {

@@ -30,7 +30,7 @@ Example:
   etl explain products 42 --csv ./dump`
 }
 
-// usedLine is a line of a CSV that went into an item.
+// usedLine is a line of a CSV file that is part of an item.
 type usedLine struct {
 	source int
 	line   int64
@@ -53,7 +53,7 @@ func (c *explainCommand) Run(ctx context.Context, out *output) error {
 	return d.Arranged(ctx, func(d *dump.Dump) error { return c.explain(ctx, out, d) })
 }
 
-// explain finds the item in one pass. The pass goes on after the item: only its end shows that no file must be sorted first.
+// explain finds the item in one pass. The pass continues after the item, because a later row may show that a file must be sorted.
 func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump) error {
 	var lines []usedLine
 	var documents [][]byte

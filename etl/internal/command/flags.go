@@ -18,13 +18,13 @@ type fileFlags struct {
 	Shape string `placeholder:"FILE" help:"Shape file, which declares the CSV files and the documents. Default: the built-in catalog of products."`
 }
 
-// options returns how the files are read.
+// options returns the options of the dump.
 func (f *fileFlags) options(out *output) dump.Options {
 	return dump.Options{Directory: f.CSV, Shape: f.Shape, Logger: out.logger}
 }
 
 type temporaryFlags struct {
-	Temp string `type:"path" placeholder:"DIR" help:"Directory for temporary files, of which none is left. Default: the system's."`
+	Temp string `type:"path" placeholder:"DIR" help:"Directory for temporary files, which are removed. Default: the system's."`
 }
 
 // itemFlags are for commands that join the files and have no gates.

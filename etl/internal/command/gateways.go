@@ -51,7 +51,7 @@ func (g *gatewayFlags) warnOfOldNames(out *output) {
 	}
 }
 
-// register must be called before anything is published, so that the next refresh has every change, however this process ends.
+// register must be called before publishing, so that the next refresh includes every change even if this process is killed.
 func (g *gatewayFlags) register(ctx context.Context, session *publish.Session) error {
 	var addresses []string
 	for _, gateway := range g.gateways() {
@@ -63,8 +63,8 @@ func (g *gatewayFlags) register(ctx context.Context, session *publish.Session) e
 	return session.Register(ctx, addresses)
 }
 
-// refresh refreshes in every gateway the copies of documents that changed since its last refresh, in all gateways at once, and reports. A
-// gateway whose refresh fails keeps its bookmark, and is part of the error. What is published stays published.
+// refresh refreshes, in all gateways concurrently, the copies of documents that changed since the last refresh of the gateway, and reports
+// the results. A gateway whose refresh fails keeps its bookmark, and is part of the error.
 func (g *gatewayFlags) refresh(ctx context.Context, out *output, databaseURL, collection string) error {
 	var refreshes []*refresh
 	var copies int64
@@ -96,7 +96,7 @@ func (g *gatewayFlags) refresh(ctx context.Context, out *output, databaseURL, co
 	return errors.Join(errs...)
 }
 
-// warn reports a failed refresh, which does not make a run fail that has published.
+// warn reports a failed refresh. It does not change the exit code of a run that has published.
 func (g *gatewayFlags) warn(out *output, err error) {
 	if err != nil {
 		out.logger.Warn("the refresh of a gateway failed: its cached copies expire on their own, and the next run or etl refresh tries again",
@@ -114,7 +114,7 @@ type refresh struct {
 	err     error
 }
 
-// open opens the gateway's journal, and closes it again when there is nothing to refresh.
+// open opens the gateway's journal, and closes it if nothing must be refreshed.
 func (r *refresh) open(ctx context.Context, databaseURL, collection string, limit int64) {
 	journal, err := publish.OpenJournal(ctx, databaseURL, collection, r.gateway.String(), limit)
 	if err != nil {
@@ -136,7 +136,7 @@ func (r *refresh) open(ctx context.Context, databaseURL, collection string, limi
 	case journal.TooMany():
 		r.result = fmt.Sprintf("more than %s changed since version %d: %s", plural(limit, "document"), journal.Since(), expire)
 	case journal.Changed() == 0:
-		r.result = fmt.Sprintf("no document with an address of its own changed since version %d, and lists are refreshed", journal.Since())
+		r.result = fmt.Sprintf("no document of a single item changed since version %d, and lists are refreshed", journal.Since())
 	default:
 		r.paths = journal.Paths
 	}

@@ -27,7 +27,7 @@ type metrics struct {
 	copies     *prometheus.GaugeVec
 }
 
-// newMetrics starts the metrics of a run, if they are wanted. collection is empty if the shape file cannot be read.
+// newMetrics starts the metrics of a run. It returns nil without --metrics. collection is empty if the shape file cannot be read.
 func newMetrics(flags metricsFlags, collection string) *metrics {
 	if flags.Metrics == "" {
 		return nil

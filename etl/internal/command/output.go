@@ -18,11 +18,11 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// output is where a command writes: results to stdout, progress, warnings and errors to stderr.
+// output is the output of a command: results on stdout; progress, warnings and errors on stderr.
 type output struct {
 	stdout, stderr io.Writer
 	logger         *slog.Logger // of warnings, to stderr
-	metrics        *metrics     // nil unless a file of metrics is wanted
+	metrics        *metrics     // nil without --metrics
 }
 
 func newOutput(stdout, stderr io.Writer) *output {
@@ -37,8 +37,8 @@ func plural(n int64, noun string) string {
 	return humanize.Comma(n) + " " + english.PluralWord(int(n), noun, "")
 }
 
-// writeTable writes rows of cells, the first of which are headings. All columns are aligned to the right, but the first and a last one of
-// addresses.
+// writeTable writes rows of cells. The first row is the headings. All columns are aligned to the right, except the first one and a last one
+// of addresses.
 func writeTable(w io.Writer, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -58,10 +58,10 @@ func writeTable(w io.Writer, rows [][]string) {
 		}
 		fmt.Fprintln(table)
 	}
-	_ = table.Flush() // as the other writes to stdout
+	_ = table.Flush() // errors of stdout are ignored
 }
 
-// writeSources writes the fates of the rows of every file, and returns the reasons, a line each.
+// writeSources writes the fates of the rows of every file, and returns a line for each reason.
 func writeSources(w io.Writer, counts []source.Counts) (reasons []string) {
 	files := [][]string{{"file", "read", "used", "filtered", "rejected", "repaired"}}
 	for _, c := range counts {
@@ -104,7 +104,7 @@ func writeGates(w io.Writer, results []publish.GateResult) {
 	}
 }
 
-// writeBreakingChanges warns of what plan.BreakingChanges returned.
+// writeBreakingChanges warns of the result of plan.BreakingChanges.
 func writeBreakingChanges(w io.Writer, changes []string) {
 	if len(changes) > 0 {
 		fmt.Fprintf(w, "\nWARNING: the shape breaks clients of the published documents:\n  %s\n", strings.Join(changes, "\n  "))

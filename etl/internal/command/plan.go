@@ -16,7 +16,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// planFlags are for the commands that compare the files with what is published.
+// planFlags are for the commands that compare the files with the published version.
 type planFlags struct {
 	Database  databaseFlags  `embed:""`
 	Files     fileFlags      `embed:""`
@@ -24,7 +24,7 @@ type planFlags struct {
 	Gates     plan.Limits    `embed:""`
 }
 
-// options returns how the files are read.
+// options returns the options of the dump.
 func (f *planFlags) options(out *output) dump.Options {
 	options := f.Files.options(out)
 	options.Temp = f.Temporary.Temp

@@ -14,13 +14,13 @@ import (
 	"systemscale/sql/printable"
 )
 
-// logEvery is the interval of progress messages where stderr is no terminal.
+// logEvery is the interval of progress messages if stderr is not a terminal.
 const logEvery = 10 * time.Second
 
-// progress reports how much of a task is done: with a bar on a terminal, with log messages elsewhere. It is used by one goroutine.
+// progress reports the progress of a task: with a bar on a terminal, with log messages elsewhere. It must be used by one goroutine.
 type progress struct {
 	stderr io.Writer
-	bar    *progressbar.ProgressBar // nil where stderr is no terminal
+	bar    *progressbar.ProgressBar // nil if stderr is not a terminal
 	log    *slog.Logger
 	task   string
 	verb   string             // "read", "looked up"
@@ -36,7 +36,7 @@ func newProgress(stderr io.Writer, total int64, task string) *progress {
 	return p.begin("read, join, render, "+task, progressbar.OptionShowBytes(true))
 }
 
-// newCount reports how many of total things are done.
+// newCount reports the progress of a task of total things.
 func newCount(stderr io.Writer, total int64, task, verb string) *progress {
 	p := &progress{stderr: stderr, task: task, verb: verb, format: humanize.Comma, total: total}
 	return p.begin(task)
@@ -65,7 +65,7 @@ func (p *progress) begin(description string, options ...progressbar.Option) *pro
 // at reports how much is done.
 func (p *progress) at(done int64) {
 	if p.bar != nil {
-		_ = p.bar.Set64(done) // a bar that cannot be drawn is no reason to stop
+		_ = p.bar.Set64(done) // a bar that cannot be drawn does not stop the task
 		return
 	}
 	if time.Since(p.logged) < logEvery {
@@ -77,7 +77,7 @@ func (p *progress) at(done int64) {
 	p.log.Info(p.task, p.verb, p.format(done), "of", p.format(p.total), "spent", spent.Round(time.Second), "left", left.Round(time.Second))
 }
 
-// finish completes the bar, unless there is an error, and ends its line.
+// finish completes the bar, unless err is not nil, and ends its line.
 func (p *progress) finish(err error) {
 	if p.bar != nil {
 		if err == nil {

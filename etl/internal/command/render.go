@@ -20,7 +20,7 @@ type renderCommand struct {
 	Files     fileFlags      `embed:""`
 	Temporary temporaryFlags `embed:""`
 	Item      itemFlags      `embed:""`
-	Out       string         `placeholder:"DIR" help:"Directory to write one file for each endpoint into, in the format of a binary COPY. Default: nothing is written."`
+	Out       string         `placeholder:"DIR" help:"Directory to write one file for each endpoint into, in the format of a binary COPY. Default: no files."`
 }
 
 func (c *renderCommand) Help() string {
@@ -92,7 +92,7 @@ func (c *renderCommand) render(ctx context.Context, out *output, d *dump.Dump, b
 	return nil
 }
 
-// createFiles returns a file for each endpoint, or nil when none is wanted.
+// createFiles creates a file for each endpoint. It returns nil without --out.
 func (c *renderCommand) createFiles(spec *shape.Shape) ([]*copyFile, error) {
 	if c.Out == "" {
 		return nil, nil

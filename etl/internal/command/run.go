@@ -38,7 +38,7 @@ func (c *runCommand) Help() string {
 	return `Reads all files, joins them, renders every document, and compares it with what is published. If no gate fails, the documents that
 differ are written: a few in one transaction, many by loading all documents into new tables and then flipping to them. Until that moment,
 and after any failure, the API serves the version before. After publishing, the run refreshes the cached copies of changed documents in the
-gateways that --gateway names; a refresh that fails is made up for by the next run.
+gateways that --gateway names; the next run repeats a failed refresh.
 
 Example:
   etl run --csv ./dump
@@ -55,8 +55,8 @@ func (c *runCommand) Validate() error {
 	return errors.Join(c.Retention.check(), c.Gateways.check())
 }
 
-// The most that is written as a delta by default: a share at which a delta is still cheaper than a generation, and a number at which
-// neither takes a second, whatever the share. A delta records its changes for the gateways; decision 7 has the measurements.
+// The limits of a delta by default: a share of the documents at which a delta is still cheaper than a generation, and a number of documents
+// for which either takes less than a second. A delta records its changes for the gateways; decision 7 has the measurements.
 const (
 	deltaShare = plan.Percent(10)
 	smallDelta = 10_000
@@ -97,8 +97,8 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	r := &run{flags: c, out: out, began: began, session: session, mode: publish.Delta, endpoints: spec.Published()}
 	sameAddresses := live.Run != 0 && slices.EqualFunc(live.Endpoints, r.endpoints, sql.Endpoint.SameAddress)
 	if !sameAddresses && c.Mode == string(publish.Delta) {
-		return &usageError{fmt.Sprintf("--mode delta: what is published of %s has other documents than the shape, or nothing is: use --mode auto",
-			spec.Collection)}
+		return &usageError{fmt.Sprintf(
+			"--mode delta: the published endpoints of %s are not those of the shape, or none is published: use --mode auto", spec.Collection)}
 	}
 	for _, line := range plan.BreakingChanges(live.Endpoints, spec) {
 		out.logger.Warn("the shape breaks clients of the published documents", "where", line)
@@ -140,7 +140,7 @@ func (r *run) do(ctx context.Context, d *dump.Dump) error {
 	return nil
 }
 
-// attempt is a run's work with the files in one arrangement. Another attempt follows a *join.Disorder.
+// attempt is one attempt of a run with the files in a given order. Another attempt follows a *join.Disorder.
 type attempt struct {
 	run        *run
 	dump       *dump.Dump
@@ -168,7 +168,7 @@ func (r *run) attempt(ctx context.Context, d *dump.Dump) (err error) {
 	return nil
 }
 
-// end records the fates of the rows, and closes the files of rejects. It removes them if another attempt follows.
+// end records the fates of the rows, and closes the files of rejects, or removes them if another attempt follows.
 func (a *attempt) end(err error) error {
 	a.run.out.metrics.sources(a.dump.Counts())
 	if err == nil {
@@ -227,7 +227,7 @@ func (a *attempt) writeGeneration(ctx context.Context) (version int64, err error
 	return published.Run, err
 }
 
-// deltaLimit returns how many documents are written as a delta at most.
+// deltaLimit returns the largest number of documents that are written as a delta.
 func (a *attempt) deltaLimit() int64 {
 	rows := a.run.session.Live().Rows
 	switch {
@@ -271,8 +271,8 @@ func (a *attempt) pass(ctx context.Context, task string, take func(document int,
 	return nil
 }
 
-// loadAgain reads the files a second time, into new tables. They must give the same documents as in the first pass, which the gates have
-// evaluated.
+// loadAgain reads the files a second time and loads their documents into new tables. The documents must equal those of the first pass,
+// which the gates have evaluated.
 func (a *attempt) loadAgain(ctx context.Context) (version int64, err error) {
 	a.comparison.Close()
 	again, err := a.dump.Again(ctx)
@@ -317,7 +317,7 @@ func (a *attempt) report(version int64) {
 	r.write(a.run.out)
 }
 
-// shapeFingerprint is equal for shapes that make the same documents of the same files.
+// shapeFingerprint is equal for shapes that render the same documents from the same files.
 func shapeFingerprint(spec *shape.Shape) string {
 	nameless := *spec
 	nameless.Name = ""

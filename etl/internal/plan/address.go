@@ -18,7 +18,7 @@ func Address(spec *shape.Shape, d shape.Endpoint) string {
 	return "/" + spec.Collection + "/{id}/" + d.Path
 }
 
-// AddressOf returns the address of an item's document. That of the list document is the address of the item.
+// AddressOf returns the address of an item's document. For the list, it is the address of the item.
 func AddressOf(spec *shape.Shape, d shape.Endpoint, id int64) string {
 	if d.List {
 		d.List, d.Path = false, ""

@@ -17,16 +17,16 @@ const (
 	maxValue  = 120 // bytes of a value
 )
 
-// FieldChange is a place in a document at which two versions differ. Old and New are JSON, cut after 120 bytes, and
-// empty where the version has nothing.
+// FieldChange is a field in which two versions of a document differ. Old and New are JSON, truncated to 120 bytes, and empty if the version
+// lacks the field.
 type FieldChange struct {
 	Path string `json:"path"` // such as results[0].sale_price
 	Old  string `json:"old,omitempty"`
 	New  string `json:"new,omitempty"`
 }
 
-// differences returns the fields in which two JSON documents differ, in the order of their names, and their number: at most maxFields
-// are returned.
+// differences returns the first maxFields fields in which two JSON documents differ, in the order of their names, and the number of all
+// that differ.
 func differences(before, after []byte) (fields []FieldChange, all int, err error) {
 	var old, current any
 	if err := decode(before, &old); err != nil {

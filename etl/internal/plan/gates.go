@@ -13,7 +13,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// Gate is the name of a gate: a check of what a run found, before it publishes.
+// Gate is the name of a gate: a check of a run before it publishes.
 type Gate string
 
 // The gates.
@@ -57,7 +57,7 @@ type Limits struct {
 	Accept          []Gate   `placeholder:"GATE" help:"Publish although this gate fails: truncated-file, unreconciled, rejects, removed, changed, missing-column, empty-file or document-size. May be repeated. With document-size, all rows of an item are held in memory, about ten times their size in the files."`
 }
 
-// Accepts reports whether a run may go on although the gate fails.
+// Accepts reports whether a run may continue although the gate fails.
 func (l *Limits) Accepts(gate Gate) bool { return slices.Contains(l.Accept, gate) }
 
 // Largest is the largest document of a pass.
@@ -111,12 +111,12 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 	return results
 }
 
-// publishedItems returns such as "2 of 100 published items".
+// publishedItems formats a part of the published items, such as "2 of 100 published items".
 func publishedItems(part, whole int64) string {
 	return fmt.Sprintf("%s of %s %s", humanize.Comma(part), humanize.Comma(whole), english.PluralWord(int(whole), "published item", ""))
 }
 
-// rowFindings are what the gates need of the counts of all files. The lists have an entry for each file, or column, that is beyond a limit.
+// rowFindings summarize the counts of all files for the gates. The lists have an entry for each file, or column, beyond a limit.
 type rowFindings struct {
 	lost                              int64   // rows without a fate
 	worst                             Percent // share of rejected rows in a file
@@ -191,7 +191,7 @@ func Oversize(limit int64, message string) *GateError {
 }
 
 func (e *GateError) Error() string {
-	lines := []string{"nothing is published, because a gate failed; what was live still is"}
+	lines := []string{"nothing is published, because a gate failed; the live version is unchanged"}
 	for _, r := range e.Results {
 		lines = append(lines, fmt.Sprintf("  %s: %s, or pass --accept %s", r.Gate, r.Message, r.Gate))
 	}

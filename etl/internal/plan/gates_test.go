@@ -110,7 +110,7 @@ func TestMessages(t *testing.T) {
 			c.counts = []source.Counts{good}
 		}
 		err := Failed(Evaluate(&standard, c.counts, c.cut, publish.Changes{Items: c.items}, c.largest))
-		want := "nothing is published, because a gate failed; what was live still is\n  " + string(gate) + ": " + c.want + ", or pass --accept " + string(gate)
+		want := "nothing is published, because a gate failed; the live version is unchanged\n  " + string(gate) + ": " + c.want + ", or pass --accept " + string(gate)
 		if err == nil {
 			t.Errorf("%s has passed", gate)
 		} else if diff := cmp.Diff(want, err.Error()); diff != "" {

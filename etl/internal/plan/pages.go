@@ -2,8 +2,8 @@ package plan
 
 import "systemscale/sql"
 
-// pageCounter counts the pages of sql.AnchorEvery items that differ, of the document that is served in pages. Up to the first item that is
-// added or removed, these are the pages with a changed item; from there on, all pages.
+// pageCounter counts the changed pages, of sql.AnchorEvery items, of the list. Before the first item that is added or removed, these are
+// the pages with a changed item; after it, all pages.
 type pageCounter struct {
 	limit    int     // of first
 	pages    int64   // up to the first shift

@@ -34,7 +34,7 @@ type Change struct {
 // URLs are the addresses whose responses would change.
 type URLs struct {
 	Template string   `json:"template"` // empty for an endpoint that the shape no longer has
-	Count    int64    `json:"count"`    // of the endpoint that is served in pages, of pages of 100
+	Count    int64    `json:"count"`    // of the list, the pages of 100 items
 	First    []string `json:"first"`
 }
 
@@ -43,7 +43,7 @@ type Sample struct {
 	URL    string        `json:"url"`
 	ID     int64         `json:"id"`
 	Fields []FieldChange `json:"fields"`
-	More   int           `json:"more,omitempty"` // number of the fields that differ and are not in Fields
+	More   int           `json:"more,omitempty"` // number of differing fields that are not in Fields
 }
 
 // New returns the plan of a finished survey. counts and cut are as in Evaluate. The bodies of changed documents are read from the database.

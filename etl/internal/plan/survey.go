@@ -8,20 +8,20 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-// Survey takes the documents of a pass and compares them with what is published. It is used by one goroutine.
+// Survey compares the documents of a pass with the published version. It must be used by one goroutine.
 type Survey struct {
 	spec       *shape.Shape
 	comparison *publish.Comparison
-	spool      *publish.Spool // nil when the differing documents are not needed again
-	samples    int            // most changed documents and addresses that are kept of each endpoint
+	spool      *publish.Spool // nil if the differing documents are not written
+	samples    int            // largest number of changed documents and addresses that are kept of each endpoint
 
-	found   []found // by document
+	found   []found // by endpoint
 	sums    []Checksum
 	tables  []publish.Table
 	largest Largest
 }
 
-// found is what differs among the documents of one endpoint.
+// found lists differing documents of an endpoint.
 type found struct {
 	ids     []int64  // the first that differ
 	samples []sample // the first that changed
@@ -34,8 +34,8 @@ type sample struct {
 	body []byte
 }
 
-// NewSurvey returns a Survey of the documents of one pass. It borrows the comparison, and the spool, which gets the documents that differ
-// and may be nil. samples is how many changed documents and addresses of each endpoint are kept for a Plan.
+// NewSurvey returns a Survey of the documents of one pass. It borrows the comparison and the spool. The differing documents are added to
+// the spool, which may be nil. samples is the number of changed documents and addresses of each endpoint that are kept for a Plan.
 func NewSurvey(spec *shape.Shape, comparison *publish.Comparison, spool *publish.Spool, samples int) *Survey {
 	n := len(spec.Endpoints)
 	s := &Survey{
@@ -49,7 +49,7 @@ func NewSurvey(spec *shape.Shape, comparison *publish.Comparison, spool *publish
 	return s
 }
 
-// Take takes the next document of the pass. body is copied if it is kept.
+// Take compares the next document of the pass. body is copied if it is kept.
 func (s *Survey) Take(document int, id int64, etag uint64, body []byte) error {
 	if err := s.removed(document, func() (int64, bool, error) { return s.comparison.NextRemoved(document, id) }); err != nil {
 		return err
@@ -69,7 +69,7 @@ func (s *Survey) Take(document int, id int64, etag uint64, body []byte) error {
 	return nil
 }
 
-// Finish must be called after the last document: the rest of what is published is removed.
+// Finish must be called after the last document. The remaining published documents are removed.
 func (s *Survey) Finish() error {
 	for document := range s.spec.Endpoints {
 		if err := s.removed(document, func() (int64, bool, error) { return s.comparison.NextRemaining(document) }); err != nil {
@@ -88,7 +88,7 @@ func (s *Survey) Checksums() []Checksum { return s.sums }
 // Largest returns the largest document.
 func (s *Survey) Largest() Largest { return s.largest }
 
-// removed takes the removed documents that next returns.
+// removed spools the removed documents that next returns.
 func (s *Survey) removed(document int, next func() (id int64, found bool, err error)) error {
 	for {
 		id, found, err := next()
@@ -105,7 +105,7 @@ func (s *Survey) removed(document int, next func() (id int64, found bool, err er
 	}
 }
 
-// differs takes a document that was added or changed. Its row is not counted yet.
+// differs spools a document that was added or changed. Its row is not counted yet.
 func (s *Survey) differs(kind publish.Kind, document int, id int64, etag uint64, body []byte) error {
 	s.note(kind, document, id)
 	f := &s.found[document]
@@ -129,13 +129,13 @@ func (s *Survey) note(kind publish.Kind, document int, id int64) {
 	}
 }
 
-// Checksum depends on every id and etag of the documents of an endpoint and on their order. The zero value is that of no document.
+// Checksum depends on every id and etag of the documents of an endpoint and on their order. The zero value is the checksum of no documents.
 type Checksum struct {
 	Rows int64
 	sum  uint64
 }
 
-// Add adds the next document.
+// Add adds the next document to the checksum.
 func (c *Checksum) Add(id int64, etag uint64) {
 	// Two odd constants of splitmix64: each step is a bijection of the sum so far.
 	c.sum = bits.RotateLeft64(c.sum^uint64(id), 23) * 0xbf58476d1ce4e5b9

@@ -25,7 +25,7 @@ func (p Percent) String() string { return strconv.FormatFloat(float64(p), 'f', -
 // Of returns the share of whole, rounded down.
 func (p Percent) Of(whole int64) int64 { return int64(float64(whole) * float64(p) / 100) }
 
-// share returns part of whole in percent; some part of nothing is everything.
+// share returns part of whole in percent: 100 if whole is 0 and part is not.
 func share(part, whole int64) Percent {
 	switch {
 	case part == 0:

@@ -28,12 +28,12 @@ type EndpointCounts struct {
 	Counts
 }
 
-// Items counts items: the rows of the root source, whatever documents each has. The first document that is both published and rendered has
-// the counts; without such a document they are all 0.
+// Items counts items, the rows of the root source, by the documents of the first endpoint that is both published and rendered. Without such
+// an endpoint all counts are 0.
 type Items struct {
 	Published int64 `json:"published"`
 	Added     int64 `json:"added"`
-	Changed   int64 `json:"changed"` // those of which some document is published and rendered differently
+	Changed   int64 `json:"changed"` // items with a changed document
 	Removed   int64 `json:"removed"`
 }
 

@@ -15,9 +15,8 @@ import (
 // fetched is about how many rows sql/query/etl/fetch_cursor.sql fetches at a time, 320 kB.
 const fetched = 20_000
 
-// Comparison compares rendered documents with those that were published at one moment. It reads the published ids and etags
-// over one connection, in one transaction, ahead of the renderer; two batches of each document are in memory.
-// Its methods are called by one goroutine.
+// Comparison compares rendered documents with a snapshot of the published ones. It reads the published ids and etags over one connection,
+// in one transaction, ahead of the renderer, and holds two batches of each endpoint in memory. It must be used by one goroutine.
 type Comparison struct {
 	conn      *pgx.Conn
 	version   Version
@@ -25,12 +24,12 @@ type Comparison struct {
 	rendered  []sql.Endpoint
 	endpoints []published // in the order of rendered
 	gone      []EndpointCounts
-	reference int   // the document that counts the items, or -1
-	changed   int64 // the item that was counted as changed last
+	reference int   // the endpoint that counts the items, or -1
+	changed   int64 // the item that was last counted as changed
 	items     Items
 
 	collection string
-	ctx        context.Context // of the reading
+	ctx        context.Context // of the reader
 	cancel     context.CancelFunc
 	empty      chan *batch
 	stopped    chan struct{} // closed when the reader has ended
@@ -51,15 +50,15 @@ type etagRow struct {
 	etag uint64
 }
 
-// batch is rows between the reader and the comparison. Empty batches go back to the reader.
+// batch transfers rows from the reader to the comparison, which returns empty batches.
 type batch struct {
 	endpoint int
 	rows     []etagRow
 	err      error
 }
 
-// Compare opens a comparison of documents that are about to be rendered with what is published of the collection. It does not take the
-// collection, and writes nothing. The context bounds the whole comparison, which must be closed.
+// Compare opens a comparison of the endpoints to be rendered with the published version of the collection. It does not take the collection,
+// and writes nothing. The context bounds the whole comparison, which must be closed.
 func Compare(ctx context.Context, databaseURL, collection string, rendered []sql.Endpoint) (_ *Comparison, err error) {
 	defer inDatabase(&err)
 	conn, _, err := connect(ctx, databaseURL)
@@ -77,7 +76,7 @@ func Compare(ctx context.Context, databaseURL, collection string, rendered []sql
 
 func (c *Comparison) open() error {
 	if _, err := c.conn.Exec(c.ctx, sql.Query("etl/begin_reading")); err != nil {
-		return fmt.Errorf("begin to read what is published: %w", err)
+		return fmt.Errorf("begin to read the published documents: %w", err)
 	}
 	var err error
 	if c.version, err = readVersion(c.ctx, c.conn, c.collection); err != nil {
@@ -105,7 +104,7 @@ func (c *Comparison) start() error {
 		statement := sql.QueryFor("etl/declare_cursor", "cursor", cursor(i), "table", c.table(d.Name))
 		if _, err := c.conn.Exec(c.ctx, statement); err != nil {
 			close(c.stopped)
-			return fmt.Errorf("open what is published as %s: %w", d.Name, err)
+			return fmt.Errorf("open the published documents of %s: %w", d.Name, err)
 		}
 		for range 2 {
 			c.empty <- &batch{endpoint: i, rows: make([]etagRow, 0, fetched)}
@@ -139,7 +138,7 @@ func (c *Comparison) read(empty <-chan *batch, stopped chan<- struct{}) {
 	}
 	for b := range empty {
 		b.rows, b.err = c.fetch(statements[b.endpoint], b.rows[:0])
-		c.endpoints[b.endpoint].full <- b // there is room for every batch of the document
+		c.endpoints[b.endpoint].full <- b // the channel has room for every batch of the endpoint
 	}
 }
 
@@ -165,19 +164,19 @@ func (c *Comparison) fetch(statement string, rows []etagRow) ([]etagRow, error) 
 	return rows, errors.Join(results.Close(), malformed)
 }
 
-// Version returns what was live when the comparison was opened.
+// Version returns the version that was live when the comparison was opened.
 func (c *Comparison) Version() Version { return c.version }
 
-// LastRun returns the newest run that published its files or found them to be what is published.
+// LastRun returns the newest run that published its files, or found no difference to the published version.
 func (c *Comparison) LastRun() LastRun { return c.last }
 
-// NextRemoved returns the id of the next published document before an id that was not rendered, and counts it as removed. It must be called
-// before every Compare, with the same document and id, until it finds none.
+// NextRemoved returns the id of the next published document, with an id below before, that was not rendered, and counts it as removed. It
+// must be called before every Compare, with the same endpoint and id, until it finds none.
 func (c *Comparison) NextRemoved(endpoint int, before int64) (id int64, found bool, err error) {
 	return c.nextRemoved(endpoint, func(id int64) bool { return id < before })
 }
 
-// NextRemaining is NextRemoved without an upper bound, for the end: it must be called for each document before Finish, until it finds none.
+// NextRemaining is NextRemoved without an upper bound. It must be called for each endpoint before Finish, until it finds none.
 func (c *Comparison) NextRemaining(endpoint int) (id int64, found bool, err error) {
 	return c.nextRemoved(endpoint, func(int64) bool { return true })
 }
@@ -234,10 +233,10 @@ func (c *Comparison) Compare(endpoint int, id int64, etag uint64) Kind {
 	return Changed
 }
 
-// next goes on to the next batch of p, which is used up.
+// next replaces the batch of p, which is used up.
 func (c *Comparison) next(p *published) error {
 	if p.batch != nil {
-		c.empty <- p.batch // there is room for every batch
+		c.empty <- p.batch // the channel has room for every batch
 		p.batch = nil
 	}
 	select {
@@ -247,7 +246,7 @@ func (c *Comparison) next(p *published) error {
 	}
 	p.rows, p.at = p.batch.rows, 0
 	if p.batch.err != nil {
-		return fmt.Errorf("read what is published: %w", p.batch.err)
+		return fmt.Errorf("read the published documents: %w", p.batch.err)
 	}
 	p.ended = len(p.rows) == 0
 	return nil
@@ -263,7 +262,7 @@ func (c *Comparison) Finish() (err error) {
 		}
 		gone := EndpointCounts{Name: d.Name}
 		if err := c.conn.QueryRow(c.ctx, sql.QueryFor("etl/count_rows", "table", c.table(d.Name))).Scan(&gone.Removed); err != nil {
-			return fmt.Errorf("count what is published as %s: %w", d.Name, err)
+			return fmt.Errorf("count the published documents of %s: %w", d.Name, err)
 		}
 		c.gone = append(c.gone, gone)
 	}
@@ -302,7 +301,7 @@ func (c *Comparison) Changes() Changes {
 	return changes
 }
 
-// Bodies returns the published bodies of some documents by id. It may be called only after Finish.
+// Bodies returns the published bodies of documents of an endpoint, by id. It may be called only after Finish.
 func (c *Comparison) Bodies(endpoint int, ids []int64) (_ map[int64][]byte, err error) {
 	defer inDatabase(&err)
 	rows, err := c.conn.Query(c.ctx, sql.QueryFor("etl/select_bodies", "table", c.table(c.rendered[endpoint].Name)), ids)

@@ -11,10 +11,10 @@ const (
 // jsonbVersion precedes the text of a jsonb value in binary (jsonb_recv in Postgres's jsonb.c).
 const jsonbVersion = 1
 
-// AppendHeader appends what a binary COPY begins with.
+// AppendHeader appends the header of a binary COPY.
 func AppendHeader(dst []byte) []byte { return append(dst, copyHeader...) }
 
-// AppendTrailer appends what a binary COPY ends with.
+// AppendTrailer appends the trailer of a binary COPY.
 func AppendTrailer(dst []byte) []byte { return append(dst, copyTrailer...) }
 
 // AppendRow appends a row of a document table: id, etag and body, which is JSON.

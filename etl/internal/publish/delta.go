@@ -10,9 +10,9 @@ import (
 	"systemscale/sql"
 )
 
-// PublishDelta writes the spooled documents into the live tables, in one transaction with the change log and the pointer row. documents
-// are those that are live, in that order, with their new schemas. changes is the result of the comparison, and must be what is written.
-// tables describes the documents after the change. Errors are as those of Load.Publish.
+// PublishDelta writes the spooled documents into the live tables, in one transaction with the change log and the pointer row. endpoints are
+// the live ones, in the same order, with their new schemas. changes is the result of the comparison; it must equal the written changes.
+// tables describes the documents after the change. The errors are those of Load.Publish.
 func (r *Run) PublishDelta(
 	ctx context.Context, spool *Spool, endpoints []sql.Endpoint, changes Changes, tables []Table, record Record,
 ) (_ Published, err error) {

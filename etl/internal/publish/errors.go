@@ -11,12 +11,12 @@ import (
 // ErrNotMigrated means that the database has no catalog schema.
 var ErrNotMigrated = errors.New("the database has no catalog schema, or an old one: run etl migrate")
 
-// ErrOutcomeUnknown means that the connection broke while the server committed the run, and that the result could not be read. Either
-// version is live, and complete.
+// ErrOutcomeUnknown means that the connection broke while the server committed the run, and that the result could not be read. The new or
+// the former version is live, and complete.
 var ErrOutcomeUnknown = errors.New("it is not known whether the run was published: catalog.run has the result")
 
-// DatabaseError is any error that comes of work with the database: the connection, the server's refusal, or an unexpected answer. All
-// functions and methods that use the database return their errors wrapped in it.
+// DatabaseError is an error of the database: of the connection, of the server, or an unexpected result. All functions and methods that use
+// the database return their errors wrapped in it.
 type DatabaseError struct{ Err error }
 
 func (e *DatabaseError) Error() string { return e.Err.Error() }
@@ -39,14 +39,14 @@ func migrationMissing(err error) error {
 	return err
 }
 
-// isMissing reports that there is no such table.
+// isMissing reports whether a table does not exist.
 func isMissing(err error) bool {
 	var refused *pgconn.PgError
 	const undefinedTable = "42P01"
 	return errors.As(err, &refused) && refused.Code == undefinedTable
 }
 
-// isBusy reports that a lock was not available in time.
+// isBusy reports whether a lock was not available in time.
 func isBusy(err error) bool {
 	var refused *pgconn.PgError
 	const lockNotAvailable = "55P03"

@@ -17,7 +17,7 @@ import (
 type PastRun struct {
 	Run        int64           `json:"run"`
 	StartedAt  time.Time       `json:"started_at"`
-	FinishedAt *time.Time      `json:"finished_at"` // nil while it runs, or when it was killed and no run came after it
+	FinishedAt *time.Time      `json:"finished_at"` // nil while it runs, and of a killed run until the next run begins
 	State      string          `json:"state"`       // running, published, unchanged or failed
 	Mode       Mode            `json:"mode"`
 	Holder     string          `json:"holder"`
@@ -60,7 +60,7 @@ func History(ctx context.Context, databaseURL, collection string, limit int) (_ 
 
 // LastRun is a run and the record of its files.
 type LastRun struct {
-	Run     int64 // 0 when there is none
+	Run     int64 // 0 without a run
 	Sources []source.Counts
 }
 

@@ -15,7 +15,7 @@ import (
 // HeldError means that another run holds the collection.
 type HeldError struct {
 	Collection string
-	Run        int64 // 0 when it has not registered yet, and Process and Role are what is known
+	Run        int64 // 0 before it has registered; Process and Role are then set
 	Holder     string
 	Since      time.Time
 	Process    int32 // of the database; 0 when it has ended since
@@ -45,12 +45,12 @@ type holding struct {
 	collection string
 }
 
-// take takes the collection, over a connection that does nothing else: the transaction that holds it stays open, and the session's own
-// connection needs transactions, and vacuum, which allows none.
+// take takes the collection, over a separate connection: the transaction that holds it stays open, and the session's own connection needs
+// other transactions, and vacuum, which runs outside a transaction.
 func (h *holding) take(ctx context.Context, config *pgx.ConnConfig) error {
 	config = config.Copy()
 	config.RuntimeParams["application_name"] = "systemscale-etl holds " + h.collection
-	// A machine that is gone releases the collection after a minute, and not after the two hours that are the default.
+	// The server notices the loss of a machine after a minute. The default is two hours.
 	config.RuntimeParams["tcp_keepalives_idle"] = "30"
 	config.RuntimeParams["tcp_keepalives_interval"] = "10"
 	config.RuntimeParams["tcp_keepalives_count"] = "3"
@@ -62,7 +62,7 @@ func (h *holding) take(ctx context.Context, config *pgx.ConnConfig) error {
 	for patience := time.Now().Add(holdPatience); ; {
 		err := h.keepEarlierBuildsOut(ctx)
 		if err == nil {
-			// Last: the statement before leaves a snapshot, and in the transaction that would last as long.
+			// This comes last: the transaction would keep the snapshot of an earlier statement.
 			if _, err = h.hold.Exec(ctx, sql.QueryFor("etl/hold_collection", "table", table)); err == nil {
 				return nil
 			}
@@ -89,8 +89,8 @@ func (h *holding) take(ctx context.Context, config *pgx.ConnConfig) error {
 	}
 }
 
-// createHoldTable creates the table that runs of the collection lock. It belongs to the owner of the schema, whichever member of that role
-// is the first to run.
+// createHoldTable creates the table that runs of the collection lock. Its owner is the schema's, not the member of that role that runs
+// first.
 func (h *holding) createHoldTable(ctx context.Context, table string) error {
 	var owner string
 	if err := h.hold.QueryRow(ctx, sql.Query("etl/select_schema_owner")).Scan(&owner); err != nil {

@@ -11,8 +11,8 @@ import (
 	"systemscale/sql"
 )
 
-// Journal has the addresses of a collection that changed since the last refresh of one gateway: those in the change log after the gateway's
-// bookmark. It reads a single snapshot, over a connection of its own, and does not take the collection. It is used by one goroutine.
+// Journal lists the addresses of a collection that changed since the last refresh of a gateway: those in the change log after the gateway's
+// bookmark. It reads a single snapshot, over a separate connection, and does not take the collection. It must be used by one goroutine.
 type Journal struct {
 	conn       *pgx.Conn
 	collection string
@@ -25,8 +25,8 @@ type Journal struct {
 	paths       map[string]string // of the endpoints with an address for each item: the part after the item's id
 }
 
-// OpenJournal opens the journal for a gateway, which is known by the address of its refresh endpoint. limit is the most changed documents
-// that are to be refreshed. The journal must be closed.
+// OpenJournal opens the journal of a gateway, given by the address of its refresh endpoint. limit is the largest number of changed
+// documents to refresh. The journal must be closed.
 func OpenJournal(ctx context.Context, databaseURL, collection, gateway string, limit int64) (_ *Journal, err error) {
 	defer inDatabase(&err)
 	conn, _, err := connect(ctx, databaseURL)
@@ -87,17 +87,17 @@ func (j *Journal) Live() int64 { return j.live }
 // Since returns the run of the bookmark, after which the journal begins.
 func (j *Journal) Since() int64 { return j.since }
 
-// Logged reports whether the change log has all changes. It has not when tables were replaced since, or when the log was truncated.
+// Logged reports whether the change log has all changes. It lacks some if tables were replaced since the bookmark, or if it was truncated.
 func (j *Journal) Logged() bool { return j.logged }
 
-// Changed returns how many documents with an address of their own changed; above the limit, the limit plus 1.
+// Changed returns the number of changed documents with an address for each item; above the limit, the limit plus 1.
 func (j *Journal) Changed() int64 { return j.changed }
 
 // TooMany reports whether more documents changed than the limit.
 func (j *Journal) TooMany() bool { return j.changed > j.limit }
 
-// Paths calls yield with the path of every document that changed, such as /products/1/styles, once each, as the rows arrive. It ends
-// with the first error of yield. It may be called once.
+// Paths calls yield once with the path of each changed document, such as /products/1/styles, as the rows arrive. It returns the first error
+// of yield. It may be called once.
 func (j *Journal) Paths(ctx context.Context, yield func(path string) error) error {
 	var stopped error
 	err := j.eachPath(ctx, func(path string) error {
@@ -130,7 +130,8 @@ func (j *Journal) eachPath(ctx context.Context, yield func(path string) error) e
 	return nil
 }
 
-// Finish moves the gateway's bookmark to the live version: its copies are refreshed, or expire. Nothing can be read after that.
+// Finish moves the gateway's bookmark to the journal's live version, because its copies are refreshed, or expire. Paths must not be called
+// afterwards.
 func (j *Journal) Finish(ctx context.Context) (err error) {
 	defer inDatabase(&err)
 	if _, err := j.conn.Exec(ctx, sql.Query("etl/end_reading")); err != nil {
@@ -142,7 +143,7 @@ func (j *Journal) Finish(ctx context.Context) (err error) {
 	return nil
 }
 
-// Close ends the reading. It may be called twice.
+// Close closes the connection. It may be called twice.
 func (j *Journal) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
 	defer cancel()

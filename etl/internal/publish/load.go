@@ -74,9 +74,9 @@ func (l *Load) Append(endpoint int, id int64, etag uint64, body []byte) (err err
 	return l.streams.send(b)
 }
 
-// Publish waits for the streams, gives the tables their keys and statistics, counts them, and flips the pointer.
-// After an error the live version is unchanged, unless the error is ErrOutcomeUnknown, and the run's Abort must be called.
-// progress is called with the name of each phase when it begins.
+// Publish waits for the streams, indexes, vacuums and counts the tables, and flips the pointer. After an error the live version is
+// unchanged, unless the error is ErrOutcomeUnknown, and the run's Abort must be called. progress is called with the name of each phase when
+// it begins.
 func (l *Load) Publish(ctx context.Context, record Record, progress func(string)) (_ Published, err error) {
 	defer inDatabase(&err)
 	for _, b := range l.filling {
@@ -112,7 +112,7 @@ func (l *Load) Publish(ctx context.Context, record Record, progress func(string)
 	})
 }
 
-// finishTables makes every table ready to be read, two at a time.
+// finishTables indexes, vacuums and counts the tables, two at a time.
 func (l *Load) finishTables(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2)
@@ -132,8 +132,8 @@ func (l *Load) finishTable(ctx context.Context, endpoint int) error {
 	if _, err := conn.Exec(ctx, sql.QueryFor("etl/create_primary_key", "table", name, "constraint", name+"_pkey")); err != nil {
 		return fmt.Errorf("create the primary key of %s: %w", name, err)
 	}
-	// The vacuum marks every page as visible to all, without which a lookup of the etag alone would read the table too. It
-	// needs the streams' commits on disk, or it passes over their rows; the statement above, committing synchronously, sees to that.
+	// The vacuum marks every page as all-visible; otherwise a lookup of the etag alone would read the table too. It skips rows whose commit
+	// is not on disk yet. The synchronous commit of the statement above flushes those of the streams.
 	if _, err := conn.Exec(ctx, sql.QueryFor("etl/vacuum_table", "table", name)); err != nil {
 		return fmt.Errorf("vacuum %s: %w", name, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"systemscale/sql"
 )
 
-// UnreadableError means that a role which reads published documents, such as the API's, could not read those of the run.
+// UnreadableError means that a role that reads published documents, such as the API's, could not read those of the run.
 type UnreadableError struct {
 	Role   string
 	Schema bool     // the role may not use the schema
@@ -51,8 +51,8 @@ type unreadable struct {
 	Grantable bool
 }
 
-// makeReadable grants the roles that read what is published to read the tables of documents. The error is an *UnreadableError when one
-// of them may still not read all that it needs.
+// makeReadable grants the reading roles the right to read the tables of the endpoints. The error is an *UnreadableError if a role still
+// lacks a right.
 func makeReadable(ctx context.Context, q querier, collection string, generation int64, endpoints []sql.Endpoint) error {
 	tables := make([]string, len(endpoints))
 	for i, d := range endpoints {
@@ -96,11 +96,11 @@ func makeReadable(ctx context.Context, q querier, collection string, generation 
 func selectUnreadable(ctx context.Context, q querier, tables []string) ([]unreadable, error) {
 	rows, err := q.Query(ctx, sql.Query("etl/select_unreadable"), tables)
 	if err != nil {
-		return nil, fmt.Errorf("check who may read what is published: %w", err)
+		return nil, fmt.Errorf("check which roles may read the published documents: %w", err)
 	}
 	missing, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unreadable])
 	if err != nil {
-		return nil, fmt.Errorf("check who may read what is published: %w", err)
+		return nil, fmt.Errorf("check which roles may read the published documents: %w", err)
 	}
 	return missing, nil
 }

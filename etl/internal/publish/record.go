@@ -15,7 +15,7 @@ type Mode string
 const (
 	Generation Mode = "generation" // new tables beside the live ones, then a flip
 	Delta      Mode = "delta"      // one transaction in the live tables
-	Rollback   Mode = "rollback"   // return to what an earlier run had published
+	Rollback   Mode = "rollback"   // return to the version of an earlier run
 )
 
 // The states in which a run ends, as catalog.run names them.
@@ -25,7 +25,7 @@ const (
 	stateFailed    = "failed"
 )
 
-// Record is what the history keeps of a run beside its end. Nil fields are stored as null.
+// Record is the part of a run's history that does not describe its end. Nil fields are stored as null.
 type Record struct {
 	Sources []source.Counts
 	Plan    *Changes
@@ -40,7 +40,7 @@ type Verdict string
 // The verdicts.
 const (
 	Passed   Verdict = "passed"
-	Accepted Verdict = "accepted" // failed, and published all the same
+	Accepted Verdict = "accepted" // failed, and did not stop the run
 	Failed   Verdict = "failed"
 )
 
@@ -67,7 +67,7 @@ type Table struct {
 	Bytes int64  `json:"bytes"` // of the rendered bodies, before Postgres stores them its own way
 }
 
-// encodedRecord is a Record as parameters, nil where there is nothing.
+// encodedRecord is a Record as parameters of a statement; nil is null.
 type encodedRecord struct {
 	sources, plan, gates, verdict, shape *string
 }

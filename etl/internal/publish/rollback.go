@@ -38,7 +38,7 @@ func (s *Session) Target(ctx context.Context, run int64) (_ Retained, err error)
 }
 
 // PublishRollback makes a retained version live again: it reverts, in the version's tables, the changes of later runs, and moves the
-// pointer. The change log records it, so that it can be reverted, too. The Changes are those of the version's tables; errors are as those
+// pointer. The change log records this, so that it can be reverted too. The Changes are those of the version's tables; the errors are those
 // of Load.Publish.
 func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published, _ Changes, err error) {
 	defer inDatabase(&err)
@@ -67,7 +67,7 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published
 			changes.Endpoints = append(changes.Endpoints, EndpointCounts{Name: d.Name, Counts: written})
 		}
 		if version.Generation == r.session.live.Generation {
-			record.Plan = &changes // between two generations, readers see other changes
+			record.Plan = &changes // a return to another generation shows other changes to readers
 		}
 		return nil
 	})

@@ -12,18 +12,18 @@ import (
 	"systemscale/sql"
 )
 
-// Run is one row of the history: what is written in a session, and how that ends. It is used by one goroutine.
+// Run is a row of the history, from its registration in a session to its end. It must be used by one goroutine.
 type Run struct {
 	session *Session
 	id      int64
 	streams *streams // into the tables of its generation; nil unless it loads one
 }
 
-// Begin registers a run. What follows is a Publish of some kind, Unchanged, or Abort. mode is what the run is expected to do;
-// what it did is known when it is published. The error is an *UnreadableError when nothing that the run publishes could be read.
+// Begin registers a run. Load.Publish, PublishDelta, PublishRollback, Unchanged or Abort must follow. mode is the expected mode; publishing
+// records the actual one. The error is an *UnreadableError if a reading role could not read the documents of the run.
 func (s *Session) Begin(ctx context.Context, mode Mode) (_ *Run, err error) {
 	defer inDatabase(&err)
-	// Before the work: rights that are missing now would be missing at its end.
+	// A right that is missing now would still be missing after the work.
 	if err := makeReadable(ctx, s.conn, s.collection, 0, nil); err != nil {
 		return nil, err
 	}
@@ -37,8 +37,8 @@ func (s *Session) Begin(ctx context.Context, mode Mode) (_ *Run, err error) {
 // ID returns the run's id, which becomes the data version when the run is published.
 func (r *Run) ID() int64 { return r.id }
 
-// publish makes version live in one transaction with change, if what was live when the session began still is. published
-// and record, which change may still add to, become the run's row. After an error nothing has changed, unless it is ErrOutcomeUnknown.
+// publish makes version live in one transaction with change, if the version that was live when the session began still is. published and
+// record, which change may modify, become the run's row. After an error nothing has changed, unless it is ErrOutcomeUnknown.
 func (r *Run) publish(ctx context.Context, version Version, published Published, record *Record, change func(pgx.Tx) error) error {
 	s := r.session
 	tables, err := encode(published.Tables)
@@ -91,7 +91,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 	})
 	if err != nil {
 		err = fmt.Errorf("publish run %d: %w", r.id, err)
-		// The connection may have broken while the server was committing: the run's own row knows.
+		// The connection may have broken while the server was committing: the run's row has the result.
 		switch state, settleErr := r.settle(err, *record); {
 		case settleErr != nil:
 			return errors.Join(ErrOutcomeUnknown, err, settleErr)
@@ -124,7 +124,7 @@ func (r *Run) Unchanged(ctx context.Context, record Record) (err error) {
 	return nil
 }
 
-// settle marks the run failed because of cause, unless it has ended already, and returns its state.
+// settle marks the run as failed because of cause, unless it has ended already, and returns its state.
 func (r *Run) settle(cause error, record Record) (state string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
 	defer cancel()
@@ -132,7 +132,7 @@ func (r *Run) settle(cause error, record Record) (state string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// Twice, because a connection that was cut while it was idle fails only at its next use.
+	// Twice, because a connection that was lost while it was idle fails only when it is used.
 	for range 2 {
 		var conn *pgx.Conn
 		if conn, err = r.session.cleanUpConn(ctx); err != nil {
@@ -147,8 +147,8 @@ func (r *Run) settle(cause error, record Record) (state string, err error) {
 	return "", fmt.Errorf("mark run %d failed: %w", r.id, err)
 }
 
-// Abort marks the run failed because of cause and drops its tables. It works after the context of the run was canceled, and
-// does nothing to a run that is published.
+// Abort marks the run as failed because of cause and drops its tables. It works after the context of the run was canceled. It does not
+// change a published run.
 func (r *Run) Abort(cause error, record Record) (err error) {
 	defer inDatabase(&err)
 	if r.streams != nil {

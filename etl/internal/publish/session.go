@@ -20,25 +20,25 @@ import (
 	"systemscale/sql"
 )
 
-// Session holds one collection, and has a connection to write with. It is used by one goroutine.
+// Session holds one collection, and has a connection for writing. It must be used by one goroutine.
 type Session struct {
 	config     *pgx.ConnConfig
-	hold       *pgx.Conn // holds the collection, and does nothing else
+	hold       *pgx.Conn // only holds the collection
 	conn       *pgx.Conn
-	backend    uint32 // the server process that answers on conn
+	backend    uint32 // the server process of conn
 	collection string
 	keep       int // versions before the live one
 	live       Version
 }
 
-// Open connects, takes the collection and removes the remains of killed runs. keep is how many versions before the live one are kept when
-// the session has published, at least 1. The error is a *HeldError when another run holds the collection, and wraps ErrNotMigrated when
-// there is no schema.
+// Open connects, takes the collection and removes the remains of killed runs. keep is the number of versions before the live one that
+// publishing keeps, at least 1. The error is a *HeldError if another run holds the collection, and wraps ErrNotMigrated if there is no
+// schema.
 func Open(ctx context.Context, databaseURL, collection string, keep int) (*Session, error) {
 	return openSession(ctx, databaseURL, collection, keep, false)
 }
 
-// OpenPublished is Open for a collection that is published. The error is a *NotRetainedError when it is not, and nothing is created for it.
+// OpenPublished is Open for a published collection. For any other the error is a *NotRetainedError, and nothing is created.
 func OpenPublished(ctx context.Context, databaseURL, collection string, keep int) (*Session, error) {
 	return openSession(ctx, databaseURL, collection, keep, true)
 }

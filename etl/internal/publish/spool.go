@@ -9,13 +9,13 @@ import (
 	"os"
 )
 
-// Spool keeps the documents that differ from what is published until they are written: on disk, in unlinked files, so that nothing
-// is left of them however the process ends. It is used by one goroutine.
+// Spool keeps the documents that differ from the published ones until they are written. Its files are unlinked, so they disappear with the
+// process. It must be used by one goroutine.
 type Spool struct {
 	directory string
 	limit     int64
 	rows      int64
-	staged    []*spoolFile // added and changed, by document, in the format of a binary COPY; nil while empty
+	staged    []*spoolFile // added and changed, by endpoint, in the format of a binary COPY; nil while empty
 	removed   []*spoolFile // ids
 	buffer    []byte
 }
@@ -25,13 +25,13 @@ type spoolFile struct {
 	writer *bufio.Writer
 }
 
-// NewSpool returns a Spool for the documents of some endpoints, which takes at most limit documents in all. Its files are in a directory,
-// "" being the system's for temporary files, and are as large as the documents. It must be closed.
+// NewSpool returns a Spool for a number of endpoints, which takes at most limit documents in all. Its files are in a directory, by default
+// the system's for temporary files, and are as large as the documents. It must be closed.
 func NewSpool(directory string, endpoints int, limit int64) *Spool {
 	return &Spool{directory: directory, limit: limit, staged: make([]*spoolFile, endpoints), removed: make([]*spoolFile, endpoints)}
 }
 
-// Full reports that the spool got more documents than its limit. It is then empty.
+// Full reports whether more documents were added than the limit. The spool is then empty.
 func (s *Spool) Full() bool { return s.rows > s.limit }
 
 // Put adds a document that was added or changed. body is copied.
@@ -54,7 +54,7 @@ func (s *Spool) Remove(endpoint int, id int64) error {
 	return s.write(s.removed, endpoint)
 }
 
-// count counts one more document, and drops all when it is one too many.
+// count counts a document, and empties the spool if it exceeds the limit.
 func (s *Spool) count() (full bool, err error) {
 	if s.Full() {
 		return true, nil
@@ -93,7 +93,7 @@ func (s *Spool) create() (*spoolFile, error) {
 	return f, err
 }
 
-// reader ends a file and returns it from its beginning.
+// reader completes a file and returns a reader of it.
 func (f *spoolFile) reader() (io.Reader, error) {
 	_, err := f.writer.Write(AppendTrailer(nil))
 	if err = errors.Join(err, f.writer.Flush()); err == nil {

@@ -9,15 +9,15 @@ import (
 	"systemscale/sql"
 )
 
-// deadTable is a document table that no version and no run needs.
+// deadTable is a document table that neither a kept version nor a running run needs.
 type deadTable struct {
 	Generation int64
 	Name       string
 }
 
-// dropDeadTables drops the tables of every generation but those of the versions that are kept and of running runs. It relies on the
-// database only, so it is safe while another session publishes. Each table has a transaction of its own: together they could deadlock with
-// a batch of lookups.
+// dropDeadTables drops the tables of all generations that no kept version and no running run needs. It relies only on the database, so it
+// is safe while another session publishes. Each table is dropped in a separate transaction: one transaction for all could deadlock with a
+// batch of lookups.
 func dropDeadTables(ctx context.Context, conn *pgx.Conn, collection string) error {
 	rows, err := conn.Query(ctx, sql.Query("etl/select_dead_tables"), collection)
 	if err != nil {
@@ -41,7 +41,7 @@ func dropDeadTables(ctx context.Context, conn *pgx.Conn, collection string) erro
 			busy = false
 			continue
 		}
-		// After its tables: a reader with an outdated version must find a table missing, and not a list without pages.
+		// The anchors are deleted after the tables: a reader with an outdated version must find no table, rather than a list without pages.
 		if _, err := conn.Exec(ctx, sql.Query("etl/delete_page_anchors"), collection, t.Generation); err != nil {
 			return fmt.Errorf("delete the page anchors of generation %d: %w", t.Generation, err)
 		}

@@ -12,7 +12,7 @@ import (
 	"systemscale/sql"
 )
 
-// Version is the pointer row of a collection: what is live.
+// Version is the pointer row of a collection, which names its live documents.
 type Version struct {
 	Run        int64 // the data version; 0 when nothing is published
 	Generation int64 // of the document tables
@@ -30,7 +30,7 @@ func readVersion(ctx context.Context, conn *pgx.Conn, collection string) (Versio
 	return v, nil
 }
 
-// Retained is a version that is kept, and can be returned to.
+// Retained is a version that is kept for rollbacks.
 type Retained struct {
 	Version
 	Tables      []Table
@@ -38,10 +38,10 @@ type Retained struct {
 	PublishedAt time.Time
 }
 
-// NotRetainedError means that a version to return to is not kept.
+// NotRetainedError means that the target of a rollback is not kept.
 type NotRetainedError struct {
 	Collection string
-	Run        int64 // 0 when there is none before the live one
+	Run        int64 // 0 for the version before the live one
 	Live       int64 // 0 when nothing is published
 	Retained   []Retained
 }
