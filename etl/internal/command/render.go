@@ -20,7 +20,7 @@ type renderCommand struct {
 	Files     fileFlags      `embed:""`
 	Temporary temporaryFlags `embed:""`
 	Item      itemFlags      `embed:""`
-	Out       string         `placeholder:"DIR" help:"Directory to write one file for each endpoint into, in the format of a binary COPY. Default: no files."`
+	Out       string         `placeholder:"DIR" help:"Directory to write one file for each endpoint into, in the format of a binary COPY. Default: nothing is written."`
 }
 
 func (c *renderCommand) Help() string {
