@@ -910,7 +910,8 @@ func TestCommandLine(t *testing.T) {
 		{"share above 1", []string{"--products=1", "--change=1.5", "--out", out}, "--change is 1.5: it must be a share from 0 to 1"},
 		{"share below 0", []string{"--products=1", "--change=-0.1", "--out", out}, "--change is -0.1"},
 		{
-			"malformed and shuffled", []string{"--products=1", "--malformed", "--shuffle", "--out", out},
+			"malformed and shuffled",
+			[]string{"--products=1", "--malformed", "--shuffle", "--out", out},
 			"--malformed and --shuffle exclude each other",
 		},
 		{"out missing", []string{"--products=1"}, "--out"},

@@ -155,7 +155,7 @@ func TestRunFails(t *testing.T) {
 	empty := testdb.NewEmpty(t)
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	misspelt := strings.Replace(dumptest.Books, "as: stars", "as: star", 1)
+	misspelled := strings.Replace(dumptest.Books, "as: stars", "as: star", 1)
 	for _, c := range []struct {
 		name     string
 		files    map[string]string // instead of the valid ones
@@ -167,7 +167,7 @@ func TestRunFails(t *testing.T) {
 	}{
 		{name: "an unknown flag", args: []string{"--sped", "3"}, code: exitUsage, want: "unknown flag --sped"},
 		{name: "no streams", args: []string{"--streams", "0"}, code: exitUsage, want: "--streams must be between 1 and 64"},
-		{name: "a shape with a mistake", files: map[string]string{"books.yaml": misspelt}, code: exitUsage, want: `books.yaml:7:`},
+		{name: "a shape with a mistake", files: map[string]string{"books.yaml": misspelled}, code: exitUsage, want: `books.yaml:7:`},
 		{
 			name: "no shape", args: []string{"--shape", "missing.yaml"}, code: exitUsage,
 			want: "missing.yaml:1:1: the shape file cannot be read: no such file",
