@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 var errEnded = errors.New("the process has ended")
@@ -46,17 +47,9 @@ func remnants(daemon Identity) []Identity {
 	if _, err := readStat(daemon.PID); err == nil {
 		return nil
 	}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
 	var left []Identity
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		if stat, err := readStat(pid); err == nil && stat.group == daemon.PID {
+	for pid, stat := range all() {
+		if stat.group == daemon.PID {
 			left = append(left, Identity{pid, stat.started})
 		}
 	}
@@ -71,10 +64,33 @@ var bootID = sync.OnceValue(func() string {
 	return strings.TrimSpace(string(id))
 })
 
+// clockTick is the unit of times in /proc, on every machine.
+const clockTick = time.Second / 100
+
 // stat is the content of /proc/<pid>/stat for a process that has not ended.
 type stat struct {
-	group   int
-	started string
+	parent, group int
+	time          time.Duration // of the processors, including that of children that were waited for
+	started       string
+}
+
+// all returns all processes by pid, and none on systems other than Linux.
+func all() map[int]stat {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	found := map[int]stat{}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if stat, err := readStat(pid); err == nil {
+			found[pid] = stat
+		}
+	}
+	return found
 }
 
 func readStat(pid int) (stat, error) {
@@ -85,8 +101,8 @@ func readStat(pid int) (stat, error) {
 	return parseStat(text, bootID())
 }
 
-// parseStat reads "pid (name) state parent group ... starttime ...", where the name may hold spaces and parentheses and
-// starttime is the 22nd field.
+// parseStat reads "pid (name) state parent group ... utime stime cutime cstime ... starttime ...", where the name may contain spaces and
+// parentheses, utime is the 14th field and starttime the 22nd.
 func parseStat(text []byte, boot string) (stat, error) {
 	end := bytes.LastIndexByte(text, ')')
 	if end < 0 {
@@ -99,11 +115,20 @@ func parseStat(text []byte, boot string) (stat, error) {
 	if fields[0] == "Z" || fields[0] == "X" {
 		return stat{}, errEnded
 	}
-	group, err := strconv.Atoi(fields[2])
-	if err != nil {
-		return stat{}, fmt.Errorf("no process group in %q", text)
+	parent, parentErr := strconv.Atoi(fields[1])
+	group, groupErr := strconv.Atoi(fields[2])
+	if parentErr != nil || groupErr != nil {
+		return stat{}, fmt.Errorf("no parent or process group in %q", text)
 	}
-	return stat{group, boot + ":" + fields[19]}, nil
+	var used time.Duration
+	for _, field := range fields[11:15] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return stat{}, fmt.Errorf("no processor time in %q", text)
+		}
+		used += time.Duration(ticks) * clockTick
+	}
+	return stat{parent, group, used, boot + ":" + fields[19]}, nil
 }
 
 // parsePS reads the answer to ps -o stat=,lstart=, such as "Ss   Mon Jan  2 15:04:05 2006".

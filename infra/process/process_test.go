@@ -21,10 +21,15 @@ func TestParseStat(t *testing.T) {
 		want       stat
 		wantError  bool
 	}{
-		{"running", "4321 (nginx) S" + rest, stat{4321, "boot:98765"}, false},
-		{"a name that looks like more fields", "4321 (a) Z 1 (b) R" + rest, stat{4321, "boot:98765"}, false},
+		{"running", "4321 (nginx) S" + rest, stat{1, 4321, 260 * time.Millisecond, "boot:98765"}, false},
+		{
+			"a name that looks like more fields", "4321 (a) Z 1 (b) R" + rest,
+			stat{1, 4321, 260 * time.Millisecond, "boot:98765"}, false,
+		},
 		{"waits for its parent", "4321 (nginx) Z" + rest, stat{}, true},
 		{"cut short", "4321 (nginx) S 1 4321", stat{}, true},
+		{"no parent", "4321 (nginx) S x" + rest[2:], stat{}, true},
+		{"no processor time", "4321 (nginx) S" + strings.Replace(rest, " 6 ", " x ", 1), stat{}, true},
 		{"nothing", "", stat{}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -33,6 +38,31 @@ func TestParseStat(t *testing.T) {
 				t.Errorf("parseStat(%q) = %v, %v, want %v", test.text, got, err, test.want)
 			}
 		})
+	}
+}
+
+// TestProcessorTime waits until a child of a daemon has used the processor, and then reads the time with and without the child's parent.
+func TestProcessorTime(t *testing.T) {
+	if bootID() == "" {
+		t.Skip("the system has no /proc")
+	}
+	daemon := shell(t, "while :; do :; done & wait")
+	err := daemon.Await(t.Context(), time.Minute, func(context.Context) error {
+		for pid, stat := range all() {
+			if stat.parent != daemon.PID {
+				continue
+			}
+			if own := ProcessorTime(pid); own >= clockTick && ProcessorTime(daemon.PID) >= own && Parent(pid) == daemon.PID {
+				return nil
+			}
+		}
+		return errors.New("no child has used a processor")
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if used := ProcessorTime(-1); used != 0 || Parent(-1) != 0 {
+		t.Errorf("no process has used %s and has parent %d", used, Parent(-1))
 	}
 }
 
