@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// binaryCopy returns a binary COPY of rows with one column each, of the sizes given.
+// binaryCopy returns a binary COPY of rows with one column each, of the given sizes.
 func binaryCopy(sizes ...int) []byte {
 	data := make([]byte, headerSize)
 	for i, size := range sizes {
@@ -17,7 +17,7 @@ func binaryCopy(sizes ...int) []byte {
 	return append(data, 0xff, 0xff)
 }
 
-func TestSplitCopyKeepsEveryRowWhole(t *testing.T) {
+func TestSplitCopyKeepsRowsComplete(t *testing.T) {
 	data := binaryCopy(blockSize-100, 50, 200, 1, blockSize*2, 7)
 	blocks, err := splitCopy(data)
 	if err != nil {
@@ -26,8 +26,9 @@ func TestSplitCopyKeepsEveryRowWhole(t *testing.T) {
 	var rows []byte
 	for i, block := range blocks {
 		inner := block[headerSize : len(block)-trailerSize]
-		if !bytes.Equal(block[:headerSize], data[:headerSize]) || !bytes.Equal(block[len(block)-trailerSize:], []byte{0xff, 0xff}) || len(inner) == 0 {
-			t.Errorf("block %d of %d bytes is no COPY of its own", i, len(block))
+		header, trailer := block[:headerSize], block[len(block)-trailerSize:]
+		if !bytes.Equal(header, data[:headerSize]) || !bytes.Equal(trailer, []byte{0xff, 0xff}) || len(inner) == 0 {
+			t.Errorf("block %d of %d bytes is not a complete COPY", i, len(block))
 		}
 		for rest := inner; len(rest) > 0; {
 			size, err := rowSize(rest)

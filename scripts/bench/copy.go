@@ -17,22 +17,22 @@ import (
 	"systemscale/sql"
 )
 
-// blockSize is about how much is sent in one COPY: as much as the ETL sends, so that the two differ in nothing else.
+// blockSize is the approximate size of one COPY: the same as in the ETL, for a fair comparison.
 const blockSize = 4 << 20
 
-// copyTable is a document's finished rows, as blocks that are each the input of one binary COPY.
+// copyTable contains the finished rows of a document. Each block is the input of one binary COPY.
 type copyTable struct {
 	name   string
 	blocks [][]byte
 }
 
-// The ends of a binary COPY file: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
+// The header and trailer of a binary COPY file: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 const (
 	headerSize  = 19
 	trailerSize = 2
 )
 
-// readCopyFiles reads what etl render --out has written into memory.
+// readCopyFiles reads the files that etl render --out has written.
 func readCopyFiles(directory string) ([]copyTable, error) {
 	files, err := filepath.Glob(filepath.Join(directory, "*.copy"))
 	if err != nil {
@@ -51,12 +51,12 @@ func readCopyFiles(directory string) ([]copyTable, error) {
 		tables = append(tables, copyTable{name: "bare_" + strings.TrimSuffix(filepath.Base(file), ".copy"), blocks: blocks})
 	}
 	if len(tables) == 0 {
-		return nil, fmt.Errorf("%s holds no *.copy file", directory)
+		return nil, fmt.Errorf("%s contains no *.copy file", directory)
 	}
 	return tables, nil
 }
 
-// splitCopy cuts a binary COPY into several of about blockSize. The blocks share data's memory where they can.
+// splitCopy splits a binary COPY into several of about blockSize.
 func splitCopy(data []byte) ([][]byte, error) {
 	if len(data) < headerSize+trailerSize {
 		return nil, errors.New("shorter than an empty binary COPY")
@@ -79,19 +79,20 @@ func splitCopy(data []byte) ([][]byte, error) {
 	return blocks, nil
 }
 
+// rowSize returns the size of the first row in data.
 func rowSize(data []byte) (int, error) {
 	size := 2
 	for range int(binary.BigEndian.Uint16(data)) {
 		if len(data) < size+4 {
-			return 0, errors.New("a row is cut off")
+			return 0, errors.New("a row is truncated")
 		}
 		size += 4 + int(binary.BigEndian.Uint32(data[size:]))
 	}
 	return size, nil
 }
 
-// bareCopy creates tables like the ETL's, copies the blocks into them over streams connections, and drops them.
-// The time is that of the copying alone: no key, no statistics, no count.
+// bareCopy creates tables like the ETL's, copies the blocks into them over several connections, and drops them. The duration is that of
+// copying only: it does not include keys, statistics or counts.
 func bareCopy(ctx context.Context, databaseURL string, tables []copyTable, streams int) (time.Duration, error) {
 	conn, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
@@ -131,7 +132,8 @@ func bareCopy(ctx context.Context, databaseURL string, tables []copyTable, strea
 			}
 			defer func() { _ = stream.Close(ctx) }()
 			for w := range queue {
-				if _, err := stream.PgConn().CopyFrom(groupCtx, bytes.NewReader(w.block), sql.QueryFor("etl/copy_documents", "table", w.table)); err != nil {
+				statement := sql.QueryFor("etl/copy_documents", "table", w.table)
+				if _, err := stream.PgConn().CopyFrom(groupCtx, bytes.NewReader(w.block), statement); err != nil {
 					return err
 				}
 			}

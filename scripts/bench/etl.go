@@ -17,17 +17,17 @@ import (
 )
 
 type etlCommand struct {
-	workplace
+	environment
 	Rounds    int       `default:"3" help:"Rounds; each measures everything once. Default: ${default}."`
 	Streams   int       `default:"2" help:"COPY streams, of the ETL and of the bare COPY. Default: ${default}."`
-	Crossover []float64 `placeholder:"PERCENT,..." help:"Measure only the duration of both ways of writing, with these shares of changed products, such as 1,2,5,10,20,30."`
-	Memory    []int     `placeholder:"N,..." help:"Measure only the peak memory, with catalogs of these sizes, such as 100000,1000000,3000000."`
+	Crossover []float64 `placeholder:"PERCENT,..." help:"${crossover}"`
+	Memory    []int     `placeholder:"N,..." help:"${memory}"`
 }
 
 // nightlyChange is the share of products that change from one nightly run to the next.
 const nightlyChange = 0.01
 
-// Run measures what the flags ask for.
+// Run runs the measurements that the flags select.
 func (c *etlCommand) Run(ctx context.Context, stdout io.Writer) error {
 	switch {
 	case len(c.Crossover) > 0 && len(c.Memory) > 0:
@@ -40,7 +40,7 @@ func (c *etlCommand) Run(ctx context.Context, stdout io.Writer) error {
 	return c.all(ctx, stdout)
 }
 
-// etlRounds holds what the rounds gave, in seconds and MiB.
+// etlRounds contains the results of the rounds, in seconds and MiB.
 type etlRounds struct {
 	render, renderCPU, bare, full, fullCPU, plan, nightly []float64
 	fullMemory, planMemory, nightlyMemory                 []float64
@@ -48,8 +48,8 @@ type etlRounds struct {
 	rejects                                               int // of the first load
 }
 
-// all measures, in turns: rendering alone; the bare COPY of the finished documents; etl run, which does both and makes them
-// live; etl plan, when nothing has changed since; and etl run, when some products have. Behind them, once: the same job in SQL.
+// all measures in each round: rendering alone; the bare COPY of the finished documents; etl run, which does both and publishes the
+// documents; etl plan without changes; and etl run with some changed products. After the rounds it measures the same job in SQL once.
 func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 	if err := c.prepare(ctx); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r, err := newReport(ctx, "etl", &c.workplace, c.Rounds)
+	r, err := newReport(ctx, "etl", &c.environment, c.Rounds)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// Not measured: the first load of a new cluster makes the files of Postgres's log, which later ones write over.
+	// This is not measured: the first load of a new cluster creates the files of the write-ahead log, which later ones reuse.
 	if _, err := bareCopy(ctx, c.etlURL(), tables, c.Streams); err != nil {
 		return fmt.Errorf("bare COPY: %w", err)
 	}
@@ -88,14 +88,25 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 
+	c.addTargets(r, &rounds, size)
+	if err := c.againstSQL(ctx, r); err != nil {
+		return fmt.Errorf("the same job in SQL: %w", err)
+	}
+	return r.write(stdout, c.Work)
+}
+
+// addTargets adds the measurements of the rounds and their targets. size is that of the CSV files in bytes.
+func (c *etlCommand) addTargets(r *report, rounds *etlRounds, size float64) {
+	streams := english.Plural(c.Streams, "stream", "")
 	render := r.add("render alone, one core", "s", rounds.render...)
 	r.add("render alone, processor time", "s", rounds.renderCPU...)
 	speed := r.add("render alone", "MB of CSV/s", size/1e6/render)
-	bare := r.add(fmt.Sprintf("bare binary COPY, %s", english.Plural(c.Streams, "stream", "")), "s", rounds.bare...)
-	full := r.add(fmt.Sprintf("etl run, first load, %s", english.Plural(c.Streams, "stream", "")), "s", rounds.full...)
+	bare := r.add("bare binary COPY, "+streams, "s", rounds.bare...)
+	full := r.add("etl run, first load, "+streams, "s", rounds.full...)
 	r.add("etl run, processor time of etl", "s", rounds.fullCPU...)
 	plan := r.add("etl plan, nothing changed", "s", rounds.plan...)
-	nightly := r.add(fmt.Sprintf("etl run, %g %% of products changed%s", nightlyChange*100, modes(rounds.nightlyModes)), "s", rounds.nightly...)
+	nightlyName := fmt.Sprintf("etl run, %g %% of products changed%s", nightlyChange*100, modes(rounds.nightlyModes))
+	nightly := r.add(nightlyName, "s", rounds.nightly...)
 	peak := max(
 		r.add("etl run, first load, peak memory", "MiB", rounds.fullMemory...),
 		r.add("etl plan, peak memory", "MiB", rounds.planMemory...),
@@ -105,13 +116,9 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 	r.atMost("etl run, nightly / etl plan", nightly/plan, 1.5)
 	r.atLeast("scan, join, render, MB of CSV/s", speed, 800)
 	r.atMost("peak memory, MiB", peak, 256)
-	if err := c.againstSQL(ctx, r); err != nil {
-		return fmt.Errorf("the same job in SQL: %w", err)
-	}
-	return r.write(stdout, c.Work)
 }
 
-// round measures everything once. The database is new, so that the full load is a first one, which no comparison precedes.
+// round measures everything once. The database is new, so that the full load is a first one, without a comparison.
 func (c *etlCommand) round(ctx context.Context, rounds *etlRounds, tables []copyTable, changed string) error {
 	fmt.Fprint(os.Stderr, "render")
 	if err := warm(c.csv()); err != nil {
@@ -127,7 +134,7 @@ func (c *etlCommand) round(ctx context.Context, rounds *etlRounds, tables []copy
 	if err := c.createMigrated(ctx); err != nil {
 		return err
 	}
-	if err := c.settle(ctx); err != nil {
+	if err := c.checkpoint(ctx); err != nil {
 		return err
 	}
 	took, err := bareCopy(ctx, c.etlURL(), tables, c.Streams)
@@ -156,7 +163,7 @@ func (c *etlCommand) round(ctx context.Context, rounds *etlRounds, tables []copy
 	}
 	rounds.plan, rounds.planMemory = append(rounds.plan, plan.wall.Seconds()), append(rounds.planMemory, plan.mebibytes())
 
-	// There and back: each of the two changes as many products.
+	// The second run reverts the first, so both change the same number of products.
 	fmt.Fprintf(os.Stderr, " %.1f s, nightly", plan.wall.Seconds())
 	for _, csv := range []string{changed, c.csv()} {
 		nightly, mode, err := c.publish(ctx, csv)
@@ -181,14 +188,14 @@ func (c *etlCommand) againstSQL(ctx context.Context, r *report) error {
 	if err := c.createMigrated(ctx); err != nil {
 		return err
 	}
-	if err := c.settle(ctx); err != nil {
+	if err := c.checkpoint(ctx); err != nil {
 		return err
 	}
-	took, err := inSQL(ctx, c.etlURL(), clean, sqlLimit)
+	took, err := runSQL(ctx, c.etlURL(), clean, sqlTimeout)
 	name := "the same job in SQL, one session, files without dirt"
-	ended := errors.Is(err, errSQLTooSlow)
-	if ended {
-		// The server may still be at it; a new database ends that.
+	canceled := errors.Is(err, errSQLTimeout)
+	if canceled {
+		// The server may still be busy; replacing the database ends that.
 		name += ", ended before it was done"
 		err = c.createMigrated(ctx)
 	}
@@ -201,7 +208,7 @@ func (c *etlCommand) againstSQL(ctx context.Context, r *report) error {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, " %.1f s\n", run.wall.Seconds())
-	if !ended {
+	if !canceled {
 		if err := compareWithSQL(ctx, c.etlURL()); err != nil {
 			return err
 		}
@@ -212,12 +219,12 @@ func (c *etlCommand) againstSQL(ctx context.Context, r *report) error {
 	return nil
 }
 
-// crossover measures both ways of writing with several shares of changed products, and says nothing of which is better.
+// crossover measures both ways of writing with several shares of changed products. It has no targets.
 func (c *etlCommand) crossover(ctx context.Context, stdout io.Writer) error {
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
-	r, err := newReport(ctx, "crossover", &c.workplace, c.Rounds)
+	r, err := newReport(ctx, "crossover", &c.environment, c.Rounds)
 	if err != nil {
 		return err
 	}
@@ -232,7 +239,7 @@ func (c *etlCommand) crossover(ctx context.Context, stdout io.Writer) error {
 		taken := map[string][]float64{}
 		for round := range c.Rounds {
 			fmt.Fprintf(os.Stderr, "%g %%, round %d of %d:", percent, round+1, c.Rounds)
-			// There and back; the generation comes last, so that the next round begins with new tables.
+			// The second run reverts the first. It writes a generation, so that the next round starts with new tables.
 			for _, step := range []struct{ mode, csv string }{{"delta", changed}, {"generation", c.csv()}} {
 				run, mode, err := c.publish(ctx, step.csv, "--mode", step.mode)
 				if err != nil {
@@ -255,7 +262,7 @@ func (c *etlCommand) crossover(ctx context.Context, stdout io.Writer) error {
 
 // memory measures the peak memory of render, run and plan with catalogs of several sizes.
 func (c *etlCommand) memory(ctx context.Context, stdout io.Writer) error {
-	r, err := newReport(ctx, "memory", &c.workplace, 1)
+	r, err := newReport(ctx, "memory", &c.environment, 1)
 	if err != nil {
 		return err
 	}
@@ -299,10 +306,10 @@ func (c *etlCommand) memory(ctx context.Context, stdout io.Writer) error {
 	return r.write(stdout, c.Work)
 }
 
-// publish measures etl run, and returns how it wrote. The gates that stand in the way of a benchmark are told to let it
-// pass; that of rejects would stop a very small catalog only. A run that found nothing to publish is an error: something was to be measured.
+// publish measures etl run, and returns its mode. It accepts the gates that would stop a benchmark; that of rejects would stop only a very
+// small catalog. A run that publishes nothing is an error.
 func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (cost, string, error) {
-	if err := c.settle(ctx); err != nil {
+	if err := c.checkpoint(ctx); err != nil {
 		return cost{}, "", err
 	}
 	before, _, err := c.lastRun(ctx)
@@ -326,7 +333,7 @@ func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (
 	return took, mode, err
 }
 
-// warm reads all files of a directory, so that whatever is measured next finds them in memory: it is not the disk that is measured.
+// warm reads all CSV files of a directory, so that they are in the page cache and the next measurement does not include the disk.
 func warm(directory string) error {
 	files, err := filepath.Glob(filepath.Join(directory, "*.csv"))
 	if err != nil {
@@ -345,7 +352,7 @@ func warm(directory string) error {
 	return nil
 }
 
-// lastRun returns the last run that published something, and how it wrote; 0 when there is none.
+// lastRun returns the number and mode of the last run that published something, or 0 if there is none.
 func (c *etlCommand) lastRun(ctx context.Context) (run int64, mode string, err error) {
 	conn, err := sql.Dial(ctx, c.etlURL())
 	if err != nil {
@@ -359,9 +366,9 @@ func (c *etlCommand) lastRun(ctx context.Context) (run int64, mode string, err e
 	return run, mode, err
 }
 
-// plan measures etl plan. Any exit code but that of no changes is an error.
+// plan measures etl plan. It is an error if there are changes.
 func (c *etlCommand) plan(ctx context.Context, csv string) (cost, error) {
-	if err := c.settle(ctx); err != nil {
+	if err := c.checkpoint(ctx); err != nil {
 		return cost{}, err
 	}
 	if err := warm(csv); err != nil {
@@ -370,7 +377,7 @@ func (c *etlCommand) plan(ctx context.Context, csv string) (cost, error) {
 	return measure(ctx, c.program("etl"), "plan", "--csv", csv, "--database", c.etlURL(), "--accept", "rejects")
 }
 
-// modes says how runs wrote, for a measurement's name: nothing unless it is worth a word.
+// modes returns the modes of the runs for the name of a measurement, or "" if all were deltas.
 func modes(count map[string]int) string {
 	if len(count) == 1 && count["delta"] > 0 {
 		return ""

@@ -19,11 +19,11 @@ import (
 	"systemscale/infra/program"
 )
 
-// cacheSize is as in the local stack.
+// cacheSize is the size in the local stack.
 const cacheSize nginx.Size = 2 << 30
 
-// gateways are the NGINX instances that are measured. Their files, and with them the cache, are in memory where the system has a file system for
-// that, in a directory of their own.
+// gateways starts and stops the NGINX processes that are measured. Their files, including the cache, are in a file system in memory if the
+// system has one.
 type gateways struct {
 	directory string
 	logs      string
@@ -31,16 +31,15 @@ type gateways struct {
 	account   *process.Account
 	upstreams []string
 
-	cached   *gateway // the gateway as it is
-	uncached *gateway // the same without its cache
-	static   *gateway // files
+	cached   *gateway // as in production
+	uncached *gateway // as in production, without the cache
+	static   *gateway // serves files
 }
 
-// gateway is one NGINX.
+// gateway is an NGINX process.
 type gateway struct {
-	address string
-	gateway nginx.Gateway
-	process *process.Running
+	*process.Running
+	address string // host:port
 }
 
 func newGateways(logs string) (*gateways, error) {
@@ -72,27 +71,27 @@ func (g *gateways) close() error {
 }
 
 func (g *gateway) stop() error {
-	if g == nil || g.process == nil {
+	if g == nil || g.Running == nil {
 		return nil
 	}
-	return nginx.Stop(context.Background(), g.process.Identity)
+	return nginx.Stop(context.Background(), g.Identity)
 }
 
-// pids returns the NGINX masters that run.
+// pids returns the pids of the NGINX masters.
 func (g *gateways) pids() []int {
 	var pids []int
 	for _, server := range []*gateway{g.cached, g.uncached, g.static} {
-		if server != nil && server.process != nil {
-			pids = append(pids, server.process.PID)
+		if server != nil && server.Running != nil {
+			pids = append(pids, server.PID)
 		}
 	}
 	return pids
 }
 
-// socket returns a path for an API instance's socket.
+// socket returns the path of an API instance's socket.
 func (g *gateways) socket(name string) string { return filepath.Join(g.directory, name+".sock") }
 
-// startCached starts the gateway as production has it, with an empty cache. One that runs is replaced.
+// startCached starts the gateway as in production, with an empty cache. It replaces a running one.
 func (g *gateways) startCached(ctx context.Context) error {
 	if err := g.cached.stop(); err != nil {
 		return err
@@ -104,7 +103,7 @@ func (g *gateways) startCached(ctx context.Context) error {
 	return err
 }
 
-// startUncached starts the gateway with everything that production has but the cache.
+// startUncached starts the gateway as in production, but without the cache.
 func (g *gateways) startUncached(ctx context.Context) error {
 	template, err := withoutCache(nginx.Template)
 	if err != nil {
@@ -114,14 +113,14 @@ func (g *gateways) startUncached(ctx context.Context) error {
 	return err
 }
 
-var useOfCache = regexp.MustCompile(`(?m)^(\s*)proxy_cache\s+\$cache\s*;`)
+var cacheDirective = regexp.MustCompile(`(?m)^(\s*)proxy_cache\s+\$cache\s*;`)
 
-// withoutCache returns the template of a gateway that neither looks into its cache nor stores anything.
+// withoutCache returns the template of a gateway that neither reads nor fills its cache.
 func withoutCache(template string) (string, error) {
-	if !useOfCache.MatchString(template) {
-		return "", errors.New(`nginx.conf.template has no line "proxy_cache $cache;" that could be replaced to measure without the cache`)
+	if !cacheDirective.MatchString(template) {
+		return "", errors.New(`nginx.conf.template has no line "proxy_cache $cache;" to replace for the measurement without the cache`)
 	}
-	return useOfCache.ReplaceAllString(template, "${1}proxy_cache off;"), nil
+	return cacheDirective.ReplaceAllString(template, "${1}proxy_cache off;"), nil
 }
 
 func (g *gateways) startGateway(ctx context.Context, name, template string) (*gateway, error) {
@@ -133,22 +132,25 @@ func (g *gateways) startGateway(ctx context.Context, name, template string) (*ga
 	if err := os.RemoveAll(prefix); err != nil {
 		return nil, err
 	}
-	sockets := filepath.Join(prefix, "run")
-	started := &gateway{address: addresses[0], gateway: nginx.Gateway{
-		NGINX: g.nginx, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: g.upstreams, Sockets: sockets,
-		Refresh: addresses[1], Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, CacheSize: cacheSize, Log: filepath.Join(g.logs, "nginx-"+name+".log"), Account: g.account,
-	}}
-	if _, err := started.gateway.Configure(ctx); err != nil {
+	configuration := nginx.Gateway{
+		NGINX: g.nginx, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: g.upstreams,
+		Sockets: filepath.Join(prefix, "run"), Refresh: addresses[1], Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"},
+		CacheSize: cacheSize, Log: filepath.Join(g.logs, "nginx-"+name+".log"), Account: g.account,
+	}
+	if _, err := configuration.Configure(ctx); err != nil {
 		return nil, err
 	}
-	started.process, err = started.gateway.Start(ctx)
-	return started, err
+	running, err := configuration.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &gateway{running, addresses[0]}, nil
 }
 
 //go:embed static.conf.template
 var staticTemplate string
 
-// startStatic writes the documents to files and starts an NGINX that serves them, with the headers given.
+// startStatic writes the documents to files and starts an NGINX that serves them with the headers.
 func (g *gateways) startStatic(ctx context.Context, documents []document, headers http.Header) error {
 	addresses, err := freeAddresses(1)
 	if err != nil {
@@ -177,25 +179,25 @@ func (g *gateways) startStatic(ctx context.Context, documents []document, header
 		return err
 	}
 	g.static = &gateway{address: addresses[0]}
-	if g.static.process, err = (process.Daemon{
+	if g.static.Running, err = (process.Daemon{
 		Name: "static NGINX", Path: g.nginx.Path, Args: []string{"-p", nginx.Work(prefix), "-c", configuration, "-g", "daemon off;"},
 		Dir: prefix, Log: filepath.Join(g.logs, "nginx-static.log"), Account: g.account,
 	}).Start(); err != nil {
 		return err
 	}
-	return g.static.process.Await(ctx, 15*time.Second, func(ctx context.Context) error {
+	return g.static.Await(ctx, 15*time.Second, func(ctx context.Context) error {
 		_, _, err := get(ctx, g.static.address, documents[0].path, "", http.StatusOK)
 		return err
 	})
 }
 
-// addHeaders returns the directives that make a static answer as long as one with these headers.
+// addHeaders returns the directives that make the responses of NGINX for files as long as those with the headers.
 func addHeaders(headers http.Header) string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		switch name {
 		case "Server", "Date", "Connection", "Content-Type", "Content-Length", "Etag", "Last-Modified", "Accept-Ranges":
-			continue // of a file as well
+			continue // NGINX adds it to files too
 		}
 		for _, value := range headers[name] {
 			if !strings.ContainsAny(value, `"\$`) {

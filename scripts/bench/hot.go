@@ -14,24 +14,24 @@ import (
 	"time"
 )
 
-// hotCount is how many documents are asked for again and again.
+// hotCount is the number of documents that are requested repeatedly.
 const hotCount = 2000
 
-// document is one that is asked for again and again.
+// document is a document that is requested repeatedly.
 type document struct {
 	path string
 	etag string
 	body []byte
 }
 
-// header is what a request for a document has besides, as "Name: value", or "".
+// header returns an additional header of the request for a document, as "Name: value", or "".
 type header func(document) string
 
-func plain(document) string       { return "" }
-func zipped(document) string      { return "Accept-Encoding: gzip" }
-func ifChanged(d document) string { return "If-None-Match: " + d.etag }
+func noHeader(document) string      { return "" }
+func acceptGzip(document) string    { return "Accept-Encoding: gzip" }
+func ifNoneMatch(d document) string { return "If-None-Match: " + d.etag }
 
-// hotDocuments returns random products' styles as a server answers them. The same products give the same documents.
+// hotDocuments requests the styles of random products. The selection depends only on the number of products.
 func hotDocuments(ctx context.Context, address string, products int) ([]document, error) {
 	random := rand.New(rand.NewPCG(2, 0))
 	chosen := random.Perm(products)[:min(hotCount, products)]
@@ -51,7 +51,7 @@ func hotDocuments(ctx context.Context, address string, products int) ([]document
 	return documents, nil
 }
 
-// meanSize is of the bodies, in bytes.
+// meanSize returns the mean size of the bodies, in bytes.
 func meanSize(documents []document) float64 {
 	total := 0
 	for _, d := range documents {
@@ -60,7 +60,7 @@ func meanSize(documents []document) float64 {
 	return float64(total) / float64(len(documents))
 }
 
-// writeRequests writes a file for requests.lua.
+// writeRequests writes the requests to a file for requests.lua and returns its path.
 func (c *apiCommand) writeRequests(name string, documents []document, h header) (string, error) {
 	var text strings.Builder
 	for _, d := range documents {
@@ -74,8 +74,8 @@ func (c *apiCommand) writeRequests(name string, documents []document, h header) 
 	return path, os.WriteFile(path, []byte(text.String()), 0o644)
 }
 
-// compare is an error unless a server answers every document as the API did.
-func compare(ctx context.Context, address string, documents []document, h header) error {
+// compareDocuments returns an error unless a server returns the same bodies as the API.
+func compareDocuments(ctx context.Context, address string, documents []document, h header) error {
 	for _, d := range documents {
 		headers, body, err := get(ctx, address, d.path, h(d), http.StatusOK)
 		if err != nil {
@@ -87,45 +87,45 @@ func compare(ctx context.Context, address string, documents []document, h header
 				body, err = io.ReadAll(reader)
 			}
 			if err != nil {
-				return fmt.Errorf("unpack http://%s%s: %w", address, d.path, err)
+				return fmt.Errorf("decompress http://%s%s: %w", address, d.path, err)
 			}
 		}
 		if !bytes.Equal(body, d.body) {
-			return fmt.Errorf("http://%s%s has %d bytes other than the API's %d", address, d.path, len(body), len(d.body))
+			return fmt.Errorf("http://%s%s returns %d bytes, which differ from the API's %d", address, d.path, len(body), len(d.body))
 		}
 	}
 	return nil
 }
 
-// round is traffic that asks for every step-th document once.
-type round struct {
+// eachOnce is traffic that requests every step-th document once.
+type eachOnce struct {
 	documents []document
 	header    header
 	step      int
 }
 
-func (r *round) next() []byte {
-	if len(r.documents) == 0 {
+func (e *eachOnce) next() []byte {
+	if len(e.documents) == 0 {
 		return nil
 	}
-	request := appendEnd([]byte("GET "+r.documents[0].path), r.header(r.documents[0]))
-	r.documents = r.documents[min(r.step, len(r.documents)):]
+	request := appendEnd([]byte("GET "+e.documents[0].path), e.header(e.documents[0]))
+	e.documents = e.documents[min(e.step, len(e.documents)):]
 	return request
 }
 
-// askAll asks for every document once, and is an error unless all answers have the status.
-func askAll(ctx context.Context, address string, documents []document, h header, status int) (load, error) {
+// requestAll requests each document once. It returns an error unless all responses have the status.
+func requestAll(ctx context.Context, address string, documents []document, h header, status int) (load, error) {
 	const connections = 8
-	return drive{address: address, connections: connections, status: status}.run(ctx, func(connection int) traffic {
-		return &round{documents[min(connection, len(documents)):], h, connections}
+	return generator{address: address, connections: connections, status: status}.run(ctx, func(connection int) traffic {
+		return &eachOnce{documents[min(connection, len(documents)):], h, connections}
 	})
 }
 
-// heat asks for the documents until all are in the cache and fresh.
-func heat(ctx context.Context, address string, documents []document, h header) error {
+// fillCache requests the documents until all are in the cache and fresh.
+func fillCache(ctx context.Context, address string, documents []document, h header) error {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		got, err := askAll(ctx, address, documents, h, http.StatusOK)
+		got, err := requestAll(ctx, address, documents, h, http.StatusOK)
 		if err != nil {
 			return fmt.Errorf("fill the cache: %w", err)
 		}
@@ -138,16 +138,16 @@ func heat(ctx context.Context, address string, documents []document, h header) e
 	}
 }
 
-// shuffled is traffic that asks for documents at random, for ever.
-type shuffled struct {
+// randomTraffic is endless traffic that requests documents at random.
+type randomTraffic struct {
 	documents []document
 	header    header
 	random    *rand.Rand
 	request   []byte
 }
 
-func (s *shuffled) next() []byte {
-	d := s.documents[s.random.IntN(len(s.documents))]
-	s.request = appendEnd(append(append(s.request[:0], "GET "...), d.path...), s.header(d))
-	return s.request
+func (r *randomTraffic) next() []byte {
+	d := r.documents[r.random.IntN(len(r.documents))]
+	r.request = appendEnd(append(append(r.request[:0], "GET "...), d.path...), r.header(d))
+	return r.request
 }

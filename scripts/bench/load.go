@@ -13,7 +13,10 @@ import (
 	"github.com/goccy/go-json"
 )
 
-// load is what one measurement found. Latencies are microseconds.
+// trial is one measurement of a subject.
+type trial struct{ connections, round int }
+
+// load is the result of one measurement of requests. Latencies are microseconds.
 type load struct {
 	Requests     int64              `json:"requests"`
 	Microseconds int64              `json:"microseconds"`
@@ -22,17 +25,17 @@ type load struct {
 	P99          int64              `json:"p99,omitempty"`
 	P999         int64              `json:"p999,omitempty"`
 	Errors       int64              `json:"errors"`
-	Kinds        map[string]int64   `json:"kinds,omitempty"`           // of errors, where that is known
-	Cache        map[string]int64   `json:"cache,omitempty"`           // answers by X-Cache
-	Cores        map[string]float64 `json:"cores,omitempty"`           // busy for whom, on average
+	Kinds        map[string]int64   `json:"kinds,omitempty"`           // number of errors by kind, if known
+	Cache        map[string]int64   `json:"cache,omitempty"`           // number of responses by X-Cache
+	Cores        map[string]float64 `json:"cores,omitempty"`           // mean number of busy processors by program
 	Allocations  float64            `json:"allocations,omitempty"`     // in the API, per request
 	Allocated    float64            `json:"allocated_bytes,omitempty"` // in the API, per request
 }
 
-// rate is requests per second.
+// rate returns the requests per second.
 func (l load) rate() float64 { return float64(l.Requests) / (float64(l.Microseconds) / 1e6) }
 
-// fromCache returns the share of the answers that no client had to wait for the API for.
+// fromCache returns the share of the responses that came from the cache without waiting for the API.
 func (l load) fromCache() float64 {
 	var all int64
 	for _, count := range l.Cache {
@@ -44,7 +47,7 @@ func (l load) fromCache() float64 {
 	return float64(l.Cache["HIT"]+l.Cache["STALE"]+l.Cache["UPDATING"]) / float64(all)
 }
 
-// valid returns an error if something was answered otherwise than it should be: a rate of errors means nothing.
+// valid returns an error if requests failed, because the rate of errors is not a result.
 func (l load) valid() error {
 	if l.Errors > 0 || l.Requests == 0 {
 		return fmt.Errorf("%d of %d requests failed %v", l.Errors, l.Requests, l.Kinds)
@@ -55,9 +58,9 @@ func (l load) valid() error {
 //go:embed requests.lua
 var requestsScript []byte
 
-// wrk measures a closed model: every connection asks again when it has its answer. what is the arguments of requests.lua. Answers above
-// 399 are errors.
-func (c *apiCommand) wrk(ctx context.Context, address string, connections int, what ...string) (load, error) {
+// wrk measures a closed model: each connection sends the next request when it has received a response. args are the arguments of
+// requests.lua. Statuses above 399 are errors.
+func (c *apiCommand) wrk(ctx context.Context, address string, connections int, args ...string) (load, error) {
 	script := filepath.Join(c.Work, "requests.lua")
 	if err := os.WriteFile(script, requestsScript, 0o644); err != nil {
 		return load{}, err
@@ -65,7 +68,7 @@ func (c *apiCommand) wrk(ctx context.Context, address string, connections int, w
 	took, err := measure(ctx, "wrk", append([]string{
 		"-t2", "-c", strconv.Itoa(connections), "-d", strconv.Itoa(c.Seconds) + "s", "-s", script,
 		"http://" + address, "--",
-	}, what...)...)
+	}, args...)...)
 	if err != nil {
 		return load{}, err
 	}
@@ -73,14 +76,14 @@ func (c *apiCommand) wrk(ctx context.Context, address string, connections int, w
 	if err != nil {
 		return load{}, err
 	}
-	got.Cores = map[string]float64{"load": took.cpu.Seconds() / took.wall.Seconds()}
+	got.Cores = map[string]float64{"load": took.cores()}
 	if got.Errors == 0 {
 		got.Kinds = nil
 	}
 	return got, got.valid()
 }
 
-// parseWrk reads the line that requests.lua writes, which is wrk's last.
+// parseWrk reads the last line of wrk's output, which requests.lua writes.
 func parseWrk(out string) (load, error) {
 	out = strings.TrimSpace(out)
 	var got load
@@ -90,10 +93,11 @@ func parseWrk(out string) (load, error) {
 	return got, nil
 }
 
-// pgbench measures the select alone, prepared, each client on a connection of its own. Its time includes connecting, though its rate
-// does not, and a hundred passwords take a second.
+// pgbench measures only the prepared select, with one connection per client. The duration includes connecting, which the rate does not
+// include; a hundred password checks take a second.
 func (c *apiCommand) pgbench(ctx context.Context, script string, t trial) (load, error) {
-	took, err := measure(ctx, "pgbench", "-n", "-M", "prepared", "-c", strconv.Itoa(t.connections), "-j", "2", "-T", strconv.Itoa(c.Seconds+1+t.connections/128),
+	seconds := c.Seconds + 1 + t.connections/128
+	took, err := measure(ctx, "pgbench", "-n", "-M", "prepared", "-c", strconv.Itoa(t.connections), "-j", "2", "-T", strconv.Itoa(seconds),
 		"--random-seed", strconv.Itoa(t.round+1), "-f", script, c.apiURL())
 	if err != nil {
 		return load{}, err
@@ -102,7 +106,7 @@ func (c *apiCommand) pgbench(ctx context.Context, script string, t trial) (load,
 	if err != nil {
 		return load{}, err
 	}
-	got.Cores = map[string]float64{"load": took.cpu.Seconds() / took.wall.Seconds()}
+	got.Cores = map[string]float64{"load": took.cores()}
 	return got, got.valid()
 }
 
@@ -112,7 +116,7 @@ var (
 	pgbenchFailed = regexp.MustCompile(`number of failed transactions: (\d+)`)
 )
 
-// parsePgbench takes pgbench's own rate, which leaves out the time that connecting took.
+// parsePgbench reads pgbench's own rate, which excludes the time for connecting.
 func parsePgbench(out string) (load, error) {
 	rate, done := pgbenchRate.FindStringSubmatch(out), pgbenchDone.FindStringSubmatch(out)
 	if rate == nil || done == nil {

@@ -6,9 +6,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"systemscale/infra/nginx"
 )
@@ -16,25 +17,33 @@ import (
 func TestParseWrk(t *testing.T) {
 	got, err := parseWrk("Running 1s test @ http://127.0.0.1:1\n  2 threads\n" +
 		`{"requests":3000,"microseconds":1500000,"bytes":9000,"p50":100,"p99":200,"p999":300,"errors":4}` + "\n")
-	if want := (load{Requests: 3000, Microseconds: 1_500_000, Bytes: 9000, P50: 100, P99: 200, P999: 300, Errors: 4}); err != nil || !reflect.DeepEqual(got, want) || got.rate() != 2000 {
-		t.Errorf("%+v, %v, want %+v", got, err, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := load{Requests: 3000, Microseconds: 1_500_000, Bytes: 9000, P50: 100, P99: 200, P999: 300, Errors: 4}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("parseWrk (-want +got):\n%s", diff)
+	}
+	if got.rate() != 2000 {
+		t.Errorf("%g requests per second, want 2000", got.rate())
 	}
 	for _, out := range []string{"", "unable to connect to 127.0.0.1:1 Connection refused\n"} {
 		if _, err := parseWrk(out); err == nil {
-			t.Errorf("%q was read", out)
+			t.Errorf("parseWrk(%q) returns no error", out)
 		}
 	}
 }
 
 func TestParsePgbench(t *testing.T) {
-	const out = "transaction type: lookup.sql\nnumber of transactions actually processed: 186077\nnumber of failed transactions: 3 (0.002%)\n" +
-		"latency average = 1.719 ms\ninitial connection time = 69.122 ms\ntps = 37223.526182 (without initial connection time)\n"
+	const out = "transaction type: lookup.sql\nnumber of transactions actually processed: 186077\n" +
+		"number of failed transactions: 3 (0.002%)\nlatency average = 1.719 ms\n" +
+		"initial connection time = 69.122 ms\ntps = 37223.526182 (without initial connection time)\n"
 	got, err := parsePgbench(out)
 	if err != nil || got.Requests != 186_077 || got.Errors != 3 || math.Abs(got.rate()-37223.526) > 0.1 {
 		t.Errorf("%+v, %v, rate %f", got, err, got.rate())
 	}
 	if _, err := parsePgbench("number of transactions actually processed: 0\n"); err == nil {
-		t.Error("no rate was read")
+		t.Error("output without a rate returns no error")
 	}
 }
 
@@ -54,22 +63,12 @@ func TestFromCache(t *testing.T) {
 		cache map[string]int64
 		want  float64
 	}{
-		{nil, 0}, {map[string]int64{"HIT": 3}, 1}, {map[string]int64{"HIT": 1, "STALE": 1, "UPDATING": 1, "MISS": 1, "EXPIRED": 1, "REVALIDATED": 1}, 0.5},
+		{nil, 0},
+		{map[string]int64{"HIT": 3}, 1},
+		{map[string]int64{"HIT": 1, "STALE": 1, "UPDATING": 1, "MISS": 1, "EXPIRED": 1, "REVALIDATED": 1}, 0.5},
 	} {
 		if got := (load{Cache: test.cache}).fromCache(); got != test.want {
 			t.Errorf("fromCache of %v = %v, want %v", test.cache, got, test.want)
-		}
-	}
-}
-
-func TestParseStat(t *testing.T) {
-	parent, ticks, err := parseStat("4711 (a (strange) name) S 17 4711 4711 0 -1 4194560 1 2 3 4 100 20 3 1 20 0 1 0 5 6 7 8 9")
-	if err != nil || parent != 17 || ticks != 124 {
-		t.Errorf("parent %d, %d ticks, %v, want 17 and 124", parent, ticks, err)
-	}
-	for _, damaged := range []string{"", "1 (a) S 1", "1 (a) S x 1 1 0 -1 4 1 2 3 4 1 2 3 1 20", "1 (a) S 1 1 1 0 -1 4 1 2 3 4 1 x 3 1 20"} {
-		if _, _, err := parseStat(damaged); err == nil {
-			t.Errorf("%q was read", damaged)
 		}
 	}
 }
@@ -86,24 +85,26 @@ func TestMetric(t *testing.T) {
 	}
 }
 
-func TestWithoutCacheTheGatewayNeitherLooksNorStores(t *testing.T) {
+func TestWithoutCache(t *testing.T) {
 	without, err := withoutCache(nginx.Template)
 	if err != nil || strings.Contains(without, "proxy_cache $cache;") || !strings.Contains(without, "\n    proxy_cache off;") {
-		t.Errorf("%v, or the cache is used still", err)
+		t.Errorf("the cache is still used, or %v", err)
 	}
 	if _, err := withoutCache(without); err == nil {
-		t.Error("a template without a cache was taken")
+		t.Error("a template without a cache returns no error")
 	}
 }
 
 func TestStaticFilesGetTheGatewaysHeaders(t *testing.T) {
-	got := addHeaders(http.Header{"X-Cache": {"HIT"}, "Etag": {"1"}, "Date": {"today"}, "Cache-Control": {"public, max-age=5"}, "Strange": {`a"$b`}})
+	got := addHeaders(http.Header{
+		"X-Cache": {"HIT"}, "Etag": {"1"}, "Date": {"today"}, "Cache-Control": {"public, max-age=5"}, "X-Special": {`a"$b`},
+	})
 	if want := "add_header Cache-Control \"public, max-age=5\";\n        add_header X-Cache \"HIT\";"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
 
-func TestLoadsAreMediansAndAFailureTakesThemAway(t *testing.T) {
+func TestLoadsAreMediansUnlessARoundFailed(t *testing.T) {
 	r := &report{}
 	for _, requests := range []int64{100, 900, 200} {
 		r.addLoad("a", 64, load{Requests: requests, Microseconds: 1_000_000, P50: requests * 10, P99: requests * 1000, P999: 1})
@@ -113,11 +114,11 @@ func TestLoadsAreMediansAndAFailureTakesThemAway(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	if r.load("b", 64) != nil || r.load("a", 1) != nil {
-		t.Error("there is what was not measured")
+		t.Error("the report has a load that was not measured")
 	}
 	r.Failures = append(r.Failures, failure{"a", 64, "why"})
 	if r.load("a", 64) != nil || r.load("a", 256) == nil {
-		t.Error("only the number that failed is gone")
+		t.Error("a failure must remove only the loads of its subject and number of connections")
 	}
 	var text strings.Builder
 	if err := r.write(&text, t.TempDir()); err == nil || !strings.Contains(err.Error(), "a, 64 connections: why") {
@@ -125,7 +126,7 @@ func TestLoadsAreMediansAndAFailureTakesThemAway(t *testing.T) {
 	}
 }
 
-func TestACatalogIsCompleteWhenItsFilesAreAsLargeAsNoted(t *testing.T) {
+func TestComplete(t *testing.T) {
 	directory := t.TempDir()
 	write := func(name, text string) {
 		t.Helper()
@@ -137,11 +138,11 @@ func TestACatalogIsCompleteWhenItsFilesAreAsLargeAsNoted(t *testing.T) {
 		name, file, text string
 		want             bool
 	}{
-		{"no note", "a.csv", "id\n1\n", false},
-		{"an empty note", "generated.json", `{"files":[]}`, false},
+		{"no report", "a.csv", "id\n1\n", false},
+		{"an empty report", "generated.json", `{"files":[]}`, false},
 		{"a file missing", "generated.json", `{"files":[{"name":"a.csv","bytes":5},{"name":"b.csv","bytes":2}]}`, false},
-		{"all there", "b.csv", "id", true},
-		{"one cut off", "a.csv", "id\n1", false},
+		{"all files", "b.csv", "id", true},
+		{"a truncated file", "a.csv", "id\n1", false},
 	} {
 		write(step.file, step.text)
 		if got := complete(directory); got != step.want {
@@ -157,9 +158,9 @@ func TestFlagsOfBenchAPI(t *testing.T) {
 		{"--connections 64,0", "at least 1"},
 		{"--only hits,misses", `must be one of "lookups"`},
 		{"--rate 0", "--rate must be positive"},
-		{"--warm-up -1", "not negative"},
+		{"--warm-up=-1", "not negative"},
 	} {
-		args := append([]string{"api", "--admin", "postgres://127.0.0.1:1/"}, strings.Fields(strings.ReplaceAll(test.args, "up -1", "up=-1"))...)
+		args := append([]string{"api", "--admin", "postgres://127.0.0.1:1/"}, strings.Fields(test.args)...)
 		if err := execute(t.Context(), args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.args, err, test.want)
 		}
@@ -167,18 +168,18 @@ func TestFlagsOfBenchAPI(t *testing.T) {
 }
 
 func TestTargetsAreRatiosOfMedians(t *testing.T) {
-	r, c := &report{}, &apiCommand{Connections: []int{64, 256}, Rate: 9000, workplace: workplace{Products: 1_000_011}}
+	r, c := &report{}, &apiCommand{Connections: []int{64, 256}, Rate: 9000, environment: environment{Products: 1_000_011}}
 	add := func(name string, connections int, requests ...int64) {
 		for _, one := range requests {
 			r.addLoad(name, connections, load{Requests: one, Microseconds: 1_000_000, P99: 9_000, Allocations: 8, Allocated: 500})
 		}
 	}
-	add(ofPgbench, 64, 90, 100, 1000)
-	add(ofAPI, 64, 120, 1, 300)
-	add(ofPool, 64, 100, 100, 100)
-	add(ofConstant, 64, 9000)
-	add(ofLast, 256, 94)
-	add(ofFirst, 256, 100)
+	add(namePgbench, 64, 90, 100, 1000)
+	add(nameAPI, 64, 120, 1, 300)
+	add(namePool, 64, 100, 100, 100)
+	add(nameConstant, 64, 9000)
+	add(nameLast, 256, 94)
+	add(nameFirst, 256, 100)
 	c.addTargets(r, 2000)
 	got := map[string]target{}
 	for _, one := range r.Targets {
@@ -198,10 +199,10 @@ func TestTargetsAreRatiosOfMedians(t *testing.T) {
 		}
 	}
 	if len(got) != 2*8+3 {
-		t.Errorf("%d targets, want those of eight ratios at two numbers of connections and three others", len(got))
+		t.Errorf("%d targets, want eight ratios for two numbers of connections and three others", len(got))
 	}
 	c.Only, r.Targets = []string{"hits"}, nil
 	if c.addTargets(r, 2000); len(r.Targets) != 2 {
-		t.Errorf("targets of hits alone: %+v", r.Targets)
+		t.Errorf("targets of hits: %+v", r.Targets)
 	}
 }

@@ -1,6 +1,6 @@
-// Command bench measures systemScale against what the same machine can do at best, in one run, so that what counts is a
-// ratio and not a machine. It needs a Postgres whose superuser is in TEST_DATABASE_URL and that is as durable as
-// production: ./scripts/task bench:etl and bench:api start one. Results go to the terminal and, as JSON, to a file.
+// Command bench compares systemScale with the limits of the same machine in one run, so that the results are ratios, which depend less on
+// the machine. It needs a Postgres as durable as in production, whose superuser is in TEST_DATABASE_URL: ./scripts/task bench:etl and
+// bench:api start one. The results are printed and written to a JSON file.
 package main
 
 import (
@@ -16,9 +16,36 @@ import (
 	"systemscale/sql/printable"
 )
 
+const description = `Measures systemScale against the limits of the machine, as ratios within one run.
+
+Example:
+  ./scripts/task bench:etl
+  ./scripts/task bench:etl -- --crossover 1,2,5,10,20,30
+  ./scripts/task bench:etl -- --memory 100000,1000000,3000000
+  ./scripts/task bench:api -- --products 100000 --rounds 1 --only hits,constant`
+
+type arguments struct {
+	ETL        etlCommand        `cmd:"" name:"etl" help:"${etl}"`
+	API        apiCommand        `cmd:"" name:"api" help:"Measure the API and the gateway against pgbench, a plain handler and static files."`
+	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents with a plain handler; bench api starts it."`
+}
+
+// longHelp contains help texts that would make the lines of the flags too long.
+var longHelp = kong.Vars{
+	"etl": "Measure a full load, a plan and a nightly run against a bare COPY of the same documents, rendering alone, " +
+		"and the same job in SQL.",
+	"crossover": "Measure only the duration of both ways of writing, with these shares of changed products, such as 1,2,5,10,20,30.",
+	"subjects":    "lookups,uncached,random,revalidation,list,hits,zipf,constant",
+	"connections": "Numbers of HTTP connections and pgbench clients. Each number is measured.",
+	"work":        "Directory for the catalog, the programs and the results.",
+	"admin":       "PostgreSQL server, as its superuser. The database bench is replaced.",
+	"api_flags":   "More flags for every API process, such as --api-flags=\"--connections 1 --batch 128\".",
+	"memory":      "Measure only the peak memory, with catalogs of these sizes, such as 100000,1000000,3000000.",
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal ends the process immediately
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -31,21 +58,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-type arguments struct {
-	ETL        etlCommand        `cmd:"" name:"etl" help:"Measure a full load, a plan and a nightly run against a bare COPY of the same documents, rendering alone, and the same job in SQL."`
-	API        apiCommand        `cmd:"" name:"api" help:"Measure the API and the gateway against pgbench, a plain handler and static files."`
-	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents with a plain handler; bench api starts it."`
-}
-
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var cli arguments
 	exited := false
-	parser, err := kong.New(&cli, kong.Name("bench"),
-		kong.Description("Measures systemScale against the limits of the machine, as ratios within one run.\n\n"+
-			"Example:\n  ./scripts/task bench:etl\n  ./scripts/task bench:etl -- --crossover 1,2,5,10,20,30\n"+
-			"  ./scripts/task bench:etl -- --memory 100000,1000000,3000000\n  ./scripts/task bench:api -- --products 100000 --rounds 1 --only hits,constant"),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(int) { exited = true }),
+	parser, err := kong.New(&cli, kong.Name("bench"), kong.Description(description), longHelp,
+		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
 	if err != nil {
 		return err

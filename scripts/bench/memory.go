@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// watchMemory notes the most memory that a process has had resident, in bytes, until stop is called. It asks /proc, and
-// not getrusage: there a child begins with what its parent had when it was started. Without /proc it finds 0.
+// watchMemory records the peak resident memory of a process, in bytes, until stop is called. It reads /proc because getrusage counts a
+// child's memory from that of its parent at the start. Without /proc the result is 0.
 func watchMemory(pid int) (stop func() int64) {
 	done, result := make(chan struct{}), make(chan int64)
 	go func() {
@@ -32,7 +32,7 @@ func watchMemory(pid int) (stop func() int64) {
 	}
 }
 
-// peakResident returns VmHWM (proc(5)), which only grows, so that what was missed between two looks is still seen.
+// peakResident returns VmHWM (proc(5)), which never decreases, so that peaks between two reads are included.
 func peakResident(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 	"systemscale/sql"
 )
 
-// poolServerCommand is the reference: what one writes first with the same libraries. A pool of connections, one query
-// on each at a time, prepared by pgx.
+// poolServerCommand is the reference: the simplest server with the same libraries. It has a pool of connections, each with one query at a
+// time, which pgx prepares.
 type poolServerCommand struct {
 	Database    string `required:"" env:"DATABASE_URL"`
 	Table       string `required:"" help:"Table of the styles documents."`
 	Listen      string `required:""`
-	Connections int32  `default:"8" help:"Connections of the pool. 8 were the fastest on two cores."`
+	Connections int32  `default:"8" help:"Connections of the pool. 8 are the fastest on two cores."`
 }
 
 // Run serves GET /products/{id}/styles until ctx ends.

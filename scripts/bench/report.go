@@ -19,7 +19,7 @@ import (
 	"systemscale/sql"
 )
 
-// report is what one benchmark found.
+// report is the result of one benchmark.
 type report struct {
 	Name         string        `json:"name"`
 	Date         string        `json:"date"`
@@ -33,7 +33,7 @@ type report struct {
 	Failures     []failure     `json:"failures,omitempty"`
 }
 
-// loads is one subject with what every round gave, and their medians. Latencies are milliseconds.
+// loads contains the loads of one subject in each round, and their medians. Latencies are milliseconds.
 type loads struct {
 	Name        string  `json:"name"`
 	Connections int     `json:"connections"`
@@ -47,7 +47,7 @@ type loads struct {
 	Rounds      []load  `json:"rounds"`
 }
 
-// failure is a subject that could not be measured.
+// failure is a subject whose measurement failed.
 type failure struct {
 	Name        string `json:"name"`
 	Connections int    `json:"connections"`
@@ -62,7 +62,7 @@ type machine struct {
 	NGINX    string `json:"nginx,omitempty"`
 }
 
-// measurement is one number with what every round gave. Value is their median.
+// measurement is a number that was measured in each round. Value is the median.
 type measurement struct {
 	Name   string    `json:"name"`
 	Unit   string    `json:"unit"`
@@ -70,7 +70,7 @@ type measurement struct {
 	Rounds []float64 `json:"rounds"`
 }
 
-// target is a number that is to be reached.
+// target is the required range of a number.
 type target struct {
 	Name    string  `json:"name"`
 	Value   float64 `json:"value"`
@@ -78,17 +78,19 @@ type target struct {
 	Reached bool    `json:"reached"`
 }
 
-func newReport(ctx context.Context, name string, w *workplace, rounds int) (*report, error) {
-	conn, err := sql.Dial(ctx, w.Admin)
+func newReport(ctx context.Context, name string, e *environment, rounds int) (*report, error) {
+	conn, err := sql.Dial(ctx, e.Admin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	r := &report{
-		Name: name, Date: time.Now().UTC().Format(time.RFC3339), Command: "bench " + strings.Join(os.Args[1:], " "), Products: w.Products, Rounds: rounds,
-		Machine: machine{CPUs: runtime.NumCPU(), CPU: cpuModel(), Go: runtime.Version()},
-	}
-	return r, conn.QueryRow(ctx, "show server_version").Scan(&r.Machine.Postgres)
+	return &report{
+		Name: name, Date: time.Now().UTC().Format(time.RFC3339), Command: "bench " + strings.Join(os.Args[1:], " "),
+		Products: e.Products, Rounds: rounds,
+		Machine: machine{
+			CPUs: runtime.NumCPU(), CPU: cpuModel(), Go: runtime.Version(), Postgres: conn.PgConn().ParameterStatus("server_version"),
+		},
+	}, nil
 }
 
 func cpuModel() string {
@@ -104,7 +106,7 @@ func cpuModel() string {
 	return runtime.GOARCH
 }
 
-// add notes what the rounds gave and returns their median.
+// add adds a measurement with the values of all rounds, and returns their median.
 func (r *report) add(name, unit string, rounds ...float64) float64 {
 	middle := median(rounds)
 	r.Measurements = append(r.Measurements, measurement{name, unit, middle, rounds})
@@ -120,7 +122,7 @@ func median(rounds []float64) float64 {
 	return middle
 }
 
-// addLoad notes what one round gave.
+// addLoad adds the load of one round and updates the medians.
 func (r *report) addLoad(name string, connections int, got load) {
 	l := r.load(name, connections)
 	if l == nil {
@@ -128,23 +130,23 @@ func (r *report) addLoad(name string, connections int, got load) {
 		r.Loads = append(r.Loads, l)
 	}
 	l.Rounds = append(l.Rounds, got)
-	of := func(value func(load) float64) float64 {
+	medianOf := func(value func(load) float64) float64 {
 		values := make([]float64, len(l.Rounds))
 		for i, round := range l.Rounds {
 			values[i] = value(round)
 		}
 		return median(values)
 	}
-	l.Rate = of(load.rate)
-	l.P50 = of(func(one load) float64 { return float64(one.P50) / 1e3 })
-	l.P99 = of(func(one load) float64 { return float64(one.P99) / 1e3 })
-	l.P999 = of(func(one load) float64 { return float64(one.P999) / 1e3 })
-	l.FromCache = of(load.fromCache)
-	l.Allocations = of(func(one load) float64 { return one.Allocations })
-	l.Allocated = of(func(one load) float64 { return one.Allocated })
+	l.Rate = medianOf(load.rate)
+	l.P50 = medianOf(func(one load) float64 { return float64(one.P50) / 1e3 })
+	l.P99 = medianOf(func(one load) float64 { return float64(one.P99) / 1e3 })
+	l.P999 = medianOf(func(one load) float64 { return float64(one.P999) / 1e3 })
+	l.FromCache = medianOf(load.fromCache)
+	l.Allocations = medianOf(func(one load) float64 { return one.Allocations })
+	l.Allocated = medianOf(func(one load) float64 { return one.Allocated })
 }
 
-// load returns what was found of a subject, or nil, also when it failed in some round.
+// load returns the loads of a subject, or nil if there are none or if the subject failed in some round.
 func (r *report) load(name string, connections int) *loads {
 	if r.failed(name, connections) {
 		return nil
@@ -169,50 +171,14 @@ func (r *report) atLeast(name string, value, least float64) {
 	r.Targets = append(r.Targets, target{name, value, fmt.Sprintf("≥ %g", least), value >= least})
 }
 
-// missed notes a target for which there is no number.
+// missed adds a target whose number could not be measured.
 func (r *report) missed(name, want string) {
 	r.Targets = append(r.Targets, target{name, 0, want, false})
 }
 
-// write prints the report and saves it. A target that is missed is no error: the report says so. What could not be measured is one.
+// write prints the report and saves it. It returns an error if a measurement failed; a missed target is not an error.
 func (r *report) write(w io.Writer, directory string) error {
-	fmt.Fprintf(w, "\n%s: %d products, %s\n%d × %s, %s, PostgreSQL %s\n\n", r.Name, r.Products, r.Date, r.Machine.CPUs, r.Machine.CPU, r.Machine.Go, r.Machine.Postgres)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(r.Loads) > 0 {
-		fmt.Fprint(table, "requests\tconnections\tper second\tp50, ms\tp99\tp99.9\tfrom cache\tallocations\tbytes\tcores, last round\n")
-	}
-	for _, l := range r.Loads {
-		fromCache := ""
-		if l.FromCache > 0 {
-			fromCache = fmt.Sprintf("%.1f %%", l.FromCache*100)
-		}
-		allocations, allocated := "", ""
-		if l.Allocations > 0 {
-			allocations, allocated = number(l.Allocations), number(l.Allocated)
-		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Connections, number(l.Rate), latency(l.P50), latency(l.P99), latency(l.P999),
-			fromCache, allocations, allocated, cores(l.Rounds[len(l.Rounds)-1].Cores))
-	}
-	if len(r.Loads) > 0 {
-		fmt.Fprintln(table)
-	}
-	fmt.Fprint(table, "measured\tmedian\tunit\trounds\n")
-	for _, m := range r.Measurements {
-		rounds := make([]string, len(m.Rounds))
-		for i, value := range m.Rounds {
-			rounds[i] = number(value)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name, number(m.Value), m.Unit, strings.Join(rounds, "  "))
-	}
-	fmt.Fprint(table, "\t\t\t\ntarget\tmeasured\twanted\t\n")
-	for _, t := range r.Targets {
-		verdict := "reached"
-		if !t.Reached {
-			verdict = "MISSED"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.Name, number(t.Value), t.Want, verdict)
-	}
-	if err := table.Flush(); err != nil {
+	if err := r.print(w); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
@@ -233,7 +199,48 @@ func (r *report) write(w io.Writer, directory string) error {
 	return errors.Join(errs...)
 }
 
-// latency leaves out what was not measured.
+func (r *report) print(w io.Writer) error {
+	fmt.Fprintf(w, "\n%s: %d products, %s\n%d × %s, %s, PostgreSQL %s\n\n", r.Name, r.Products, r.Date,
+		r.Machine.CPUs, r.Machine.CPU, r.Machine.Go, r.Machine.Postgres)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(r.Loads) > 0 {
+		fmt.Fprint(table, "requests\tconnections\tper second\tp50, ms\tp99\tp99.9\tfrom cache\tallocations\tbytes\tcores, last round\n")
+	}
+	for _, l := range r.Loads {
+		fromCache := ""
+		if l.FromCache > 0 {
+			fromCache = fmt.Sprintf("%.1f %%", l.FromCache*100)
+		}
+		allocations, allocated := "", ""
+		if l.Allocations > 0 {
+			allocations, allocated = number(l.Allocations), number(l.Allocated)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Connections, number(l.Rate),
+			latency(l.P50), latency(l.P99), latency(l.P999), fromCache, allocations, allocated, cores(l.Rounds[len(l.Rounds)-1].Cores))
+	}
+	if len(r.Loads) > 0 {
+		fmt.Fprintln(table)
+	}
+	fmt.Fprint(table, "measured\tmedian\tunit\trounds\n")
+	for _, m := range r.Measurements {
+		rounds := make([]string, len(m.Rounds))
+		for i, value := range m.Rounds {
+			rounds[i] = number(value)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name, number(m.Value), m.Unit, strings.Join(rounds, "  "))
+	}
+	fmt.Fprint(table, "\t\t\t\ntarget\tmeasured\twanted\t\n")
+	for _, t := range r.Targets {
+		result := "reached"
+		if !t.Reached {
+			result = "MISSED"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.Name, number(t.Value), t.Want, result)
+	}
+	return table.Flush()
+}
+
+// latency formats a latency, and returns "" for one that was not measured.
 func latency(milliseconds float64) string {
 	if milliseconds == 0 {
 		return ""
@@ -241,11 +248,11 @@ func latency(milliseconds float64) string {
 	return number(milliseconds)
 }
 
-// cores says for whom the processors were busy.
-func cores(of map[string]float64) string {
+// cores formats the mean number of processors that each program used.
+func cores(used map[string]float64) string {
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(of)) {
-		parts = append(parts, fmt.Sprintf("%s %.2f", name, of[name]))
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		parts = append(parts, fmt.Sprintf("%s %.2f", name, used[name]))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -1,6 +1,6 @@
--- wrk: GET requests over and over, in random order. Every thread has a sequence of its own, which the seed decides. Arguments:
---     random SEED PRODUCTS   /products/{id}/styles of any product
---     file SEED FILE         those of a file: a line is a path and, behind a tab, a header
+-- For wrk: repeats GET requests in random order. Each thread has a different sequence, which depends on the seed. Arguments:
+--     random SEED PRODUCTS   /products/{id}/styles of random products
+--     file SEED FILE         the requests of a file: each line has a path and, after a tab, a header
 local threads = 0
 
 function setup(thread)
@@ -11,9 +11,10 @@ end
 function init(args)
     math.randomseed(tonumber(args[2]) * 7919 + number + 1)
     if args[1] == "random" then
-        -- Put together by hand: wrk.format takes as long as all the rest.
-        local products, before, after = tonumber(args[3]), "GET /products/", "/styles HTTP/1.1\r\nHost: " .. wrk.headers["Host"] .. "\r\n\r\n"
-        request = function() return before .. math.random(products) .. after end
+        -- Not with wrk.format, which takes as long as everything else together.
+        local products = tonumber(args[3])
+        local rest = "/styles HTTP/1.1\r\nHost: " .. wrk.headers["Host"] .. "\r\n\r\n"
+        request = function() return "GET /products/" .. math.random(products) .. rest end
         return
     end
     local requests = {}

@@ -9,8 +9,8 @@ import (
 	"systemscale/sql"
 )
 
-// hideURLs moves database URLs from a command's arguments, which every user of the machine can list, to its environment: that of
-// --database to DATABASE_URL, and one on its own to the variables of libpq.
+// hideURLs moves database URLs from a command's arguments, which every user of the machine can read, to its environment: that of
+// --database to DATABASE_URL, and a separate argument to the variables of libpq.
 func hideURLs(command *exec.Cmd) {
 	if command.Env == nil {
 		command.Env = os.Environ()

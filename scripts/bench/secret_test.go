@@ -13,8 +13,9 @@ func TestProcessListShowsNoPassword(t *testing.T) {
 		if list := strings.Join(command.Args, " "); strings.Contains(list, "secret") || len(command.Args) < 2 {
 			t.Errorf("the arguments are %s", list)
 		}
-		if environment := strings.Join(command.Env, "\n"); !strings.Contains(environment, "DATABASE_URL="+url) && !strings.Contains(environment, "PGPASSWORD=secret") {
-			t.Errorf("%s gets no database", command.Args[0])
+		variables := strings.Join(command.Env, "\n")
+		if !strings.Contains(variables, "DATABASE_URL="+url) && !strings.Contains(variables, "PGPASSWORD=secret") {
+			t.Errorf("the environment of %s has no database", command.Args[0])
 		}
 	}
 }

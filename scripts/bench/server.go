@@ -2,22 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"systemscale/infra/port"
+	"systemscale/infra/process"
 )
 
-// claims are of the ports of everything that is measured. They end with the process.
+// claims are the claims of all ports that bench uses, until its process ends.
 var claims port.Claims
 
 // freeAddresses returns loopback addresses that no other program of this project chooses.
@@ -33,56 +30,38 @@ func freeAddresses(count int) ([]string, error) {
 	return addresses, nil
 }
 
-// server is a program that serves while it or others are measured.
+// server is an HTTP server that is a process of its own.
 type server struct {
+	*process.Running
 	address string // host:port
-	admin   string // the same for its metrics; "" if it has none
-	command *exec.Cmd
-	peak    func() int64
-	memory  int64
+	admin   string // host:port of its metrics; "" if it has none
 }
 
-// start starts a program and waits until it answers for product 1. env is added to the environment.
-func start(ctx context.Context, logPath, address string, env []string, name string, args ...string) (*server, error) {
-	log, err := os.Create(logPath)
+// start starts a server and waits until it returns the styles of product 1.
+func start(ctx context.Context, daemon process.Daemon, address string) (*server, error) {
+	running, err := daemon.Start()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }()
-	command := exec.Command(name, args...)
-	command.Env = append(os.Environ(), env...)
-	hideURLs(command)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		return nil, err
-	}
-	s := &server{address: address, command: command, peak: watchMemory(command.Process.Pid)}
-	if err := await(ctx, address, "/products/1/styles"); err != nil {
-		s.stop()
-		return nil, fmt.Errorf("%s does not respond; its log is %s: %w", filepath.Base(name), logPath, err)
-	}
-	return s, nil
+	s := &server{Running: running, address: address}
+	return s, running.Await(ctx, 20*time.Second, func(ctx context.Context) error {
+		_, _, err := get(ctx, address, "/products/1/styles", "", http.StatusOK)
+		return err
+	})
 }
 
-// await waits until a path is answered with 200.
-func await(ctx context.Context, address, path string) error {
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		_, _, err := get(ctx, address, path, "", http.StatusOK)
-		if err == nil {
-			return nil
-		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
-		}
-		time.Sleep(50 * time.Millisecond)
+// stop stops the server. It does nothing if s is nil or the server has ended.
+func (s *server) stop() error {
+	if s == nil {
+		return nil
 	}
+	return process.Stop(context.Background(), s.Identity, syscall.SIGTERM, time.Minute)
 }
 
-// plainClient adds no header of its own and decompresses nothing.
+// plainClient adds no header and decompresses nothing.
 var plainClient = http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4}}
 
-// get asks a server, with one header ("Name: value") or none, and is an error unless the answer has the status.
+// get sends a request with one header, "Name: value", or none if it is "". It returns an error unless the response has the status.
 func get(ctx context.Context, address, path, header string, status int) (http.Header, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
@@ -103,25 +82,16 @@ func get(ctx context.Context, address, path, header string, status int) (http.He
 	return response.Header, body, err
 }
 
-// stop ends the server and returns the memory it had at most, in bytes.
-func (s *server) stop() int64 {
-	if s.command.ProcessState == nil {
-		s.memory = s.peak()
-		_ = s.command.Process.Signal(syscall.SIGTERM)
-		_ = s.command.Wait() // whatever its exit code, it is gone
-	}
-	return s.memory
-}
-
-// allocations returns how many objects and bytes the server has allocated since it started. found is false where it has no such metrics.
+// allocations returns the number of objects and bytes that the server has allocated since it started. found is false if it has no such
+// metrics.
 func (s *server) allocations(ctx context.Context) (objects, bytes float64, found bool) {
 	_, text, err := get(ctx, s.admin, "/metrics", "", http.StatusOK)
 	if err != nil {
 		return 0, 0, false
 	}
-	objects, someObjects := metric(string(text), "go_memstats_mallocs_total")
-	bytes, someBytes := metric(string(text), "go_memstats_alloc_bytes_total")
-	return objects, bytes, someObjects && someBytes
+	objects, hasObjects := metric(string(text), "go_memstats_mallocs_total")
+	bytes, hasBytes := metric(string(text), "go_memstats_alloc_bytes_total")
+	return objects, bytes, hasObjects && hasBytes
 }
 
 // metric returns the value of a metric without labels in Prometheus's text format.

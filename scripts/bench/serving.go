@@ -9,37 +9,31 @@ import (
 	"path/filepath"
 	"strings"
 
+	"systemscale/infra/process"
 	"systemscale/sql"
 )
 
-// serving is all that runs while requests are measured. Only what is being measured is asked.
+// serving contains the servers that run while requests are measured. Only the one being measured gets requests.
 type serving struct {
-	command  *apiCommand
-	api      *server   // asked directly
-	behind   []*server // NGINX's
-	plain    *server   // the plain handler
-	gateways *gateways
-	postgres int    // pid
-	pgbench  string // its script
-	hot      []document
-	shop     *shop
+	command   *apiCommand
+	api       *server   // measured directly
+	instances []*server // upstreams of the gateways
+	pool      *server   // the plain handler
+	gateways  *gateways
+	postgres  int    // pid
+	pgbench   string // path of its script
+	hot       []document
+	shop      *shop
 }
 
-// start starts everything.
-func (s *serving) start(ctx context.Context) (err error) {
+// start starts all servers and checks that they return the same documents.
+func (s *serving) start(ctx context.Context) error {
 	c := s.command
-	table, err := s.askPostgres(ctx)
+	table, err := s.readDatabase(ctx)
 	if err != nil {
 		return err
 	}
-	lookup := query("lookup", "table", table)
-	s.pgbench = filepath.Join(c.Work, "lookup.sql")
-	script := fmt.Sprintf("\\set id random(1, %d)\n%s;\n", c.Products, strings.ReplaceAll(strings.TrimSpace(lookup), "$1", ":id"))
-	if err := os.WriteFile(s.pgbench, []byte(script), 0o644); err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
+	if err := s.writeScript(query("lookup", "table", table)); err != nil {
 		return err
 	}
 	if s.gateways, err = newGateways(c.Work); err != nil {
@@ -51,17 +45,13 @@ func (s *serving) start(ctx context.Context) (err error) {
 	for i := range c.Instances {
 		name := fmt.Sprintf("api-%d", i+1)
 		instance, err := c.startAPI(ctx, name, s.gateways.socket(name), []string{"GOMAXPROCS=1"})
+		s.instances = append(s.instances, instance)
 		if err != nil {
 			return err
 		}
-		s.behind = append(s.behind, instance)
 		s.gateways.upstreams = append(s.gateways.upstreams, "unix:"+s.gateways.socket(name))
 	}
-	addresses, err := freeAddresses(1)
-	if err != nil {
-		return err
-	}
-	if s.plain, err = start(ctx, filepath.Join(c.Work, "pool.log"), addresses[0], nil, self, "pool-server", "--database", c.apiURL(), "--table", table, "--listen", addresses[0]); err != nil {
+	if s.pool, err = c.startPool(ctx, table); err != nil {
 		return err
 	}
 	if s.hot, err = hotDocuments(ctx, s.api.address, c.Products); err != nil {
@@ -81,38 +71,8 @@ func (s *serving) start(ctx context.Context) (err error) {
 	return s.compare(ctx)
 }
 
-// compare is an error unless everybody answers the same.
-func (s *serving) compare(ctx context.Context) error {
-	for _, at := range []struct {
-		address string
-		header  header
-	}{{s.plain.address, plain}, {s.gateways.uncached.address, plain}, {s.gateways.cached.address, plain}, {s.gateways.cached.address, zipped}, {s.gateways.static.address, plain}} {
-		if err := compare(ctx, at.address, s.hot, at.header); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// startAPI starts an API process, on a unix socket as well if one is given.
-func (c *apiCommand) startAPI(ctx context.Context, name, socket string, env []string) (*server, error) {
-	addresses, err := freeAddresses(2)
-	if err != nil {
-		return nil, err
-	}
-	arguments := []string{"--database", c.apiURL(), "--listen", addresses[0], "--admin", addresses[1]}
-	if socket != "" {
-		arguments = append(arguments, "--listen", "unix:"+socket)
-	}
-	s, err := start(ctx, filepath.Join(c.Work, name+".log"), addresses[0], env, c.program("api"), append(arguments, strings.Fields(c.APIFlags)...)...)
-	if err == nil {
-		s.admin = addresses[1]
-	}
-	return s, err
-}
-
-// askPostgres returns the table of the styles documents that are live, and notes the server's pid.
-func (s *serving) askPostgres(ctx context.Context) (table string, err error) {
+// readDatabase returns the table of the published styles documents, and sets postgres.
+func (s *serving) readDatabase(ctx context.Context) (table string, err error) {
 	conn, err := sql.Dial(ctx, s.command.etlURL())
 	if err != nil {
 		return "", err
@@ -122,19 +82,80 @@ func (s *serving) askPostgres(ctx context.Context) (table string, err error) {
 	if err := conn.QueryRow(ctx, query("generation"), "products").Scan(&generation); err != nil {
 		return "", err
 	}
-	s.postgres = parentOf(int(conn.PgConn().PID()))
+	s.postgres = process.Parent(int(conn.PgConn().PID()))
 	return sql.DocumentTable("products", "styles", generation), nil
 }
 
-// stop stops everything that was started.
-func (s *serving) stop() error {
-	for _, one := range append([]*server{s.api, s.plain}, s.behind...) {
-		if one != nil {
-			one.stop()
+// writeScript writes pgbench's script, which looks up random products.
+func (s *serving) writeScript(lookup string) error {
+	s.pgbench = filepath.Join(s.command.Work, "lookup.sql")
+	lookup = strings.ReplaceAll(strings.TrimSpace(lookup), "$1", ":id")
+	return os.WriteFile(s.pgbench, fmt.Appendf(nil, "\\set id random(1, %d)\n%s;\n", s.command.Products, lookup), 0o644)
+}
+
+// compare returns an error unless all servers return the same documents.
+func (s *serving) compare(ctx context.Context) error {
+	for _, at := range []struct {
+		address string
+		header  header
+	}{
+		{s.pool.address, noHeader},
+		{s.gateways.uncached.address, noHeader},
+		{s.gateways.cached.address, noHeader},
+		{s.gateways.cached.address, acceptGzip},
+		{s.gateways.static.address, noHeader},
+	} {
+		if err := compareDocuments(ctx, at.address, s.hot, at.header); err != nil {
+			return err
 		}
 	}
-	if s.gateways == nil {
-		return nil
+	return nil
+}
+
+// startAPI starts an API process, which also listens on a unix socket if the path is not empty. It returns the process also with an error.
+func (c *apiCommand) startAPI(ctx context.Context, name, socket string, env []string) (*server, error) {
+	addresses, err := freeAddresses(2)
+	if err != nil {
+		return nil, err
 	}
-	return s.gateways.close()
+	args := []string{"--listen", addresses[0], "--admin", addresses[1]}
+	if socket != "" {
+		args = append(args, "--listen", "unix:"+socket)
+	}
+	s, err := start(ctx, process.Daemon{
+		Name: name, Path: c.program("api"), Args: append(args, strings.Fields(c.APIFlags)...),
+		Env: append(env, "DATABASE_URL="+c.apiURL()), Log: filepath.Join(c.Work, name+".log"),
+	}, addresses[0])
+	if s != nil {
+		s.admin = addresses[1]
+	}
+	return s, err
+}
+
+// startPool starts the plain handler. It returns the process also with an error.
+func (c *apiCommand) startPool(ctx context.Context, table string) (*server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := freeAddresses(1)
+	if err != nil {
+		return nil, err
+	}
+	return start(ctx, process.Daemon{
+		Name: "pool-server", Path: self, Args: []string{"pool-server", "--table", table, "--listen", addresses[0]},
+		Env: []string{"DATABASE_URL=" + c.apiURL()}, Log: filepath.Join(c.Work, "pool.log"),
+	}, addresses[0])
+}
+
+// stop stops all servers.
+func (s *serving) stop() error {
+	var errs []error
+	for _, one := range append([]*server{s.api, s.pool}, s.instances...) {
+		errs = append(errs, one.stop())
+	}
+	if s.gateways != nil {
+		errs = append(errs, s.gateways.close())
+	}
+	return errors.Join(errs...)
 }

@@ -13,17 +13,45 @@ import (
 	"github.com/goccy/go-json"
 )
 
-// mendedAs has the names in the ETL's shape for the kinds of dirt that it repairs or filters.
-var mendedAs = map[string]string{"missing_closing_quote": "closed quote", "uhttps": "uhttps", "zero_related_product_id": "no such product"}
+// repairs contains the ETL's names for the kinds of dirt that it repairs or filters.
+var repairs = map[string]string{"missing_closing_quote": "closed quote", "uhttps": "uhttps", "zero_related_product_id": "no such product"}
 
-// compareWithSpoiled returns how many rows the last run on a database rejected. It is an error unless these are exactly the rows that
-// the generator spoiled for good, each for the reason that it names, and the run's counts agree. program is the ETL, csv the directory
-// that was read, rejects the one that the run's rejects are in.
+// generated is the generator's report on a catalog.
+type generated struct {
+	Files []struct {
+		Name  string
+		Rows  int64
+		Bytes int64
+		Dirt  []struct {
+			Kind, Fate, Reason string
+			Rows               int64
+			Lines              []int64
+		}
+	}
+}
+
+// readGenerated reads the report in the directory of a catalog.
+func readGenerated(directory string) (generated, error) {
+	path := filepath.Join(directory, "generated.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return generated{}, err
+	}
+	var report generated
+	if err := json.Unmarshal(text, &report); err != nil {
+		return generated{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return report, nil
+}
+
+// compareWithSpoiled compares the rejects and counts of the last run with the generator's report. It returns the number of rejects, and
+// an error if they differ. program is the ETL, csv the directory of the catalog, and rejects the directory of all runs' rejects.
 func compareWithSpoiled(ctx context.Context, program, url, csv, rejects string) (int, error) {
-	spoiled, wanted, err := readSpoiled(filepath.Join(csv, "generated.json"))
+	report, err := readGenerated(csv)
 	if err != nil {
 		return 0, err
 	}
+	spoiled, wanted := report.expected()
 	run, counted, err := readLastRun(ctx, program, url)
 	if err != nil {
 		return 0, err
@@ -35,27 +63,9 @@ func compareWithSpoiled(ctx context.Context, program, url, csv, rejects string) 
 	return len(rejected), errors.Join(compareLines("rejected rows", rejected, spoiled), compareLines("counts", counted, wanted))
 }
 
-// readSpoiled returns a line for every row that is to be rejected, and one for every count that a run should come to.
-func readSpoiled(path string) (rows, counts []string, err error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	var made struct {
-		Files []struct {
-			Name string
-			Rows int64
-			Dirt []struct {
-				Kind, Fate, Reason string
-				Rows               int64
-				Lines              []int64
-			}
-		}
-	}
-	if err := json.Unmarshal(text, &made); err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	for _, file := range made.Files {
+// expected returns a line for each row that a run must reject, and a line for each count that it must have.
+func (g generated) expected() (rows, counts []string) {
+	for _, file := range g.Files {
 		counts = append(counts, fmt.Sprintf("%s: %d read", file.Name, file.Rows))
 		rejected := map[string]int64{}
 		for _, dirt := range file.Dirt {
@@ -66,15 +76,15 @@ func readSpoiled(path string) (rows, counts []string, err error) {
 					rows = append(rows, fmt.Sprintf("%s:%d %s", file.Name, line, dirt.Reason))
 				}
 			case "repaired", "filtered":
-				counts = appendCounts(counts, file.Name, dirt.Fate, map[string]int64{mendedAs[dirt.Kind]: dirt.Rows})
+				counts = appendCounts(counts, file.Name, dirt.Fate, map[string]int64{repairs[dirt.Kind]: dirt.Rows})
 			}
 		}
 		counts = appendCounts(counts, file.Name, "rejected", rejected)
 	}
-	return rows, counts, nil
+	return rows, counts
 }
 
-// readLastRun returns the last run of the history, and a line for every count of it.
+// readLastRun returns the number of the last run in the history, and a line for each of its counts.
 func readLastRun(ctx context.Context, program, url string) (run int64, counts []string, err error) {
 	took, err := measure(ctx, program, "history", "--database", url, "--json", "--limit", "1")
 	if err != nil {
@@ -112,7 +122,7 @@ func appendCounts(lines []string, file, fate string, counts map[string]int64) []
 	return lines
 }
 
-// readRejects returns a line for every row that a run rejected.
+// readRejects returns a line for each row that a run rejected.
 func readRejects(path string) (rows []string, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -134,7 +144,7 @@ func readRejects(path string) (rows []string, err error) {
 	}
 }
 
-// compareLines returns an error that shows some of the lines that only one of two lists has. Their order means nothing.
+// compareLines returns an error with some of the lines that only one of two lists contains. It sorts both lists.
 func compareLines(what string, got, want []string) error {
 	slices.Sort(got)
 	slices.Sort(want)
@@ -144,7 +154,7 @@ func compareLines(what string, got, want []string) error {
 	return fmt.Errorf("%s: %d, want %d; unexpected: %s; missing: %s", what, len(got), len(want), onlyIn(got, want), onlyIn(want, got))
 }
 
-// onlyIn lists the first lines of one sorted list that another one lacks, or has less often.
+// onlyIn returns the first lines of a sorted list that another list does not contain, or contains less often.
 func onlyIn(list, other []string) string {
 	const most = 5
 	var only []string

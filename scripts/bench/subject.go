@@ -6,78 +6,94 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
+
+	"systemscale/infra/process"
 )
 
-// The subjects' names, which the targets refer to.
+// Names of the subjects, to which the targets refer.
 const (
-	ofPgbench  = "pgbench -M prepared, no HTTP"
-	ofPool     = "Fiber + pgxpool"
-	ofAPI      = "api, random styles"
-	ofUncached = "nginx without cache, random styles"
-	ofRandom   = "nginx, cache empty before, random styles"
-	ofHot200   = "api, 2,000 documents, 200"
-	ofHot304   = "api, 2,000 documents, 304"
-	ofFirst    = "api, page 1"
-	ofLast     = "api, deep page"
-	ofFirsts   = "api, first pages"
-	ofLasts    = "api, deep pages"
-	ofStatic   = "nginx, 2,000 files"
-	ofHits     = "nginx, 2,000 hits"
-	ofZipped   = "nginx, 2,000 hits, gzip"
-	ofConstant = "nginx, constant rate, 2,000 documents"
-	ofZipf     = "nginx, zipf"
-	ofZipfGzip = "nginx, zipf, gzip"
+	namePgbench  = "pgbench -M prepared, no HTTP"
+	namePool     = "Fiber + pgxpool"
+	nameAPI      = "api, random styles"
+	nameUncached = "nginx without cache, random styles"
+	nameRandom   = "nginx, cache empty before, random styles"
+	nameHot200   = "api, 2,000 documents, 200"
+	nameHot304   = "api, 2,000 documents, 304"
+	nameFirst    = "api, page 1"
+	nameLast     = "api, deep page"
+	nameFirsts   = "api, first pages"
+	nameLasts    = "api, deep pages"
+	nameStatic   = "nginx, 2,000 files"
+	nameHits     = "nginx, 2,000 hits"
+	nameHitsGzip = "nginx, 2,000 hits, gzip"
+	nameConstant = "nginx, constant rate, 2,000 documents"
+	nameZipf     = "nginx, zipf"
+	nameZipfGzip = "nginx, zipf, gzip"
 )
 
-// constantTime is how long the constant rate lasts: longer than NGINX takes a copy for fresh, so that revalidation is part of it.
+// constantTime is the duration of the constant rate. It is longer than documents stay fresh in NGINX, so that it includes revalidation.
 const constantTime = 12 * time.Second
 
-// listWindow is how many pages next to each other are asked for where one page alone would be found again and again.
+// listWindow is the number of successive pages in a measurement of several pages, because a single page would always be in memory.
 const listWindow = 1000
 
-// subject is something that is measured.
+// subject is something to measure.
 type subject struct {
 	name    string
-	lines   []string // the selections of --only that need it
-	once    bool     // with the first number of connections only
-	direct  bool     // the API itself is asked: what it allocates is counted
+	lines   []string // the values of --only that select it
+	once    bool     // only with the first number of connections
+	direct  bool     // requests go to the API itself, whose allocations are counted
 	prepare func(context.Context, trial) error
 	measure func(context.Context, trial) (load, error)
-	verify  func(context.Context, load) error // afterwards: were the answers what they should be?
+	verify  func(context.Context, load) error // checks the responses after the measurement
 }
 
-// trial is one measurement of a subject.
-type trial struct{ connections, round int }
-
-// subjects returns everything, in the order of a round: what is compared is measured one after the other.
+// subjects returns all subjects in the order of a round: subjects that are compared are next to each other.
 func (s *serving) subjects() []subject {
-	c := s.command
-	last := c.lastPage()
+	api := func() string { return s.api.address }
+	pool := func() string { return s.pool.address }
+	cached := func() string { return s.gateways.cached.address }
+	uncached := func() string { return s.gateways.uncached.address }
+	static := func() string { return s.gateways.static.address }
+	last := s.command.lastPage()
 	return []subject{
-		{name: ofPgbench, lines: []string{"lookups"}, measure: func(ctx context.Context, t trial) (load, error) {
-			return c.pgbench(ctx, s.pgbench, t)
+		{name: namePgbench, lines: []string{"lookups"}, measure: func(ctx context.Context, t trial) (load, error) {
+			return s.command.pgbench(ctx, s.pgbench, t)
 		}},
-		{name: ofPool, lines: []string{"lookups"}, measure: s.random(func() string { return s.plain.address })},
-		{name: ofAPI, lines: []string{"lookups", "uncached", "random"}, direct: true, measure: s.random(func() string { return s.api.address })},
-		{name: ofUncached, lines: []string{"uncached"}, measure: s.random(func() string { return s.gateways.uncached.address })},
-		{name: ofRandom, lines: []string{"random"}, prepare: s.emptyCache, measure: s.random(func() string { return s.gateways.cached.address })},
-		{name: ofHot200, lines: []string{"revalidation"}, direct: true, measure: s.repeat(func() string { return s.api.address }, s.hot, plain)},
-		{name: ofHot304, lines: []string{"revalidation"}, direct: true, measure: s.repeat(func() string { return s.api.address }, s.hot, ifChanged), verify: s.allNotModified},
-		{name: ofFirst, lines: []string{"list"}, direct: true, measure: s.pages(1, 1)},
-		{name: ofLast, lines: []string{"list"}, direct: true, measure: s.pages(last, last)},
-		{name: ofFirsts, lines: []string{"list"}, direct: true, measure: s.pages(1, min(listWindow, last))},
-		{name: ofLasts, lines: []string{"list"}, direct: true, measure: s.pages(max(1, last-listWindow+1), last)},
-		{name: ofStatic, lines: []string{"hits"}, measure: s.repeat(func() string { return s.gateways.static.address }, s.hot, plain)},
-		{name: ofHits, lines: []string{"hits"}, prepare: s.heat(plain), measure: s.repeat(func() string { return s.gateways.cached.address }, s.hot, plain), verify: s.stillHot(plain)},
-		{name: ofZipped, lines: []string{"hits"}, prepare: s.heat(zipped), measure: s.repeat(func() string { return s.gateways.cached.address }, s.hot, zipped), verify: s.stillHot(zipped)},
-		{name: ofConstant, lines: []string{"constant"}, once: true, prepare: s.heat(plain), measure: s.constant},
-		{name: ofZipf, lines: []string{"zipf"}, prepare: s.warmUp(""), measure: s.visit("")},
-		{name: ofZipfGzip, lines: []string{"zipf"}, once: true, prepare: s.warmUp(zipped(document{})), measure: s.visit(zipped(document{}))},
+		{name: namePool, lines: []string{"lookups"}, measure: s.random(pool)},
+		{name: nameAPI, lines: []string{"lookups", "uncached", "random"}, direct: true, measure: s.random(api)},
+		{name: nameUncached, lines: []string{"uncached"}, measure: s.random(uncached)},
+		{name: nameRandom, lines: []string{"random"}, prepare: s.emptyCache, measure: s.random(cached)},
+		{name: nameHot200, lines: []string{"revalidation"}, direct: true, measure: s.repeat(api, s.hot, noHeader)},
+		{
+			name: nameHot304, lines: []string{"revalidation"}, direct: true,
+			measure: s.repeat(api, s.hot, ifNoneMatch), verify: s.allNotModified,
+		},
+		{name: nameFirst, lines: []string{"list"}, direct: true, measure: s.pages(1, 1)},
+		{name: nameLast, lines: []string{"list"}, direct: true, measure: s.pages(last, last)},
+		{name: nameFirsts, lines: []string{"list"}, direct: true, measure: s.pages(1, min(listWindow, last))},
+		{name: nameLasts, lines: []string{"list"}, direct: true, measure: s.pages(max(1, last-listWindow+1), last)},
+		{name: nameStatic, lines: []string{"hits"}, measure: s.repeat(static, s.hot, noHeader)},
+		{
+			name: nameHits, lines: []string{"hits"}, prepare: s.fillCache(noHeader),
+			measure: s.repeat(cached, s.hot, noHeader), verify: s.allHits(noHeader),
+		},
+		{
+			name: nameHitsGzip, lines: []string{"hits"}, prepare: s.fillCache(acceptGzip),
+			measure: s.repeat(cached, s.hot, acceptGzip), verify: s.allHits(acceptGzip),
+		},
+		{name: nameConstant, lines: []string{"constant"}, once: true, prepare: s.fillCache(noHeader), measure: s.constant},
+		{name: nameZipf, lines: []string{"zipf"}, prepare: s.warmUp(""), measure: s.visit("")},
+		{
+			name: nameZipfGzip, lines: []string{"zipf"}, once: true,
+			prepare: s.warmUp(acceptGzip(document{})), measure: s.visit(acceptGzip(document{})),
+		},
 	}
 }
 
-// measure measures one subject once, with what it cost whom.
+// measure measures one subject once, including the processor time of each program and the API's allocations.
 func (s *serving) measure(ctx context.Context, one subject, t trial) (load, error) {
 	if one.prepare != nil {
 		if err := one.prepare(ctx, t); err != nil {
@@ -91,7 +107,7 @@ func (s *serving) measure(ctx context.Context, one subject, t trial) (load, erro
 	groups := s.processes()
 	before := make(map[string]time.Duration, len(groups))
 	for name, pids := range groups {
-		before[name] = processorTime(pids...)
+		before[name] = process.ProcessorTime(pids...)
 	}
 	began := time.Now()
 	got, err := one.measure(ctx, t)
@@ -103,7 +119,7 @@ func (s *serving) measure(ctx context.Context, one subject, t trial) (load, erro
 		got.Cores = map[string]float64{}
 	}
 	for name, pids := range groups {
-		if cores := (processorTime(pids...) - before[name]).Seconds() / took; cores >= 0.005 {
+		if cores := (process.ProcessorTime(pids...) - before[name]).Seconds() / took; cores >= 0.005 {
 			got.Cores[name] = cores
 		}
 	}
@@ -116,23 +132,23 @@ func (s *serving) measure(ctx context.Context, one subject, t trial) (load, erro
 	return got, err
 }
 
-// processes returns who may be busy. wrk and pgbench count as children of this process once they have ended.
+// processes returns the pids of the programs that use processors. wrk and pgbench are not included: measure returns their time.
 func (s *serving) processes() map[string][]int {
-	api := []int{s.api.command.Process.Pid}
-	for _, instance := range s.behind {
-		api = append(api, instance.command.Process.Pid)
+	api := []int{s.api.PID}
+	for _, instance := range s.instances {
+		api = append(api, instance.PID)
 	}
-	return map[string][]int{"api": api, "pool": {s.plain.command.Process.Pid}, "nginx": s.gateways.pids(), "postgres": {s.postgres}}
+	return map[string][]int{"api": api, "pool": {s.pool.PID}, "nginx": s.gateways.pids(), "postgres": {s.postgres}}
 }
 
-// random has wrk ask for the styles of products, all with the same probability. A round's sequence is the same for everybody.
+// random makes wrk request the styles of products, all with the same probability. The sequence depends only on the round.
 func (s *serving) random(address func() string) func(context.Context, trial) (load, error) {
 	return func(ctx context.Context, t trial) (load, error) {
 		return s.command.wrk(ctx, address(), t.connections, "random", strconv.Itoa(t.round), strconv.Itoa(s.command.Products))
 	}
 }
 
-// repeat has wrk ask for the same documents over and over.
+// repeat makes wrk request the same documents repeatedly.
 func (s *serving) repeat(address func() string, documents []document, h header) func(context.Context, trial) (load, error) {
 	return func(ctx context.Context, t trial) (load, error) {
 		path, err := s.command.writeRequests("requests.txt", documents, h)
@@ -143,43 +159,43 @@ func (s *serving) repeat(address func() string, documents []document, h header) 
 	}
 }
 
-// pages asks the API for pages of the list.
+// pages makes wrk request pages of the list from the API.
 func (s *serving) pages(first, last int) func(context.Context, trial) (load, error) {
 	var list []document
 	for page := first; page <= last; page++ {
 		list = append(list, document{path: fmt.Sprintf("/products?page=%d&count=%d", page, pageCount)})
 	}
-	return s.repeat(func() string { return s.api.address }, list, plain)
+	return s.repeat(func() string { return s.api.address }, list, noHeader)
 }
 
-// lastPage is the 200,000th page, or in a smaller catalog the last one that is full.
+// lastPage returns 200,000, or the number of the last full page in a smaller catalog.
 func (c *apiCommand) lastPage() int { return max(1, min(200_000, c.Products/pageCount)) }
 
-// allNotModified is an error if some answers were not 304. wrk takes anything below 400; that none had a body is seen from how many bytes
-// came.
+// allNotModified returns an error if some responses were not 304. wrk accepts any status below 400; the number of bytes shows whether
+// responses had a body.
 func (s *serving) allNotModified(ctx context.Context, got load) error {
-	checked, err := askAll(ctx, s.api.address, s.hot, ifChanged, http.StatusNotModified)
+	checked, err := requestAll(ctx, s.api.address, s.hot, ifNoneMatch, http.StatusNotModified)
 	if err != nil {
 		return err
 	}
 	size, want := float64(got.Bytes)/float64(got.Requests), float64(checked.Bytes)/float64(checked.Requests)
 	if size > want*1.02 {
-		return fmt.Errorf("an answer had %.0f bytes, and a 304 has %.0f: some responses had a body", size, want)
+		return fmt.Errorf("a response had %.0f bytes on average, and a 304 has %.0f: some responses had a body", size, want)
 	}
 	return nil
 }
 
 func (s *serving) emptyCache(ctx context.Context, _ trial) error { return s.gateways.startCached(ctx) }
 
-// heat asks for the hot documents until all are in NGINX's cache, and fresh.
-func (s *serving) heat(h header) func(context.Context, trial) error {
-	return func(ctx context.Context, _ trial) error { return heat(ctx, s.gateways.cached.address, s.hot, h) }
+// fillCache requests the hot documents until all are in the gateway's cache and fresh.
+func (s *serving) fillCache(h header) func(context.Context, trial) error {
+	return func(ctx context.Context, _ trial) error { return fillCache(ctx, s.gateways.cached.address, s.hot, h) }
 }
 
-// stillHot is an error if NGINX's cache has lost some of the hot documents: then it was not hits that were measured.
-func (s *serving) stillHot(h header) func(context.Context, load) error {
+// allHits returns an error if the gateway's cache no longer contains all hot documents, because then not all responses were hits.
+func (s *serving) allHits(h header) func(context.Context, load) error {
 	return func(ctx context.Context, _ load) error {
-		got, err := askAll(ctx, s.gateways.cached.address, s.hot, h, http.StatusOK)
+		got, err := requestAll(ctx, s.gateways.cached.address, s.hot, h, http.StatusOK)
 		if err == nil && got.fromCache() < 1 {
 			err = fmt.Errorf("X-Cache was %v afterwards: not all were hits", got.Cache)
 		}
@@ -187,15 +203,18 @@ func (s *serving) stillHot(h header) func(context.Context, load) error {
 	}
 }
 
-// constant asks NGINX for the hot documents at a constant rate.
+// constant requests the hot documents from the gateway at a constant rate.
 func (s *serving) constant(ctx context.Context, t trial) (load, error) {
-	d := drive{address: s.gateways.cached.address, connections: t.connections, duration: constantTime, rate: s.command.Rate, status: http.StatusOK}
-	return s.drive(ctx, d, func(connection int) traffic {
-		return &shuffled{documents: s.hot, header: plain, random: rand.New(rand.NewPCG(uint64(t.round), uint64(connection)))}
+	g := generator{
+		address: s.gateways.cached.address, connections: t.connections, duration: constantTime, rate: s.command.Rate, status: http.StatusOK,
+	}
+	return s.generate(ctx, g, func(connection int) traffic {
+		random := rand.New(rand.NewPCG(uint64(t.round), uint64(connection)))
+		return &randomTraffic{documents: s.hot, header: noHeader, random: random}
 	})
 }
 
-// warmUp empties NGINX's cache and lets visitors fill it for some seconds.
+// warmUp empties the gateway's cache and fills it with the requests of visitors for some seconds.
 func (s *serving) warmUp(header string) func(context.Context, trial) error {
 	return func(ctx context.Context, t trial) error {
 		if err := s.gateways.startCached(ctx); err != nil {
@@ -211,7 +230,7 @@ func (s *serving) warmUp(header string) func(context.Context, trial) error {
 	}
 }
 
-// visit sends other visitors of the same kind.
+// visit measures the requests of visitors other than those of warmUp.
 func (s *serving) visit(header string) func(context.Context, trial) (load, error) {
 	return func(ctx context.Context, t trial) (load, error) {
 		return s.visits(ctx, t, header, 1, time.Duration(s.command.Seconds)*time.Second)
@@ -219,16 +238,25 @@ func (s *serving) visit(header string) func(context.Context, trial) (load, error
 }
 
 func (s *serving) visits(ctx context.Context, t trial, header string, part uint64, duration time.Duration) (load, error) {
-	d := drive{address: s.gateways.cached.address, connections: t.connections, duration: duration, status: http.StatusOK}
-	return s.drive(ctx, d, func(connection int) traffic {
+	g := generator{address: s.gateways.cached.address, connections: t.connections, duration: duration, status: http.StatusOK}
+	return s.generate(ctx, g, func(connection int) traffic {
 		return s.shop.visitor(uint64(t.round)<<32|part<<16|uint64(connection), header)
 	})
 }
 
-// drive runs a drive and notes what it takes itself.
-func (s *serving) drive(ctx context.Context, d drive, of func(connection int) traffic) (load, error) {
+// generate runs a generator and adds the processor time of this process.
+func (s *serving) generate(ctx context.Context, g generator, source func(connection int) traffic) (load, error) {
 	before, began := ownTime(), time.Now()
-	got, err := d.run(ctx, of)
+	got, err := g.run(ctx, source)
 	got.Cores = map[string]float64{"load": (ownTime() - before).Seconds() / time.Since(began).Seconds()}
 	return got, err
+}
+
+// ownTime returns the processor time of this process so far, without its children.
+func ownTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

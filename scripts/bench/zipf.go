@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// zipf draws ranks 0, 1, … with probabilities in proportion to 1/(rank+1)^s. Unlike math/rand's it takes s = 1. It may be shared: only the
-// source of random numbers is written to.
+// zipf draws ranks 0, 1, ... with probabilities proportional to 1/(rank+1)^s. Unlike math/rand's it supports s = 1. It is safe for
+// concurrent use, as only the source of random numbers changes.
 type zipf struct{ cumulative []float64 }
 
 func newZipf(count int, s float64) zipf {
@@ -26,26 +26,27 @@ func (z zipf) rank(random *rand.Rand) int {
 	return min(last, sort.SearchFloat64s(z.cumulative, random.Float64()*z.cumulative[last]))
 }
 
-// shop is what visitors look at: some products a lot, most hardly ever. It is shared.
+// shop contains the popularity of products and pages: visitors view few of them often and most of them rarely. It is safe for concurrent
+// use.
 type shop struct {
 	popularity zipf
-	products   []int32 // by rank; popular ones are strewn over the ids
+	products   []int32 // ids by rank, in random order
 	pages      zipf
 }
 
-// pageCount is how many products a page of the list has.
+// pageCount is the number of products on a page of the list.
 const pageCount = 5
 
 func newShop(products int) *shop {
-	c := &shop{popularity: newZipf(products, 1), pages: newZipf((products+pageCount-1)/pageCount, 1), products: make([]int32, products)}
+	s := &shop{popularity: newZipf(products, 1), pages: newZipf((products+pageCount-1)/pageCount, 1), products: make([]int32, products)}
 	for i, at := range rand.New(rand.NewPCG(1, 0)).Perm(products) {
-		c.products[i] = int32(at + 1)
+		s.products[i] = int32(at + 1)
 	}
-	return c
+	return s
 }
 
-// visitor asks what a page view of the React client asks: a page of the list, the first ones most, then a product, its styles, and what is
-// related to it.
+// visitor is traffic with the requests of page views of the React client: a page of the list, most often one of the first, then a product,
+// its styles and its related products.
 type visitor struct {
 	*shop
 	random  *rand.Rand
@@ -55,11 +56,11 @@ type visitor struct {
 	request []byte
 }
 
-func (c *shop) visitor(seed uint64, header string) *visitor {
-	return &visitor{shop: c, header: header, random: rand.New(rand.NewPCG(seed, 1))}
+func (s *shop) visitor(seed uint64, header string) *visitor {
+	return &visitor{shop: s, header: header, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// next returns a request that is valid until the next call.
+// next returns a request, which is valid until the next call.
 func (v *visitor) next() []byte {
 	v.request = append(v.request[:0], "GET /products"...)
 	switch v.step {
@@ -78,7 +79,7 @@ func (v *visitor) next() []byte {
 	return appendEnd(v.request, v.header)
 }
 
-// appendEnd completes a request of which method and path are there.
+// appendEnd completes a request that contains the method and the path.
 func appendEnd(request []byte, header string) []byte {
 	request = append(request, " HTTP/1.1\r\nHost: bench\r\n"...)
 	if header != "" {

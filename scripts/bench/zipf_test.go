@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestZipfDrawsEveryRankAsOftenAsItsWeight(t *testing.T) {
+func TestZipfFrequencies(t *testing.T) {
 	const count, draws = 1000, 400_000
 	for _, s := range []float64{0.8, 1, 1.5} {
 		z, random := newZipf(count, s), rand.New(rand.NewPCG(1, 2))
@@ -33,13 +33,13 @@ func TestZipfDrawsEveryRankAsOftenAsItsWeight(t *testing.T) {
 	}
 }
 
-func TestVisitorAsksForAPageViewOfExistingProducts(t *testing.T) {
+func TestVisitorRequestsPageViews(t *testing.T) {
 	const products = 98
 	shop := newShop(products)
 	seen := map[int32]bool{}
 	for _, product := range shop.products {
 		if product < 1 || product > products || seen[product] {
-			t.Fatalf("product %d of %d, or twice", product, products)
+			t.Fatalf("product %d is not one of %d, or is repeated", product, products)
 		}
 		seen[product] = true
 	}
@@ -56,14 +56,15 @@ func TestVisitorAsksForAPageViewOfExistingProducts(t *testing.T) {
 		}
 		page, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(paths[0], "?page="), "&count=5"))
 		if err != nil || page < 1 || page > 20 {
-			t.Fatalf("%q is no page that there is: %v", paths[0], err)
+			t.Fatalf("%q is not a page from 1 to 20: %v", paths[0], err)
 		}
-		if id, err := strconv.Atoi(strings.TrimPrefix(paths[1], "/")); err != nil || !seen[int32(id)] || paths[2] != paths[1]+"/styles" || paths[3] != paths[1]+"/related" {
-			t.Fatalf("a visitor asks for %q", paths)
+		id, err := strconv.Atoi(strings.TrimPrefix(paths[1], "/"))
+		if err != nil || !seen[int32(id)] || paths[2] != paths[1]+"/styles" || paths[3] != paths[1]+"/related" {
+			t.Fatalf("a visitor requests %q", paths)
 		}
 		pages[page], visited[paths[1]] = true, true
 	}
 	if len(pages) != 20 || len(visited) != products {
-		t.Errorf("5,000 visits saw %d pages and %d products, want 20 and %d", len(pages), len(visited), products)
+		t.Errorf("5,000 visits requested %d pages and %d products, want 20 and %d", len(pages), len(visited), products)
 	}
 }

@@ -1,4 +1,4 @@
--- How many documents there are of the one and of the other, how many of a sample are compared, and how many of these differ.
+-- The number of documents in each table, the number of documents in a sample, and the number of these that differ.
 select (select count(*) from :"schema".:"ours"),
        (select count(*) from :"their schema".:"theirs"),
        count(*),

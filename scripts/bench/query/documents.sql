@@ -1,4 +1,4 @@
--- Aggregates over millions of rows are to stay in memory where they fit.
+-- Aggregates over millions of rows use memory instead of temporary files if they fit.
 set work_mem = '256MB';
 set maintenance_work_mem = '256MB';
 analyze :"schema".product, :"schema".features, :"schema".styles, :"schema".photos, :"schema".skus, :"schema".related;

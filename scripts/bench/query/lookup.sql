@@ -1,4 +1,4 @@
--- What one request costs the database, for pgbench and for the plain handler.
+-- The query of one request, for pgbench and for the plain handler.
 select "etag", "body"
 from "catalog".:"table"
 where "id" = $1

@@ -13,37 +13,36 @@ import (
 	"systemscale/sql"
 )
 
-// Of the job in SQL: where its tables are, how long it may take, and that one document in so many is compared.
+// Constants of the job in SQL.
 const (
 	sqlSchema   = "in_sql"
-	sqlLimit    = 10 * time.Minute // a measurement that is longer says no more than that
-	sqlSampling = 97
+	sqlTimeout  = 10 * time.Minute
+	sqlSampling = 97 // one document in so many is compared
 )
 
-// errSQLTooSlow ends a job in SQL that takes longer than it may.
-var errSQLTooSlow = errors.New("the job in SQL was stopped before it ended")
+// errSQLTimeout means that the job in SQL took longer than its limit.
+var errSQLTimeout = errors.New("the job in SQL was canceled before it ended")
 
-// inSQL makes the same documents as one would in SQL, in one session: the CSV files are copied into unlogged tables, joined and
-// aggregated with jsonb_agg into one table for each document, and these get primary keys. It has less to do than the ETL: no
-// etags, no gates, no history, and files without dirt, since COPY reads none of it. Past the limit it gives up with
-// errSQLTooSlow; the server may be at it for longer.
-func inSQL(ctx context.Context, databaseURL, csv string, limit time.Duration) (time.Duration, error) {
+// runSQL makes the same documents in SQL, in one session: it copies the CSV files into unlogged tables, joins and aggregates them with
+// jsonb_agg into one table for each document, and adds primary keys. It does less than the ETL: no etags, no gates, no history, and no
+// dirt in the files, because COPY does not accept it. After the limit it returns errSQLTimeout; the server may still be busy then.
+func runSQL(ctx context.Context, databaseURL, csv string, limit time.Duration) (time.Duration, error) {
 	conn, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	began := time.Now()
-	limited, cancel := context.WithTimeoutCause(ctx, limit, errSQLTooSlow)
+	limited, cancel := context.WithTimeoutCause(ctx, limit, errSQLTimeout)
 	defer cancel()
-	err = inSQLSteps(limited, conn, csv)
-	if err != nil && errors.Is(context.Cause(limited), errSQLTooSlow) {
-		err = errSQLTooSlow
+	err = runSQLSteps(limited, conn, csv)
+	if err != nil && errors.Is(context.Cause(limited), errSQLTimeout) {
+		err = errSQLTimeout
 	}
 	return time.Since(began), err
 }
 
-func inSQLSteps(ctx context.Context, conn *pgx.Conn, csv string) error {
+func runSQLSteps(ctx context.Context, conn *pgx.Conn, csv string) error {
 	if _, err := conn.PgConn().Exec(ctx, query("create", "schema", sqlSchema)).ReadAll(); err != nil {
 		return err
 	}
@@ -61,8 +60,8 @@ func inSQLSteps(ctx context.Context, conn *pgx.Conn, csv string) error {
 	return err
 }
 
-// compareWithSQL returns an error unless the documents that are published are those that were made in SQL: as many of each kind,
-// and equal as JSON where they are compared.
+// compareWithSQL returns an error unless the published documents are those that were made in SQL: the same number for each endpoint, and
+// a sample is equal as JSON.
 func compareWithSQL(ctx context.Context, databaseURL string) error {
 	conn, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
