@@ -34,7 +34,7 @@ type arguments struct {
 var longHelp = kong.Vars{
 	"etl": "Measure a full load, a plan and a nightly run against a bare COPY of the same documents, rendering alone, " +
 		"and the same job in SQL.",
-	"crossover": "Measure only the duration of both ways of writing, with these shares of changed products, such as 1,2,5,10,20,30.",
+	"crossover":   "Measure only the duration of both ways of writing, with these shares of changed products, such as 1,2,5,10,20,30.",
 	"subjects":    "lookups,uncached,random,revalidation,list,hits,zipf,constant",
 	"connections": "Numbers of HTTP connections and pgbench clients. Each number is measured.",
 	"work":        "Directory for the catalog, the programs and the results.",
