@@ -16,10 +16,14 @@ import (
 )
 
 // hurried waits for nothing longer than a test should, and for a slow machine long enough.
-var hurried = timing{answer: 20 * time.Second, follow: 20 * time.Millisecond, patience: 200 * time.Millisecond, pause: time.Millisecond, all: 40 * time.Second}
+var hurried = timing{
+	answer: 20 * time.Second, follow: 20 * time.Millisecond, patience: 200 * time.Millisecond, pause: time.Millisecond, all: 40 * time.Second,
+}
 
 // patient waits until something is as it should be, or the test's own time is up.
-var patient = timing{answer: 20 * time.Second, follow: 20 * time.Millisecond, patience: 40 * time.Second, pause: time.Millisecond, all: 60 * time.Second}
+var patient = timing{
+	answer: 20 * time.Second, follow: 20 * time.Millisecond, patience: 40 * time.Second, pause: time.Millisecond, all: 60 * time.Second,
+}
 
 const run = 7
 
@@ -133,7 +137,8 @@ func TestAPIFollowsLate(t *testing.T) {
 			gateway.Hold(run-1, copies...)
 			refreshes.Store(-1 << 40)
 			counts, err = refreshThings(t, hurried, gateway, "/things/1", "/things/2", "/things/3")
-			if want := (Counts{Absent: 4, Behind: 2}); err == nil || !strings.Contains(err.Error(), "2 copies are not of run 7 yet") || counts != want {
+			if want := (Counts{Absent: 4, Behind: 2}); err == nil || !strings.Contains(err.Error(), "2 copies are not of run 7 yet") ||
+				counts != want {
 				t.Errorf("an API that never follows: counts %+v (%v), want %+v", counts, err, want)
 			}
 		})
@@ -166,8 +171,10 @@ func TestLooksTwice(t *testing.T) {
 	if time.Since(began) < timing.follow {
 		t.Error("it did not wait until every instance has followed")
 	}
-	if want := (Counts{Absent: 2, Refreshed: 2}); err != nil || counts != want || gateway.Held(missed) != run || gateway.Held(overwritten) != run {
-		t.Errorf("counts %+v (%v), want %+v; the copies are of versions %d and %d", counts, err, want, gateway.Held(missed), gateway.Held(overwritten))
+	if want := (Counts{Absent: 2, Refreshed: 2}); err != nil || counts != want || gateway.Held(missed) != run ||
+		gateway.Held(overwritten) != run {
+		t.Errorf("counts %+v (%v), want %+v; the copies are of versions %d and %d", counts, err, want, gateway.Held(missed),
+			gateway.Held(overwritten))
 	}
 }
 
@@ -349,7 +356,8 @@ func TestRefreshEnds(t *testing.T) {
 			}
 			return true
 		})
-		if _, err := refresh(t.Context(), hurried, gatewayOf(t, gateway.URL), run, forever, func() {}); err == nil || !strings.Contains(err.Error(), "request /cached/things/") {
+		if _, err := refresh(t.Context(), hurried, gatewayOf(t, gateway.URL), run, forever, func() {}); err == nil ||
+			!strings.Contains(err.Error(), "request /cached/things/") {
 			t.Errorf("the error is %v", err)
 		}
 	})

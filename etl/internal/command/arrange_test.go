@@ -14,7 +14,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// documentsOf returns the files that etl render writes, by name, and what it said.
+// documentsOf runs etl render, and returns its files by name and its stderr.
 func documentsOf(t *testing.T, args ...string) (files map[string]string, stderr string) {
 	t.Helper()
 	out := t.TempDir()
@@ -37,9 +37,9 @@ func documentsOf(t *testing.T, args ...string) (files map[string]string, stderr 
 	return files, stderr
 }
 
-// blocks returns the lines of a CSV behind its header in blocks that have the same value in a column, in random order; or, whole,
-// with the lines of each block among those of others, but in their order.
-func shuffled(random *rand.Rand, text string, column int, strewn bool) string {
+// shuffled returns a CSV file with its rows in another order. Rows that are equal in a column stay together, in blocks in random order; or,
+// interleaved, the blocks are merged at random. Either way the rows of a block keep their order.
+func shuffled(random *rand.Rand, text string, column int, interleaved bool) string {
 	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n")+"\n", "\n")
 	header, lines := lines[0], lines[1:len(lines)-1]
 	blocks := map[string][]string{}
@@ -54,7 +54,7 @@ func shuffled(random *rand.Rand, text string, column int, strewn bool) string {
 	random.Shuffle(len(keys), func(i, k int) { keys[i], keys[k] = keys[k], keys[i] })
 	var b strings.Builder
 	b.WriteString(header)
-	if !strewn {
+	if !interleaved {
 		for _, key := range keys {
 			b.WriteString(strings.Join(blocks[key], ""))
 		}
@@ -86,17 +86,17 @@ func TestAnyOrderGivesTheSameDocuments(t *testing.T) {
 		}
 		texts[file] = string(text)
 	}
-	check := func(name string, random *rand.Rand, strewn bool, files ...string) {
+	check := func(name string, random *rand.Rand, interleaved bool, files ...string) {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
 			dumptest.Write(t, directory, texts)
 			for _, file := range files {
-				dumptest.Write(t, directory, map[string]string{file: shuffled(random, texts[file], columns[file], strewn)})
+				dumptest.Write(t, directory, map[string]string{file: shuffled(random, texts[file], columns[file], interleaved)})
 			}
 			got, stderr := documentsOf(t, "--csv", directory)
 			for _, file := range files {
 				if !strings.Contains(stderr, "sorted") || !strings.Contains(stderr, "file="+file) {
-					t.Errorf("nothing is said of %s: %s", file, stderr)
+					t.Errorf("no warning about %s: %s", file, stderr)
 				}
 			}
 			for file := range want {
@@ -110,10 +110,10 @@ func TestAnyOrderGivesTheSameDocuments(t *testing.T) {
 	for file := range columns {
 		all = append(all, file)
 		check(file, rand.New(rand.NewPCG(1, 1)), false, file)
-		check(file+" strewn", rand.New(rand.NewPCG(1, 2)), true, file)
+		check(file+" interleaved", rand.New(rand.NewPCG(1, 2)), true, file)
 	}
 	check("all", rand.New(rand.NewPCG(1, 3)), false, all...)
-	check("all strewn", rand.New(rand.NewPCG(1, 4)), true, all...)
+	check("all interleaved", rand.New(rand.NewPCG(1, 4)), true, all...)
 }
 
 const library = `
@@ -127,10 +127,10 @@ documents:
   all: {path: "", body: {name: name, books: {each: book, as: {title: title, chapters: {each: chapter, as: {title: title, pages: {each: page, keyed: id, as: text}}}}}}}
 `
 
-// TestAnyOrderAtAnyDepth has keys at every level that follow no order from item to item, so that rows can be found by their item only.
+// TestAnyOrderAtAnyDepth has keys at every level that are unrelated to the order of items, so that only the parent of a row gives its item.
 func TestAnyOrderAtAnyDepth(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 1))
-	// Parents are chosen at random, so ids say nothing of items. In the files that come first rows stand in the items' order.
+	// Parents are chosen at random, so ids are unrelated to items. In the first round, rows are in the order of items.
 	level := func(parents []int, n int) (ids []int, of map[int][]int) {
 		of = map[int][]int{}
 		for id := 1; id <= n; id++ {
@@ -199,7 +199,8 @@ func TestAnyOrderAtAnyDepth(t *testing.T) {
 	}
 }
 
-// TestRunSortsAndKeepsRejectsOnce publishes shuffled files with rejects, anew and as a change, and looks at what is left behind.
+// TestRunSortsAndKeepsRejectsOnce publishes shuffled files with rejects twice, the second time as a delta. Rejects are kept once, and no
+// temporary file remains.
 func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
@@ -221,46 +222,53 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 		}
 		for _, line := range []string{"book.csv       3     2         0         1         0\n", "review.csv     5     3         0         2         0\n"} {
 			if !strings.Contains(stdout, line) {
-				t.Errorf("round %d: the report has no %q:\n%s", round, line, stdout)
+				t.Errorf("round %d: the report does not contain %q:\n%s", round, line, stdout)
 			}
 		}
 		if got, want := written(t, conn, "books", "reviews", 7), fmt.Sprintf(`{"book": %q, "stars": [5, 3]}`, title); got != want {
 			t.Errorf("round %d: the document is %s, want %s", round, got, want)
 		}
 		log, err := os.ReadFile(filepath.Join(directory, "rejects", fmt.Sprintf("books-%d", round+1), "rejects.ndjson"))
-		if err != nil || bytes.Count(log, []byte("\n")) != 3 || !bytes.Contains(log, []byte(`{"file":"review.csv","line":4,"offset":26,"column":"isbn","reason":"orphan","row":"4,9,9"}`)) {
+		if err != nil || bytes.Count(log, []byte("\n")) != 3 || !bytes.Contains(log,
+			[]byte(`{"file":"review.csv","line":4,"offset":26,"column":"isbn","reason":"orphan","row":"4,9,9"}`)) {
 			t.Errorf("round %d: the rejects are %s (%v)", round, log, err)
 		}
 	}
 	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
-		t.Errorf("temporary files are left: %v (%v)", left, err)
+		t.Errorf("temporary files remain: %v (%v)", left, err)
 	}
 }
 
-// TestSparseIDsThatComeTwice has ids too far apart for a bitmap of them all.
-func TestSparseIDsThatComeTwice(t *testing.T) {
+// TestSparseDuplicateIDs has ids too far apart for a bitmap.
+func TestSparseDuplicateIDs(t *testing.T) {
 	directory := t.TempDir()
 	review := "id,isbn,stars\n"
 	for i := range 6000 {
 		review += fmt.Sprintf("%d,7,1\n", int64(i)<<40)
 	}
 	review += fmt.Sprintf("%d,7,2\n%d,8,3\n", int64(5)<<40, int64(6)<<40)
-	dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": review})
+	dumptest.Write(t, directory, map[string]string{
+		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": review,
+	})
 	files, stderr := documentsOf(t, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
-	if n := strings.Count(files["reviews.copy"], "1,") + 1; n != 6000 || strings.Contains(files["reviews.copy"], "2]") || strings.Contains(files["reviews.copy"], "[3]") {
-		t.Errorf("%d reviews, or those with ids that come twice; stderr %s", n, stderr)
+	if n := strings.Count(files["reviews.copy"], "1,") + 1; n != 6000 || strings.Contains(files["reviews.copy"], "2]") ||
+		strings.Contains(files["reviews.copy"], "[3]") {
+		t.Errorf("%d reviews, or duplicates among them; stderr %s", n, stderr)
 	}
 	if !strings.Contains(stderr, "too far apart") {
-		t.Errorf("nothing is said: %s", stderr)
+		t.Errorf("no warning about sparse ids: %s", stderr)
 	}
 }
 
-// TestTemporaryDirectoryThatIsNone names the flag.
-func TestTemporaryDirectoryThatIsNone(t *testing.T) {
+// TestMissingTemporaryDirectory wants an error that names the flag.
+func TestMissingTemporaryDirectory(t *testing.T) {
 	directory := t.TempDir()
 	review := strings.Repeat("2,8,2\n", 1<<20)
-	dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n" + review + "1,7,1\n"})
-	code, _, stderr := etl(context.Background(), "render", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--temp", filepath.Join(directory, "none"))
+	dumptest.Write(t, directory, map[string]string{
+		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n" + review + "1,7,1\n",
+	})
+	code, _, stderr := etl(context.Background(), "render", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--temp",
+		filepath.Join(directory, "none"))
 	if code == exitOK || !strings.Contains(stderr, "--temp") {
 		t.Errorf("exit code %d, stderr %q, want --temp named", code, stderr)
 	}

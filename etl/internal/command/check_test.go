@@ -150,7 +150,8 @@ func checkAll(t *testing.T, cases []checkCase) {
 
 func TestCheckBuiltInShape(t *testing.T) {
 	for _, directory := range []string{"../../testdata/v1", "../../testdata/v2"} {
-		if code, stdout, stderr := etl(t.Context(), "check", "--csv", directory); code != exitOK || strings.Count(stdout, "columns, all are read") != 6 {
+		if code, stdout, stderr := etl(t.Context(), "check", "--csv", directory); code != exitOK ||
+			strings.Count(stdout, "columns, all are read") != 6 {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", directory, code, stdout, stderr)
 		}
 	}

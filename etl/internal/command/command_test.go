@@ -18,23 +18,25 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// etl runs a command line as main would.
+// etl runs a command line.
 func etl(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	code = Run(ctx, args, &out, &err)
 	return code, out.String(), err.String()
 }
 
-// written returns the body of a document of the live version, as Postgres holds it.
-func written(t *testing.T, conn *pgx.Conn, collection, document string, id int64) string {
+// written returns the body of a document of the live version, as Postgres prints it.
+func written(t *testing.T, conn *pgx.Conn, collection, endpoint string, id int64) string {
 	t.Helper()
 	var generation int64
-	if err := conn.QueryRow(t.Context(), "select generation from catalog.version where collection = $1", collection).Scan(&generation); err != nil {
+	err := conn.QueryRow(t.Context(), "select generation from catalog.version where collection = $1", collection).Scan(&generation)
+	if err != nil {
 		t.Fatal(err)
 	}
 	var etag int64
 	var body string
-	err := conn.QueryRow(t.Context(), sql.QueryFor("api/get_documents", "identity", "0", "table", sql.DocumentTable(collection, document, generation)), []int64{id}).Scan(nil, nil, &etag, &body)
+	statement := sql.QueryFor("api/get_documents", "identity", "0", "table", sql.DocumentTable(collection, endpoint, generation))
+	err = conn.QueryRow(t.Context(), statement, []int64{id}).Scan(nil, nil, &etag, &body)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ""
 	}
@@ -64,7 +66,7 @@ func TestRunPublishesRealRows(t *testing.T) {
 			t.Errorf("the report has no %q:\n%s", line, stdout)
 		}
 	}
-	// Readers that let fields span lines leave these without photos.
+	// With fields that span lines, these styles would have no photos.
 	for style := 13; style <= 36; style++ {
 		at := fmt.Sprintf(`jsonb_path_query_first(body, '$.results[*] ? (@.style_id == %d).photos[0].url')`, style)
 		var url *string
@@ -74,7 +76,7 @@ func TestRunPublishesRealRows(t *testing.T) {
 		}
 	}
 	if entries, err := os.ReadDir(rejects); err != nil || len(entries) > 0 {
-		t.Errorf("nothing was rejected, and %v (%v) is in the directory of rejects", entries, err)
+		t.Errorf("nothing was rejected, and the directory of rejects has %v (%v)", entries, err)
 	}
 
 	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", "../../testdata/v2", "--rejects", rejects,
@@ -82,8 +84,9 @@ func TestRunPublishesRealRows(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	if !strings.Contains(stdout, "product.csv: 1 repaired: stray label") || !strings.Contains(written(t, conn, "products", "product", 11), `"default_price": "49.00"`) {
-		t.Errorf("the price behind a stray label is not repaired and counted:\n%s", stdout)
+	if !strings.Contains(stdout, "product.csv: 1 repaired: stray label") ||
+		!strings.Contains(written(t, conn, "products", "product", 11), `"default_price": "49.00"`) {
+		t.Errorf("the price after a stray label is not repaired and counted:\n%s", stdout)
 	}
 
 	// The same row without its first quote is malformed.
@@ -95,7 +98,9 @@ func TestRunPublishesRealRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dumptest.Write(t, badPrice, map[string]string{"product.csv": strings.Replace(string(products), `"default_price": 49`, `default_price": 49`, 1)})
+	dumptest.Write(t, badPrice, map[string]string{
+		"product.csv": strings.Replace(string(products), `"default_price": 49`, `default_price": 49`, 1),
+	})
 	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", badPrice, "--rejects", rejects, "--accept", "rejects")
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
@@ -108,11 +113,11 @@ func TestRunPublishesRealRows(t *testing.T) {
 		t.Errorf("the rejected row is not kept: %q, %v", raw, err)
 	}
 	if written(t, conn, "products", "product", 11) != "" || !strings.Contains(written(t, conn, "products", "product", 12), `"id": 12`) {
-		t.Error("the product with the malformed price is published, or the one behind it is not")
+		t.Error("the product with the malformed price is published, or the next product is not")
 	}
 }
 
-// TestRunPublishesAnotherShape publishes a second collection beside the first, without any change of code.
+// TestRunPublishesAnotherShape publishes a second collection, with another shape file.
 func TestRunPublishesAnotherShape(t *testing.T) {
 	database := testdb.New(t)
 	directory := t.TempDir()
@@ -272,7 +277,7 @@ func TestMigrateCommand(t *testing.T) {
 			t.Fatalf("exit code %d: %s", code, stderr)
 		}
 	}
-	if code, _, stderr := etl(t.Context(), "migrate", "--database", "postgres://nobody:secret@127.0.0.1:1/none"); code != exitDatabase || strings.Contains(stderr, "secret") {
+	if code, _, stderr := etl(t.Context(), "migrate", "--database", "postgres://user:secret@127.0.0.1:1/none"); code != exitDatabase || strings.Contains(stderr, "secret") {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }

@@ -17,7 +17,7 @@ func put(t *testing.T, path string, text []byte) {
 	}
 }
 
-// rendered returns the files that render writes of a directory.
+// rendered returns the files that etl render writes for a directory.
 func rendered(t *testing.T, directory string) map[string]string {
 	t.Helper()
 	out := t.TempDir()
@@ -54,7 +54,7 @@ func TestCompressedFilesGiveTheSameDocuments(t *testing.T) {
 		half := len(text) / 2
 		switch i % 3 {
 		case 0:
-			put(t, to+".gz", append(dumptest.Gzip(t, text[:half]), dumptest.Gzip(t, text[half:])...)) // as cat a.gz b.gz makes it
+			put(t, to+".gz", append(dumptest.Gzip(t, text[:half]), dumptest.Gzip(t, text[half:])...)) // two members, as of cat a.gz b.gz
 		case 1:
 			put(t, to+".zst", append(dumptest.Zstd(t, text[:half]), dumptest.Zstd(t, text[half:])...))
 		default:
@@ -64,12 +64,12 @@ func TestCompressedFilesGiveTheSameDocuments(t *testing.T) {
 	got := rendered(t, directory)
 	for name, want := range rendered(t, "../../testdata/v1") {
 		if got[name] != want {
-			t.Errorf("%s of compressed files is another", name)
+			t.Errorf("%s of compressed files differs", name)
 		}
 	}
 }
 
-// TestEqualShapesHaveEqualFingerprints compares a shape with one that has a comment and other spaces, and another name.
+// TestEqualShapesHaveEqualFingerprints compares a shape with one that differs in a comment, spaces and the name.
 func TestEqualShapesHaveEqualFingerprints(t *testing.T) {
 	fingerprintOf := func(name, text string) string {
 		spec, err := shape.Parse(name, []byte(text))
@@ -90,7 +90,9 @@ func TestEqualShapesHaveEqualFingerprints(t *testing.T) {
 func TestOneFileInTwoForms(t *testing.T) {
 	for _, beside := range []string{"", ".gz"} {
 		directory := t.TempDir()
-		dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books, "review.csv": "id,isbn,stars\n", "book.csv.zst": "", "book.csv" + beside: ""})
+		dumptest.Write(t, directory, map[string]string{
+			"books.yaml": dumptest.Books, "review.csv": "id,isbn,stars\n", "book.csv.zst": "", "book.csv" + beside: "",
+		})
 		code, _, stderr := etl(t.Context(), "render", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
 		for _, want := range []string{filepath.Join(directory, "book.csv"+beside) + " and ", filepath.Join(directory, "book.csv.zst") + " both exist"} {
 			if code != exitFiles || !strings.Contains(stderr, want) {

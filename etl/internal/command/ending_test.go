@@ -19,7 +19,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// marks is a shape whose child file ends in a number, a quoted text or a bare one; endings is what it says of final line ends.
+// marks returns a shape whose child file has lastColumn as its last column. endings is the option for final line ends.
 func marks(lastColumn, endings string) string {
 	return `
 collection: books
@@ -49,7 +49,9 @@ func TestCutFilesAreRefused(t *testing.T) {
 		}
 		t.Run(kind, func(t *testing.T) {
 			directory := t.TempDir()
-			dumptest.Write(t, directory, map[string]string{"books.yaml": marks(c.column, optional), "strict.yaml": marks(c.column, ""), "book.csv": "isbn,title\n7,Seven\n", "review.csv": whole})
+			dumptest.Write(t, directory, map[string]string{
+				"books.yaml": marks(c.column, optional), "strict.yaml": marks(c.column, ""), "book.csv": "isbn,title\n7,Seven\n", "review.csv": whole,
+			})
 			command := func(name, shape string, more ...string) (int, string) {
 				args := append([]string{name, "--csv", directory, "--shape", filepath.Join(directory, shape), "--max-rejects", "100%", "--max-changed", "100%", "--min-rows", "0"}, more...)
 				if name == "render" {
@@ -110,29 +112,52 @@ func TestFinalNewline(t *testing.T) {
 		code                int
 		want                string
 	}{
-		{name: "nothing is known or declared", review: "id,isbn,mark\n1,7,40", code: exitFiles, want: "truncated-file: 1 file is cut off: review.csv:2: the last line has no line end. If complete files of source review have none, declare final_newline: optional in "},
+		{
+			name: "nothing is known or declared", review: "id,isbn,mark\n1,7,40", code: exitFiles,
+			want: "truncated-file: 1 file is cut off: review.csv:2: the last line has no line end. If complete files of source review have none, declare final_newline: optional in ",
+		},
 		{name: "accepted", review: "id,isbn,mark\n1,7,40", args: []string{"--accept", "truncated-file"}, want: "version 2 is published"},
 		{name: "the last one had none", review: "id,isbn,mark\n1,7,41", want: "version 3 is published"},
-		{name: "nothing is published of a cut row, though", review: "id,isbn,mark\n1,7,41\n2,7", code: exitFiles, want: "review.csv:3: the file ends within a line, which is rejected: field count"},
+		{
+			name: "nothing is published of a cut row, though", review: "id,isbn,mark\n1,7,41\n2,7", code: exitFiles,
+			want: "review.csv:3: the file ends within a line, which is rejected: field count",
+		},
 		{name: "none, and no change", review: "id,isbn,mark\n1,7,41", want: "nothing changed"},
 		{name: "a line end, and no change", review: "id,isbn,mark\n1,7,41\n", want: "nothing changed"},
-		{name: "the last one had one", review: "id,isbn,mark\n1,7,4", code: exitFiles, want: "review.csv:2: the last line has no line end, and the file of run 6 had one"},
+		{
+			name: "the last one had one", review: "id,isbn,mark\n1,7,4", code: exitFiles,
+			want: "review.csv:2: the last line has no line end, and the file of run 6 had one",
+		},
 		{name: "a run that failed is no last one", review: "id,isbn,mark\n1,7,4", code: exitFiles, want: "the file of run 6 had one"},
-		{name: "which a declaration does not change", shape: optional, review: "id,isbn,mark\n1,7,4", code: exitFiles, want: "the file of run 6 had one"},
-		{name: "of all files the bad ones are named, and what became of their rows", shape: optional, review: "id,isbn,mark\n1,7,\"4", code: exitFiles, want: "review.csv:2: the file ends within a quoted field"},
-		{name: "in another order", review: "id,isbn,mark\n2,8,4\n1,7,4", args: []string{"--max-changed", "100%"}, code: exitFiles, want: "review.csv:3: the last line has no line end, and the file of run 6 had one"},
-		{name: "in another order, and rejected", review: "id,isbn,mark\n2,8,4\n1,7,4\n3,8", args: []string{"--max-changed", "100%"}, code: exitFiles, want: "review.csv:4: the file ends within a line, which is rejected: field count"},
+		{
+			name: "which a declaration does not change", shape: optional, review: "id,isbn,mark\n1,7,4", code: exitFiles,
+			want: "the file of run 6 had one",
+		},
+		{
+			name: "of all files the bad ones are named, and what became of their rows", shape: optional, review: "id,isbn,mark\n1,7,\"4",
+			code: exitFiles, want: "review.csv:2: the file ends within a quoted field",
+		},
+		{
+			name: "in another order", review: "id,isbn,mark\n2,8,4\n1,7,4", args: []string{"--max-changed", "100%"}, code: exitFiles,
+			want: "review.csv:3: the last line has no line end, and the file of run 6 had one",
+		},
+		{
+			name: "in another order, and rejected", review: "id,isbn,mark\n2,8,4\n1,7,4\n3,8", args: []string{"--max-changed", "100%"},
+			code: exitFiles, want: "review.csv:4: the file ends within a line, which is rejected: field count",
+		},
 	}
 	for _, s := range steps {
 		directory := t.TempDir()
-		dumptest.Write(t, directory, map[string]string{"books.yaml": marks("mark: int", s.shape), "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": s.review})
+		dumptest.Write(t, directory, map[string]string{
+			"books.yaml": marks("mark: int", s.shape), "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": s.review,
+		})
 		args := append([]string{"run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL, "--rejects", t.TempDir(), "--max-rejects", "100%"}, s.args...)
 		code, stdout, stderr := etl(t.Context(), args...)
 		if text := stdout + stderr; code != s.code || !strings.Contains(text, s.want) {
 			t.Errorf("%s: exit code %d, want %d and %q in\n%s", s.name, code, s.code, s.want, text)
 		}
 		if !strings.Contains(stdout, "review.csv") {
-			t.Errorf("%s: what became of the rows is not reported: %s", s.name, stdout)
+			t.Errorf("%s: the fates of the rows are not reported: %s", s.name, stdout)
 		}
 	}
 	code, stdout, stderr := etl(t.Context(), "history", "--database", database.ETL, "--collection", "books", "--json", "--limit", "1")
@@ -145,13 +170,15 @@ func TestFinalNewline(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := runs[0]
-	if r.Verdict != publish.Failed || r.Gates[0].Gate != string(plan.TruncatedFile) || *r.Sources[1].Ending != (source.Ending{Line: 4, Fault: source.FaultRejected + source.Fault(source.FieldCount)}) {
+	if r.Verdict != publish.Failed || r.Gates[0].Gate != string(plan.TruncatedFile) ||
+		*r.Sources[1].Ending != (source.Ending{Line: 4, Fault: source.FaultRejected + source.Fault(source.FieldCount)}) {
 		t.Errorf("the history has %s", stdout)
 	}
 }
 
-// TestBuiltInShapeTakesOpenEnds loads real files, none of which ends in a line end, twice; and, where some do and some do not, warns.
-func TestBuiltInShapeTakesOpenEnds(t *testing.T) {
+// TestBuiltInShapeAcceptsMissingFinalNewlines loads real files, without final line ends, twice. It expects a warning only if some files have
+// a final line end and others do not.
+func TestBuiltInShapeAcceptsMissingFinalNewlines(t *testing.T) {
 	database := testdb.New(t)
 	for range 2 {
 		code, stdout, stderr := etl(t.Context(), "run", "--csv", "../../testdata/v1", "--database", database.ETL, "--rejects", t.TempDir())
@@ -174,8 +201,7 @@ func TestBuiltInShapeTakesOpenEnds(t *testing.T) {
 	}
 }
 
-// TestLineBreaksInQuotes has a text with a line break, and one whose quote is missing, in files that are in order and in files that must be
-// sorted first.
+// TestLineBreaksInQuotes has a text with a line break, and one without its closing quote, in sorted files and in files that must be sorted.
 func TestLineBreaksInQuotes(t *testing.T) {
 	database := testdb.New(t)
 	for order, books := range map[string]string{"in order": "isbn,title\n7,Seven\n8,Eight\n", "sorted": "isbn,title\n8,Eight\n7,Seven\n"} {
@@ -185,13 +211,16 @@ func TestLineBreaksInQuotes(t *testing.T) {
 			review, lines = second+first, "review.csv:2 review.csv:3 review.csv:4 review.csv:7 review.csv:8"
 		}
 		directory := t.TempDir()
-		dumptest.Write(t, directory, map[string]string{"books.yaml": marks("mark: text", ""), "book.csv": books, "review.csv": "id,isbn,mark\n" + review + "9,8,e\n"})
-		code, stdout, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL,
+		dumptest.Write(t, directory, map[string]string{
+			"books.yaml": marks("mark: text", ""), "book.csv": books, "review.csv": "id,isbn,mark\n" + review + "9,8,e\n",
+		})
+		code, stdout, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database",
+			database.ETL,
 			"--rejects", filepath.Join(directory, "rejects"), "--max-rejects", "100%")
 		must(t, exitOK, code, stdout, stderr)
 		for _, want := range []string{"review.csv: 5 rejected: line break in quotes\n", "review.csv: 2 repaired: closed quote\n"} {
 			if !strings.Contains(stdout, want) {
-				t.Errorf("%s: the report has no %q:\n%s", order, want, stdout)
+				t.Errorf("%s: the report does not contain %q:\n%s", order, want, stdout)
 			}
 		}
 		log, err := filepath.Glob(filepath.Join(directory, "rejects", "*", "rejects.ndjson"))

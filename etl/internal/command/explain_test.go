@@ -23,7 +23,7 @@ func TestExplain(t *testing.T) {
 	if !strings.HasPrefix(stdout, "product.csv:5: "+lines[4]+"\n") || strings.Count(stdout, "product.csv:") != 1 {
 		t.Errorf("the product's line is not the first, or not the only one: %s", stdout)
 	}
-	// Every line that names product 4 as its parent, and no other.
+	// Exactly the lines with product 4 as their parent.
 	for file, column := range map[string]int{"features.csv": 1, "styles.csv": 1, "related.csv": 1} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "v1", file))
 		if err != nil {
@@ -44,7 +44,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, part := range []string{"photos.csv:", "skus.csv:", "styles, at /products/4/styles, etag ", `"product_id": "4"`, "related, at /products/4/related, etag "} {
 		if !strings.Contains(stdout, part) {
-			t.Errorf("no %q in %s", part, stdout)
+			t.Errorf("stdout does not contain %q:\n%s", part, stdout)
 		}
 	}
 
@@ -59,17 +59,20 @@ func TestExplain(t *testing.T) {
 		{[]string{"products", "one", "--csv", "../../testdata/v1"}, exitUsage, "id"},
 	}
 	for _, c := range cases {
-		if code, stdout, stderr := etl(t.Context(), append([]string{"explain"}, c.args...)...); code != c.code || !strings.Contains(stderr, c.want) || stdout != "" {
+		if code, stdout, stderr := etl(t.Context(), append([]string{"explain"}, c.args...)...); code != c.code ||
+			!strings.Contains(stderr, c.want) || stdout != "" {
 			t.Errorf("%v: exit code %d, want %d; stderr %q, want %q in it; stdout %q", c.args, code, c.code, stderr, c.want, stdout)
 		}
 	}
 }
 
-// TestExplainFindsTheLinesOfASortedFile prints the lines as they stand in the file, not as they were sorted.
-func TestExplainFindsTheLinesOfASortedFile(t *testing.T) {
+// TestExplainAfterSorting wants the line numbers of the original file.
+func TestExplainAfterSorting(t *testing.T) {
 	directory := t.TempDir()
-	dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n8,Eight\n7,Seven\n", "review.csv": "id,isbn,stars\n3,8,1\n1,7,5\n"})
-	// The first reading comes to 8 before it finds that the file must be sorted.
+	dumptest.Write(t, directory, map[string]string{
+		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n8,Eight\n7,Seven\n", "review.csv": "id,isbn,stars\n3,8,1\n1,7,5\n",
+	})
+	// The first pass reads item 8 before it detects the disorder.
 	for id, want := range map[string]string{"7": "book.csv:3: 7,Seven\nreview.csv:3: 1,7,5\n\n", "8": "book.csv:2: 8,Eight\nreview.csv:2: 3,8,1\n\n"} {
 		code, stdout, stderr := etl(t.Context(), "explain", "books", id, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
 		if code != exitOK || !strings.HasPrefix(stdout, want) {

@@ -15,7 +15,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// readers are the commands that read dumps, each of a directory with books.yaml.
+// readers returns the commands that read dumps, with their arguments for a directory with books.yaml.
 func readers(directory, database string) map[string][]string {
 	shape := filepath.Join(directory, "books.yaml")
 	files := []string{"--csv", directory, "--shape", shape}
@@ -28,8 +28,8 @@ func readers(directory, database string) map[string][]string {
 	}
 }
 
-// ends runs a command line, which must end by itself.
-func ends(t *testing.T, ctx context.Context, args ...string) (code int, stderr string) {
+// runInTime runs a command line, and fails the test if it hangs.
+func runInTime(t *testing.T, ctx context.Context, args ...string) (code int, stderr string) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() {
@@ -45,7 +45,7 @@ func ends(t *testing.T, ctx context.Context, args ...string) (code int, stderr s
 	}
 }
 
-// TestOnlyRegularFilesAreRead puts what is no regular file in the place of every file that a command reads or writes.
+// TestOnlyRegularFilesAreRead replaces each file that a command reads or writes by one that is not regular.
 func TestOnlyRegularFilesAreRead(t *testing.T) {
 	database := testdb.New(t)
 	good := map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n"}
@@ -69,13 +69,13 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 			}
 			want := file + " is not a regular file but " + strings.TrimSuffix(kind, " by a link")
 			for command, args := range readers(directory, database.ETL) {
-				if got, stderr := ends(t, t.Context(), args...); got != code || !strings.Contains(stderr, want) {
+				if got, stderr := runInTime(t, t.Context(), args...); got != code || !strings.Contains(stderr, want) {
 					t.Errorf("%s with %s for %s: exit code %d, want %d; stderr %q, want %q in it", command, kind, file, got, code, stderr, want)
 				}
 			}
 		}
 	}
-	t.Run("files that are written", func(t *testing.T) {
+	t.Run("output files", func(t *testing.T) {
 		directory := t.TempDir()
 		dumptest.Write(t, directory, good)
 		dumptest.Write(t, directory, map[string]string{"book.csv": "isbn,title\nx,Ten\n7,Seven\n"})
@@ -89,24 +89,26 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		pipe("rejects", "books-1", "book.csv")
 		pipe("temp")
 		commands := readers(directory, database.ETL)
-		if code, stderr := ends(t, t.Context(), append(commands["render"], "--out", filepath.Join(directory, "out"))...); code == exitOK || !strings.Contains(stderr, "is not a regular file but a named pipe") {
+		if code, stderr := runInTime(t, t.Context(), append(commands["render"], "--out", filepath.Join(directory, "out"))...); code == exitOK ||
+			!strings.Contains(stderr, "is not a regular file but a named pipe") {
 			t.Errorf("render: exit code %d, stderr %q", code, stderr)
 		}
-		// A directory of rejects that is there already is not written to.
-		if code, stderr := ends(t, t.Context(), append(commands["run"], "--accept", "rejects")...); code != exitOK {
+		// An existing directory of rejects is not written to.
+		if code, stderr := runInTime(t, t.Context(), append(commands["run"], "--accept", "rejects")...); code != exitOK {
 			t.Errorf("run: exit code %d, stderr %q", code, stderr)
 		}
 		if kept, err := os.ReadFile(filepath.Join(directory, "rejects", "books-1-2", "book.csv")); err != nil || string(kept) != "x,Ten\n" {
 			t.Errorf("the rejected rows are %q (%v)", kept, err)
 		}
 		dumptest.Write(t, directory, map[string]string{"book.csv": "isbn,title\n7,Seven\n6,Six\n" + strings.Repeat("5,Five\n", 300_000)})
-		if code, stderr := ends(t, t.Context(), append(commands["render"], "--temp", filepath.Join(directory, "temp"))...); code == exitOK || !strings.Contains(stderr, "--temp names another") {
+		if code, stderr := runInTime(t, t.Context(), append(commands["render"], "--temp", filepath.Join(directory, "temp"))...); code == exitOK ||
+			!strings.Contains(stderr, "--temp names another") {
 			t.Errorf("a pipe for --temp: exit code %d, stderr %q", code, stderr)
 		}
 	})
 }
 
-// overwrite writes a text over the beginning of a file.
+// overwrite replaces the beginning of a file by a text.
 func overwrite(path, text string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -116,7 +118,7 @@ func overwrite(path, text string) error {
 	return errors.Join(err, file.Close())
 }
 
-// changer changes something when the first line is written to it.
+// changer is a writer that calls change before the first write.
 type changer struct {
 	bytes.Buffer
 	change func() error
@@ -131,13 +133,15 @@ func (c *changer) Write(p []byte) (int, error) {
 	return c.Buffer.Write(p)
 }
 
-// TestEveryCommandRefusesFilesThatChange changes a file in the middle of commands, when they warn that they must sort.
-func TestEveryCommandRefusesFilesThatChange(t *testing.T) {
+// TestCommandsRejectChangingFiles changes a file during each command, when it warns that it must sort.
+func TestCommandsRejectChangingFiles(t *testing.T) {
 	database := testdb.New(t)
-	files := map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n8,Eight\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n2,8,5\n"}
+	files := map[string]string{
+		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n8,Eight\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n2,8,5\n",
+	}
 	for command := range readers("", "") {
 		if command == "check" {
-			continue // writes nothing before it has read all; see TestCheckRefusesFilesThatChange
+			continue // writes nothing until it has read all files; see TestCheckRefusesFilesThatChange
 		}
 		for file, old := range files {
 			directory := t.TempDir()
@@ -146,13 +150,15 @@ func TestEveryCommandRefusesFilesThatChange(t *testing.T) {
 				return overwrite(filepath.Join(directory, file), strings.Replace(old, "Seven", "Sieve", 1))
 			}}
 			var stdout bytes.Buffer
-			if code := Run(t.Context(), readers(directory, database.ETL)[command], &stdout, stderr); code != exitFiles || !strings.Contains(stderr.String(), file+": the file changed while it was read") {
+			if code := Run(t.Context(), readers(directory, database.ETL)[command], &stdout, stderr); code != exitFiles ||
+				!strings.Contains(stderr.String(), file+": the file changed while it was read") {
 				t.Errorf("%s while %s changes: exit code %d, stderr %q", command, file, code, stderr)
 			}
 		}
 	}
 	var live int
-	if err := testdb.Connect(t, database.API).QueryRow(t.Context(), "select count(*) from catalog.version").Scan(&live); err != nil || live != 0 {
+	if err := testdb.Connect(t, database.API).QueryRow(t.Context(), "select count(*) from catalog.version").Scan(&live); err != nil ||
+		live != 0 {
 		t.Errorf("%d collections are published (%v)", live, err)
 	}
 }

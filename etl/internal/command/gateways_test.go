@@ -18,11 +18,13 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// everything puts a copy of every document of a shop into a gateway, in both encodings, of a version.
+// everything stores a copy of every document of a shop in a gateway, in both encodings, with a version.
 func everything(gateway *gatewaytest.Gateway, version int64, items int) {
 	for id := 1; id <= items; id++ {
 		for _, encoding := range []string{"identity", "gzip"} {
-			gateway.Hold(version, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d/tags", id), Encoding: encoding})
+			gateway.Hold(version, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}, gatewaytest.Copy{
+				Path: fmt.Sprintf("/shop/%d/tags", id), Encoding: encoding,
+			})
 		}
 	}
 }
@@ -30,15 +32,16 @@ func everything(gateway *gatewaytest.Gateway, version int64, items int) {
 // bookmarks returns the bookmark of each gateway.
 func bookmarks(t *testing.T, conn *pgx.Conn, gateways ...*gatewaytest.Gateway) string {
 	t.Helper()
-	var said []string
+	var runs []string
 	for _, gateway := range gateways {
 		var run int64
-		if err := conn.QueryRow(t.Context(), "select run_id from catalog.gateway where address = $1 and collection = 'shop'", gateway.URL).Scan(&run); err != nil {
+		if err := conn.QueryRow(t.Context(), "select run_id from catalog.gateway where address = $1 and collection = 'shop'",
+			gateway.URL).Scan(&run); err != nil {
 			t.Fatal(err)
 		}
-		said = append(said, fmt.Sprint(run))
+		runs = append(runs, fmt.Sprint(run))
 	}
-	return strings.Join(said, " ")
+	return strings.Join(runs, " ")
 }
 
 // wantRefreshed compares the paths that a gateway refreshed, in both encodings.
@@ -50,18 +53,18 @@ func wantRefreshed(t *testing.T, what string, gateway *gatewaytest.Gateway, path
 	}
 	slices.Sort(want)
 	if got := gateway.Refreshed(); !slices.Equal(got, want) {
-		t.Errorf("%s: refreshed are\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("%s: refreshed\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// TestRunRefreshesExactlyWhatChanged publishes in every mode, with a gateway that has a copy of everything, and one that has nothing.
-func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
+// TestRunRefreshesExactlyTheChanges publishes in every mode, with a gateway that has a copy of every document, and one without copies.
+func TestRunRefreshesExactlyTheChanges(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
 	full, empty := gatewaytest.New(t), gatewaytest.New(t)
 	t.Setenv("GATEWAYS", full.URL+"/,"+empty.URL+","+full.URL) // one twice
 	live := int64(0)
-	publish := func(what string, changed []string, says string, command func() (int, string, string), gone ...string) {
+	publish := func(what string, changed []string, result string, command func() (int, string, string), gone ...string) {
 		t.Helper()
 		everything(full, live, 60)
 		live++
@@ -69,14 +72,14 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 		code, stdout, stderr := command()
 		must(t, exitOK, code, stdout, stderr)
 		wantRefreshed(t, what, full, changed...)
-		if asked := empty.Refreshed(); len(asked) > 0 {
-			t.Errorf("%s: the empty gateway refreshed %v", what, asked)
+		if refreshed := empty.Refreshed(); len(refreshed) > 0 {
+			t.Errorf("%s: the empty gateway refreshed %v", what, refreshed)
 		}
 		if full.Lists() != 1 || empty.Lists() != 1 {
 			t.Errorf("%s: the lists were not refreshed once", what)
 		}
-		if !strings.Contains(stdout, full.URL+": "+says) || strings.Contains(stderr, "WARN") {
-			t.Errorf("%s: no %q in\n%s%s", what, says, stdout, stderr)
+		if !strings.Contains(stdout, full.URL+": "+result) || strings.Contains(stderr, "WARN") {
+			t.Errorf("%s: the output does not contain %q, or has a warning:\n%s%s", what, result, stdout, stderr)
 		}
 		if n := strings.Count(stdout, full.URL); n != 1 {
 			t.Errorf("%s: the gateway that was named twice was refreshed %d times", what, n)
@@ -95,18 +98,24 @@ func TestRunRefreshesExactlyWhatChanged(t *testing.T) {
 			return etl(t.Context(), append([]string{"rollback", "--database", database.ETL, "--collection", "shop"}, args...)...)
 		}
 	}
-	const ownWay = "cached copies expire on their own, and lists are refreshed"
-	publish("the first version", nil, "the changes since version 0 are not in the change log: "+ownWay, run(nil))
-	publish("a delta", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 1; copies: 6 refreshed, 0 already fresh, 0 not in the cache", run(map[int]string{3: "three", 9: ""}), "/shop/9", "/shop/9/tags")
+	const expire = "cached copies expire on their own, and lists are refreshed"
+	publish("the first version", nil, "the changes since version 0 are not in the change log: "+expire, run(nil))
+	publish("a delta", []string{"/shop/3", "/shop/9", "/shop/9/tags"},
+		"3 documents changed since version 1; copies: 6 refreshed, 0 already fresh, 0 not in the cache", run(map[int]string{3: "three", 9: ""}),
+		"/shop/9", "/shop/9/tags")
 	publish("a rollback", []string{"/shop/3", "/shop/9", "/shop/9/tags"}, "3 documents changed since version 2", rollback())
-	publish("a generation", nil, "the changes since version 3 are not in the change log: "+ownWay, run(map[int]string{5: "five"}, "--mode", "generation"))
-	publish("a delta above the limit", nil, "more than 2 documents changed since version 4: "+ownWay, run(map[int]string{5: "5", 6: "6", 7: "7"}, "--refresh-limit", "2"))
-	publish("a delta at the limit", []string{"/shop/6", "/shop/7"}, "2 documents changed since version 5", run(map[int]string{5: "5"}, "--refresh-limit", "2"))
-	publish("a rollback to other tables", nil, "the changes since version 6 are not in the change log: "+ownWay, rollback("--to", "3"))
+	publish("a generation", nil, "the changes since version 3 are not in the change log: "+expire,
+		run(map[int]string{5: "five"}, "--mode", "generation"))
+	publish("a delta above the limit", nil, "more than 2 documents changed since version 4: "+expire,
+		run(map[int]string{5: "5", 6: "6", 7: "7"}, "--refresh-limit", "2"))
+	publish("a delta at the limit", []string{"/shop/6", "/shop/7"}, "2 documents changed since version 5",
+		run(map[int]string{5: "5"}, "--refresh-limit", "2"))
+	publish("a rollback to other tables", nil, "the changes since version 6 are not in the change log: "+expire, rollback("--to", "3"))
 
 	code, stdout, stderr := run(nil)()
-	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, full.URL+": is up to date with version 7") || len(full.Asked()) > 0 {
-		t.Errorf("a run that finds nothing changed refreshed the gateway:\n%s", text)
+	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, full.URL+": is up to date with version 7") ||
+		len(full.Asked()) > 0 {
+		t.Errorf("a run without changes refreshed the gateway:\n%s", text)
 	}
 }
 
@@ -249,21 +258,21 @@ func TestRefreshAfterTruncation(t *testing.T) {
 	f.wantBookmarks("4", f.gateway)
 }
 
-// TestKilledBeforeTheRefresh ends a run with kill -9 between its commit and its first word to the cache. The next run finds nothing
-// changed, and tells the cache.
+// TestKilledBeforeTheRefresh ends a run with kill -9 between its commit and its first request to the gateway. The next run finds no
+// changes, and refreshes the gateway.
 func TestKilledBeforeTheRefresh(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.API)
 	program := filepath.Join(build(t, "systemscale/etl"), "etl")
-	code, stdout, stderr := at(t, database, shopFiles(t, 30, nil), "run") // without the cache: its first run is the one that is killed
+	code, stdout, stderr := at(t, database, shopFiles(t, 30, nil), "run") // the killed run is the first with a gateway
 	must(t, exitOK, code, stdout, stderr)
 
 	gateway := gatewaytest.New(t)
 	everything(gateway, 1, 30)
 	gateway.Publish(2)
-	asked := make(chan struct{}, 100)
+	requested := make(chan struct{}, 100)
 	gateway.Spoil(func(_ http.ResponseWriter, r *http.Request) bool {
-		asked <- struct{}{}
+		requested <- struct{}{}
 		<-r.Context().Done()
 		return true
 	})
@@ -274,7 +283,7 @@ func TestKilledBeforeTheRefresh(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	<-asked // the test's own time limit ends this
+	<-requested
 	_ = command.Process.Kill()
 	_ = command.Wait()
 	if name := written(t, conn, "shop", "brief", 7); !strings.Contains(name, "seven") || bookmarks(t, conn, gateway) != "1" {
@@ -283,7 +292,7 @@ func TestKilledBeforeTheRefresh(t *testing.T) {
 	gateway.Spoil(nil)
 	code, stdout, stderr = at(t, database, directory, "run", "--gateway", gateway.URL)
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "nothing changed, and version 2 stays") {
-		t.Errorf("it says %s", text)
+		t.Errorf("the output is %s", text)
 	}
 	wantRefreshed(t, "the next run", gateway, "/shop/7")
 	if got := bookmarks(t, conn, gateway); got != "2" {
@@ -306,8 +315,9 @@ func TestInterruptedRefresh(t *testing.T) {
 	directory := shopFiles(t, 30, map[int]string{7: "seven"})
 	code, stdout, stderr = etl(ctx, "run", "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"),
 		"--rejects", t.TempDir(), "--gateway", gateway.URL)
-	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 2 is published") || !strings.Contains(stderr, "context canceled") {
-		t.Errorf("it says\n%s%s", text, stderr)
+	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 2 is published") ||
+		!strings.Contains(stderr, "context canceled") {
+		t.Errorf("the output is\n%s%s", text, stderr)
 	}
 }
 
@@ -317,7 +327,7 @@ func TestRefreshFails(t *testing.T) {
 		name string
 		args []string
 		code int
-		says string
+		want string
 	}{
 		{"no gateway", nil, exitUsage, "--gateway or GATEWAYS must name a gateway"},
 		{"no address", []string{"--gateway", "cache-a:8281"}, exitUsage, "given by the address of its refresh endpoint, http://host:port"},
@@ -332,13 +342,13 @@ func TestRefreshFails(t *testing.T) {
 				args = append(args, "--database", "postgres://127.0.0.1:1/none")
 			}
 			code, stdout, stderr := etl(t.Context(), args...)
-			if code != c.code || !strings.Contains(stderr, c.says) || c.says == "" && !strings.Contains(stdout, "nothing is published of products") {
+			if code != c.code || !strings.Contains(stderr, c.want) || c.want == "" && !strings.Contains(stdout, "nothing is published of products") {
 				t.Errorf("exit code %d, want %d: %s%s", code, c.code, stdout, stderr)
 			}
 		})
 	}
-	if asked := gateway.Asked(); len(asked) > 0 {
-		t.Errorf("the gateway was requested %v", asked)
+	if requests := gateway.Asked(); len(requests) > 0 {
+		t.Errorf("requests to the gateway: %v", requests)
 	}
 }
 
@@ -348,14 +358,17 @@ func TestOldNamesOfGateways(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		args      []string
-		variables map[string]string // that are set to the address
+		variables map[string]string // set to the address
 		warnings  int
 	}{
 		{name: "the flag", args: []string{"--gateway"}},
 		{name: "the variable", variables: map[string]string{"GATEWAYS": ""}},
 		{name: "the old flag", args: []string{"--cache"}, warnings: 1},
 		{name: "the old variable", variables: map[string]string{"CACHE_NODES": ""}, warnings: 1},
-		{name: "all of them", args: []string{"--gateway", "--cache"}, variables: map[string]string{"GATEWAYS": "", "CACHE_NODES": ""}, warnings: 1},
+		{
+			name: "all of them", args: []string{"--gateway", "--cache"}, variables: map[string]string{"GATEWAYS": "", "CACHE_NODES": ""},
+			warnings: 1,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gateway := gatewaytest.New(t)

@@ -96,7 +96,8 @@ func TestNothingUnprintableIsPrinted(t *testing.T) {
 		return append([]string{command, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml")}, args...)
 	}
 	printed(of("check")...)
-	if report := printed(of("run", "--database", database.ETL, "--accept", "rejects", "--rejects", t.TempDir())...); !strings.Contains(report, `\x1b[2J`) {
+	report := printed(of("run", "--database", database.ETL, "--accept", "rejects", "--rejects", t.TempDir())...)
+	if !strings.Contains(report, `\x1b[2J`) {
 		t.Errorf("the rejected row is not shown escaped:\n%s", report)
 	}
 	dumptest.Write(t, directory, map[string]string{"item.csv": "id,name,price\n1,a" + hostile + ",1.00\n2,b,1.00\n3,c,1.00\n"})
@@ -161,7 +162,8 @@ func TestInvisibleCharactersAreNamed(t *testing.T) {
 			dumptest.Write(t, directory, map[string]string{"item.csv": c.file})
 			for _, args := range [][]string{{"check"}, {"plan", "--database", database.ETL}} {
 				args = append(args, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"))
-				if code, stdout, stderr := etl(t.Context(), args...); code == exitOK || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "item.csv") {
+				if code, stdout, stderr := etl(t.Context(), args...); code == exitOK || !strings.Contains(stderr, c.want) ||
+					!strings.Contains(stderr, "item.csv") {
 					t.Errorf("%s: exit code %d: %s%s", args[0], code, stdout, stderr)
 				}
 			}

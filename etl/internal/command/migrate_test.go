@@ -38,7 +38,8 @@ func TestKilledMigrationsHarmNothing(t *testing.T) {
 	}
 	version := func() (version int) {
 		t.Helper()
-		if err := admin.QueryRow(t.Context(), "select coalesce(max(version) filter (where not dirty), 0) from public.schema_migrations").Scan(&version); err != nil {
+		if err := admin.QueryRow(t.Context(),
+			"select coalesce(max(version) filter (where not dirty), 0) from public.schema_migrations").Scan(&version); err != nil {
 			t.Fatal(err)
 		}
 		return version

@@ -46,7 +46,9 @@ const fatRows = 400_000
 func fatFiles(t *testing.T, rows int, row func(n int) string) string {
 	t.Helper()
 	directory := t.TempDir()
-	dumptest.Write(t, directory, map[string]string{"fat.yaml": fat, "item.csv": "id,name\n1,one\n2,two\n4,four\n5,five\n", "leaf.csv": "id,part\n1,1\n2,9000000\n"})
+	dumptest.Write(t, directory, map[string]string{
+		"fat.yaml": fat, "item.csv": "id,name\n1,one\n2,two\n4,four\n5,five\n", "leaf.csv": "id,part\n1,1\n2,9000000\n",
+	})
 	file, err := os.Create(filepath.Join(directory, "part.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +115,14 @@ func TestFatItemsEndInFlatMemory(t *testing.T) {
 		code int
 		want string
 	}{
-		{"all of one item", func(n int) string { return strconv.Itoa(n+2) + ",1,name,note" }, 26, "part.csv:[0-9]+: whole 1 has more than 1048576 bytes at this line"},
-		{"all of one item, and in the wrong order", func(n int) string { return strconv.Itoa(n+2) + "," + strconv.Itoa(2-n%2) + ",name,note" }, 26, "whole 1 has more than 1048576 bytes"},
+		{
+			"all of one item", func(n int) string { return strconv.Itoa(n+2) + ",1,name,note" }, 26,
+			"part.csv:[0-9]+: whole 1 has more than 1048576 bytes at this line",
+		},
+		{
+			"all of one item, and in the wrong order", func(n int) string { return strconv.Itoa(n+2) + "," + strconv.Itoa(2-n%2) + ",name,note" },
+			26, "whole 1 has more than 1048576 bytes",
+		},
 		{"of which little is shown", func(n int) string { return strconv.Itoa(n+2) + ",1,," + long }, 26, "whole 1 has more than"},
 		{"of which nothing is shown", func(n int) string { return strconv.Itoa(n+2) + ",1,,x" }, 26, "the rows of item 1 take more than"},
 		{"duplicates", func(int) string { return "1,1,name,note" }, exitOK, "400,000 rows rejected"},
@@ -173,10 +181,12 @@ func TestFatItemFailsTheGate(t *testing.T) {
 	if err := json.Unmarshal([]byte(must(t, exitOK, code, stdout, stderr)), &runs); err != nil || len(runs) != 1 {
 		t.Fatalf("%s (%v)", stdout, err)
 	}
-	if r := runs[0]; r.State != "failed" || r.Verdict != publish.Failed || len(r.Gates) != 1 || r.Gates[0].Gate != string(plan.DocumentSize) || !strings.Contains(r.Gates[0].Message, where) {
+	if r := runs[0]; r.State != "failed" || r.Verdict != publish.Failed || len(r.Gates) != 1 || r.Gates[0].Gate != string(plan.DocumentSize) ||
+		!strings.Contains(r.Gates[0].Message, where) {
 		t.Errorf("the history has %s", stdout)
 	}
-	code, stdout, stderr = etl(t.Context(), append([]string{"run", "--rejects", t.TempDir(), "--max-document", "50KiB", "--accept", "document-size"}, online...)...)
+	code, stdout, stderr = etl(t.Context(),
+		append([]string{"run", "--rejects", t.TempDir(), "--max-document", "50KiB", "--accept", "document-size"}, online...)...)
 	if must(t, exitOK, code, stdout, stderr); !strings.Contains(stdout, "whole 1 has ") {
 		t.Errorf("the document that was accepted is not reported: %s", stdout)
 	}

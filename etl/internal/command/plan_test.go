@@ -78,7 +78,8 @@ func TestPlan(t *testing.T) {
 	conn := testdb.Connect(t, database.ETL)
 	first := shopFiles(t, 250, nil)
 	code, stdout, stderr := at(t, database, first, "plan")
-	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "nothing is published yet") || !strings.Contains(text, "brief       250        0        0          0     3  /shop?page={page}&count={count}") {
+	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "nothing is published yet") ||
+		!strings.Contains(text, "brief       250        0        0          0     3  /shop?page={page}&count={count}") {
 		t.Errorf("with nothing published:\n%s", text)
 	}
 	code, stdout, stderr = at(t, database, first, "run")
@@ -129,11 +130,13 @@ func TestPlan(t *testing.T) {
 		t.Errorf("documents: want (-), got (+)\n%s", diff)
 	}
 	code, stdout, stderr = at(t, database, second, "run", "--dry-run")
-	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "  /shop/7\n    name: \"item 7\" → \"seven\"\n") || !strings.Contains(text, "Nothing was written") {
+	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "  /shop/7\n    name: \"item 7\" → \"seven\"\n") ||
+		!strings.Contains(text, "Nothing was written") {
 		t.Errorf("the dry run says\n%s", text)
 	}
 	code, stdout, stderr = at(t, database, shopFiles(t, 100, nil), "plan")
-	if text := must(t, 22, code, stdout, stderr); !strings.Contains(text, "150 of 250 published items would be removed") || stderr != "" && strings.Contains(stderr, "etl:") {
+	if text := must(t, 22, code, stdout, stderr); !strings.Contains(text, "150 of 250 published items would be removed") || stderr != "" &&
+		strings.Contains(stderr, "etl:") {
 		t.Errorf("with a gate that would fail:\n%s\n%s", text, stderr)
 	}
 }
@@ -214,9 +217,13 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 		}
 		var state, mode, verdict, shape string
 		var generation int
-		err := conn.QueryRow(t.Context(), "select state, mode, verdict, shape, coalesce(generation, 0) from catalog.run order by id desc limit 1").Scan(&state, &mode, &verdict, &shape, &generation)
-		if err != nil || state != c.state || mode != c.mode || generation != c.generation || verdict != string(publish.Passed) || len(shape) != 32 {
-			t.Errorf("%s: %s, %s, generation %d, verdict %s, shape %s (%v); want %s, %s, %d", c.name, state, mode, generation, verdict, shape, err, c.state, c.mode, c.generation)
+		err := conn.QueryRow(t.Context(),
+			"select state, mode, verdict, shape, coalesce(generation, 0) from catalog.run order by id desc limit 1").Scan(&state, &mode, &verdict,
+			&shape, &generation)
+		if err != nil || state != c.state || mode != c.mode || generation != c.generation || verdict != string(publish.Passed) ||
+			len(shape) != 32 {
+			t.Errorf("%s: %s, %s, generation %d, verdict %s, shape %s (%v); want %s, %s, %d", c.name, state, mode, generation, verdict, shape, err,
+				c.state, c.mode, c.generation)
 		}
 		if code, _, _ := at(t, database, directory, "plan"); code != exitOK {
 			t.Errorf("%s: what is published differs from the files", c.name)
@@ -225,7 +232,8 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 	t.Run("another set of documents", func(t *testing.T) {
 		directory := shopFiles(t, 200, few)
 		dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "path: tags", "path: words", 1)})
-		if code, _, stderr := at(t, database, directory, "run", "--mode", "delta"); code != exitUsage || !strings.Contains(stderr, "use --mode auto") {
+		if code, _, stderr := at(t, database, directory, "run", "--mode", "delta"); code != exitUsage ||
+			!strings.Contains(stderr, "use --mode auto") {
 			t.Errorf("as a delta: exit code %d, %s", code, stderr)
 		}
 		code, stdout, stderr := at(t, database, directory, "run")
@@ -264,7 +272,9 @@ func TestFilesChangeBetweenThePasses(t *testing.T) {
 	}
 	defer session.Close()
 	d := open()
-	a := &attempt{run: &run{flags: flags, out: out, session: session, endpoints: d.Spec().Published()}, dump: d, rejects: &source.RejectFiles{}}
+	a := &attempt{
+		run: &run{flags: flags, out: out, session: session, endpoints: d.Spec().Published()}, dump: d, rejects: &source.RejectFiles{},
+	}
 	if a.comparison, err = publish.Compare(t.Context(), database.ETL, "shop", a.run.endpoints); err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +332,8 @@ func TestHistoryAndRollback(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	code, stdout, stderr := etl(t.Context(), append([]string{"rollback", "--keep", "2"}, about...)...)
-	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 5 is published, with the documents of version 2") || !strings.Contains(name(), "three") {
+	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 5 is published, with the documents of version 2") ||
+		!strings.Contains(name(), "three") {
 		t.Errorf("after the rollback the name is %s, and it said\n%s", name(), text)
 	}
 	text := history()
@@ -343,7 +354,8 @@ func TestHistoryAndRollback(t *testing.T) {
 		t.Errorf("the history does not say why:\n%s", text)
 	}
 	var runs []publish.PastRun
-	if err := json.Unmarshal([]byte(history("--json", "--limit", "2")), &runs); err != nil || len(runs) != 2 || runs[0].Run != 5 || !runs[0].Live ||
+	if err := json.Unmarshal([]byte(history("--json", "--limit", "2")), &runs); err != nil || len(runs) != 2 || runs[0].Run != 5 ||
+		!runs[0].Live ||
 		!strings.Contains(string(runs[1].Sources), `"item.csv"`) || !strings.Contains(string(runs[1].Gates), `"failed"`) {
 		t.Errorf("history --json: %+v, %v", runs, err)
 	}
@@ -361,7 +373,8 @@ func TestHistoryAndRollback(t *testing.T) {
 			t.Errorf("%v: exit code %d, %s; want %s", c.args, code, stderr, c.want)
 		}
 	}
-	if code, _, stderr := etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "none"); code != exitUsage || !strings.Contains(stderr, "nothing is published of none") {
+	if code, _, stderr := etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "none"); code != exitUsage ||
+		!strings.Contains(stderr, "nothing is published of none") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }
@@ -402,7 +415,8 @@ func TestGatesStopARun(t *testing.T) {
 				t.Errorf("the report does not show the gate:\n%s", stdout)
 			}
 			var state, verdict string
-			err := conn.QueryRow(t.Context(), "select state, verdict, v.run_id from catalog.run r, catalog.version v order by r.id desc limit 1").Scan(&state, &verdict, &after)
+			err := conn.QueryRow(t.Context(),
+				"select state, verdict, v.run_id from catalog.run r, catalog.version v order by r.id desc limit 1").Scan(&state, &verdict, &after)
 			if err != nil || state != "failed" || verdict != "failed" || after != before {
 				t.Errorf("the run is %s, %s, and version %d is live, before it was %d (%v)", state, verdict, after, before, err)
 			}
@@ -411,7 +425,8 @@ func TestGatesStopARun(t *testing.T) {
 			if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "accepted") {
 				t.Errorf("the report does not show what was accepted:\n%s", text)
 			}
-			if err := conn.QueryRow(t.Context(), "select verdict from catalog.run order by id desc limit 1").Scan(&verdict); err != nil || verdict != string(publish.Accepted) {
+			if err := conn.QueryRow(t.Context(), "select verdict from catalog.run order by id desc limit 1").Scan(&verdict); err != nil ||
+				verdict != string(publish.Accepted) {
 				t.Errorf("the verdict is %s (%v)", verdict, err)
 			}
 			if c.gate == plan.EmptyFile || c.gate == plan.DocumentSize {
@@ -422,7 +437,8 @@ func TestGatesStopARun(t *testing.T) {
 		})
 	}
 	t.Run("no such gate", func(t *testing.T) {
-		if code, _, stderr := at(t, database, shopFiles(t, 1, nil), "run", "--accept", "everything"); code != exitUsage || !strings.Contains(stderr, `there is no gate "everything"; there are truncated-file, unreconciled,`) {
+		if code, _, stderr := at(t, database, shopFiles(t, 1, nil), "run", "--accept", "everything"); code != exitUsage ||
+			!strings.Contains(stderr, `there is no gate "everything"; there are truncated-file, unreconciled,`) {
 			t.Errorf("exit code %d: %s", code, stderr)
 		}
 	})

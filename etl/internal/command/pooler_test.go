@@ -43,7 +43,8 @@ func TestBehindAPooler(t *testing.T) {
 			}
 			direct := testdb.Connect(t, database.ETL)
 			if c.mode != "session" {
-				if code, _, stderr := etl(t.Context(), "migrate", "--database", through); code != exitDatabase || !strings.Contains(stderr, "pool in session mode") {
+				if code, _, stderr := etl(t.Context(), "migrate", "--database", through); code != exitDatabase ||
+					!strings.Contains(stderr, "pool in session mode") {
 					t.Errorf("migrate: exit code %d, %s", code, stderr)
 				}
 				if code, _, stderr := etl(t.Context(), "migrate", "--database", database.ETL); code != exitOK {

@@ -31,7 +31,9 @@ type spoiledFiles struct {
 }
 
 // mendedAs has the names in the shape for the kinds of dirt that are repaired or filtered.
-var mendedAs = map[string]string{"missing_closing_quote": source.RepairedQuote, "uhttps": "uhttps", "zero_related_product_id": "no such product"}
+var mendedAs = map[string]string{
+	"missing_closing_quote": source.RepairedQuote, "uhttps": "uhttps", "zero_related_product_id": "no such product",
+}
 
 // wanted returns the rejects and counts that a run of spoiled files must report: lines such as "photos.csv:7 bare quote" and
 // "photos.csv: 287 read".

@@ -38,7 +38,8 @@ func (m *mirror) check() {
 		m.t.Fatalf("after the Window at byte %d of %q: %q, want zeros", m.at, m.in, slack)
 	}
 	if s.Position() != int64(m.at) || s.BytesRead() != int64(m.at) || s.Line() != m.line {
-		m.t.Fatalf("Position() = %d, BytesRead() = %d, Line() = %d, want byte %d after line %d of %q", s.Position(), s.BytesRead(), s.Line(), m.at, m.line, m.in)
+		m.t.Fatalf("Position() = %d, BytesRead() = %d, Line() = %d, want byte %d after line %d of %q", s.Position(), s.BytesRead(), s.Line(),
+			m.at, m.line, m.in)
 	}
 	if m.held >= 0 {
 		buffer, origin := s.Held()
@@ -74,7 +75,8 @@ func (m *mirror) scan() bool {
 			m.t.Fatalf("Scan() = %v at byte %d of %q (%v)", !more, begin, m.in, s.Err())
 		}
 		if more && (!bytes.Equal(s.Raw(), raw) || s.Offset() != int64(begin) || s.Ended() != ended || s.TooLong()) {
-			m.t.Fatalf("line %d of %q is %q at byte %d (ended %v), want %q at byte %d (%v)", m.line, m.in, s.Raw(), s.Offset(), s.Ended(), raw, begin, ended)
+			m.t.Fatalf("line %d of %q is %q at byte %d (ended %v), want %q at byte %d (%v)", m.line, m.in, s.Raw(), s.Offset(), s.Ended(), raw,
+				begin, ended)
 		}
 		return more
 	}

@@ -15,12 +15,16 @@ import (
 )
 
 // gauged joins files and calls check with every item, its documents and what a Gauge finds of it. Meanwhile the Gauge watches the joiner.
-func gauged(t *testing.T, spec *shape.Shape, open func(file string) io.Reader, check func(tree *join.Tree, texts []string, document int, size int64)) (calls int) {
+func gauged(
+	t *testing.T, spec *shape.Shape, open func(file string) io.Reader,
+	check func(tree *join.Tree, texts []string, document int, size int64),
+) (calls int) {
 	t.Helper()
 	readers := make([]*source.Reader, len(spec.Sources))
 	for i := range spec.Sources {
 		var err error
-		if readers[i], err = source.NewReader(open(spec.Sources[i].File), &spec.Sources[i], &spec.Dialect, noRejects{t}, source.Options{}); err != nil {
+		readers[i], err = source.NewReader(open(spec.Sources[i].File), &spec.Sources[i], &spec.Dialect, noRejects{t}, source.Options{})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,16 +118,17 @@ documents:
 			fmt.Fprintf(rows["d.csv"], "%d,%d,hidden\n", id, a)
 		}
 	}
-	calls := gauged(t, spec, func(file string) io.Reader { return strings.NewReader(rows[file].String()) }, func(tree *join.Tree, texts []string, document int, size int64) {
-		// Two arrays of a product without children are [] and {}, and counted as one byte each.
-		want := int64(len(texts[1]))
-		if tree.Key() == 1 {
-			want -= 2
-		}
-		if document != 1 || size != want {
-			t.Errorf("document %d of %d has a lower bound of %d bytes, want document 1 and %d", document, tree.Key(), size, want)
-		}
-	})
+	calls := gauged(t, spec, func(file string) io.Reader { return strings.NewReader(rows[file].String()) },
+		func(tree *join.Tree, texts []string, document int, size int64) {
+			// Two arrays of a product without children are [] and {}, and counted as one byte each.
+			want := int64(len(texts[1]))
+			if tree.Key() == 1 {
+				want -= 2
+			}
+			if document != 1 || size != want {
+				t.Errorf("document %d of %d has a lower bound of %d bytes, want document 1 and %d", document, tree.Key(), size, want)
+			}
+		})
 	if calls < 30 {
 		t.Errorf("the joiner called only %d times", calls)
 	}

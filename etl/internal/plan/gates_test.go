@@ -14,7 +14,9 @@ func TestEvaluate(t *testing.T) {
 	standard := func() *Limits {
 		return &Limits{MaxRejects: 1, MaxRemoved: 5, MaxChanged: 50, MinRows: 1, MaxDocument: 1 << 20}
 	}
-	good := source.Counts{File: "a.csv", Read: 100, Used: 90, Filtered: map[string]int64{"x": 9}, Rejected: map[source.Reason]int64{source.Orphan: 1}}
+	good := source.Counts{
+		File: "a.csv", Read: 100, Used: 90, Filtered: map[string]int64{"x": 9}, Rejected: map[source.Reason]int64{source.Orphan: 1},
+	}
 	items := publish.Items{Published: 100, Changed: 50, Removed: 5}
 	cases := []struct {
 		name   string
@@ -27,7 +29,10 @@ func TestEvaluate(t *testing.T) {
 		{name: "all at their limits", bytes: 1 << 20},
 		{name: "a lost row", counts: func(c *source.Counts) { c.Used-- }, want: []Gate{Unreconciled}},
 		{name: "a row too many", counts: func(c *source.Counts) { c.Used++ }, want: []Gate{Unreconciled}},
-		{name: "rejects", counts: func(c *source.Counts) { c.Rejected = map[source.Reason]int64{source.NotInt: 2}; c.Used-- }, want: []Gate{Rejects}},
+		{
+			name: "rejects", counts: func(c *source.Counts) { c.Rejected = map[source.Reason]int64{source.NotInt: 2}; c.Used-- },
+			want: []Gate{Rejects},
+		},
 		{name: "removed", items: func(i *publish.Items) { i.Removed++ }, want: []Gate{Removed}},
 		{name: "changed", items: func(i *publish.Items) { i.Changed++ }, want: []Gate{Changed}},
 		{name: "empty", counts: func(c *source.Counts) { *c = source.Counts{File: "a.csv"} }, want: []Gate{EmptyFile}},
@@ -85,7 +90,9 @@ func TestMessages(t *testing.T) {
 		largest Largest
 		want    string
 	}{
-		TruncatedFile: {cut: []string{"a.csv:2: x", "b.csv:3: y"}, want: "2 files are cut off: a.csv:2: x; b.csv:3: y. Run again when the dump is complete"},
+		TruncatedFile: {
+			cut: []string{"a.csv:2: x", "b.csv:3: y"}, want: "2 files are cut off: a.csv:2: x; b.csv:3: y. Run again when the dump is complete",
+		},
 		Unreconciled: {
 			counts: counts(func(c *source.Counts) { c.Used -= 1234 }),
 			want:   "more than 0 rows were read and are neither used, filtered nor rejected (a.csv: 1,234): this is a defect of etl, please report it",
@@ -98,19 +105,28 @@ func TestMessages(t *testing.T) {
 			items: publish.Items{Published: 10_000, Removed: 9650},
 			want:  "9,650 of 10,000 published items would be removed, more than 5%. Is the dump complete? If it is, raise --max-removed",
 		},
-		Changed:       {items: publish.Items{Published: 1, Changed: 1}, want: "1 of 1 published item would change, more than 50%. etl plan shows how; if that is right, raise --max-changed"},
-		MissingColumn: {counts: counts(func(c *source.Counts) { c.Missing = []string{"title"} }), want: "columns are missing and were read as null: a.csv title"},
+		Changed: {
+			items: publish.Items{Published: 1, Changed: 1},
+			want:  "1 of 1 published item would change, more than 50%. etl plan shows how; if that is right, raise --max-changed",
+		},
+		MissingColumn: {
+			counts: counts(func(c *source.Counts) { c.Missing = []string{"title"} }), want: "columns are missing and were read as null: a.csv title",
+		},
 		EmptyFile: {
 			counts: counts(func(c *source.Counts) { c.Read, c.Used = 0, 0 }),
 			want:   "files have fewer rows than 1: a.csv has 0. Is the dump complete? If it is, lower --min-rows",
 		},
-		DocumentSize: {largest: Largest{Bytes: 1<<20 + 1, Document: "styles", ID: 7}, want: "styles 7 has 1,048,577 bytes, more than 1MiB. Look at its rows, or raise --max-document"},
+		DocumentSize: {
+			largest: Largest{Bytes: 1<<20 + 1, Document: "styles", ID: 7},
+			want:    "styles 7 has 1,048,577 bytes, more than 1MiB. Look at its rows, or raise --max-document",
+		},
 	} {
 		if c.counts == nil {
 			c.counts = []source.Counts{good}
 		}
 		err := Failed(Evaluate(&standard, c.counts, c.cut, publish.Changes{Items: c.items}, c.largest))
-		want := "nothing is published, because a gate failed; the live version is unchanged\n  " + string(gate) + ": " + c.want + ", or pass --accept " + string(gate)
+		want := "nothing is published, because a gate failed; the live version is unchanged\n  " + string(gate) + ": " + c.want +
+			", or pass --accept " + string(gate)
 		if err == nil {
 			t.Errorf("%s has passed", gate)
 		} else if diff := cmp.Diff(want, err.Error()); diff != "" {

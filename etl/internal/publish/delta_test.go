@@ -17,7 +17,9 @@ import (
 
 // render is what a run does: it compares documents that all have the same ids with what is published, spools, and writes
 // the difference.
-func render(t *testing.T, database testdb.Database, session *Session, ids []int64, etag func(endpoint int, id int64) uint64) (Published, Changes, error) {
+func render(
+	t *testing.T, database testdb.Database, session *Session, ids []int64, etag func(endpoint int, id int64) uint64,
+) (Published, Changes, error) {
 	t.Helper()
 	run, err := session.Begin(t.Context(), Delta)
 	if err != nil {
@@ -81,7 +83,8 @@ func state(t *testing.T, conn *pgx.Conn) string {
 	parts := []string{}
 	for _, d := range version.Endpoints {
 		table := sql.DocumentTable("things", d.Name, version.Generation)
-		part := scalar[string](t, conn, "select count(*) || ' ' || coalesce(md5(string_agg(id || ' ' || etag || ' ' || body, ',' order by id)), '') from catalog."+table)
+		part := scalar[string](t, conn,
+			"select count(*) || ' ' || coalesce(md5(string_agg(id || ' ' || etag || ' ' || body, ',' order by id)), '') from catalog."+table)
 		parts = append(parts, d.Name+" "+part)
 		if !d.List {
 			continue
@@ -261,7 +264,8 @@ func TestRollback(t *testing.T) {
 		looks[published.Run] = state(t, conn)
 		// What a version has in common with the one that lived in its tables last is not written again.
 		table := sql.DocumentTable("things", endpoints[0].Name, session.Live().Generation)
-		if n := scalar[int](t, conn, "select count(*) from catalog.change c join catalog."+table+" d using (id) where document = $1 and run_id = $2 and old_etag = etag",
+		if n := scalar[int](t, conn,
+			"select count(*) from catalog.change c join catalog."+table+" d using (id) where document = $1 and run_id = $2 and old_etag = etag",
 			endpoints[0].Name, published.Run); n != 0 {
 			t.Errorf("back to %d: %d documents were written that were so already", to, n)
 		}
@@ -289,7 +293,8 @@ func TestRollback(t *testing.T) {
 	}
 	_, err = rollBack(t, session, 999)
 	var refused *NotRetainedError
-	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "run 999 has published no version") || !strings.Contains(err.Error(), "--to takes one of 28 (") {
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "run 999 has published no version") ||
+		!strings.Contains(err.Error(), "--to takes one of 28 (") {
 		t.Errorf("to an unknown run: %v", err)
 	}
 	if _, err = rollBack(t, session, session.Live().Run); !errors.As(err, &refused) || !strings.Contains(err.Error(), "is the live version") {
@@ -309,7 +314,9 @@ func TestRetention(t *testing.T) {
 	check := func(retained, generations, logged string) {
 		t.Helper()
 		got := scalar[string](t, conn, "select string_agg(id::text, ' ' order by id) from catalog.run where generation is not null")
-		gotTables := scalar[string](t, conn, `select string_agg(distinct substring(tablename from '_g([0-9]+)$'), ' ') from pg_tables where schemaname = 'catalog' and tablename ~ '_g[0-9]+$'`)
+		gotTables := scalar[string](t, conn,
+			`select string_agg(distinct substring(tablename from '_g([0-9]+)$'), ' ') from pg_tables
+			where schemaname = 'catalog' and tablename ~ '_g[0-9]+$'`)
 		gotLog := scalar[string](t, conn, "select coalesce(string_agg(distinct run_id::text, ' '), '') from catalog.change")
 		if got != retained || gotTables != generations || gotLog != logged {
 			t.Errorf("kept: versions %s, generations %s, log of runs %q; want %s, %s, %q", got, gotTables, gotLog, retained, generations, logged)
@@ -359,7 +366,8 @@ func TestReadersSeeOneVersion(t *testing.T) {
 			for last := int64(0); ; {
 				var run int64
 				var bodies []struct{ Etag int64 }
-				if err := conn.QueryRow(t.Context(), statement, "things", 1, 1, 0, 100, "summary", 0).Scan(nil, nil, &run, nil, nil, &bodies); err != nil {
+				err := conn.QueryRow(t.Context(), statement, "things", 1, 1, 0, 100, "summary", 0).Scan(nil, nil, &run, nil, nil, &bodies)
+				if err != nil {
 					t.Errorf("read a page: %v", err)
 					return
 				}

@@ -67,7 +67,8 @@ func TestReadersCannotHold(t *testing.T) {
 	// A lock on the tables of a generation that is not published would keep their keys from being made.
 	other := testdb.Connect(t, database.API)
 	for _, table := range []string{load.streams.tables[1], sql.HoldTable("things")} {
-		if _, err := other.Exec(t.Context(), `begin read write; lock table catalog."`+table+`" in access share mode`); err == nil || !strings.Contains(err.Error(), "permission denied") {
+		if _, err := other.Exec(t.Context(), `begin read write; lock table catalog."`+table+`" in access share mode`); err == nil ||
+			!strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("the API's role locks %s: %v", table, err)
 		}
 		if _, err := other.Exec(t.Context(), "rollback"); err != nil {
@@ -110,7 +111,8 @@ func TestManyOpenAtOnce(t *testing.T) {
 	t.Run("builds with the table", func(t *testing.T) { openManyAtOnce(t, testdb.New(t)) })
 	t.Run("while a reader has the lock of earlier builds", func(t *testing.T) {
 		database := testdb.New(t)
-		if _, err := testdb.Connect(t, database.API).Exec(t.Context(), "select pg_advisory_lock(hashtextextended('systemscale things', 0))"); err != nil {
+		_, err := testdb.Connect(t, database.API).Exec(t.Context(), "select pg_advisory_lock(hashtextextended('systemscale things', 0))")
+		if err != nil {
 			t.Fatal(err)
 		}
 		openManyAtOnce(t, database)

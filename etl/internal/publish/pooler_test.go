@@ -13,7 +13,9 @@ import (
 func TestSettingsThroughAPooler(t *testing.T) {
 	database := testdb.New(t)
 	admin := testdb.Connect(t, database.AdminURL)
-	if _, err := admin.Exec(t.Context(), `do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$`); err != nil {
+	_, err := admin.Exec(t.Context(),
+		`do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$`)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for name, settings := range map[string][]string{

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -32,7 +33,7 @@ func open(t *testing.T, database testdb.Database, collection string) *Session {
 	return session
 }
 
-// fill appends count items to every document. The body says which run, document and id it is of.
+// fill appends count items to every endpoint. The body has the run, the endpoint and the id.
 func fill(t *testing.T, load *Load, count int) {
 	t.Helper()
 	for id := int64(1); id <= int64(count); id++ {
@@ -73,7 +74,7 @@ func publish(t *testing.T, session *Session, count int) Published {
 	return published
 }
 
-// tables returns the document tables that exist.
+// tables returns the existing document tables.
 func tables(t *testing.T, conn *pgx.Conn) string {
 	t.Helper()
 	return scalar[string](t, conn, `select coalesce(string_agg(tablename, ' ' order by tablename collate "C"), '') from pg_tables
@@ -94,7 +95,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	const count = 12_000 // of each document: about 10 MB, three blocks
 	published := publish(t, open(t, database, "things"), count)
 
-	// All that follows is read as the API's role: what it may see is the point.
+	// The rest is read with the API's role, because its rights are tested too.
 	conn := testdb.Connect(t, database.API)
 	rows, err := conn.Query(t.Context(), sql.Query("api/select_versions"))
 	if err != nil {
@@ -110,8 +111,9 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if live.Collection != "things" || live.Run != published.Run || live.Generation != published.Run || fmt.Sprint(live.Endpoints) != fmt.Sprint(endpoints) {
-		t.Errorf("the pointer is %+v after run %d", live, published.Run)
+	want := version{Collection: "things", Generation: published.Run, Run: published.Run, Endpoints: endpoints, At: live.At}
+	if diff := cmp.Diff(want, live); diff != "" {
+		t.Errorf("pointer row (-want +got):\n%s", diff)
 	}
 	for d, endpoint := range endpoints {
 		table := sql.DocumentTable("things", endpoint.Name, live.Generation)
@@ -120,11 +122,13 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 		}
 		var etag int64
 		var got string
-		if err := conn.QueryRow(t.Context(), sql.QueryFor("api/get_documents", "identity", "0", "table", table), []int64{2 * 9_999}).Scan(nil, nil, &etag, &got); err != nil {
+		statement := sql.QueryFor("api/get_documents", "identity", "0", "table", table)
+		if err := conn.QueryRow(t.Context(), statement, []int64{2 * 9_999}).Scan(nil, nil, &etag, &got); err != nil {
 			t.Fatal(err)
 		}
 		id := uint64(9_999)
-		if uint64(etag) != id<<60+id || !strings.Contains(got, fmt.Sprintf(`"id": 9999, "run": %d,`, published.Run)) || !strings.Contains(got, fmt.Sprintf(`"document": %d`, d)) {
+		if uint64(etag) != id<<60+id || !strings.Contains(got, fmt.Sprintf(`"id": 9999, "run": %d,`, published.Run)) ||
+			!strings.Contains(got, fmt.Sprintf(`"document": %d`, d)) {
 			t.Errorf("%s 9999: etag %x, body %.80s", table, uint64(etag), got)
 		}
 		plan := explain(t, conn, "select etag from catalog."+table+" where id = 4")
@@ -140,13 +144,15 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	// Page 53 of 100 documents begins at the 5301st.
 	var first int64
 	listed := sql.DocumentTable("things", "summary", live.Generation)
-	if err := conn.QueryRow(t.Context(), "select first_id from catalog.page_anchor where collection = 'things' and generation = $1 and page = 53", live.Generation).Scan(&first); err != nil || first != 2*5301 {
+	const anchor = "select first_id from catalog.page_anchor where collection = 'things' and generation = $1 and page = 53"
+	if err := conn.QueryRow(t.Context(), anchor, live.Generation).Scan(&first); err != nil || first != 2*5301 {
 		t.Errorf("anchor 53 is %d (%v), want %d", first, err, 2*5301)
 	}
 	var run int64
 	var at time.Time
 	var bodies []string
-	err = conn.QueryRow(t.Context(), sql.QueryFor("api/list_documents", "identity", "0", "table", listed), "things", live.Generation, 53, 7, 3, "summary", 0).Scan(nil, nil, &run, &at, nil, &bodies)
+	list := sql.QueryFor("api/list_documents", "identity", "0", "table", listed)
+	err = conn.QueryRow(t.Context(), list, "things", live.Generation, 53, 7, 3, "summary", 0).Scan(nil, nil, &run, &at, nil, &bodies)
 	if run != live.Run || !at.Equal(live.At) {
 		t.Errorf("the page is of run %d, published at %v, want %d and %v", run, at, live.Run, live.At)
 	}
@@ -168,10 +174,10 @@ func explain(t *testing.T, conn *pgx.Conn, query string) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestOnlyTheGenerationBeforeIsKept(t *testing.T) {
+func TestOnlyThePreviousGenerationIsKept(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
-	// A collection whose name begins like the other's: its tables are nobody else's business.
+	// The name of this collection begins with the other's name.
 	publish(t, open(t, database, "things_item"), 1)
 	for range 3 {
 		session := open(t, database, "things")
@@ -188,7 +194,7 @@ func TestOnlyTheGenerationBeforeIsKept(t *testing.T) {
 	}
 }
 
-func TestOpenClearsAwayWhatAKilledRunLeft(t *testing.T) {
+func TestOpenRemovesRemainsOfKilledRun(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	session := open(t, database, "things")
@@ -203,12 +209,13 @@ func TestOpenClearsAwayWhatAKilledRunLeft(t *testing.T) {
 	if got := tables(t, conn); got != before {
 		t.Errorf("tables %s, want %s", got, before)
 	}
-	if state := scalar[string](t, conn, "select state || ' ' || error from catalog.run where id = 2"); !strings.HasPrefix(state, "failed killed") {
+	state := scalar[string](t, conn, "select state || ' ' || error from catalog.run where id = 2")
+	if !strings.HasPrefix(state, "failed killed") {
 		t.Errorf("the killed run is %q", state)
 	}
 }
 
-func TestSecondSessionIsToldWhoHolds(t *testing.T) {
+func TestSecondSessionGetsHeldError(t *testing.T) {
 	hurry(t)
 	database := testdb.New(t)
 	session := open(t, database, "things")
@@ -360,7 +367,7 @@ func TestRunWithoutConnectionLeavesNothing(t *testing.T) {
 	before.abort(t, load.run, err, "publish run")
 }
 
-// TestFlipOfAFailedRun covers a run that another took for dead while it was only slow.
+// TestFlipOfAFailedRun covers a slow run that another session marked as failed.
 func TestFlipOfAFailedRun(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
@@ -370,15 +377,16 @@ func TestFlipOfAFailedRun(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), sql.Query("etl/fail_dead_runs"), "things"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err == nil || !strings.Contains(err.Error(), "another session marked the run as failed") {
-		t.Errorf("Publish = %v, want a word about the run's state", err)
+	if _, err := load.Publish(t.Context(), Record{}, func(string) {}); err == nil ||
+		!strings.Contains(err.Error(), "another session marked the run as failed") {
+		t.Errorf("Publish = %v, want an error about the run's state", err)
 	}
 	if n := scalar[int](t, conn, "select count(*) from catalog.version"); n != 0 {
 		t.Error("a run that is marked failed is live")
 	}
 }
 
-// TestFlipsInARace lets two loads publish over the same version: advisory locks aside, the pointer itself decides.
+// TestFlipsInARace has two loads replace the same version. The update of the pointer row detects it, even without locks.
 func TestFlipsInARace(t *testing.T) {
 	database := testdb.New(t)
 	first := open(t, database, "things")
@@ -392,13 +400,13 @@ func TestFlipsInARace(t *testing.T) {
 	}
 	_, err := load.Publish(t.Context(), Record{}, func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "another run published things") {
-		t.Errorf("Publish = %v, want a word about the other run", err)
+		t.Errorf("Publish = %v, want an error about the other run", err)
 	}
 }
 
-// TestTheAnswerToTheCommitIsLost breaks the session's connection after the server has got the commit. The run is live, and is
-// said to be; and what another run publishes before the first has found that out is not touched.
-func TestTheAnswerToTheCommitIsLost(t *testing.T) {
+// TestResponseToCommitIsLost breaks the session's connection after the server has received the commit. The run is live and reported as
+// published. A later run that publishes before the first has recovered is not affected.
+func TestResponseToCommitIsLost(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	var second Published
@@ -424,8 +432,8 @@ func TestTheAnswerToTheCommitIsLost(t *testing.T) {
 	}
 }
 
-// breakAtCommit listens in front of the server. The first connection that sends a commit is cut, after the server has got
-// that, and meanwhile runs; connections that come later wait for it.
+// breakAtCommit starts a proxy of the server. It closes the first connection that sends a commit, after the server has received that, and
+// calls meanwhile. New connections wait for its return.
 func breakAtCommit(t *testing.T, databaseURL string, meanwhile func()) (address string) {
 	t.Helper()
 	config, err := pgx.ParseConfig(databaseURL)
@@ -462,9 +470,9 @@ func breakAtCommit(t *testing.T, databaseURL string, meanwhile func()) (address 
 						once.Do(func() {
 							gate <- struct{}{}
 							defer func() { <-gate }()
-							_ = client.Close() // before the server can answer
+							_ = client.Close() // before the server responds
 							_, _ = upstream.Write(buffer[:n])
-							// The server commits, then finds its client gone, and lets go of the collection.
+							// The server commits, notices the end of the connection, and releases the collection.
 							_ = upstream.(interface{ CloseWrite() error }).CloseWrite()
 							meanwhile()
 						})
@@ -486,13 +494,13 @@ func eventuallyTrue(t *testing.T, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("waited 20 s in vain")
+			t.Fatal("the condition is still false after 20 s")
 		}
 	}
 }
 
-// TestSettleKnowsAPublishedRun covers the commit whose answer was lost: the run is live, so nothing of it may be dropped.
-func TestSettleKnowsAPublishedRun(t *testing.T) {
+// TestAbortKeepsPublishedRun covers a commit whose response was lost: the run is live, so its tables must not be dropped.
+func TestAbortKeepsPublishedRun(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
 	load := begin(t, t.Context(), session)
@@ -502,7 +510,7 @@ func TestSettleKnowsAPublishedRun(t *testing.T) {
 	}
 	conn := testdb.Connect(t, database.ETL)
 	before := tables(t, conn)
-	if err := load.run.Abort(errors.New("the answer to the commit was lost"), Record{}); err != nil {
+	if err := load.run.Abort(errors.New("the response to the commit was lost"), Record{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tables(t, conn); got != before || got == "" {
@@ -520,15 +528,15 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	_, err := Open(t.Context(), "postgres://user:secret@host:port/name", "things", 1)
 	if err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("a URL that is none: %v, want an error without the password", err)
+		t.Errorf("a malformed URL: %v, want an error without the password", err)
 	}
 	_, err = Open(t.Context(), "postgres://user:secret@127.0.0.1:1/name", "things", 1)
 	if err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("a database that is away: %v, want an error without the password", err)
+		t.Errorf("an unreachable database: %v, want an error without the password", err)
 	}
 }
 
-// openThrough opens a session by way of another address.
+// openThrough opens a session through a proxy at an address.
 func openThrough(t *testing.T, databaseURL, address string) *Session {
 	t.Helper()
 	through, err := url.Parse(databaseURL)
