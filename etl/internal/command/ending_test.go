@@ -34,8 +34,8 @@ documents:
 
 const optional = ", final_newline: optional"
 
-// TestCutFilesAreRefused cuts a file at every byte.
-func TestCutFilesAreRefused(t *testing.T) {
+// TestTruncatedFilesAreRejected truncates a file at every byte.
+func TestTruncatedFilesAreRejected(t *testing.T) {
 	database := testdb.New(t)
 	for kind, c := range map[string]struct{ column, rows, whole string }{
 		"an int":        {"mark: int", "1,7,40\n2,7,123\n", `^\d,7,\d+$`},
@@ -53,12 +53,11 @@ func TestCutFilesAreRefused(t *testing.T) {
 				"books.yaml": marks(c.column, optional), "strict.yaml": marks(c.column, ""), "book.csv": "isbn,title\n7,Seven\n", "review.csv": whole,
 			})
 			command := func(name, shape string, more ...string) (int, string) {
-				args := append([]string{name, "--csv", directory, "--shape", filepath.Join(directory, shape), "--max-rejects", "100%", "--max-changed", "100%", "--min-rows", "0"}, more...)
-				if name == "render" {
-					args = args[:5]
-				} else {
-					args = append(args, "--database", database.ETL)
+				args := []string{name, "--csv", directory, "--shape", filepath.Join(directory, shape)}
+				if name != "render" {
+					args = append(args, "--max-rejects", "100%", "--max-changed", "100%", "--min-rows", "0", "--database", database.ETL)
 				}
+				args = append(args, more...)
 				code, stdout, stderr := etl(t.Context(), args...)
 				return code, stdout + stderr
 			}
@@ -68,22 +67,22 @@ func TestCutFilesAreRefused(t *testing.T) {
 			for size := 1; size < len(whole); size++ {
 				cut := whole[:size]
 				if strings.HasSuffix(cut, "\n") {
-					continue // between two records: a count of rows may show it, and nothing in the file
+					continue // after a record, which only a count of rows may detect
 				}
 				dumptest.Write(t, directory, map[string]string{"review.csv": cut})
 				if code, text := command("plan", "books.yaml"); code != exitFiles || !strings.Contains(text, "review.csv:") {
 					t.Errorf("%q after %q: exit code %d: %s", cut, whole, code, text)
 				}
 				if code, text := command("render", "strict.yaml"); code != exitFiles || !strings.Contains(text, "review.csv:") {
-					t.Errorf("%q, and no line end is declared to be optional: exit code %d: %s", cut, code, text)
+					t.Errorf("%q without final_newline: exit code %d: %s", cut, code, text)
 				}
 				last := cut[strings.LastIndexByte(cut, '\n')+1:]
 				want := exitFiles
 				if strings.Contains(cut, "\n") && utf8.ValidString(last) && regexp.MustCompile(c.whole).MatchString(last) {
-					want = exitOK // nothing in the file shows that it is cut
+					want = exitOK // the last row is complete
 				}
 				if code, text := command("render", "books.yaml"); code != want {
-					t.Errorf("%q by itself: exit code %d, want %d: %s", cut, code, want, text)
+					t.Errorf("%q without an earlier run: exit code %d, want %d: %s", cut, code, want, text)
 				}
 				if size%5 > 0 {
 					continue
@@ -103,7 +102,7 @@ func TestCutFilesAreRefused(t *testing.T) {
 	}
 }
 
-// TestFinalNewline publishes files that end with and without a line end, one after the other.
+// TestFinalNewline publishes files with and without a final line end in turn.
 func TestFinalNewline(t *testing.T) {
 	database := testdb.New(t)
 	steps := []struct {
@@ -113,28 +112,29 @@ func TestFinalNewline(t *testing.T) {
 		want                string
 	}{
 		{
-			name: "nothing is known or declared", review: "id,isbn,mark\n1,7,40", code: exitFiles,
-			want: "truncated-file: 1 file is cut off: review.csv:2: the last line has no line end. If complete files of source review have none, declare final_newline: optional in ",
+			name: "no earlier run", review: "id,isbn,mark\n1,7,40", code: exitFiles,
+			want: "truncated-file: 1 file is cut off: review.csv:2: the last line has no line end. " +
+				"If complete files of source review have none, declare final_newline: optional in ",
 		},
 		{name: "accepted", review: "id,isbn,mark\n1,7,40", args: []string{"--accept", "truncated-file"}, want: "version 2 is published"},
-		{name: "the last one had none", review: "id,isbn,mark\n1,7,41", want: "version 3 is published"},
+		{name: "the last file had none", review: "id,isbn,mark\n1,7,41", want: "version 3 is published"},
 		{
-			name: "nothing is published of a cut row, though", review: "id,isbn,mark\n1,7,41\n2,7", code: exitFiles,
+			name: "a truncated row", review: "id,isbn,mark\n1,7,41\n2,7", code: exitFiles,
 			want: "review.csv:3: the file ends within a line, which is rejected: field count",
 		},
 		{name: "none, and no change", review: "id,isbn,mark\n1,7,41", want: "nothing changed"},
 		{name: "a line end, and no change", review: "id,isbn,mark\n1,7,41\n", want: "nothing changed"},
 		{
-			name: "the last one had one", review: "id,isbn,mark\n1,7,4", code: exitFiles,
+			name: "the last file had one", review: "id,isbn,mark\n1,7,4", code: exitFiles,
 			want: "review.csv:2: the last line has no line end, and the file of run 6 had one",
 		},
 		{name: "a run that failed is no last one", review: "id,isbn,mark\n1,7,4", code: exitFiles, want: "the file of run 6 had one"},
 		{
-			name: "which a declaration does not change", shape: optional, review: "id,isbn,mark\n1,7,4", code: exitFiles,
+			name: "the last file had one, and it is optional", shape: optional, review: "id,isbn,mark\n1,7,4", code: exitFiles,
 			want: "the file of run 6 had one",
 		},
 		{
-			name: "of all files the bad ones are named, and what became of their rows", shape: optional, review: "id,isbn,mark\n1,7,\"4",
+			name: "the message names the file", shape: optional, review: "id,isbn,mark\n1,7,\"4",
 			code: exitFiles, want: "review.csv:2: the file ends within a quoted field",
 		},
 		{
@@ -176,8 +176,8 @@ func TestFinalNewline(t *testing.T) {
 	}
 }
 
-// TestBuiltInShapeAcceptsMissingFinalNewlines loads real files, without final line ends, twice. It expects a warning only if some files have
-// a final line end and others do not.
+// TestBuiltInShapeAcceptsMissingFinalNewlines loads real files, without final line ends, twice. It expects a warning only if some files
+// have a final line end and others do not.
 func TestBuiltInShapeAcceptsMissingFinalNewlines(t *testing.T) {
 	database := testdb.New(t)
 	for range 2 {

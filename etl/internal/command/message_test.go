@@ -13,7 +13,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// TestNoPasswordInMessages mistypes database URLs in every command that takes one. No message has a piece of the password.
+// TestNoPasswordInMessages passes malformed database URLs to every command that takes one. No message may contain a part of the password.
 func TestNoPasswordInMessages(t *testing.T) {
 	directory := shopFiles(t, 2, nil)
 	shape := filepath.Join(directory, "shop.yaml")
@@ -70,7 +70,7 @@ func TestNoPasswordInMessages(t *testing.T) {
 	}
 }
 
-// TestNothingUnprintableIsPrinted reads files whose names, headers and fields have control characters, and prints them in every command.
+// TestNothingUnprintableIsPrinted has control characters in names, headers and fields of files, which every command prints escaped.
 func TestNothingUnprintableIsPrinted(t *testing.T) {
 	database := testdb.New(t)
 	const hostile = "\x1b]0;title\x07\x1b[2J\u009b31m\u202e\u2028\u00a0\ufeff\x7f"
@@ -98,11 +98,11 @@ func TestNothingUnprintableIsPrinted(t *testing.T) {
 	printed(of("check")...)
 	report := printed(of("run", "--database", database.ETL, "--accept", "rejects", "--rejects", t.TempDir())...)
 	if !strings.Contains(report, `\x1b[2J`) {
-		t.Errorf("the rejected row is not shown escaped:\n%s", report)
+		t.Errorf("the report does not show the rejected row escaped:\n%s", report)
 	}
 	dumptest.Write(t, directory, map[string]string{"item.csv": "id,name,price\n1,a" + hostile + ",1.00\n2,b,1.00\n3,c,1.00\n"})
 	if report := printed(of("plan", "--database", database.ETL, "--accept", "rejects")...); !strings.Contains(report, "title") {
-		t.Errorf("the difference is not shown:\n%s", report)
+		t.Errorf("the report does not show the difference:\n%s", report)
 	}
 	printed(of("plan", "--database", database.ETL, "--accept", "rejects", "--json")...)
 	printed("explain", "shop", "1", "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"))
@@ -122,7 +122,7 @@ func TestNothingUnprintableIsPrinted(t *testing.T) {
 	printed(of("check")...)
 }
 
-// TestInvisibleCharactersAreNamed reads headers in which a column looks like the one that the shape has, and files in other forms.
+// TestInvisibleCharactersAreNamed has headers whose columns look like those of the shape, and files in other formats.
 func TestInvisibleCharactersAreNamed(t *testing.T) {
 	database := testdb.New(t)
 	utf16Text := func(text string, mark bool, big bool) string {

@@ -13,11 +13,11 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// TestKilledMigrationsHarmNothing stops each migration in the middle by a lock that another session has, and ends the program with kill -9,
-// and with SIGTERM: nothing of the migration is left, and the next call succeeds.
+// TestKilledMigrationsHarmNothing blocks each migration with a lock of another session, and ends the program with kill -9, and with
+// SIGTERM. The migration must be rolled back, and the next call must succeed.
 func TestKilledMigrationsHarmNothing(t *testing.T) {
 	etl := filepath.Join(build(t, "systemscale/etl"), "etl")
-	// What keeps a migration waiting, by the version before it.
+	// Statements that block a migration, by the version before it.
 	obstacles := map[int]string{
 		0: "create schema catalog",
 		1: "lock table catalog.run in access share mode",
@@ -77,7 +77,7 @@ func TestKilledMigrationsHarmNothing(t *testing.T) {
 				t.Fatalf("version %d after the migration to version %d was ended, want %d", got, before+1, before)
 			}
 		}
-		// One step forward, as the next call does.
+		// Migrate by one version.
 		text, err := sql.Migrations.ReadFile(files[before])
 		if err != nil {
 			t.Fatal(err)
@@ -94,12 +94,12 @@ func TestKilledMigrationsHarmNothing(t *testing.T) {
 	}
 }
 
-// waitUntil waits until something is the case, for no longer than a minute.
+// waitUntil waits for at most a minute until a condition is true.
 func waitUntil(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for began := time.Now(); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > time.Minute {
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("after a minute it is not true that %s", what)
 		}
 	}
 }

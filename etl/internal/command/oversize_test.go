@@ -22,7 +22,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// fat is a shape of which one column is not shown in any document.
+// fat is a shape with a column that no document has.
 const fat = `
 collection: fat
 dialect: {final_newline: optional}
@@ -35,14 +35,13 @@ documents:
   whole: {path: "", body: {name: name, parts: {each: part, as: {name: name, leaves: {each: leaf, as: id}}}}}
 `
 
-// hidden is fat without anything shown of parts.
+// hidden is fat without documents of parts.
 var hidden = strings.Replace(fat, ", parts: {each: part, as: {name: name, leaves: {each: leaf, as: id}}}", "", 1)
 
-// fatRows is so many rows that an item which has them all takes some hundred megabytes.
+// fatRows is a number of rows that take some hundred megabytes in one item.
 const fatRows = 400_000
 
-// fatFiles writes files of four items, the first and the last of which have a part; more rows of part.csv are those of row, by their
-// number.
+// fatFiles writes files of four items, of which the first and the last have a part. row returns further rows of part.csv, by number.
 func fatFiles(t *testing.T, rows int, row func(n int) string) string {
 	t.Helper()
 	directory := t.TempDir()
@@ -71,7 +70,7 @@ func fatFiles(t *testing.T, rows int, row func(n int) string) string {
 // memoryVariable makes TestMain of a child process a command of etl.
 const memoryVariable = "ETL_TEST_MEMORY"
 
-// memoryOf runs a command line in a process of its own, and returns its exit code, what it wrote, and all memory that it took from the
+// memoryOf runs a command line in a separate process, and returns its exit code, its output, and the memory that it obtained from the
 // system, in bytes.
 func memoryOf(t *testing.T, args ...string) (code int, text string, memory int64) {
 	t.Helper()
@@ -95,7 +94,7 @@ func memoryOf(t *testing.T, args ...string) (code int, text string, memory int64
 	return code, string(out), memory
 }
 
-// TestMemoryChild is the child of memoryOf, and passes when it is not.
+// TestMemoryChild is the child process of memoryOf. It passes otherwise.
 func TestMemoryChild(t *testing.T) {
 	if os.Getenv(memoryVariable) == "" {
 		return
@@ -103,11 +102,11 @@ func TestMemoryChild(t *testing.T) {
 	code := Run(t.Context(), os.Args[slices.Index(os.Args, "--")+1:], os.Stdout, os.Stderr)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	fmt.Printf("memory of the child: %d %d\n", code, m.Sys) // which never falls
+	fmt.Printf("memory of the child: %d %d\n", code, m.Sys) // Sys never decreases
 }
 
-// TestFatItemsEndInFlatMemory has very many rows for one item, or between those of one.
-func TestFatItemsEndInFlatMemory(t *testing.T) {
+// TestLargeItemsNeedBoundedMemory has many rows of one item, or of others between the rows of one item.
+func TestLargeItemsNeedBoundedMemory(t *testing.T) {
 	long := strings.Repeat("hidden ", 20)
 	cases := []struct {
 		name string
@@ -145,14 +144,14 @@ func TestFatItemsEndInFlatMemory(t *testing.T) {
 			t.Errorf("%s: exit code %d, want %d and %q: %.600s", c.name, code, c.code, c.want, text)
 		}
 		t.Logf("%s: %d MiB more than for a few rows", c.name, (memory-normal)>>20)
-		if memory > normal+80<<20 { // when garbage is collected shifts it by some 20 MiB
-			t.Errorf("%s: %d MiB were taken, %d MiB for a few rows", c.name, memory>>20, normal>>20)
+		if memory > normal+80<<20 { // the moment of garbage collections changes it by some 20 MiB
+			t.Errorf("%s: %d MiB of memory, and %d MiB for a few rows", c.name, memory>>20, normal>>20)
 		}
 	}
 }
 
-// TestFatItemFailsTheGate has a run and a plan end at an item, and go on when it is accepted.
-func TestFatItemFailsTheGate(t *testing.T) {
+// TestLargeItemFailsTheGate has a run and a plan end at a large item, and continue if the gate is accepted.
+func TestLargeItemFailsTheGate(t *testing.T) {
 	database := testdb.New(t)
 	directory := fatFiles(t, 5_000, func(n int) string { return strconv.Itoa(n+2) + ",1,name,note" })
 	files := []string{"--csv", directory, "--shape", filepath.Join(directory, "fat.yaml")}
@@ -168,7 +167,7 @@ func TestFatItemFailsTheGate(t *testing.T) {
 		}
 		if name == "run" || name == "plan" {
 			if want := "document-size: part.csv:"; !strings.Contains(stderr, want) || !strings.Contains(stderr, "--accept document-size") {
-				t.Errorf("%s: no %q in %s", name, want, stderr)
+				t.Errorf("%s: stderr does not contain %q:\n%s", name, want, stderr)
 			}
 		}
 	}
@@ -188,6 +187,6 @@ func TestFatItemFailsTheGate(t *testing.T) {
 	code, stdout, stderr = etl(t.Context(),
 		append([]string{"run", "--rejects", t.TempDir(), "--max-document", "50KiB", "--accept", "document-size"}, online...)...)
 	if must(t, exitOK, code, stdout, stderr); !strings.Contains(stdout, "whole 1 has ") {
-		t.Errorf("the document that was accepted is not reported: %s", stdout)
+		t.Errorf("the report does not show the accepted document: %s", stdout)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"systemscale/etl/shapes"
 )
 
-// bareProduct writes a catalog of one product, which has nothing.
+// bareProduct writes a catalog of one product without children.
 func bareProduct(t *testing.T) (directory string) {
 	t.Helper()
 	directory = t.TempDir()
@@ -25,8 +25,8 @@ func bareProduct(t *testing.T) (directory string) {
 	return directory
 }
 
-// TestThePlaceholderStyleInTheShapeFile takes the comment in the built-in shape at its word.
-func TestThePlaceholderStyleInTheShapeFile(t *testing.T) {
+// TestPlaceholderStyle uses the example in a comment of the built-in shape.
+func TestPlaceholderStyle(t *testing.T) {
 	directory := bareProduct(t)
 	var lines, placeholder []string
 	for line := range strings.Lines(string(shapes.Products)) {
@@ -62,7 +62,7 @@ func TestThePlaceholderStyleInTheShapeFile(t *testing.T) {
 	}
 }
 
-func TestOneIsNoPlural(t *testing.T) {
+func TestSingular(t *testing.T) {
 	code, stdout, stderr := etl(t.Context(), "render", "--csv", bareProduct(t))
 	if code != exitOK || !strings.Contains(stdout, "summary: 1 document, ") || !strings.Contains(stdout, "0 rows rejected") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)

@@ -21,7 +21,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// shop is a small collection: items with a list, a page each and a second document made of a child source.
+// shop is a small collection: a list, a document of each item, and a document of the rows of a child source.
 const shop = `
 collection: shop
 sources:
@@ -33,7 +33,7 @@ documents:
   tags:  {path: tags, body: {each: tag, as: word}}
 `
 
-// shopFiles makes the files of items 1 to count. A name or a tag is given for some ids, "" removes the item.
+// shopFiles writes the files of items 1 to count. names has other names for some ids; "" removes the item.
 func shopFiles(t *testing.T, count int, names map[int]string) string {
 	t.Helper()
 	directory := t.TempDir()
@@ -55,7 +55,7 @@ func shopFiles(t *testing.T, count int, names map[int]string) string {
 	return directory
 }
 
-// at runs a command of etl on the files of a directory of shopFiles.
+// at runs a command of etl on a directory of shopFiles.
 func at(t *testing.T, database testdb.Database, directory, command string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	all := []string{command, "--database", database.ETL, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml")}
@@ -87,12 +87,12 @@ func TestPlan(t *testing.T) {
 	code, stdout, stderr = at(t, database, first, "plan")
 	must(t, exitOK, code, stdout, stderr)
 
-	// One is renamed on page 1, one on page 2 and the 150th removed: pages 1, 2 and 3 differ.
+	// A renamed item on page 1, another on page 2, and item 150 removed: pages 1, 2 and 3 differ.
 	second := shopFiles(t, 250, map[int]string{7: "seven", 130: "more", 150: ""})
 	runs := "select count(*) from catalog.run"
 	var before, after int
 	_ = conn.QueryRow(t.Context(), runs).Scan(&before)
-	// A run at work is no obstacle.
+	// A plan does not wait for a running run.
 	session, err := publish.Open(t.Context(), database.ETL, "shop", 1)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestPlan(t *testing.T) {
 	code, stdout, stderr = at(t, database, second, "run", "--dry-run")
 	if text := must(t, exitChanges, code, stdout, stderr); !strings.Contains(text, "  /shop/7\n    name: \"item 7\" → \"seven\"\n") ||
 		!strings.Contains(text, "Nothing was written") {
-		t.Errorf("the dry run says\n%s", text)
+		t.Errorf("the dry run prints\n%s", text)
 	}
 	code, stdout, stderr = at(t, database, shopFiles(t, 100, nil), "plan")
 	if text := must(t, 22, code, stdout, stderr); !strings.Contains(text, "150 of 250 published items would be removed") || stderr != "" &&
@@ -141,8 +141,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestPlanWarnsOfBrokenContracts changes the shape under what is published.
-func TestPlanWarnsOfBrokenContracts(t *testing.T) {
+// TestPlanWarnsOfBreakingChanges changes the shape of a published collection.
+func TestPlanWarnsOfBreakingChanges(t *testing.T) {
 	database := testdb.New(t)
 	directory := shopFiles(t, 3, nil)
 	code, stdout, stderr := at(t, database, directory, "run")
@@ -164,7 +164,7 @@ func TestPlanWarnsOfBrokenContracts(t *testing.T) {
 		_, stdout, _ = at(t, database, directory, "plan")
 		for _, line := range want {
 			if !strings.Contains(stdout, line) {
-				t.Errorf("the plan does not say %q:\n%s", line, stdout)
+				t.Errorf("the plan does not contain %q:\n%s", line, stdout)
 			}
 		}
 	}
@@ -173,18 +173,18 @@ func TestPlanWarnsOfBrokenContracts(t *testing.T) {
 	warns("path: tags", "path: words", "GET /shop/{id}/tags: is gone")
 	warns("{id: id, name: name, price", "{id: {text: id}, name: name, price", "GET /shop/{id}: id changed its type from integer to string")
 
-	// A delta describes the documents anew.
+	// A delta updates the schemas of the documents.
 	dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "name: name, price: price", "name: name", 1)})
 	code, stdout, stderr = at(t, database, directory, "run", "--mode", "delta", "--accept", "changed")
 	must(t, exitOK, code, stdout, stderr)
 	if !strings.Contains(stderr, "price was removed") {
-		t.Errorf("the run does not say what it breaks:\n%s", stderr)
+		t.Errorf("the run does not report the breaking changes:\n%s", stderr)
 	}
 	warns("name: name, price: price", "name: name")
 }
 
-// TestRunChoosesHowToWrite publishes a first version, nothing, a few changes and many.
-func TestRunChoosesHowToWrite(t *testing.T) {
+// TestRunChoosesMode publishes a first version, no changes, a few changes and many.
+func TestRunChoosesMode(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	few := map[int]string{3: "three", 9: ""}
@@ -199,7 +199,7 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 		state      string
 		mode       string
 		generation int
-		says       string
+		want       string
 	}{
 		{"the first", nil, nil, "published", "generation", 1, "version 1 is published"},
 		{"nothing", nil, nil, "unchanged", "delta", 0, "nothing changed, and version 1 stays"},
@@ -212,8 +212,8 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 	} {
 		directory := shopFiles(t, 200, c.files)
 		code, stdout, stderr := at(t, database, directory, "run", c.args...)
-		if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, c.says) {
-			t.Errorf("%s: no %q in\n%s", c.name, c.says, text)
+		if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, c.want) {
+			t.Errorf("%s: the output does not contain %q:\n%s", c.name, c.want, text)
 		}
 		var state, mode, verdict, shape string
 		var generation int
@@ -226,10 +226,10 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 				c.state, c.mode, c.generation)
 		}
 		if code, _, _ := at(t, database, directory, "plan"); code != exitOK {
-			t.Errorf("%s: what is published differs from the files", c.name)
+			t.Errorf("%s: the published documents differ from the files", c.name)
 		}
 	}
-	t.Run("another set of documents", func(t *testing.T) {
+	t.Run("other endpoints", func(t *testing.T) {
 		directory := shopFiles(t, 200, few)
 		dumptest.Write(t, directory, map[string]string{"shop.yaml": strings.Replace(shop, "path: tags", "path: words", 1)})
 		if code, _, stderr := at(t, database, directory, "run", "--mode", "delta"); code != exitUsage ||
@@ -247,7 +247,7 @@ func TestRunChoosesHowToWrite(t *testing.T) {
 	})
 }
 
-// TestFilesChangeBetweenThePasses replaces a file after the first pass: nothing is published of what the gates have not seen.
+// TestFilesChangeBetweenThePasses replaces a file after the first pass. Documents that the gates have not evaluated must not be published.
 func TestFilesChangeBetweenThePasses(t *testing.T) {
 	database := testdb.New(t)
 	first := shopFiles(t, 50, nil)
@@ -296,7 +296,7 @@ func TestFilesChangeBetweenThePasses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Only the end of the second pass finds this: opening a file again does not look for another of the same name.
+	// Only the end of the second pass detects this: a file that is opened again may be another one with the same name.
 	twice := filepath.Join(directory, "item.csv.gz")
 	put(t, twice, nil)
 	fails("item.csv: the file changed while it was read")
@@ -306,7 +306,7 @@ func TestFilesChangeBetweenThePasses(t *testing.T) {
 	}
 	dumptest.Write(t, directory, map[string]string{"item.csv": string(text)})
 	fails("item.csv: the file changed while it was read")
-	// The documents are compared, too, for file systems whose times do not show the change.
+	// The documents are compared too, because some file systems do not record the time of the change.
 	a.dump = open()
 	fails("the files changed while they were read")
 }
@@ -334,7 +334,7 @@ func TestHistoryAndRollback(t *testing.T) {
 	code, stdout, stderr := etl(t.Context(), append([]string{"rollback", "--keep", "2"}, about...)...)
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 5 is published, with the documents of version 2") ||
 		!strings.Contains(name(), "three") {
-		t.Errorf("after the rollback the name is %s, and it said\n%s", name(), text)
+		t.Errorf("after the rollback the name is %s, and the output\n%s", name(), text)
 	}
 	text := history()
 	for i, want := range []string{
@@ -351,7 +351,7 @@ func TestHistoryAndRollback(t *testing.T) {
 		}
 	}
 	if !strings.Contains(text, "run 4: nothing is published, because a gate failed") {
-		t.Errorf("the history does not say why:\n%s", text)
+		t.Errorf("the history does not have the reason:\n%s", text)
 	}
 	var runs []publish.PastRun
 	if err := json.Unmarshal([]byte(history("--json", "--limit", "2")), &runs); err != nil || len(runs) != 2 || runs[0].Run != 5 ||
@@ -379,7 +379,7 @@ func TestHistoryAndRollback(t *testing.T) {
 	}
 }
 
-// TestGatesStopARun lets each gate that files can trip fail, and then accepts it.
+// TestGatesStopARun has each gate that depends on files fail, and then accepts the failure.
 func TestGatesStopARun(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
@@ -423,20 +423,20 @@ func TestGatesStopARun(t *testing.T) {
 			accept := append([]string{"--accept", string(c.gate), "--accept", string(plan.Removed)}, c.args...)
 			code, stdout, stderr = at(t, database, c.files, "run", accept...)
 			if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "accepted") {
-				t.Errorf("the report does not show what was accepted:\n%s", text)
+				t.Errorf("the report does not show the accepted gate:\n%s", text)
 			}
 			if err := conn.QueryRow(t.Context(), "select verdict from catalog.run order by id desc limit 1").Scan(&verdict); err != nil ||
 				verdict != string(publish.Accepted) {
 				t.Errorf("the verdict is %s (%v)", verdict, err)
 			}
 			if c.gate == plan.EmptyFile || c.gate == plan.DocumentSize {
-				return // nothing was changed by it
+				return // the documents are equal
 			}
 			code, stdout, stderr = etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "shop")
 			must(t, exitOK, code, stdout, stderr)
 		})
 	}
-	t.Run("no such gate", func(t *testing.T) {
+	t.Run("an unknown gate", func(t *testing.T) {
 		if code, _, stderr := at(t, database, shopFiles(t, 1, nil), "run", "--accept", "everything"); code != exitUsage ||
 			!strings.Contains(stderr, `there is no gate "everything"; there are truncated-file, unreconciled,`) {
 			t.Errorf("exit code %d: %s", code, stderr)

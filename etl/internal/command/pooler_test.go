@@ -10,9 +10,9 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// TestBehindAPooler runs every command that uses the database through PgBouncer. In session mode they work, with the settings that the
-// pooler refuses or ignores. In the others they refuse, before they have written anything, and say what to do.
-func TestBehindAPooler(t *testing.T) {
+// TestPooler runs every command that uses the database through PgBouncer. In session mode they work, with settings that the pooler rejects
+// or ignores. In the other modes they fail before they write, and the message names the remedy.
+func TestPooler(t *testing.T) {
 	const ignores = "ignore_startup_parameters = synchronous_commit,client_connection_check_interval"
 	for _, c := range []struct {
 		name, mode string

@@ -7,8 +7,8 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// TestSettingsOfTheRole uses every command that connects, as a role on which settings are imposed that would end statements and sessions,
-// refuse writes, and give names another meaning.
+// TestSettingsOfTheRole runs every command that connects, as a role whose settings would end statements and sessions, reject writes, and
+// change the meaning of names.
 func TestSettingsOfTheRole(t *testing.T) {
 	database := testdb.NewEmpty(t)
 	testdb.Hostile(t, database)

@@ -21,8 +21,7 @@ documents:
     body: {id: ID, deep: {other: other}, parts: {each: part, as: {size: size}}, keyed: {each: part, keyed: id, as: size}, list: {each: part, as: item}}
 `
 
-// TestIntsThatBrowsersRound counts the ints beyond 2^53 - 1 that documents show as numbers: one line for each field, in check, plan and
-// run.
+// TestIntsThatBrowsersRound expects a warning for each field of a document that is a number beyond 2^53 - 1, in check, plan and run.
 func TestIntsThatBrowsersRound(t *testing.T) {
 	database := testdb.New(t)
 	for _, c := range []struct {
@@ -67,7 +66,7 @@ func TestIntsThatBrowsersRound(t *testing.T) {
 				}
 				for _, line := range c.want {
 					if !strings.Contains(stderr, line) {
-						t.Errorf("%s: no %s in\n%s", command, line, stderr)
+						t.Errorf("%s: stderr does not contain %s:\n%s", command, line, stderr)
 					}
 				}
 			}
