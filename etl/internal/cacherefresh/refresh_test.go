@@ -12,15 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"systemscale/etl/internal/cacherefresh/gatewaytest"
 )
 
-// hurried waits for nothing longer than a test should, and for a slow machine long enough.
+// hurried has short waits, and time limits that are long enough for a slow machine.
 var hurried = timing{
 	answer: 20 * time.Second, follow: 20 * time.Millisecond, patience: 200 * time.Millisecond, pause: time.Millisecond, all: 40 * time.Second,
 }
 
-// patient waits until something is as it should be, or the test's own time is up.
+// patient has a long patience, for an API that follows late.
 var patient = timing{
 	answer: 20 * time.Second, follow: 20 * time.Millisecond, patience: 40 * time.Second, pause: time.Millisecond, all: 60 * time.Second,
 }
@@ -52,7 +54,7 @@ func refreshThings(t *testing.T, timing timing, gateway *gatewaytest.Gateway, pa
 	return refresh(t.Context(), timing, gatewayOf(t, gateway.URL), run, these(paths...), func() {})
 }
 
-func TestRefreshesWhatIsThere(t *testing.T) {
+func TestRefreshesExistingCopies(t *testing.T) {
 	gateway := gatewaytest.New(t)
 	old := []gatewaytest.Copy{
 		{Path: "/things/1", Encoding: "identity"},
@@ -64,7 +66,7 @@ func TestRefreshesWhatIsThere(t *testing.T) {
 	gateway.Hold(run-1, old...)
 	gateway.Hold(run, gatewaytest.Copy{Path: "/things/5", Encoding: "gzip"})
 	gateway.Hold(run+1, gatewaytest.Copy{Path: "/things/5", Encoding: "identity"})
-	gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/7", Encoding: "gzip"}) // which did not change
+	gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/7", Encoding: "gzip"}) // did not change
 	gateway.Publish(run, "/things/3", "/things/6")                             // the copies of 3 become 404s
 	gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/6", Encoding: "gzip"}) // is a 404 already
 
@@ -75,9 +77,9 @@ func TestRefreshesWhatIsThere(t *testing.T) {
 		t.Errorf("counts %+v (%v), want %+v", counts, err, want)
 	}
 	if looked.Load() != 6*CopiesOfPath {
-		t.Errorf("%d copies were looked at, want %d", looked.Load(), 6*CopiesOfPath)
+		t.Errorf("%d copies were looked up, want %d", looked.Load(), 6*CopiesOfPath)
 	}
-	asked := slices.Compact(gateway.Asked())
+	requests := slices.Compact(gateway.Asked())
 	want := []string{"HEAD /lists ", "HEAD /status "}
 	for id, path := range []string{"/things/1", "/things/2/parts", "/things/3", "/things/4", "/things/5", "/things/6"} {
 		want = append(want, "HEAD /cached"+path+" gzip", "HEAD /cached"+path+" identity")
@@ -86,8 +88,8 @@ func TestRefreshesWhatIsThere(t *testing.T) {
 		}
 	}
 	slices.Sort(want)
-	if !slices.Equal(asked, want) {
-		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
+	if diff := cmp.Diff(want, requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	for _, c := range old {
 		if gateway.Held(c) != run {
@@ -96,12 +98,12 @@ func TestRefreshesWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestAPIFollowsLate answers with what was before, or not at all, for a while.
+// TestAPIFollowsLate has an API that serves an earlier version, or none, for a while.
 func TestAPIFollowsLate(t *testing.T) {
 	for name, late := range map[string]func(w http.ResponseWriter, gateway *gatewaytest.Gateway){
 		"an earlier version": func(w http.ResponseWriter, _ *gatewaytest.Gateway) { w.Header().Set("X-Data-Version", "6") },
 		"no version":         func(http.ResponseWriter, *gatewaytest.Gateway) {},
-		"a version that is none": func(w http.ResponseWriter, _ *gatewaytest.Gateway) {
+		"a malformed version": func(w http.ResponseWriter, _ *gatewaytest.Gateway) {
 			w.Header().Set("X-Data-Version", "99999999999999999999")
 		},
 		"a 404 of an earlier version": func(w http.ResponseWriter, _ *gatewaytest.Gateway) {
@@ -145,8 +147,8 @@ func TestAPIFollowsLate(t *testing.T) {
 	}
 }
 
-// TestLooksTwice lets a client fetch the old document just when the cache was found without it, and another put it in the place of a copy
-// that has been refreshed: an instance that has not followed yet makes both possible.
+// TestLooksTwice has a client fetch an old document right after its copy was found absent, and another replace a refreshed copy by the old
+// document. Both can happen while an instance still serves the old version.
 func TestLooksTwice(t *testing.T) {
 	gateway := gatewaytest.New(t)
 	missed, overwritten := gatewaytest.Copy{Path: "/things/1", Encoding: "gzip"}, gatewaytest.Copy{Path: "/things/2", Encoding: "gzip"}
@@ -169,7 +171,7 @@ func TestLooksTwice(t *testing.T) {
 	})
 	counts, err := refreshThings(t, timing, gateway, missed.Path, overwritten.Path)
 	if time.Since(began) < timing.follow {
-		t.Error("it did not wait until every instance has followed")
+		t.Error("the refresh ended before every instance had followed")
 	}
 	if want := (Counts{Absent: 2, Refreshed: 2}); err != nil || counts != want || gateway.Held(missed) != run ||
 		gateway.Held(overwritten) != run {
@@ -178,8 +180,8 @@ func TestLooksTwice(t *testing.T) {
 	}
 }
 
-// TestListsAreRefreshedLast has them refreshed once all instances have followed, after the documents, and not at all while copies are
-// behind.
+// TestListsAreRefreshedLast expects the refresh of the lists after that of the documents, when all instances have followed, and none if
+// copies could not be replaced.
 func TestListsAreRefreshedLast(t *testing.T) {
 	gateway := gatewaytest.New(t)
 	gateway.Hold(run-1, gatewaytest.Copy{Path: "/things/1", Encoding: "gzip"})
@@ -188,13 +190,13 @@ func TestListsAreRefreshedLast(t *testing.T) {
 	gateway.Spoil(func(_ http.ResponseWriter, r *http.Request) bool { last.Store(r.URL.Path); return false })
 	timing := patient
 	timing.follow = 300 * time.Millisecond
-	for name, paths := range map[string]Paths{"documents": these("/things/1"), "nothing else": nil} {
+	for name, paths := range map[string]Paths{"documents": these("/things/1"), "only lists": nil} {
 		began := time.Now()
 		if _, err := refresh(t.Context(), timing, gatewayOf(t, gateway.URL), run, paths, func() {}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if elapsed := time.Since(began); elapsed < timing.follow {
-			t.Errorf("%s: the lists were refreshed after %v, when an instance may not have followed", name, elapsed)
+			t.Errorf("%s: the lists were refreshed after %v, before every instance had followed", name, elapsed)
 		}
 		if lists := gateway.Lists(); lists != 1 || last.Load() != "/lists" {
 			t.Errorf("%s: the lists were refreshed %d times, and the last request was for %v", name, lists, last.Load())
@@ -217,7 +219,7 @@ func hangUp(w http.ResponseWriter, _ *http.Request) {
 // hang sends no response.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// speakSMTP sends what is not HTTP.
+// speakSMTP responds with another protocol.
 func speakSMTP(w http.ResponseWriter, _ *http.Request) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_, _ = conn.Write([]byte("220 mail.example.com ESMTP\r\n"))
@@ -237,7 +239,7 @@ func status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-// TestGatewayMisbehaves has a gateway respond as no refresh endpoint does: the refresh ends at once.
+// TestGatewayMisbehaves has a gateway violate the protocol of refresh endpoints. The refresh ends at once.
 func TestGatewayMisbehaves(t *testing.T) {
 	var redirected atomic.Int64
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { redirected.Add(1) }))
@@ -303,7 +305,7 @@ func TestGatewayIsDown(t *testing.T) {
 	}
 }
 
-// TestRefreshEnds covers what ends it from the outside: whatever reads the paths must not be left waiting.
+// TestRefreshEnds covers the causes that end a refresh early. The reader of the paths must not block.
 func TestRefreshEnds(t *testing.T) {
 	gateway := gatewaytest.New(t)
 	forever := func(_ context.Context, yield func(string) error) error {
@@ -332,8 +334,8 @@ func TestRefreshEnds(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	})
-	t.Run("no more paths", func(t *testing.T) {
-		lost := errors.New("the database is gone")
+	t.Run("an error of the paths", func(t *testing.T) {
+		lost := errors.New("the connection was lost")
 		_, err := refresh(t.Context(), hurried, gatewayOf(t, gateway.URL), run, func(_ context.Context, yield func(string) error) error {
 			if err := yield("/things/1"); err != nil {
 				return err
@@ -344,11 +346,11 @@ func TestRefreshEnds(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	})
-	t.Run("cut off in the middle", func(t *testing.T) {
+	t.Run("connections are closed", func(t *testing.T) {
 		gateway := gatewaytest.New(t)
-		var asked atomic.Int64
+		var requests atomic.Int64
 		gateway.Spoil(func(w http.ResponseWriter, _ *http.Request) bool {
-			if asked.Add(1) < 50 {
+			if requests.Add(1) < 50 {
 				return false
 			}
 			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
@@ -363,7 +365,7 @@ func TestRefreshEnds(t *testing.T) {
 	})
 }
 
-func TestNodeIsAnAddress(t *testing.T) {
+func TestGatewayUnmarshalText(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://127.0.0.1:8281":    "http://127.0.0.1:8281",
 		" http://cache-a:8281/":    "http://cache-a:8281",
@@ -390,7 +392,7 @@ func TestNodeIsAnAddress(t *testing.T) {
 	}
 }
 
-// BenchmarkProbe looks for copies that are not there, as almost all are.
+// BenchmarkProbe looks up absent copies, which most are.
 func BenchmarkProbe(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/status" && r.URL.Path != "/lists" {

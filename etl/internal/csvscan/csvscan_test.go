@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// record is what a test expects of one record: its fields, written with the damage in front.
+// record is an expected record. Its fields are formatted with their damage.
 type record struct {
 	line, offset int64
 	fields       string
@@ -97,7 +97,7 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// hesitant returns nothing at every second read, which io.Reader allows.
+// hesitant returns no data from every second Read, which io.Reader allows.
 type hesitant struct {
 	reader io.Reader
 	calls  int
@@ -123,7 +123,7 @@ func TestScanReadError(t *testing.T) {
 	}
 	stuck := New(readerFunc(func([]byte) (int, error) { return 0, nil }), Dialect{})
 	if stuck.Scan() || !errors.Is(stuck.Err(), io.ErrNoProgress) {
-		t.Errorf("a reader that never returns anything: Err() = %v, want io.ErrNoProgress", stuck.Err())
+		t.Errorf("a reader that returns no data: Err() = %v, want io.ErrNoProgress", stuck.Err())
 	}
 }
 
@@ -172,7 +172,7 @@ func TestScanLongLines(t *testing.T) {
 	}
 }
 
-// TestScanCarriageReturnAtMaxLine covers a line whose kept part happens to end like a line.
+// TestScanCarriageReturnAtMaxLine covers a long line whose kept part ends in a carriage return.
 func TestScanCarriageReturnAtMaxLine(t *testing.T) {
 	for at := MaxLine - 3; at <= MaxLine+3; at++ {
 		for _, rest := range []string{"12345", strings.Repeat("TAIL", MaxLine)} {
@@ -207,25 +207,25 @@ func TestScanAllocatesNothingPerRecord(t *testing.T) {
 func FuzzAgainstEncodingCSV(f *testing.F) {
 	for _, seed := range []string{
 		"", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "1,\"open\n2,\"x\"\n", "1,\"a\" b\n", "5\" pipe,2", "\r", "a\r\rb\n", "\"\"\"\"", "\xef\xbb\xbfa",
-		// From the fuzzer: a minimal set of those that reach statements which the seeds above do not reach.
+		// From the fuzzer: a minimal set of inputs for statements that the seeds above do not reach.
 		`"""`, `""0,`, strings.Repeat(",", 16),
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if bytes.HasPrefix(in, byteOrderMark) {
-			return // encoding/csv keeps it
+			return // encoding/csv does not skip it
 		}
 		reader := csv.NewReader(bytes.NewReader(in))
 		reader.FieldsPerRecord = -1
 		want, wantErr := reader.ReadAll()
 		for _, fields := range want {
 			if strings.Contains(strings.Join(fields, ""), "\n") {
-				return // a field that spans lines, which this dialect does not have
+				return // a field that spans lines, which this dialect excludes
 			}
 		}
 
-		// In a buffer so tight that most lines are read in pieces, moved and grown for.
+		// The buffer is so small that most lines need several reads, and moves or growth of the buffer.
 		scanner := tight(bytes.NewReader(in), Dialect{}, 1+len(in)%13)
 		damaged := false
 		var got [][]string

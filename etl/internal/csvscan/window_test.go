@@ -8,24 +8,24 @@ import (
 	"testing/iotest"
 )
 
-// tight returns a Scanner whose buffer begins with so few bytes that it is soon full.
+// tight returns a Scanner with a small initial buffer.
 func tight(reader io.Reader, dialect Dialect, size int) *Scanner {
 	scanner := New(reader, dialect)
 	scanner.buffer = make([]byte, size+Slack)
 	return scanner
 }
 
-// mirror checks a Scanner against the whole of its input, which it must have no over-long line in.
+// mirror compares a Scanner with its whole input, which must not contain lines that are too long.
 type mirror struct {
 	t       testing.TB
 	in      []byte
 	scanner *Scanner
 	at      int // of the next line in the input
 	line    int64
-	held    int // position from which on everything is kept, or -1
+	held    int // position from which the input is held, or -1
 }
 
-// check compares all that does not depend on the record at hand.
+// check compares the state that does not depend on the current record.
 func (m *mirror) check() {
 	m.t.Helper()
 	s := m.scanner
@@ -52,7 +52,7 @@ func (m *mirror) check() {
 	}
 }
 
-// scan calls Scan and compares the record with the input's next line that is not empty.
+// scan calls Scan and compares the record with the next line of the input that is not empty.
 func (m *mirror) scan() bool {
 	m.t.Helper()
 	for {
@@ -82,7 +82,7 @@ func (m *mirror) scan() bool {
 	}
 }
 
-// take takes up to so many of the lines that are all there.
+// take takes up to a number of complete lines.
 func (m *mirror) take(lines int) {
 	window := m.scanner.Window()
 	size, taken := 0, 0
@@ -97,8 +97,7 @@ func (m *mirror) take(lines int) {
 	m.at, m.line = m.at+size, m.line+int64(taken)
 }
 
-// hold moves what is kept to a position between the last one and the next line. At first nothing is kept for certain, so it
-// begins there.
+// hold holds the input from a position between the last one and the next line. The first position is the next line.
 func (m *mirror) hold(part, of int) {
 	if m.held < 0 {
 		m.held = m.at
@@ -107,7 +106,7 @@ func (m *mirror) hold(part, of int) {
 	m.scanner.Hold(int64(m.held))
 }
 
-// pieces reads in pieces of the sizes that it has, in turns.
+// pieces is a reader that returns pieces of the given sizes in turn.
 type pieces struct {
 	reader io.Reader
 	sizes  []byte
@@ -122,12 +121,12 @@ func (p *pieces) Read(to []byte) (int, error) {
 	return p.reader.Read(to)
 }
 
-// FuzzWindow mixes Scan, Take and Hold as the plan says, one of them for each of its bytes, and compares the Scanner with the input.
+// FuzzWindow calls Scan, Take or Hold for each byte of the plan, and compares the Scanner with the input.
 func FuzzWindow(f *testing.F) {
 	f.Add([]byte("a,b\n1,2\n\n3,\"4\n5\r\n6"), []byte{0, 1, 6, 3, 2, 0, 9, 255, 1, 0})
 	f.Add([]byte("\xef\xbb\xbfa\n\n\nbcd\r\n"), []byte{1, 2, 3, 4, 5})
 	f.Add([]byte(strings.Repeat("12345678,abc\n", 20)), []byte{3, 0, 0, 0, 7, 0, 1, 1, 1, 11, 0, 5, 0, 0, 2})
-	// From the fuzzer: a minimal set of those that reach statements which the seeds above do not reach.
+	// From the fuzzer: a minimal set of inputs for statements that the seeds above do not reach.
 	for _, in := range []string{`""`, strings.Repeat(",", 16), `"""`, `0"`, `""0,`, strings.Repeat(`"`, 18) + "0"} {
 		f.Add([]byte(in), []byte("0"))
 	}
@@ -162,7 +161,7 @@ func FuzzWindow(f *testing.F) {
 	})
 }
 
-// TestHold reads far more than a buffer while the beginning is held, and then releases it.
+// TestHold reads far more than a buffer while it holds the beginning, which it then releases.
 func TestHold(t *testing.T) {
 	line := "12345678,\"some text of a line\"\n"
 	in := []byte(strings.Repeat(line, 3*readSize/len(line)))
@@ -190,7 +189,7 @@ func TestOneByteAtATime(t *testing.T) {
 	m.check()
 	for m.scan() {
 		m.check()
-		m.take(1) // never there yet, but for what the last Scan had to read
+		m.take(1) // complete only if the last Scan has read it
 		m.hold(1, 3)
 		m.check()
 	}

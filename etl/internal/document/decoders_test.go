@@ -19,7 +19,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// things have a column of every type, with and without null, and bodies of every kind that the shape file has.
+// things is a shape with columns of every type, nullable and not, and bodies of every kind.
 const things = `
 collection: things
 sources:
@@ -47,10 +47,10 @@ documents:
   name: {list: true, body: name}
 `
 
-// choices turns bytes into choices. Behind the last byte all are 0.
+// choices derives choices from bytes. After the last byte all choices are 0.
 type choices struct {
 	left    []byte
-	longest int // about so many bytes has the longest text
+	longest int // approximate size of the longest text, in bytes
 }
 
 func (c *choices) next() int {
@@ -62,13 +62,13 @@ func (c *choices) next() int {
 	return int(b)
 }
 
-// exotic are pieces that something may stumble over.
+// exotic are pieces of text that decoders and encoders often handle wrongly.
 var exotic = []string{
 	`"`, `\`, "\t", "\r", "\x01", "\x1f", "\b\f", "\x7f", "\u0080", "é", "\u2028", "\u2029", "\ufffd", "\ufeff", "\ue000", "\U0010ffff", "🙂", "日本", "e\u0301",
 	`\u0041`, `\"`, "<&>", "null", ",", "'", "/", " ", "12345678", "                        ",
 }
 
-// text returns a text that a CSV can hold: of bytes as they come, of exotic pieces, or of one piece many times.
+// text returns a text that a CSV file can contain: of arbitrary bytes, of exotic pieces, or of one repeated piece.
 func (c *choices) text() string {
 	size := c.next()
 	switch size % 4 {
@@ -235,8 +235,8 @@ func (c *choices) thing(id int64, files map[string]*strings.Builder) map[string]
 	}
 }
 
-// checkThings makes things of the choices, renders them behind a prefix into slices of so much room, and reads the documents
-// back with both decoders.
+// checkThings derives things from choices, appends their documents to a prefix in slices with room bytes to spare, and decodes the
+// documents with both decoders.
 func checkThings(t testing.TB, spec *shape.Shape, renderers []*Renderer, data []byte, longest, number, prefix, room int) {
 	t.Helper()
 	files := map[string]*strings.Builder{}
@@ -276,7 +276,7 @@ func checkThings(t testing.TB, spec *shape.Shape, renderers []*Renderer, data []
 			dst := append(make([]byte, 0, prefix+room), before...)
 			got := renderers[i].Append(dst, tree)
 			if !bytes.HasPrefix(got, before) {
-				t.Fatalf("%s of %d was not appended, but written over what stood there", d.Name, tree.Key())
+				t.Fatalf("%s of %d overwrote the prefix", d.Name, tree.Key())
 			}
 			got = got[prefix:]
 			for how, decode := range map[string]func([]byte) (any, error){"encoding/json": decodeStd, "goccy/go-json": decodeGoccy} {
@@ -309,7 +309,7 @@ func decodeGoccy(text []byte) (value any, err error) {
 	return numbers(value), err
 }
 
-// numbers makes the numbers of goccy/go-json those of encoding/json, where they are not the same type.
+// numbers converts the numbers of goccy/go-json to the type of encoding/json.
 func numbers(value any) any {
 	switch value := value.(type) {
 	case json.Number:
@@ -339,8 +339,8 @@ func thingShape(t testing.TB) (*shape.Shape, []*Renderer) {
 	return spec, renderers
 }
 
-// FuzzAgainstDecoders renders things whose values are made of the data, and compares the values that two decoders read in the documents.
-// The seeds below reach every statement that the fuzzer has reached.
+// FuzzAgainstDecoders renders things whose values derive from the data, and decodes the documents with two decoders. The seeds below reach
+// all statements that the fuzzer has reached.
 func FuzzAgainstDecoders(f *testing.F) {
 	spec, renderers := thingShape(f)
 	f.Add([]byte(nil), uint8(0), uint8(0))
@@ -355,13 +355,13 @@ func FuzzAgainstDecoders(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, prefix, room uint8) {
 		if len(data) > 400 {
-			return // more than one thing needs
+			return // one thing needs less
 		}
 		checkThings(t, spec, renderers, data, 600, 1, int(prefix), int(room))
 	})
 }
 
-// TestAgainstDecoders renders many things in one go, into every little room, with texts longer than any buffer.
+// TestAgainstDecoders renders many things at once, with any small room to spare, and with texts larger than all buffers.
 func TestAgainstDecoders(t *testing.T) {
 	spec, renderers := thingShape(t)
 	random := rand.New(rand.NewPCG(9, 10))
@@ -370,14 +370,14 @@ func TestAgainstDecoders(t *testing.T) {
 		for i := range data {
 			data[i] = byte(random.IntN(255))
 			if random.IntN(200) == 0 {
-				data[i] = 255 // a text of more than 64 KiB, where it is the size of one
+				data[i] = 255 // as the size of a text, more than 64 KiB
 			}
 		}
 		checkThings(t, spec, renderers, data, 70_000, 10, room%5, room)
 	}
 }
 
-// TestLongTexts has texts of every length around that of a short piece and of the buffers, with and without something to escape.
+// TestLongTexts has texts of all lengths around those of a short piece and of the buffers, with and without escapes.
 func TestLongTexts(t *testing.T) {
 	spec, err := shape.Parse("texts.yaml", []byte(`
 collection: texts

@@ -78,8 +78,8 @@ func products(t testing.TB) map[int64]map[string]string {
 	})
 }
 
-// TestRealAnswers compares the documents of real rows with what the service that the client was written for answered.
-func TestRealAnswers(t *testing.T) {
+// TestRealResponses compares the documents of real rows with responses of the client's original service.
+func TestRealResponses(t *testing.T) {
 	got := products(t)
 	for file, at := range map[string]struct {
 		id       int64
@@ -105,14 +105,14 @@ func sameJSON(t testing.TB, a, b string) bool {
 		decoder := stdjson.NewDecoder(strings.NewReader(*text))
 		decoder.UseNumber()
 		if err := decoder.Decode(into); err != nil {
-			t.Fatalf("%s is no JSON: %v", *text, err)
+			t.Fatalf("%s is not JSON: %v", *text, err)
 		}
 	}
 	return reflect.DeepEqual(left, right)
 }
 
-// TestEmptyAnswers checks the values for no rows: the client reads photos[0] and fails on an empty array.
-func TestEmptyAnswers(t *testing.T) {
+// TestEmptyDocuments checks the values for no rows: the client reads photos[0] and fails on an empty array.
+func TestEmptyDocuments(t *testing.T) {
 	got := products(t)
 	for name, c := range map[string]struct {
 		id             int64
@@ -130,8 +130,7 @@ func TestEmptyAnswers(t *testing.T) {
 	}
 }
 
-// TestTextRoundTrip sends random texts of every kind that a JSON string must escape, alone and together, through the whole way
-// from CSV to JSON, and reads them back.
+// TestTextRoundTrip converts random texts with all kinds of characters that JSON escapes from CSV to JSON, and decodes them.
 func TestTextRoundTrip(t *testing.T) {
 	spec, err := shape.Parse("texts.yaml", []byte(`
 collection: texts
@@ -161,7 +160,7 @@ documents: {text: {path: "", body: text}}
 	for id, documents := range render(t, spec, func(string) io.Reader { return strings.NewReader(file.String()) }) {
 		var got string
 		if err := stdjson.Unmarshal([]byte(documents["text"]), &got); err != nil || got != texts[id] {
-			t.Errorf("%q was rendered as %s and reads back as %q (%v)", texts[id], documents["text"], got, err)
+			t.Errorf("%q was rendered as %s and decoded as %q (%v)", texts[id], documents["text"], got, err)
 		}
 		delete(texts, id)
 	}
@@ -170,7 +169,7 @@ documents: {text: {path: "", body: text}}
 	}
 }
 
-// books exercises what products does not: four levels, null in every type, a document that is one value.
+// books has features that products lacks: four levels, null in every type, a document that is a single value.
 const books = `
 collection: books
 sources:
@@ -210,7 +209,7 @@ func TestGolden(t *testing.T) {
 		for _, d := range spec.Endpoints {
 			text := texts[id][d.Name]
 			if !json.Valid([]byte(text)) {
-				t.Errorf("%s of %d is no JSON: %s", d.Name, id, text)
+				t.Errorf("%s of %d is not JSON: %s", d.Name, id, text)
 			}
 			got.WriteString(text + "\n")
 		}
@@ -234,30 +233,30 @@ func TestEtag(t *testing.T) {
 	if a, b := Etag([]byte(`{"a":1}`)), Etag([]byte(`{"a":2}`)); a == b {
 		t.Errorf("two documents have the etag %x", a)
 	}
-	// Pins the function: a build that computes another would call every document changed.
+	// With another hash function, a run would find all published documents changed.
 	if got := Etag(nil); got != 0x2d06800538d394c2 {
 		t.Errorf("Etag of nothing = %#x, want xxh3's 0x2d06800538d394c2", got)
 	}
 }
 
-// FuzzAppendString compares appendString with two decoders and an encoder. The seeds reach every statement that the fuzzer has reached.
+// FuzzAppendString compares appendString with two decoders and an encoder. The seeds reach all statements that the fuzzer has reached.
 func FuzzAppendString(f *testing.F) {
 	for _, seed := range []string{"", "plain ASCII text of some length", `"`, `\`, "\x01\x1f\n\r\t", "12345678\"", "1234567\"8", "é日🙂\u2028", "\x7f", "a\\b\"c\nd"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
-			return // the scanner has rejected it
+			return // the scanner rejects it
 		}
 		got := appendString([]byte("x"), []byte(text))
 		var std, goccy string
 		if err := stdjson.Unmarshal(got[1:], &std); err != nil || std != text {
-			t.Fatalf("encoding/json reads %q back as %q (%v) from %s", text, std, err, got[1:])
+			t.Fatalf("encoding/json decodes %q as %q (%v) from %s", text, std, err, got[1:])
 		}
 		if err := json.Unmarshal(got[1:], &goccy); err != nil || goccy != text {
-			t.Fatalf("goccy/go-json reads %q back as %q (%v) from %s", text, goccy, err, got[1:])
+			t.Fatalf("goccy/go-json decodes %q as %q (%v) from %s", text, goccy, err, got[1:])
 		}
-		// Postgres makes the rest of the form canonical, so only what must be escaped may be.
+		// Only the characters that must be escaped may be.
 		if want, err := json.MarshalWithOption(text, json.DisableHTMLEscape()); err == nil &&
 			!strings.ContainsAny(text, "\u2028\u2029\b\f\x7f") && !bytes.Equal(got[1:], want) {
 			t.Fatalf("appendString(%q) = %s, want %s", text, got[1:], want)

@@ -14,7 +14,7 @@ import (
 	"systemscale/etl/shapes"
 )
 
-// gauged joins files and calls check with every item, its documents and what a Gauge finds of it. Meanwhile the Gauge watches the joiner.
+// gauged joins files, and calls check with each item, its documents, and the result of a Gauge that grew with the item.
 func gauged(
 	t *testing.T, spec *shape.Shape, open func(file string) io.Reader,
 	check func(tree *join.Tree, texts []string, document int, size int64),
@@ -60,8 +60,8 @@ func gauged(
 	}
 }
 
-// TestGaugeIsALowerBound gauges real files, of which many items have no children of some kind.
-func TestGaugeIsALowerBound(t *testing.T) {
+// TestGaugeIsLowerBound gauges real files, in which many items have no children of some sources.
+func TestGaugeIsLowerBound(t *testing.T) {
 	spec, err := shape.Parse(shapes.ProductsName, shapes.Products)
 	if err != nil {
 		t.Fatal(err)
@@ -80,8 +80,8 @@ func TestGaugeIsALowerBound(t *testing.T) {
 	})
 }
 
-// TestGaugeFindsAll gauges an item that has rows of every kind, of which nothing must be escaped.
-func TestGaugeFindsAll(t *testing.T) {
+// TestGaugeIsExact gauges an item with rows of all sources, without characters that must be escaped.
+func TestGaugeIsExact(t *testing.T) {
 	spec, err := shape.Parse("deep.yaml", []byte(`
 collection: deep
 dialect: {null: "null"}
@@ -120,7 +120,7 @@ documents:
 	}
 	calls := gauged(t, spec, func(file string) io.Reader { return strings.NewReader(rows[file].String()) },
 		func(tree *join.Tree, texts []string, document int, size int64) {
-			// Two arrays of a product without children are [] and {}, and counted as one byte each.
+			// A product without children has [] and {}, and the Gauge counts one byte of each.
 			want := int64(len(texts[1]))
 			if tree.Key() == 1 {
 				want -= 2

@@ -25,7 +25,7 @@ func byKeyAndSequence(a, b record) int {
 	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.sequence, b.sequence))
 }
 
-// sorted sends records through a Sorter, and overwrites the payload buffer after every Add and Next.
+// sorted sorts records with a Sorter, and overwrites the payload buffer after every Add and Next.
 func sorted(t *testing.T, memory int, records []record) (got []record, spilled int) {
 	t.Helper()
 	directory := t.TempDir()
@@ -57,7 +57,7 @@ func sorted(t *testing.T, memory int, records []record) (got []record, spilled i
 	}
 	_, spilled = result.Spilled()
 	if left, err := os.ReadDir(directory); err != nil || len(left) > 0 {
-		t.Errorf("%v is in the directory (%v)", left, err)
+		t.Errorf("the directory contains %v (%v)", left, err)
 	}
 	if err := result.Close(); err != nil {
 		t.Error(err)
@@ -71,7 +71,7 @@ func checkSorted(t *testing.T, memory int, records []record) (spilled int) {
 	want := slices.Clone(records)
 	slices.SortStableFunc(want, byKeyAndSequence)
 	if len(got) != len(want) {
-		t.Fatalf("%d records came out, want %d", len(got), len(want))
+		t.Fatalf("%d records, want %d", len(got), len(want))
 	}
 	for i := range want {
 		if byKeyAndSequence(got[i], want[i]) != 0 || !bytes.Equal(got[i].payload, want[i].payload) {
@@ -101,11 +101,11 @@ func TestSort(t *testing.T) {
 		{name: "none", memory: 1 << 20},
 		{name: "one", records: 1, memory: 1},
 		{name: "all in memory", records: 5000, memory: 1 << 20},
-		{name: "in order already", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(i int64, _ *rand.Rand) int64 { return i / 3 }},
+		{name: "in order", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(i int64, _ *rand.Rand) int64 { return i / 3 }},
 		{name: "in blocks", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(i int64, _ *rand.Rand) int64 { return scattered(i / 7) }},
 		{name: "one key", records: 20_000, memory: 64 << 10, minRuns: 5, key: func(int64, *rand.Rand) int64 { return 7 }},
 		{
-			name: "one key, sequences that go down", records: 20_000, memory: 64 << 10, minRuns: 5,
+			name: "one key, descending sequences", records: 20_000, memory: 64 << 10, minRuns: 5,
 			key: func(int64, *rand.Rand) int64 { return 7 }, sequence: func(i int64) int64 { return -i },
 		},
 		{
@@ -151,7 +151,7 @@ func TestSort(t *testing.T) {
 	}
 }
 
-// scattered gives numbers an order that is neither theirs nor its reverse.
+// scattered maps numbers to numbers in another order.
 func scattered(n int64) int64 { return n * 7919 % 10_007 }
 
 func TestSortWithAnyMemory(t *testing.T) {
@@ -170,7 +170,7 @@ func FuzzSort(f *testing.F) {
 	f.Add(uint16(1), []byte("\x01\x02\x03"))
 	f.Add(uint16(5000), bytes.Repeat([]byte("\x80\x10\xff\x00"), 3000))
 	f.Fuzz(func(t *testing.T, memory uint16, input []byte) {
-		// Each byte is a record: its key, and how long its payload is.
+		// Each byte gives the key and the size of the payload of a record.
 		records := make([]record, len(input))
 		for i, b := range input {
 			records[i] = record{int64(int8(b)), int64(i), payloadOf(int64(i), int(b)*8)}
@@ -179,7 +179,7 @@ func FuzzSort(f *testing.F) {
 	})
 }
 
-// fill adds so many records that a Sorter with little memory spills.
+// fill adds records until a Sorter with little memory has spilled.
 func fill(s *Sorter) error {
 	for i := range int64(10_000) {
 		if err := s.Add(-i, i, []byte("payload")); err != nil {
@@ -299,7 +299,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if count != records || runs < maxFanIn || bytes < records*int64(len(payload)) {
 		t.Errorf("%d records, %d bytes and %d runs spilled", count, bytes, runs)
 	}
-	// The index is made twice as large several times, so all its sizes together count.
+	// The index is doubled several times; the total includes all its sizes.
 	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 2*memory {
 		t.Errorf("%d bytes were allocated, want at most twice %d", allocated, memory)
 	}

@@ -13,7 +13,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// load publishes a generation of which each document has the same ids, each with the etag that etag returns.
+// load publishes a generation whose endpoints have the same ids. etag returns the etag of a document.
 func load(t testing.TB, session *Session, of []sql.Endpoint, ids []int64, etag func(endpoint int, id int64) uint64) Published {
 	t.Helper()
 	run, err := session.Begin(context.Background(), Generation)
@@ -38,7 +38,7 @@ func load(t testing.TB, session *Session, of []sql.Endpoint, ids []int64, etag f
 	return published
 }
 
-// edition is a body that says which etag it goes with.
+// edition returns a body that contains the etag of the document.
 func edition(etag uint64) []byte { return fmt.Appendf(nil, `{"etag": %d}`, etag) }
 
 func compare(t testing.TB, database testdb.Database, rendered []sql.Endpoint) *Comparison {
@@ -51,7 +51,7 @@ func compare(t testing.TB, database testdb.Database, rendered []sql.Endpoint) *C
 	return comparison
 }
 
-// take gives a document to a comparison, and calls removed with every id that was removed before it.
+// take compares a document, and calls removed with each removed id before it.
 func take(c *Comparison, endpoint int, id int64, etag uint64, removed func(endpoint int, id int64) error) (Kind, error) {
 	if err := takeRemoved(endpoint, func() (int64, bool, error) { return c.NextRemoved(endpoint, id) }, removed); err != nil {
 		return Unchanged, err
@@ -59,7 +59,7 @@ func take(c *Comparison, endpoint int, id int64, etag uint64, removed func(endpo
 	return c.Compare(endpoint, id, etag), nil
 }
 
-// finish ends a comparison, and calls removed with every id that was removed at the end.
+// finish finishes a comparison, and calls removed with each removed id after the last document.
 func finish(c *Comparison, removed func(endpoint int, id int64) error) error {
 	for endpoint := range c.rendered {
 		if err := takeRemoved(endpoint, func() (int64, bool, error) { return c.NextRemaining(endpoint) }, removed); err != nil {
@@ -91,8 +91,8 @@ func sequence(from, to, step int64) []int64 {
 	return ids
 }
 
-// TestComparison renders over what is published: ids in the middle and at both ends that only one side has, more than two
-// batches of each document, one that is no longer rendered and one that was never published.
+// TestComparison compares more than two batches of each endpoint. Ids in the middle and at both ends are only published or only rendered;
+// one endpoint is no longer rendered, and another is not published.
 func TestComparison(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
@@ -110,7 +110,7 @@ func TestComparison(t *testing.T) {
 		t.Errorf("compared with version %d, want %d", comparison.Version().Run, published.Run)
 	}
 	got := map[string][]int64{}
-	// 1 to 9 and the last are new; 10, 11, 30,000 and everything above last-2 are gone; multiples of 10,000 have changed.
+	// 1 to 9 and the last are new; 10, 11, 30,000 and everything above last-2 are removed; multiples of 10,000 are changed.
 	for _, id := range append(sequence(1, last-2, 1), last+100) {
 		if id == 10 || id == 11 || id == 30_000 {
 			continue
@@ -229,8 +229,8 @@ func TestComparisonWithNothing(t *testing.T) {
 	}
 }
 
-// TestComparisonIsOfOneMoment publishes while a comparison is under way: it goes on with what it began with.
-func TestComparisonIsOfOneMoment(t *testing.T) {
+// TestComparisonReadsOneSnapshot publishes during a comparison, which must not see the new version.
+func TestComparisonReadsOneSnapshot(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
 	ids := sequence(1, 3*fetched, 1)
@@ -251,7 +251,7 @@ func TestComparisonIsOfOneMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	if bodies, err := comparison.Bodies(0, []int64{7}); err != nil || string(bodies[7]) != string(edition(1)) {
-		t.Errorf("the body is %s (%v), want the one that was compared", bodies[7], err)
+		t.Errorf("the body is %s (%v), want the compared one", bodies[7], err)
 	}
 }
 
@@ -265,9 +265,9 @@ func TestComparisonEndsWithItsContext(t *testing.T) {
 	}
 	cancel()
 	if _, err := take(comparison, 0, 1, 1, ignore); err == nil {
-		// What was fetched before is still there; the end is not.
+		// The fetched rows are still valid; the last row cannot be reached.
 		if err := finish(comparison, ignore); err == nil {
-			t.Error("a comparison went on after its context had ended")
+			t.Error("a comparison continued after its context had ended")
 		}
 	}
 	comparison.Close()
@@ -284,7 +284,7 @@ func openThings(t testing.TB, database testdb.Database) *Session {
 	return session
 }
 
-// BenchmarkComparison compares documents with a published version that has them all.
+// BenchmarkComparison compares documents with an equal published version.
 func BenchmarkComparison(b *testing.B) {
 	const rows = 50_000
 	database := testdb.New(b)

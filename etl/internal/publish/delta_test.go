@@ -15,8 +15,8 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// render is what a run does: it compares documents that all have the same ids with what is published, spools, and writes
-// the difference.
+// render compares documents with the published version, spools the differences and publishes a delta, as a run does. All endpoints have the
+// same ids.
 func render(
 	t *testing.T, database testdb.Database, session *Session, ids []int64, etag func(endpoint int, id int64) uint64,
 ) (Published, Changes, error) {
@@ -55,7 +55,7 @@ func render(
 	return published, changes, nil
 }
 
-// rollBack returns to what a run published, 0 being the one before the live one.
+// rollBack returns to the version of a run; 0 is the version before the live one.
 func rollBack(t *testing.T, session *Session, to int64) (Published, error) {
 	t.Helper()
 	target, err := session.Target(t.Context(), to)
@@ -73,7 +73,7 @@ func rollBack(t *testing.T, session *Session, to int64) (Published, error) {
 	return published, nil
 }
 
-// state describes all that a reader can see: version, documents and page anchors.
+// state describes the data that readers can see: version, documents and page anchors.
 func state(t *testing.T, conn *pgx.Conn) string {
 	t.Helper()
 	version, err := readVersion(t.Context(), conn, "things")
@@ -107,7 +107,7 @@ func TestDelta(t *testing.T) {
 	session := openThings(t, database)
 	load(t, session, endpoints, sequence(1, 1000, 1), constant(1))
 
-	// 1 and 1000 go, 2000 comes, 500 changes in one document.
+	// 1 and 1000 are removed, 2000 is added, and one document of 500 changes.
 	ids := append(sequence(2, 999, 1), 2000)
 	etag := func(endpoint int, id int64) uint64 {
 		if endpoint == 1 && id == 500 {
@@ -125,7 +125,7 @@ func TestDelta(t *testing.T) {
 		t.Errorf("the pointer is %+v (%v), want run %d in generation 1", version, err, published.Run)
 	}
 	if live := session.Live(); fmt.Sprint(live) != fmt.Sprint(version) {
-		t.Errorf("the session takes %+v for live", live)
+		t.Errorf("the live version of the session is %+v", live)
 	}
 	if changes.Items != (Items{Published: 1000, Added: 1, Changed: 1, Removed: 2}) {
 		t.Errorf("items %+v", changes.Items)
@@ -136,14 +136,14 @@ func TestDelta(t *testing.T) {
 		from catalog.change where run_id = 2 and generation = 1 and old_etag is not distinct from (old_body ->> 'etag')::bigint`); log != logged {
 		t.Errorf("the log is\n%s, want\n%s", log, logged)
 	}
-	// The same catalog, loaded from nothing, is the measure.
+	// A generation of the same catalog must be equal.
 	load(t, session, endpoints, ids, etag)
 	if want := state(t, conn); got != want {
 		t.Errorf("after the delta\n%s, want\n%s", got, want)
 	}
 }
 
-// TestDeltaFails covers what can stop a delta before its commit: nothing has changed then.
+// TestDeltaFails covers the errors of a delta before its commit, after which nothing has changed.
 func TestDeltaFails(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
@@ -204,8 +204,8 @@ func TestDeltaFails(t *testing.T) {
 	}
 }
 
-// TestTheAnswerToADeltasCommitIsLost breaks the connection after the server has got the commit: the run is live and says so.
-func TestTheAnswerToADeltasCommitIsLost(t *testing.T) {
+// TestResponseToDeltaCommitIsLost breaks the connection after the server has received the commit. The run is reported as published.
+func TestResponseToDeltaCommitIsLost(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	first := openThings(t, database)
@@ -221,7 +221,7 @@ func TestTheAnswerToADeltasCommitIsLost(t *testing.T) {
 	}
 }
 
-// TestRollback goes back and forth between versions in both modes. Every version must look, whenever it is returned to, as it did first.
+// TestRollback rolls back and forth between versions of both modes. After each rollback the documents must equal those of the first time.
 func TestRollback(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
@@ -262,28 +262,28 @@ func TestRollback(t *testing.T) {
 			t.Errorf("back to %d:\n%s, want\n%s", to, got, looks[want])
 		}
 		looks[published.Run] = state(t, conn)
-		// What a version has in common with the one that lived in its tables last is not written again.
+		// Documents that the tables have already are not written again.
 		table := sql.DocumentTable("things", endpoints[0].Name, session.Live().Generation)
 		if n := scalar[int](t, conn,
 			"select count(*) from catalog.change c join catalog."+table+" d using (id) where document = $1 and run_id = $2 and old_etag = etag",
 			endpoints[0].Name, published.Run); n != 0 {
-			t.Errorf("back to %d: %d documents were written that were so already", to, n)
+			t.Errorf("back to %d: %d unchanged documents were written", to, n)
 		}
 	}
 	generation(sequence(1, 250, 1), 1) // 1
 	if _, err := rollBack(t, session, 0); err == nil || !strings.Contains(err.Error(), "no version before 1") {
 		t.Errorf("with one version: %v", err)
 	}
-	delta(sequence(5, 250, 1), 2)     // 2: some go, some change
-	delta(sequence(1, 300, 1), 3)     // 3: they come again, and more
+	delta(sequence(5, 250, 1), 2)     // 2: removes and changes
+	delta(sequence(1, 300, 1), 3)     // 3: adds these again, and more
 	delta(sequence(1, 300, 2), 2)     // 4
 	generation(sequence(7, 90, 1), 9) // 5
 	delta(sequence(1, 90, 1), 8)      // 6
-	back(0, 5)                        // 7: a delta taken back
-	back(0, 6)                        // 8: and that too
+	back(0, 5)                        // 7: reverts a delta
+	back(0, 6)                        // 8: reverts the rollback
 	back(2, 2)                        // 9: into an older generation, over two deltas
 	back(4, 4)                        // 10: forward again
-	delta(sequence(100, 400, 1), 7)   // 11: on from there
+	delta(sequence(100, 400, 1), 7)   // 11: a delta after a rollback
 	back(1, 1)                        // 12
 	back(11, 11)                      // 13
 	back(5, 5)                        // 14
@@ -302,7 +302,7 @@ func TestRollback(t *testing.T) {
 	}
 }
 
-// TestRetention keeps two versions before the live one, in whatever tables they live, and nothing else.
+// TestRetention keeps two versions before the live one, of one or more generations, and removes all others.
 func TestRetention(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
@@ -349,8 +349,7 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// TestReadersSeeOneVersion reads whole pages as the API does while deltas are published, one after the other: all bodies of a page are of
-// one version, which is the one that the page says.
+// TestReadersSeeOneVersion reads pages with the API's statement while deltas are published. All bodies of a page must be of its version.
 func TestReadersSeeOneVersion(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)
@@ -376,7 +375,7 @@ func TestReadersSeeOneVersion(t *testing.T) {
 				}
 				for _, body := range bodies {
 					if body.Etag != run {
-						t.Errorf("a page of version %d holds %v", run, bodies)
+						t.Errorf("a page of version %d has %v", run, bodies)
 						return
 					}
 				}
@@ -399,8 +398,8 @@ func TestReadersSeeOneVersion(t *testing.T) {
 	readers.Wait()
 }
 
-// TestLoadReplacesAnEarlierOne begins a load again: in the middle of one, and after a stream has failed.
-func TestLoadReplacesAnEarlierOne(t *testing.T) {
+// TestLoadReplacesEarlierLoad starts another load, first in the middle of one, then after a stream has failed.
+func TestLoadReplacesEarlierLoad(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.ETL)
 	session := openThings(t, database)
@@ -449,7 +448,7 @@ func TestSpool(t *testing.T) {
 		t.Errorf("files with names: %v (%v)", entries, err)
 	}
 	if err := spool.Put(0, 3, 1, edition(1)); err != nil || !spool.Full() {
-		t.Errorf("full %v, %v; want full after one too many", spool.Full(), err)
+		t.Errorf("full %v, %v; want full", spool.Full(), err)
 	}
 	if slices.ContainsFunc(append(spool.staged, spool.removed...), func(f *spoolFile) bool { return f != nil }) {
 		t.Error("a full spool still holds files")

@@ -38,7 +38,7 @@ func TestDatabaseErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	appending, err := otherRun.Load(t.Context(), one, 1) // nothing may be called after an error of Append
+	appending, err := otherRun.Load(t.Context(), one, 1) // no method may be called after an error of Append
 	if err != nil {
 		t.Fatal(err)
 	}

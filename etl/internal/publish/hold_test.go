@@ -11,7 +11,7 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// hurry shortens, until t ends, how long a collection is waited for.
+// hurry shortens the wait for a collection until t ends.
 func hurry(t *testing.T) {
 	patience := holdPatience
 	holdPatience = patience / 8
@@ -23,16 +23,16 @@ func endHold(t *testing.T, database testdb.Database, session *Session) {
 	t.Helper()
 	admin, pid := testdb.Connect(t, database.AdminURL), session.hold.PgConn().PID()
 	if !scalar[bool](t, admin, "select pg_terminate_backend($1)", pid) {
-		t.Fatal("the connection that holds the collection is not there")
+		t.Fatal("no connection holds the collection")
 	}
 	eventuallyTrue(t, func() bool {
 		return scalar[int](t, admin, "select count(*) from pg_locks where pid = $1", pid) == 0
 	})
 }
 
-// TestHoldHoldsNothingBack looks at the transaction that is open for as long as a run takes: with an id or a snapshot of its own, vacuum
-// would keep every row that is deleted meanwhile.
-func TestHoldHoldsNothingBack(t *testing.T) {
+// TestHoldDoesNotBlockVacuum checks the transaction that is open during a run. If it had an id or a snapshot, vacuum could not remove rows
+// that are deleted meanwhile.
+func TestHoldDoesNotBlockVacuum(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
 	state := scalar[string](t, testdb.Connect(t, database.AdminURL),
@@ -42,7 +42,7 @@ func TestHoldHoldsNothingBack(t *testing.T) {
 	}
 }
 
-// TestReadersCannotHold lets the API's role take every lock that it can. Neither a run nor a rollback waits for it.
+// TestReadersCannotHold takes all locks that the API's role can take. Neither a run nor a rollback waits for them.
 func TestReadersCannotHold(t *testing.T) {
 	hurry(t)
 	database := testdb.New(t)
@@ -64,7 +64,7 @@ func TestReadersCannotHold(t *testing.T) {
 	if _, err := Open(t.Context(), database.ETL, "things", 1); !errors.As(err, new(*HeldError)) {
 		t.Errorf("a second session: %v, want a HeldError", err)
 	}
-	// A lock on the tables of a generation that is not published would keep their keys from being made.
+	// A lock on the tables of an unpublished generation would block the creation of their keys.
 	other := testdb.Connect(t, database.API)
 	for _, table := range []string{load.streams.tables[1], sql.HoldTable("things")} {
 		if _, err := other.Exec(t.Context(), `begin read write; lock table catalog."`+table+`" in access share mode`); err == nil ||
@@ -80,11 +80,11 @@ func TestReadersCannotHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	if scalar[int](t, other, "select count(*) from catalog."+load.streams.tables[1]) != 2 {
-		t.Error("the API's role does not read what is published")
+		t.Error("the API's role cannot read the published documents")
 	}
 }
 
-// TestEarlierBuildsAreKeptOut holds a collection as builds before version 4 of the schema do, and the other way round.
+// TestEarlierBuildsAreKeptOut opens a collection that a build before version 4 of the schema holds, and the reverse.
 func TestEarlierBuildsAreKeptOut(t *testing.T) {
 	hurry(t)
 	database := testdb.New(t)
@@ -106,7 +106,7 @@ func TestEarlierBuildsAreKeptOut(t *testing.T) {
 	}
 }
 
-// TestManyOpenAtOnce opens a collection that has no table to lock yet several times: one gets it.
+// TestManyOpenAtOnce opens a collection, whose table of locks does not exist yet, concurrently. One session must succeed.
 func TestManyOpenAtOnce(t *testing.T) {
 	t.Run("builds with the table", func(t *testing.T) { openManyAtOnce(t, testdb.New(t)) })
 	t.Run("while a reader has the lock of earlier builds", func(t *testing.T) {
@@ -148,16 +148,16 @@ func openManyAtOnce(t *testing.T, database testdb.Database) {
 	}
 }
 
-// TestADeadHolderIsNoHolder ends the connection of a session that holds the collection.
-func TestADeadHolderIsNoHolder(t *testing.T) {
+// TestHoldEndsWithConnection ends the connection of a session that holds the collection.
+func TestHoldEndsWithConnection(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
 	endHold(t, database, session)
 	open(t, database, "things")
 }
 
-// TestNoTableForACollectionThatIsNot misspells the collection of a rollback.
-func TestNoTableForACollectionThatIsNot(t *testing.T) {
+// TestNoTableForUnknownCollection misspells the collection of a rollback.
+func TestNoTableForUnknownCollection(t *testing.T) {
 	database := testdb.New(t)
 	_, err := OpenPublished(t.Context(), database.ETL, "thinks", 1)
 	if missing := new(NotRetainedError); !errors.As(err, &missing) {

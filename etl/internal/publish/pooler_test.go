@@ -9,8 +9,8 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// TestSettingsThroughAPooler looks for the settings that a pooler refuses, or accepts and ignores, on the connections of a session.
-func TestSettingsThroughAPooler(t *testing.T) {
+// TestSettingsThroughPooler checks the settings of a session's connections that a pooler rejects, or accepts and ignores.
+func TestSettingsThroughPooler(t *testing.T) {
 	database := testdb.New(t)
 	admin := testdb.Connect(t, database.AdminURL)
 	_, err := admin.Exec(t.Context(),
@@ -46,7 +46,7 @@ func TestSettingsThroughAPooler(t *testing.T) {
 	}
 }
 
-// TestPublishingOnAnotherConnection has the session's connection lead to another server process than the one that holds the collection.
+// TestPublishingOnAnotherConnection has a pooler assign the session another server process before it publishes.
 func TestPublishingOnAnotherConnection(t *testing.T) {
 	database := testdb.New(t)
 	session := openThings(t, database)

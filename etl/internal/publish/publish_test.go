@@ -92,7 +92,7 @@ func scalar[T any](t *testing.T, conn *pgx.Conn, query string, arguments ...any)
 
 func TestPublishMakesAGenerationLive(t *testing.T) {
 	database := testdb.New(t)
-	const count = 12_000 // of each document: about 10 MB, three blocks
+	const count = 12_000 // of each endpoint: about 10 MB, three blocks
 	published := publish(t, open(t, database, "things"), count)
 
 	// The rest is read with the API's role, because its rights are tested too.
@@ -202,7 +202,7 @@ func TestOpenRemovesRemainsOfKilledRun(t *testing.T) {
 	before := tables(t, conn)
 	begin(t, t.Context(), session)
 	if got := tables(t, conn); got == before {
-		t.Fatal("the second run made no tables")
+		t.Fatal("the second run created no tables")
 	}
 	session.Close() // as if killed: neither published nor aborted
 	open(t, database, "things")
@@ -248,7 +248,7 @@ func publishBaseline(t *testing.T, database testdb.Database, session *Session) b
 	return baseline{conn: conn, live: first.Run, tables: tables(t, conn)}
 }
 
-// abort aborts a run because of an error, and checks that the run is recorded as failed because of cause, and has left nothing.
+// abort aborts a run because of an error. It checks that nothing has changed, and that the run is recorded as failed because of cause.
 func (b baseline) abort(t *testing.T, run *Run, err error, cause string) {
 	t.Helper()
 	if err := run.Abort(err, Record{}); err != nil {
@@ -446,7 +446,7 @@ func breakAtCommit(t *testing.T, databaseURL string, meanwhile func()) (address 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	gate := make(chan struct{}, 1) // full while meanwhile runs
+	gate := make(chan struct{}, 1) // full during meanwhile
 	var once sync.Once
 	go func() {
 		for {
@@ -521,7 +521,7 @@ func TestAbortKeepsPublishedRun(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpenFails(t *testing.T) {
 	database := testdb.NewEmpty(t)
 	if _, err := Open(t.Context(), database.ETL, "things", 1); !errors.Is(err, ErrNotMigrated) {
 		t.Errorf("without a schema: %v, want ErrNotMigrated", err)

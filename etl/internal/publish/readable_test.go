@@ -19,8 +19,8 @@ func readableBy(t *testing.T, conn *pgx.Conn, role string) int {
 		from catalog.version v, jsonb_array_elements(v.documents) d`, role)
 }
 
-// TestEveryReaderMayReadWhatIsPublished has a table that lacks a grant, in each way of publishing, and a reader besides the API's role.
-func TestEveryReaderMayReadWhatIsPublished(t *testing.T) {
+// TestReadersAreGrantedReading has a table without a grant in each mode of publishing, and a second reading role.
+func TestReadersAreGrantedReading(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)
 	reader := pgx.Identifier{"reader of " + scalar[string](t, conn, "select current_database()")}.Sanitize()
@@ -69,9 +69,8 @@ func TestEveryReaderMayReadWhatIsPublished(t *testing.T) {
 	check("a rollback to older tables")
 }
 
-// TestAMonitorIsNoReader has a role that may read the pointer rows and nothing else. It keeps no run from publishing, and is granted
-// nothing.
-func TestAMonitorIsNoReader(t *testing.T) {
+// TestMonitorIsNoReader has a role that may only read the pointer rows. It does not block a run, and no right is granted to it.
+func TestMonitorIsNoReader(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)
 	monitor := "monitor of " + scalar[string](t, conn, "select current_database()")
@@ -90,9 +89,9 @@ func TestAMonitorIsNoReader(t *testing.T) {
 	}
 }
 
-// TestNothingIsPublishedThatCannotBeRead takes rights that a run does not grant. The run fails before it has written a row, and its
-// message is what restores them.
-func TestNothingIsPublishedThatCannotBeRead(t *testing.T) {
+// TestRunFailsWithoutRights revokes rights that a run does not grant. The run fails before it writes a row, and its message has the
+// statement that restores the rights.
+func TestRunFailsWithoutRights(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)
 	session := openThings(t, database)
@@ -131,7 +130,7 @@ func TestNothingIsPublishedThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestTablesOfAnotherRole has tables that belong to a role which this run's does not act for, so it cannot grant what is missing.
+// TestTablesOfAnotherRole has tables of an owner that the run's role is not a member of, so the run cannot grant rights on them.
 func TestTablesOfAnotherRole(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// irregular returns paths of everything but regular files, by kind.
+// irregular returns the paths of files that are not regular, by kind.
 func irregular(t *testing.T) map[string]string {
 	t.Helper()
 	directory := t.TempDir()
@@ -21,7 +21,7 @@ func irregular(t *testing.T) map[string]string {
 	if err := syscall.Mkfifo(paths["a named pipe"], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	short, err := os.MkdirTemp("", "socket") // a socket's name may have some 100 bytes
+	short, err := os.MkdirTemp("", "socket") // the path of a socket is limited to about 100 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestDiffers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(before.Unsettled(time.Now())) // as those who rely on the times do
+			time.Sleep(before.Unsettled(time.Now())) // as callers must
 			if err := c.change(before); err != nil {
 				t.Fatal(err)
 			}
@@ -128,8 +128,8 @@ func TestDiffers(t *testing.T) {
 	}
 }
 
-// TestDiffersByTheTimeOfModification has a system that keeps no time of change.
-func TestDiffersByTheTimeOfModification(t *testing.T) {
+// TestDiffersByModificationTime has a system without change times.
+func TestDiffersByModificationTime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestDiffersByTheTimeOfModification(t *testing.T) {
 	}
 }
 
-// modified is the information about a file that was modified at a time.
+// modified is the os.FileInfo of a file that was modified at a time.
 type modified struct {
 	fs.FileInfo
 	at time.Time
@@ -159,7 +159,7 @@ type modified struct {
 
 func (m modified) ModTime() time.Time { return m.at }
 
-// TestUnsettledByTimes has file systems that store seconds, and times of change after that of modification.
+// TestUnsettledByTimes has file systems that store seconds, and change times after the modification time.
 func TestUnsettledByTimes(t *testing.T) {
 	second := time.Unix(1_700_000_000, 0)
 	for name, c := range map[string]struct {
@@ -194,7 +194,7 @@ func TestUnsettled(t *testing.T) {
 	}
 	for after, want := range map[time.Duration]time.Duration{0: fine, fine / 2: fine / 2, fine: 0, time.Hour: 0, -time.Hour: 0} {
 		if got := state.Unsettled(last.Add(after)); got != want {
-			t.Errorf("%s after the last write it is unsettled for %s, want %s", after, got, want)
+			t.Errorf("%s after the last write: unsettled for %s, want %s", after, got, want)
 		}
 	}
 }
