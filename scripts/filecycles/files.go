@@ -25,9 +25,10 @@ type files struct {
 	uses map[string]map[string]map[string]bool // file that uses, file that declares, identifiers
 }
 
-// load returns the packages with more than small files that match the patterns. Relative patterns start at dir.
+// load returns the packages that match the patterns and have more than small files. Relative patterns start at dir.
 func load(ctx context.Context, dir string, patterns []string) ([]*files, error) {
-	command := exec.CommandContext(ctx, "go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly", "--"}, patterns...)...)
+	arguments := append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly", "--"}, patterns...)
+	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = dir
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
@@ -103,7 +104,7 @@ func references(path, dir string, names []string, open importer.Lookup) (map[str
 	return uses, nil
 }
 
-// cycles returns the groups of files of which each depends on every other, sorted.
+// cycles returns the groups of files that all depend on each other, sorted.
 func (f *files) cycles() [][]string {
 	reached := map[string]map[string]bool{}
 	for from := range f.uses {

@@ -21,11 +21,10 @@ var chain = map[string]string{
 
 func TestCheck(t *testing.T) {
 	for _, test := range []struct {
-		name    string
-		change  map[string]string // files that differ from chain; an empty one is absent
-		allowed map[string]string
-		want    string
-		ok      bool
+		name   string
+		change map[string]string // files that differ from chain; an empty one is absent
+		want   string
+		ok     bool
 	}{
 		{name: "no cycle", ok: true},
 		{
@@ -40,15 +39,19 @@ func TestCheck(t *testing.T) {
 				"\tb.go uses from c.go: c\n\tc.go uses from a.go: a\n",
 		},
 		{
-			name:   "two cycles",
-			change: map[string]string{"b.go": "package p\nfunc b() { a() }", "e.go": "package p\nvar e *f", "f.go": "package p\ntype f int\nfunc use() { _ = e }"},
+			name: "two cycles",
+			change: map[string]string{
+				"b.go": "package p\nfunc b() { a() }", "e.go": "package p\nvar e *f", "f.go": "package p\ntype f int\nfunc use() { _ = e }",
+			},
 			want: "example/p: cycle of a.go, b.go:\n\ta.go uses from b.go: b\n\tb.go uses from a.go: a\n" +
 				"example/p: cycle of e.go, f.go:\n\te.go uses from f.go: f\n\tf.go uses from e.go: e\n",
 		},
 		{
-			name:   "a method and a field",
-			change: map[string]string{"e.go": "package p\nfunc (v *d) set() { v.field = 1 }", "d.go": "package p\ntype d struct{ field int }\nfunc use(v *d) { v.set() }"},
-			want:   "example/p: cycle of d.go, e.go:\n\td.go uses from e.go: set\n\te.go uses from d.go: d, field\n",
+			name: "a method and a field",
+			change: map[string]string{
+				"e.go": "package p\nfunc (v *d) set() { v.field = 1 }", "d.go": "package p\ntype d struct{ field int }\nfunc use(v *d) { v.set() }",
+			},
+			want: "example/p: cycle of d.go, e.go:\n\td.go uses from e.go: set\n\te.go uses from d.go: d, field\n",
 		},
 		{
 			name:   "five files",
@@ -59,18 +62,6 @@ func TestCheck(t *testing.T) {
 			name:   "a test file",
 			change: map[string]string{"b.go": "package p\nfunc b() { _ = e }", "e.go": "package p\nvar e int", "e_test.go": "package p\nvar _ = b"},
 			ok:     true,
-		},
-		{
-			name:    "allowed",
-			change:  map[string]string{"b.go": "package p\nfunc b() { a() }"},
-			allowed: map[string]string{"example/p": "the reason"},
-			want:    "example/p: cycle of a.go, b.go, allowed: the reason\n",
-			ok:      true,
-		},
-		{
-			name:    "allowed without need",
-			allowed: map[string]string{"example/p": "the reason"},
-			want:    "example/p: no cycles: remove it from the list of allowed packages\n",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,7 +74,7 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			if ok := check(packages, test.allowed, &out); ok != test.ok {
+			if ok := check(packages, &out); ok != test.ok {
 				t.Errorf("check = %v, want %v", ok, test.ok)
 			}
 			if diff := cmp.Diff(test.want, out.String()); diff != "" {
@@ -96,12 +87,13 @@ func TestCheck(t *testing.T) {
 func TestLoadBroken(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"go.mod": "module example\n", "a.go": "package p\nvar a = undefined"})
-	if packages, err := load(t.Context(), dir, []string{"./..."}); err == nil || !strings.Contains(err.Error(), "undefined") {
+	packages, err := load(t.Context(), dir, []string{"./..."})
+	if err == nil || !strings.Contains(err.Error(), "undefined") {
 		t.Errorf("load = %v, %v, want the compiler's error", packages, err)
 	}
 }
 
-// write writes files, and removes those that are to be empty.
+// write writes files, and removes those without text.
 func write(t *testing.T, dir string, contents map[string]string) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -21,6 +21,9 @@ import (
 	"github.com/dustin/go-humanize/english"
 )
 
+// defaultProducts is the size of the sample that up loads first.
+const defaultProducts = 10_000
+
 // bytesPerProduct is how much CSV the generator writes for a product, roughly: 2.5 GB for a million.
 const bytesPerProduct = 2500
 
@@ -64,21 +67,6 @@ func describeFiles(directory string) (size int64, fingerprint string, err error)
 	return size, hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// fingerprintFile returns the SHA-256 of a file together with what else decides how it behaves.
-func fingerprintFile(path string, rest ...string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
-	}
-	fmt.Fprintf(sum, "%q", rest)
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
 // choice is the catalog that up is to serve.
 type choice struct {
 	catalog
@@ -88,24 +76,24 @@ type choice struct {
 
 // choose decides what to load. Without arguments, whatever is loaded stays; a load that was interrupted is done again. empty says that
 // there is no database yet.
-func (s *stack) choose(command upCommand, empty bool) (choice, error) {
+func (s *stack) choose(csv string, products int, empty bool) (choice, error) {
 	former := s.Catalog
 	if s.Loading != (catalog{}) {
 		former = s.Loading
 	}
 	var chosen choice
 	switch {
-	case command.CSV != "":
-		chosen.Directory = command.CSV
-	case command.Products == 0 && former != (catalog{}):
+	case csv != "":
+		chosen.Directory = csv
+	case products == 0 && former != (catalog{}):
 		chosen.Directory, chosen.Products = former.Directory, former.Products
 	default:
-		chosen.Products = cmp.Or(int(command.Products), defaultProducts)
+		chosen.Products = cmp.Or(products, defaultProducts)
 	}
 	if chosen.Products > 0 {
 		chosen.Directory = filepath.Join(s.State, "csv", strconv.Itoa(chosen.Products))
 		chosen.space = int64(chosen.Products) * bytesPerProduct * (1 + filesFactor)
-	} else if present := s.Catalog; command.CSV == "" && !empty && s.Loading == (catalog{}) {
+	} else if present := s.Catalog; csv == "" && !empty && s.Loading == (catalog{}) {
 		return choice{catalog: present}, nil // whatever its files are by now
 	} else {
 		size, fingerprint, err := describeFiles(chosen.Directory)

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -14,10 +17,16 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"systemscale/infra/process"
-	"systemscale/sql"
+)
+
+const (
+	instanceCount       = 2
+	firstInstancePort   = 8081
+	firstAdminPort      = 8181
+	stopInstanceLimit   = 15 * time.Second // the pause and the drain take 11
+	readyInstanceLimit  = 30 * time.Second
+	healthInstanceLimit = 10 * time.Second // for a running instance to reconnect to a restarted Postgres
 )
 
 // startInstances makes every API instance run the present binary. One after the other, so that while one is
@@ -165,44 +174,6 @@ func (s *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fre
 	return nil
 }
 
-// version is what is published of a collection.
-type version struct {
-	Collection  string
-	Generation  int64
-	RunID       int64
-	Documents   []byte
-	PublishedAt time.Time
-}
-
-// publishedVersions asks the database what is published.
-func publishedVersions(ctx context.Context, databaseURL string) ([]version, error) {
-	connection, err := sql.Dial(ctx, databaseURL)
-	if err != nil {
-		return nil, fmt.Errorf("read the published versions: %w", err)
-	}
-	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }()
-	rows, err := connection.Query(ctx, sql.Query("api/select_versions"))
-	if err != nil {
-		return nil, fmt.Errorf("read the published versions: %w", err)
-	}
-	published, err := pgx.CollectRows(rows, pgx.RowToStructByPos[version])
-	if err != nil {
-		return nil, fmt.Errorf("read the published versions: %w", err)
-	}
-	return published, nil
-}
-
-// liveRun returns the run that has published the products that are live, and 0 if none has.
-func liveRun(ctx context.Context, databaseURL string) (int64, error) {
-	published, err := publishedVersions(ctx, databaseURL)
-	for _, version := range published {
-		if version.Collection == "products" {
-			return version.RunID, err
-		}
-	}
-	return 0, err
-}
-
 // awaitVersions waits until every instance serves what is published. They notice by themselves, a second later.
 func (s *stack) awaitVersions(ctx context.Context, databaseURL string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthInstanceLimit)
@@ -297,4 +268,19 @@ func stopInstance(ctx context.Context, instance instance) error {
 		return fmt.Errorf("remove an instance's socket: %w", err)
 	}
 	return nil
+}
+
+// fingerprintFile returns the SHA-256 of a file together with what else decides how it behaves.
+func fingerprintFile(path string, rest ...string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	fmt.Fprintf(sum, "%q", rest)
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -8,16 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	"golang.org/x/term"
 
-	"systemscale/infra/program"
 	"systemscale/sql/printable"
 )
 
@@ -39,89 +34,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
-}
-
-// console is where a command reads and writes.
-type console struct {
-	in       *os.File
-	out, err io.Writer
-}
-
-// progressf writes a line about the progress to stderr, apart from the result.
-func (c console) progressf(format string, values ...any) {
-	fmt.Fprintf(c.err, format+"\n", values...)
-}
-
-// printf writes a line of the command's result.
-func (c console) printf(format string, values ...any) {
-	fmt.Fprintf(c.out, format+"\n", values...)
-}
-
-// exitCode ends the program with the exit code of the command that it ran, which has said why itself.
-type exitCode int
-
-func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
-
-// location is where the project and what it leaves behind are. Both paths are absolute.
-type location struct {
-	Root  string `help:"Directory of the project (default: found from the working directory)." placeholder:"DIR"`
-	State string `help:"Directory for the files of the servers (default: .run in the project)." placeholder:"DIR"`
-}
-
-func (l *location) resolve() error {
-	var err error
-	if l.Root == "" {
-		if l.Root, err = projectRoot("."); err != nil {
-			return err
-		}
-	}
-	if l.Root, err = filepath.Abs(l.Root); err != nil {
-		return err
-	}
-	if err := refuseOddPath(l.Root); err != nil {
-		return err
-	}
-	if l.State == "" {
-		l.State = filepath.Join(l.Root, ".run")
-	}
-	l.State, err = realPath(l.State)
-	return err
-}
-
-// realPath returns the absolute path without links, as far as it exists: .run is one directory, whichever way leads there.
-func realPath(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	if err := refuseOddPath(path); err != nil {
-		return "", err
-	}
-	for at := path; ; at = filepath.Dir(at) {
-		if resolved, err := filepath.EvalSymlinks(at); err == nil {
-			return filepath.Join(resolved, strings.TrimPrefix(path, at)), refuseOddPath(resolved)
-		}
-		if at == filepath.Dir(at) {
-			return path, nil
-		}
-	}
-}
-
-// projectRoot returns the nearest directory, from the one given upwards, that holds this module's go.mod.
-func projectRoot(from string) (string, error) {
-	directory, err := filepath.Abs(from)
-	if err != nil {
-		return "", err
-	}
-	for at := directory; ; at = filepath.Dir(at) {
-		text, err := os.ReadFile(filepath.Join(at, "go.mod"))
-		if err == nil && strings.HasPrefix(string(text), "module systemscale\n") {
-			return at, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s is not in the project: change the directory, or use --root", directory)
-		}
-	}
 }
 
 type commandLine struct {
@@ -154,54 +66,4 @@ func execute(ctx context.Context, arguments []string, console console) error {
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(command.location, console)
-}
-
-type installCommand struct {
-	Bench bool `help:"Also install the load generator of the benchmarks."`
-}
-
-func (installCommand) Help() string {
-	return "Example:\n\n  stack install --bench"
-}
-
-// Run installs PostgreSQL, NGINX, shellcheck, a C compiler, Node.js, Chromium and PgBouncer where they are missing.
-func (c installCommand) Run(ctx context.Context, console console) error {
-	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium, program.NeedPgBouncer, program.NeedFaketime}
-	if c.Bench {
-		needs = append(needs, program.NeedWrk)
-	}
-	return installer(console).Ensure(ctx, needs...)
-}
-
-func installer(console console) program.Installer {
-	return program.Installer{
-		In: console.in, Out: console.err,
-		Interactive: term.IsTerminal(int(console.in.Fd())),
-		Privileged: func(ctx context.Context, packages []string) error {
-			self, err := os.Executable()
-			if err != nil {
-				return err
-			}
-			// In this process's own group, because sudo asks for a password on the terminal.
-			command := exec.CommandContext(ctx, "sudo", append([]string{self, "apt-packages"}, packages...)...)
-			command.Stdin, command.Stdout, command.Stderr = console.in, console.err, console.err
-			if err := command.Run(); err != nil {
-				return fmt.Errorf("install as root: %w", err)
-			}
-			return nil
-		},
-	}
-}
-
-type aptPackagesCommand struct {
-	Packages []string `arg:""`
-}
-
-func (aptPackagesCommand) Help() string {
-	return "Example:\n\n  sudo stack apt-packages postgresql nginx"
-}
-
-// Run installs the packages. Only root can.
-func (c aptPackagesCommand) Run(ctx context.Context, console console) error {
-	return program.AptInstall(ctx, console.err, c.Packages)
 }

@@ -20,8 +20,15 @@ import (
 	"systemscale/sql"
 )
 
-// databaseName is the database that the stack's cluster holds.
-const databaseName = "systemscale"
+const (
+	// databaseName is the stack's database.
+	databaseName = "systemscale"
+
+	defaultGatewayPort = 8080
+	defaultTLSPort     = 8443
+	firstPostgresPort  = 15432
+	firstRefreshPort   = 8281
+)
 
 // accounts are the users that the servers run as; nil means the one who runs this. The API runs as NGINX does: only that one then
 // has to reach its sockets, and it knows nothing but what NGINX may read anyway.
@@ -255,20 +262,20 @@ func (s *stack) createDatabase(ctx context.Context, server postgres.Cluster) err
 // gatewayPorts are where NGINX listens.
 type gatewayPorts struct{ clients, tls, refresh int }
 
-// claimGatewayPorts decides where NGINX is to listen, and makes sure that it can. Those that it has stay unless the command says otherwise.
-func (s *stack) claimGatewayPorts(command upCommand) (gatewayPorts, error) {
+// claimGatewayPorts claims the ports of NGINX. A port of requested that is 0 stays as it is, or is chosen.
+func (s *stack) claimGatewayPorts(requested gatewayPorts) (gatewayPorts, error) {
 	present := gatewayPorts{s.Gateway.Port, s.Gateway.TLSPort, s.Gateway.Refresh}
 	running := s.Gateway.Process.Alive()
-	claimed := gatewayPorts{clients: cmp.Or(int(command.GatewayPort), present.clients, defaultGatewayPort)}
+	claimed := gatewayPorts{clients: cmp.Or(requested.clients, present.clients, defaultGatewayPort)}
 	if claimed.clients != present.clients || !running {
 		if err := s.claimTyped(claimed.clients, "GATEWAY_PORT"); err != nil {
 			return gatewayPorts{}, err
 		}
 	}
 	var err error
-	switch claimed.tls = cmp.Or(int(command.GatewayTLSPort), present.tls); {
+	switch claimed.tls = cmp.Or(requested.tls, present.tls); {
 	case claimed.tls == present.tls && running && present.tls != 0:
-	case command.GatewayTLSPort != 0:
+	case requested.tls != 0:
 		err = s.claimTyped(claimed.tls, "GATEWAY_TLS_PORT")
 	default:
 		claimed.tls, err = s.claimPort(present.tls, defaultTLSPort)
@@ -366,10 +373,6 @@ func (s *stack) linkAccessLog(path string) error {
 		return fmt.Errorf("link the access log: %w", err)
 	}
 	return nil
-}
-
-func (s *stack) onUndo(stop func(context.Context) error) {
-	s.started = append(s.started, stop)
 }
 
 // writeEnvironment writes .run/env, which people and scripts source.

@@ -274,39 +274,39 @@ func TestClaimGatewayPorts(t *testing.T) {
 	}
 	defer held.Release()
 	for _, test := range []struct {
-		name    string
-		present gatewayRun
-		command upCommand
-		check   func(gatewayPorts, error) bool
+		name      string
+		present   gatewayRun
+		requested gatewayPorts
+		check     func(gatewayPorts, error) bool
 	}{
-		{"nothing yet", gatewayRun{}, upCommand{GatewayPort: number(free)}, func(got gatewayPorts, err error) bool {
+		{"nothing yet", gatewayRun{}, gatewayPorts{clients: free}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls >= defaultTLSPort && got.refresh >= firstRefreshPort
 		}},
-		{"it runs", present, upCommand{}, func(got gatewayPorts, err error) bool {
+		{"it runs", present, gatewayPorts{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got == gatewayPorts{present.Port, present.TLSPort, present.Refresh}
 		}},
-		{"it runs from before there was TLS", gatewayRun{Process: alive, Port: taken}, upCommand{}, func(got gatewayPorts, err error) bool {
+		{"it runs from before there was TLS", gatewayRun{Process: alive, Port: taken}, gatewayPorts{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == taken && got.tls >= defaultTLSPort && got.refresh >= firstRefreshPort
 		}},
-		{"others are asked for", present, upCommand{GatewayPort: number(free), GatewayTLSPort: number(another)}, func(got gatewayPorts, err error) bool {
+		{"others are asked for", present, gatewayPorts{clients: free, tls: another}, func(got gatewayPorts, err error) bool {
 			return err == nil && got == gatewayPorts{free, another, present.Refresh}
 		}},
-		{"stopped, and others took what nobody types", stopped, upCommand{}, func(got gatewayPorts, err error) bool {
+		{"stopped, and others took what nobody types", stopped, gatewayPorts{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls != present.TLSPort && got.refresh != present.Refresh && got.tls != got.refresh
 		}},
-		{"clients take the ports of the others", gatewayRun{TLSPort: free, Refresh: free}, upCommand{GatewayPort: number(free)}, func(got gatewayPorts, err error) bool {
+		{"clients take the ports of the others", gatewayRun{TLSPort: free, Refresh: free}, gatewayPorts{clients: free}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls != free && got.refresh != free && got.tls != got.refresh
 		}},
-		{"stopped, and another took what was asked for", gatewayRun{}, upCommand{GatewayPort: number(free), GatewayTLSPort: number(taken)}, func(_ gatewayPorts, err error) bool {
+		{"stopped, and another took what was asked for", gatewayRun{}, gatewayPorts{clients: free, tls: taken}, func(_ gatewayPorts, err error) bool {
 			return err != nil && strings.Contains(err.Error(), "GATEWAY_TLS_PORT=")
 		}},
-		{"another up is about to take what was asked for", gatewayRun{}, upCommand{GatewayPort: number(held.Number)}, func(_ gatewayPorts, err error) bool {
+		{"another up is about to take what was asked for", gatewayRun{}, gatewayPorts{clients: held.Number}, func(_ gatewayPorts, err error) bool {
 			return err != nil && strings.Contains(err.Error(), "another stack is about to use it") && strings.Contains(err.Error(), "GATEWAY_PORT=")
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stack := newStack(t, state{Gateway: test.present})
-			if got, err := stack.claimGatewayPorts(test.command); !test.check(got, err) {
+			if got, err := stack.claimGatewayPorts(test.requested); !test.check(got, err) {
 				t.Errorf("claimGatewayPorts() = %+v, %v", got, err)
 			}
 		})
@@ -440,7 +440,7 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stack := &stack{location: location{State: "/state"}, state: &state{Catalog: test.loaded, Loading: test.loading}}
-			got, err := stack.choose(test.command, test.empty)
+			got, err := stack.choose(test.command.CSV, int(test.command.Products), test.empty)
 			if err != nil || got.catalog != test.want || got.wanted != test.wanted {
 				t.Errorf("choose() = %+v, %v, want %+v, wanted %v", got, err, test.want, test.wanted)
 			}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/dustin/go-humanize/english"
@@ -133,4 +134,78 @@ func lock(directory string) (release func(), err error) {
 		return nil, fmt.Errorf("another up or down is running in %s: wait until it ends", directory)
 	}
 	return func() { _ = file.Close() }, nil
+}
+
+// eachPath calls do with every path of the state that may be below .run.
+func (s *state) eachPath(do func(path *string)) {
+	do(&s.Servers)
+	do(&s.Sockets)
+	do(&s.Catalog.Directory)
+	do(&s.Loading.Directory)
+	for i := range s.Instances {
+		do(&s.Instances[i].Socket)
+	}
+}
+
+// settle makes the paths absolute, and finds out whether the directory has been moved or copied since the state was saved. In a copy
+// nothing runs, and what the stack has outside belongs to the original.
+func (s *state) settle(directory string) error {
+	present, err := homeOf(directory)
+	if err != nil {
+		return err
+	}
+	if s.Home == (home{}) {
+		s.Home.Path = s.formerHome(directory)
+	}
+	former := s.Home.Path
+	s.eachPath(func(path *string) {
+		switch {
+		case *path == "":
+		case !filepath.IsAbs(*path):
+			*path = filepath.Join(directory, *path)
+		case *path == former || strings.HasPrefix(*path, former+"/"): // as states once had them
+			*path = filepath.Join(directory, strings.TrimPrefix(*path, former))
+		}
+	})
+	if former == directory {
+		return nil
+	}
+	if present.Device == s.Home.Device && present.Inode == s.Home.Inode {
+		s.moved = true
+		return nil
+	}
+	// Moved to another file system, or copied. The original is there if the directory is the one that the state knows.
+	original, err := homeOf(former)
+	if _, savedErr := os.Stat(filepath.Join(former, "state.json")); err != nil || savedErr != nil ||
+		s.Home.Inode != 0 && original != s.Home {
+		s.moved = true
+		return nil
+	}
+	s.copied = former
+	s.Postgres.Process, s.Gateway.Process = process.Identity{}, process.Identity{}
+	for i := range s.Instances {
+		s.Instances[i].Process = process.Identity{}
+	}
+	if slices.Contains(s.Outside, s.Servers) {
+		s.Servers = ""
+	}
+	s.Sockets, s.Outside = "", nil
+	return nil
+}
+
+// formerHome returns where .run was when a state without a home was saved: such a state has absolute paths.
+func (s *state) formerHome(directory string) string {
+	switch {
+	case s.Servers != "" && filepath.IsAbs(s.Servers) && !slices.Contains(s.Outside, s.Servers):
+		return s.Servers
+	case s.Catalog.Products > 0 && filepath.IsAbs(s.Catalog.Directory):
+		return filepath.Dir(filepath.Dir(s.Catalog.Directory)) // csv/SIZE below it
+	}
+	return directory
+}
+
+// runs reports whether any server of the stack runs.
+func (s *state) runs() bool {
+	return s.Postgres.Process.Alive() || s.Gateway.Process.Alive() ||
+		slices.ContainsFunc(s.Instances, func(instance instance) bool { return instance.Process.Alive() })
 }

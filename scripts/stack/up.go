@@ -4,34 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"systemscale/infra/nginx"
-	"systemscale/infra/port"
 	"systemscale/infra/postgres"
 	"systemscale/infra/program"
-)
-
-const (
-	defaultGatewayPort  = 8080
-	defaultTLSPort      = 8443
-	defaultProducts     = 10_000
-	firstPostgresPort   = 15432
-	firstInstancePort   = 8081
-	firstAdminPort      = 8181
-	firstRefreshPort    = 8281
-	instanceCount       = 2
-	stopInstanceLimit   = 15 * time.Second // its pause and its drain take 11
-	readyInstanceLimit  = 30 * time.Second
-	healthInstanceLimit = 10 * time.Second // for one that runs, while a restarted Postgres comes back to it
 )
 
 type upCommand struct {
@@ -71,16 +53,6 @@ func (n *number) UnmarshalText(text []byte) error {
 	}
 	*n = number(value)
 	return nil
-}
-
-// stack is one run of up or down.
-type stack struct {
-	location
-	console
-	*state
-
-	claims  port.Claims                   // of ports, until this run ends
-	started []func(context.Context) error // undoes what this run has started, in the order of starting
 }
 
 // Run starts whatever does not run yet. When it fails or is interrupted, what it has started is stopped again.
@@ -126,32 +98,6 @@ func (c upCommand) Run(ctx context.Context, location location, console console) 
 	return nil
 }
 
-// open takes hold of what runs here, until release is called. Nobody else changes it meanwhile.
-func (l location) open(console console) (opened *stack, release func(), err error) {
-	release, err = lock(l.State)
-	if err != nil {
-		return nil, nil, err
-	}
-	state, err := readState(l.State)
-	if err != nil {
-		release()
-		return nil, nil, err
-	}
-	return &stack{location: l, console: console, state: state}, release, nil
-}
-
-func (s *stack) undo(ctx context.Context) error {
-	if len(s.started) == 0 {
-		return nil
-	}
-	s.progressf("stopping the servers that were started")
-	var errs []error
-	for _, stop := range slices.Backward(s.started) {
-		errs = append(errs, stop(ctx))
-	}
-	return errors.Join(errors.Join(errs...), s.save())
-}
-
 func (s *stack) up(ctx context.Context, command upCommand) error {
 	if err := s.moveIn(ctx); err != nil {
 		return err
@@ -162,7 +108,8 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 			return err
 		}
 	}
-	ports, err := s.claimGatewayPorts(command)
+	requested := gatewayPorts{clients: int(command.GatewayPort), tls: int(command.GatewayTLSPort)}
+	ports, err := s.claimGatewayPorts(requested)
 	if err != nil {
 		return err
 	}
@@ -170,7 +117,7 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := s.choose(command, postgres.MajorOf(s.data()) == 0)
+	chosen, err := s.choose(command.CSV, int(command.Products), postgres.MajorOf(s.data()) == 0)
 	if err != nil {
 		return err
 	}
@@ -200,7 +147,7 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 			return err
 		}
 	}
-	if err := s.serve(ctx, command, accounts, database, ports, chosen.wanted); err != nil {
+	if err := s.serve(ctx, accounts, database, requested, ports, chosen.wanted); err != nil {
 		return err
 	}
 	if err := s.writeEnvironment(database); err != nil {
@@ -211,12 +158,12 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 }
 
 // serve makes the instances run, and NGINX in front of them. loaded says that the catalog is another than before.
-func (s *stack) serve(ctx context.Context, command upCommand, accounts accounts, database database, ports gatewayPorts, loaded bool) error {
+func (s *stack) serve(ctx context.Context, accounts accounts, database database, requested, ports gatewayPorts, loaded bool) error {
 	attempts := 0
 	return s.onFreePorts(func() (_ []int, err error) {
 		if attempts++; attempts > 1 {
 			s.claims.Release() // the others listen by now
-			if ports, err = s.claimGatewayPorts(command); err != nil {
+			if ports, err = s.claimGatewayPorts(requested); err != nil {
 				return nil, err
 			}
 		}
@@ -232,50 +179,25 @@ func (s *stack) serve(ctx context.Context, command upCommand, accounts accounts,
 	})
 }
 
-func (s *stack) data() string              { return filepath.Join(s.Servers, "postgres", "data") }
-func (s *stack) logs() string              { return filepath.Join(s.State, "log") }
-func (s *stack) binary(name string) string { return filepath.Join(s.State, "bin", name) }
-
-// build builds the programs and puts those in place that have changed. Each takes its place in one step, so
-// that one that runs is not disturbed.
-func (s *stack) build(ctx context.Context) error {
-	fresh := s.binary("fresh")
-	if err := os.MkdirAll(fresh, 0o755); err != nil {
-		return fmt.Errorf("create the directory of the programs: %w", err)
+// moveIn makes a clone that was moved or copied ready for up.
+func (s *stack) moveIn(ctx context.Context) error {
+	if s.moved && s.runs() {
+		// They have the old paths in their settings.
+		s.progressf("the clone was moved while its servers ran: restarting the servers")
+		return s.stopServers(ctx)
 	}
-	s.progressf("building the programs")
-	command := exec.CommandContext(ctx, "go", "build", "-o", fresh+"/", "./etl", "./api", "./scripts/generate")
-	command.Dir = s.Root
-	command.Stdout, command.Stderr = s.err, s.err
-	if err := runGently(command); err != nil {
-		return fmt.Errorf("build the programs: %w", err)
+	if s.copied == "" {
+		return nil
 	}
-	for _, name := range []string{"etl", "api", "generate"} {
-		if err := os.Rename(filepath.Join(fresh, name), s.binary(name)); err != nil {
-			return fmt.Errorf("install %s: %w", name, err)
-		}
+	s.progressf("this is a copy of the clone in %s: starting new servers with a new database", filepath.Dir(s.copied))
+	// Copied while Postgres ran, its files are of no use. They are kept: to throw them away is not for a program to decide.
+	data := filepath.Join(s.State, "postgres", "data")
+	if err := os.Rename(data, data+".copied-"+postgres.NewPassword()[:8]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("move the copied database away: %w", err)
 	}
-	return os.Remove(fresh)
-}
-
-// runGently runs a child that, when ctx ends, gets one signal from here and none from the terminal: for the ETL a
-// second one would mean to give up cleaning.
-func runGently(command *exec.Cmd) error {
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = 30 * time.Second
-	return command.Run()
-}
-
-// tool runs one of the built programs with its result on out and the rest on the console. The database's URL holds a password and
-// therefore goes where ps does not show it.
-func (s *stack) tool(ctx context.Context, databaseURL string, out io.Writer, name string, arguments ...string) error {
-	command := exec.CommandContext(ctx, s.binary(name), arguments...)
-	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
-	command.Dir = s.Root
-	command.Stdout, command.Stderr = out, s.err
-	if err := runGently(command); err != nil {
-		return fmt.Errorf("%s %s: %w", name, arguments[0], err)
+	if err := os.RemoveAll(filepath.Join(s.State, "nginx")); err != nil {
+		return fmt.Errorf("remove the copied cache: %w", err)
 	}
-	return nil
+	s.Passwords, s.Postgres.Port = passwords{}, 0
+	return s.save()
 }

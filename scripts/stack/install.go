@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"golang.org/x/term"
+
+	"systemscale/infra/program"
+)
+
+type installCommand struct {
+	Bench bool `help:"Also install the load generator of the benchmarks."`
+}
+
+func (installCommand) Help() string {
+	return "Example:\n\n  stack install --bench"
+}
+
+// Run installs PostgreSQL, NGINX, shellcheck, a C compiler, Node.js, Chromium and PgBouncer where they are missing.
+func (c installCommand) Run(ctx context.Context, console console) error {
+	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium, program.NeedPgBouncer, program.NeedFaketime}
+	if c.Bench {
+		needs = append(needs, program.NeedWrk)
+	}
+	return installer(console).Ensure(ctx, needs...)
+}
+
+func installer(console console) program.Installer {
+	return program.Installer{
+		In: console.in, Out: console.err,
+		Interactive: term.IsTerminal(int(console.in.Fd())),
+		Privileged: func(ctx context.Context, packages []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			// In this process's own group, because sudo asks for a password on the terminal.
+			command := exec.CommandContext(ctx, "sudo", append([]string{self, "apt-packages"}, packages...)...)
+			command.Stdin, command.Stdout, command.Stderr = console.in, console.err, console.err
+			if err := command.Run(); err != nil {
+				return fmt.Errorf("install as root: %w", err)
+			}
+			return nil
+		},
+	}
+}
+
+type aptPackagesCommand struct {
+	Packages []string `arg:""`
+}
+
+func (aptPackagesCommand) Help() string {
+	return "Example:\n\n  sudo stack apt-packages postgresql nginx"
+}
+
+// Run installs the packages. Only root can.
+func (c aptPackagesCommand) Run(ctx context.Context, console console) error {
+	return program.AptInstall(ctx, console.err, c.Packages)
+}
