@@ -24,20 +24,19 @@ import (
 // defaultProducts is the size of the sample that up loads first.
 const defaultProducts = 10_000
 
-// bytesPerProduct is how much CSV the generator writes for a product, roughly: 2.5 GB for a million.
+// bytesPerProduct is the approximate size of the generated CSVs per product: 2.5 GB for a million products.
 const bytesPerProduct = 2500
 
-// filesFactor is what a catalog takes on the disk in bytes per byte of CSV: the documents, the generation before, and
-// the log files that Postgres keeps.
+// filesFactor is the disk space of a catalog per byte of CSV: for the documents, the previous generation and Postgres's write-ahead log.
 const filesFactor = 4
 
-// describeFiles returns the size of a directory's CSV files and a fingerprint that changes whenever one of
-// them is added, removed, resized or rewritten.
+// describeFiles returns the size of a directory's CSV files, in bytes, and a fingerprint of their names, sizes and modification times.
 func describeFiles(directory string) (size int64, fingerprint string, err error) {
 	info, err := os.Stat(directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, "", fmt.Errorf("CSV: there is no directory %s: give the directory of your CSV files, absolute or relative to the working directory", directory)
+		return 0, "", fmt.Errorf("CSV: there is no directory %s: give the directory of your CSV files, absolute or relative to the working "+
+			"directory", directory)
 	case err != nil:
 		return 0, "", fmt.Errorf("CSV: %w", err)
 	case !info.IsDir():
@@ -52,7 +51,7 @@ func describeFiles(directory string) (size int64, fingerprint string, err error)
 		if !strings.Contains(entry.Name(), ".csv") {
 			continue
 		}
-		// Stat, not the entry's own information: a link stands for the file behind it.
+		// os.Stat follows links; entry.Info does not.
 		info, err := os.Stat(filepath.Join(directory, entry.Name()))
 		if err != nil {
 			return 0, "", fmt.Errorf("CSV: %w", err)
@@ -62,20 +61,21 @@ func describeFiles(directory string) (size int64, fingerprint string, err error)
 		fmt.Fprintf(sum, "%q %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
 	}
 	if count == 0 {
-		return 0, "", fmt.Errorf("CSV: there is no CSV file in the directory %s: give the directory of your files, whose names end in .csv", directory)
+		return 0, "", fmt.Errorf("CSV: there is no CSV file in the directory %s: give the directory of your files, whose names end in .csv",
+			directory)
 	}
 	return size, hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// choice is the catalog that up is to serve.
+// choice is the catalog that up serves.
 type choice struct {
 	catalog
-	wanted bool  // it has to be loaded
-	space  int64 // bytes of disk that takes
+	wanted bool  // it must be loaded
+	space  int64 // bytes of disk space for the load
 }
 
-// choose decides what to load. Without arguments, whatever is loaded stays; a load that was interrupted is done again. empty says that
-// there is no database yet.
+// choose returns the catalog to serve: the files in csv, a sample of that many products, or, without either, the present catalog. An
+// interrupted load is repeated. empty reports that there is no database yet.
 func (s *stack) choose(csv string, products int, empty bool) (choice, error) {
 	former := s.Catalog
 	if s.Loading != (catalog{}) {
@@ -94,7 +94,7 @@ func (s *stack) choose(csv string, products int, empty bool) (choice, error) {
 		chosen.Directory = filepath.Join(s.State, "csv", strconv.Itoa(chosen.Products))
 		chosen.space = int64(chosen.Products) * bytesPerProduct * (1 + filesFactor)
 	} else if present := s.Catalog; csv == "" && !empty && s.Loading == (catalog{}) {
-		return choice{catalog: present}, nil // whatever its files are by now
+		return choice{catalog: present}, nil // even if its files have changed
 	} else {
 		size, fingerprint, err := describeFiles(chosen.Directory)
 		if err != nil {
@@ -109,8 +109,8 @@ func (s *stack) choose(csv string, products int, empty bool) (choice, error) {
 	return chosen, nil
 }
 
-// replaces returns the gates that must not hinder a load, because it is meant to replace everything, and reports what it replaces. That is
-// so if a sample comes or goes. From one dump to another the gates are what protects the catalog.
+// replaces returns the gates to accept because the load replaces the whole catalog: from or to a sample. Between two dumps of the user, the
+// gates protect the catalog.
 func (s *stack) replaces(ctx context.Context, databaseURL string, chosen choice) (accepted []string, err error) {
 	former := s.Catalog
 	if former == (catalog{}) || former.Products == 0 && chosen.Products == 0 {
@@ -124,12 +124,12 @@ func (s *stack) replaces(ctx context.Context, databaseURL string, chosen choice)
 	}
 	s.progressf("replacing %s by %s", former, chosen.catalog)
 	if accepted = []string{"removed", "changed"}; chosen.Products > 0 {
-		accepted = append(accepted, "truncated-file") // the generator ends no last line, as the real files do not
+		accepted = append(accepted, "truncated-file") // as in the real files, the last line of a sample has no line break
 	}
 	return accepted, nil
 }
 
-// load runs the ETL over the chosen files, after making them when they are a sample.
+// load runs the ETL on the chosen files. It generates those of a sample first.
 func (s *stack) load(ctx context.Context, databaseURL string, chosen choice, accepted []string) error {
 	if chosen.Products > 0 {
 		if err := s.generate(ctx, chosen.catalog); err != nil {
@@ -141,7 +141,7 @@ func (s *stack) load(ctx context.Context, databaseURL string, chosen choice, acc
 		return err
 	}
 	s.progressf("loading the catalog from %s", chosen.Directory)
-	// If this is killed, it is unknown whether it has published.
+	// After a kill, it is unknown whether the run has published.
 	s.Loading = chosen.catalog
 	if err := s.save(); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (s *stack) load(ctx context.Context, databaseURL string, chosen choice, acc
 	return errors.Join(loadErr, s.save())
 }
 
-// publishedNothing reports whether the ETL ended with an exit code of files that it cannot use, or of a gate, of which most have their own.
+// publishedNothing reports whether an exit code of the ETL means unusable files or a failed gate.
 func publishedNothing(code int) bool { return code == 3 || 20 <= code && code <= 29 }
 
 // gates are the names of the ETL's gates, for ACCEPT.
@@ -176,11 +176,11 @@ var gates = []string{"truncated-file", "unreconciled", "rejects", "removed", "ch
 
 var failedGate = regexp.MustCompile(`(?m)^([a-z-]+) .* failed\r?$`)
 
-// firstGateCode is the exit code of the second of the gates; the others follow. The first has that of files that cannot be used.
+// firstGateCode is the exit code of the second gate; the others follow in order. The first gate has the exit code for unusable files.
 const firstGateCode = 20
 
-// failedGates finds the gates in the ETL's report that failed. Without a report the ETL ended at a header or an item, and its exit code is that of
-// the gate.
+// failedGates returns the failed gates in the ETL's report. If the ETL ended before the report, at a header or an item, its exit code
+// identifies the gate.
 func failedGates(report string, code int) []string {
 	var failed []string
 	for _, found := range failedGate.FindAllStringSubmatch(report, -1) {
@@ -194,21 +194,21 @@ func failedGates(report string, code int) []string {
 	return failed
 }
 
-// explainGate adds to the ETL's words what to do about a gate.
+// explainGate adds to the error how to accept the failed gates.
 func (s *stack) explainGate(err error, chosen choice, failed []string) error {
 	serves := "nothing is published yet"
 	if s.Catalog != (catalog{}) {
 		serves = fmt.Sprintf("%s is still served", s.Catalog)
 	}
-	asked := "PRODUCTS=" + strconv.Itoa(chosen.Products)
+	argument := "PRODUCTS=" + strconv.Itoa(chosen.Products)
 	if chosen.Products == 0 {
-		asked = "CSV=" + shellWord(chosen.Directory)
+		argument = "CSV=" + shellWord(chosen.Directory)
 	}
 	return fmt.Errorf("%w\na gate (see above) failed for the files in %s: %s. If the files are correct, accept the "+
-		"gate: ./scripts/task up %s ACCEPT=%s", err, chosen.Directory, serves, asked, strings.Join(failed, ","))
+		"gate: ./scripts/task up %s ACCEPT=%s", err, chosen.Directory, serves, argument, strings.Join(failed, ","))
 }
 
-// generate makes a sample's files unless they are there, whole.
+// generate generates the files of a sample unless they exist.
 func (s *stack) generate(ctx context.Context, sample catalog) error {
 	if _, err := os.Stat(sample.Directory); err == nil {
 		return nil
@@ -223,10 +223,10 @@ func (s *stack) generate(ctx context.Context, sample catalog) error {
 	}
 	command := exec.CommandContext(ctx, s.binary("generate"),
 		"--products", strconv.Itoa(sample.Products), "--seed", "1", "--dirt", "--out", unfinished)
-	var said bytes.Buffer // of interest only when it fails
-	command.Stdout, command.Stderr = &said, &said
+	var output bytes.Buffer // shown only after an error
+	command.Stdout, command.Stderr = &output, &output
 	if err := runGently(command); err != nil {
-		return fmt.Errorf("generate a sample: %w\n%s", err, &said)
+		return fmt.Errorf("generate a sample: %w\n%s", err, &output)
 	}
 	return os.Rename(unfinished, sample.Directory)
 }

@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// certificateLife is short, because its owner may have told a browser to trust it.
+	// certificateLife is short, because users may add the certificate to the trusted ones of their browser.
 	certificateLife = 30 * 24 * time.Hour
-	// certificateRest is the least validity that is left when NGINX starts with a certificate.
+	// certificateRest is the minimum remaining validity of a certificate with which NGINX starts.
 	certificateRest = 14 * 24 * time.Hour
 )
 
@@ -34,8 +34,8 @@ func certificateIn(directory string) certificate {
 	return certificate{filepath.Join(directory, "localhost.crt"), filepath.Join(directory, "localhost.key")}
 }
 
-// developmentCertificate returns the directory's certificate for localhost and 127.0.0.1, signed by its own key. It replaces one that is
-// missing, damaged, near its end, not valid yet (the clock was set back) or good for more than this server. Only the account may
+// developmentCertificate returns the directory's self-signed certificate for localhost and 127.0.0.1. It creates a new one if the present
+// one is missing, damaged, about to expire, not valid yet (the clock was set back) or valid for other purposes. Only the account can
 // read the key.
 func developmentCertificate(directory string, account *process.Account, now time.Time) (files certificate, renewed bool, err error) {
 	files = certificateIn(directory)
@@ -48,15 +48,15 @@ func developmentCertificate(directory string, account *process.Account, now time
 	return files, true, nil
 }
 
-// isDevelopmentCertificate reports whether a certificate is as writeCertificate makes it and has enough validity left. Earlier versions made
-// certificates that could sign others: whoever trusts one trusts every name that its key signs.
+// isDevelopmentCertificate reports whether a certificate is one of writeCertificate and does not expire soon. Those of earlier versions were
+// certificate authorities: a browser that trusts one trusts any certificate that its key signs.
 func isDevelopmentCertificate(found *x509.Certificate, now time.Time) bool {
 	return !found.IsCA && found.BasicConstraintsValid && found.KeyUsage == x509.KeyUsageDigitalSignature &&
 		slices.Equal(found.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) &&
 		!found.NotBefore.After(now) && found.NotAfter.Sub(now) >= certificateRest
 }
 
-// isPrivate reports whether only its owner may read a file.
+// isPrivate reports whether only its owner can read a file.
 func isPrivate(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Perm()&0o077 == 0
@@ -75,8 +75,8 @@ func writeCertificate(files certificate, account *process.Account, now time.Time
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "localhost", Organization: []string{"systemScale, for development"}},
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.ParseIP(loopback)},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
-		// Not an authority: whoever trusts this certificate trusts it alone, for these names. curl --cacert and browsers accept a trusted
-		// certificate that is its own issuer without that.
+		// Not an authority: trust in this certificate does not extend to other names. curl --cacert and browsers accept a trusted self-signed
+		// certificate that is not an authority.
 		IsCA: false, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

@@ -19,7 +19,7 @@ func (downCommand) Help() string {
 	return "Example:\n\n  stack down --purge"
 }
 
-// Run stops what up has started and nothing else, in the reverse order. Nothing running is no error.
+// Run stops the servers that up started. It is no error if none runs.
 func (c downCommand) Run(ctx context.Context, location location, console console) error {
 	if _, err := os.Stat(location.State); errors.Is(err, os.ErrNotExist) {
 		console.printf("nothing runs")
@@ -56,7 +56,7 @@ func (s *stack) down(ctx context.Context) error {
 	return nil
 }
 
-// stopServers stops what runs, in the reverse order of starting.
+// stopServers stops the running servers in reverse order of their start.
 func (s *stack) stopServers(ctx context.Context) error {
 	if s.Gateway.Process.Alive() {
 		s.printf("stopping NGINX")
@@ -64,16 +64,16 @@ func (s *stack) stopServers(ctx context.Context) error {
 	if err := nginx.Stop(ctx, s.Gateway.Process); err != nil {
 		return err
 	}
-	var drained sync.WaitGroup
+	var draining sync.WaitGroup
 	errs := make([]error, len(s.Instances))
 	for i, instance := range s.Instances {
 		if !instance.Process.Alive() {
 			continue
 		}
 		s.printf("stopping API instance %d", i+1)
-		drained.Go(func() { errs[i] = stopInstance(ctx, instance) })
+		draining.Go(func() { errs[i] = stopInstance(ctx, instance) })
 	}
-	drained.Wait()
+	draining.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 // variable is one line of .run/env.
 type variable struct{ name, value string }
 
-// formatEnvironment writes variables so that a shell can source them. Readers of dotenv files agree with it where no value holds a quote.
+// formatEnvironment formats variables for a shell to source. Dotenv readers read the same values unless one contains a quote.
 func formatEnvironment(variables []variable) ([]byte, error) {
 	var text strings.Builder
 	for _, variable := range variables {
@@ -25,12 +25,12 @@ func formatEnvironment(variables []variable) ([]byte, error) {
 	return []byte(text.String()), nil
 }
 
-// inDoubleQuotes escapes what a shell would not leave alone between double quotes.
+// inDoubleQuotes escapes the characters that are special between double quotes.
 var inDoubleQuotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`")
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._:@%+,=-]+$`)
 
-// shellWord writes a word so that it can be pasted into a shell.
+// shellWord quotes a word for a shell if necessary.
 func shellWord(word string) string {
 	if plainWord.MatchString(word) {
 		return word

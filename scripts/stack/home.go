@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// home is where .run was when its state was saved, and which directory it is: one that is moved stays the same, and a copy is another.
+// home identifies the .run directory for which the state was saved. A moved directory keeps its device and inode; a copy has others.
 type home struct {
 	Path   string `json:"path"`
 	Device uint64 `json:"device"`
@@ -26,7 +26,7 @@ func homeOf(directory string) (home, error) {
 	return found, nil
 }
 
-// relativeTo returns a path below the directory so that it stays right when the directory is moved, and any other unchanged.
+// relativeTo returns a path below the directory relative to it, so that it survives a move, and any other path unchanged.
 func relativeTo(directory, path string) string {
 	if relative, err := filepath.Rel(directory, path); path != "" && err == nil && filepath.IsLocal(relative) {
 		return relative
@@ -34,7 +34,7 @@ func relativeTo(directory, path string) string {
 	return path
 }
 
-// isOwn reports whether the directory is there, and is this user's: not a link, and not one that another user has made where all may.
+// isOwn reports whether the directory exists, is not a link and belongs to this user. In /tmp, another user could have created it.
 func isOwn(directory string) bool {
 	info, err := os.Lstat(directory)
 	if err != nil || !info.IsDir() {

@@ -19,9 +19,12 @@ func (installCommand) Help() string {
 	return "Example:\n\n  stack install --bench"
 }
 
-// Run installs PostgreSQL, NGINX, shellcheck, a C compiler, Node.js, Chromium and PgBouncer where they are missing.
+// Run installs the missing ones of the programs that the tests need.
 func (c installCommand) Run(ctx context.Context, console console) error {
-	needs := []program.Need{program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium, program.NeedPgBouncer, program.NeedFaketime}
+	needs := []program.Need{
+		program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium,
+		program.NeedPgBouncer, program.NeedFaketime,
+	}
 	if c.Bench {
 		needs = append(needs, program.NeedWrk)
 	}
@@ -37,7 +40,7 @@ func installer(console console) program.Installer {
 			if err != nil {
 				return err
 			}
-			// In this process's own group, because sudo asks for a password on the terminal.
+			// In this process's group, because sudo reads a password from the terminal.
 			command := exec.CommandContext(ctx, "sudo", append([]string{self, "apt-packages"}, packages...)...)
 			command.Stdin, command.Stdout, command.Stderr = console.in, console.err, console.err
 			if err := command.Run(); err != nil {
@@ -56,7 +59,7 @@ func (aptPackagesCommand) Help() string {
 	return "Example:\n\n  sudo stack apt-packages postgresql nginx"
 }
 
-// Run installs the packages. Only root can.
+// Run installs the packages. It must run as root.
 func (c aptPackagesCommand) Run(ctx context.Context, console console) error {
 	return program.AptInstall(ctx, console.err, c.Packages)
 }

@@ -29,8 +29,8 @@ const (
 	healthInstanceLimit = 10 * time.Second // for a running instance to reconnect to a restarted Postgres
 )
 
-// startInstances makes every API instance run the present binary. One after the other, so that while one is
-// replaced the others answer. refresh is the port at which NGINX says how many requests it has had.
+// startInstances starts the API instances, and replaces those that run another binary or with other settings, one at a time, so that the
+// others serve requests meanwhile. refresh is the port of the refresh endpoint, which has the gateway's request counts.
 func (s *stack) startInstances(ctx context.Context, account *process.Account, databaseURL string, refresh int) error {
 	environment := []string{"DATABASE_URL=" + databaseURL, "API_GATEWAY_STATUS=http://" + address(refresh) + "/status"}
 	run := instanceRun{account: account, environment: environment}
@@ -45,7 +45,7 @@ func (s *stack) startInstances(ctx context.Context, account *process.Account, da
 		if i == len(s.Instances) {
 			s.Instances = append(s.Instances, instance{})
 		}
-		// Before any starts: each is told where the others are.
+		// Before any starts: each gets the addresses of the others.
 		if present := &s.Instances[i]; !present.Process.Alive() {
 			if err := s.claimInstancePorts(i, present.Port, present.Admin); err != nil {
 				return err
@@ -75,11 +75,11 @@ func (s *stack) instanceLog(i int) string {
 	return filepath.Join(s.logs(), fmt.Sprintf("api-%d.log", i+1))
 }
 
-// instanceRun is what the instances have in common.
+// instanceRun holds the settings that all instances share.
 type instanceRun struct {
 	account     *process.Account
 	binary      string
-	build       string   // fingerprint of all of this
+	build       string   // fingerprint of the binary and the other settings
 	environment []string // only the account and root can read it
 }
 
@@ -90,7 +90,7 @@ func accountName(account *process.Account) string {
 	return account.Name
 }
 
-// placeBinary returns the API's binary where the account may execute it. A clone may be where only root can go.
+// placeBinary returns the path of the API's binary. It copies the binary if the account has no access to the clone.
 func (s *stack) placeBinary(account *process.Account) (string, error) {
 	path := s.binary("api")
 	if account.Blocked(path) == "" {
@@ -108,7 +108,7 @@ func (s *stack) placeBinary(account *process.Account) (string, error) {
 	return placed, self.WriteFile(placed, program, 0o755)
 }
 
-// claimInstancePorts gives an instance its ports: those that it had, unless they are 0 or taken.
+// claimInstancePorts claims the ports of an instance: the former ones, unless they are 0 or taken.
 func (s *stack) claimInstancePorts(i, former, formerAdmin int) (err error) {
 	present := &s.Instances[i]
 	if present.Port, err = s.claimPort(former, firstInstancePort+i); err != nil {
@@ -128,7 +128,7 @@ func (s *stack) startInstance(ctx context.Context, i int, run instanceRun, fresh
 		}
 		err := s.startInstanceAt(ctx, i, run, fresh)
 		at := s.Instances[i]
-		if at.Process.Alive() { // and holds its ports itself
+		if at.Process.Alive() { // it listens on the ports itself
 			return nil, err
 		}
 		return []int{at.Port, at.Admin}, err
@@ -144,15 +144,14 @@ func (s *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fre
 	}
 	next := s.Instances[i]
 	next.Socket, next.Build = filepath.Join(s.Sockets, "api", fmt.Sprintf("api-%d.sock", i+1)), run.build
-	// One that was killed leaves its socket behind.
+	// A killed instance does not remove its socket.
 	if err := os.Remove(next.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the socket of an instance that was killed: %w", err)
 	}
 	running, err := process.Daemon{
 		Name: fmt.Sprintf("API instance %d", i+1), Path: run.binary,
 		Args: []string{"--listen", "unix:" + next.Socket, "--listen", address(next.Port), "--admin", address(next.Admin)},
-		// Instances share the cores with NGINX and Postgres: with one thread each they served
-		// the most, and two of them use two cores.
+		// The instances share the cores with NGINX and Postgres. Throughput was highest with one thread each.
 		Env: append(slices.Clone(run.environment), "API_PEERS="+strings.Join(peers, ","), "GOMAXPROCS=1"),
 		Dir: filepath.Dir(next.Socket), Log: s.instanceLog(i), Account: run.account,
 	}.Start()
@@ -174,7 +173,7 @@ func (s *stack) startInstanceAt(ctx context.Context, i int, run instanceRun, fre
 	return nil
 }
 
-// awaitVersions waits until every instance serves what is published. They notice by themselves, a second later.
+// awaitVersions waits until every instance serves the live versions. Instances poll for them once a second.
 func (s *stack) awaitVersions(ctx context.Context, databaseURL string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthInstanceLimit)
 	defer cancel()
@@ -185,7 +184,7 @@ func (s *stack) awaitVersions(ctx context.Context, databaseURL string) error {
 	for i, instance := range s.Instances {
 		for _, version := range published {
 			for {
-				// A list that is not declared is answered without a version; then there is nothing to wait for.
+				// A collection without a list has no version header; then there is no version to wait for.
 				served, err := instance.version(ctx, version.Collection)
 				if err == nil && (served == "" || served == strconv.FormatInt(version.RunID, 10)) {
 					break
@@ -202,7 +201,7 @@ func (s *stack) awaitVersions(ctx context.Context, databaseURL string) error {
 	return nil
 }
 
-// version returns the data version of the collection's list, as a header says it.
+// version returns the X-Data-Version header of the collection's list.
 func (i instance) version(ctx context.Context, collection string) (string, error) {
 	response, err := get(ctx, address(i.Port), "/"+collection+"?page=1&count=1")
 	if err != nil {
@@ -211,7 +210,7 @@ func (i instance) version(ctx context.Context, collection string) (string, error
 	return response.Header.Get("X-Data-Version"), nil
 }
 
-// get asks a loopback server and leaves no connection open. The body is not read.
+// get sends a request to a loopback server and closes the connection. It does not read the body.
 func get(ctx context.Context, address, path string) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -227,7 +226,7 @@ func get(ctx context.Context, address, path string) (*http.Response, error) {
 	return response, response.Body.Close()
 }
 
-// ready returns nil when the instance says that it can serve.
+// ready returns nil if the instance reports that it is ready.
 func (i instance) ready(ctx context.Context) error {
 	response, err := get(ctx, address(i.Admin), "/ready")
 	if err != nil {
@@ -239,7 +238,7 @@ func (i instance) ready(ctx context.Context) error {
 	return nil
 }
 
-// awaitReady gives an instance that ran before some time to find its database again.
+// awaitReady waits until a running instance is ready, for example because it has reconnected to the database.
 func (s *stack) awaitReady(ctx context.Context, instance instance, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	for {
@@ -255,7 +254,7 @@ func (s *stack) awaitReady(ctx context.Context, instance instance, limit time.Du
 	}
 }
 
-// stopInstance lets an instance drain. One that does not end by itself is killed: it holds nothing that could be lost.
+// stopInstance stops an instance, which drains first. If it does not end in time, it is killed: it has no data to lose.
 func stopInstance(ctx context.Context, instance instance) error {
 	err := process.Stop(ctx, instance.Process, syscall.SIGTERM, stopInstanceLimit)
 	if errors.Is(err, process.ErrStillRunning) {
@@ -270,7 +269,7 @@ func stopInstance(ctx context.Context, instance instance) error {
 	return nil
 }
 
-// fingerprintFile returns the SHA-256 of a file together with what else decides how it behaves.
+// fingerprintFile returns a SHA-256 of a file and of further settings.
 func fingerprintFile(path string, rest ...string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {

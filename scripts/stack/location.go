@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// location is where the project and what it leaves behind are. Both paths are absolute.
+// location holds the directories of the project and of the servers' files. After resolve, both are absolute.
 type location struct {
 	Root  string `help:"Directory of the project (default: found from the working directory)." placeholder:"DIR"`
 	State string `help:"Directory for the files of the servers (default: .run in the project)." placeholder:"DIR"`
 }
 
+// resolve sets the defaults.
 func (l *location) resolve() error {
 	var err error
 	if l.Root == "" {
@@ -33,7 +34,7 @@ func (l *location) resolve() error {
 	return err
 }
 
-// realPath returns the absolute path without links, as far as it exists: .run is one directory, whichever way leads there.
+// realPath returns the absolute path and resolves the links in the part that exists, so that .run has one path.
 func realPath(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -52,7 +53,7 @@ func realPath(path string) (string, error) {
 	}
 }
 
-// projectRoot returns the nearest directory, from the one given upwards, that holds this module's go.mod.
+// projectRoot returns the nearest directory at or above from that contains this module's go.mod.
 func projectRoot(from string) (string, error) {
 	directory, err := filepath.Abs(from)
 	if err != nil {
@@ -69,7 +70,7 @@ func projectRoot(from string) (string, error) {
 	}
 }
 
-// refuseOddPath returns an error for a path that cannot be written into files and messages, one line each.
+// refuseOddPath returns an error for a path with control characters or invalid UTF-8, which would break configuration files and messages.
 func refuseOddPath(path string) error {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
 		return fmt.Errorf("the path %q contains a control character, such as a line break, or bytes that are not UTF-8: "+

@@ -10,12 +10,12 @@ import (
 	"systemscale/infra/port"
 )
 
-// loopback is the only address that anything of the stack listens on.
+// loopback is the only address on which the servers listen.
 const loopback = port.Loopback
 
 func address(number int) string { return port.Address(number) }
 
-// claimTyped claims a port that people choose and type until this run ends. The variable is what chooses another.
+// claimTyped claims a port that users choose, until this run ends. The error names the variable that changes it.
 func (s *stack) claimTyped(number int, variable string) error {
 	err := s.claims.Hold(number)
 	if errors.Is(err, port.ErrTaken) {
@@ -24,8 +24,8 @@ func (s *stack) claimTyped(number int, variable string) error {
 	return err
 }
 
-// claimPort claims the port that the stack has had, or else the first from first on. Nobody types these ports, so one that is taken is
-// no reason to stop. It stays the stack's for as long as the stack exists.
+// claimPort claims the present port of the stack, or, if it is 0 or taken, the first free one from first on. The claim lasts as long as the
+// stack exists.
 func (s *stack) claimPort(present, first int) (int, error) {
 	if present != 0 && !port.HandedOut(present) {
 		err := s.claims.Take(present, s.path)
@@ -36,11 +36,11 @@ func (s *stack) claimPort(present, first int) (int, error) {
 	return s.claims.Next(first, s.path)
 }
 
-// startAttempts is how often a server is started whose port is taken between claim and start.
+// startAttempts is the maximum number of starts of a server whose port is taken between claim and start.
 const startAttempts = 3
 
-// onFreePorts starts a server, which says on which ports, and starts it again on others if those were taken meanwhile: a program
-// that is not of this project knows nothing of claims.
+// onFreePorts calls start, which starts a server and returns its ports, and calls it again if the start failed and another program has
+// taken one of the ports: only this project's programs respect claims.
 func (s *stack) onFreePorts(start func() (ports []int, err error)) error {
 	for attempt := 1; ; attempt++ {
 		ports, err := start()
@@ -55,11 +55,10 @@ func isTaken(number int) bool { return errors.Is(port.IsFree(number), port.ErrTa
 
 const megabyte = 1 << 20
 
-// spare is what has to be left on the disk beside the data: logs, Postgres's own files, build results.
+// spare is the free space that is needed in addition to the data: for logs, Postgres's own files and build results.
 const spare = 500 * megabyte
 
-// requireSpace returns an error that says what to do when the file system of the directory has not room for the data
-// and something to spare.
+// requireSpace returns an error if the file system of the directory has no room for that many bytes of data and for spare.
 func requireSpace(directory string, data int64) error {
 	var system syscall.Statfs_t
 	if err := syscall.Statfs(directory, &system); err != nil {
@@ -76,13 +75,13 @@ func compareSpace(directory string, free, needed int64) error {
 		directory, free/megabyte, needed/megabyte)
 }
 
-// longestSocketPath is what every system that this runs on allows (macOS: 104 bytes with the closing zero; Linux: 108).
+// longestSocketPath is the maximum on all supported systems: macOS allows 104 bytes with the terminating zero, Linux 108.
 const longestSocketPath = 103
 
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9/._-]+$`)
 
-// fitsSocket reports whether the stack's sockets may be in the directory: their longest name has to fit, and must need no quoting
-// in URLs, in lists of addresses and in the servers' configurations, all of which it gets into.
+// fitsSocket reports whether the directory can hold the stack's sockets: the longest path must fit, and must need no quoting in URLs, in
+// lists of addresses and in the servers' configurations.
 func fitsSocket(directory string) bool {
 	return len(directory)+len("/postgres/.s.PGSQL.65535") <= longestSocketPath && plainPath.MatchString(directory)
 }

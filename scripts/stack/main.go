@@ -1,5 +1,5 @@
-// Command stack runs the whole of systemScale on one machine: a private Postgres, the ETL, two API instances and NGINX,
-// all on loopback addresses and all under .run/. People call it through ./scripts/task.
+// Command stack runs systemScale on one machine: its own Postgres, the ETL, two API instances and NGINX, on loopback addresses and with all
+// files in .run/. Users call it through ./scripts/task.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal kills
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -48,7 +48,7 @@ type commandLine struct {
 	AptPackages aptPackagesCommand `cmd:"" hidden:"" help:"As root: install Debian packages without starting their services."`
 }
 
-// execute executes the command line until it is done or the context is canceled.
+// execute parses and runs the command line.
 func execute(ctx context.Context, arguments []string, console console) error {
 	var command commandLine
 	parser, err := kong.New(&command, kong.Name("stack"), kong.Writers(console.out, console.err),

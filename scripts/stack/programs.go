@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// build builds the programs and puts those in place that have changed. Each takes its place in one step, so
-// that one that runs is not disturbed.
+// build builds the programs and replaces each in one step, so that running ones are not affected.
 func (s *stack) build(ctx context.Context) error {
 	fresh := s.binary("fresh")
 	if err := os.MkdirAll(fresh, 0o755); err != nil {
@@ -33,8 +32,8 @@ func (s *stack) build(ctx context.Context) error {
 	return os.Remove(fresh)
 }
 
-// runGently runs a child that, when ctx ends, gets one signal from here and none from the terminal: for the ETL a
-// second one would mean to give up cleaning.
+// runGently runs a child in its own process group, so that a Ctrl-C sends it one signal, when ctx ends, and not a second one from the
+// terminal: a second signal would end the ETL before it cleans up.
 func runGently(command *exec.Cmd) error {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
@@ -42,8 +41,8 @@ func runGently(command *exec.Cmd) error {
 	return command.Run()
 }
 
-// tool runs one of the built programs with its result on out and the rest on the console. The database's URL holds a password and
-// therefore goes where ps does not show it.
+// tool runs one of the built programs. Its stdout goes to out, its stderr to the console. The database URL contains a password and is
+// therefore passed in the environment, which ps does not show.
 func (s *stack) tool(ctx context.Context, databaseURL string, out io.Writer, name string, arguments ...string) error {
 	command := exec.CommandContext(ctx, s.binary(name), arguments...)
 	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)

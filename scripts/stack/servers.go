@@ -30,13 +30,12 @@ const (
 	firstRefreshPort   = 8281
 )
 
-// accounts are the users that the servers run as; nil means the one who runs this. The API runs as NGINX does: only that one then
-// has to reach its sockets, and it knows nothing but what NGINX may read anyway.
+// accounts are the users that the servers run as; nil is the user of this process. The API runs as the same user as NGINX, so that no other
+// user needs access to its sockets. It reads no data that NGINX may not read.
 type accounts struct{ postgres, nginx, api *process.Account }
 
-// placeServers decides where the servers' files and sockets are, and makes the directories. That is under .run unless the
-// users that the servers run as may not go there, or the path is too long for a socket. Each account has directories in which only it
-// writes, and all that is above them is this user's.
+// placeServers chooses and creates the directories of the servers' files and sockets. They are in .run unless a server's user has no access
+// to it or the path is too long for a socket. Each account has its own directories; their parents belong to this user.
 func (s *stack) placeServers() (accounts, error) {
 	var found accounts
 	var err error
@@ -64,7 +63,7 @@ func (s *stack) placeServers() (accounts, error) {
 	}{
 		{s.Sockets, nil, 0o755},
 		{filepath.Join(s.Servers, "postgres"), nil, 0o755},
-		// Connecting there takes a password.
+		// Connections need a password.
 		{filepath.Join(s.Sockets, "postgres"), found.postgres, 0o755},
 		{filepath.Join(s.Servers, "nginx"), nil, 0o755},
 		{filepath.Join(s.Sockets, "nginx"), found.nginx, 0o700},
@@ -74,7 +73,7 @@ func (s *stack) placeServers() (accounts, error) {
 			return found, fmt.Errorf("create the directories of the servers: %w", err)
 		}
 	}
-	for _, former := range []string{"cache", "temp", "nginx.pid", "access.json"} { // where they were before there was NGINX's own directory
+	for _, former := range []string{"cache", "temp", "nginx.pid", "access.json"} { // their places in earlier versions
 		if err := os.RemoveAll(filepath.Join(s.Servers, "nginx", former)); err != nil {
 			return found, fmt.Errorf("remove an earlier cache: %w", err)
 		}
@@ -82,7 +81,7 @@ func (s *stack) placeServers() (accounts, error) {
 	return found, s.save()
 }
 
-// fitCache decides how much NGINX's cache may take. While NGINX runs it stays.
+// fitCache returns the size of NGINX's cache. It does not change while NGINX runs.
 func (s *stack) fitCache(directory string) (nginx.Size, error) {
 	const wanted nginx.Size = 2 << 30
 	if s.Gateway.Cache != 0 && s.Gateway.Process.Alive() {
@@ -98,7 +97,7 @@ func (s *stack) fitCache(directory string) (nginx.Size, error) {
 	return size, nil
 }
 
-// chooseServers decides where the servers' files are.
+// chooseServers chooses the directory of the servers' files.
 func (s *stack) chooseServers(found accounts) error {
 	if s.Servers != "" && s.Servers != s.State && isOwn(s.Servers) {
 		return nil
@@ -108,16 +107,16 @@ func (s *stack) chooseServers(found accounts) error {
 	if blocked == "" {
 		return nil
 	}
-	// Unlike /tmp this is not emptied when the machine starts.
+	// Unlike /tmp, it is not emptied when the machine starts.
 	outside, err := s.makeOutside("/var/tmp")
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"postgres", "nginx"} {
-		// What is there was made where everybody could go.
+		// Earlier, all users had access to the clone.
 		if err := os.Rename(filepath.Join(s.State, name), filepath.Join(outside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("only root may enter %s, and PostgreSQL and NGINX have files in %s: move the clone to a directory that any user may enter, "+
-				"or remove the catalog with ./scripts/task down -- --purge (%w)", blocked, s.State, err)
+			return fmt.Errorf("only root may enter %s, and PostgreSQL and NGINX have files in %s: move the clone to a directory that any user "+
+				"may enter, or remove the catalog with ./scripts/task down -- --purge (%w)", blocked, s.State, err)
 		}
 	}
 	s.Servers = outside
@@ -125,8 +124,7 @@ func (s *stack) chooseServers(found accounts) error {
 	return nil
 }
 
-// makeOutside makes a directory that the stack owns though it is not under .run. Its name cannot be foreseen, so
-// nobody else can have prepared it.
+// makeOutside creates a directory of the stack outside .run. Its name is random, so no other user can have created it.
 func (s *stack) makeOutside(parent string) (string, error) {
 	path, err := os.MkdirTemp(parent, "systemscale-")
 	if err != nil {
@@ -137,7 +135,7 @@ func (s *stack) makeOutside(parent string) (string, error) {
 	return path, self.MakeDirectory(path, 0o755)
 }
 
-// database is how the programs reach the stack's database.
+// database holds the URLs of the stack's database.
 type database struct{ etlURL, apiURL string }
 
 func (s *stack) startPostgres(ctx context.Context, account *process.Account) (database, error) {
@@ -146,18 +144,20 @@ func (s *stack) startPostgres(ctx context.Context, account *process.Account) (da
 	installation, err := program.FindPostgres(major)
 	if err != nil {
 		if major != 0 {
-			err = fmt.Errorf("%w\nthis version created the catalog in %s: install it, or remove the catalog with ./scripts/task down -- --purge", err, directory)
+			err = fmt.Errorf("%w\nthis version created the catalog in %s: install it, or remove the catalog with ./scripts/task down -- --purge",
+				err, directory)
 		}
 		return database{}, err
 	}
 	if major == 0 {
 		s.Passwords = passwords{Superuser: postgres.NewPassword(), ETL: postgres.NewPassword(), API: postgres.NewPassword()}
-		s.Catalog = catalog{} // the one that it held is gone
+		s.Catalog = catalog{} // the new cluster is empty
 		if err := s.save(); err != nil {
 			return database{}, err
 		}
 	} else if s.Passwords == (passwords{}) {
-		return database{}, fmt.Errorf("%s contains a database cluster, but its password was in %s, which is missing: remove the cluster with ./scripts/task down -- --purge", directory, s.path)
+		return database{}, fmt.Errorf("%s contains a database cluster, but its password was in %s, which is missing: remove the cluster with "+
+			"./scripts/task down -- --purge", directory, s.path)
 	}
 	server := postgres.Cluster{
 		Postgres: installation, Directory: directory, Sockets: filepath.Join(s.Sockets, "postgres"),
@@ -187,7 +187,7 @@ func (s *stack) startPostgres(ctx context.Context, account *process.Account) (da
 	}, nil
 }
 
-// runPostgres makes the server run with the present settings, and chooses its port unless it runs.
+// runPostgres starts the server on a free port, or restarts it if its settings have changed.
 func (s *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (err error) {
 	running := s.Postgres.Process.Alive()
 	if !running {
@@ -220,13 +220,13 @@ func (s *stack) runPostgres(ctx context.Context, server *postgres.Cluster) (err 
 	return s.save()
 }
 
-// createDatabase makes the roles and the database where they are missing, and sets the passwords to those that we know.
+// createDatabase creates the roles and the database if they are missing, and sets the passwords to those of the state.
 func (s *stack) createDatabase(ctx context.Context, server postgres.Cluster) error {
 	config, err := pgx.ParseConfig(server.URL(postgres.Superuser, s.Passwords.Superuser, "postgres"))
 	if err != nil {
 		return fmt.Errorf("prepare the database: %w", err)
 	}
-	// Statements with passwords stay out of the log, even when they are slow or fail.
+	// Statements with passwords must not be logged, even if they are slow or fail.
 	config.RuntimeParams["log_min_duration_statement"] = "-1"
 	config.RuntimeParams["log_min_error_statement"] = "panic"
 	connection, err := pgx.ConnectConfig(ctx, config)
@@ -325,7 +325,7 @@ func (s *stack) startGateway(ctx context.Context, account *process.Account, port
 		return err
 	}
 	if forget {
-		// What is cached is of another catalog; waiting for it to expire would puzzle people.
+		// The cached copies are of another catalog, and users expect to see the new one at once.
 		if err := gateway.Forget(ctx); err != nil {
 			return err
 		}
@@ -359,8 +359,8 @@ func (s *stack) startGateway(ctx context.Context, account *process.Account, port
 	return s.save()
 }
 
-// linkAccessLog makes NGINX's access log appear among the logs. It is elsewhere because NGINX makes the file, when it is
-// rotated as well, and may not be allowed to write here.
+// linkAccessLog links to NGINX's access log from the directory of the logs. NGINX creates the file, also after a rotation, and may have no
+// access to that directory.
 func (s *stack) linkAccessLog(path string) error {
 	link := filepath.Join(s.logs(), "access.json")
 	if target, err := os.Readlink(link); err == nil && target == path {
@@ -375,7 +375,7 @@ func (s *stack) linkAccessLog(path string) error {
 	return nil
 }
 
-// writeEnvironment writes .run/env, which people and scripts source.
+// writeEnvironment writes .run/env, which users and scripts source.
 func (s *stack) writeEnvironment(database database) error {
 	var instances, admins []string
 	for _, instance := range s.Instances {

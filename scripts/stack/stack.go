@@ -15,11 +15,11 @@ type stack struct {
 	console
 	*state
 
-	claims  port.Claims                   // of ports, until this run ends
-	started []func(context.Context) error // undoes what this run has started, in the order of starting
+	claims  port.Claims                   // ports that are claimed until this run ends
+	started []func(context.Context) error // functions that stop the servers that this run started, in order of their start
 }
 
-// open takes hold of what runs here, until release is called. Nobody else changes it meanwhile.
+// open reads the state and locks it against other runs of up and down until release is called.
 func (l location) open(console console) (opened *stack, release func(), err error) {
 	release, err = lock(l.State)
 	if err != nil {
@@ -33,6 +33,7 @@ func (l location) open(console console) (opened *stack, release func(), err erro
 	return &stack{location: l, console: console, state: state}, release, nil
 }
 
+// undo stops the servers that this run started, in reverse order.
 func (s *stack) undo(ctx context.Context) error {
 	if len(s.started) == 0 {
 		return nil
@@ -45,6 +46,7 @@ func (s *stack) undo(ctx context.Context) error {
 	return errors.Join(errors.Join(errs...), s.save())
 }
 
+// onUndo registers a function that stops a server.
 func (s *stack) onUndo(stop func(context.Context) error) {
 	s.started = append(s.started, stop)
 }

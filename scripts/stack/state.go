@@ -15,24 +15,24 @@ import (
 	"systemscale/infra/process"
 )
 
-// state is what up leaves for the next up, for down and for status: .run/state.json. It holds passwords, so only its
-// owner may read it.
+// state is the content of .run/state.json, which up writes for later runs of up, down and status. It contains passwords, so only its owner
+// can read it.
 type state struct {
 	Passwords passwords   `json:"passwords"`
 	Postgres  postgresRun `json:"postgres"`
 	Instances []instance  `json:"instances"`
 	Gateway   gatewayRun  `json:"gateway"`
 	Catalog   catalog     `json:"catalog"`
-	Loading   catalog     `json:"loading"` // that was being loaded; it may be published or not
+	Loading   catalog     `json:"loading"` // set while a load runs; after an interrupted load, it may be published or not
 
 	Home    home     `json:"home"`
-	Servers string   `json:"servers"` // directory of what Postgres and NGINX write
+	Servers string   `json:"servers"` // directory of the files of Postgres and NGINX
 	Sockets string   `json:"sockets"` // directory of the unix sockets
-	Outside []string `json:"outside"` // directories outside .run that belong to the stack as well
+	Outside []string `json:"outside"` // directories outside .run that belong to the stack
 
 	path   string
-	moved  bool   // .run is the one that was elsewhere when the state was saved
-	copied string // where the .run is of which this one is a copy; "": it is none
+	moved  bool   // .run was moved since the state was saved
+	copied string // if this .run is a copy: the original
 }
 
 type passwords struct {
@@ -49,10 +49,10 @@ type postgresRun struct {
 // instance is one running API server.
 type instance struct {
 	Process process.Identity `json:"process"`
-	Socket  string           `json:"socket"` // where NGINX reaches it
-	Port    int              `json:"port"`   // where people reach it
-	Admin   int              `json:"admin"`  // port of live and ready
-	Build   string           `json:"build"`  // fingerprint of the binary that was started
+	Socket  string           `json:"socket"` // for NGINX
+	Port    int              `json:"port"`   // for direct requests
+	Admin   int              `json:"admin"`  // admin port
+	Build   string           `json:"build"`  // fingerprint of its binary and settings
 }
 
 type gatewayRun struct {
@@ -63,28 +63,28 @@ type gatewayRun struct {
 	Cache   int64            `json:"cache"`   // size of the cache in bytes
 }
 
-// catalog says what was loaded last.
+// catalog identifies the files of a load.
 type catalog struct {
 	Directory   string `json:"directory"`
-	Products    int    `json:"products"` // 0: the directory is the user's
+	Products    int    `json:"products"` // size of a generated sample; 0 for the user's own files
 	Fingerprint string `json:"fingerprint"`
-	Run         int64  `json:"run,omitempty"` // that has published it; 0: unknown
+	Run         int64  `json:"run,omitempty"` // run that published it; 0 if unknown
 }
 
-// same reports whether the other catalog is of the same files.
-func (f catalog) same(other catalog) bool {
-	other.Run = f.Run
-	return f == other
+// same reports whether the other catalog has the same files.
+func (c catalog) same(other catalog) bool {
+	other.Run = c.Run
+	return c == other
 }
 
-func (f catalog) String() string {
-	if f.Products > 0 {
-		return "the generated sample of " + english.Plural(f.Products, "product", "")
+func (c catalog) String() string {
+	if c.Products > 0 {
+		return "the generated sample of " + english.Plural(c.Products, "product", "")
 	}
-	return "the catalog from " + f.Directory
+	return "the catalog from " + c.Directory
 }
 
-// readState reads the state, which is empty when there is none. All paths in it are absolute.
+// readState reads the state, or returns an empty one if there is none. All paths in it are absolute.
 func readState(directory string) (*state, error) {
 	read := &state{path: filepath.Join(directory, "state.json")}
 	text, err := os.ReadFile(read.path)
@@ -100,7 +100,7 @@ func readState(directory string) (*state, error) {
 	return read, read.settle(directory)
 }
 
-// save writes the state so that it is either the old or the new one, whatever happens.
+// save writes the state atomically.
 func (s *state) save() error {
 	directory := filepath.Dir(s.path)
 	var err error
@@ -117,13 +117,13 @@ func (s *state) save() error {
 	return replaceFile(s.path, append(text, '\n'))
 }
 
-// replaceFile writes a file that only its owner may read in place of the one that is there.
+// replaceFile replaces a file atomically. Only its owner can read it.
 func replaceFile(path string, text []byte) error {
 	var self *process.Account
 	return self.WriteFile(path, text, 0o600)
 }
 
-// lock makes sure that one up or down at a time works in the directory. The lock ends with the process.
+// lock ensures that only one up or down runs in the directory. The lock ends with the process.
 func lock(directory string) (release func(), err error) {
 	file, err := os.OpenFile(filepath.Join(directory, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -136,7 +136,7 @@ func lock(directory string) (release func(), err error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// eachPath calls do with every path of the state that may be below .run.
+// eachPath calls do with every path in the state that may be below .run.
 func (s *state) eachPath(do func(path *string)) {
 	do(&s.Servers)
 	do(&s.Sockets)
@@ -147,8 +147,8 @@ func (s *state) eachPath(do func(path *string)) {
 	}
 }
 
-// settle makes the paths absolute, and finds out whether the directory has been moved or copied since the state was saved. In a copy
-// nothing runs, and what the stack has outside belongs to the original.
+// settle makes the paths absolute and detects whether the directory was moved or copied since the state was saved. A copy has no running
+// servers and no directories outside .run: those belong to the original.
 func (s *state) settle(directory string) error {
 	present, err := homeOf(directory)
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *state) settle(directory string) error {
 		case *path == "":
 		case !filepath.IsAbs(*path):
 			*path = filepath.Join(directory, *path)
-		case *path == former || strings.HasPrefix(*path, former+"/"): // as states once had them
+		case *path == former || strings.HasPrefix(*path, former+"/"): // from a state of an earlier version
 			*path = filepath.Join(directory, strings.TrimPrefix(*path, former))
 		}
 	})
@@ -174,7 +174,7 @@ func (s *state) settle(directory string) error {
 		s.moved = true
 		return nil
 	}
-	// Moved to another file system, or copied. The original is there if the directory is the one that the state knows.
+	// Moved to another file system, or copied. It is a copy if the directory in the state still exists.
 	original, err := homeOf(former)
 	if _, savedErr := os.Stat(filepath.Join(former, "state.json")); err != nil || savedErr != nil ||
 		s.Home.Inode != 0 && original != s.Home {
@@ -193,13 +193,13 @@ func (s *state) settle(directory string) error {
 	return nil
 }
 
-// formerHome returns where .run was when a state without a home was saved: such a state has absolute paths.
+// formerHome returns the former path of .run for a state of an earlier version, which has no home but absolute paths.
 func (s *state) formerHome(directory string) string {
 	switch {
 	case s.Servers != "" && filepath.IsAbs(s.Servers) && !slices.Contains(s.Outside, s.Servers):
 		return s.Servers
 	case s.Catalog.Products > 0 && filepath.IsAbs(s.Catalog.Directory):
-		return filepath.Dir(filepath.Dir(s.Catalog.Directory)) // csv/SIZE below it
+		return filepath.Dir(filepath.Dir(s.Catalog.Directory)) // it is .run/csv/SIZE
 	}
 	return directory
 }

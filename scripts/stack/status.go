@@ -15,7 +15,7 @@ func (statusCommand) Help() string {
 	return "Example:\n\n  stack status"
 }
 
-// Run prints a line for each server: what it is, whether it runs, and where.
+// Run prints the state and the addresses of each server.
 func (statusCommand) Run(ctx context.Context, location location, console console) error {
 	state, err := readState(location.State)
 	if err != nil {
@@ -48,7 +48,7 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 	return nil
 }
 
-// welcome says what to open.
+// welcome prints the addresses of a running stack.
 func (s *stack) welcome() {
 	gateway := "http://" + address(s.Gateway.Port)
 	s.printf(`
@@ -61,7 +61,7 @@ The catalog from %s is served at %s/ (the storefront), described at %[2]s/docs
   curl -i %[2]s/api/fec2/any/products/1      the path of existing clients; X-Cache is HIT or MISS
   curl --cacert %[4]s https://%[5]s/products/1
 
-Operator's page: http://%[6]s/
+Dashboard: http://%[6]s/
 Variables for scripts: %[3]s/env   Logs: %[3]s/log   Stop: ./scripts/task down`, s.Catalog.Directory, gateway, s.State,
 		shellWord(certificateIn(filepath.Join(s.Servers, "nginx")).certificate), address(s.Gateway.TLSPort), address(s.Instances[0].Admin))
 }

@@ -22,10 +22,11 @@ type postgresCommand struct {
 
 func (postgresCommand) Help() string {
 	return "TEST_DATABASE_URL is the URL of the superuser. When the command ends, or after a signal, the server is " +
-		"stopped and its files are removed. The exit code is that of the command.\n\nExample:\n\n  stack postgres -- go test ./sql/...\n\n  stack postgres --durable -- go run ./scripts/bench api"
+		"stopped and its files are removed. The exit code is that of the command.\n\nExample:\n\n" +
+		"  stack postgres -- go test ./sql/...\n\n  stack postgres --durable -- go run ./scripts/bench api"
 }
 
-// Run starts a throwaway cluster, runs the command, and takes the cluster away whatever happens.
+// Run starts a temporary cluster, runs the command, and always removes the cluster.
 func (c postgresCommand) Run(ctx context.Context, _ location, console console) (err error) {
 	if len(c.Command) > 0 && c.Command[0] == "--" {
 		c.Command = c.Command[1:]
@@ -33,13 +34,13 @@ func (c postgresCommand) Run(ctx context.Context, _ location, console console) (
 	if len(c.Command) == 0 {
 		return errors.New("no command; example: stack postgres -- go test ./sql")
 	}
-	// Until the cluster is gone no signal ends this program.
+	// No signal may end this program before the cluster is removed.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	parent, purpose := "", postgres.Testing
 	if c.Durable {
-		// The system's temporary directory may be memory.
+		// The default temporary directory may be in memory.
 		parent, purpose = "/var/tmp", postgres.Measuring
 	}
 	url, remove, err := postgres.Throwaway(ctx, parent, purpose)
@@ -51,7 +52,7 @@ func (c postgresCommand) Run(ctx context.Context, _ location, console console) (
 	child := exec.Command(c.Command[0], c.Command[1:]...)
 	child.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
 	if installation, err := program.FindPostgres(0); err == nil {
-		// Homebrew keeps pgbench and psql out of PATH.
+		// Homebrew does not put pgbench and psql into PATH.
 		child.Env = append(child.Env, "PATH="+os.Getenv("PATH")+string(os.PathListSeparator)+installation.Bin)
 	}
 	child.Stdin, child.Stdout, child.Stderr = console.in, console.out, console.err
@@ -63,7 +64,7 @@ func (c postgresCommand) Run(ctx context.Context, _ location, console console) (
 	for {
 		select {
 		case received := <-signals:
-			// The terminal has sent its Ctrl-C to the child as well.
+			// The terminal sends Ctrl-C to the child as well.
 			if received != syscall.SIGINT || !term.IsTerminal(int(console.in.Fd())) {
 				_ = child.Process.Signal(received) // it may have ended meanwhile
 			}
@@ -73,7 +74,7 @@ func (c postgresCommand) Run(ctx context.Context, _ location, console console) (
 	}
 }
 
-// codeOf turns the end of a command into this program's exit code, as a shell does: 128 and the number for a signal.
+// codeOf returns the exit code of a command, as a shell does: 128 plus the number for a signal.
 func codeOf(err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {

@@ -55,7 +55,7 @@ func (n *number) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Run starts whatever does not run yet. When it fails or is interrupted, what it has started is stopped again.
+// Run starts the servers that do not run. After an error or a signal, it stops those that it started.
 func (c upCommand) Run(ctx context.Context, location location, console console) error {
 	if c.CSV != "" && c.Products != 0 {
 		return errors.New("CSV and PRODUCTS exclude each other: load your own files or a generated sample")
@@ -65,7 +65,7 @@ func (c upCommand) Run(ctx context.Context, location location, console console) 
 			return fmt.Errorf("ACCEPT=%s: there is no gate %q; there are %s", strings.Join(c.Accept, ","), gate, strings.Join(gates, ", "))
 		}
 	}
-	if c.CSV != "" { // before anything is installed or started
+	if c.CSV != "" { // fail before anything is installed or started
 		var err error
 		if c.CSV, err = filepath.Abs(c.CSV); err != nil {
 			return err
@@ -103,7 +103,7 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 		return err
 	}
 	if !s.Gateway.Process.Alive() {
-		// The workers of one that was killed still hold the ports.
+		// The workers of a killed NGINX still listen on the ports.
 		if err := nginx.Stop(ctx, s.Gateway.Process); err != nil {
 			return err
 		}
@@ -157,12 +157,12 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 	return nil
 }
 
-// serve makes the instances run, and NGINX in front of them. loaded says that the catalog is another than before.
+// serve starts the instances and NGINX. loaded reports that the catalog has changed.
 func (s *stack) serve(ctx context.Context, accounts accounts, database database, requested, ports gatewayPorts, loaded bool) error {
 	attempts := 0
 	return s.onFreePorts(func() (_ []int, err error) {
 		if attempts++; attempts > 1 {
-			s.claims.Release() // the others listen by now
+			s.claims.Release() // the instances listen on theirs
 			if ports, err = s.claimGatewayPorts(requested); err != nil {
 				return nil, err
 			}
@@ -179,10 +179,10 @@ func (s *stack) serve(ctx context.Context, accounts accounts, database database,
 	})
 }
 
-// moveIn makes a clone that was moved or copied ready for up.
+// moveIn prepares a clone that was moved or copied for up.
 func (s *stack) moveIn(ctx context.Context) error {
 	if s.moved && s.runs() {
-		// They have the old paths in their settings.
+		// Their settings contain the old paths.
 		s.progressf("the clone was moved while its servers ran: restarting the servers")
 		return s.stopServers(ctx)
 	}
@@ -190,7 +190,7 @@ func (s *stack) moveIn(ctx context.Context) error {
 		return nil
 	}
 	s.progressf("this is a copy of the clone in %s: starting new servers with a new database", filepath.Dir(s.copied))
-	// Copied while Postgres ran, its files are of no use. They are kept: to throw them away is not for a program to decide.
+	// A copy of a running Postgres's files is unusable. It is kept, because only the user may decide to delete data.
 	data := filepath.Join(s.State, "postgres", "data")
 	if err := os.Rename(data, data+".copied-"+postgres.NewPassword()[:8]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("move the copied database away: %w", err)

@@ -10,7 +10,7 @@ import (
 	"systemscale/sql"
 )
 
-// version is what is published of a collection.
+// version is the live version of a collection.
 type version struct {
 	Collection  string
 	Generation  int64
@@ -19,7 +19,7 @@ type version struct {
 	PublishedAt time.Time
 }
 
-// publishedVersions asks the database what is published.
+// publishedVersions reads the live versions from the database.
 func publishedVersions(ctx context.Context, databaseURL string) ([]version, error) {
 	connection, err := sql.Dial(ctx, databaseURL)
 	if err != nil {
@@ -37,7 +37,7 @@ func publishedVersions(ctx context.Context, databaseURL string) ([]version, erro
 	return published, nil
 }
 
-// liveRun returns the run that has published the products that are live, and 0 if none has.
+// liveRun returns the run that published the live version of products, or 0 if there is none.
 func liveRun(ctx context.Context, databaseURL string) (int64, error) {
 	published, err := publishedVersions(ctx, databaseURL)
 	for _, version := range published {
