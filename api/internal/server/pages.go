@@ -75,8 +75,8 @@ func answerFile(ctx *fasthttp.RequestCtx, file *web.File) {
 	response := &ctx.Response
 	header := &response.Header
 	header.SetCanonical(keyETag, []byte(file.ETag))
-	// Browsers always revalidate. X-Accel-Expires: 1 lets NGINX answer those revalidations with 304; NGINX uses whichever of the two headers
-	// comes first.
+	// Browsers always revalidate. X-Accel-Expires: 1 lets NGINX answer those revalidations with 304. NGINX uses the first of the two
+	// headers.
 	header.SetCanonical(keyAccelExpires, oneSecond)
 	header.SetCanonical(keyCacheControl, []byte(file.CacheControl))
 	header.Set(fasthttp.HeaderVary, fasthttp.HeaderAcceptEncoding)

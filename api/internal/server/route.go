@@ -94,7 +94,7 @@ func (s *Server) document(ctx *fasthttp.RequestCtx, endpoint *store.Endpoint, id
 	setServerTiming(&response.Header, time.Since(start))
 	response.SwapBody(result.Body)
 	if errors.Is(err, store.ErrNotFound) {
-		// The gateway must replace its copy of a removed document with the 404. NGINX uses whichever header comes first, this or the
+		// The gateway must replace its copy of a removed document with the 404. NGINX uses the first header: this one, and not the
 		// Cache-Control of every error.
 		response.Header.SetCanonical(keyAccelExpires, s.caching.absent)
 		setDataVersion(&response.Header, result.Run)

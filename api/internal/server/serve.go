@@ -52,8 +52,8 @@ func New(store Store, options Options) *Server {
 		CaseSensitive: true,
 		StrictRouting: true,
 	})
-	// Fiber provides timeouts, limits, recovery and the error handler, and no routing: the addresses depend on the published versions, change
-	// while the server runs, and are matched on the raw path without allocating. So one handler, route, serves all of them.
+	// Fiber provides timeouts, limits, recovery and the error handler, and no routing: the addresses depend on the published versions,
+	// change while the server runs, and are matched on the raw path without allocating. So one handler, route, serves all of them.
 	s.app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: saveStack}))
 	s.app.Use(s.route)
 	s.app.Server().Handler = s.middleware(s.app.Handler())

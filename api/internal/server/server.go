@@ -1,6 +1,6 @@
 // Package server answers HTTP requests with documents from a store.
 //
-// The addresses are derived from the published versions; the package knows no collection:
+// The addresses are derived from the published versions; the package names no collection:
 //
 //	GET /{collection}?page=1&count=5   a page of the list
 //	GET /{collection}/{id}             the document of the endpoint without a path
@@ -37,7 +37,7 @@ type Store interface {
 	Changes(collection *store.Collection, since int64, after store.Cursor, limit int64, dst []byte) (store.Result, error)
 }
 
-// Options configure a server. A zero field selects the default given beside it.
+// Options configure a server. A zero field selects the default in its comment.
 type Options struct {
 	CacheAge   time.Duration         // how long shared caches may use a document without revalidation, in whole seconds; 10 s
 	Logger     *slog.Logger          // of unexpected errors; slog.Default()

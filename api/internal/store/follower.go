@@ -126,7 +126,8 @@ func (f *follower) awaitRun(endpoint *Endpoint, run int64) {
 	}
 }
 
-// report records the versions of w's server, which is one of a host, and returns them as a snapshot. From then on w fetches lookups, unless its server is behind.
+// report records the versions of w's server, which is one of a host, and returns them as a snapshot. From then on w fetches lookups,
+// unless its server is behind.
 func (f *follower) report(w *placement, at *watcher, versions []Version) *Snapshot {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()

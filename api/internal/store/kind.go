@@ -37,14 +37,18 @@ var statements = [...]struct {
 		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
 	},
 	kindList: {
-		query:      "api/list_documents",
-		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID},
-		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.Int8OID, pgtype.JSONBArrayOID},
+		query: "api/list_documents",
+		parameters: []uint32{
+			pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID,
+		},
+		results: []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.Int8OID, pgtype.JSONBArrayOID},
 	},
 	kindChanges: {
-		query:      "api/list_changes",
-		parameters: []uint32{pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID},
-		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBOID},
+		query: "api/list_changes",
+		parameters: []uint32{
+			pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID,
+		},
+		results: []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBOID},
 	},
 }
 

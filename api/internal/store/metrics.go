@@ -53,7 +53,8 @@ func newMetrics() *metrics {
 			Buckets: prometheus.ExponentialBuckets(50e-6, 4, 9),
 		}),
 		connects: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "systemscale_database_connects_total", Help: "Connections opened to the database for lookups, first ones and replacements.",
+			Name: "systemscale_database_connects_total",
+			Help: "Connections opened to the database for lookups, first ones and replacements.",
 		}),
 	}
 	m.sent = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -89,8 +90,8 @@ var (
 	inFlight    = prometheus.NewDesc("systemscale_lookups_in_flight", "Lookups in progress.", nil, nil)
 	connections = prometheus.NewDesc("systemscale_database_connections", "Open database connections for lookups of documents.", nil, nil)
 	dataVersion = prometheus.NewDesc("systemscale_data_version", "The run that is served.", []string{"collection"}, nil)
-	hostVersion = prometheus.NewDesc("systemscale_database_host_version", "The run that a database host has; absent if the host cannot be read.",
-		[]string{"host", "collection"}, nil)
+	hostVersion = prometheus.NewDesc("systemscale_database_host_version",
+		"The run that a database host has; absent if the host cannot be read.", []string{"host", "collection"}, nil)
 	publishedAt = prometheus.NewDesc("systemscale_data_published_timestamp_seconds", "When the served version was published, in Unix time.",
 		[]string{"collection"}, nil)
 )

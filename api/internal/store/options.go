@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Options configure a store. A zero field selects the default given beside it.
+// Options configure a store. A zero field selects the default in its comment.
 type Options struct {
-	URL         string        // of the database; with several hosts, connections are spread over them and avoid hosts that are down or behind
+	URL         string        // of the database; with several hosts, connections spread over them and avoid hosts that are down or behind
 	Connections int           // for lookups, 2; the version rows take one more for each host, and notifications one
 	Batch       int           // maximum number of lookups in one round trip, 64
 	Queue       int           // maximum number of waiting lookups, 1024; further ones get ErrOverloaded

@@ -296,7 +296,8 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 	metrics <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(alive))
 	for host, view := range s.follower.views() {
 		for _, collection := range view.Collections() {
-			metrics <- prometheus.MustNewConstMetric(hostVersion, prometheus.GaugeValue, float64(collection.Run), host, collection.Collection)
+			run := float64(collection.Run)
+			metrics <- prometheus.MustNewConstMetric(hostVersion, prometheus.GaugeValue, run, host, collection.Collection)
 		}
 	}
 	for _, collection := range s.Snapshot().Collections() {

@@ -15,8 +15,8 @@ const (
 	// A connection that breaks after this time is replaced at once, and its lookups are sent again: the cause has probably passed. After a
 	// shorter time, the worker pauses.
 	provenAge = 100 * time.Millisecond
-	// repairTimeout bounds that attempt, during which the lookups wait, if there is one host. With several hosts, another one is probably up,
-	// and the attempt may take as long as a lookup.
+	// repairTimeout bounds that attempt, during which the lookups wait, if there is one host. With several hosts, another one is probably
+	// up, and the attempt may take as long as a lookup.
 	repairTimeout = 500 * time.Millisecond
 
 	// maxCuts is how often a lookup is sent again after its connection broke. When a server dies, each worker notices by itself, and a

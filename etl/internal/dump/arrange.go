@@ -97,7 +97,8 @@ func (d *Dump) reopen(ctx context.Context) error {
 			a.sorted = sorted
 			d.streams = append(d.streams, sorted)
 			d.options.Logger.Warn("a file is not in the order of its parents, so it was sorted", "file", d.spec.Sources[i].File,
-				"rows", sorted.records, "temporary", humanize.Bytes(uint64(sorted.spilled)), "took", time.Since(began).Round(time.Millisecond))
+				"rows", sorted.records, "temporary", humanize.Bytes(uint64(sorted.spilled)),
+				"took", time.Since(began).Round(time.Millisecond))
 		}
 		errs = append(errs, d.openSource(ctx, i))
 	}

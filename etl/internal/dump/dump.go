@@ -2,7 +2,7 @@
 //
 // Open reads the shape file, finds the files, plain or compressed, and reads their headers. Pass reads all of them once, joins them and
 // renders the documents. Files whose rows are not in the order that the join needs end a pass with a *join.Disorder: Arranged then sorts
-// them on disk and starts again. Memory stays bounded whatever the files hold. All files and the shape file must stay as they are from
+// them on disk and starts again. Memory stays bounded for any content. All files and the shape file must stay as they are from
 // Open to the end of the last pass: a change is a *source.FileError.
 package dump
 
@@ -22,7 +22,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// Options are how the files of a directory are read.
+// Options configure the reading of a directory.
 type Options struct {
 	Directory string
 	Shape     string // path of the shape file, or empty for the built-in one
@@ -50,10 +50,10 @@ type Dump struct {
 
 	rejects   source.Sink     // of the pass
 	joiner    *join.Joiner    // of the pass; nil before it
-	readApart []source.Counts // of files that were read without being joined
+	readApart []source.Counts // of files that were read without a join
 }
 
-// arrangement is what a source needs before it can be joined.
+// arrangement is the preparation of a source for the join.
 type arrangement struct {
 	order      order
 	sorted     *sortedFile        // nil for a file that is read as it is
@@ -119,10 +119,10 @@ func (d *Dump) Position() int64 {
 	return read
 }
 
-// FileName returns the name of a source's file as it is on disk.
+// FileName returns the name of a source's file on disk.
 func (d *Dump) FileName(source int) string { return d.files[source].name() }
 
-// Counts returns the fate of every row that has been read, by source, and an empty slice before the first row.
+// Counts returns the counts of the rows read so far, by source, and an empty slice before the first row.
 func (d *Dump) Counts() []source.Counts {
 	switch {
 	case d.joiner != nil:
@@ -245,7 +245,7 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 }
 
 // sink passes rejects to the sink of the pass. The kept rows of a compressed file are plain text, and lines and offsets are those of
-// the text, so the file goes by its uncompressed name.
+// the text, so the rejects have its uncompressed name.
 type sink struct {
 	dump *Dump
 	name string

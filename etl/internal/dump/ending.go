@@ -9,7 +9,7 @@ import (
 
 // CutFiles returns a line for each file that ends early: it ends within a record, or its last line has no line end. The latter is accepted
 // where the shape file declares it and where the file of the last run had no line end either, but not where that file had one. run is the
-// last run, or 0, and last is what it read of its files. All files must have been read to their ends.
+// last run, or 0, and last has its counts. All files must have been read to their ends.
 func (d *Dump) CutFiles(run int64, last []source.Counts) []string {
 	endings := map[string]*source.Ending{} // programs before final_newline did not record them
 	for _, c := range last {

@@ -15,7 +15,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// file is one file of a dump as it is on disk, perhaps compressed.
+// file is one file of a dump on disk, which may be compressed.
 type file struct {
 	path  string
 	size  int64         // in bytes, on disk
@@ -23,8 +23,8 @@ type file struct {
 	read  atomic.Int64
 }
 
-// findFile returns the file of a name in a directory: by that name, or compressed. Two of them are an error, because
-// one of them is old, and nothing shows which.
+// findFile returns the file with a name in a directory, plain or compressed. Both are an error, because
+// one of them is out of date, and nothing shows which.
 func findFile(directory, name string) (*file, error) {
 	plain := filepath.Join(directory, name)
 	var found []string

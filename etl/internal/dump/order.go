@@ -10,7 +10,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// order is what a source must be sorted by.
+// order is the order of the rows that the join needs.
 type order uint8
 
 const (
@@ -49,7 +49,7 @@ func (o *ordering) examine(ctx context.Context) ([]order, error) {
 	return orders, nil
 }
 
-// maxDuplicates is the most lines that duplicates returns.
+// maxDuplicates is the maximum number of lines that duplicates returns.
 const maxDuplicates = 1 << 20
 
 // duplicates returns the lines of a source whose key is also on an earlier line.

@@ -22,15 +22,16 @@ type OversizeError struct {
 	Line  int64
 	Limit int64 // Options.MaxDocument
 
-	excess string // what is too large, and how large
+	excess string // the part that is too large, with its size
 }
 
 func (e *OversizeError) Error() string {
-	return fmt.Sprintf("%s:%d: %s. Look at its rows (do all of them name the same parent?), or raise --max-document", e.File, e.Line, e.excess)
+	return fmt.Sprintf("%s:%d: %s. Look at its rows (do all of them name the same parent?), or raise --max-document",
+		e.File, e.Line, e.excess)
 }
 
 // sizeGuard returns a function for join.Joiner.Watch. It returns an *OversizeError as soon as a document of the item is certain to
-// be larger than limit, or the rows take too much memory whatever the documents show of them.
+// be larger than limit, or the rows take too much memory, even those that no document shows.
 func sizeGuard(spec *shape.Shape, joiner *join.Joiner, limit int64) func(*source.Reader, *join.Tree) error {
 	gauge := document.NewGauge(spec)
 	memory := itemMemory + memoryPerDocument*limit

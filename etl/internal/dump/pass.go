@@ -10,14 +10,15 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// Handlers are the functions that a pass calls, all from the goroutine of Pass. An error of theirs ends the pass.
+// Handlers are the functions that a pass calls, all in the goroutine of Pass. An error ends the pass.
 type Handlers struct {
-	// Document gets every document: in ascending order of id, and of one item in the order of the shape. body is valid only during the call.
+	// Document is called with every document: in ascending order of id, and of one item in the order of the shape. body is valid only
+	// during the call.
 	Document func(document int, id int64, etag uint64, body []byte) error
 
 	Rejects source.Sink // nil discards the rejected rows
 
-	// Row is called for every row that is used, while its Reader is at it. It may be nil.
+	// Row is called for every used row, which is its Reader's last row. It may be nil.
 	Row func(source int, reader *source.Reader)
 
 	// Tick is called after every few hundred items. It may be nil.
@@ -61,7 +62,9 @@ func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
 		tree, err := d.joiner.Next()
 		if err == io.EOF {
 			if items == 0 {
-				return &source.FileError{File: d.spec.Sources[0].File, Message: "no row of this file can be used, so there is nothing to publish"}
+				return &source.FileError{
+					File: d.spec.Sources[0].File, Message: "no row of this file can be used, so there is nothing to publish",
+				}
 			}
 			return nil
 		}
@@ -86,7 +89,7 @@ func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
 	}
 }
 
-// Read reads each file to its end by itself, without joining them. It takes the place of a pass.
+// Read reads each file to its end, one after the other, without joining them. It replaces a pass.
 func (d *Dump) Read() error {
 	return d.unchanged(d.read())
 }

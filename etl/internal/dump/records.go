@@ -15,10 +15,10 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// ordering is the files of a shape whose rows may have to be sorted. The files can be read repeatedly.
+// ordering holds the files of a shape whose rows may need sorting. The files can be read repeatedly.
 //
 // Rows are sorted on disk, in bounded memory and in temporary files that are unlinked while they are open. The result has every row of
-// the file, whatever is wrong with it: a row whose key cannot be read keeps its place after the row before it. Line numbers and offsets are
+// the file, even a damaged one: a row whose key cannot be read keeps its place after the row before it. Line numbers and offsets are
 // those of the file.
 type ordering struct {
 	spec *shape.Shape
@@ -29,7 +29,7 @@ type ordering struct {
 // sortMemory is what one sort buffers, in bytes. Of 2 to 32 MiB none was faster than this by more than a tenth (extsort.BenchmarkSort).
 const sortMemory = 8 << 20
 
-// checkEvery is how many records are read between two checks of the context.
+// checkEvery is the number of records between two checks of the context.
 const checkEvery = 1 << 14
 
 func (o *ordering) sorter(ctx context.Context) *extsort.Sorter {
@@ -38,7 +38,7 @@ func (o *ordering) sorter(ctx context.Context) *extsort.Sorter {
 	return sorter
 }
 
-// record is what sorting needs of a record. A key that cannot be read is that of the record before.
+// record holds the fields of a record for sorting. A key that cannot be read is that of the record before.
 type record struct {
 	key       int64
 	parentKey int64 // of the root, its key
@@ -109,7 +109,7 @@ func (o *ordering) records(ctx context.Context, i int, take func(record) error) 
 	}, nil
 }
 
-// number returns a field as an int, or otherwise when it is none.
+// number returns a field as an int, or otherwise if it is not an int.
 func number(fields []csvscan.Field, at int, otherwise int64) int64 {
 	if at < 0 || at >= len(fields) {
 		return otherwise

@@ -28,7 +28,7 @@ func readShape(path string) (*shape.Shape, regular.State, error) {
 	return spec, state, err
 }
 
-// readWhole reads a file, and checks that it did not change during that.
+// readWhole reads a file, and checks that it did not change during the reading.
 func readWhole(path string) (text []byte, state regular.State, err error) {
 	file, err := regular.Open(path)
 	if err != nil {
@@ -38,7 +38,7 @@ func readWhole(path string) (text []byte, state regular.State, err error) {
 	if state, err = regular.StateOf(file); err != nil {
 		return nil, state, err
 	}
-	if text, err = io.ReadAll(io.LimitReader(file, shape.MaxSize+1)); err != nil { // Parse refuses what is larger
+	if text, err = io.ReadAll(io.LimitReader(file, shape.MaxSize+1)); err != nil { // Parse rejects a larger one
 		return nil, state, err
 	}
 	now, err := regular.StateOf(file)

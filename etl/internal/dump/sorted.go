@@ -161,7 +161,7 @@ func eachWithItem(ctx context.Context, rows, items *extsort.Sorted, take func(it
 	}
 }
 
-// headSize is the length of what precedes the text of a record in a payload: line, offset, size, ended and broken.
+// headSize is the length of the fields before the text of a record in a payload: line, offset, size, ended and broken.
 const headSize = 8 + 8 + 8 + 2
 
 func (r record) append(dst []byte) []byte {
@@ -215,7 +215,7 @@ func (s *sortedFile) Next() source.Origin {
 // progress returns the share of the file whose records have been read, from 0 to 1.
 func (s *sortedFile) progress() float64 { return float64(s.done) / float64(max(s.total.Bytes, 1)) }
 
-// ByItem reports whether origins have the item that a record belongs to.
+// ByItem reports whether origins have the item of a record.
 func (s *sortedFile) ByItem() bool { return s.byItem }
 
 // Total describes the whole file.

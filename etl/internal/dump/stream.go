@@ -31,7 +31,7 @@ func plainName(name string) string {
 // the 128 MiB of zstd --ultra -22 would leave no memory for anything else.
 const maxWindow = 8 << 20
 
-// archiveBuffer is how much of an archive is read at a time.
+// archiveBuffer is the size of one read of an archive, in bytes.
 const archiveBuffer = 256 << 10
 
 // stream is the text of a file, decompressed. It is used by one goroutine.
@@ -42,7 +42,7 @@ type stream struct {
 }
 
 // newStream returns the text of a file, which it takes over: it closes it if there is an error. size is that of the file on disk. read
-// counts the bytes that are read from the disk. The context ends every Read, even one that the file system keeps waiting.
+// counts the bytes that are read from the disk. The context ends every Read, even one that blocks in the file system.
 func newStream(ctx context.Context, file *os.File, size int64, read *atomic.Int64) (*stream, error) {
 	s := &stream{file: file, raw: &countedReader{interruptible: interruptible{ctx: ctx, reader: file}, read: read}}
 	s.text = s.raw
@@ -103,8 +103,8 @@ func (r *countedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// interruptible reads until the context ends from a reader that cannot be interrupted, such as a file on a server that has stopped to
-// answer. A Read that is still waiting then goes on in its goroutine, and may write to its buffer later.
+// interruptible reads until the context ends from a reader that cannot be interrupted, such as a file on a server that no longer
+// responds. A blocked Read then continues in its goroutine, and may write to its buffer later.
 type interruptible struct {
 	ctx    context.Context
 	reader io.Reader

@@ -16,8 +16,9 @@ func (d *Dump) WarnOfWide() {
 				document := &d.spec.Endpoints[i]
 				for _, field := range numberFields(d.spec, document.Body, "", 0, source, wide.Column) {
 					d.options.Logger.Warn("clients in JavaScript round numbers beyond 2^53 - 1: write this one as text in the shape file",
-						"document", document.Name, "field", field, "where", fmt.Sprintf("%s:%d", d.FileName(source), wide.Line), "value", wide.Value,
-						"rows", wide.Rows, "remedy", fmt.Sprintf("{text: %s}", column))
+						"document", document.Name, "field", field,
+						"where", fmt.Sprintf("%s:%d", d.FileName(source), wide.Line), "value", wide.Value, "rows", wide.Rows,
+						"remedy", fmt.Sprintf("{text: %s}", column))
 				}
 			}
 		}

@@ -1,5 +1,5 @@
-// Package join joins the sources of a shape: a streaming merge join of all files in one pass, which returns one Tree at a time and has
-// no more than that in memory.
+// Package join joins the sources of a shape: a streaming merge join of all files in one pass, which returns one Tree at a time and
+// keeps only that in memory.
 //
 // The files must be in the order of a database dump: the root in ascending order of its key, and every other file in ascending order of
 // its parents' keys. Within one item, rows may be in any order, and keep it. A file in another order ends the join with a *Disorder, which
@@ -19,17 +19,17 @@ import (
 
 // Joiner joins sources. It is used by one goroutine.
 type Joiner struct {
-	// Observe is called for every row that is used, while its Reader is at it. It may be nil.
+	// Observe is called for every used row, which is its Reader's last row. It may be nil.
 	Observe func(source int, reader *source.Reader)
 
 	inputs []input
 	tree   Tree
 }
 
-// none is no row.
+// none means that there is no row.
 const none int32 = -1
 
-// input is one source on its way through the join.
+// input is the state of one source in the join.
 type input struct {
 	reader *source.Reader
 	rows   *source.Rows
@@ -38,11 +38,11 @@ type input struct {
 	slot   int  // place among the parent's children
 	more   bool // the last of rows is read and not yet placed; false at the end of the file
 
-	byItem        bool // the reader knows the item of each row
+	byItem        bool // the reader has the item of each row
 	keysChecked   bool // no key comes twice
 	childrenFound bool // by item, so the keys need not ascend from item to item
 
-	highestParentKey int64 // so far, to tell an orphan from a file out of order
+	highestParentKey int64 // so far, to distinguish an orphan from a file out of order
 	highestKey       int64 // of this tree, or of those before it while this one has no row
 	earlierKey       int64 // the highest key of the trees before
 	ascending        bool  // whether the keys of this tree ascend so far
@@ -101,8 +101,8 @@ func (j *Joiner) Next() (*Tree, error) {
 }
 
 // Watch sets a function that is called each time an item has grown by some hundred rows of a source, or by much text. It gets the Reader
-// of that source, which is at its last row, and the unfinished tree: its rows have neither parents nor places yet. If it returns an error,
-// so does Next. For most items it is not called.
+// of that source, which is at its last row, and the unfinished tree, whose rows have neither parents nor places yet. If it returns an
+// error, Next returns it. For most items it is not called.
 func (j *Joiner) Watch(grown func(reader *source.Reader, tree *Tree) error) {
 	for i := range j.inputs {
 		reader := j.inputs[i].reader
@@ -110,7 +110,7 @@ func (j *Joiner) Watch(grown func(reader *source.Reader, tree *Tree) error) {
 	}
 }
 
-// Held returns about how many bytes of memory the rows of the item take.
+// Held returns the approximate memory, in bytes, of the rows of the item.
 func (j *Joiner) Held() int64 {
 	var held int64
 	for i := range j.inputs {
@@ -229,7 +229,7 @@ func (j *Joiner) children(i int, parentKey int64, parentRow int32) error {
 	return nil
 }
 
-// use takes the input's row into the tree and reads the next.
+// use adds the input's row to the tree and reads the next.
 func (j *Joiner) use(i int, key int64) error {
 	in := &j.inputs[i]
 	if j.Observe != nil {
@@ -291,7 +291,7 @@ func (in *input) sortRows(keys []int64) {
 	slices.SortFunc(in.order, func(a, b int32) int { return cmp.Compare(keys[a], keys[b]) })
 }
 
-// Counts returns the fates of the rows of each source, in the shape's order. After the end of the join, no row is unreconciled.
+// Counts returns the counts of each source, in the shape's order. After the end of the join, no row is unreconciled.
 func (j *Joiner) Counts() []source.Counts {
 	counts := make([]source.Counts, len(j.inputs))
 	for i := range j.inputs {

@@ -1,6 +1,6 @@
 package join
 
-// keySet remembers which keys a file has had, as a bitmap in pieces of 65,536 keys: the ids of a dump are nearly dense, so
+// keySet is the set of the keys of a file so far, as a bitmap in pieces of 65,536 keys: the ids of a dump are nearly dense, so
 // eleven million of them take 1.4 MB. The zero value is an empty set.
 type keySet struct {
 	pieces map[int64]*piece
@@ -10,10 +10,10 @@ type keySet struct {
 
 type piece [1 << 10]uint64
 
-// mostPieces bounds the set to 32 MiB: keys that are strewn more widely than that do not fit.
+// mostPieces bounds the set to 32 MiB: keys that are spread more widely do not fit.
 const mostPieces = 4096
 
-// add adds a key, and reports whether the set had it. full means that the key could not be added.
+// add adds a key, and reports whether the set contained it. full means that the key could not be added.
 func (s *keySet) add(key int64) (found, full bool) {
 	if number := key >> 16; (s.last == nil || number != s.number) && !s.turn(number) {
 		return false, true
@@ -24,7 +24,7 @@ func (s *keySet) add(key int64) (found, full bool) {
 	return found, false
 }
 
-// turn makes the piece of a number the last one. It returns false when there is no room for it.
+// turn makes the piece of a number the last one. It returns false if the set has no room for it.
 func (s *keySet) turn(number int64) bool {
 	p := s.pieces[number]
 	if p == nil {

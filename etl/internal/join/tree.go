@@ -17,7 +17,7 @@ type Tree struct {
 	levels []level
 }
 
-// Range is the places of the rows of one source that have the same parent, from Begin to before End.
+// Range is the half-open range of the places of the rows of one source with the same parent.
 type Range struct{ Begin, End int32 }
 
 // level holds the rows of one source in the tree.
@@ -30,7 +30,7 @@ type level struct {
 	scattered bool // some parent has more than one run
 }
 
-// run is consecutive rows with the same parent.
+// run is a range of consecutive rows with the same parent.
 type run struct {
 	parent int32
 	Range
@@ -52,7 +52,7 @@ func (t *Tree) Key() int64 { return t.levels[0].rows.Keys()[0] }
 // Rows returns the rows of a source, of which the tree's are the first ones.
 func (t *Tree) Rows(source int) *source.Rows { return t.levels[source].rows }
 
-// Size returns how many rows of a source are in the tree.
+// Size returns the number of rows of a source in the tree.
 func (t *Tree) Size(source int) int { return t.levels[source].size }
 
 // Children returns the children of a row in the child source at slot in the source's Children.
@@ -76,7 +76,7 @@ func (l *level) reset() {
 	}
 }
 
-// add takes the next of rows into the tree, without a parent.
+// add adds the next of rows to the tree, without a parent.
 func (l *level) add() {
 	l.size++
 	for slot := range l.children {
@@ -84,7 +84,7 @@ func (l *level) add() {
 	}
 }
 
-// attach makes the rows from one on to the last children of a row of the parent's level.
+// attach makes the rows from index from on children of a row of the parent's level.
 func (l *level) attach(from int, parent *level, parentRow int32, slot int) {
 	added := Range{int32(from), int32(l.size)}
 	l.runs = append(l.runs, run{parentRow, added})
@@ -98,7 +98,7 @@ func (l *level) attach(from int, parent *level, parentRow int32, slot int) {
 	}
 }
 
-// gather gives the children of every row of the parent's level places next to each other.
+// gather gives the children of each row of the parent's level consecutive places.
 func (l *level) gather(parent *level, slot int) {
 	slices.SortStableFunc(l.runs, func(a, b run) int { return cmp.Compare(a.parent, b.parent) })
 	clear(parent.children[slot])

@@ -48,7 +48,8 @@ func (r *reader) endpoint(e entry, sources []Source) Endpoint {
 				r.fail(position(setting.value), `path %q must be "" or one segment of lower-case letters, digits, - and _`, endpoint.Path)
 			}
 			if endpoint.Path == sql.ChangesPath {
-				r.fail(position(setting.value), "path %q is reserved for the change feed; choose another path, such as history", endpoint.Path)
+				r.fail(position(setting.value), "path %q is reserved for the change feed; choose another path, such as history",
+					endpoint.Path)
 			}
 		case "body":
 			endpoint.Body = r.body(setting.value, sources, 0)

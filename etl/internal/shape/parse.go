@@ -68,7 +68,8 @@ func (r *reader) parse(text []byte) ast.Node {
 		r.fail(nil, "%s", err)
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		r.fail(nil, "a shape file is one YAML document with a collection, its sources and its documents; this one contains %d", len(file.Docs))
+		r.fail(nil, "a shape file is one YAML document with a collection, its sources and its documents; this one contains %d",
+			len(file.Docs))
 	}
 	return file.Docs[0].Body
 }

@@ -1,5 +1,5 @@
 // Package shape parses a shape file, which declares the CSV files of a collection and the documents that are made from them.
-// No other package knows what a product is.
+// All other code is independent of the collection.
 //
 // Parse returns only valid shapes: the sources form one tree, every column that is named exists, and every endpoint has a unique
 // address. It reports a mistake as an Error with file, line, column and a remedy. The format is described in

@@ -93,8 +93,8 @@ func (r *reader) columns(n ast.Node, source string) []Column {
 		name, nullable := strings.CutSuffix(text, "?")
 		kind, ok := typeNames[name]
 		if !ok {
-			r.fail(position(e.value), "column %s of %s has an unknown type %q; the types are int, money, text and flag, with a ? if the column is nullable",
-				e.key, source, text)
+			r.fail(position(e.value), "column %s of %s has an unknown type %q; "+
+				"the types are int, money, text and flag, with a ? if the column is nullable", e.key, source, text)
 		}
 		columns = append(columns, Column{Name: e.key, At: Position{e.at.Line, e.at.Column}, Type: kind, Nullable: nullable})
 	}

@@ -67,7 +67,7 @@ const kept = 10
 
 // RejectFiles writes the rejects of a run to Directory, which it creates at the first reject. rejects.ndjson has one
 // object per row. A second file per CSV file, with the same name, has the raw rows. If the directory exists, such as from a run of
-// another database, RejectFiles leaves it alone and uses the first free name that ends with -2, -3 and so on. It must be used by one
+// another database, RejectFiles does not change it and uses the first free name that ends with -2, -3 and so on. It must be used by one
 // goroutine.
 type RejectFiles struct {
 	Directory string
@@ -180,7 +180,7 @@ func writeRaw(w *bufio.Writer, reject Reject) error {
 	return w.WriteByte('\n')
 }
 
-// lastByte remembers the last byte that was written through it.
+// lastByte stores the last byte written through it.
 type lastByte struct {
 	w    io.Writer
 	byte byte
@@ -193,7 +193,7 @@ func (l *lastByte) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// Remove closes the files and removes them with the directory, because the rows are to be read again, by another RejectFiles.
+// Remove closes the files and removes them with the directory, because another RejectFiles will receive the rows again.
 func (f *RejectFiles) Remove() error {
 	errs := []error{f.Close()}
 	for name := range f.written {
@@ -226,7 +226,7 @@ func (f *RejectFiles) create(name string) (*bufio.Writer, error) {
 	return bufio.NewWriterSize(file, 64<<10), nil
 }
 
-// Close writes what is buffered and closes the files. A second call does nothing.
+// Close flushes and closes the files. A second call does nothing.
 func (f *RejectFiles) Close() error {
 	var errs []error
 	if f.log != nil {

@@ -322,7 +322,8 @@ func (r *Reader) total() Total {
 		return r.options.Origins.Total()
 	}
 	return Total{
-		Bytes: r.scanner.BytesRead(), Fingerprint: r.input.hash.Sum64(), Lines: r.scanner.Line(), Ended: r.scanner.Ended(), Halved: r.scanner.Halved(),
+		Bytes: r.scanner.BytesRead(), Fingerprint: r.input.hash.Sum64(), Lines: r.scanner.Line(),
+		Ended: r.scanner.Ended(), Halved: r.scanner.Halved(),
 	}
 }
 
