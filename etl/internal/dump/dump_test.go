@@ -17,7 +17,7 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// TestProgressOfASortedFile looks at the position during the pass after the sort, of a plain and of a compressed file.
+// TestProgressOfASortedFile checks the position during the pass after the sort, for a plain and for a compressed file.
 func TestProgressOfASortedFile(t *testing.T) {
 	text := "isbn,title\n"
 	for i := 5000; i > 0; i-- {
@@ -28,7 +28,7 @@ func TestProgressOfASortedFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// review.csv is read whole with its first row.
+		// The read of its first row reads all of review.csv.
 		err = d.Arranged(t.Context(), func(d *Dump) error {
 			var positions []int64
 			err := d.Pass(t.Context(), Handlers{
@@ -50,8 +50,7 @@ func TestProgressOfASortedFile(t *testing.T) {
 	}
 }
 
-// TestMissingColumnIsNull accepts a column that the header lacks, and reads it as null, whatever its type; and an empty file as one
-// without rows.
+// TestMissingColumnIsNull reads a missing column of any type as null, and an empty file as one without rows.
 func TestMissingColumnIsNull(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -67,7 +66,10 @@ func TestMissingColumnIsNull(t *testing.T) {
 			`{"book":null,"stars":[null,null]} {"book":null,"stars":[]}`,
 			[]string{"title", "stars"},
 		},
-		{"an empty file", map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": ""}, source.Empty, `{"book":"Seven","stars":[]}`, nil},
+		{
+			"an empty file", map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": ""}, source.Empty,
+			`{"book":"Seven","stars":[]}`, nil,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			directory := t.TempDir()
@@ -101,7 +103,7 @@ func TestMissingColumnIsNull(t *testing.T) {
 	}
 }
 
-// TestRejectsKeepLongLinesWhole keeps every byte of a line that is too long to be read, of plain and of compressed files.
+// TestRejectsKeepLongLinesWhole rejects lines that are too long, in plain and in compressed files: the reject files have every byte.
 func TestRejectsKeepLongLinesWhole(t *testing.T) {
 	long := "9,\"" + strings.Repeat("lorem ipsum ", 300_000) + "\""
 	text := []byte("isbn,title\n7,Seven\n" + long + "\r\n8,Eight\n" + long)
@@ -122,13 +124,14 @@ func TestRejectsKeepLongLinesWhole(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(directory, "book.csv")); err != nil || string(got) != long+"\r\n"+long+"\n" {
 			t.Errorf("%d bytes are kept (%v), want %d", len(got), err, 2*len(long)+3)
 		}
-		if log, err := os.ReadFile(filepath.Join(directory, "rejects.ndjson")); err != nil || len(log) > 4096 || strings.Count(string(log), `"reason":"line too long","cut":true`) != 2 {
+		log, err := os.ReadFile(filepath.Join(directory, "rejects.ndjson"))
+		if err != nil || len(log) > 4096 || strings.Count(string(log), `"reason":"line too long","cut":true`) != 2 {
 			t.Errorf("rejects.ndjson holds %d bytes (%v)", len(log), err)
 		}
 	}
 }
 
-// changes are ways in which a file can become another while it is read. old and changed are of the same length.
+// changes are ways to change a file while it is read. old and changed have the same length.
 func changes(path, old, changed string) map[string]func() error {
 	inPlace := func(text string) error {
 		file, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -160,8 +163,8 @@ func changes(path, old, changed string) map[string]func() error {
 	}
 }
 
-// TestFilesThatChangeAreRefused changes a file when the first document is made, which is before the files have been read to their
-// ends: they are longer than what is read at once.
+// TestFilesThatChangeAreRefused changes a file when the first document is rendered. The files are then not yet read to their ends, because
+// they are longer than one read.
 func TestFilesThatChangeAreRefused(t *testing.T) {
 	text := map[string]string{"book.csv": "isbn,title\n", "review.csv": "id,isbn,stars\n"}
 	for i := 1; len(text["book.csv"]) < 600<<10; i++ {
@@ -191,7 +194,8 @@ func TestFilesThatChangeAreRefused(t *testing.T) {
 				change := sync.OnceValue(changes(filepath.Join(directory, file), old, changed)[how])
 				handlers := Handlers{Document: func(int, int64, uint64, []byte) error { return change() }}
 				err = d.Arranged(t.Context(), func(d *Dump) error { return d.Pass(t.Context(), handlers) })
-				if !errors.As(err, new(*source.FileError)) || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "changed while it was read") {
+				if !errors.As(err, new(*source.FileError)) || !strings.Contains(err.Error(), file) ||
+					!strings.Contains(err.Error(), "changed while it was read") {
 					t.Errorf("the error is %v", err)
 				}
 			})
@@ -201,16 +205,21 @@ func TestFilesThatChangeAreRefused(t *testing.T) {
 
 // TestReadRefusesFilesThatChange changes a file before Read.
 func TestReadRefusesFilesThatChange(t *testing.T) {
-	for file, changed := range map[string]string{"book.csv": "isbn,title\n9,Sieve\n", "books.yaml": strings.Replace(dumptest.Books, "books", "bocks", 1)} {
+	for file, changed := range map[string]string{
+		"book.csv": "isbn,title\n9,Sieve\n", "books.yaml": strings.Replace(dumptest.Books, "books", "bocks", 1),
+	} {
 		directory := t.TempDir()
-		dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n"})
+		dumptest.Write(t, directory, map[string]string{
+			"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n",
+		})
 		d, err := Open(t.Context(), optionsOf(directory))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer d.Close()
 		dumptest.Write(t, directory, map[string]string{file: changed})
-		if err := d.Read(); !errors.As(err, new(*source.FileError)) || !strings.Contains(err.Error(), file+": the file changed while it was read") {
+		want := file + ": the file changed while it was read"
+		if err := d.Read(); !errors.As(err, new(*source.FileError)) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v", file, err)
 		}
 	}

@@ -76,7 +76,7 @@ func TestExamine(t *testing.T) {
 	}
 }
 
-// lines reads what was sorted and returns each record with its line number, and with its item if that means something.
+// lines returns the sorted records, each with its line number, and with its item if the file is sorted by item.
 func lines(t *testing.T, sorted *sortedFile) string {
 	t.Helper()
 	text, err := io.ReadAll(iotest.OneByteReader(sorted))
@@ -110,11 +110,23 @@ func TestSort(t *testing.T) {
 		want  string
 	}{
 		{"the root by its key", []string{"3\n1\n2\n1\n"}, 0, byParent, "1:id 3:1 5:1 4:2 2:3"},
-		{"equal keys keep their order, and bad rows their place", []string{"", "5,2\nbad\n4,1\n6,x\n3,2\n"}, 1, byParent, "1:id,shelf 4:4,1 5:6,x 2:5,2 3:bad 6:3,2"},
+		{
+			"equal keys keep their order, and bad rows their place", []string{"", "5,2\nbad\n4,1\n6,x\n3,2\n"}, 1, byParent,
+			"1:id,shelf 4:4,1 5:6,x 2:5,2 3:bad 6:3,2",
+		},
 		{"no line end, and a carriage return", []string{"", "5,2\r\n4,1"}, 1, byParent, "1:id,shelf 3:4,1 2:5,2"},
-		{"negative and far keys", []string{"", "1,9223372036854775807\n2,-5\n3,0\n"}, 1, byParent, "1:id,shelf 3:2,-5 4:3,0 2:1,9223372036854775807"},
-		{"by item", []string{"", "10,2\n20,1\n30,2\n", "1,10\n2,20\n3,30\n4,20\n5,99\n6,15\n"}, 2, byItem, "1:id,book 6:orphan 7:orphan 3:2,20@1 5:4,20@1 2:1,10@2 4:3,30@2"},
-		{"by item, two levels down", []string{"", "10,2\n20,1\n", "1,10\n2,20\n3,77\n", "1,1\n2,2\n3,1\n4,3\n"}, 3, byItem, "1:id,page 5:orphan 3:2,2@1 2:1,1@2 4:3,1@2"},
+		{
+			"negative and far keys", []string{"", "1,9223372036854775807\n2,-5\n3,0\n"}, 1, byParent,
+			"1:id,shelf 3:2,-5 4:3,0 2:1,9223372036854775807",
+		},
+		{
+			"by item", []string{"", "10,2\n20,1\n30,2\n", "1,10\n2,20\n3,30\n4,20\n5,99\n6,15\n"}, 2, byItem,
+			"1:id,book 6:orphan 7:orphan 3:2,20@1 5:4,20@1 2:1,10@2 4:3,30@2",
+		},
+		{
+			"by item, two levels down", []string{"", "10,2\n20,1\n", "1,10\n2,20\n3,77\n", "1,1\n2,2\n3,1\n4,3\n"}, 3, byItem,
+			"1:id,page 5:orphan 3:2,2@1 2:1,1@2 4:3,1@2",
+		},
 		{"by item, and a parent's key twice", []string{"", "10,2\n10,1\n", "1,10\n"}, 2, byItem, "1:id,book 2:1,10@1"},
 	}
 	for _, c := range cases {
@@ -125,7 +137,7 @@ func TestSort(t *testing.T) {
 				t.Fatal(err)
 			}
 			if sorted.Total().Bytes == 0 {
-				t.Error("Total() says that the file is empty")
+				t.Error("Total() describes an empty file")
 			}
 			if got := lines(t, sorted); got != c.want {
 				t.Errorf("sorted as %q, want %q", got, c.want)
@@ -134,8 +146,8 @@ func TestSort(t *testing.T) {
 	}
 }
 
-// TestSortKeepsWhereRecordsStood has everything that a reject of a sorted file must say.
-func TestSortKeepsWhereRecordsStood(t *testing.T) {
+// TestSortKeepsOrigins sorts a file: each record keeps its line, offset, size and end, which rejects report.
+func TestSortKeepsOrigins(t *testing.T) {
 	long := "7," + strings.Repeat("x", csvscan.MaxLine)
 	sorted, err := orderingOf(t, "", "5,2\r\n"+long+"\n4,1").sort(t.Context(), 1, byParent)
 	if err != nil {
@@ -148,7 +160,8 @@ func TestSortKeepsWhereRecordsStood(t *testing.T) {
 	records := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	size := int64(len(long)) + 1
 	for i, want := range []source.Origin{
-		{Line: 1, Size: 9, Ended: true}, {Line: 4, Offset: 14 + size, Size: 3}, {Line: 2, Offset: 9, Size: 5, Ended: true}, {Line: 3, Offset: 14, Size: size, Ended: true},
+		{Line: 1, Size: 9, Ended: true}, {Line: 4, Offset: 14 + size, Size: 3}, {Line: 2, Offset: 9, Size: 5, Ended: true},
+		{Line: 3, Offset: 14, Size: size, Ended: true},
 	} {
 		got := sorted.Next()
 		got.Item = 0
@@ -166,13 +179,13 @@ func TestSortKeepsWhereRecordsStood(t *testing.T) {
 
 func TestDuplicates(t *testing.T) {
 	found, err := orderingOf(t, "", "5,1\n-9,1\n5,2\nbad,2\n7,3\n5,9\n-9,9\n").duplicates(t.Context(), 1)
-	// Line 5 has no key of its own, and is rejected for that.
+	// The key of line 5 cannot be read, and the line is rejected for that reason.
 	if got := fmt.Sprint(found); err != nil || got != "map[4:{} 5:{} 7:{} 8:{}]" {
 		t.Errorf("Duplicates() = %s, %v", got, err)
 	}
 }
 
-// TestErrors ends every reading with an error of the file, or of the context.
+// TestErrors ends each reading with an error of the file or of the context.
 func TestErrors(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -216,8 +229,7 @@ func (c closer) Close() error {
 	return nil
 }
 
-// TestSortingEndsWithTheContext ends the context when all files have been read, and nothing but sorting is left to do; and when that is
-// done.
+// TestSortingEndsWithTheContext ends the context after all files have been read, when only the sort remains, and again after the sort.
 func TestSortingEndsWithTheContext(t *testing.T) {
 	var books, pages strings.Builder
 	for i := 200_000; i > 0; i-- {

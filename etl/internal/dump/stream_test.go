@@ -19,11 +19,13 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// openBooks opens a directory with a book.csv in the given form, and reviews beside it.
+// openBooks opens a directory with a book.csv in the given form and a review.csv.
 func openBooks(t *testing.T, extension string, text []byte) (*Dump, error) {
 	t.Helper()
 	directory := t.TempDir()
-	dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books, "review.csv": "id,isbn,stars\n1,7,5\n", "book.csv" + extension: string(text)})
+	dumptest.Write(t, directory, map[string]string{
+		"books.yaml": dumptest.Books, "review.csv": "id,isbn,stars\n1,7,5\n", "book.csv" + extension: string(text),
+	})
 	d, err := Open(t.Context(), optionsOf(directory))
 	if err == nil {
 		t.Cleanup(d.Close)
@@ -118,7 +120,7 @@ func TestArchivesThatCannotBeRead(t *testing.T) {
 		{"gzip of which the beginning is there", ".gz", gz[:5], "ends early"},
 		{"gzip of nothing", ".gz", nil, "ends early"},
 		{"gzip with other bytes", ".gz", spoilt(gz), "is damaged"},
-		{"gzip with something behind it", ".gz", append(bytes.Clone(gz), "and more than a header"...), "is damaged"},
+		{"gzip with more bytes after it", ".gz", append(bytes.Clone(gz), "and more than a header"...), "is damaged"},
 		{"no gzip", ".gz", text, "is damaged"},
 		{"zstd of nothing", ".zst", nil, "ends early"},
 		{"zstd cut off", ".zst", zst[:len(zst)-20], "ends early"},
@@ -132,14 +134,15 @@ func TestArchivesThatCannotBeRead(t *testing.T) {
 			if err == nil {
 				_, err = readBooks(d)
 			}
-			if !errors.As(err, new(*source.FileError)) || !strings.Contains(err.Error(), "book.csv"+c.ending) || !strings.Contains(err.Error(), c.want) {
+			if !errors.As(err, new(*source.FileError)) || !strings.Contains(err.Error(), "book.csv"+c.ending) ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("the error is %v, want a *source.FileError with %q", err, c.want)
 			}
 		})
 	}
 }
 
-// TestReadsEndWithTheContext reads from what never answers.
+// TestReadsEndWithTheContext reads from a reader that blocks.
 func TestReadsEndWithTheContext(t *testing.T) {
 	silent, other := net.Pipe()
 	defer func() { _, _ = silent.Close(), other.Close() }()
@@ -157,7 +160,7 @@ func TestReadsEndWithTheContext(t *testing.T) {
 			t.Errorf("Read = %v", err)
 		}
 	case <-time.After(time.Minute):
-		t.Fatal("a read goes on after its context has ended")
+		t.Fatal("a read continues after the end of its context")
 	}
 	if _, err := reader.Read(nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a second Read = %v", err)

@@ -22,12 +22,17 @@ sources:
   e: {file: e.csv, key: id, parent: a, on: a, columns: {id: int, a: int, text: text}}
   f: {file: f.csv, key: id, parent: c, on: c, columns: {id: int, c: int, text: text}}
 documents:
-  all: {path: "", body: {t: text, b: {each: b, as: {t: text, c: {each: c, as: {t: text, f: {each: f, as: text}}}, d: {each: d, as: text}}}, e: {each: e, as: text}}}
+  all:
+    path: ""
+    body:
+      t: text
+      b: {each: b, as: {t: text, c: {each: c, as: {t: text, f: {each: f, as: text}}}, d: {each: d, as: text}}}
+      e: {each: e, as: text}
 `
 
-// dirty are the rows of files with everything that a join must survive: within an item, keys are in any order and the children
-// of several parents stand between each other; keys come twice, in one item or in two; parents do not exist, or are themselves
-// without a parent or a second of their key.
+// dirty holds the rows of files with all faults that a join handles: within an item, keys are in any order and the children of
+// several parents are interleaved; keys are repeated, in one item or in two; parents do not exist, or are themselves orphans or
+// rows with a repeated key.
 type dirty struct {
 	random *rand.Rand
 	rows   map[string][]row
@@ -35,7 +40,7 @@ type dirty struct {
 	had    map[string][]int64 // the keys of a file so far that the join uses
 }
 
-// add appends a row, and sometimes a row with a key that the file has had.
+// add appends a row, and sometimes a row with an earlier key of the file.
 func (d *dirty) add(name string, key, on int64, orphan bool) {
 	if had := d.had[name]; len(had) > 0 && d.random.IntN(12) == 0 {
 		d.append(name, had[d.random.IntN(len(had))], on)
@@ -53,8 +58,8 @@ func (d *dirty) append(name string, key, on int64) {
 	d.rows[name] = append(d.rows[name], row{key: key, on: on, text: fmt.Sprintf("%s%d", name, len(d.rows[name]))})
 }
 
-// children appends rows of an item whose parents have these keys, or one that lies between low and the highest of them and may
-// belong to nobody. It returns their keys, which are above all of the file's earlier items.
+// children appends rows of an item. Their parents have these keys, or a key between low and the highest of them, which may not
+// exist. It returns the keys of the rows, which are above those of the file's earlier items.
 func (d *dirty) children(name string, parents []int64, low int64, most int) []int64 {
 	if len(parents) == 0 {
 		return nil
@@ -96,7 +101,7 @@ func dirtyRows(random *rand.Rand) map[string][]row {
 			d.append("a", key, 0)
 		}
 		lows := map[string]int64{"b": d.high["b"], "c": d.high["c"]}
-		// What belongs to an a that does not exist stands before what belongs to this one.
+		// The children of an a that does not exist come before those of this one.
 		for on := low + 1; on < key; on++ {
 			for _, name := range []string{"b", "e"} {
 				if random.IntN(3) == 0 {
@@ -106,7 +111,7 @@ func dirtyRows(random *rand.Rand) map[string][]row {
 			}
 		}
 		bs := d.children("b", []int64{key}, key-1, 5)
-		// Those of b that are rejected do not say how far the keys of this item go.
+		// Rejected rows of b do not extend the range of this item's keys.
 		bs = d.usedKeys("b", bs, key)
 		cs := d.children("c", bs, lows["b"], 3)
 		cs = d.usedKeys("c", cs, bs...)
@@ -117,7 +122,7 @@ func dirtyRows(random *rand.Rand) map[string][]row {
 	return d.rows
 }
 
-// usedKeys returns those of the keys that stand first in a row with one of the parents.
+// usedKeys returns the keys whose first row has one of the parents.
 func (d *dirty) usedKeys(name string, keys []int64, parents ...int64) []int64 {
 	var used []int64
 	for _, key := range keys {
@@ -128,7 +133,7 @@ func (d *dirty) usedKeys(name string, keys []int64, parents ...int64) []int64 {
 	return used
 }
 
-// nestedLoops is the simplest join there is: it returns the trees and the rejects that a join of the rows must give.
+// nestedLoops is a nested loop join: it returns the trees and the rejects that a join of the rows must return.
 func nestedLoops(rows map[string][]row) (trees, rejects []string) {
 	parents := map[string]string{"b": "a", "c": "b", "d": "b", "e": "a", "f": "c"}
 	columns := parents // the columns are named after the parents
@@ -173,7 +178,7 @@ func nestedLoops(rows map[string][]row) (trees, rejects []string) {
 	return trees, rejects
 }
 
-// TestDirtAgainstNestedLoops joins random files with dirt in them.
+// TestDirtAgainstNestedLoops compares the merge join with a nested loop join, on random files with faults.
 func TestDirtAgainstNestedLoops(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
 	rejected, scattered := 0, 0
@@ -240,7 +245,7 @@ func TestKeySetIsFull(t *testing.T) {
 			t.Fatalf("add(%d) = %v, full %v, want neither", i<<16, found, full)
 		}
 	}
-	for range 2 { // what does not fit is never there
+	for range 2 { // a key that does not fit is never found
 		if found, full := set.add(mostPieces << 16); found || !full {
 			t.Fatalf("add of one piece too many = %v, full %v, want full", found, full)
 		}

@@ -24,7 +24,12 @@ sources:
   d: {file: d.csv, key: id, parent: b, on: b, columns: {id: int, b: int, text: text}}
   e: {file: e.csv, key: id, parent: a, on: a, columns: {id: int, a: int, text: text}}
 documents:
-  all: {path: "", body: {t: text, b: {each: b, as: {t: text, c: {each: c, as: {t: text}}, d: {each: d, as: {t: text}}}}, e: {each: e, as: {t: text}}}}
+  all:
+    path: ""
+    body:
+      t: text
+      b: {each: b, as: {t: text, c: {each: c, as: {t: text}}, d: {each: d, as: {t: text}}}}
+      e: {each: e, as: {t: text}}
 `
 
 type sink struct{ lines []string }
@@ -49,7 +54,8 @@ func joinFiles(t testing.TB, spec string, files map[string]string) (trees, rejec
 		if s.Parent >= 0 {
 			header = "id," + s.Columns[s.ParentKey].Name + ",text\n"
 		}
-		if readers[i], err = source.NewReader(strings.NewReader(header+files[s.Name]), s, &parsed.Dialect, log, source.Options{}); err != nil {
+		input := strings.NewReader(header + files[s.Name])
+		if readers[i], err = source.NewReader(input, s, &parsed.Dialect, log, source.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,7 +110,10 @@ func TestNext(t *testing.T) {
 		{"a root without children", map[string]string{"a": "1,x\n3,y\n"}, "x(;) y(;)", ""},
 		{
 			"three levels",
-			map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n2,1,q\n3,2,r\n", "c": "1,1,c1\n2,1,c2\n3,3,c3\n", "d": "1,2,d1\n", "e": "1,2,e1\n2,2,e2\n"},
+			map[string]string{
+				"a": "1,x\n2,y\n", "b": "1,1,p\n2,1,q\n3,2,r\n", "c": "1,1,c1\n2,1,c2\n3,3,c3\n", "d": "1,2,d1\n",
+				"e": "1,2,e1\n2,2,e2\n",
+			},
 			"x(p(c1 c2;) q(;d1);) y(r(c3;);e1 e2)", "",
 		},
 		{
@@ -113,12 +122,12 @@ func TestNext(t *testing.T) {
 			"x(b8(c6;) b7(c5 c4;);) y(b9(c7;);)", "",
 		},
 		{
-			"children in the order in which their parents stand, though ids go backwards",
+			"children in the order of their parents, whose ids descend",
 			map[string]string{"a": "1,x\n", "b": "8,1,b8\n7,1,b7\n", "c": "1,8,c1\n2,7,c2\n3,8,c3\n"},
 			"x(b8(c1 c3;) b7(c2;);)", "",
 		},
 		{
-			"orphans: before, between and behind",
+			"orphans: before, between and after the others",
 			map[string]string{"a": "2,x\n4,y\n", "b": "1,1,o1\n2,2,p\n3,3,o2\n4,4,q\n5,5,o3\n", "c": "1,1,o4\n2,2,c\n3,3,o5\n4,9,o6\n"},
 			"x(p(c;);) y(q(;);)",
 			"b.csv:2 a orphan,c.csv:2 b orphan,b.csv:4 a orphan,c.csv:4 b orphan,b.csv:6 a orphan,c.csv:5 b orphan",
@@ -134,13 +143,17 @@ func TestNext(t *testing.T) {
 			"x(;) y(p(c;);)", "c.csv:2 b orphan",
 		},
 		{
-			"keys that come twice",
-			map[string]string{"a": "1,x\n1,again\n2,y\n", "b": "1,1,p\n1,1,twice\n4,2,q\n3,2,r\n4,2,twice\n5,2,s\n3,2,twice\n5,2,twice\n", "e": "1,1,e\n1,1,twice\n2,2,other\n"},
+			"repeated keys",
+			map[string]string{
+				"a": "1,x\n1,again\n2,y\n", "b": "1,1,p\n1,1,twice\n4,2,q\n3,2,r\n4,2,twice\n5,2,s\n3,2,twice\n5,2,twice\n",
+				"e": "1,1,e\n1,1,twice\n2,2,other\n",
+			},
 			"x(p(;);e) y(q(;) r(;) s(;);other)",
-			"b.csv:3 id duplicate key,e.csv:3 id duplicate key,a.csv:3 id duplicate key,b.csv:6 id duplicate key,b.csv:8 id duplicate key,b.csv:9 id duplicate key",
+			"b.csv:3 id duplicate key,e.csv:3 id duplicate key,a.csv:3 id duplicate key,b.csv:6 id duplicate key,b.csv:8 id " +
+				"duplicate key,b.csv:9 id duplicate key",
 		},
 		{
-			"keys that come in two items",
+			"keys that are repeated in another item",
 			map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n1,2,twice\n", "e": "70000,1,e\n1,2,f\n70000,2,twice\n-5,2,g\n"},
 			"x(p(;);e) y(;f g)", "b.csv:3 id duplicate key,e.csv:4 id duplicate key",
 		},
@@ -155,7 +168,10 @@ func TestNext(t *testing.T) {
 			map[string]string{"a": "1,x\n", "b": "58,1,p\nbad,1,q\n56,1,r\n", "c": "1,58,c1\n2,57,o\n3,56,c3\n"},
 			"x(p(c1;) r(c3;);)", "b.csv:3 id not an int,c.csv:3 b orphan",
 		},
-		{"orphans in any order behind the last item", map[string]string{"a": "1,x\n", "b": "1,1,p\n2,9,o\n3,8,o\n"}, "x(p(;);)", "b.csv:3 a orphan,b.csv:4 a orphan"},
+		{
+			"orphans in any order after the last item", map[string]string{"a": "1,x\n", "b": "1,1,p\n2,9,o\n3,8,o\n"}, "x(p(;);)",
+			"b.csv:3 a orphan,b.csv:4 a orphan",
+		},
 		{"only orphans", map[string]string{"b": "1,1,o\n", "c": "1,1,o\n"}, "", "b.csv:2 a orphan,c.csv:2 b orphan"},
 	}
 	for _, c := range cases {
@@ -182,10 +198,16 @@ func TestNextStopsAtAFileOutOfOrder(t *testing.T) {
 	}{
 		{"the root", map[string]string{"a": "1,x\n3,y\n2,z\n"}, "a.csv:4: id 2 comes after id 3"},
 		{"a child", map[string]string{"a": "1,x\n2,y\n", "b": "1,2,p\n2,1,q\n"}, "b.csv:3: a 1 comes after a 2"},
-		{"a grandchild", map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n2,2,q\n", "c": "1,2,c\n2,1,d\n"}, "c.csv:3: b 1 comes after b 2"},
+		{
+			"a grandchild", map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n2,2,q\n", "c": "1,2,c\n2,1,d\n"},
+			"c.csv:3: b 1 comes after b 2",
+		},
 		// The children of b 5 would have to come before those of b 9, whose item comes first.
-		{"a parent whose keys go back from item to item", map[string]string{"a": "1,x\n2,y\n", "b": "9,1,p\n5,2,q\n"}, "b.csv:3: id 5 comes after id 9"},
-		{"behind the last item", map[string]string{"a": "1,x\n5,y\n", "b": "1,9,p\n2,1,q\n"}, "b.csv:3: a 1 comes after a 9"},
+		{
+			"a parent whose keys descend from item to item", map[string]string{"a": "1,x\n2,y\n", "b": "9,1,p\n5,2,q\n"},
+			"b.csv:3: id 5 comes after id 9",
+		},
+		{"after the last item", map[string]string{"a": "1,x\n5,y\n", "b": "1,9,p\n2,1,q\n"}, "b.csv:3: a 1 comes after a 9"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,7 +220,7 @@ func TestNextStopsAtAFileOutOfOrder(t *testing.T) {
 	}
 }
 
-// TestNextAgainstNestedLoops compares the merge join with the simplest join there is, on random files.
+// TestNextAgainstNestedLoops compares the merge join with a nested loop join, on random files.
 func TestNextAgainstNestedLoops(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 300 {
@@ -216,7 +238,8 @@ func TestNextAgainstNestedLoops(t *testing.T) {
 			var bs, es []string
 			for _, b := range rows["b"] {
 				if b.on == a.key {
-					bs = append(bs, b.text+"("+strings.Join(texts(rows["c"], b.key), " ")+";"+strings.Join(texts(rows["d"], b.key), " ")+")")
+					cs, ds := texts(rows["c"], b.key), texts(rows["d"], b.key)
+					bs = append(bs, b.text+"("+strings.Join(cs, " ")+";"+strings.Join(ds, " ")+")")
 				}
 			}
 			es = texts(rows["e"], a.key)
@@ -258,7 +281,7 @@ func texts(rows []row, on int64) []string {
 	return found
 }
 
-// randomRows returns files as dumps have them: parents ascend, and within one parent keys stand in any order.
+// randomRows returns files in the order of a dump: parents ascend, and the keys of one parent are in any order.
 func randomRows(random *rand.Rand) map[string][]row {
 	rows := map[string][]row{}
 	key := int64(0)

@@ -30,24 +30,26 @@ func TestParseLimits(t *testing.T) {
 		laughs += fmt.Sprintf("a%d: &a%d [*a%d, *a%d, *a%d]\n", i+1, i+1, i, i, i)
 	}
 	for name, text := range map[string]string{
-		"sequences":              strings.Repeat("[", 200_000),
-		"mappings":               strings.Repeat("{a: ", 50_000),
-		"closed":                 "collection: " + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
-		"entries on a line":      strings.Repeat("- ", 100_000) + "a",
-		"keys on a line":         strings.Repeat("? ", 100_000) + "a",
-		"anchors":                strings.Repeat("&a ", 60_000) + "x",
-		"tags":                   strings.Repeat("!a ", 60_000) + "x",
-		"indented mappings":      indented(1_000, "a:\n"),
-		"indented sequences":     indented(1_000, "-\n"),
-		"in the body":            "collection: things\nsources: {}\ndocuments:\n  x:\n    body: " + strings.Repeat("{a: ", 500) + "1" + strings.Repeat("}", 500),
-		"many keys":              "sources:\n" + numbered(60_000, "  k%d: v\n"),
-		"many keys on a line":    "sources: {" + numbered(60_000, "k%d: v, ") + "}",
-		"many values":            "sources: [" + strings.Repeat("1,", 400_000) + "]",
-		"a long key":             strings.Repeat("k", 100_000) + ": [" + strings.Repeat("1,", 15_000) + "]",
-		"long keys, one another": strings.Repeat("k", 50_000) + ":\n " + strings.Repeat("l", 50_000) + ":\n" + numbered(10_000, "  m%d: v\n"),
-		"too large":              strings.Repeat("# nothing\n", MaxSize/10+1),
-		"a billion laughs":       laughs,
-		"merged":                 "a: &a {x: 1}\nb:\n  <<: *a\n",
+		"sequences":          strings.Repeat("[", 200_000),
+		"mappings":           strings.Repeat("{a: ", 50_000),
+		"closed":             "collection: " + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
+		"entries on a line":  strings.Repeat("- ", 100_000) + "a",
+		"keys on a line":     strings.Repeat("? ", 100_000) + "a",
+		"anchors":            strings.Repeat("&a ", 60_000) + "x",
+		"tags":               strings.Repeat("!a ", 60_000) + "x",
+		"indented mappings":  indented(1_000, "a:\n"),
+		"indented sequences": indented(1_000, "-\n"),
+		"in the body": "collection: things\nsources: {}\ndocuments:\n  x:\n    body: " + strings.Repeat("{a: ", 500) + "1" +
+			strings.Repeat("}", 500),
+		"many keys":           "sources:\n" + numbered(60_000, "  k%d: v\n"),
+		"many keys on a line": "sources: {" + numbered(60_000, "k%d: v, ") + "}",
+		"many values":         "sources: [" + strings.Repeat("1,", 400_000) + "]",
+		"a long key":          strings.Repeat("k", 100_000) + ": [" + strings.Repeat("1,", 15_000) + "]",
+		"long keys, one another": strings.Repeat("k", 50_000) + ":\n " + strings.Repeat("l", 50_000) + ":\n" +
+			numbered(10_000, "  m%d: v\n"),
+		"too large":        strings.Repeat("# nothing\n", MaxSize/10+1),
+		"a billion laughs": laughs,
+		"merged":           "a: &a {x: 1}\nb:\n  <<: *a\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -74,7 +76,8 @@ func TestParseLargeShapes(t *testing.T) {
 	const deep = 20
 	for i := 1; i < 60; i++ {
 		parent := fmt.Sprintf("s%d", min(i-1, deep-1))
-		fmt.Fprintf(&text, "  s%d:\n    file: s%d.csv\n    key: id\n    parent: %s\n    on: parent\n    columns:\n      id: int\n      parent: int\n", i, i, parent)
+		fmt.Fprintf(&text, "  s%d:\n    file: s%d.csv\n    key: id\n    parent: %s\n    on: parent\n"+
+			"    columns:\n      id: int\n      parent: int\n", i, i, parent)
 		for c := range 50 {
 			fmt.Fprintf(&text, "      column_%d: text?\n", c)
 		}

@@ -49,9 +49,11 @@ func TestSchema(t *testing.T) {
 	want := `{"type":["object"],"properties":{` +
 		`"hot":{"type":["boolean"]},` +
 		`"id":{"type":["string"]},` +
-		`"keyed":{"type":["object"],"additionalProperties":{"type":["object"],"properties":{"size":{"type":["string","null"]}},"required":["size"]}},` +
+		`"keyed":{"type":["object"],"additionalProperties":` +
+		`{"type":["object"],"properties":{"size":{"type":["string","null"]}},"required":["size"]}},` +
 		`"note":{"type":["string","null"]},` +
-		`"parts":{"type":["array"],"items":{"type":["object"],"properties":{"size":{"type":["string","null"]},"weight":{"type":["integer","null"]}},"required":["size"]}},` +
+		`"parts":{"type":["array"],"items":{"type":["object"],"properties":` +
+		`{"size":{"type":["string","null"]},"weight":{"type":["integer","null"]}},"required":["size"]}},` +
 		`"price":{"type":["string"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"},` +
 		`"sizes":{"type":["array"],"items":{"type":["string"]}}` +
 		`},"required":["hot","id","keyed","note","parts","price","sizes"]}`
@@ -71,10 +73,22 @@ func TestBreakingChanges(t *testing.T) {
 		{"a column may no longer be null", "note: text?", "note: text", ""},
 		{"money no more", "price: price", "price: note", "price may now be null; price no longer matches ^-?[0-9]+\\.[0-9]{2}$"},
 		{"deep in an array", "as: {size: size, weight: weight}", "as: {weight: weight}", "parts[].size is no longer always present"},
-		{"deep in an array, no empty", "as: {size: size, weight: weight}, empty: [{size: null}]", "as: {weight: weight}", "parts[].size was removed"},
-		{"deep in a keyed object", "keyed: id, as: {size: size}", "keyed: id, as: {size: weight}", "keyed{}.size changed its type from string or null to integer or null"},
-		{"an array keyed", "sizes: {each: part, as: size}", "sizes: {each: part, keyed: id, as: size}", "sizes changed its type from array to object"},
-		{"keyed no more", `keyed: {each: part, keyed: id, as: {size: size}, empty: {"null": {size: null}}}`, "keyed: {size: name}", "keyed was keyed and now has fixed fields"},
+		{
+			"deep in an array, no empty", "as: {size: size, weight: weight}, empty: [{size: null}]", "as: {weight: weight}",
+			"parts[].size was removed",
+		},
+		{
+			"deep in a keyed object", "keyed: id, as: {size: size}", "keyed: id, as: {size: weight}",
+			"keyed{}.size changed its type from string or null to integer or null",
+		},
+		{
+			"an array keyed", "sizes: {each: part, as: size}", "sizes: {each: part, keyed: id, as: size}",
+			"sizes changed its type from array to object",
+		},
+		{
+			"keyed no more", `keyed: {each: part, keyed: id, as: {size: size}, empty: {"null": {size: null}}}`, "keyed: {size: name}",
+			"keyed was keyed and now has fixed fields",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if !strings.Contains(schemaShape, c.old) {

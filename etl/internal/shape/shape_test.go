@@ -37,7 +37,7 @@ func TestParseBuiltIn(t *testing.T) {
 	}
 }
 
-// small is a sound shape whose parts the tests of mistakes replace.
+// small is a valid shape. TestParseErrors replaces parts of it.
 const small = `collection: books
 sources:
   page:
@@ -68,7 +68,8 @@ func TestParsePutsParentsFirst(t *testing.T) {
 	if spec.Sources[0].Name != "book" || spec.Sources[1].Name != "page" || spec.Sources[1].Parent != 0 {
 		t.Errorf("sources are %+v", spec.Sources)
 	}
-	if f, r := spec.Sources[1].Filters[0], spec.Sources[1].Repairs[0]; f != (Filter{"blank", 2, "-"}) || r != (Repair{"trim", 2, "- ", ""}) {
+	f, r := spec.Sources[1].Filters[0], spec.Sources[1].Repairs[0]
+	if f != (Filter{"blank", 2, "-"}) || r != (Repair{"trim", 2, "- ", ""}) {
 		t.Errorf("filter %+v, repair %+v", f, r)
 	}
 }
@@ -76,7 +77,8 @@ func TestParsePutsParentsFirst(t *testing.T) {
 func TestParseRepairOfAnyType(t *testing.T) {
 	for column, index := range map[string]int{"id": 0, "title": 1, "price": 2} {
 		text := strings.Replace(small, "columns: {id: int, title: text, price: money}",
-			"columns: {id: int, title: text, price: money}\n    repairs: {label: {column: "+column+", prefix: '\"price\":', with: \"\"}}", 1)
+			"columns: {id: int, title: text, price: money}\n"+
+				"    repairs: {label: {column: "+column+", prefix: '\"price\":', with: \"\"}}", 1)
 		spec, err := Parse("small.yaml", []byte(text))
 		if err != nil {
 			t.Fatal(err)
@@ -96,7 +98,8 @@ func TestPositions(t *testing.T) {
 	lines := strings.Split(string(shapes.Products), "\n")
 	check := func(what string, at Position) {
 		t.Helper()
-		if at.Line < 1 || at.Line > len(lines) || !strings.HasPrefix(lines[at.Line-1][min(max(at.Column-1, 0), len(lines[at.Line-1])):], what) {
+		if at.Line < 1 || at.Line > len(lines) ||
+			!strings.HasPrefix(lines[at.Line-1][min(max(at.Column-1, 0), len(lines[at.Line-1])):], what) {
 			t.Errorf("%s is not at %+v", what, at)
 		}
 	}
@@ -144,59 +147,133 @@ func TestParseErrors(t *testing.T) {
 		{"no YAML", "collection: books", "collection: [books", "small.yaml:"},
 		{"nothing", small, "", "small.yaml:1:1: a shape file is one YAML document"},
 		{"a list", small, "- a\n- b\n", "small.yaml:1:1: a shape file must be a mapping"},
-		{"an unknown setting", "collection: books", "collection: books\nsorces: 1", `small.yaml:2:1: a shape file has no setting "sorces"; it has collection, dialect, sources, documents`},
+		{
+			"an unknown setting", "collection: books", "collection: books\nsorces: 1",
+			`small.yaml:2:1: a shape file has no setting "sorces"; it has collection, dialect, sources, documents`,
+		},
 		{"no collection", "collection: books\n", "", "small.yaml:1:1: collection is missing"},
 		{"a collection with capitals", "collection: books", "collection: Books", `small.yaml:1:13: "Books" cannot name a collection`},
-		{"a collection named as a prefix", "collection: books", "collection: api", "small.yaml:1:13: api cannot name a collection: /api is reserved for the prefix /api/ of every address; choose another name, such as api_list"},
-		{"a collection named as the other prefix", "collection: books", "collection: fec2", "small.yaml:1:13: fec2 cannot name a collection: /fec2 is reserved"},
-		{"a collection named as the product pages", "collection: books", "collection: item", "small.yaml:1:13: item cannot name a collection: /item is reserved for the storefront's product pages"},
-		{"a collection named as the files", "collection: books", "collection: assets", "small.yaml:1:13: assets cannot name a collection: /assets is reserved"},
-		{"a collection named as the documentation", "collection: books", "collection: \"docs\"", "small.yaml:1:13: docs cannot name a collection: /docs is reserved"},
-		{"a collection named as a health check", "collection: books", "collection: live", "small.yaml:1:13: live cannot name a collection: /live is reserved for a health check"},
-		{"a collection named as the change feed", "collection: books", "collection: changes", "small.yaml:1:13: changes cannot name a collection"},
-		{"a collection named as the gateway's own", "collection: books", "collection: \"-\"", `small.yaml:1:13: "-" cannot name a collection`},
-		{"a collection named as the description", "collection: books", "collection: openapi.yaml", `small.yaml:1:13: "openapi.yaml" cannot name a collection`},
-		{"a collection with a percent sign", "collection: books", "collection: \"%61pi\"", `small.yaml:1:13: "%61pi" cannot name a collection`},
-		{"a document at the change feed", `path: ""`, "path: changes", `small.yaml:19:11: path "changes" is reserved for the change feed; choose another path`},
+		{
+			"a collection named as a prefix", "collection: books", "collection: api",
+			"small.yaml:1:13: api cannot name a collection: /api is reserved for the prefix /api/ of every address; " +
+				"choose another name, such as api_list",
+		},
+		{
+			"a collection named as the other prefix", "collection: books", "collection: fec2",
+			"small.yaml:1:13: fec2 cannot name a collection: /fec2 is reserved",
+		},
+		{
+			"a collection named as the product pages", "collection: books", "collection: item",
+			"small.yaml:1:13: item cannot name a collection: /item is reserved for the storefront's product pages",
+		},
+		{
+			"a collection named as the files", "collection: books", "collection: assets",
+			"small.yaml:1:13: assets cannot name a collection: /assets is reserved",
+		},
+		{
+			"a collection named as the documentation", "collection: books", "collection: \"docs\"",
+			"small.yaml:1:13: docs cannot name a collection: /docs is reserved",
+		},
+		{
+			"a collection named as a health check", "collection: books", "collection: live",
+			"small.yaml:1:13: live cannot name a collection: /live is reserved for a health check",
+		},
+		{
+			"a collection named as the change feed", "collection: books", "collection: changes",
+			"small.yaml:1:13: changes cannot name a collection",
+		},
+		{
+			"a collection named as the gateway's own", "collection: books", "collection: \"-\"",
+			`small.yaml:1:13: "-" cannot name a collection`,
+		},
+		{
+			"a collection named as the description", "collection: books", "collection: openapi.yaml",
+			`small.yaml:1:13: "openapi.yaml" cannot name a collection`,
+		},
+		{
+			"a collection with a percent sign", "collection: books", "collection: \"%61pi\"",
+			`small.yaml:1:13: "%61pi" cannot name a collection`,
+		},
+		{
+			"a document at the change feed", `path: ""`, "path: changes",
+			`small.yaml:19:11: path "changes" is reserved for the change feed; choose another path`,
+		},
 		{"a long collection", "collection: books", "collection: a23456789012345678901", "up to 20 lower-case letters"},
-		{"a dialect of two bytes", "collection: books", "collection: books\ndialect: {delimiter: ab}", "small.yaml:2:22: delimiter must be one byte"},
-		{"a dialect's word for yes", "collection: books", "collection: books\ndialect: {trim_spaces: perhaps}", "small.yaml:2:24: trim_spaces must be true or false"},
+		{
+			"a dialect of two bytes", "collection: books", "collection: books\ndialect: {delimiter: ab}",
+			"small.yaml:2:22: delimiter must be one byte",
+		},
+		{
+			"a dialect's word for yes", "collection: books", "collection: books\ndialect: {trim_spaces: perhaps}",
+			"small.yaml:2:24: trim_spaces must be true or false",
+		},
 		{"a setting twice", "collection: books", "collection: books\ncollection: books", "small.yaml:2:1"},
 
 		{"no file", "    file: page.csv\n", "", "small.yaml:3:3: source page has no file"},
 		{"a path for a file", "file: page.csv", "file: ../page.csv", `small.yaml:4:11: file "../page.csv" must be a plain name`},
 		{"no key", "    key: id\n    parent: book\n", "    parent: book\n", "small.yaml:3:3: source page has no key"},
-		{"a key that is no column", "key: id\n    parent", "key: ident\n    parent", `small.yaml:5:10: page has no column "ident"; it has id, book_id, words`},
-		{"a key of text", "key: id\n    parent", "key: words\n    parent", "small.yaml:5:10: column words of page is a key, so its type must be int"},
+		{
+			"a key that is no column", "key: id\n    parent", "key: ident\n    parent",
+			`small.yaml:5:10: page has no column "ident"; it has id, book_id, words`,
+		},
+		{
+			"a key of text", "key: id\n    parent", "key: words\n    parent",
+			"small.yaml:5:10: column words of page is a key, so its type must be int",
+		},
 		{"a nullable key", "{id: int, book_id", "{id: int?, book_id", "column id of page is a key"},
 		{"no columns", "    columns: {id: int, book_id: int, words: text?}\n", "", "small.yaml:3:3: source page has no columns"},
-		{"a type that is none", "words: text?}", "words: string}", `small.yaml:8:45: column words of page has an unknown type "string"`},
-		{"a parent that is none", "parent: book", "parent: shelf", `small.yaml:6:13: source page has an unknown parent "shelf"`},
+		{"an unknown type", "words: text?}", "words: string}", `small.yaml:8:45: column words of page has an unknown type "string"`},
+		{"an unknown parent", "parent: book", "parent: shelf", `small.yaml:6:13: source page has an unknown parent "shelf"`},
 		{"a parent and no on", "    on: book_id\n", "", "small.yaml:3:3: source page has a parent and no on"},
 		{"on and no parent", "    parent: book\n", "", "small.yaml:3:3: source page has on and no parent"},
 		{"two roots", "    parent: book\n    on: book_id\n", "", "small.yaml:11:3: sources page and book both have no parent"},
-		{"a circle", "    columns: {id: int, title: text, price: money}\n", "    parent: page\n    on: id\n    columns: {id: int, title: text, price: money}\n", "small.yaml:3:3: every source has a parent"},
-		{"a circle beside the root", "  book:\n    file", "  a: {file: a.csv, key: id, parent: b, on: id, columns: {id: int}}\n  b: {file: b.csv, key: id, parent: a, on: id, columns: {id: int}}\n  book:\n    file", "small.yaml:13:3: source a is its own ancestor"},
-		{"a repair of a column that is none", "trim: {column: words", "trim: {column: word", `page has no column "word"`},
+		{
+			"a circle", "    columns: {id: int, title: text, price: money}\n",
+			"    parent: page\n    on: id\n    columns: {id: int, title: text, price: money}\n",
+			"small.yaml:3:3: every source has a parent",
+		},
+		{
+			"a circle beside the root", "  book:\n    file",
+			"  a: {file: a.csv, key: id, parent: b, on: id, columns: {id: int}}\n" +
+				"  b: {file: b.csv, key: id, parent: a, on: id, columns: {id: int}}\n  book:\n    file",
+			"small.yaml:13:3: source a is its own ancestor",
+		},
+		{"a repair of an unknown column", "trim: {column: words", "trim: {column: word", `page has no column "word"`},
 		{"a repair of nothing", `prefix: "- ", `, "", "repair trim needs a column, a prefix"},
 		{"a filter for nothing", `, drop: "-"`, "", "filter blank needs a column and the value to drop"},
 
-		{"no documents", "documents:\n  book:\n    path: \"\"\n    body: {title: title, pages: {each: page, as: words}}\n", "", "small.yaml:1:1: documents is missing"},
+		{
+			"no documents", "documents:\n  book:\n    path: \"\"\n    body: {title: title, pages: {each: page, as: words}}\n", "",
+			"small.yaml:1:1: documents is missing",
+		},
 		{"a document with a dash", "documents:\n  book:", "documents:\n  the-book:", `small.yaml:18:3: "the-book" cannot name a document`},
 		{"a document without an address", "    path: \"\"\n", "", "small.yaml:18:3: document book needs one address"},
 		{"a document with two", `path: ""`, "path: \"\"\n    list: true", "document book needs one address"},
 		{"a path of two segments", `path: ""`, "path: a/b", `small.yaml:19:11: path "a/b" must be`},
-		{"a document without a body", "    body: {title: title, pages: {each: page, as: words}}\n", "", "small.yaml:18:3: document book has no body"},
-		{"two with one path", "documents:", "documents:\n  other: {path: \"\", body: {a: id}}", `small.yaml:19:3: documents other and book have the same path ""`},
-		{"two lists", "documents:\n  book:\n    path: \"\"", "documents:\n  other: {list: true, body: {a: id}}\n  book:\n    list: true", "small.yaml:19:3: documents other and book both have list: true"},
+		{
+			"a document without a body", "    body: {title: title, pages: {each: page, as: words}}\n", "",
+			"small.yaml:18:3: document book has no body",
+		},
+		{
+			"two with one path", "documents:", "documents:\n  other: {path: \"\", body: {a: id}}",
+			`small.yaml:19:3: documents other and book have the same path ""`,
+		},
+		{
+			"two lists", "documents:\n  book:\n    path: \"\"",
+			"documents:\n  other: {list: true, body: {a: id}}\n  book:\n    list: true",
+			"small.yaml:19:3: documents other and book both have list: true",
+		},
 
-		{"a column that is none", "{title: title,", "{title: titel,", `small.yaml:20:19: book has no column "titel"; it has id, title, price`},
+		{
+			"an unknown column", "{title: title,", "{title: titel,",
+			`small.yaml:20:19: book has no column "titel"; it has id, title, price`,
+		},
 		{"a column of the parent", "as: words", "as: title", `page has no column "title"`},
-		{"a child that is none", "each: page", "each: pages", `small.yaml:20:40: book has no child source "pages"; it has page`},
+		{"an unknown child", "each: page", "each: pages", `small.yaml:20:40: book has no child source "pages"; it has page`},
 		{"a child of a leaf", "as: words", "as: {each: page, as: id}", `page has no child source "page"; it has no children`},
 		{"each without as", "{each: page, as: words}", "{each: page}", "each page has no as"},
 		{"a word of each misspelled", "as: words}", "as: words, emty: []}", `each has no setting "emty"; it has each, as, keyed, empty`},
-		{"keyed by what may come twice", "as: words}", "as: words, keyed: words}", "page can only be keyed by id"},
+		{"keyed by a column with duplicates", "as: words}", "as: words, keyed: words}", "page can only be keyed by id"},
 		{"an array written out", "{title: title,", "{title: [title],", "a body cannot contain a fixed array: write {each"},
 		{"text beside other fields", "{title: title,", "{text: title,", "text and object are keywords of a body"},
 		{"an empty object", "{title: title, pages: {each: page, as: words}}", "{}", "needs at least one field"},
@@ -222,7 +299,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a]"))
 	f.Add([]byte("? [a]\n: b"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		// Parse must answer, whatever it is given; a panic other than its own mistakes fails here.
+		// Parse returns either a shape or an error for any text, and recovers only its own panics.
 		if spec, err := Parse("fuzz.yaml", text); (spec == nil) == (err == nil) {
 			t.Errorf("Parse = %v, %v", spec, err)
 		}
@@ -247,8 +324,10 @@ documents:
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"Name":"things.yaml","Collection":"things","Dialect":{"Delimiter":44,"Null":"null","TrimSpaces":false,"CloseQuotes":false},` +
-		`"Sources":[{"Name":"thing","File":"thing.csv","Columns":[{"Name":"id","Type":0,"Nullable":false},{"Name":"name","Type":2,"Nullable":true}],` +
+	const want = `{"Name":"things.yaml","Collection":"things",` +
+		`"Dialect":{"Delimiter":44,"Null":"null","TrimSpaces":false,"CloseQuotes":false},` +
+		`"Sources":[{"Name":"thing","File":"thing.csv",` +
+		`"Columns":[{"Name":"id","Type":0,"Nullable":false},{"Name":"name","Type":2,"Nullable":true}],` +
 		`"Key":0,"Parent":-1,"On":-1,"Children":[1],"Repairs":null,"Filters":null,"Rendered":[0,1]},` +
 		`{"Name":"part","File":"part.csv","Columns":[{"Name":"id","Type":0,"Nullable":false},{"Name":"thing","Type":0,"Nullable":false}],` +
 		`"Key":0,"Parent":0,"On":1,"Children":null,"Repairs":null,"Filters":null,"Rendered":[0]}],` +

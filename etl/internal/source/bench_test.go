@@ -13,10 +13,13 @@ func BenchmarkNext(b *testing.B) {
 	spec := &shape.Source{
 		File: "skus.csv", ParentKey: 1, Rendered: []int{0, 2, 3},
 		Columns: []shape.Column{
-			{Name: "id", Type: shape.Int}, {Name: "styleId", Type: shape.Int}, {Name: "size", Type: shape.Text}, {Name: "quantity", Type: shape.Int, Nullable: true},
+			{Name: "id", Type: shape.Int}, {Name: "styleId", Type: shape.Int}, {Name: "size", Type: shape.Text},
+			{Name: "quantity", Type: shape.Int, Nullable: true},
 		},
 	}
-	for name, sizes := range map[string][]string{"plain": {`"XS"`}, "mixed": {`"S"`, `"M"`, `"L"`, `"XL"`, `"2"`, `"3"`, `"4"`, `"5"`, `"6"`, `"7 ""wide"""`}} {
+	for name, sizes := range map[string][]string{
+		"plain": {`"XS"`}, "mixed": {`"S"`, `"M"`, `"L"`, `"XL"`, `"2"`, `"3"`, `"4"`, `"5"`, `"6"`, `"7 ""wide"""`},
+	} {
 		b.Run(name, func(b *testing.B) {
 			var in bytes.Buffer
 			in.WriteString("id,styleId,size,quantity\n")

@@ -14,8 +14,8 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-// twins are two Readers of the same input, of which the second decodes nothing and converts every record. Whatever is
-// done to both, they must say the same.
+// twins are two Readers of the same input, of which the second converts every record. After the same calls, both must have the same
+// results.
 type twins struct {
 	t       testing.TB
 	in      []byte
@@ -23,7 +23,7 @@ type twins struct {
 	sinks   [2]*memory
 }
 
-// pieces reads in pieces of the sizes that it has, in turns, or as much as it can.
+// pieces is a reader that returns pieces of the given sizes, in turn; without sizes, it returns as much as it can.
 type pieces struct {
 	reader io.Reader
 	sizes  []byte
@@ -69,7 +69,8 @@ func (w *twins) next() bool {
 	}
 	w.compare()
 	if a, b := w.readers[0], w.readers[1]; more[0] && (a.Line() != b.Line() || a.offset() != b.offset() || !bytes.Equal(a.Raw(), b.Raw())) {
-		w.t.Fatalf("line %d at byte %d is %q; when all is converted line %d at byte %d %q, in %q", a.Line(), a.offset(), a.Raw(), b.Line(), b.offset(), b.Raw(), w.in)
+		w.t.Fatalf("decoded: line %d at byte %d is %q; converted: line %d at byte %d is %q; input %q",
+			a.Line(), a.offset(), a.Raw(), b.Line(), b.offset(), b.Raw(), w.in)
 	}
 	return more[0]
 }
@@ -90,7 +91,7 @@ func (w *twins) release() {
 	w.compare()
 }
 
-// compare compares the rows that are held, the rejects and the counts.
+// compare compares the held rows, the rejects and the counts.
 func (w *twins) compare() {
 	w.t.Helper()
 	a, b := w.readers[0].Rows(), w.readers[1].Rows()
@@ -119,14 +120,14 @@ func (w *twins) compare() {
 	}
 	left, right := w.readers[0].Counts(), w.readers[1].Counts()
 	if a.ahead > a.end {
-		left.Bytes = right.Bytes // what is decoded ahead has been taken
+		left.Bytes = right.Bytes // the records decoded ahead have been read
 	}
 	if left.Fingerprint, right.Fingerprint = "", ""; !reflect.DeepEqual(left, right) {
 		w.t.Fatalf("counts %+v; when all is converted %+v, of %q", left, right, w.in)
 	}
 }
 
-// soundCell checks what a cell promises on its own: if it is Plain there is nothing in it to escape, and Slack bytes can be read after it.
+// soundCell checks the contract of a cell: a Plain text has no character to escape, and Slack bytes can be read after each text.
 func (w *twins) soundCell(rows *Rows, cell *Cell) {
 	w.t.Helper()
 	text := rows.Text(cell)
@@ -141,7 +142,7 @@ func (w *twins) soundCell(rows *Rows, cell *Cell) {
 	}
 }
 
-// run reads to the end. The plan has a byte for each row, in turns: it releases, rejects, both, or neither.
+// run reads to the end. The plan has a byte for each row, in turn: it releases, rejects, both, or neither.
 func (w *twins) run(plan []byte) {
 	w.t.Helper()
 	for turn := 0; w.next(); turn++ {
@@ -209,7 +210,7 @@ func wide() *shape.Source {
 // wideFields are the fields of the header of wide.
 var wideFields = []string{"id", "parent", "name", "price", "flag", "url", "count", "extra", "rank"}
 
-// dialects are those that are tried. The last ones have something in them that decode would misread.
+// dialects returns the dialects to test. Decode would misread the last ones.
 func dialects() []shape.Dialect {
 	var all []shape.Dialect
 	for _, delimiter := range []byte(",;\t") {
@@ -236,45 +237,51 @@ func dialects() []shape.Dialect {
 	)
 }
 
-// FuzzDecodeAgainstConvert reads the rows in a dialect, in pieces whose sizes are in the plan, and releases and rejects rows according to the plan.
-// The seeds in testdata are from the fuzzer: a minimal set of those that reach statements which the seeds below do not reach.
+// FuzzDecodeAgainstConvert reads the rows in a dialect, in pieces whose sizes are in the plan, and releases and rejects rows according
+// to the plan. The seeds in testdata are from the fuzzer: a minimal set that covers the statements that the seeds below do not cover.
 func FuzzDecodeAgainstConvert(f *testing.F) {
 	all := dialects()
 	for number, d := range all {
 		rows := "1,2,\"a b\",140,1,\"https://u\",5,x,3\n2,2,null,12.50,0,u,null,,4\r\n 3, 2,\"ü\", 1.5,null,\"uhttps://u\",-1,\"\",11\n" +
-			"12345678,0,a,null,1,u,7,,#5\n123456789012345,2,\"a\"\"b\\\",\"price\": 49,true,u,1234567890123456,,\"6\"\n4,4,a\n5,5,\"open\n1,1,a,1,1,u,7,,9"
+			"12345678,0,a,null,1,u,7,,#5\n123456789012345,2,\"a\"\"b\\\",\"price\": 49,true,u,1234567890123456,,\"6\"\n" +
+			"4,4,a\n5,5,\"open\n1,1,a,1,1,u,7,,9"
 		f.Add([]byte(strings.ReplaceAll(rows, ",", string(d.Delimiter))), byte(number), []byte{200, 8, 12})
 		f.Add([]byte(strings.ReplaceAll(rows, ",", string(d.Delimiter))), byte(number), []byte{3, 0, 15, 1})
 	}
 	f.Fuzz(func(t *testing.T, rows []byte, number byte, plan []byte) {
 		if len(rows) > 4<<10 {
-			return // every step compares all rows that are held
+			return // every step compares all held rows
 		}
 		d := &all[int(number)%len(all)]
 		in := append([]byte(strings.Join(wideFields, string(d.Delimiter))+"\n"), rows...)
 		if d.Delimiter == 'l' { // which is in names of the header
-			in = append([]byte(strings.Join([]string{"id", "parent", "name", "price", `"flag"`, `"url"`, "count", "extra", "rank"}, "l")+"\n"), rows...)
+			names := []string{"id", "parent", "name", "price", `"flag"`, `"url"`, "count", "extra", "rank"}
+			in = append([]byte(strings.Join(names, "l")+"\n"), rows...)
 		}
 		newTwins(t, in, plan, wide(), d, Options{MissingColumns: true}).run(plan)
 	})
 }
 
-// TestDecodeAgainstConvert puts rows together from fields of every kind that the types have, most of them good, and compares as
-// FuzzDecodeAgainstConvert does.
+// TestDecodeAgainstConvert reads random rows, most of them good, with fields of every form, and compares as FuzzDecodeAgainstConvert
+// does.
 func TestDecodeAgainstConvert(t *testing.T) {
 	ints := []string{
 		"1", "23", "1234567", "12345678", "123456789", "123456789012345", "1234567890123456", "9223372036854775807", "007", "0", "-0", "-5",
 		`"77"`, ` 5`, `5 `, `" 5"`, `"5`, "7", `"7"`, "11", "12", "#11", "#3", "993", "99", "null", "x", "", "+1", "1.0", "１",
 	}
 	moneys := []string{
-		"1", "140", "0", "0.00", "12.34", "12.3", "12.345", "123456789012345.00", "1234567890123456", "-1.50", "01", `"12"`, `"12.50"`, " 3", "3 ", "null",
+		"1", "140", "0", "0.00", "12.34", "12.3", "12.345", "123456789012345.00", "1234567890123456", "-1.50", "01", `"12"`, `"12.50"`,
+		" 3", "3 ", "null",
 		`"price": 49`, `"price":49.5`, `"price":x`, `"price" 49`, ".5", "5.", "1.2.3", "1e3", "92233720368547758",
 	}
 	flags := []string{"0", "1", "true", "false", `"0"`, `"true"`, " 1", "null", "2", "10", ""}
 	words := []string{
-		`"abc"`, `""`, `abc`, ``, ` abc`, `abc `, ` "abc"`, `"abc" `, `"a""b"`, `""""`, `a"b`, `"abc`, `"abc"d`, `"a\b"`, `a\b`, "\"a\tb\"", "a\tb", `"ü"`, `ü`,
-		"\"\xff\"", "\xff", "\"a\x00b\"", "null", "nullx", "nul", `"null"`, `\N`, "gone", `"gone"`, "uhttps://x", `"uhttps://x"`, `"uhttps://ü\"`, "\x7f", "a\rb", "\r",
-		`"eight888"`, `"sevente"`, `"sixteen616161616"`, `"` + strings.Repeat("long ", 20) + `"`, `"` + strings.Repeat("ü", 20) + `"`, "\"1234567é\"", "\"12345678\x01\"", "\"a\x80\"",
+		`"abc"`, `""`, `abc`, ``, ` abc`, `abc `, ` "abc"`, `"abc" `, `"a""b"`, `""""`, `a"b`, `"abc`, `"abc"d`, `"a\b"`, `a\b`,
+		"\"a\tb\"", "a\tb", `"ü"`, `ü`,
+		"\"\xff\"", "\xff", "\"a\x00b\"", "null", "nullx", "nul", `"null"`, `\N`, "gone", `"gone"`, "uhttps://x", `"uhttps://x"`,
+		`"uhttps://ü\"`, "\x7f", "a\rb", "\r",
+		`"eight888"`, `"sevente"`, `"sixteen616161616"`, `"` + strings.Repeat("long ", 20) + `"`, `"` + strings.Repeat("ü", 20) + `"`,
+		"\"1234567é\"", "\"12345678\x01\"", "\"a\x80\"",
 	}
 	random := rand.New(rand.NewPCG(5, 6))
 	pools := [][]string{ints, ints, words, moneys, flags, words, ints, words, ints}
@@ -316,7 +323,7 @@ func TestDecodeAgainstConvert(t *testing.T) {
 	}
 }
 
-// TestManyRowsAgainstConvert reads so many rows, with long texts that are repaired, that released ones make room and texts move.
+// TestManyRowsAgainstConvert reads enough rows with long repaired texts that released rows are compacted and texts move.
 func TestManyRowsAgainstConvert(t *testing.T) {
 	random := rand.New(rand.NewPCG(15, 16))
 	var in bytes.Buffer
@@ -372,7 +379,10 @@ var plainRecords = []struct {
 	{"7 digits", &trimmed, `1234567,2,a,1,1,u`, true, `[1234567,2,"a","1.00","true","u"]`},
 	{"8 digits", &trimmed, `12345678,2,a,1,1,u`, true, `[12345678,2,"a","1.00","true","u"]`},
 	{"9 digits", &trimmed, `123456789,2,a,1,1,u`, true, `[123456789,2,"a","1.00","true","u"]`},
-	{"15 digits", &trimmed, `123456789012345,987654321098765,a,123456789012345,1,u`, true, `[123456789012345,987654321098765,"a","123456789012345.00","true","u"]`},
+	{
+		"15 digits", &trimmed, `123456789012345,987654321098765,a,123456789012345,1,u`, true,
+		`[123456789012345,987654321098765,"a","123456789012345.00","true","u"]`,
+	},
 	{"16 digits", &trimmed, `1234567890123456,2,a,1,1,u`, false, `[1234567890123456,2,"a","1.00","true","u"]`},
 	{"16 digits of money", &trimmed, `1,2,a,1234567890123456,1,u`, false, `[1,2,"a","1234567890123456.00","true","u"]`},
 	{"leading zeros", &trimmed, `007,2,a,1,1,u`, false, `[7,2,"a","1.00","true","u"]`},
@@ -406,7 +416,10 @@ var plainRecords = []struct {
 	{"not only ASCII", &trimmed, `1,2,"Größe 日本",3,1,u`, true, `[1,2,"Größe 日本","3.00","true","u"]`},
 	{"not only ASCII without quotes", &trimmed, `1,2,Größe,3,1,u`, false, `[1,2,"Größe","3.00","true","u"]`},
 	{"bytes that are no UTF-8", &trimmed, "1,2,\"a\xe9\",3,1,u", false, `not UTF-8`},
-	{"a text as long as a word", &trimmed, `1,2,"12345678",3,1,"1234567890123456"`, true, `[1,2,"12345678","3.00","true","1234567890123456"]`},
+	{
+		"a text as long as a word", &trimmed, `1,2,"12345678",3,1,"1234567890123456"`, true,
+		`[1,2,"12345678","3.00","true","1234567890123456"]`,
+	},
 	{"true", &trimmed, `1,2,a,3,true,u`, false, `[1,2,"a","3.00","true","u"]`},
 	{"10 for a flag", &trimmed, `1,2,a,3,10,u`, false, `not a flag`},
 	{"a field too few", &trimmed, `1,2,a,3,1`, false, `field count`},
@@ -415,7 +428,7 @@ var plainRecords = []struct {
 
 var trimmed, untrimmed = *dialect, shape.Dialect{Delimiter: ',', Null: "null"}
 
-// TestDecodePlainRecords checks which records decode accepts, and that the rows are right whether it does or not.
+// TestDecodePlainRecords checks which records decode accepts, and the rows in either case.
 func TestDecodePlainRecords(t *testing.T) {
 	for _, c := range plainRecords {
 		t.Run(c.name, func(t *testing.T) {
@@ -446,7 +459,7 @@ func TestDecodePlainRecords(t *testing.T) {
 	}
 }
 
-// TestStrayLabel covers the second generation of files: a label before the price, within the quotes that its own begin with.
+// TestStrayLabel reads prices with a label before them, within the quotes of the label.
 func TestStrayLabel(t *testing.T) {
 	spec := &shape.Source{
 		Name: "product", File: "product.csv", Key: 0, Parent: -1, ParentKey: -1,
@@ -454,7 +467,8 @@ func TestStrayLabel(t *testing.T) {
 		Repairs:  []shape.Repair{{Name: "stray label", Column: 1, Prefix: `"default_price":`}},
 		Rendered: []int{0, 1},
 	}
-	in := "id, default_price\n1, 140\n2, \"default_price\": 49\n3, \"default_price\":\n4, \"default_price\": \"5.5\"\n5, \"default_price\"\n6, 7\n"
+	in := "id, default_price\n1, 140\n2, \"default_price\": 49\n3, \"default_price\":\n" +
+		"4, \"default_price\": \"5.5\"\n5, \"default_price\"\n6, 7\n"
 	w := newTwins(t, []byte(in), nil, spec, dialect, Options{})
 	var got []string
 	for w.next() {
@@ -517,7 +531,9 @@ func TestRowsAreKeptAcrossFills(t *testing.T) {
 		url := []string{`"https://u"`, `"uhttps://u"`, "https://u"}[id%3]
 		fmt.Fprintf(&in, "%d,%d,\"text %d\",%d,%d,%s\n", id+1, id/2+1, id, id, id%2, url)
 	}
-	for how, input := range map[string]io.Reader{"whole": bytes.NewReader(in.Bytes()), "halves": iotest.HalfReader(bytes.NewReader(in.Bytes()))} {
+	for how, input := range map[string]io.Reader{
+		"whole": bytes.NewReader(in.Bytes()), "halves": iotest.HalfReader(bytes.NewReader(in.Bytes())),
+	} {
 		reader, sink := open(t, input)
 		for {
 			more, err := reader.Next()
@@ -534,7 +550,8 @@ func TestRowsAreKeptAcrossFills(t *testing.T) {
 		}
 		for id := range rows {
 			row := held.Row(int32(id))
-			got := fmt.Sprintf("%d %s %s %s %s", held.Keys()[id], held.Text(&row[0]), held.Text(&row[1]), held.Text(&row[2]), held.Text(&row[3]))
+			got := fmt.Sprintf("%d %s %s %s %s",
+				held.Keys()[id], held.Text(&row[0]), held.Text(&row[1]), held.Text(&row[2]), held.Text(&row[3]))
 			if want := fmt.Sprintf("%d text %d %d.00 %v https://u", id+1, id, id, id%2 == 1); got != want {
 				t.Fatalf("%s: row %d is %s, want %s", how, id, got, want)
 			}

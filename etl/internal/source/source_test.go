@@ -41,7 +41,7 @@ func itemSpec() *shape.Source {
 
 const header = "id,parent,name,price,flag,url\n"
 
-// memory is a Sink that keeps what it gets.
+// memory is a Sink that keeps the rejects.
 type memory struct{ rejects []Reject }
 
 func (m *memory) Reject(r Reject) error {
@@ -74,7 +74,7 @@ func readAll(t *testing.T, reader *Reader) []string {
 			return rows
 		}
 		rows = append(rows, lastRow(t, reader.Rows()))
-		if len(rows)%3 == 0 { // now and then, so that rows are held meanwhile
+		if len(rows)%3 == 0 { // so that some rows are held
 			reader.Release()
 		}
 	}
@@ -105,7 +105,7 @@ func TestNextReadsGoodRows(t *testing.T) {
 		{"plain", `1,2,"a b",140,1,"u"`, `[1,2,"a b","140.00","true","u"]`},
 		{"bare text", `1,2,a b,140,0,u`, `[1,2,"a b","140.00","false","u"]`},
 		{"quoted numbers", `"1","2","a","140.5","1","u"`, `[1,2,"a","140.50","true","u"]`},
-		{"bare null is none", `1,2,null,null,1,""`, `[1,2,null,null,"true",""]`},
+		{"bare null", `1,2,null,null,1,""`, `[1,2,null,null,"true",""]`},
 		{"quoted null is the word", `1,2,"null",1,1,""`, `[1,2,"null","1.00","true",""]`},
 		{"spaces after commas", `1, 2, "a", 140, 1, "u"`, `[1,2,"a","140.00","true","u"]`},
 		{"true and false", `1,2,"a",1,true,"u"`, `[1,2,"a","1.00","true","u"]`},
@@ -222,11 +222,13 @@ func TestCountsReconcile(t *testing.T) {
 	}
 }
 
-// TestPlainCells guards the shortcut by which a plain text is copied into JSON as it is.
+// TestPlainCells checks which texts are Plain and so copied into JSON unchanged.
 func TestPlainCells(t *testing.T) {
 	spec := itemSpec()
 	spec.Repairs[0].With = "a \" quote://"
-	for in, want := range map[string]bool{`"plain"`: true, `bare`: true, `"a ""quote"""`: false, `"back\slash"`: false, "\"tab\t\"": false, `"uhttps://x"`: false} {
+	for in, want := range map[string]bool{
+		`"plain"`: true, `bare`: true, `"a ""quote"""`: false, `"back\slash"`: false, "\"tab\t\"": false, `"uhttps://x"`: false,
+	} {
 		reader, err := NewReader(strings.NewReader(header+"1,2,a,1,1,"+in), spec, dialect, &memory{}, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -262,7 +264,10 @@ func TestHeader(t *testing.T) {
 	}
 	bad := []struct{ name, in, want string }{
 		{"nothing at all", "", "items.csv: the file is empty"},
-		{"a column missing", "id,parent,name,price,url\n", `items.csv:1: the header has no column "flag"; it has id, parent, name, price, url`},
+		{
+			"a column missing", "id,parent,name,price,url\n",
+			`items.csv:1: the header has no column "flag"; it has id, parent, name, price, url`,
+		},
 		{"a column renamed", "id,parent,title,price,flag,url\n", `no column "name"`},
 		{"a column twice", "id,parent,name,price,flag,url,name\n", `the column "name" twice`},
 	}
@@ -282,8 +287,9 @@ func TestReadError(t *testing.T) {
 	if _, err := reader.Next(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.Next(); !errors.Is(err, broken) || !strings.Contains(err.Error(), "items.csv:2: the file cannot be read after this line") {
-		t.Errorf("Next() = %v, want the disk's error and where it was", err)
+	const want = "items.csv:2: the file cannot be read after this line"
+	if _, err := reader.Next(); !errors.Is(err, broken) || !strings.Contains(err.Error(), want) {
+		t.Errorf("Next() = %v, want %v with %q", err, broken, want)
 	}
 }
 
@@ -346,7 +352,8 @@ func TestRejectFilesOfTwoRuns(t *testing.T) {
 	for i := range files {
 		for pass := range 2 {
 			files[i] = &RejectFiles{Directory: directory}
-			if err := files[i].Reject(Reject{File: "a.csv", Line: 2, Reason: FieldCount, Raw: fmt.Appendf(nil, "run %d, pass %d", i, pass)}); err != nil {
+			raw := fmt.Appendf(nil, "run %d, pass %d", i, pass)
+			if err := files[i].Reject(Reject{File: "a.csv", Line: 2, Reason: FieldCount, Raw: raw}); err != nil {
 				t.Fatal(err)
 			}
 			if pass == 0 {
@@ -368,7 +375,8 @@ func TestRejectFilesOfTwoRuns(t *testing.T) {
 }
 
 func TestNextAllocatesNothingPerRow(t *testing.T) {
-	in := header + strings.Repeat("1,2,\"a\",140,1,\"uhttps://images.example.com/photo\"\n3,2,\"a\",140,1,\"https://images.example.com/photo\"\n", 20_000)
+	in := header + strings.Repeat("1,2,\"a\",140,1,\"uhttps://images.example.com/photo\"\n"+
+		"3,2,\"a\",140,1,\"https://images.example.com/photo\"\n", 20_000)
 	reader, _ := open(t, strings.NewReader(in))
 	for range 10_000 { // until the buffers have grown
 		if _, err := reader.Next(); err != nil {
@@ -387,7 +395,7 @@ func TestNextAllocatesNothingPerRow(t *testing.T) {
 	}
 }
 
-// TestReleasedRowsFreeMemory keeps a row while very many others are rejected or filtered.
+// TestReleasedRowsFreeMemory holds rows while many others are rejected or filtered.
 func TestReleasedRowsFreeMemory(t *testing.T) {
 	const rows = 100_000
 	for name, row := range map[string]string{
@@ -397,8 +405,10 @@ func TestReleasedRowsFreeMemory(t *testing.T) {
 		"rejected, and repaired": "2,2,\"a\",bad,1,\"uhttps://u\"\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			reader, _ := open(t, strings.NewReader(header+"1,2,\"first\",3,1,\"uhttps://first\"\n7,2,\"second\",3,1,\"https://second\"\n"+strings.Repeat(row, rows)+"9,2,\"last\",3,1,\"https://last\"\n"))
-			reader.rejects = discard{}
+			in := header + "1,2,\"first\",3,1,\"uhttps://first\"\n7,2,\"second\",3,1,\"https://second\"\n" +
+				strings.Repeat(row, rows) + "9,2,\"last\",3,1,\"https://last\"\n"
+			reader, _ := open(t, strings.NewReader(in))
+			reader.rejects = Discard{}
 			most := int64(0)
 			for more := true; more; {
 				var err error
@@ -421,7 +431,8 @@ func TestReleasedRowsFreeMemory(t *testing.T) {
 					texts = append(texts, string(reader.Rows().Text(&reader.Rows().Row(int32(row))[i])))
 				}
 			}
-			if got, want := strings.Join(texts, " "), "first 3.00 true https://first second 3.00 true https://second last 3.00 true https://last"; got != want {
+			const want = "first 3.00 true https://first second 3.00 true https://second last 3.00 true https://last"
+			if got := strings.Join(texts, " "); got != want {
 				t.Errorf("the rows are %s, want %s", got, want)
 			}
 			reader.Release()
@@ -432,12 +443,7 @@ func TestReleasedRowsFreeMemory(t *testing.T) {
 	}
 }
 
-// discard is a Sink that keeps nothing.
-type discard struct{}
-
-func (discard) Reject(Reject) error { return nil }
-
-// TestWatch counts the calls of a watching function, which must not depend on how many rows have been released before.
+// TestWatch counts the calls of the function given to Watch. The count must not depend on the number of rows released before.
 func TestWatch(t *testing.T) {
 	row := "1,2,\"a\",3,1,\"" + strings.Repeat("u", 100) + "\"\n"
 	reader, _ := open(t, strings.NewReader(header+strings.Repeat(row, 50_000)))
