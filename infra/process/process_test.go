@@ -24,7 +24,8 @@ func TestParseStat(t *testing.T) {
 		{"running", "4321 (nginx) S" + rest, stat{1, 4321, 260 * time.Millisecond, "boot:98765"}, false},
 		{
 			"a name that looks like more fields", "4321 (a) Z 1 (b) R" + rest,
-			stat{1, 4321, 260 * time.Millisecond, "boot:98765"}, false,
+			stat{1, 4321, 260 * time.Millisecond, "boot:98765"},
+			false,
 		},
 		{"waits for its parent", "4321 (nginx) Z" + rest, stat{}, true},
 		{"cut short", "4321 (nginx) S 1 4321", stat{}, true},

@@ -37,8 +37,8 @@ func (e *environment) prepare(ctx context.Context) error {
 	return e.createMigrated(ctx)
 }
 
-// generate generates a variant of the catalog and returns its directory. The variant "" is in csv. A directory that the same generator
-// wrote with the same flags is used again.
+// generate generates a variant of the catalog and returns its directory. The variant "" is in csv. It reuses a directory that the same
+// generator wrote with the same flags.
 func (e *environment) generate(ctx context.Context, variant string, flags ...string) (string, error) {
 	directory := e.csv()
 	if variant != "" {
@@ -81,7 +81,7 @@ func complete(directory string) bool {
 
 // createMigrated replaces the database by an empty one with the current schema.
 func (e *environment) createMigrated(ctx context.Context) error {
-	// The numbers of runs start at 1 again, and the directory of an earlier run with the same number must not exist.
+	// Run numbers restart at 1, and the rejects directory of an earlier run with the same number must not exist.
 	if err := os.RemoveAll(e.rejects()); err != nil {
 		return err
 	}
