@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Gateway is the address of the refresh endpoint of a gateway. The zero value is none.
+// Gateway is the address of the refresh endpoint of a gateway. The zero value is not valid.
 type Gateway struct {
 	scheme, host string
 }
 
-// UnmarshalText parses an address such as http://127.0.0.1:8281, and normalizes it.
+// UnmarshalText parses and normalizes an address such as http://127.0.0.1:8281.
 func (n *Gateway) UnmarshalText(text []byte) error {
 	// The message of the parser would repeat the address, and with it a password.
 	wrong := errors.New("a gateway is given by the address of its refresh endpoint, http://host:port without a path")
@@ -27,5 +27,5 @@ func (n *Gateway) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String returns the address, without a slash at its end.
+// String returns the address without a trailing slash.
 func (n Gateway) String() string { return n.scheme + "://" + n.host }

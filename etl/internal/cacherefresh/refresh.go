@@ -3,9 +3,9 @@
 // A gateway has a refresh endpoint for this, for trusted clients only:
 //
 //	HEAD /status         200: this is a refresh endpoint
-//	HEAD /cached/PATH    the copy of PATH for the request's Accept-Encoding, fresh or not; 404 without a version if there is none
+//	HEAD /cached/PATH    the copy of PATH for the request's Accept-Encoding, fresh or not; 404 without a version if it is absent
 //	HEAD /refresh/PATH   fetches PATH from the API, replaces the copy, and responds as the API did
-//	HEAD /lists          all copies of lists, of change feeds and of pages made before become invalid
+//	HEAD /lists          all earlier copies of lists, change feeds and pages become invalid
 //
 // For every path that changed, both encodings are looked up, and only the copies that exist and are of an earlier run are refreshed: a
 // cache keeps what its clients request, and a path without a copy is not fetched. The X-Data-Version of a response is the run that the
@@ -37,14 +37,14 @@ const connections = 16
 // timing has the time limits of a refresh.
 type timing struct {
 	answer   time.Duration // for one response
-	follow   time.Duration // within which every API instance that is alive follows a publish
+	follow   time.Duration // within which every running API instance follows a publish
 	patience time.Duration // from the first lookup of each copy until the API serves the new version
 	pause    time.Duration // before a copy is looked up again; it doubles
 	all      time.Duration // for everything
 }
 
-// standard: an instance reads the version each second; clients and caches may keep copies for about ten seconds, so that after a
-// minute there is nothing left to refresh.
+// standard is for instances that read the version each second, and copies that expire after about ten seconds: after a minute no old copy
+// is left.
 var standard = timing{
 	answer: 5 * time.Second, follow: 1200 * time.Millisecond, patience: 5 * time.Second, pause: 50 * time.Millisecond, all: time.Minute,
 }
@@ -66,11 +66,11 @@ type Paths func(ctx context.Context, yield func(path string) error) error
 // Refresh refreshes the copies of an earlier run than run in a gateway: of each path, and of all lists. looked is called after the first
 // lookup of each copy, concurrently. If paths is nil, only the lists are refreshed.
 //
-// The lists come last, when every API instance that is alive serves the run: until then an instance could still serve an earlier page. For
-// the same reason, copies that are looked up in the first moments are looked up twice.
+// The lists come last, when every running API instance serves the run: until then an instance could still serve an earlier page. For the
+// same reason, copies that are looked up before that time are looked up twice.
 //
-// The error is that the gateway does not respond, or not as a refresh endpoint does, or that some copies stay Behind; the counts are then
-// those so far.
+// The error is that the gateway does not respond, or not as a refresh endpoint does, or that some copies could not be replaced. The counts
+// are then those so far.
 func Refresh(ctx context.Context, gateway Gateway, run int64, paths Paths, looked func()) (Counts, error) {
 	return refresh(ctx, standard, gateway, run, paths, looked)
 }
@@ -112,13 +112,13 @@ func refresh(ctx context.Context, timing timing, gateway Gateway, run int64, pat
 	return r.counts, nil
 }
 
-// refresher is one Refresh.
+// refresher executes one Refresh.
 type refresher struct {
 	gateway   Gateway
 	run       int64
 	timing    timing
 	transport http.RoundTripper
-	settled   time.Time // when every API instance has followed
+	settled   time.Time // the time when every API instance has followed
 
 	mu     sync.Mutex
 	counts Counts
@@ -126,12 +126,12 @@ type refresher struct {
 	early  []entry // were looked up before it was settled
 }
 
-// entry is the place in the cache of one copy, whether there is one or not.
+// entry is the cache entry of a path in an encoding, which may be absent.
 type entry struct {
 	path     string
 	encoding string
 	outcome  outcome
-	why      error // why it is behind
+	why      error // reason of the outcome behind
 }
 
 type outcome uint8
@@ -144,7 +144,7 @@ const (
 	behind
 )
 
-// encodings are those of which a gateway keeps separate copies.
+// encodings are the encodings of which a gateway keeps separate copies.
 var encodings = [CopiesOfPath]string{"identity", "gzip"}
 
 func (r *refresher) everything(ctx context.Context, paths Paths, looked func()) error {
@@ -259,7 +259,7 @@ func (r *refresher) look(ctx context.Context, c entry) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c.outcome != refreshed || found == behind { // refreshed once, it is fresh by now
+	if c.outcome != refreshed || found == behind { // a copy that was refreshed is fresh now
 		c.outcome = found
 	}
 	switch c.why = why; {
@@ -313,7 +313,7 @@ func (r *refresher) replace(ctx context.Context, c entry) (found outcome, why, e
 	return refreshed, nil, nil
 }
 
-// busy reports that the same request may succeed in a moment.
+// busy reports whether the same request may succeed later.
 func busy(status int) bool { return status == http.StatusTooManyRequests || status >= 500 }
 
 // head sends one request, and returns the status of the response and its data version, 0 if it has none.

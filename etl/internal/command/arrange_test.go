@@ -220,7 +220,9 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 		if code != exitOK || !strings.Contains(stderr, "file=book.csv rows=3") || !strings.Contains(stderr, "file=review.csv rows=5") {
 			t.Fatalf("exit code %d, stderr %s", code, stderr)
 		}
-		for _, line := range []string{"book.csv       3     2         0         1         0\n", "review.csv     5     3         0         2         0\n"} {
+		for _, line := range []string{
+			"book.csv       3     2         0         1         0\n", "review.csv     5     3         0         2         0\n",
+		} {
 			if !strings.Contains(stdout, line) {
 				t.Errorf("round %d: the report does not contain %q:\n%s", round, line, stdout)
 			}
@@ -267,8 +269,8 @@ func TestMissingTemporaryDirectory(t *testing.T) {
 	dumptest.Write(t, directory, map[string]string{
 		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n" + review + "1,7,1\n",
 	})
-	code, _, stderr := etl(context.Background(), "render", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--temp",
-		filepath.Join(directory, "none"))
+	code, _, stderr := etl(context.Background(), "render", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
+		"--temp", filepath.Join(directory, "none"))
 	if code == exitOK || !strings.Contains(stderr, "--temp") {
 		t.Errorf("exit code %d, stderr %q, want --temp named", code, stderr)
 	}

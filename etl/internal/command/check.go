@@ -21,7 +21,7 @@ type checkCommand struct {
 
 func (c *checkCommand) Help() string {
 	return `Compares a shape file with the headers of its files, without a database. It lists every disagreement, with line and column of the
-shape file, and the columns of the files that are not read. If there is none, it reads the files and reports ints that JavaScript clients
+shape file, and the columns of the files that are not read. Without mistakes, it reads the files and reports ints that JavaScript clients
 would round.
 
 Exit codes: 0 no disagreement, 2 a mistake in the shape file or between it and a header, 3 a file is missing, damaged, cannot be read, or

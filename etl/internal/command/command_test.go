@@ -106,7 +106,8 @@ func TestRunPublishesRealRows(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	const row = `11,"Air Minis 250","Full court support"`
-	if !strings.Contains(stdout, "product.csv:12: default_price bare quote: `"+row) || !strings.Contains(stdout, "features.csv: 3 rejected: orphan") {
+	if !strings.Contains(stdout, "product.csv:12: default_price bare quote: `"+row) ||
+		!strings.Contains(stdout, "features.csv: 3 rejected: orphan") {
 		t.Errorf("the malformed price is not reported with file, line and text:\n%s", stdout)
 	}
 	if raw, err := os.ReadFile(filepath.Join(rejects, "products-3", "product.csv")); err != nil || !strings.HasPrefix(string(raw), row) {
@@ -125,7 +126,8 @@ func TestRunPublishesAnotherShape(t *testing.T) {
 		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,5\n2,7,3\n",
 	})
 	for _, args := range [][]string{{"--csv", "../../testdata/v1"}, {"--csv", directory, "--shape", filepath.Join(directory, "books.yaml")}} {
-		if code, _, stderr := etl(t.Context(), append([]string{"run", "--database", database.ETL, "--rejects", directory}, args...)...); code != exitOK {
+		code, _, stderr := etl(t.Context(), append([]string{"run", "--database", database.ETL, "--rejects", directory}, args...)...)
+		if code != exitOK {
 			t.Fatalf("%v: exit code %d: %s", args, code, stderr)
 		}
 	}
@@ -140,7 +142,9 @@ func TestRunPublishesAnotherShape(t *testing.T) {
 
 // validBooks returns the files of a run that succeeds.
 func validBooks() map[string]string {
-	return map[string]string{"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n1,7,5\n"}
+	return map[string]string{
+		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": "id,isbn,stars\n1,7,5\n",
+	}
 }
 
 // wantNoTables fails the test if the database has document tables.
@@ -230,7 +234,8 @@ func TestRunWithoutFiles(t *testing.T) {
 	database := testdb.New(t)
 	directory := t.TempDir()
 	dumptest.Write(t, directory, map[string]string{"books.yaml": dumptest.Books})
-	code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--database", database.ETL)
+	code, _, stderr := etl(t.Context(), "run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"),
+		"--database", database.ETL)
 	for _, file := range []string{"book.csv", "review.csv"} {
 		if code != exitFiles || !strings.Contains(stderr, file+": no such file or directory, and source ") {
 			t.Errorf("exit code %d, stderr %q, want %s named", code, stderr, file)
@@ -250,7 +255,8 @@ func TestRunWithRejectsFailsToPublish(t *testing.T) {
 		create trigger refuse before insert on catalog.version execute function catalog.refuse()`); err != nil {
 		t.Fatal(err)
 	}
-	code, _, stderr := etl(t.Context(), "run", "--csv", "../../testdata/v2", "--accept", "rejects", "--rejects", t.TempDir(), "--database", database.ETL)
+	code, _, stderr := etl(t.Context(), "run", "--csv", "../../testdata/v2", "--accept", "rejects", "--rejects", t.TempDir(),
+		"--database", database.ETL)
 	if code != exitDatabase || !strings.Contains(stderr, "boom") || strings.Contains(stderr, "already closed") {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitDatabase, stderr)
 	}
@@ -277,7 +283,8 @@ func TestMigrateCommand(t *testing.T) {
 			t.Fatalf("exit code %d: %s", code, stderr)
 		}
 	}
-	if code, _, stderr := etl(t.Context(), "migrate", "--database", "postgres://user:secret@127.0.0.1:1/none"); code != exitDatabase || strings.Contains(stderr, "secret") {
+	if code, _, stderr := etl(t.Context(), "migrate", "--database", "postgres://user:secret@127.0.0.1:1/none"); code != exitDatabase ||
+		strings.Contains(stderr, "secret") {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }
@@ -290,7 +297,9 @@ func TestVersion(t *testing.T) {
 }
 
 func TestHelpShowsAnExample(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"plan", "--help"}, {"history", "--help"}, {"rollback", "--help"}, {"migrate", "--help"}} {
+	for _, args := range [][]string{
+		{"--help"}, {"run", "--help"}, {"plan", "--help"}, {"history", "--help"}, {"rollback", "--help"}, {"migrate", "--help"},
+	} {
 		code, stdout, stderr := etl(t.Context(), args...)
 		if code != exitOK || !strings.Contains(stdout, "Example:") || stderr != "" {
 			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)

@@ -94,7 +94,9 @@ func TestOneFileInTwoForms(t *testing.T) {
 			"books.yaml": dumptest.Books, "review.csv": "id,isbn,stars\n", "book.csv.zst": "", "book.csv" + beside: "",
 		})
 		code, _, stderr := etl(t.Context(), "render", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
-		for _, want := range []string{filepath.Join(directory, "book.csv"+beside) + " and ", filepath.Join(directory, "book.csv.zst") + " both exist"} {
+		for _, want := range []string{
+			filepath.Join(directory, "book.csv"+beside) + " and ", filepath.Join(directory, "book.csv.zst") + " both exist",
+		} {
 			if code != exitFiles || !strings.Contains(stderr, want) {
 				t.Errorf("exit code %d, stderr %q, want %d and %q", code, stderr, exitFiles, want)
 			}

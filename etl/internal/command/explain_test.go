@@ -42,7 +42,9 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%d lines of %s, want %d", got, file, want)
 		}
 	}
-	for _, part := range []string{"photos.csv:", "skus.csv:", "styles, at /products/4/styles, etag ", `"product_id": "4"`, "related, at /products/4/related, etag "} {
+	for _, part := range []string{
+		"photos.csv:", "skus.csv:", "styles, at /products/4/styles, etag ", `"product_id": "4"`, "related, at /products/4/related, etag ",
+	} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("stdout does not contain %q:\n%s", part, stdout)
 		}
@@ -73,7 +75,9 @@ func TestExplainAfterSorting(t *testing.T) {
 		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n8,Eight\n7,Seven\n", "review.csv": "id,isbn,stars\n3,8,1\n1,7,5\n",
 	})
 	// The first pass reads item 8 before it detects the disorder.
-	for id, want := range map[string]string{"7": "book.csv:3: 7,Seven\nreview.csv:3: 1,7,5\n\n", "8": "book.csv:2: 8,Eight\nreview.csv:2: 3,8,1\n\n"} {
+	for id, want := range map[string]string{
+		"7": "book.csv:3: 7,Seven\nreview.csv:3: 1,7,5\n\n", "8": "book.csv:2: 8,Eight\nreview.csv:2: 3,8,1\n\n",
+	} {
 		code, stdout, stderr := etl(t.Context(), "explain", "books", id, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
 		if code != exitOK || !strings.HasPrefix(stdout, want) {
 			t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)

@@ -58,7 +58,9 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		},
 	}
 	for kind, put := range kinds {
-		for file, code := range map[string]int{"book.csv": exitFiles, "review.csv": exitFiles, "review.csv.gz": exitFiles, "review.csv.zst": exitFiles, "books.yaml": exitUsage} {
+		for file, code := range map[string]int{
+			"book.csv": exitFiles, "review.csv": exitFiles, "review.csv.gz": exitFiles, "review.csv.zst": exitFiles, "books.yaml": exitUsage,
+		} {
 			directory := t.TempDir()
 			dumptest.Write(t, directory, good)
 			if err := os.Remove(filepath.Join(directory, strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".zst"))); err != nil {

@@ -83,7 +83,9 @@ func TestKilledMigrationsHarmNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		owner := testdb.Connect(t, database.ETL)
-		for _, statement := range []string{string(text), "delete from public.schema_migrations", fmt.Sprintf("insert into public.schema_migrations values (%d, false)", before+1)} {
+		for _, statement := range []string{
+			string(text), "delete from public.schema_migrations", fmt.Sprintf("insert into public.schema_migrations values (%d, false)", before+1),
+		} {
 			if _, err := owner.Exec(t.Context(), statement); err != nil {
 				t.Fatal(err)
 			}

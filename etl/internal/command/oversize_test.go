@@ -126,7 +126,7 @@ func TestLargeItemsNeedBoundedMemory(t *testing.T) {
 		{"of which nothing is shown", func(n int) string { return strconv.Itoa(n+2) + ",1,,x" }, 26, "the rows of item 1 take more than"},
 		{"duplicates", func(int) string { return "1,1,name,note" }, exitOK, "400,000 rows rejected"},
 		{"orphans", func(n int) string { return strconv.Itoa(n+2) + ",3,name,note" }, exitOK, "400,000 rows rejected"},
-		{"rejected for what is in them", func(n int) string { return strconv.Itoa(n+2) + ",1,name" }, exitOK, "400,000 rows rejected"},
+		{"rejected rows", func(n int) string { return strconv.Itoa(n+2) + ",1,name" }, exitOK, "400,000 rows rejected"},
 		{"filtered", func(n int) string { return strconv.Itoa(n+2) + ",1,name,drop" }, exitOK, "0 rows rejected"},
 	}
 	_, _, normal := memoryOf(t, "render", "--csv", fatFiles(t, 0, nil), "--shape", filepath.Join(fatFiles(t, 0, nil), "fat.yaml"))

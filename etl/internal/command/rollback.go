@@ -21,7 +21,7 @@ type rollbackCommand struct {
 }
 
 func (c *rollbackCommand) Help() string {
-	return `Makes an earlier version live again, in seconds and without any CSV. A rollback is a run with a version of its own, and can
+	return `Makes an earlier version live again, in seconds and without any CSV. A rollback is a run that publishes a version, and can
 be rolled back.
 
 Example:

@@ -82,8 +82,8 @@ func TestRejectedIntsAreNotCounted(t *testing.T) {
 		"part.csv": "id,item,size\n1,1,5\n2,9007199254740993,6\n3,9007199254740993,9007199254740993\n",
 	})
 	database := testdb.New(t)
-	code, _, stderr := etl(t.Context(), "plan", "--csv", directory, "--shape", filepath.Join(directory, "wide.yaml"), "--database",
-		database.ETL, "--accept", "rejects")
+	code, _, stderr := etl(t.Context(), "plan", "--csv", directory, "--shape", filepath.Join(directory, "wide.yaml"),
+		"--database", database.ETL, "--accept", "rejects")
 	if code != exitChanges || strings.Contains(stderr, "beyond") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}

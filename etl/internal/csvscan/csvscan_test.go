@@ -143,7 +143,9 @@ func TestEnded(t *testing.T) {
 }
 
 func TestScanLongLines(t *testing.T) {
-	for _, size := range []int{readSize - 1, readSize, readSize + 1, MaxLine - 1, MaxLine, MaxLine + 1, MaxLine + 2, MaxLine + 3, 5 * MaxLine} {
+	for _, size := range []int{
+		readSize - 1, readSize, readSize + 1, MaxLine - 1, MaxLine, MaxLine + 1, MaxLine + 2, MaxLine + 3, 5 * MaxLine,
+	} {
 		for _, end := range []string{"\n", "\r\n", ""} {
 			long := strings.Repeat("x", size) + end
 			in := "1,2\n" + long

@@ -95,11 +95,13 @@ func TestMessages(t *testing.T) {
 		},
 		Unreconciled: {
 			counts: counts(func(c *source.Counts) { c.Used -= 1234 }),
-			want:   "more than 0 rows were read and are neither used, filtered nor rejected (a.csv: 1,234): this is a defect of etl, please report it",
+			want: "more than 0 rows were read and are neither used, filtered nor rejected (a.csv: 1,234): " +
+				"this is a defect of etl, please report it",
 		},
 		Rejects: {
 			counts: counts(func(c *source.Counts) { c.Used, c.Rejected = 10_000, map[source.Reason]int64{source.Orphan: 1000} }),
-			want:   "more than 1% of the rows are rejected: a.csv 9.09% (1,000 of 11,000); the report has the reasons. Correct the files, or raise --max-rejects",
+			want: "more than 1% of the rows are rejected: a.csv 9.09% (1,000 of 11,000); the report has the reasons. " +
+				"Correct the files, or raise --max-rejects",
 		},
 		Removed: {
 			items: publish.Items{Published: 10_000, Removed: 9650},

@@ -1,6 +1,6 @@
-// Package plan finds out what a run would change, and whether it may.
+// Package plan computes the changes of a run, and evaluates the gates.
 //
-// A Survey takes the rendered documents of a pass and compares them with what is published. Evaluate compares the result with the limits
+// A Survey compares the rendered documents of a pass with the published ones. Evaluate compares the result with the limits
 // of the gates. New puts both together for a person or a program, with samples of the changed documents. The package writes nothing.
 package plan
 
@@ -12,7 +12,7 @@ import (
 	"systemscale/sql"
 )
 
-// Plan is what a run would do, in the form that etl plan --json writes.
+// Plan describes the changes of a run. Its JSON is the output of etl plan --json.
 type Plan struct {
 	Collection      string               `json:"collection"`
 	Live            int64                `json:"live"` // the version compared with; 0 when nothing is published

@@ -142,8 +142,9 @@ func TestComparison(t *testing.T) {
 		}
 	}
 	slices.Sort(removed)
-	if want := []string{"1:10", "1:11", "1:30000", "1:44999", "1:45000", "2:10", "2:11", "2:30000", "2:44999", "2:45000"}; !slices.Equal(removed, want) {
-		t.Errorf("removed %v, want %v", removed, want)
+	wantRemoved := []string{"1:10", "1:11", "1:30000", "1:44999", "1:45000", "2:10", "2:11", "2:30000", "2:44999", "2:45000"}
+	if diff := cmp.Diff(wantRemoved, removed); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
 	}
 	all := int64(last - 9)
 	same := Counts{Added: 10, Changed: 3, Removed: 5, Unchanged: all - 8}

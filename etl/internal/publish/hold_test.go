@@ -36,7 +36,8 @@ func TestHoldDoesNotBlockVacuum(t *testing.T) {
 	database := testdb.New(t)
 	session := open(t, database, "things")
 	state := scalar[string](t, testdb.Connect(t, database.AdminURL),
-		"select format('%s, xid %s, xmin %s', state, backend_xid, backend_xmin) from pg_stat_activity where pid = $1", session.hold.PgConn().PID())
+		"select format('%s, xid %s, xmin %s', state, backend_xid, backend_xmin) from pg_stat_activity where pid = $1",
+		session.hold.PgConn().PID())
 	if state != "idle in transaction, xid , xmin " {
 		t.Errorf("the connection that holds the collection is %s", state)
 	}

@@ -24,7 +24,7 @@ func openJournal(t *testing.T, database testdb.Database, limit int64) *Journal {
 	return journal
 }
 
-// paths returns what a journal yields, sorted.
+// paths returns the paths of a journal, sorted.
 func paths(t *testing.T, journal *Journal) string {
 	t.Helper()
 	var all []string

@@ -26,7 +26,9 @@ func TestSettingsThroughPooler(t *testing.T) {
 			through := database
 			through.ETL = testdb.Pooler(t, database, "session", settings...)(database.ETL)
 			session := openThings(t, through)
-			for setting, want := range map[string]string{"synchronous_commit": "on", "client_connection_check_interval": "2s", "application_name": "systemscale-etl"} {
+			for setting, want := range map[string]string{
+				"synchronous_commit": "on", "client_connection_check_interval": "2s", "application_name": "systemscale-etl",
+			} {
 				if got := scalar[string](t, session.conn, "select current_setting($1)", setting); got != want {
 					t.Errorf("%s is %q, want %q", setting, got, want)
 				}

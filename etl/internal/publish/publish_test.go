@@ -233,7 +233,7 @@ func TestSecondSessionGetsHeldError(t *testing.T) {
 	open(t, database, "things")
 }
 
-// baseline is what a failed run must not change.
+// baseline is the published version that a failed run must not change.
 type baseline struct {
 	conn   *pgx.Conn
 	live   int64 // run
@@ -394,7 +394,9 @@ func TestFlipsInARace(t *testing.T) {
 	load := begin(t, t.Context(), first)
 	fill(t, load, 1)
 	conn := testdb.Connect(t, database.ETL)
-	if _, err := conn.Exec(t.Context(), `with r as (insert into catalog.run (collection, state, mode, holder) values ('things', 'published', 'generation', 'test') returning id)
+	if _, err := conn.Exec(t.Context(), `
+		with r as (insert into catalog.run (collection, state, mode, holder)
+		           values ('things', 'published', 'generation', 'test') returning id)
 		update catalog.version set run_id = r.id from r`); err != nil {
 		t.Fatal(err)
 	}

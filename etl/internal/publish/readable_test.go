@@ -15,7 +15,9 @@ import (
 // readableBy counts the live tables that a role may read.
 func readableBy(t *testing.T, conn *pgx.Conn, role string) int {
 	t.Helper()
-	return scalar[int](t, conn, `select count(*) filter (where has_table_privilege($1, format('catalog.%I', v.collection || '_' || (d ->> 'name') || '_g' || v.generation), 'select'))
+	return scalar[int](t, conn, `
+		select count(*) filter (where has_table_privilege(
+			$1, format('catalog.%I', v.collection || '_' || (d ->> 'name') || '_g' || v.generation), 'select'))
 		from catalog.version v, jsonb_array_elements(v.documents) d`, role)
 }
 
@@ -98,8 +100,8 @@ func TestRunFailsWithoutRights(t *testing.T) {
 	load(t, session, endpoints, sequence(1, 30, 1), constant(1))
 	runs := scalar[int](t, conn, "select count(*) from catalog.run")
 	for _, right := range []string{
-		"usage on schema catalog", "select on catalog.version", "select on catalog.run", "select on catalog.page_anchor", "select on catalog.change",
-		"select on catalog.version, catalog.change",
+		"usage on schema catalog", "select on catalog.version", "select on catalog.run", "select on catalog.page_anchor",
+		"select on catalog.change", "select on catalog.version, catalog.change",
 	} {
 		if _, err := conn.Exec(t.Context(), "revoke "+right+" from systemscale_api"); err != nil {
 			t.Fatal(err)

@@ -50,7 +50,7 @@ type GateResult struct {
 	Value   string  `json:"value"`
 	Limit   string  `json:"limit"`
 	Verdict Verdict `json:"verdict"`
-	Message string  `json:"message,omitempty"` // what is wrong and what to do; empty when the gate has passed
+	Message string  `json:"message,omitempty"` // the reason and the remedy; empty if the gate has passed
 }
 
 // Published is the result of a run that published.

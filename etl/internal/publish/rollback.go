@@ -57,7 +57,7 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published
 			for _, statement := range []string{"etl/stage_undo", "etl/stage_undo_of_additions"} {
 				_, err := tx.Exec(ctx, sql.QueryFor(statement, "table", table), r.session.collection, version.Generation, d.Name, target.Run)
 				if err != nil {
-					return fmt.Errorf("stage %s as it was: %w", d.Name, err)
+					return fmt.Errorf("stage the earlier documents of %s: %w", d.Name, err)
 				}
 			}
 			written, err := r.applyStaged(ctx, tx, version.Generation, d)

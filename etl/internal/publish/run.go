@@ -82,7 +82,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 			return fmt.Errorf("flip the pointer: %w", err)
 		}
 		if flipped.RowsAffected() != 1 {
-			return fmt.Errorf("another run published %s while this one was at work: nothing is changed", s.collection)
+			return fmt.Errorf("another run published %s during this one: nothing is changed", s.collection)
 		}
 		if _, err := tx.Exec(ctx, sql.Query("etl/notify_version"), sql.VersionChannel, s.collection); err != nil {
 			return fmt.Errorf("notify the listeners: %w", err)

@@ -5,7 +5,7 @@
 // writes a new generation of document tables, over several binary COPY streams, and flips the pointer row in one transaction. PublishDelta
 // writes the spooled documents into the live tables in one transaction, with a change log of the earlier documents. PublishRollback reverts
 // such changes, or flips to an earlier generation. If a run ends before its commit, by an error, an interrupt or kill -9, the live
-// version stays as it was; the run's tables are dropped by the run, or by the next Session.
+// version is unchanged; the run, or the next Session, drops the run's tables.
 //
 // No table that readers use is ever altered, renamed or locked against reading, and everything that one statement reads is of one version.
 // The newest versions are kept, and can be returned to. Errors of the database are *DatabaseErrors.
@@ -119,7 +119,7 @@ func (s *Session) begin(ctx context.Context) error {
 	return dropDeadTables(ctx, s.conn, s.collection)
 }
 
-// retain releases the versions that are no longer kept, and drops what only they need.
+// retain releases the versions that are no longer kept, and drops the tables that only they need.
 func (s *Session) retain(ctx context.Context) error {
 	if _, err := s.conn.Exec(ctx, sql.Query("etl/release_versions"), s.collection, s.keep+1); err != nil {
 		return fmt.Errorf("release old versions: %w", err)

@@ -66,7 +66,7 @@ func (e *NotRetainedError) Error() string {
 		}
 	}
 	if len(others) == 0 {
-		message.WriteString("; there is no other. --keep sets how many versions are kept")
+		message.WriteString("; no other version is kept. --keep sets how many are")
 	} else {
 		message.WriteString("; --to takes one of " + strings.Join(others, ", "))
 	}
