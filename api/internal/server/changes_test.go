@@ -49,7 +49,8 @@ func TestChanges(t *testing.T) {
 				t.Errorf("the store got %+v, want %+v", got, c)
 			}
 			checkTiming(t, r)
-			checkHeaders(t, r, append(common(run, pageCaching), "Content-Type", "application/json; charset=utf-8", "ETag", pageTag(t, s, run))...)
+			checkHeaders(t, r, append(common(run, pageCaching),
+				"Content-Type", "application/json; charset=utf-8", "ETag", pageTag(t, s, run))...)
 		})
 	}
 }
@@ -61,9 +62,12 @@ func TestChangesFromDatabase(t *testing.T) {
 	// The rows that the ETL writes at the end of a run, and for a run that changes two documents in place.
 	for _, statement := range []string{
 		"update catalog.run set state = 'published', generation = id, finished_at = now()",
-		"insert into catalog.run (collection, mode, holder, state, generation, finished_at) values ('things', 'delta', 'test', 'published', $1, now())",
-		"insert into catalog.change (collection, generation, run_id, document, id, kind) select 'things', $1, max(id), 'item', 2, 'changed' from catalog.run",
-		"insert into catalog.change (collection, generation, run_id, document, id, kind) select 'things', $1, max(id), 'detail', 3, 'removed' from catalog.run",
+		"insert into catalog.run (collection, mode, holder, state, generation, finished_at) " +
+			"values ('things', 'delta', 'test', 'published', $1, now())",
+		"insert into catalog.change (collection, generation, run_id, document, id, kind) " +
+			"select 'things', $1, max(id), 'item', 2, 'changed' from catalog.run",
+		"insert into catalog.change (collection, generation, run_id, document, id, kind) " +
+			"select 'things', $1, max(id), 'detail', 3, 'removed' from catalog.run",
 		"update catalog.version set run_id = (select max(id) from catalog.run), published_at = now()",
 	} {
 		arguments := []any{first}
@@ -135,7 +139,8 @@ func TestChangesBeforeLogBegins(t *testing.T) {
 	checkFixed(t, r, http.StatusGone)
 	checkTiming(t, r)
 	checkHeaders(t, r, "X-Data-Version", fmt.Sprint(run), "X-Accel-Expires", "")
-	if !strings.Contains(r.body, "The change log does not go back to that version. Read all documents again, then continue from the version in X-Data-Version.") {
+	if !strings.Contains(r.body, "The change log does not go back to that version. "+
+		"Read all documents again, then continue from the version in X-Data-Version.") {
 		t.Errorf("the response does not contain the remedy: %s", r.body)
 	}
 }

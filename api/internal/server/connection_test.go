@@ -111,8 +111,9 @@ func impatient(t *testing.T) (*site, *fake) {
 
 func TestLimits(t *testing.T) {
 	s := New(newFake(t), Options{}).app.Server()
-	if s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 || s.ReadBufferSize > 16<<10 || s.MaxRequestBodySize > 16<<10 || s.Concurrency <= maxConnections {
-		t.Errorf("a client may hold on for ever, or to much: %+v", s)
+	if s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 || s.ReadBufferSize > 16<<10 || s.MaxRequestBodySize > 16<<10 ||
+		s.Concurrency <= maxConnections {
+		t.Errorf("a client may use too much time or memory: %+v", s)
 	}
 }
 
@@ -171,7 +172,10 @@ func TestSlowLoris(t *testing.T) {
 
 // large is a document that exceeds the socket buffers.
 func large() publishtest.Table {
-	return publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []publishtest.Row{{ID: 1, ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}}}
+	return publishtest.Table{
+		Endpoint: sql.Endpoint{Name: "item"},
+		Rows:     []publishtest.Row{{ID: 1, ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}},
+	}
 }
 
 // TestClientDisconnects covers clients that close or reset their connection during the response.

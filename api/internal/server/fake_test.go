@@ -106,7 +106,10 @@ func (f *fake) List(endpoint *store.Endpoint, skip, limit int64, dst []byte) (st
 	for _, row := range rows[skip:min(skip+limit, int64(len(rows)))] {
 		bodies = append(bodies, row.Body)
 	}
-	return store.Result{Run: endpoint.Run, PublishedAt: time.UnixMicro(endpoint.Run), Total: int64(len(rows)), Body: append(dst, "["+strings.Join(bodies, ",")+"]"...)}, nil
+	return store.Result{
+		Run: endpoint.Run, PublishedAt: time.UnixMicro(endpoint.Run), Total: int64(len(rows)),
+		Body: append(dst, "["+strings.Join(bodies, ",")+"]"...),
+	}, nil
 }
 
 // Changes returns its arguments as a document.
@@ -116,7 +119,8 @@ func (f *fake) Changes(collection *store.Collection, since int64, after store.Cu
 	}
 	return store.Result{
 		Run: collection.Run, PublishedAt: collection.PublishedAt,
-		Body: fmt.Appendf(dst, `{"collection": %q, "since": %d, "after": "%d.%s.%d", "count": %d}`, collection.Collection, since, after.Run, after.Document, after.ID, limit),
+		Body: fmt.Appendf(dst, `{"collection": %q, "since": %d, "after": "%d.%s.%d", "count": %d}`,
+			collection.Collection, since, after.Run, after.Document, after.ID, limit),
 	}, nil
 }
 

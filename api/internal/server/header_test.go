@@ -100,7 +100,10 @@ func TestRequestID(t *testing.T) {
 	f.publish("things", things(1, 1)...)
 	good := []string{"a", "0", "5f2c9a51-0a.B_c", strings.Repeat("x", 128)}
 	bad := []string{"", "a b", "a\tb", strings.Repeat("x", 129), "ä", `"a"`, "a/b", "a,b", "a;b", "<script>", "%0d%0a", "a=b"}
-	requests := [][2]string{{"GET", "/things/1"}, {"HEAD", "/things/1"}, {"GET", "/things"}, {"GET", "/things/2"}, {"GET", "/nothing"}, {"OPTIONS", "/things"}, {"POST", "/things"}}
+	requests := [][2]string{
+		{"GET", "/things/1"}, {"HEAD", "/things/1"}, {"GET", "/things"}, {"GET", "/things/2"}, {"GET", "/nothing"},
+		{"OPTIONS", "/things"}, {"POST", "/things"},
+	}
 	for _, r := range requests {
 		for _, id := range good {
 			checkHeaders(t, s.send(r[0], r[1], "X-Request-ID", id), "X-Request-ID", id)

@@ -81,12 +81,15 @@ func TestOddRequests(t *testing.T) {
 		{"NUL in a header", "GET /things/1 HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n\r\n", 400},
 		{"bare CR in a header", "GET /things/1 HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n", 400},
 		{"HTTP/0.9", "GET /things/1\r\n\r\n", 400},
-		{"body of a GET is not the next request", "GET /things/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 38\r\n\r\nDELETE /things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 200},
+		{
+			"body of a GET is not the next request",
+			"GET /things/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 38\r\n\r\nDELETE /things/1 HTTP/1.1\r\nHost: h\r\n\r\n", 200,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, answered := s.sendRaw(c.raw)
 			if !answered {
-				t.Fatal("the server hangs up")
+				t.Fatal("the server closes the connection without a response")
 			}
 			if c.status >= 400 {
 				checkProblem(t, r, c.status)
@@ -111,7 +114,7 @@ func TestSlowClient(t *testing.T) {
 	_, _ = io.WriteString(conn, "GET /things/1 HTTP/1.1\r\nHost: h\r\nX-Slow: ")
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		t.Fatalf("the server keeps waiting: %v", err)
+		t.Fatalf("no response: %v", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, _ := io.ReadAll(answer.Body)
@@ -146,11 +149,14 @@ func (a attacker) segment() string {
 	case 0:
 		return a.noise()
 	case 1:
-		return a.pick("'", "1'--", "1;drop", "1 or 1=1", "1%27%20or%201=1", "$1", "${jndi:ldap://x}", "{{7*7}}", "{id}", "%s%n", "$(id)", "`id`", "<script>", "\\", "~", "*")
+		return a.pick("'", "1'--", "1;drop", "1 or 1=1", "1%27%20or%201=1", "$1", "${jndi:ldap://x}", "{{7*7}}", "{id}", "%s%n",
+			"$(id)", "`id`", "<script>", "\\", "~", "*")
 	case 2:
-		return a.pick("..", ".", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%00", "%", "%zz", "%ff", "%c0%ae", "ü", "\xff\xfe", "http:", "\t", "\u202e", ".git", ".env", "debug", "pprof", "metrics", "ready", "admin")
+		return a.pick("..", ".", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%00", "%", "%zz", "%ff", "%c0%ae", "ü", "\xff\xfe", "http:", "\t",
+			"\u202e", ".git", ".env", "debug", "pprof", "metrics", "ready", "admin")
 	case 3:
-		return a.pick("0", "-1", "+1", "1.0", "1e9", "0x1", "01", " 1", "9223372036854775807", "9223372036854775808", "18446744073709551616", nines, letters, "１")
+		return a.pick("0", "-1", "+1", "1.0", "1e9", "0x1", "01", " 1", "9223372036854775807", "9223372036854775808",
+			"18446744073709551616", nines, letters, "１")
 	default:
 		return a.pick("things", "things", "things", "1", "2", "3", "4", "detail", "page", "item", "changes", "")
 	}
@@ -191,22 +197,30 @@ func (a attacker) header() string {
 	case 1:
 		return a.pick("Host: h", "Host:", "Host: h\r\nHost: i", "Host: h:x", "Host: [::1", "Host: %zz", "Host: a@b", "Host: "+a.noise())
 	case 2:
-		return a.pick("If-None-Match: *", "If-None-Match: "+a.noise(), "If-None-Match: W/\"", `If-None-Match: "`+quotes, "If-None-Match: \"x\"\r\nIf-None-Match: *", "If-None-Match: \"8000010000000104\"")
+		return a.pick("If-None-Match: *", "If-None-Match: "+a.noise(), "If-None-Match: W/\"", `If-None-Match: "`+quotes,
+			"If-None-Match: \"x\"\r\nIf-None-Match: *", "If-None-Match: \"8000010000000104\"")
 	case 3:
-		return a.pick("Content-Length: 5", "Content-Length: 9000", "Content-Length: -1", "Content-Length: 99999999999999999999", "Content-Length: 5\r\nContent-Length: 6", "Transfer-Encoding: chunked",
-			"Transfer-Encoding: chunked\r\nContent-Length: 5", "Transfer-Encoding: x", "Transfer-Encoding: chunked, identity", "Expect: 100-continue", "Trailer: Content-Length")
+		return a.pick("Content-Length: 5", "Content-Length: 9000", "Content-Length: -1", "Content-Length: 99999999999999999999",
+			"Content-Length: 5\r\nContent-Length: 6", "Transfer-Encoding: chunked",
+			"Transfer-Encoding: chunked\r\nContent-Length: 5", "Transfer-Encoding: x", "Transfer-Encoding: chunked, identity",
+			"Expect: 100-continue", "Trailer: Content-Length")
 	case 4:
-		return a.pick("X-Request-ID: "+a.noise(), "X-Request-ID: a\r\n\tb", "X-Request-ID: ok-1", "X-Request-ID: "+letters, "Origin: null", "Origin: https://"+a.noise(),
-			"Access-Control-Request-Headers: "+a.noise(), "Authorization: Bearer "+a.noise(), "X-Forwarded-For: "+a.noise(), "X-HTTP-Method-Override: DELETE", "X-Original-URL: /admin")
+		return a.pick("X-Request-ID: "+a.noise(), "X-Request-ID: a\r\n\tb", "X-Request-ID: ok-1", "X-Request-ID: "+letters,
+			"Origin: null", "Origin: https://"+a.noise(),
+			"Access-Control-Request-Headers: "+a.noise(), "Authorization: Bearer "+a.noise(), "X-Forwarded-For: "+a.noise(),
+			"X-HTTP-Method-Override: DELETE", "X-Original-URL: /admin")
 	default:
-		return a.pick("Connection: close", "Connection: upgrade\r\nUpgrade: h2c", "Range: bytes=0-1", "Range: bytes="+nines+"-", "Accept-Encoding: gzip", "Accept: "+a.noise(), "Cookie: "+a.noise(),
-			"X:"+filler[:a.IntN(len(filler))], ": empty", " folded: x", "A b: c", "A\x00b: c", "\r", a.noise()+": "+a.noise(), "Set-Cookie: x", "Content-Type: "+a.noise(), "Date: "+a.noise())
+		return a.pick("Connection: close", "Connection: upgrade\r\nUpgrade: h2c", "Range: bytes=0-1", "Range: bytes="+nines+"-",
+			"Accept-Encoding: gzip", "Accept: "+a.noise(), "Cookie: "+a.noise(),
+			"X:"+filler[:a.IntN(len(filler))], ": empty", " folded: x", "A b: c", "A\x00b: c", "\r", a.noise()+": "+a.noise(),
+			"Set-Cookie: x", "Content-Type: "+a.noise(), "Date: "+a.noise())
 	}
 }
 
 // request returns a request, rarely a valid one. Most are well-formed HTTP, because the server reads little of the others.
 func (a attacker) request() string {
-	method := a.pick("GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "OPTIONS", a.pick("DELETE", "PRI", "get", "CONNECT", "TRACE", letters))
+	method := a.pick("GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "OPTIONS",
+		a.pick("DELETE", "PRI", "get", "CONNECT", "TRACE", letters))
 	space, target, version, headers := " ", spell(a.target()), " HTTP/1.1", "Host: h\r\n"
 	wild := a.IntN(3) == 0
 	if wild {
@@ -222,7 +236,8 @@ func (a attacker) request() string {
 		}
 		headers += line + "\r\n"
 	}
-	return method + space + target + version + "\r\n" + headers + "\r\n" + a.pick("", "", "hello", "5\r\nhello\r\n0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n")
+	return method + space + target + version + "\r\n" + headers + "\r\n" +
+		a.pick("", "", "hello", "5\r\nhello\r\n0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n")
 }
 
 // spell encodes characters that are invalid in a request line, and adds a leading slash.
@@ -257,14 +272,17 @@ func (t *tape) SetWriteDeadline(time.Time) error { return nil }
 
 // inside are words that no response may contain, in lower case.
 var inside = []string{
-	"select ", "insert ", "sql", "pgx", "pgconn", "postgres", "catalog.", "panic", "goroutine", "runtime", "fasthttp", "fiber", "store.", "server.", ".go", "errors.", "0x", "nil", "/root", "/tmp", "/src",
+	"select ", "insert ", "sql", "pgx", "pgconn", "postgres", "catalog.", "panic", "goroutine", "runtime", "fasthttp", "fiber",
+	"store.", "server.", ".go", "errors.", "0x", "nil", "/root", "/tmp", "/src",
 	"concurrency", "buffer", "cannot", "unsupported", "eof",
 }
 
 // allowed are the headers that responses may have, in addition to those of every HTTP response.
 var allowed = []string{
-	"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Allow", "Cache-Control",
-	"Connection", "Content-Length", "Content-Type", "Date", "Etag", "Retry-After", "Server-Timing", "Vary", "X-Accel-Expires", "X-Content-Type-Options", "X-Data-Version", "X-Request-Id", "X-Total-Count",
+	"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers",
+	"Access-Control-Max-Age", "Allow", "Cache-Control",
+	"Connection", "Content-Length", "Content-Type", "Date", "Etag", "Retry-After", "Server-Timing", "Vary", "X-Accel-Expires",
+	"X-Content-Type-Options", "X-Data-Version", "X-Request-Id", "X-Total-Count",
 }
 
 var formOfRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
@@ -357,7 +375,7 @@ func (s *site) attack(seed uint64, requests int) map[int]int {
 		_ = s.app.Server().ServeConn(&conn) // the error describes the client's mistake
 		status, wrong := j.answer(request, conn.heard.Bytes())
 		if wrong != "" {
-			s.t.Errorf("%d %s: %.600q, the answer to %.300q", status, wrong, conn.heard.Bytes(), request)
+			s.t.Errorf("%d %s: %.600q, the response to %.300q", status, wrong, conn.heard.Bytes(), request)
 		}
 		statuses[status]++
 	}
@@ -369,11 +387,11 @@ func checkVariety(t *testing.T, statuses map[int]int, requests int) {
 	t.Log(statuses)
 	for _, status := range []int{200, 204, 304, 400, 404, 405, 413, 431} {
 		if statuses[status] == 0 {
-			t.Errorf("no request was answered with %d: they are too much alike to test anything", status)
+			t.Errorf("no response has the status %d: the requests are too similar", status)
 		}
 	}
 	if statuses[200] < requests/50 || statuses[0] > requests/4 {
-		t.Errorf("too few requests were understood: %v", statuses)
+		t.Errorf("too few requests are valid: %v", statuses)
 	}
 }
 
@@ -407,7 +425,7 @@ func TestHostileRequests(t *testing.T) {
 		t.Errorf("the log is not empty: %.1000s", log.String())
 	}
 	if r := s.send("GET", "/things/1"); r.status != http.StatusOK {
-		t.Errorf("afterwards an honest request gets %d", r.status)
+		t.Errorf("a valid request after them: status %d", r.status)
 	}
 }
 
@@ -432,7 +450,7 @@ func TestHostileRequestsOverTCP(t *testing.T) {
 		}
 	}
 	if r := s.send("GET", "/things/1"); r.status != http.StatusOK {
-		t.Errorf("afterwards an honest request gets %d", r.status)
+		t.Errorf("a valid request after them: status %d", r.status)
 	}
 	publishtest.Eventually(t, "no connection stays", func() bool {
 		s.client.CloseIdleConnections()

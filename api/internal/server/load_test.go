@@ -95,16 +95,16 @@ func TestKilledConnectionsUnderLoad(t *testing.T) {
 	})
 	for range kills {
 		seen := answers.Load()
-		publishtest.Eventually(t, "answers come", func() bool { return answers.Load() > seen+200 })
+		publishtest.Eventually(t, "responses arrive", func() bool { return answers.Load() > seen+200 })
 		if publishtest.TerminateServers(t, admin) == 0 {
-			t.Error("there was no connection to kill")
+			t.Error("no connection was killed")
 		}
 	}
 	seen := answers.Load()
-	publishtest.Eventually(t, "answers come again", func() bool { return answers.Load() > seen+200 })
+	publishtest.Eventually(t, "responses arrive again", func() bool { return answers.Load() > seen+200 })
 	close(stop)
 	wait()
-	t.Logf("%d answers, %d refusals", answers.Load(), refusals.Load())
+	t.Logf("%d responses, %d refusals", answers.Load(), refusals.Load())
 }
 
 // repeat returns a function that passes one request through the whole handler, with reused buffers as in a connection.
@@ -178,7 +178,7 @@ func (s *site) checkAllocations(t *testing.T, run int64, most map[string]float64
 			}
 			runtime.ReadMemStats(&after)
 			if bytes := (after.TotalAlloc - before.TotalAlloc) / runs; bytes > largeSize/8 {
-				t.Errorf("%d bytes are allocated for an answer of %d", bytes, c.size)
+				t.Errorf("%d bytes are allocated for a response of %d", bytes, c.size)
 			}
 		})
 	}

@@ -96,7 +96,7 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 	}
 	delete(got, "systemscale_http_connections")
 	if len(got) > 0 {
-		t.Errorf("and there is %v", got)
+		t.Errorf("unexpected metrics: %v", got)
 	}
 }
 
@@ -110,7 +110,9 @@ func TestUnknownAddressesAddNoSeries(t *testing.T) {
 	s.send("BREW", "/things")
 	before := len(read())
 	for i := range 50 {
-		for _, target := range []string{"/things/%d", "/things%d/1", "/things/1/detail%d", "/things/x%d", "/%d/changes?since=%[1]d", "/things/1?x=%d"} {
+		for _, target := range []string{
+			"/things/%d", "/things%d/1", "/things/1/detail%d", "/things/x%d", "/%d/changes?since=%[1]d", "/things/1?x=%d",
+		} {
 			s.send("GET", fmt.Sprintf(target, i))
 			s.send(fmt.Sprintf("M%d", i), "/things")
 		}
@@ -126,7 +128,8 @@ func TestConnectionsAreCounted(t *testing.T) {
 	first, second := s.dial(), s.dial()
 	count := func(want float64) {
 		t.Helper()
-		publishtest.Eventually(t, fmt.Sprintf("%v connections", want), func() bool { return read()["systemscale_http_connections"] == want })
+		publishtest.Eventually(t, fmt.Sprintf("%v connections", want),
+			func() bool { return read()["systemscale_http_connections"] == want })
 	}
 	count(2)
 	checkProblem(t, receive(t, s.dial()), 503)
@@ -141,6 +144,6 @@ func TestConnectionsAreCounted(t *testing.T) {
 
 func TestBuckets(t *testing.T) {
 	if buckets[0] != 100e-6 || buckets[len(buckets)-1] != 5 || !slices.IsSorted(buckets) {
-		t.Errorf("the buckets do not lead from 100 µs to 5 s: %v", buckets)
+		t.Errorf("the buckets are not from 100 µs to 5 s: %v", buckets)
 	}
 }

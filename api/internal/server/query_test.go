@@ -13,9 +13,11 @@ func TestAddressNormalization(t *testing.T) {
 	s, _ := fakeSite(t)
 	s.publish("things", things(1, 3)...)
 	for _, path := range []string{
-		"/things/1/detail", "/things/1/detail/", "//things/1/detail", "/things//1///detail//", "/things/%31/detail", "/%74hings/1/det%61il", "/things%2F1%2fdetail",
+		"/things/1/detail", "/things/1/detail/", "//things/1/detail", "/things//1///detail//", "/things/%31/detail",
+		"/%74hings/1/det%61il", "/things%2F1%2fdetail",
 		"/./things/1/detail", "/things/2/../1/detail", "/nothing/%2e%2E/things/1/detail/.", "/things/1/x/..//detail",
-		"/api/things/1/detail", "/api/things/1/detail/", "//api//things/1/detail", "/%61pi/things/1/detail", "/api/fec2/hr-rfp/things/1/detail", "/api/fec2/api/things/1/detail/",
+		"/api/things/1/detail", "/api/things/1/detail/", "//api//things/1/detail", "/%61pi/things/1/detail",
+		"/api/fec2/hr-rfp/things/1/detail", "/api/fec2/api/things/1/detail/",
 		"/api/fec2/%20/things/1/detail", "/things/../api/things/1/detail",
 	} {
 		r := s.send("GET", path)
@@ -60,7 +62,8 @@ func FuzzCanonical(f *testing.F) {
 			return
 		}
 		segments := strings.Split(string(respelt), "/")[1:]
-		if respelt[0] != '/' || string(respelt) != "/" && slices.ContainsFunc(segments, func(s string) bool { return s == "" || s == "." || s == ".." }) {
+		isRelative := func(s string) bool { return s == "" || s == "." || s == ".." }
+		if respelt[0] != '/' || string(respelt) != "/" && slices.ContainsFunc(segments, isRelative) {
 			t.Errorf("%q becomes %q", path, respelt)
 		}
 	})
@@ -83,8 +86,14 @@ func TestUnknownParameters(t *testing.T) {
 			{"/things?a&b&c&d&e&f&g", `This address does not take "a", "b", "c", "d", "e" and others; it takes ` + page},
 			{"/things?%3Cscript%3E=1", `This address does not take "<script>"; it takes ` + page},
 			{"/things?%00%0a%1b[31m%22%ff%E2%80%AE=1", `This address does not take "\x00\n\x1b[31m\"\xff\u202e"; it takes ` + page},
-			{"/things?" + strings.Repeat("x", 2000) + "=1", `This address does not take "` + strings.Repeat("x", 40) + `..."; it takes ` + page},
-			{"/things?" + strings.Repeat("%E2%98%83", 20) + "=1", `This address does not take "` + strings.Repeat(`\u2603`, 13) + `..."; it takes ` + page},
+			{
+				"/things?" + strings.Repeat("x", 2000) + "=1",
+				`This address does not take "` + strings.Repeat("x", 40) + `..."; it takes ` + page,
+			},
+			{
+				"/things?" + strings.Repeat("%E2%98%83", 20) + "=1",
+				`This address does not take "` + strings.Repeat(`\u2603`, 13) + `..."; it takes ` + page,
+			},
 			{"/things?utm=1&Utm_source=2&fbclid2=3", `This address does not take "utm", "Utm_source" and "fbclid2"; it takes ` + page},
 			{"/api/things?category=Shoes&page=undefined", `This address does not take "category"; it takes ` + page},
 			{"/things/1?page=1", `This address does not take "page"; it takes ` + none},
@@ -100,10 +109,10 @@ func TestUnknownParameters(t *testing.T) {
 			{"/things?page=1+1", "page must be a positive integer without leading zeros."},
 			{"/things?page=%zz", "page must be a positive integer without leading zeros."},
 		} {
-			// net/http would refuse some of these.
+			// net/http rejects some of these.
 			r, answered := s.sendRaw("GET " + c.target + " HTTP/1.1\r\nHost: h\r\n\r\n")
 			if !answered {
-				t.Errorf("%s: no answer", c.target)
+				t.Errorf("%s: no response", c.target)
 				continue
 			}
 			checkProblem(t, r, http.StatusBadRequest)
@@ -112,7 +121,7 @@ func TestUnknownParameters(t *testing.T) {
 			}
 			for _, b := range []byte(r.body) {
 				if b < ' ' || b > '~' {
-					t.Errorf("%s: the answer holds the byte %#x: %q", c.target, b, r.body)
+					t.Errorf("%s: the response contains the byte %#x: %q", c.target, b, r.body)
 					break
 				}
 			}
@@ -180,7 +189,10 @@ func TestWordsUnderPrefixes(t *testing.T) {
 			}
 		}
 		// A value with digits must be a positive number.
-		for _, query := range []string{"page=0", "page=-1", "page=1.5", "page=01", "count=0", "count=-5", "count=1e3", "count=5x", "count=+5", "page=1&page=undefined", "count=0x10"} {
+		for _, query := range []string{
+			"page=0", "page=-1", "page=1.5", "page=01", "count=0", "count=-5", "count=1e3", "count=5x", "count=+5",
+			"page=1&page=undefined", "count=0x10",
+		} {
 			checkProblem(t, s.send("GET", "/api/things?"+query), http.StatusBadRequest)
 		}
 		for _, query := range []string{"", "since=undefined", "since=&count=all", "since=1&after=undefined"} {

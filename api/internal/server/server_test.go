@@ -36,13 +36,14 @@ func TestDocuments(t *testing.T) {
 					r := s.send(method, c.target)
 					if method == "HEAD" {
 						if r.body != "" {
-							t.Errorf("the answer to HEAD has the body %.60q", r.body)
+							t.Errorf("the response to HEAD has the body %.60q", r.body)
 						}
 						r.body = publishtest.NewRow(c.document, 1, c.id).Body
 					}
 					checkDocument(t, c.document, c.id, r)
 					checkTiming(t, r)
-					checkHeaders(t, r, append(common(run, documentCaching), "Content-Type", "application/json; charset=utf-8", "Connection", "")...)
+					checkHeaders(t, r, append(common(run, documentCaching),
+						"Content-Type", "application/json; charset=utf-8", "Connection", "")...)
 				})
 			}
 		}
@@ -95,7 +96,8 @@ func TestPages(t *testing.T) {
 					if r.status != http.StatusOK || r.body != want || r.length != int64(len(c.want)) {
 						t.Errorf("got %d, length %d, %.200q; want %d, %.200q", r.status, r.length, r.body, len(c.want), want)
 					}
-					checkHeaders(t, r, append(common(run, pageCaching), "Content-Type", "application/json; charset=utf-8", "ETag", pageTag(t, s, run), "X-Total-Count", strconv.Itoa(count))...)
+					checkHeaders(t, r, append(common(run, pageCaching), "Content-Type", "application/json; charset=utf-8",
+						"ETag", pageTag(t, s, run), "X-Total-Count", strconv.Itoa(count))...)
 					checkTiming(t, r)
 				})
 			}
@@ -113,26 +115,45 @@ func TestRefusals(t *testing.T) {
 			absent  bool // the address is one of a document
 			targets []string
 		}{
-			{http.StatusNotFound, true, []string{"/things/4", "/things/4/detail", "/things/9223372036854775807", "/things/4?utm_source=1", "/things/4/", "/api/things/4", "/things/%34"}},
+			{
+				http.StatusNotFound, true,
+				[]string{
+					"/things/4", "/things/4/detail", "/things/9223372036854775807", "/things/4?utm_source=1", "/things/4/",
+					"/api/things/4", "/things/%34",
+				},
+			},
 			{http.StatusNotFound, false, []string{
 				"/", "/nothing", "/thing", "/Things", "/things/1/detail/1", "/things/1/nothing", "/things/x/nothing", "/things/1/Detail",
-				"/nothing/1", "/nothing/x", "/nothing/1/detail", "/bare", "/bare?page=x", "/bare/1/detail", "/pages/1", "/pages/x", "/things;x/1", "/api", "/api/", "/api/api/things/1", "/api/fec2", "/api/fec2/x", "/fec2/x/things/1", "/API/things/1", "/nothing?x=1",
-				"/things%252F1", "/things%3F1", "/changes", "/changes?since=0", "/nothing/changes?since=0", "/changes/1", "/changes/changes", "/things/1/changes",
+				"/nothing/1", "/nothing/x", "/nothing/1/detail", "/bare", "/bare?page=x", "/bare/1/detail", "/pages/1", "/pages/x",
+				"/things;x/1", "/api", "/api/", "/api/api/things/1", "/api/fec2", "/api/fec2/x", "/fec2/x/things/1", "/API/things/1",
+				"/nothing?x=1",
+				"/things%252F1", "/things%3F1", "/changes", "/changes?since=0", "/nothing/changes?since=0", "/changes/1",
+				"/changes/changes", "/things/1/changes",
 			}},
 			{http.StatusBadRequest, false, []string{
 				"/things/changes/detail", "/things/Changes", "/things/change",
-				"/things/changes", "/things/changes?", "/things/changes?since", "/things/changes?since=", "/things/changes?since=-1", "/things/changes?since=x", "/things/changes?since=00",
-				"/things/changes?since=01", "/things/changes?since=1.0", "/things/changes?since=+1", "/things/changes?after=1.item.1", "/things/changes?SINCE=1",
-				"/things/changes?since=1&after=", "/things/changes?since=1&after", "/things/changes?since=1&after=1", "/things/changes?since=1&after=1.item", "/things/changes?since=1&after=1.item.",
-				"/things/changes?since=1&after=.item.1", "/things/changes?since=1&after=1..1", "/things/changes?since=1&after=0.item.1", "/things/changes?since=1&after=1.item.0",
-				"/things/changes?since=1&after=1.it%27em.1", "/things/changes?since=1&after=1.item.1.1", "/things/changes?since=1&after=1.Item.1", "/things/changes?since=1&after=99999999999999999999.item.1",
+				"/things/changes", "/things/changes?", "/things/changes?since", "/things/changes?since=", "/things/changes?since=-1",
+				"/things/changes?since=x", "/things/changes?since=00",
+				"/things/changes?since=01", "/things/changes?since=1.0", "/things/changes?since=+1", "/things/changes?after=1.item.1",
+				"/things/changes?SINCE=1",
+				"/things/changes?since=1&after=", "/things/changes?since=1&after", "/things/changes?since=1&after=1",
+				"/things/changes?since=1&after=1.item", "/things/changes?since=1&after=1.item.",
+				"/things/changes?since=1&after=.item.1", "/things/changes?since=1&after=1..1", "/things/changes?since=1&after=0.item.1",
+				"/things/changes?since=1&after=1.item.0",
+				"/things/changes?since=1&after=1.it%27em.1", "/things/changes?since=1&after=1.item.1.1",
+				"/things/changes?since=1&after=1.Item.1", "/things/changes?since=1&after=99999999999999999999.item.1",
 				"/things/changes?since=1&after=1." + strings.Repeat("x", 64) + ".1",
-				"/things/changes?since=1&count=", "/things/changes?since=1&count=0", "/things/changes?since=1&count=all", "/things/changes?since=1&count=-1",
-				"/things/0", "/things/007", "/things/01", "/things/-1", "/things/+1", "/things/1.0", "/things/1e3", "/things/0x1", "/things/x", "/things/1x", "/things/%2531", "/..", "/things/../../things/1", "/%2e%2e/things/1",
-				"/things/%20", "/things/1%00", "/things/9223372036854775808", "/things/99999999999999999999999", "/things/%EF%BC%91", "/things/null", "/things/1;2",
+				"/things/changes?since=1&count=", "/things/changes?since=1&count=0", "/things/changes?since=1&count=all",
+				"/things/changes?since=1&count=-1",
+				"/things/0", "/things/007", "/things/01", "/things/-1", "/things/+1", "/things/1.0", "/things/1e3", "/things/0x1",
+				"/things/x", "/things/1x", "/things/%2531", "/..", "/things/../../things/1", "/%2e%2e/things/1",
+				"/things/%20", "/things/1%00", "/things/9223372036854775808", "/things/99999999999999999999999", "/things/%EF%BC%91",
+				"/things/null", "/things/1;2",
 				"/things/0/detail", "/things/x/detail", "/things/-1/detail", "/things/list",
-				"/things?page=", "/things?page", "/things?page=0", "/things?page=-1", "/things?page=+1", "/things?page=x", "/things?page=1.5", "/things?page=01", "/things?page=1x", "/things?page=1%002",
-				"/things?count=", "/things?count=0", "/things?count=all", "/things?count=max", "/things?count=*", "/things?count=NaN", "/things?page=undefined", "/things?count=-5", "/things?count=x", "/things?count=5&page=0", "/things?page=1&count=five",
+				"/things?page=", "/things?page", "/things?page=0", "/things?page=-1", "/things?page=+1", "/things?page=x",
+				"/things?page=1.5", "/things?page=01", "/things?page=1x", "/things?page=1%002",
+				"/things?count=", "/things?count=0", "/things?count=all", "/things?count=max", "/things?count=*", "/things?count=NaN",
+				"/things?page=undefined", "/things?count=-5", "/things?count=x", "/things?count=5&page=0", "/things?page=1&count=five",
 			}},
 		} {
 			for _, target := range c.targets {
@@ -164,14 +185,15 @@ func TestMethods(t *testing.T) {
 		t.Run("OPTIONS "+target, func(t *testing.T) {
 			r := s.send("OPTIONS", target)
 			if r.status != http.StatusNoContent || r.body != "" {
-				t.Errorf("got %d with %q, want 204 with nothing", r.status, r.body)
+				t.Errorf("got %d with %q, want 204 without a body", r.status, r.body)
 			}
 			checkHeaders(t, r, "Allow", "GET, HEAD, OPTIONS", "Access-Control-Allow-Origin", "*", "Content-Type", "",
-				"Access-Control-Allow-Methods", "GET, HEAD, OPTIONS", "Access-Control-Max-Age", "600", "Access-Control-Allow-Headers", "*, Authorization")
+				"Access-Control-Allow-Methods", "GET, HEAD, OPTIONS", "Access-Control-Max-Age", "600",
+				"Access-Control-Allow-Headers", "*, Authorization")
 		})
 	}
 	if f.seen != 0 {
-		t.Errorf("%d lookups were made for methods that need none", f.seen)
+		t.Errorf("%d lookups for methods without lookups", f.seen)
 	}
 }
 
@@ -258,7 +280,8 @@ func pageTag(t testing.TB, s *site, run int64) string {
 func TestRevalidatePageWithoutLookup(t *testing.T) {
 	s, f := fakeSite(t)
 	run := s.publish("things", things(1, 3)...)
-	if r := s.send("GET", "/things", "If-None-Match", fmt.Sprintf(`"v%d-%x"`, run, run)); r.status != http.StatusNotModified || f.seen != 0 {
+	r := s.send("GET", "/things", "If-None-Match", fmt.Sprintf(`"v%d-%x"`, run, run))
+	if r.status != http.StatusNotModified || f.seen != 0 {
 		t.Errorf("got %d after %d lookups, want 304 after none", r.status, f.seen)
 	}
 }
@@ -270,7 +293,9 @@ func TestPublishNewCollection(t *testing.T) {
 		checkDocument(t, "item", 1, s.send("GET", "/things/1"))
 		checkProblem(t, s.send("GET", "/museums/1"), http.StatusNotFound)
 
-		deep := publishtest.Table{Endpoint: sql.Endpoint{Name: "deep", Path: "hall/deep"}, Rows: []publishtest.Row{publishtest.NewRow("deep", 5, 7)}}
+		deep := publishtest.Table{
+			Endpoint: sql.Endpoint{Name: "deep", Path: "hall/deep"}, Rows: []publishtest.Row{publishtest.NewRow("deep", 5, 7)},
+		}
 		run := s.publish("museums", onlyItems(2, 9), deep)
 		r := s.send("GET", "/museums/9")
 		checkDocument(t, "item", 9, r)
@@ -312,7 +337,7 @@ func TestFailures(t *testing.T) {
 				checkProblem(t, r, c.status)
 				for _, inside := range []string{"secret", "select", "catalog", ".go", "panic", "goroutine"} {
 					if strings.Contains(r.body, inside) {
-						t.Errorf("%q gives %q away", r.body, inside)
+						t.Errorf("%q reveals %q", r.body, inside)
 					}
 				}
 				f.fail, f.loud = nil, false
@@ -350,7 +375,9 @@ func TestDrain(t *testing.T) {
 		_ = answer.Body.Close()
 		return answer.Close
 	}
-	requests := [][2]string{{"GET", "/things/1"}, {"GET", "/things"}, {"GET", "/nothing"}, {"POST", "/things"}, {"OPTIONS", "/"}, {"HEAD", "/things/1"}}
+	requests := [][2]string{
+		{"GET", "/things/1"}, {"GET", "/things"}, {"GET", "/nothing"}, {"POST", "/things"}, {"OPTIONS", "/"}, {"HEAD", "/things/1"},
+	}
 	for _, r := range requests {
 		if closes(r[0], r[1]) {
 			t.Errorf("%v closes the connection before the drain", r)

@@ -31,7 +31,7 @@ func describeChanges(t *testing.T, result Result, first, since int64) string {
 	t.Helper()
 	var got changes
 	if err := json.Unmarshal(result.Body, &got); err != nil {
-		t.Fatalf("no JSON: %v: %s", err, result.Body)
+		t.Fatalf("not JSON: %v: %s", err, result.Body)
 	}
 	if got.Collection != collection || got.Since != since || got.Version != result.Run || got.Changes == nil {
 		t.Errorf("got %s of run %d", result.Body, result.Run)
@@ -59,7 +59,8 @@ func TestChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := func(document string, id int64, kind string) string {
-		return fmt.Sprintf("insert into catalog.change (collection, generation, run_id, document, id, kind) values ('%s', %d, $run, '%s', %d, '%s')",
+		return fmt.Sprintf("insert into catalog.change (collection, generation, run_id, document, id, kind) "+
+			"values ('%s', %d, $run, '%s', %d, '%s')",
 			collection, things.Generation, document, id, kind)
 	}
 	second := f.change(things.List, log("item", 1, "changed"), log("page", 1, "changed"), log("detail", 3, "removed"))
@@ -88,10 +89,20 @@ func TestChanges(t *testing.T) {
 		limit int64
 		want  string
 	}{
-		{first, Cursor{}, 10, "2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, 1 page 1 changed none, 2 detail 2 added /things/2/detail,"},
-		{first, Cursor{}, 2, fmt.Sprintf("2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, /things/changes?since=%d&after=%d.item.1&count=2", first, second)},
+		{
+			first, Cursor{}, 10,
+			"2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, 1 page 1 changed none, 2 detail 2 added /things/2/detail,",
+		},
+		{
+			first, Cursor{}, 2,
+			fmt.Sprintf("2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, "+
+				"/things/changes?since=%d&after=%d.item.1&count=2", first, second),
+		},
 		{first, Cursor{second, "item", 1}, 2, "2: 1 page 1 changed none, 2 detail 2 added /things/2/detail,"},
-		{first, Cursor{second, "item", 1}, 1, fmt.Sprintf("2: 1 page 1 changed none, /things/changes?since=%d&after=%d.page.1&count=1", first, second)},
+		{
+			first, Cursor{second, "item", 1}, 1,
+			fmt.Sprintf("2: 1 page 1 changed none, /things/changes?since=%d&after=%d.page.1&count=1", first, second),
+		},
 		{second, Cursor{}, 10, "2: 2 detail 2 added /things/2/detail,"},
 		{third, Cursor{}, 10, "2:"},
 		{third + 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
@@ -114,12 +125,14 @@ func TestChanges(t *testing.T) {
 
 	// Another generation: the change log does not contain its differences.
 	fourth := f.publish(2, 3)
-	if _, err := conn.Exec(t.Context(), "update catalog.run set state = 'published', generation = id, finished_at = now() where id = $1", fourth); err != nil {
+	const finish = "update catalog.run set state = 'published', generation = id, finished_at = now() where id = $1"
+	if _, err := conn.Exec(t.Context(), finish, fourth); err != nil {
 		t.Fatal(err)
 	}
 	result, err := f.Changes(things, second, Cursor{}, 10, []byte("kept"))
 	if !errors.Is(err, ErrHistoryTooShort) || result.Run != fourth || string(result.Body) != "kept" {
-		t.Errorf("across a flip: %v, run %d, %q; want %v, run %d and the buffer back", err, result.Run, result.Body, ErrHistoryTooShort, fourth)
+		t.Errorf("across a flip: %v, run %d, %q; want %v, run %d and the buffer back",
+			err, result.Run, result.Body, ErrHistoryTooShort, fourth)
 	}
 	if got := get(fourth, Cursor{}, 10); got != fmt.Sprintf("%d:", fourth-first) {
 		t.Errorf("since the flip: got %s", got)
@@ -131,7 +144,7 @@ func TestNotification(t *testing.T) {
 	conn := testdb.Connect(t, f.database.ETL)
 	run := f.publish(2, 1)
 	// The test cannot detect when the store begins to listen, so it repeats the notification.
-	publishtest.Eventually(t, "the hint is taken", func() bool {
+	publishtest.Eventually(t, "the notified version is read", func() bool {
 		if _, err := conn.Exec(t.Context(), "select pg_notify($1, $2)", sql.VersionChannel, collection); err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +156,11 @@ func TestNotification(t *testing.T) {
 func TestPageTotals(t *testing.T) {
 	f := newFixture(t, 1250, Options{Poll: time.Hour})
 	list := f.list()
-	for _, c := range []struct{ skip, limit, want int64 }{{0, 1, 1}, {0, MaxPage, 1000}, {1000, MaxPage, 250}, {37, MaxPage, 1000}, {1249, 5, 1}, {1250, MaxPage, 0}, {1 << 52, 10, 0}} {
+	for _, c := range []struct {
+		skip, limit, want int64
+	}{
+		{0, 1, 1}, {0, MaxPage, 1000}, {1000, MaxPage, 250}, {37, MaxPage, 1000}, {1249, 5, 1}, {1250, MaxPage, 0}, {1 << 52, 10, 0},
+	} {
 		result, err := f.List(list, c.skip, c.limit, nil)
 		var documents []struct{ ID int64 }
 		if err := json.Unmarshal(result.Body, &documents); err != nil {
@@ -165,11 +182,12 @@ func TestPageTotals(t *testing.T) {
 		documents string
 		want      int64
 	}{{`[{"name": "item", "rows": 7}, {"name": "page", "rows": 1249}]`, 1249}, {`[{"name": "item", "rows": 7}]`, -1}, {`[]`, -1}} {
-		if _, err := conn.Exec(t.Context(), "update catalog.run set documents = $1 where id = (select run_id from catalog.version)", c.documents); err != nil {
+		const set = "update catalog.run set documents = $1 where id = (select run_id from catalog.version)"
+		if _, err := conn.Exec(t.Context(), set, c.documents); err != nil {
 			t.Fatal(err)
 		}
 		if result, err := f.List(f.list(), 0, 5, nil); err != nil || result.Total != c.want {
-			t.Errorf("where the run recorded %s: a total of %d, %v, want %d", c.documents, result.Total, err, c.want)
+			t.Errorf("with the recorded documents %s: a total of %d, %v, want %d", c.documents, result.Total, err, c.want)
 		}
 	}
 }

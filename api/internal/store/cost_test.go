@@ -36,8 +36,8 @@ func blocks(t *testing.T, conn *pgx.Conn, s *statement, arguments string) (read 
 	defer exec("deallocate costly")
 	for range 2 { // the first reads the catalogs, and sets hint bits
 		var text string
-		err := conn.QueryRow(t.Context(), "explain (analyze, buffers, timing off, format json) execute costly ("+arguments+")", pgx.QueryExecModeSimpleProtocol).Scan(&text)
-		if err != nil {
+		explain := "explain (analyze, buffers, timing off, format json) execute costly (" + arguments + ")"
+		if err := conn.QueryRow(t.Context(), explain, pgx.QueryExecModeSimpleProtocol).Scan(&text); err != nil {
 			t.Fatal(err)
 		}
 		var plans []struct {
@@ -72,16 +72,21 @@ func fillCatalog(t *testing.T, etl *pgx.Conn, size size) {
 	exec("delete from catalog.run where id > 1")
 	exec("update catalog.run set state = 'published', generation = 1, finished_at = now() where id = 1")
 	exec(fmt.Sprintf(`insert into catalog.run (id, collection, state, mode, holder) overriding system value
-		select n, 'things', case when n %% 2 = 0 then 'unchanged' else 'published' end, 'delta', 'test' from generate_series(2, %d) n`, size.runs))
-	exec(fmt.Sprintf(`insert into catalog.run (id, collection, state, mode, holder, generation, finished_at, documents) overriding system value
-		select n, 'things', 'published', 'delta', 'test', 1, now(), '[{"name": "page", "rows": 5}]' from generate_series(%d, %[1]d + 2) n`, size.runs+1))
+		select n, 'things', case when n %% 2 = 0 then 'unchanged' else 'published' end, 'delta', 'test'
+		from generate_series(2, %d) n`, size.runs))
+	exec(fmt.Sprintf(`insert into catalog.run
+			(id, collection, state, mode, holder, generation, finished_at, documents) overriding system value
+		select n, 'things', 'published', 'delta', 'test', 1, now(), '[{"name": "page", "rows": 5}]'
+		from generate_series(%d, %[1]d + 2) n`, size.runs+1))
 	exec(fmt.Sprintf("update catalog.version set run_id = %d", size.runs+3))
 	for _, table := range []string{"item", "page"} {
-		exec(fmt.Sprintf(`insert into catalog.things_%s_g1 select n, n, jsonb_build_object('id', n, 'name', repeat('x', 100)) from generate_series(1, %d) n`, table, size.documents))
+		exec(fmt.Sprintf(`insert into catalog.things_%s_g1 select n, n, jsonb_build_object('id', n, 'name', repeat('x', 100))
+			from generate_series(1, %d) n`, table, size.documents))
 	}
 	exec("insert into catalog.page_anchor select 'things', 1, (id - 1) / 100, id from catalog.things_page_g1 where id % 100 = 1")
 	exec(fmt.Sprintf(`insert into catalog.change (collection, generation, run_id, document, id, kind)
-		select 'things', 1, r, 'item', n, 'changed' from generate_series(1, %d) n, generate_series(%d, %[2]d + 2) r`, size.changes/3, size.runs+1))
+		select 'things', 1, r, 'item', n, 'changed' from generate_series(1, %d) n, generate_series(%d, %[2]d + 2) r`,
+		size.changes/3, size.runs+1))
 	for _, table := range []string{"change", "page_anchor", "things_item_g1", "things_page_g1", "run", "version"} {
 		exec("vacuum analyze catalog." + table)
 	}
@@ -113,25 +118,28 @@ func TestBlocksRead(t *testing.T) {
 		live, lastPage := size.runs+3, (size.documents-1)/100
 		first := fmt.Sprintf("'things', %d, %d, '', 0, ", size.runs, size.runs+1)
 		last := fmt.Sprintf("'things', %d, %d, 'item', %d, ", size.runs, live, size.changes/3-500)
+		read := func(statement *statement, arguments string, values ...any) int {
+			return blocks(t, conn, statement, fmt.Sprintf(arguments, values...))
+		}
 		return map[string]int{
-			"document":                      blocks(t, conn, item.statement(kindGet), fmt.Sprintf("'{%d}'", size.documents/2)),
-			"document that is not there":    blocks(t, conn, item.statement(kindGet), fmt.Sprintf("'{%d}'", size.documents*2)),
-			"etag":                          blocks(t, conn, item.statement(kindETag), fmt.Sprintf("'{%d}'", size.documents/2)),
-			"page, first, 1":                blocks(t, conn, page.statement(kindList), "'things', 1, 0, 0, 1, 'page', 0"),
-			"page, first, 1000":             blocks(t, conn, page.statement(kindList), "'things', 1, 0, 0, 1000, 'page', 0"),
-			"page, deep, 1":                 blocks(t, conn, page.statement(kindList), fmt.Sprintf("'things', 1, %d, 99, 1, 'page', 0", lastPage)),
-			"page, deep, 1000":              blocks(t, conn, page.statement(kindList), fmt.Sprintf("'things', 1, %d, 99, 1000, 'page', 0", lastPage-10)),
-			"page, beyond the end":          blocks(t, conn, page.statement(kindList), "'things', 1, 90071992547409, 99, 1000, 'page', 0"),
-			"page, generation not kept":     blocks(t, conn, page.statement(kindList), "'things', 7, 0, 0, 5, 'page', 0"),
-			"changes, first, 1":             blocks(t, conn, log.statement(kindChanges), first+"1, 0"),
-			"changes, first, 1000":          blocks(t, conn, log.statement(kindChanges), first+"1000, 0"),
-			"changes, last, 1000":           blocks(t, conn, log.statement(kindChanges), last+"1000, 0"),
-			"changes, nothing new":          blocks(t, conn, log.statement(kindChanges), fmt.Sprintf("'things', %d, %d, '', 0, 1000, 0", live, live+1)),
-			"changes, of the last run, 1":   blocks(t, conn, log.statement(kindChanges), fmt.Sprintf("'things', %d, %d, '', 0, 1, 0", live-1, live)),
-			"changes, cursor after the end": blocks(t, conn, log.statement(kindChanges), fmt.Sprintf("'things', %d, %d, 'zzz', 1, 1000, 0", size.runs, live)),
-			"changes, not in the log":       blocks(t, conn, log.statement(kindChanges), "'things', 0, 1, '', 0, 1000, 0"),
-			"changes, of the future":        blocks(t, conn, log.statement(kindChanges), fmt.Sprintf("'things', %d, %d, '', 0, 1000, 0", live+9, live+10)),
-			"changes, before many runs":     blocks(t, conn, log.statement(kindChanges), "'things', 1, 2, '', 0, 1000, 0"),
+			"document":                      read(item.statement(kindGet), "'{%d}'", size.documents/2),
+			"document that does not exist":  read(item.statement(kindGet), "'{%d}'", size.documents*2),
+			"etag":                          read(item.statement(kindETag), "'{%d}'", size.documents/2),
+			"page, first, 1":                read(page.statement(kindList), "'things', 1, 0, 0, 1, 'page', 0"),
+			"page, first, 1000":             read(page.statement(kindList), "'things', 1, 0, 0, 1000, 'page', 0"),
+			"page, deep, 1":                 read(page.statement(kindList), "'things', 1, %d, 99, 1, 'page', 0", lastPage),
+			"page, deep, 1000":              read(page.statement(kindList), "'things', 1, %d, 99, 1000, 'page', 0", lastPage-10),
+			"page, beyond the end":          read(page.statement(kindList), "'things', 1, 90071992547409, 99, 1000, 'page', 0"),
+			"page, generation not kept":     read(page.statement(kindList), "'things', 7, 0, 0, 5, 'page', 0"),
+			"changes, first, 1":             read(log.statement(kindChanges), "%s1, 0", first),
+			"changes, first, 1000":          read(log.statement(kindChanges), "%s1000, 0", first),
+			"changes, last, 1000":           read(log.statement(kindChanges), "%s1000, 0", last),
+			"changes, nothing new":          read(log.statement(kindChanges), "'things', %d, %d, '', 0, 1000, 0", live, live+1),
+			"changes, of the last run, 1":   read(log.statement(kindChanges), "'things', %d, %d, '', 0, 1, 0", live-1, live),
+			"changes, cursor after the end": read(log.statement(kindChanges), "'things', %d, %d, 'zzz', 1, 1000, 0", size.runs, live),
+			"changes, not in the log":       read(log.statement(kindChanges), "'things', 0, 1, '', 0, 1000, 0"),
+			"changes, of the future":        read(log.statement(kindChanges), "'things', %d, %d, '', 0, 1000, 0", live+9, live+10),
+			"changes, before many runs":     read(log.statement(kindChanges), "'things', 1, 2, '', 0, 1000, 0"),
 		}
 	}
 	fillCatalog(t, etl, small)
@@ -187,16 +195,17 @@ func TestPagesDoNotDelayDocuments(t *testing.T) {
 	for id := int64(1); id <= 20; id++ {
 		result, err := f.Get(f.document(""), id, Match{}, nil)
 		if err != nil {
-			t.Fatalf("a document while pages are held up: %v", err)
+			t.Fatalf("a document while pages are delayed: %v", err)
 		}
 		checkBody(t, "item", id, result)
 	}
 	// Responses without a lookup are not delayed either.
-	if result, err := f.Changes(things, things.Run, Cursor{}, 10, []byte("kept")); err != nil || result.Run != things.Run || !strings.HasPrefix(string(result.Body), `kept{"next": null`) {
+	result, err := f.Changes(things, things.Run, Cursor{}, 10, []byte("kept"))
+	if err != nil || result.Run != things.Run || !strings.HasPrefix(string(result.Body), `kept{"next": null`) {
 		t.Errorf("nothing new while the log is locked: %s, %v", result.Body, err)
 	}
 	if len(errs) > pageQueue+pageBatch-1 {
-		t.Error("nothing is held up, so this has tested nothing")
+		t.Error("no page was delayed, so the test proves nothing")
 	}
 	if err := transaction.Rollback(t.Context()); err != nil {
 		t.Fatal(err)

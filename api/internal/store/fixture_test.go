@@ -83,12 +83,13 @@ func checkBody(t testing.TB, document string, id int64, result Result) int {
 		Edition int
 	}
 	if err := json.Unmarshal(result.Body, &got); err != nil {
-		t.Errorf("body of %s %d is no JSON: %v: %.100q", document, id, err, result.Body)
+		t.Errorf("body of %s %d is not JSON: %v: %.100q", document, id, err, result.Body)
 		return 0
 	}
 	want := publishtest.NewRow(document, got.Edition, id)
 	if string(result.Body) != want.Body || result.ETag != want.ETag {
-		t.Errorf("%s %d: got etag %016x and %.100q, want etag %016x and %.100q", document, id, result.ETag, result.Body, want.ETag, want.Body)
+		t.Errorf("%s %d: got etag %016x and %.100q, want etag %016x and %.100q",
+			document, id, result.ETag, result.Body, want.ETag, want.Body)
 	}
 	return got.Edition
 }
@@ -133,7 +134,10 @@ func (f *fixture) change(endpoint *Endpoint, statements ...string) (run int64) {
 			return err
 		}
 		for _, statement := range append(statements,
-			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d, documents = case documents when '[]' then (select r.documents from catalog.run r join catalog.version v on v.run_id = r.id) else documents end where id = $run", endpoint.Generation),
+			fmt.Sprintf("update catalog.run set state = 'published', finished_at = now(), generation = %d, "+
+				"documents = case documents when '[]' then "+
+				"(select r.documents from catalog.run r join catalog.version v on v.run_id = r.id) else documents end "+
+				"where id = $run", endpoint.Generation),
 			"update catalog.version set run_id = $run, published_at = now()",
 		) {
 			if _, err := tx.Exec(context.Background(), strings.ReplaceAll(statement, "$run", strconv.FormatInt(run, 10))); err != nil {

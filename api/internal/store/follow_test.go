@@ -25,13 +25,13 @@ func TestSnapshotReusesUnchangedCollections(t *testing.T) {
 	old := NewSnapshot(nil, first, second)
 
 	if NewSnapshot(old, second, first) != old {
-		t.Error("the same versions make another snapshot")
+		t.Error("the same versions result in another snapshot")
 	}
 	moved := second
 	moved.Run++
 	next := NewSnapshot(old, first, moved)
 	if next == old || next.Collection([]byte("second")).Run != 3 {
-		t.Error("a new run makes no new snapshot")
+		t.Error("a new run does not result in a new snapshot")
 	}
 	item := func(s *Snapshot, name string) *Endpoint { return s.Collection([]byte(name)).Path(nil) }
 	if item(next, "first") != item(old, "first") {
@@ -41,10 +41,11 @@ func TestSnapshotReusesUnchangedCollections(t *testing.T) {
 		t.Error("a document of a new version is still the old one")
 	}
 	if gone := NewSnapshot(old, first); gone == old || gone.Collection([]byte("second")) != nil {
-		t.Error("a collection that is gone is still served")
+		t.Error("a removed collection is still served")
 	}
-	if e := item(old, "second"); old.current(e) != e || next.current(e) != item(next, "second") || NewSnapshot(old, first).current(e) != nil {
-		t.Error("a document is not found again by its name")
+	e := item(old, "second")
+	if old.current(e) != e || next.current(e) != item(next, "second") || NewSnapshot(old, first).current(e) != nil {
+		t.Error("an endpoint is not found by its name")
 	}
 }
 
@@ -72,7 +73,9 @@ func TestPageVersion(t *testing.T) {
 	check := func(what string, skip int64, run int64, want string) {
 		t.Helper()
 		var at time.Time
-		if err := conn.QueryRow(t.Context(), "select coalesce((select published_at from catalog.version where run_id = $1), (select finished_at from catalog.run where id = $1))", run).Scan(&at); err != nil {
+		const published = "select coalesce((select published_at from catalog.version where run_id = $1), " +
+			"(select finished_at from catalog.run where id = $1))"
+		if err := conn.QueryRow(t.Context(), published, run).Scan(&at); err != nil {
 			t.Fatal(err)
 		}
 		l := newLookup()
@@ -80,7 +83,8 @@ func TestPageVersion(t *testing.T) {
 		l.anchor, l.offset = skip/sql.AnchorEvery, skip%sql.AnchorEvery
 		result, err := f.lookUp(l, nil)
 		if err != nil || result.Run != run || !result.PublishedAt.Equal(at) || string(result.Body) != want {
-			t.Errorf("%s: run %d at %v (%v): %.80s; want run %d at %v: %.80s", what, result.Run, result.PublishedAt, err, result.Body, run, at, want)
+			t.Errorf("%s: run %d at %v (%v): %.80s; want run %d at %v: %.80s",
+				what, result.Run, result.PublishedAt, err, result.Body, run, at, want)
 		}
 	}
 	check("as published", 1000, list.Run, "[]")
@@ -88,7 +92,7 @@ func TestPageVersion(t *testing.T) {
 	check("changed in place", 148, run, "[149,150]")
 	check("an empty page", 1000, run, "[]")
 	if f.list().Run != list.Run {
-		t.Error("the store has heard of the run, so nothing was tested")
+		t.Error("the store has already read the version, so the test proves nothing")
 	}
 	if _, err := f.List(list, 0, 1, nil); err != nil || f.list().Run != run {
 		t.Errorf("after a page of run %d (%v), run %d is followed", run, err, f.list().Run)
@@ -129,10 +133,12 @@ func TestDroppedGeneration(t *testing.T) {
 				t.Errorf("a page of a dropped table: %.100q of run %d, %v", result.Body, result.Run, err)
 			}
 
-			f.publisher.Publish(collection, publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}, Rows: []publishtest.Row{publishtest.NewRow("item", 3, 1)}})
+			f.publisher.Publish(collection, publishtest.Table{
+				Endpoint: sql.Endpoint{Name: "item"}, Rows: []publishtest.Row{publishtest.NewRow("item", 3, 1)},
+			})
 			f.publisher.Drop(collection, run, all...)
 			if _, err := f.Get(detail, 1, Match{}, nil); !errors.Is(err, ErrNotFound) {
-				t.Errorf("a document that is published no more: %v, want %v", err, ErrNotFound)
+				t.Errorf("a document that is no longer published: %v, want %v", err, ErrNotFound)
 			}
 		})
 	}
@@ -198,7 +204,7 @@ func TestVersionRowWithoutTables(t *testing.T) {
 	_, err := f.Get(f.document(""), 1, Match{}, nil)
 	var refusal *pgconn.PgError
 	if !errors.As(err, &refusal) {
-		t.Errorf("the live table is gone: got %v, want the server's error", err)
+		t.Errorf("without the live table: got %v, want the server's error", err)
 	}
 	if result, err := f.Get(f.document("detail"), 1, Match{}, nil); err != nil {
 		t.Errorf("the other documents: %v", err)
@@ -258,7 +264,9 @@ func TestStatementFailsAlone(t *testing.T) {
 		}
 	}
 	queue.close()
-	w := &worker{placement: placement{queue: queue}, follower: f.follower, metrics: f.metrics, limit: 3, timeout: publishtest.Patience, conn: conn}
+	w := &worker{
+		placement: placement{queue: queue}, follower: f.follower, metrics: f.metrics, limit: 3, timeout: publishtest.Patience, conn: conn,
+	}
 	if err := w.serve(); err != nil {
 		t.Fatalf("serve: %v", err)
 	}
@@ -294,18 +302,21 @@ func TestRowFailsAlone(t *testing.T) {
 	unlock := f.lock(f.document("detail"))
 	var wait sync.WaitGroup
 	wait.Go(func() { _, _ = f.Get(f.document("detail"), 1, Match{}, nil) })
-	publishtest.Eventually(t, "the connection is busy", func() bool { pending, _ := f.queue.state(); return pending == 1 && len(f.queue.fetchable()) == 0 })
+	publishtest.Eventually(t, "the connection is busy", func() bool {
+		pending, _ := f.queue.state()
+		return pending == 1 && len(f.queue.fetchable()) == 0
+	})
 	for id := int64(1); id <= 3; id++ {
 		wait.Go(func() {
 			result, err := f.Get(f.document(""), id, Match{}, nil)
 			var refusal *pgconn.PgError
 			switch {
 			case id == 2 && (!errors.As(err, &refusal) || refusal.Code != "22012"):
-				t.Errorf("the row that cannot be read: %v", err)
+				t.Errorf("the unreadable row: %v", err)
 			case id != 2 && err != nil:
-				t.Errorf("a row beside it: %v", err)
+				t.Errorf("another row: %v", err)
 			case id != 2 && len(result.Body) == 0:
-				t.Error("a row beside it has no body")
+				t.Error("another row has no body")
 			}
 		})
 	}
@@ -328,16 +339,16 @@ func TestBrokenConnectionRetryLimit(t *testing.T) {
 	for range maxCuts {
 		w.interrupted()
 		if len(w.waiting) != 1 || len(first.done) != 0 {
-			t.Fatal("a lookup that was cut off is not tried again")
+			t.Fatal("a lookup whose connection broke is not sent again")
 		}
 	}
 	w.waiting = append(w.waiting, second)
 	w.interrupted()
 	if len(w.waiting) != 1 || w.waiting[0] != second || len(second.done) != 0 {
-		t.Error("a lookup that was cut off once is not tried again beside one that was cut off too often")
+		t.Error("a lookup whose connection broke once is not sent again with one that has reached the limit")
 	}
 	if len(first.done) != 1 || !errors.Is(first.err, ErrUnavailable) {
-		t.Errorf("a lookup that was cut off too often: %v, want %v", first.err, ErrUnavailable)
+		t.Errorf("a lookup whose connections broke too often: %v, want %v", first.err, ErrUnavailable)
 	}
 }
 
@@ -355,13 +366,13 @@ func TestConflictRetryLimit(t *testing.T) {
 		w.again = nil
 		w.refused(l, &pgconn.PgError{Code: "40001"}, true)
 		if len(w.again) != 1 || l.alone {
-			t.Fatal("a lookup that a replica canceled is not tried again as it was")
+			t.Fatal("a lookup that a replica canceled is not sent again unchanged")
 		}
 	}
 	w.refused(l, &pgconn.PgError{Code: "40001"}, true)
 	w.flush()
 	if len(l.done) != 1 || !errors.Is(l.err, ErrUnavailable) {
-		t.Errorf("a lookup that is canceled all the time: %v, want %v", l.err, ErrUnavailable)
+		t.Errorf("a lookup that is always canceled: %v, want %v", l.err, ErrUnavailable)
 	}
 }
 
@@ -423,7 +434,7 @@ func TestLosingLastConnectionFailsQueue(t *testing.T) {
 	}
 	queue.disconnect(second, errors.New("cut"))
 	if len(waiting.done) != 1 || !errors.Is(waiting.err, ErrUnavailable) {
-		t.Errorf("without a connection a lookup waits on, or fails with %v, want %v", waiting.err, ErrUnavailable)
+		t.Errorf("without a connection a waiting lookup: %v, want %v", waiting.err, ErrUnavailable)
 	}
 	if err := queue.push(newLookup()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("without a connection a new lookup: %v, want %v", err, ErrUnavailable)

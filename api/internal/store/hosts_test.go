@@ -67,12 +67,12 @@ func TestSpreadAndFailover(t *testing.T) {
 	}
 	for _, lost := range []*proxy{first, second} {
 		lost.down()
-		publishtest.Eventually(t, "both connections are with the host that is left", func() bool {
+		publishtest.Eventually(t, "both connections lead to the remaining host", func() bool {
 			result, err := f.Get(f.document(""), 1, Match{}, nil)
 			if err == nil {
 				checkBody(t, "item", 1, result)
 			} else if !errors.Is(err, ErrUnavailable) {
-				t.Errorf("with one host left: %v", err)
+				t.Errorf("with one remaining host: %v", err)
 			}
 			_, alive := f.queue.state()
 			return err == nil && alive == 2

@@ -133,7 +133,7 @@ func (l *load) read(random *rand.Rand, ids int) {
 	}
 }
 
-// during returns how many answers there were while do ran, and logs the slowest.
+// during returns the number of answers while do ran, and logs the slowest.
 func (l *load) during(what string, do func()) int64 {
 	l.on.t.Helper()
 	l.slowest.Store(0)
@@ -141,7 +141,8 @@ func (l *load) during(what string, do func()) int64 {
 	start := time.Now()
 	do()
 	answers := l.answers.Load() - before
-	l.on.t.Logf("%s: %d answers in %s, the slowest in %s", what, answers, time.Since(start).Round(time.Millisecond), time.Duration(l.slowest.Load()).Round(time.Millisecond))
+	l.on.t.Logf("%s: %d answers in %s, the slowest in %s",
+		what, answers, time.Since(start).Round(time.Millisecond), time.Duration(l.slowest.Load()).Round(time.Millisecond))
 	return answers
 }
 
@@ -176,7 +177,10 @@ func newPair(t *testing.T, arguments string) *pair {
 	database := p.primary.New()
 	p.fixture = &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	p.publish(1, pairIDs)
-	p.Store = open(t, Options{URL: hostsURL(t, database.API, arguments, p.primary.Address, p.replica.Address), Poll: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	p.Store = open(t, Options{
+		URL:  hostsURL(t, database.API, arguments, p.primary.Address, p.replica.Address),
+		Poll: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
 	publishtest.Eventually(t, "the store is ready", func() bool { return p.Ready() == nil })
 	p.load = p.fixture.load(16, pairIDs)
 	return p
@@ -333,7 +337,8 @@ func (p *pair) checkRoles() (after func()) {
 	held := p.document("").Run
 	run := p.next()
 	only(stores["prefer-standby"], p.primary)
-	publishtest.Eventually(p.t, "the primary's version is followed", func() bool { return stores["prefer-standby"].document("").Run == run })
+	publishtest.Eventually(p.t, "the primary's version is followed",
+		func() bool { return stores["prefer-standby"].document("").Run == run })
 	if result, err := stores["standby"].Get(stores["standby"].document(""), 1, Match{}, nil); err != nil || result.Run != held {
 		p.t.Errorf("standby: run %d, %v, want %d", result.Run, err, held)
 	}
@@ -347,7 +352,8 @@ func (p *pair) checkRoles() (after func()) {
 				continue // there is no such server any more; existing connections stay
 			}
 			only(f, p.replica)
-			publishtest.Eventually(p.t, "the new primary's version is followed", func() bool { return f.document("").Run == p.document("").Run })
+			publishtest.Eventually(p.t, "the new primary's version is followed",
+				func() bool { return f.document("").Run == p.document("").Run })
 		}
 	}
 }

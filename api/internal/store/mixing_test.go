@@ -17,7 +17,7 @@ func TestBodiesNeverMix(t *testing.T) {
 		allowed []error
 	}{
 		{name: "in peace", timeout: publishtest.Patience},
-		// So short that the server cancels statements amid batches, and callers leave while their buffer is written to.
+		// So short that the server cancels statements within batches, and lookups are abandoned while their buffers are written.
 		{name: "with timeouts", timeout: 2 * time.Millisecond, allowed: []error{ErrTimeout, ErrUnavailable}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestBodiesNeverMix(t *testing.T) {
 					return
 				}
 				if time.Now().After(deadline) {
-					t.Fatal("no time was such that lookups succeed and are abandoned, so this has tested nothing")
+					t.Fatal("no timeout both lets lookups succeed and abandons some, so the test proves nothing")
 				}
 				if m.succeeded.Load() == 0 {
 					timeout *= 2
@@ -49,10 +49,10 @@ func TestBodiesNeverMix(t *testing.T) {
 	}
 }
 
-// mixedItems is how many items there are to be mixed up.
+// mixedItems is the number of items.
 const mixedItems = 200
 
-// mixing reads documents and list pages in a buffer that is used again and again. It may be used by several goroutines.
+// mixing reads documents and list pages in a reused buffer. It may be used by several goroutines.
 type mixing struct {
 	allowed              []error // that a lookup may end with
 	succeeded, abandoned atomic.Int64
@@ -93,7 +93,7 @@ func (m *mixing) read(f *fixture, reader uint64) {
 			}
 		case result.NotModified:
 			if want := publishtest.NewRow("item", 1, id).ETag; result.ETag != want || endpoint.Name != "item" {
-				f.t.Errorf("%s %d with etag %016x passes for %016x", endpoint.Name, id, result.ETag, want)
+				f.t.Errorf("%s %d with etag %016x instead of %016x", endpoint.Name, id, result.ETag, want)
 			}
 		default:
 			checkBody(f.t, endpoint.Name, id, result)

@@ -66,7 +66,8 @@ func TestPooler(t *testing.T) {
 					publishtest.Eventually(t, what, func() bool { return s.Snapshot().Collection([]byte(collection)).Run == run })
 				}
 			}
-			eventually("a change in place is seen", f.change(f.list(), "update catalog."+f.document("").table+" set etag = etag where id < 20"))
+			update := "update catalog." + f.document("").table + " set etag = etag where id < 20"
+			eventually("a change in place is seen", f.change(f.list(), update))
 			old := f.list().Generation
 			eventually("a flip is seen", f.publish(2, ids))
 			f.publisher.Drop(collection, old, "item", "detail", "page")
@@ -111,7 +112,7 @@ func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
 		return
 	case 3:
 		if _, err := s.Get(endpoint, ids+id, Match{}, nil); !errors.Is(err, ErrNotFound) {
-			t.Errorf("a document that is not there: %v", err)
+			t.Errorf("a document that does not exist: %v", err)
 		}
 		return
 	case 4:
@@ -140,7 +141,8 @@ func checkNotListening(t *testing.T, databaseURL string, attempts int) {
 	for range attempts {
 		conn := testdb.Connect(t, databaseURL)
 		var channels int
-		if err := conn.QueryRow(t.Context(), "select count(*) from pg_listening_channels()", pgx.QueryExecModeExec).Scan(&channels); err != nil {
+		const count = "select count(*) from pg_listening_channels()"
+		if err := conn.QueryRow(t.Context(), count, pgx.QueryExecModeExec).Scan(&channels); err != nil {
 			t.Fatal(err)
 		}
 		if channels != 0 {
@@ -162,7 +164,10 @@ func spoiled(t *testing.T, f *fixture, spoil func(*connection)) *worker {
 	}
 	t.Cleanup(conn.close)
 	spoil(conn)
-	return &worker{placement: placement{queue: f.queue}, conn: conn, follower: f.follower, metrics: f.metrics, limit: 64, timeout: publishtest.Patience}
+	return &worker{
+		placement: placement{queue: f.queue}, conn: conn, follower: f.follower, metrics: f.metrics, limit: 64,
+		timeout: publishtest.Patience,
+	}
 }
 
 // TestDuplicateStatement uses a connection that already has a statement of the same name, as with a pooler.
@@ -192,7 +197,8 @@ func TestDuplicateStatement(t *testing.T) {
 			w.waiting = []*lookup{l}
 			err := w.exchange()
 			if c.foreign {
-				if !errors.Is(err, errForeign) || len(w.settled) != 0 && len(l.result.Body) > 0 && etagIn(t, l.result.Body) != publishtest.NewRow("item", 1, 2).ETag {
+				if !errors.Is(err, errForeign) || len(w.settled) != 0 && len(l.result.Body) > 0 &&
+					etagIn(t, l.result.Body) != publishtest.NewRow("item", 1, 2).ETag {
 					t.Errorf("exchange = %v and %d answers, want %v", err, len(w.settled), errForeign)
 				}
 				return

@@ -43,7 +43,7 @@ func TestReservedNamesAreNotServed(t *testing.T) {
 	f.publisher.Publish("last", publishtest.Table{Endpoint: whole, Rows: []publishtest.Row{publishtest.NewRow("whole", 1, 1)}})
 	publishtest.Eventually(t, "the last collection is served", func() bool { return f.Snapshot().Collection([]byte("last")) != nil })
 	if got := f.Snapshot().Collection([]byte(collection)); got == nil || got.Run != run {
-		t.Errorf("the collection beside them is %+v, want run %d", got, run)
+		t.Errorf("the other collection is %+v, want run %d", got, run)
 	}
 	for _, name := range refused {
 		if f.Snapshot().Collection([]byte(name)) != nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"systemscale/api/internal/publishtest"
 	"systemscale/sql/testdb"
 )
@@ -21,11 +23,19 @@ func TestRuns(t *testing.T) {
 		t.Fatalf("got %+v, %v", runs, err)
 	}
 	newest := runs[0]
-	if newest.ID != second || newest.State != "published" || newest.Mode != "delta" || newest.Verdict != "passed" || newest.Error != "none" || !newest.Live ||
-		newest.FinishedAt == nil || newest.FinishedAt.Sub(newest.StartedAt) != 3*time.Second ||
-		len(newest.Sources) != 1 || newest.Sources[0].Rejected["orphan"] != 2 || newest.Sources[0].Repaired["quote"] != 1 || newest.Sources[0].Used != 7 ||
-		len(newest.Documents) != 1 || newest.Documents[0] != (RunDocument{"item", 7, 99}) {
-		t.Errorf("got %+v", newest)
+	if newest.FinishedAt == nil || newest.FinishedAt.Sub(newest.StartedAt) != 3*time.Second {
+		t.Errorf("started at %v, finished at %v, want 3 s between them", newest.StartedAt, newest.FinishedAt)
+	}
+	want := Run{
+		ID: second, State: "published", Mode: "delta", Verdict: "passed", Error: "none", Live: true,
+		StartedAt: newest.StartedAt, FinishedAt: newest.FinishedAt,
+		Sources: []RunSource{{
+			File: "a.csv", Read: 9, Used: 7, Rejected: map[string]int64{"orphan": 2}, Repaired: map[string]int64{"quote": 1},
+		}},
+		Documents: []RunDocument{{"item", 7, 99}},
+	}
+	if diff := cmp.Diff(want, newest); diff != "" {
+		t.Errorf("the newest run (-want +got):\n%s", diff)
 	}
 	if runs, err := f.Runs(t.Context(), collection, 1); err != nil || len(runs) != 1 {
 		t.Errorf("of one: %d runs, %v", len(runs), err)
@@ -44,7 +54,9 @@ func TestRuns(t *testing.T) {
 func TestRunsTakeOneConnection(t *testing.T) {
 	database := testdb.New(t)
 	between, url := newProxy(t, database.API)
-	f := &fixture{Store: open(t, Options{URL: url, Poll: time.Hour}), t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
+	f := &fixture{
+		Store: open(t, Options{URL: url, Poll: time.Hour}), t: t, database: database, publisher: publishtest.NewPublisher(t, database),
+	}
 	f.publish(1, 1)
 	// Two workers of documents and one of pages, the follower and the listener.
 	publishtest.Eventually(t, "the store is connected", func() bool { return between.connections() == 5 })
@@ -66,10 +78,10 @@ func TestRunsTakeOneConnection(t *testing.T) {
 		}
 	}
 	if got := between.connections(); got != 6 {
-		t.Errorf("20 calls at once made %d connections, want one", got-5)
+		t.Errorf("20 concurrent calls opened %d connections, want one", got-5)
 	}
 	between.resume()
 	if runs, err := f.Runs(t.Context(), collection, 1); err != nil || len(runs) != 1 {
-		t.Errorf("afterwards: %d runs, %v", len(runs), err)
+		t.Errorf("after them: %d runs, %v", len(runs), err)
 	}
 }

@@ -23,7 +23,9 @@ func newFleet(t *testing.T) *fleet {
 		logger: q.logger, replan: make(chan struct{}, 1), workers: make(map[*placement]struct{}), changed: make(chan struct{}),
 	}}
 	newWorker := func() *worker {
-		w := &worker{placement: placement{queue: q, slot: slot{behind: true}}, follower: f.follower, metrics: q.metrics, conn: &connection{}}
+		w := &worker{
+			placement: placement{queue: q, slot: slot{behind: true}}, follower: f.follower, metrics: q.metrics, conn: &connection{},
+		}
 		q.connected(&w.slot)
 		return w
 	}
@@ -35,7 +37,10 @@ var began = time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC)
 
 // versionOf returns a version of a collection, published run minutes after began.
 func versionOf(collection string, run int64) Version {
-	return Version{Collection: collection, Generation: run, Run: run, PublishedAt: began.Add(time.Duration(run) * time.Minute), Endpoints: []sql.Endpoint{{Name: "item"}}}
+	return Version{
+		Collection: collection, Generation: run, Run: run, PublishedAt: began.Add(time.Duration(run) * time.Minute),
+		Endpoints: []sql.Endpoint{{Name: "item"}},
+	}
 }
 
 // check fails the test unless this run of a collection is served, and by these workers.
@@ -122,7 +127,7 @@ func TestFollowerWithSeveralCollections(t *testing.T) {
 	f.report(&f.second.placement, nil, []Version{versionOf("things", 1), versionOf("museums", 3)})
 	f.check("one has more of one", "museums", 3, false, true)
 	if f.snapshot.Load().Collection([]byte("things")) != before.Collection([]byte("things")) {
-		t.Error("an unchanged collection is another one in the next snapshot")
+		t.Error("the next snapshot does not reuse an unchanged collection")
 	}
 	f.report(&f.first.placement, nil, []Version{versionOf("things", 1), versionOf("museums", 3)})
 	f.check("both have it", "museums", 3, true, true)
@@ -140,7 +145,7 @@ func TestFollowerWithSeveralCollections(t *testing.T) {
 	f.report(&f.first.placement, nil, []Version{described})
 	f.report(&f.second.placement, nil, []Version{described})
 	if f.snapshot.Load().Collection([]byte("things")).Path([]byte("detail")) == nil {
-		t.Error("a description that changed is not followed")
+		t.Error("a changed version row is not followed")
 	}
 	settled := f.snapshot.Load()
 	for range 5 {
@@ -148,7 +153,7 @@ func TestFollowerWithSeveralCollections(t *testing.T) {
 		f.report(&f.second.placement, nil, []Version{described})
 	}
 	if f.snapshot.Load() != settled {
-		t.Error("the same versions make another snapshot")
+		t.Error("the same versions result in another snapshot")
 	}
 }
 
@@ -176,7 +181,7 @@ func TestRedirect(t *testing.T) {
 		t.Errorf("%d groups, and a lookup of run %d, want one of run 1", len(w.groups), current.endpoint.Run)
 	}
 	if len(gone.done) != 1 || !errors.Is(gone.err, ErrNotFound) {
-		t.Errorf("a lookup of a collection that is gone: %v, want %v", gone.err, ErrNotFound)
+		t.Errorf("a lookup in a removed collection: %v, want %v", gone.err, ErrNotFound)
 	}
 	current.describe()
 	if current.result.Run != 1 || !current.result.PublishedAt.Equal(versionOf("things", 1).PublishedAt) {

@@ -69,7 +69,7 @@ func TestConcurrentCallersShareLookup(t *testing.T) {
 		t.Errorf("%v answers were counted, want %d", answers, callers)
 	}
 	if left := gathered(t, registry, "systemscale_lookups_in_flight"); left != 0 || len(f.queue.inFlight) != 0 {
-		t.Errorf("%v lookups and %d flights are left", left, len(f.queue.inFlight))
+		t.Errorf("%v lookups are in flight, and %d keys", left, len(f.queue.inFlight))
 	}
 }
 
@@ -117,7 +117,7 @@ func TestFirstOfJoinedLookupsTimesOut(t *testing.T) {
 	answer(t, q, "text")
 	for _, l := range []*lookup{second, third} {
 		if len(l.done) != 1 || l.abandoned || string(l.result.Body) != "kept text" || l.result.ETag != 5 {
-			t.Errorf("a caller who stayed gets %q with etag %d", l.result.Body, l.result.ETag)
+			t.Errorf("another caller gets %q with etag %d", l.result.Body, l.result.ETag)
 		}
 	}
 	if len(first.done) != 1 {
@@ -140,7 +140,7 @@ func TestJoinedLookupTimesOut(t *testing.T) {
 		t.Errorf("the first gets %q", first.result.Body)
 	}
 	if len(second.done) != 1 || string(second.result.Body) != "kept " || q.pending != 0 {
-		t.Errorf("the abandoned one was written to: %q; %d pending", second.result.Body, q.pending)
+		t.Errorf("the abandoned one has the body %q; %d pending", second.result.Body, q.pending)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestAbandonedLookupsAreNotSent(t *testing.T) {
 	q, first, second, _ := newSharedQueue(t)
 	q.expire(second.pushed.Add(q.timeout))
 	if !first.abandoned || !second.abandoned {
-		t.Fatal("not both are abandoned")
+		t.Fatal("not both lookups are abandoned")
 	}
 	first.joined = nil
 	q.close()
@@ -213,7 +213,7 @@ func TestWakeThreshold(t *testing.T) {
 		t.Errorf("%d and %d lookups were fetched, want 1 and %d", first, second, wakeThreshold)
 	}
 	if third := <-fetched; third != 1 {
-		t.Errorf("%d lookups were fetched at last, want 1", third)
+		t.Errorf("%d lookups were fetched after that, want 1", third)
 	}
 
 	// The busy worker may be stuck, so a lookup that waits long wakes the other one.
@@ -222,7 +222,7 @@ func TestWakeThreshold(t *testing.T) {
 	publishtest.Eventually(t, "one is busy", func() bool { return resting() == 1 && len(q.fetchable()) == 0 })
 	push(1)
 	q.expire(time.Now())
-	publishtest.Eventually(t, "the other helps", func() bool { return len(q.fetchable()) == 0 })
+	publishtest.Eventually(t, "the other fetches", func() bool { return len(q.fetchable()) == 0 })
 	if first, second := <-fetched, <-fetched; first != 1 || second != 1 {
 		t.Errorf("%d and %d lookups were fetched, want 1 and 1", first, second)
 	}
@@ -250,7 +250,7 @@ func TestStalledWorkerIsRelieved(t *testing.T) {
 	}
 	pending := func(want int) {
 		t.Helper()
-		publishtest.Eventually(t, "the lookups are there", func() bool { got, _ := q.state(); return got == want })
+		publishtest.Eventually(t, "the lookups are pending", func() bool { got, _ := q.state(); return got == want })
 	}
 	q.connected(slow)
 	send(1)
@@ -268,12 +268,12 @@ func TestStalledWorkerIsRelieved(t *testing.T) {
 	q.connected(&slot{host: "other", behind: true})
 	q.expire(late)
 	if slow.stalled {
-		t.Error("lookups are taken away though no other worker can answer them")
+		t.Error("lookups are relieved although no other worker is available")
 	}
 	q.connected(quick)
 	q.expire(time.Now())
 	if slow.stalled {
-		t.Error("lookups are taken away at once")
+		t.Error("lookups are relieved too early")
 	}
 	alive := q.alive
 	q.expire(late)
@@ -294,11 +294,11 @@ func TestStalledWorkerIsRelieved(t *testing.T) {
 	q.finish(stuck)
 	for range 3 {
 		if result := <-answers; string(result.Body) != "kept quick" {
-			t.Errorf("the answer is %q", result.Body)
+			t.Errorf("the body is %q", result.Body)
 		}
 	}
 	q.close()
 	if _, open := q.fetch(slow, nil, 8); open || slow.stalled || q.alive != alive {
-		t.Errorf("a worker that has recovered is not available: %d, want %d", q.alive, alive)
+		t.Errorf("the recovered worker is not available: %d, want %d", q.alive, alive)
 	}
 }

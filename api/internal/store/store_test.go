@@ -168,7 +168,7 @@ func TestReadiness(t *testing.T) {
 		t.Errorf("without a database: %v, want %v", err, ErrNeverConnected)
 	}
 	if !s.Snapshot().Empty() || s.Snapshot().Collection([]byte(collection)) != nil {
-		t.Error("without a database something is published")
+		t.Error("without a database, the snapshot is not empty")
 	}
 	ghost := &Endpoint{Collection: collection, Name: "item", table: "things_item_g1"}
 	if result, err := s.Get(ghost, 1, Match{}, []byte("kept")); !errors.Is(err, ErrUnavailable) || string(result.Body) != "kept" {
@@ -189,7 +189,7 @@ func TestReadiness(t *testing.T) {
 
 	// Without lookups, only the follower can notice.
 	between.down()
-	publishtest.Eventually(t, "the loss is noticed without a lookup", func() bool { return s.follower.lostFor() > 0 })
+	publishtest.Eventually(t, "the loss is detected without a lookup", func() bool { return s.follower.lostFor() > 0 })
 	if err := s.Ready(); err != nil {
 		t.Errorf("just after the loss: %v, want ready", err)
 	}
@@ -201,7 +201,7 @@ func TestReadiness(t *testing.T) {
 	publishtest.Eventually(t, "the follower recovers", func() bool { return s.follower.lostFor() == 0 && s.Ready() == nil })
 
 	between.down()
-	publishtest.Eventually(t, "the loss is noticed", func() bool {
+	publishtest.Eventually(t, "the loss is detected", func() bool {
 		if _, err := s.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
 			t.Fatalf("without a database: got %v, want %v", err, ErrUnavailable)
 		}
@@ -266,7 +266,7 @@ func TestOverload(t *testing.T) {
 	unlock()
 	for range 4 {
 		if err := <-results; err != nil && !errors.Is(err, ErrOverloaded) {
-			t.Errorf("a lookup that was taken fails: %v", err)
+			t.Errorf("an accepted lookup: %v", err)
 		}
 	}
 }
@@ -285,7 +285,7 @@ func TestSilentNetwork(t *testing.T) {
 	if !errors.Is(err, ErrTimeout) || result.Body != nil {
 		t.Errorf("got %v and a buffer of %d, want %v and none", err, cap(result.Body), ErrTimeout)
 	}
-	publishtest.Eventually(t, "the silent connections are given up", func() bool {
+	publishtest.Eventually(t, "the silent connections are closed", func() bool {
 		_, err := f.Get(f.document(""), 1, Match{}, nil)
 		return errors.Is(err, ErrUnavailable)
 	})
@@ -334,7 +334,7 @@ func TestKilledConnections(t *testing.T) {
 		seen := reads.Load()
 		publishtest.Eventually(t, fmt.Sprintf("lookups succeed after kill %d", round), func() bool { return reads.Load() > seen+100 })
 		if publishtest.TerminateServers(t, admin) == 0 {
-			t.Error("there was no connection to kill")
+			t.Error("no connection was killed")
 		}
 	}
 	seen := reads.Load()
@@ -349,9 +349,9 @@ func TestConnectionKilledWhileIdle(t *testing.T) {
 	admin := testdb.Connect(t, f.database.AdminURL)
 	for range 3 {
 		young := time.Now()
-		publishtest.Eventually(t, "the connections have proved themselves", func() bool { return time.Since(young) > 2*provenAge })
+		publishtest.Eventually(t, "the connections are older than provenAge", func() bool { return time.Since(young) > 2*provenAge })
 		if publishtest.TerminateServers(t, admin) < 2 {
-			t.Error("there were no connections to kill")
+			t.Error("no connection was killed")
 		}
 		for range 8 {
 			result, err := f.Get(f.document(""), 1, Match{}, nil)
@@ -384,7 +384,7 @@ func TestCloseFinishesLookups(t *testing.T) {
 	short, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := f.Close(short); !errors.Is(err, context.Canceled) {
-		t.Errorf("Close with no time returns %v", err)
+		t.Errorf("Close without time: %v", err)
 	}
 	if _, err := f.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a lookup after Close: %v, want %v", err, ErrUnavailable)

@@ -36,24 +36,24 @@ func TestMissingPrivileges(t *testing.T) {
 		}},
 	} {
 		exec("revoke select on catalog." + c.table + " from systemscale_api")
-		publishtest.Eventually(t, "without the right to "+c.table+" the store is not ready", refused)
+		publishtest.Eventually(t, "without the privilege on "+c.table+" the store is not ready", refused)
 		if err := c.look(); !errors.Is(err, ErrUnreadable) {
-			t.Errorf("a lookup without the right to %s: %v, want %v", c.table, err, ErrUnreadable)
+			t.Errorf("a lookup without the privilege on %s: %v, want %v", c.table, err, ErrUnreadable)
 		}
 		if _, err := f.Get(f.document("detail"), 1, Match{}, nil); err != nil {
-			t.Errorf("a lookup that needs no right to %s: %v", c.table, err)
+			t.Errorf("a lookup that needs no privilege on %s: %v", c.table, err)
 		}
 		exec("grant select on catalog." + c.table + " to systemscale_api")
-		publishtest.Eventually(t, "with the right to "+c.table+" the store is ready again", ready)
+		publishtest.Eventually(t, "with the privilege on "+c.table+" the store is ready again", ready)
 		if err := c.look(); err != nil && !errors.Is(err, ErrHistoryTooShort) {
-			t.Errorf("a lookup with the right to %s again: %v", c.table, err)
+			t.Errorf("a lookup with the privilege on %s again: %v", c.table, err)
 		}
 	}
 
 	// The version row itself: the last version read is served, and after the grace the reason is not a lost database.
 	for _, statement := range []string{"select on catalog.version", "usage on schema catalog"} {
 		exec("revoke " + statement + " from systemscale_api")
-		publishtest.Eventually(t, "the loss is noticed", func() bool { return f.follower.lostFor() > 0 && f.follower.denied.Load() })
+		publishtest.Eventually(t, "the loss is detected", func() bool { return f.follower.lostFor() > 0 && f.follower.denied.Load() })
 		f.follower.lostSince.Add(-int64(lossGrace))
 		if !refused() {
 			t.Errorf("long after the loss of %s: %v, want %v", statement, f.Ready(), ErrUnreadable)
@@ -61,10 +61,10 @@ func TestMissingPrivileges(t *testing.T) {
 		fresh := open(t, Options{URL: f.database.API, Poll: 5 * time.Millisecond})
 		publishtest.Eventually(t, "a new store reports the reason", func() bool { return errors.Is(fresh.Ready(), ErrUnreadable) })
 		if fresh.Snapshot() != nil {
-			t.Error("a store that can read nothing has a snapshot")
+			t.Error("a store without privileges has a snapshot")
 		}
 		exec("grant " + statement + " to systemscale_api")
-		publishtest.Eventually(t, "with the rights both stores are ready", func() bool { return ready() && fresh.Ready() == nil })
+		publishtest.Eventually(t, "with the privileges both stores are ready", func() bool { return ready() && fresh.Ready() == nil })
 	}
 }
 
@@ -76,7 +76,7 @@ func TestLookupWithoutPrivilege(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := f.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnreadable) {
-		t.Errorf("a lookup without a right: %v, want %v", err, ErrUnreadable)
+		t.Errorf("a lookup without the privilege: %v, want %v", err, ErrUnreadable)
 	}
 	publishtest.Eventually(t, "the store is not ready", func() bool { return errors.Is(f.Ready(), ErrUnreadable) })
 }
