@@ -92,7 +92,7 @@ func refresh(ctx context.Context, timing timing, gateway Gateway, run int64, pat
 	}
 	defer transport.CloseIdleConnections()
 	r := &refresher{gateway: gateway, run: run, timing: timing, transport: transport, settled: time.Now().Add(timing.follow)}
-	err := r.everything(ctx, paths, looked)
+	err := r.copies(ctx, paths, looked)
 	if err == nil && len(r.behind) == 0 {
 		err = r.lists(ctx)
 	}
@@ -147,7 +147,7 @@ const (
 // encodings are the encodings of which a gateway keeps separate copies.
 var encodings = [CopiesOfPath]string{"identity", "gzip"}
 
-func (r *refresher) everything(ctx context.Context, paths Paths, looked func()) error {
+func (r *refresher) copies(ctx context.Context, paths Paths, looked func()) error {
 	if status, _, err := r.head(ctx, "/status", ""); err != nil {
 		return err
 	} else if status != http.StatusOK {

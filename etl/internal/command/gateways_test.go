@@ -18,8 +18,8 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// everything stores a copy of every document of a shop in a gateway, in both encodings, with a version.
-func everything(gateway *gatewaytest.Gateway, version int64, items int) {
+// holdAll stores a copy of every document of a shop in a gateway, in both encodings, with a version.
+func holdAll(gateway *gatewaytest.Gateway, version int64, items int) {
 	for id := 1; id <= items; id++ {
 		for _, encoding := range []string{"identity", "gzip"} {
 			gateway.Hold(version, gatewaytest.Copy{Path: fmt.Sprintf("/shop/%d", id), Encoding: encoding}, gatewaytest.Copy{
@@ -66,7 +66,7 @@ func TestRunRefreshesExactlyTheChanges(t *testing.T) {
 	live := int64(0)
 	publish := func(what string, changed []string, result string, command func() (int, string, string), gone ...string) {
 		t.Helper()
-		everything(full, live, 60)
+		holdAll(full, live, 60)
 		live++
 		full.Publish(live, gone...)
 		code, stdout, stderr := command()
@@ -184,7 +184,7 @@ func TestRefreshAfterFailures(t *testing.T) {
 	f.publish(map[int]string{1: "one", 2: "second", 3: "three"})
 	f.wantBookmarks("1 3", f.gateway, f.other)
 
-	everything(f.gateway, 1, 40)
+	holdAll(f.gateway, 1, 40)
 	f.gateway.Asked()
 	var refreshes atomic.Int64 // the gateway serves several requests at once
 	f.gateway.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
@@ -230,7 +230,7 @@ func TestRefreshOfNewGateway(t *testing.T) {
 	f.publish(map[int]string{1: "one", 2: "two"})
 	f.publish(map[int]string{1: "one", 2: "two", 4: "four"})
 	unknown := gatewaytest.New(t)
-	everything(unknown, 1, 40)
+	holdAll(unknown, 1, 40)
 	unknown.Publish(3)
 	f.refresh(unknown, exitOK)
 	wantRefreshed(t, "a new gateway", unknown, "/shop/4")
@@ -268,7 +268,7 @@ func TestKilledBeforeTheRefresh(t *testing.T) {
 	must(t, exitOK, code, stdout, stderr)
 
 	gateway := gatewaytest.New(t)
-	everything(gateway, 1, 30)
+	holdAll(gateway, 1, 30)
 	gateway.Publish(2)
 	requested := make(chan struct{}, 100)
 	gateway.Spoil(func(_ http.ResponseWriter, r *http.Request) bool {

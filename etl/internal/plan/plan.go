@@ -77,13 +77,13 @@ func (p *Plan) Differing() int64 {
 	return differing
 }
 
-func urls(s *Survey, document int, counts publish.Counts) URLs {
-	d, found := s.spec.Endpoints[document], &s.found[document]
+func urls(s *Survey, endpoint int, counts publish.Counts) URLs {
+	d, found := s.spec.Endpoints[endpoint], &s.found[endpoint]
 	u := URLs{Template: Address(s.spec, d), Count: counts.Differing(), First: []string{}}
 	if d.List {
 		before := counts.Changed + counts.Removed + counts.Unchanged
 		var pages []int64
-		u.Count, pages = found.pages.differing(before, s.tables[document].Rows)
+		u.Count, pages = found.pages.differing(before, s.tables[endpoint].Rows)
 		for _, page := range pages {
 			u.First = append(u.First, fmt.Sprintf("/%s?page=%d&count=%d", s.spec.Collection, page, sql.AnchorEvery))
 		}
@@ -95,26 +95,26 @@ func urls(s *Survey, document int, counts publish.Counts) URLs {
 	return u
 }
 
-func samples(s *Survey, document int) ([]Sample, error) {
+func samples(s *Survey, endpoint int) ([]Sample, error) {
 	samples := []Sample{}
 	var ids []int64
-	for _, sample := range s.found[document].samples {
+	for _, sample := range s.found[endpoint].samples {
 		ids = append(ids, sample.id)
 	}
 	if len(ids) == 0 {
 		return samples, nil
 	}
-	before, err := s.comparison.Bodies(document, ids)
+	before, err := s.comparison.Bodies(endpoint, ids)
 	if err != nil {
 		return nil, err
 	}
-	for _, sample := range s.found[document].samples {
+	for _, sample := range s.found[endpoint].samples {
 		fields, all, err := differences(before[sample.id], sample.body)
 		if err != nil {
 			return nil, err
 		}
 		samples = append(samples, Sample{
-			URL: AddressOf(s.spec, s.spec.Endpoints[document], sample.id), ID: sample.id, Fields: fields, More: all - len(fields),
+			URL: AddressOf(s.spec, s.spec.Endpoints[endpoint], sample.id), ID: sample.id, Fields: fields, More: all - len(fields),
 		})
 	}
 	return samples, nil

@@ -50,29 +50,29 @@ func NewSurvey(spec *shape.Shape, comparison *publish.Comparison, spool *publish
 }
 
 // Take compares the next document of the pass. body is copied if it is kept.
-func (s *Survey) Take(document int, id int64, etag uint64, body []byte) error {
-	if err := s.removed(document, func() (int64, bool, error) { return s.comparison.NextRemoved(document, id) }); err != nil {
+func (s *Survey) Take(endpoint int, id int64, etag uint64, body []byte) error {
+	if err := s.removed(endpoint, func() (int64, bool, error) { return s.comparison.NextRemoved(endpoint, id) }); err != nil {
 		return err
 	}
-	if kind := s.comparison.Compare(document, id, etag); kind != publish.Unchanged {
-		if err := s.differs(kind, document, id, etag, body); err != nil {
+	if kind := s.comparison.Compare(endpoint, id, etag); kind != publish.Unchanged {
+		if err := s.differs(kind, endpoint, id, etag, body); err != nil {
 			return err
 		}
 	}
 	size := int64(len(body))
-	s.sums[document].Add(id, etag)
-	s.tables[document].Rows++
-	s.tables[document].Bytes += size
+	s.sums[endpoint].Add(id, etag)
+	s.tables[endpoint].Rows++
+	s.tables[endpoint].Bytes += size
 	if size > s.largest.Bytes {
-		s.largest = Largest{Bytes: size, Document: s.spec.Endpoints[document].Name, ID: id}
+		s.largest = Largest{Bytes: size, Document: s.spec.Endpoints[endpoint].Name, ID: id}
 	}
 	return nil
 }
 
 // Finish must be called after the last document. The remaining published documents are removed.
 func (s *Survey) Finish() error {
-	for document := range s.spec.Endpoints {
-		if err := s.removed(document, func() (int64, bool, error) { return s.comparison.NextRemaining(document) }); err != nil {
+	for endpoint := range s.spec.Endpoints {
+		if err := s.removed(endpoint, func() (int64, bool, error) { return s.comparison.NextRemaining(endpoint) }); err != nil {
 			return err
 		}
 	}
@@ -89,43 +89,43 @@ func (s *Survey) Checksums() []Checksum { return s.sums }
 func (s *Survey) Largest() Largest { return s.largest }
 
 // removed spools the removed documents that next returns.
-func (s *Survey) removed(document int, next func() (id int64, found bool, err error)) error {
+func (s *Survey) removed(endpoint int, next func() (id int64, found bool, err error)) error {
 	for {
 		id, found, err := next()
 		if err != nil || !found {
 			return err
 		}
-		s.note(publish.Removed, document, id)
+		s.note(publish.Removed, endpoint, id)
 		if s.spool == nil {
 			continue
 		}
-		if err := s.spool.Remove(document, id); err != nil {
+		if err := s.spool.Remove(endpoint, id); err != nil {
 			return err
 		}
 	}
 }
 
 // differs spools a document that was added or changed. Its row is not counted yet.
-func (s *Survey) differs(kind publish.Kind, document int, id int64, etag uint64, body []byte) error {
-	s.note(kind, document, id)
-	f := &s.found[document]
+func (s *Survey) differs(kind publish.Kind, endpoint int, id int64, etag uint64, body []byte) error {
+	s.note(kind, endpoint, id)
+	f := &s.found[endpoint]
 	if kind == publish.Changed && len(f.samples) < s.samples {
 		f.samples = append(f.samples, sample{id: id, body: bytes.Clone(body)})
 	}
 	if s.spool == nil {
 		return nil
 	}
-	return s.spool.Put(document, id, etag, body)
+	return s.spool.Put(endpoint, id, etag, body)
 }
 
 // note keeps the first ids that differ, and counts the pages.
-func (s *Survey) note(kind publish.Kind, document int, id int64) {
-	f := &s.found[document]
+func (s *Survey) note(kind publish.Kind, endpoint int, id int64) {
+	f := &s.found[endpoint]
 	if len(f.ids) < s.samples {
 		f.ids = append(f.ids, id)
 	}
-	if s.spec.Endpoints[document].List {
-		f.pages.note(s.tables[document].Rows, kind != publish.Changed)
+	if s.spec.Endpoints[endpoint].List {
+		f.pages.note(s.tables[endpoint].Rows, kind != publish.Changed)
 	}
 }
 

@@ -18,15 +18,15 @@ const fetched = 20_000
 // Comparison compares rendered documents with a snapshot of the published ones. It reads the published ids and etags over one connection,
 // in one transaction, ahead of the renderer, and holds two batches of each endpoint in memory. It must be used by one goroutine.
 type Comparison struct {
-	conn      *pgx.Conn
-	version   Version
-	last      LastRun
-	rendered  []sql.Endpoint
-	endpoints []published // in the order of rendered
-	gone      []EndpointCounts
-	reference int   // the endpoint that counts the items, or -1
-	changed   int64 // the item that was last counted as changed
-	items     Items
+	conn       *pgx.Conn
+	version    Version
+	last       LastRun
+	rendered   []sql.Endpoint
+	endpoints  []published // in the order of rendered
+	unrendered []EndpointCounts
+	reference  int   // the endpoint that counts the items, or -1
+	changed    int64 // the item that was last counted as changed
+	items      Items
 
 	collection string
 	ctx        context.Context // of the reader
@@ -90,7 +90,7 @@ func (c *Comparison) open() error {
 
 // start declares the cursors and starts the reader.
 func (c *Comparison) start() error {
-	c.endpoints, c.gone = make([]published, len(c.rendered)), nil
+	c.endpoints, c.unrendered = make([]published, len(c.rendered)), nil
 	c.reference, c.changed, c.items = -1, 0, Items{}
 	c.empty, c.stopped = make(chan *batch, 2*len(c.rendered)), make(chan struct{})
 	for i, d := range c.rendered {
@@ -260,11 +260,11 @@ func (c *Comparison) Finish() (err error) {
 		if c.renders(d.Name) {
 			continue
 		}
-		gone := EndpointCounts{Name: d.Name}
-		if err := c.conn.QueryRow(c.ctx, sql.QueryFor("etl/count_rows", "table", c.table(d.Name))).Scan(&gone.Removed); err != nil {
+		counts := EndpointCounts{Name: d.Name}
+		if err := c.conn.QueryRow(c.ctx, sql.QueryFor("etl/count_rows", "table", c.table(d.Name))).Scan(&counts.Removed); err != nil {
 			return fmt.Errorf("count the published documents of %s: %w", d.Name, err)
 		}
-		c.gone = append(c.gone, gone)
+		c.unrendered = append(c.unrendered, counts)
 	}
 	if c.reference >= 0 {
 		of := c.endpoints[c.reference].counts
@@ -297,7 +297,7 @@ func (c *Comparison) Changes() Changes {
 	for i, d := range c.rendered {
 		changes.Endpoints = append(changes.Endpoints, EndpointCounts{Name: d.Name, Counts: c.endpoints[i].counts})
 	}
-	changes.Endpoints = append(changes.Endpoints, c.gone...)
+	changes.Endpoints = append(changes.Endpoints, c.unrendered...)
 	return changes
 }
 

@@ -11,8 +11,8 @@ import (
 	"systemscale/sql/testdb"
 )
 
-// hurry shortens the wait for a collection until t ends.
-func hurry(t *testing.T) {
+// shortenPatience shortens the wait for a collection until t ends.
+func shortenPatience(t *testing.T) {
 	patience := holdPatience
 	holdPatience = patience / 8
 	t.Cleanup(func() { holdPatience = patience })
@@ -45,7 +45,7 @@ func TestHoldDoesNotBlockVacuum(t *testing.T) {
 
 // TestReadersCannotHold takes all locks that the API's role can take. Neither a run nor a rollback waits for them.
 func TestReadersCannotHold(t *testing.T) {
-	hurry(t)
+	shortenPatience(t)
 	database := testdb.New(t)
 	session := open(t, database, "things")
 	publish(t, session, 1)
@@ -87,7 +87,7 @@ func TestReadersCannotHold(t *testing.T) {
 
 // TestEarlierBuildsAreKeptOut opens a collection that a build before version 4 of the schema holds, and the reverse.
 func TestEarlierBuildsAreKeptOut(t *testing.T) {
-	hurry(t)
+	shortenPatience(t)
 	database := testdb.New(t)
 	earlier := testdb.Connect(t, database.ETL)
 	const lock = "select pg_try_advisory_lock(hashtextextended('systemscale things', 0))"
@@ -121,7 +121,7 @@ func TestManyOpenAtOnce(t *testing.T) {
 }
 
 func openManyAtOnce(t *testing.T, database testdb.Database) {
-	hurry(t)
+	shortenPatience(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	opened := make(chan error)

@@ -216,7 +216,7 @@ func TestOpenRemovesRemainsOfKilledRun(t *testing.T) {
 }
 
 func TestSecondSessionGetsHeldError(t *testing.T) {
-	hurry(t)
+	shortenPatience(t)
 	database := testdb.New(t)
 	session := open(t, database, "things")
 	load := begin(t, t.Context(), session)
