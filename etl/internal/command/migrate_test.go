@@ -44,6 +44,14 @@ func TestKilledMigrationsHarmNothing(t *testing.T) {
 		}
 		return version
 	}
+	migrating := func(condition string) (yes bool) {
+		t.Helper()
+		if err := admin.QueryRow(t.Context(), `select exists (select from pg_stat_activity
+			where datname = current_database() and application_name = 'systemscale-migrate' `+condition+`)`).Scan(&yes); err != nil {
+			t.Fatal(err)
+		}
+		return yes
+	}
 	exec1("create table public.schema_migrations (version bigint not null primary key, dirty boolean not null)")
 	exec1("alter table public.schema_migrations owner to systemscale_etl")
 	for before := range len(obstacles) {
@@ -58,11 +66,7 @@ func TestKilledMigrationsHarmNothing(t *testing.T) {
 			if err := command.Start(); err != nil {
 				t.Fatal(err)
 			}
-			waitUntil(t, "a migration waits", func() (yes bool) {
-				err := admin.QueryRow(t.Context(), `select exists (select from pg_stat_activity
-					where datname = current_database() and application_name = 'systemscale-migrate' and wait_event_type = 'Lock')`).Scan(&yes)
-				return err == nil && yes
-			})
+			waitUntil(t, "a migration waits", func() bool { return migrating("and wait_event_type = 'Lock'") })
 			if err := command.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
@@ -73,26 +77,33 @@ func TestKilledMigrationsHarmNothing(t *testing.T) {
 			if err := obstacle.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+			// Otherwise the next iteration could take it for its own migration.
+			waitUntil(t, "the migration's connection has ended", func() bool { return !migrating("") })
 			if got := version(); got != before {
 				t.Fatalf("version %d after the migration to version %d was ended, want %d", got, before+1, before)
 			}
 		}
-		// Migrate by one version.
-		text, err := sql.Migrations.ReadFile(files[before])
-		if err != nil {
-			t.Fatal(err)
-		}
-		owner := testdb.Connect(t, database.ETL)
-		for _, statement := range []string{
-			string(text), "delete from public.schema_migrations", fmt.Sprintf("insert into public.schema_migrations values (%d, false)", before+1),
-		} {
-			if _, err := owner.Exec(t.Context(), statement); err != nil {
-				t.Fatal(err)
-			}
-		}
+		migrateFrom(t, database, before, files[before])
 	}
 	if out, err := exec.Command(etl, "migrate", "--database", database.ETL).CombinedOutput(); err != nil {
 		t.Errorf("etl migrate: %v\n%s", err, out)
+	}
+}
+
+// migrateFrom migrates a database from a version to the next.
+func migrateFrom(t *testing.T, database testdb.Database, version int, file string) {
+	t.Helper()
+	text, err := sql.Migrations.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := testdb.Connect(t, database.ETL)
+	for _, statement := range []string{
+		string(text), "delete from public.schema_migrations", fmt.Sprintf("insert into public.schema_migrations values (%d, false)", version+1),
+	} {
+		if _, err := owner.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
