@@ -67,7 +67,9 @@ func TestMissingColumnIsNull(t *testing.T) {
 			[]string{"title", "stars"},
 		},
 		{
-			"an empty file", map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": ""}, source.Empty,
+			"an empty file",
+			map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": ""},
+			source.Empty,
 			`{"book":"Seven","stars":[]}`, nil,
 		},
 	} {

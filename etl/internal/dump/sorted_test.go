@@ -111,20 +111,28 @@ func TestSort(t *testing.T) {
 	}{
 		{"the root by its key", []string{"3\n1\n2\n1\n"}, 0, byParent, "1:id 3:1 5:1 4:2 2:3"},
 		{
-			"equal keys keep their order, and bad rows their place", []string{"", "5,2\nbad\n4,1\n6,x\n3,2\n"}, 1, byParent,
+			"equal keys keep their order, and bad rows their place",
+			[]string{"", "5,2\nbad\n4,1\n6,x\n3,2\n"},
+			1, byParent,
 			"1:id,shelf 4:4,1 5:6,x 2:5,2 3:bad 6:3,2",
 		},
 		{"no line end, and a carriage return", []string{"", "5,2\r\n4,1"}, 1, byParent, "1:id,shelf 3:4,1 2:5,2"},
 		{
-			"negative and far keys", []string{"", "1,9223372036854775807\n2,-5\n3,0\n"}, 1, byParent,
+			"negative and far keys",
+			[]string{"", "1,9223372036854775807\n2,-5\n3,0\n"},
+			1, byParent,
 			"1:id,shelf 3:2,-5 4:3,0 2:1,9223372036854775807",
 		},
 		{
-			"by item", []string{"", "10,2\n20,1\n30,2\n", "1,10\n2,20\n3,30\n4,20\n5,99\n6,15\n"}, 2, byItem,
+			"by item",
+			[]string{"", "10,2\n20,1\n30,2\n", "1,10\n2,20\n3,30\n4,20\n5,99\n6,15\n"},
+			2, byItem,
 			"1:id,book 6:orphan 7:orphan 3:2,20@1 5:4,20@1 2:1,10@2 4:3,30@2",
 		},
 		{
-			"by item, two levels down", []string{"", "10,2\n20,1\n", "1,10\n2,20\n3,77\n", "1,1\n2,2\n3,1\n4,3\n"}, 3, byItem,
+			"by item, two levels down",
+			[]string{"", "10,2\n20,1\n", "1,10\n2,20\n3,77\n", "1,1\n2,2\n3,1\n4,3\n"},
+			3, byItem,
 			"1:id,page 5:orphan 3:2,2@1 2:1,1@2 4:3,1@2",
 		},
 		{"by item, and a parent's key twice", []string{"", "10,2\n10,1\n", "1,10\n"}, 2, byItem, "1:id,book 2:1,10@1"},
@@ -160,7 +168,9 @@ func TestSortKeepsOrigins(t *testing.T) {
 	records := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	size := int64(len(long)) + 1
 	for i, want := range []source.Origin{
-		{Line: 1, Size: 9, Ended: true}, {Line: 4, Offset: 14 + size, Size: 3}, {Line: 2, Offset: 9, Size: 5, Ended: true},
+		{Line: 1, Size: 9, Ended: true},
+		{Line: 4, Offset: 14 + size, Size: 3},
+		{Line: 2, Offset: 9, Size: 5, Ended: true},
 		{Line: 3, Offset: 14, Size: size, Ended: true},
 	} {
 		got := sorted.Next()

@@ -169,7 +169,9 @@ func TestNext(t *testing.T) {
 			"x(p(c1;) r(c3;);)", "b.csv:3 id not an int,c.csv:3 b orphan",
 		},
 		{
-			"orphans in any order after the last item", map[string]string{"a": "1,x\n", "b": "1,1,p\n2,9,o\n3,8,o\n"}, "x(p(;);)",
+			"orphans in any order after the last item",
+			map[string]string{"a": "1,x\n", "b": "1,1,p\n2,9,o\n3,8,o\n"},
+			"x(p(;);)",
 			"b.csv:3 a orphan,b.csv:4 a orphan",
 		},
 		{"only orphans", map[string]string{"b": "1,1,o\n", "c": "1,1,o\n"}, "", "b.csv:2 a orphan,c.csv:2 b orphan"},
@@ -199,12 +201,14 @@ func TestNextStopsAtAFileOutOfOrder(t *testing.T) {
 		{"the root", map[string]string{"a": "1,x\n3,y\n2,z\n"}, "a.csv:4: id 2 comes after id 3"},
 		{"a child", map[string]string{"a": "1,x\n2,y\n", "b": "1,2,p\n2,1,q\n"}, "b.csv:3: a 1 comes after a 2"},
 		{
-			"a grandchild", map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n2,2,q\n", "c": "1,2,c\n2,1,d\n"},
+			"a grandchild",
+			map[string]string{"a": "1,x\n2,y\n", "b": "1,1,p\n2,2,q\n", "c": "1,2,c\n2,1,d\n"},
 			"c.csv:3: b 1 comes after b 2",
 		},
 		// The children of b 5 would have to come before those of b 9, whose item comes first.
 		{
-			"a parent whose keys descend from item to item", map[string]string{"a": "1,x\n2,y\n", "b": "9,1,p\n5,2,q\n"},
+			"a parent whose keys descend from item to item",
+			map[string]string{"a": "1,x\n2,y\n", "b": "9,1,p\n5,2,q\n"},
 			"b.csv:3: id 5 comes after id 9",
 		},
 		{"after the last item", map[string]string{"a": "1,x\n5,y\n", "b": "1,9,p\n2,1,q\n"}, "b.csv:3: a 1 comes after a 9"},

@@ -13,7 +13,9 @@ func BenchmarkNext(b *testing.B) {
 	spec := &shape.Source{
 		File: "skus.csv", ParentKey: 1, Rendered: []int{0, 2, 3},
 		Columns: []shape.Column{
-			{Name: "id", Type: shape.Int}, {Name: "styleId", Type: shape.Int}, {Name: "size", Type: shape.Text},
+			{Name: "id", Type: shape.Int},
+			{Name: "styleId", Type: shape.Int},
+			{Name: "size", Type: shape.Text},
 			{Name: "quantity", Type: shape.Int, Nullable: true},
 		},
 	}

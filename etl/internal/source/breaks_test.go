@@ -16,7 +16,9 @@ func noteSpec() *shape.Source {
 	return &shape.Source{
 		Name: "notes", File: "notes.csv", Key: 0, Parent: 0, ParentKey: 1,
 		Columns: []shape.Column{
-			{Name: "id", Type: shape.Int}, {Name: "item", Type: shape.Int}, {Name: "title", Type: shape.Text},
+			{Name: "id", Type: shape.Int},
+			{Name: "item", Type: shape.Int},
+			{Name: "title", Type: shape.Text},
 			{Name: "text", Type: shape.Text, Nullable: true},
 		},
 		Rendered: []int{2, 3},
