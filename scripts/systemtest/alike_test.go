@@ -7,10 +7,11 @@ import (
 	"testing"
 )
 
-// testAlike asks NGINX and an instance the same. A client that was written against one of them must get from the other what it is used to.
+// testAlike sends the same requests to NGINX and to an instance. The responses must be equal.
 func testAlike(t *testing.T, s *stack) {
-	const person = "Accept: text/html,application/xhtml+xml,*/*;q=0.8"
-	gateway, instance := &wire{address: strings.TrimPrefix(s.env["GATEWAY_URL"], "http://")}, &wire{address: strings.TrimPrefix(strings.Split(s.env["API_URLS"], ",")[0], "http://")}
+	const html = "Accept: text/html,application/xhtml+xml,*/*;q=0.8"
+	gateway, instance := &wire{address: s.gateway(t)}, &wire{address: s.instanceURLs(t)[0]}
+	servers := []string{"the gateway", "the instance"}
 	defer gateway.close()
 	defer instance.close()
 	product, list, styles := s.get("/products/1").body, s.get("/products").body, s.get("/products/1/styles").body
@@ -18,7 +19,7 @@ func testAlike(t *testing.T, s *stack) {
 	for _, test := range []struct {
 		target string
 		status int
-		body   string // if it is known
+		body   string // not compared if empty
 	}{
 		{"/products/1", 200, product},
 		{"/products/1/", 200, product},
@@ -105,7 +106,7 @@ func testAlike(t *testing.T, s *stack) {
 		{"/docs/", 200, ""},
 		{"/docs?x=1", 200, ""},
 	} {
-		for _, headers := range [][]string{nil, {person}, {gzipped}} {
+		for _, headers := range [][]string{nil, {html}, {gzipped}} {
 			var answers [2]answer
 			var forms [2]string
 			for i, w := range []*wire{gateway, instance} {
@@ -114,21 +115,23 @@ func testAlike(t *testing.T, s *stack) {
 					t.Fatalf("%s %q: %v", test.target, headers, err)
 				}
 				answers[i] = got
-				forms[i] = fmt.Sprint(got.status, " ", got.header.Get("Content-Type"), " ", got.header.Get("X-Total-Count"), " ", got.header.Get("Content-Security-Policy"))
+				forms[i] = fmt.Sprint(got.status, " ", got.header.Get("Content-Type"), " ", got.header.Get("X-Total-Count"), " ",
+					got.header.Get("Content-Security-Policy"))
 				if got.status != test.status || test.body != "" && got.body != test.body {
-					t.Errorf("%s, %s %q: %d %.200s, want %d", []string{"the gateway", "the instance"}[i], test.target, headers, got.status, got.body, test.status)
+					t.Errorf("%s, %s %q: %d %.200s, want %d", servers[i], test.target, headers, got.status, got.body, test.status)
 				}
 			}
-			// What NGINX cannot read, and what it keeps for itself, it refuses itself, with fewer words.
+			// NGINX itself rejects malformed requests and internal paths, with other texts.
 			refused := strings.Contains(answers[1].body, "not valid HTTP") || strings.Contains(test.target, "/-/")
 			for i, got := range answers {
 				page := strings.HasPrefix(got.header.Get("Content-Type"), "text/html")
-				if got.status >= 400 && page != (len(headers) > 0 && headers[0] == person) && (i == 1 || !refused) {
-					t.Errorf("%s, %s %q: %v %.200s", []string{"the gateway", "the instance"}[i], test.target, headers, got.header, got.body)
+				if got.status >= 400 && page != (len(headers) > 0 && headers[0] == html) && (i == 1 || !refused) {
+					t.Errorf("%s, %s %q: %v %.200s", servers[i], test.target, headers, got.header, got.body)
 				}
 			}
 			if answers[1].body != answers[0].body && !refused || test.status == 200 && forms[0] != forms[1] {
-				t.Errorf("%s %q: the gateway returns %s %.200s\nthe instance %s %.200s", test.target, headers, forms[0], answers[0].body, forms[1], answers[1].body)
+				t.Errorf("%s %q: the gateway returns %s %.200s\nthe instance %s %.200s", test.target, headers, forms[0], answers[0].body,
+					forms[1], answers[1].body)
 			}
 		}
 	}
@@ -137,20 +140,23 @@ func testAlike(t *testing.T, s *stack) {
 			"a body":      "Content-Length: 2\r\n\r\n{}",
 			"a chunk":     "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 			"8 KB":        "Content-Length: 8192\r\n\r\n" + strings.Repeat("x", 8192),
-			"8 KB chunks": "Transfer-Encoding: chunked\r\n\r\n1000\r\n" + strings.Repeat("x", 4096) + "\r\n1000\r\n" + strings.Repeat("x", 4096) + "\r\n0\r\n\r\n",
+			"8 KB chunks": "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1000\r\n"+strings.Repeat("x", 4096)+"\r\n", 2) + "0\r\n\r\n",
 		} {
 			for range 3 { // on one connection
-				if got, err := w.send(http.MethodGet, "GET /api/products/1 HTTP/1.1\r\nHost: h\r\n"+rest); err != nil || got.body != product {
+				got, err := w.send(http.MethodGet, "GET /api/products/1 HTTP/1.1\r\nHost: h\r\n"+rest)
+				if err != nil || got.body != product {
 					t.Errorf("%s, with %s: %v, %d %.200s", w.address, name, err, got.status, got.body)
 				}
 			}
 		}
-		got, err := w.send(http.MethodOptions, "OPTIONS /products/1 HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: authorization,baggage,sentry-trace,traceparent\r\n\r\n")
-		if err != nil || got.status != http.StatusNoContent || got.header.Get("Access-Control-Allow-Headers") != "*, Authorization" || got.header.Get("Access-Control-Max-Age") != "600" {
+		got, err := w.send(http.MethodOptions, "OPTIONS /products/1 HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n"+
+			"Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: authorization,baggage,sentry-trace,traceparent\r\n\r\n")
+		if err != nil || got.status != http.StatusNoContent || got.header.Get("Access-Control-Allow-Headers") != "*, Authorization" ||
+			got.header.Get("Access-Control-Max-Age") != "600" {
 			t.Errorf("%s, a preflight: %v, %d %v", w.address, err, got.status, got.header)
 		}
 	}
-	// Of a body that never ends the API is told no more than it waits for.
+	// NGINX passes an endless body to the API, which stops waiting for it.
 	if err := dribble(gateway.address, "GET /products/1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;", 30*patience/10); err != nil {
 		t.Error(err)
 	}

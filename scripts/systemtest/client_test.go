@@ -16,18 +16,18 @@ import (
 	"time"
 )
 
-// patience is how long a client waits for what must come, not how long it may take.
+// patience is the timeout of clients. It is no limit of a test.
 const patience = 10 * time.Second
 
-// wire is a client with one connection, which it keeps as long as the server does. What net/http would mend behind a test's back, such
-// as a connection that breaks before the answer, is an error here. The zero value of conn connects on first use. One goroutine at a time.
+// wire is a client with one connection, which it keeps until the server closes it. Unlike net/http, it does not retry: a connection that
+// breaks before the response is an error. It connects on first use. It is not safe for concurrent use.
 type wire struct {
 	address string // host:port
 	conn    net.Conn
 	reader  *bufio.Reader
 }
 
-// get asks for a path, with headers as lines.
+// get requests a path. headers are whole lines.
 func (w *wire) get(path string, headers ...string) (answer, error) {
 	var lines strings.Builder
 	for _, line := range headers {
@@ -36,8 +36,8 @@ func (w *wire) get(path string, headers ...string) (answer, error) {
 	return w.send("GET", "GET "+path+" HTTP/1.1\r\nHost: systemtest\r\n"+lines.String()+"\r\n")
 }
 
-// send sends raw bytes, which ask with a method, and reads one answer. A gzipped one is unpacked, and has the ETag that it had before NGINX
-// compressed it. After an error, and where the server says so, the next call reconnects.
+// send sends the bytes of a request with a method and reads one response. If it is compressed, send decompresses it and removes W/ from its
+// ETag, which NGINX adds on compression. After an error or Connection: close, the next call reconnects.
 func (w *wire) send(method, raw string) (answer, error) {
 	if w.conn == nil {
 		conn, err := net.DialTimeout("tcp", w.address, patience)
@@ -57,7 +57,7 @@ func (w *wire) exchange(method, raw string) (got answer, closes bool, err error)
 	if err := w.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return got, true, err
 	}
-	// A server may answer and close before it has read everything.
+	// A server may respond and close before it has read the request.
 	_, writeErr := io.WriteString(w.conn, raw)
 	response, err := http.ReadResponse(w.reader, &http.Request{Method: method})
 	if err != nil {
@@ -90,17 +90,17 @@ func (w *wire) close() {
 	}
 }
 
-// load is a number of clients that ask until they are told to stop.
+// load is a number of clients that send requests until stop is called.
 type load struct {
-	t      *testing.T
-	ctx    context.Context
-	cancel context.CancelFunc
-	wait   sync.WaitGroup
-	asked  atomic.Int64
-	failed atomic.Int64
+	t        *testing.T
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wait     sync.WaitGroup
+	requests atomic.Int64
+	failed   atomic.Int64
 }
 
-// mostErrors is how many errors of a load are shown.
+// mostErrors is the maximum number of reported errors of a load.
 const mostErrors = 5
 
 func newLoad(t *testing.T) *load {
@@ -110,17 +110,17 @@ func newLoad(t *testing.T) *load {
 	return l
 }
 
-// client adds a client with a connection of its own. ask is called with 0, 1, 2 ..., at most once every pace, and makes one request.
-func (l *load) client(address string, pace time.Duration, ask func(w *wire, n int) error) {
+// client adds a client with its own connection. It calls send with 0, 1, 2 ..., at most once every pace. send makes one request.
+func (l *load) client(address string, pace time.Duration, send func(w *wire, n int) error) {
 	l.wait.Go(func() {
 		w := &wire{address: address}
 		defer w.close()
 		for n := 0; l.ctx.Err() == nil; n++ {
 			began := time.Now()
-			if err := ask(w, n); err != nil && l.failed.Add(1) <= mostErrors {
+			if err := send(w, n); err != nil && l.failed.Add(1) <= mostErrors {
 				l.t.Error(err)
 			}
-			l.asked.Add(1)
+			l.requests.Add(1)
 			select {
 			case <-l.ctx.Done():
 			case <-time.After(pace - time.Since(began)):
@@ -129,24 +129,26 @@ func (l *load) client(address string, pace time.Duration, ask func(w *wire, n in
 	})
 }
 
-// more waits until the clients have asked that many times more.
-func (l *load) more(requests int64) {
+// more waits until the clients have made that many more requests.
+func (l *load) more(count int64) {
 	l.t.Helper()
-	enough := l.asked.Load() + requests
-	eventually(l.t, fmt.Sprintf("%d more requests", requests), func() bool { return l.asked.Load() >= enough || l.failed.Load() > mostErrors })
+	enough := l.requests.Load() + count
+	eventually(l.t, fmt.Sprintf("%d more requests", count), func() bool {
+		return l.requests.Load() >= enough || l.failed.Load() > mostErrors
+	})
 }
 
-// stop ends the clients once each has its answer.
+// stop stops the clients after their present requests.
 func (l *load) stop() {
 	l.cancel()
 	l.wait.Wait()
 	if failed := l.failed.Swap(0); failed > mostErrors {
-		l.t.Errorf("and %d errors more, in %d requests", failed-mostErrors, l.asked.Load())
+		l.t.Errorf("and %d more errors, in %d requests", failed-mostErrors, l.requests.Load())
 	}
 }
 
-// gzipped is the header of a client that takes gzip.
+// gzipped is the header of a client that accepts gzip.
 const gzipped = "Accept-Encoding: gzip"
 
-// encodings are the headers that make NGINX keep one copy each.
+// encodings are the headers for the two encodings that NGINX caches.
 var encodings = [][]string{nil, {gzipped}}

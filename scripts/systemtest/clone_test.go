@@ -17,14 +17,14 @@ import (
 	"systemscale/infra/process"
 )
 
-// clone is a copy of the project in a directory of another name, where ./scripts/task is called as people call it.
+// clone is a copy of the project in another directory, in which ./scripts/task is run as users run it.
 type clone struct {
 	t    *testing.T
 	root string
 	port string
 }
 
-// newClone copies what belongs to the project, and what takes long to build.
+// newClone copies the project's files, and the files that take long to build.
 func newClone(t *testing.T, root string) *clone {
 	t.Helper()
 	script := `cd ../.. && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -cf - | (cd "$0" && tar -xf -)
@@ -45,7 +45,7 @@ cp -r api/web/dist "$0/api/web/"`
 	return c
 }
 
-// task calls ./scripts/task from the clone's etl directory.
+// task runs ./scripts/task in the clone's etl directory.
 func (c *clone) task(args ...string) (out string, err error) {
 	command := exec.Command(filepath.Join(c.root, "scripts", "task"), args...)
 	command.Dir = filepath.Join(c.root, "etl")
@@ -54,27 +54,27 @@ func (c *clone) task(args ...string) (out string, err error) {
 	return string(text), err
 }
 
-// must calls ./scripts/task, which must succeed and say something.
-func (c *clone) must(says string, args ...string) string {
+// must runs ./scripts/task, which must succeed. The output, which it returns, must contain want.
+func (c *clone) must(want string, args ...string) string {
 	c.t.Helper()
 	out, err := c.task(args...)
-	if err != nil || !strings.Contains(out, says) {
-		c.t.Fatalf("task %q: %v, want %q:\n%s", args, err, says, out)
+	if err != nil || !strings.Contains(out, want) {
+		c.t.Fatalf("task %q: %v, want %q:\n%s", args, err, want, out)
 	}
 	return out
 }
 
-// fails calls ./scripts/task, which must end with a code and say something.
-func (c *clone) fails(code int, says string, args ...string) {
+// fails runs ./scripts/task, which must end with an exit code. The output must contain want.
+func (c *clone) fails(code int, want string, args ...string) {
 	c.t.Helper()
 	out, err := c.task(args...)
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != code || !strings.Contains(out, says) {
-		c.t.Errorf("task %q: %v, want exit code %d and %q:\n%s", args, err, code, says, out)
+	if !errors.As(err, &exit) || exit.ExitCode() != code || !strings.Contains(out, want) {
+		c.t.Errorf("task %q: %v, want exit code %d and %q:\n%s", args, err, code, want, out)
 	}
 }
 
-// wants asks for a product, which has a name.
+// wants waits until product 1 has a name.
 func (c *clone) wants(name string) {
 	c.t.Helper()
 	address := "http://127.0.0.1:" + c.port + "/products/1"
@@ -84,7 +84,7 @@ func (c *clone) wants(name string) {
 	})
 }
 
-// TestClone takes a clone through what its user may do: an odd name, other catalogs, a move, a copy.
+// TestClone uses a clone in a directory with special characters, with several catalogs, moves it and copies it.
 func TestClone(t *testing.T) {
 	parent, err := os.MkdirTemp("", "systemscale-clone-")
 	if err != nil {
@@ -100,7 +100,7 @@ func TestClone(t *testing.T) {
 	testUnprivileged(t, filepath.Join(c.root, ".run"))
 	c.must("0 documents differ", "etl", "--", "plan", "--csv", filepath.Join(c.root, ".run", "csv", "60"))
 
-	// From the sample to the user's own files, in a directory relative to where the user is, and to others.
+	// From a sample to the user's own files, in a directory relative to the working directory, and to others.
 	c.must("replacing the generated sample of 60 products by the catalog from "+c.root+"/etl/testdata/v1\n", "up", "CSV=testdata/v1/")
 	c.wants("Camo Onesie")
 	if out, err := c.task("etl", "--", "plan", "--csv", "testdata/v2", "--accept", "removed"); exitOf(err) != 10 || strings.Contains(out, "Failed to run task") {
@@ -112,7 +112,7 @@ func TestClone(t *testing.T) {
 
 	history := c.must("published", "etl", "--", "history")
 
-	// Moved while it runs, with links that the servers' accounts have left behind.
+	// A move while the servers run, with links that the servers' accounts have created.
 	precious := plant(t, filepath.Join(c.root, ".run"))
 	moved := filepath.Join(parent, "moved")
 	if err := os.Rename(c.root, moved); err != nil {
@@ -125,7 +125,7 @@ func TestClone(t *testing.T) {
 	}
 	precious.check()
 
-	// The copy neither has the servers of the original nor harms them.
+	// The copy has other servers and does not affect those of the original.
 	copied := &clone{t, filepath.Join(parent, "copied"), freePort(t)}
 	if err := exec.Command("cp", "-r", filepath.Join(moved, ".run"), filepath.Join(parent, "run")).Run(); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func exitOf(err error) int {
 	return 0
 }
 
-// testUnprivileged holds that nothing of a stack that handles what comes from outside runs as root.
+// testUnprivileged checks that no process of the servers runs as root.
 func testUnprivileged(t *testing.T, state string) {
 	t.Helper()
 	r := readRunning(t, state)
@@ -205,13 +205,13 @@ func testUnprivileged(t *testing.T, state string) {
 	}
 }
 
-// planted is what links lead to that the servers' accounts have made.
+// planted holds the targets of links that the servers' accounts have created.
 type planted struct {
 	t               *testing.T
 	file, directory string
 }
 
-// plant makes the links, in every directory that belongs to an account. Only root can be led astray.
+// plant creates the links in every directory of an account, if this user is root: only root could follow them.
 func plant(t *testing.T, state string) *planted {
 	t.Helper()
 	outside, err := os.MkdirTemp("", "precious-")
@@ -231,7 +231,7 @@ func plant(t *testing.T, state string) *planted {
 		accounts []string
 		script   string
 	}{
-		// What the account may do must not end the test early: a directory that it may not change is what is wanted.
+		// Commands of the scripts may fail: the account should not be able to change every directory.
 		{postgres.Accounts, `d=$0/postgres; for n in data/postgresql.conf data/postgresql.auto.conf data/pg_ident.conf postgresql.conf.new; do ln -sf "$1" "$d/$n"; done
 ln -sfn "$2" "$d/data.unfinished"; ln -sf "$1" "$d/data.password"`},
 		{nginx.Accounts, `d=$0/nginx; for n in nginx.conf nginx.conf.draft nginx.conf.draft.new localhost.crt localhost.key localhost.key.new; do ln -sf "$1" "$d/$n"; done
@@ -256,6 +256,7 @@ rm -rf "$d/temp" "$d/work/temp" "$d/work/cache"; ln -s "$2" "$d/temp"; mkdir "$d
 	return p
 }
 
+// check reports changes of the targets.
 func (p *planted) check() {
 	p.t.Helper()
 	if text, err := os.ReadFile(p.file); err != nil || string(text) != "precious" {

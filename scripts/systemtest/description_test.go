@@ -93,7 +93,7 @@ func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 			continue
 		}
 		eventually(t, "GET "+good+" more often than is allowed", func() bool {
-			got := askAsStranger(t, limited+good)
+			got := getLimited(t, limited+good)
 			if got.status == http.StatusTooManyRequests {
 				d.get(t, o, got, http.StatusTooManyRequests)
 			}
@@ -105,7 +105,7 @@ func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 	for _, o := range d.operations {
 		if o.responses["503"] != nil {
 			// What nobody has asked for yet, or not without a cache.
-			d.get(t, o, s.ask(http.MethodGet, s.env["GATEWAY_URL"]+o.address(t, map[string]string{"product_id": "123", "id": "123", "page": "4", "count": "7", "since": before})), http.StatusServiceUnavailable)
+			d.get(t, o, s.do(http.MethodGet, s.env["GATEWAY_URL"]+o.address(t, map[string]string{"product_id": "123", "id": "123", "page": "4", "count": "7", "since": before})), http.StatusServiceUnavailable)
 		}
 	}
 	p.start()
@@ -137,7 +137,7 @@ documents:
 	s.etl("run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
 	// Each instance follows at a moment of its own.
 	for _, address := range strings.Split(s.env["API_URLS"], ",") {
-		eventually(t, "the books", func() bool { return s.ask(http.MethodGet, address+"/books/1").status == http.StatusOK })
+		eventually(t, "the books", func() bool { return s.do(http.MethodGet, address+"/books/1").status == http.StatusOK })
 	}
 	eventually(t, "the books in the description", func() bool { return strings.Contains(s.get("/openapi.yaml").body, "\n  /books/{id}/loans:\n") })
 }
@@ -471,15 +471,15 @@ func (d *description) validate(pointer string, value any) error {
 func (d *description) others(t *testing.T, s *stack, o *operation, address string, ok answer) {
 	t.Helper()
 	url := s.env["GATEWAY_URL"] + address
-	head := s.ask(http.MethodHead, url)
+	head := s.do(http.MethodHead, url)
 	if head.status != http.StatusOK || head.body != "" || head.header.Get("ETag") != ok.header.Get("ETag") {
 		t.Errorf("HEAD %s: %d %v", address, head.status, head.header)
 	}
-	if got := s.ask(http.MethodOptions, url); got.status != http.StatusNoContent || got.header.Get("Access-Control-Allow-Methods") == "" {
+	if got := s.do(http.MethodOptions, url); got.status != http.StatusNoContent || got.header.Get("Access-Control-Allow-Methods") == "" {
 		t.Errorf("OPTIONS %s: %d %v", address, got.status, got.header)
 	}
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
-		d.get(t, o, s.ask(method, url), http.StatusMethodNotAllowed)
+		d.get(t, o, s.do(method, url), http.StatusMethodNotAllowed)
 	}
 	d.get(t, o, s.get(address, "X-Long", strings.Repeat("x", 20_000)), http.StatusRequestHeaderFieldsTooLarge)
 }
@@ -524,7 +524,7 @@ func (d *description) undescribed(t *testing.T, s *stack) {
 	}
 	routes := map[string]bool{}
 	for _, admin := range strings.Split(s.env["ADMIN_URLS"], ",") {
-		for _, found := range regexp.MustCompile(`systemscale_http_request_duration_seconds_count\{route="([^"]+)"`).FindAllStringSubmatch(s.ask(http.MethodGet, admin+"/metrics").body, -1) {
+		for _, found := range regexp.MustCompile(`systemscale_http_request_duration_seconds_count\{route="([^"]+)"`).FindAllStringSubmatch(s.do(http.MethodGet, admin+"/metrics").body, -1) {
 			routes[found[1]] = true
 		}
 	}
@@ -559,13 +559,13 @@ func (d *description) unseen(t *testing.T) {
 }
 
 // stranger is a client from an address that is limited.
-var stranger = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+var limitedClient = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 	DisableCompression: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext,
 }}
 
-func askAsStranger(t *testing.T, url string) answer {
+func getLimited(t *testing.T, url string) answer {
 	t.Helper()
-	response, err := stranger.Get(url)
+	response, err := limitedClient.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

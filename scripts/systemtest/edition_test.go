@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Of the products of an edition, by id: hot ones change in every edition, steady ones never; the others change now and then, and one in
-// fifty is missing from every other edition. The styles of the large one are 200 KB.
+// In an edition, hot products differ from those of every other edition, steady ones never do, and the others do in one edition of ten. One
+// product in fifty is missing from every other edition. The styles of largeProduct are 200 KB.
 const (
 	hotProducts  = 10
 	largeProduct = 7
@@ -25,17 +25,17 @@ const (
 
 func steady(id int) bool { return id > hotProducts && id%10 == 5 }
 
-// edition is one state of a catalog, with everything that there is to answer, byte for byte.
+// edition is one version of the files of a catalog, with the expected bodies.
 type edition struct {
 	csv       string
 	documents map[string]document // by path, such as /products/7/styles
 	pages     map[string]string   // by path, such as /products?page=2&count=50
-	summaries []string            // of which pages are made
+	summaries []string            // elements of the pages
 }
 
 type document struct{ etag, body string }
 
-// paths are the addresses of products with ids from first to last.
+// paths returns the paths of the products with ids from first to last.
 func paths(first, last int) (all []string) {
 	for id := first; id <= last; id++ {
 		for _, document := range []string{"", "/styles", "/related"} {
@@ -45,8 +45,8 @@ func paths(first, last int) (all []string) {
 	return all
 }
 
-// newEdition writes the CSVs of an edition and works out what is to be answered, with the ETL's renderer and with Postgres, which
-// decides on the order of keys.
+// newEdition writes the CSVs of an edition and determines the expected bodies with etl render and with Postgres, which determines the order
+// of keys.
 func (s *stack) newEdition(t *testing.T, number, products int) *edition {
 	t.Helper()
 	e := &edition{csv: t.TempDir(), documents: map[string]document{}, pages: map[string]string{}}
@@ -80,7 +80,7 @@ type printedRow struct {
 	body     string
 }
 
-// printed returns the documents of a file as Postgres prints them, by id.
+// printed returns the documents of a file as Postgres prints them, in order of id.
 func printed(t *testing.T, conn *pgx.Conn, path string) []printedRow {
 	t.Helper()
 	file, err := os.Open(path)
@@ -99,7 +99,10 @@ func printed(t *testing.T, conn *pgx.Conn, path string) []printedRow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r printedRow, err error) { return r, row.Scan(&r.id, &r.etag, &r.body) })
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r printedRow, err error) {
+		err = row.Scan(&r.id, &r.etag, &r.body)
+		return r, err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,15 +159,15 @@ func writeEdition(t *testing.T, directory string, number, products int) {
 	}
 }
 
-// history knows what every run has published, and so what an answer may be.
+// history holds the edition of every run, and so all correct responses.
 type history struct {
 	mutex    sync.RWMutex
 	editions map[int64]*edition  // by run
-	since    map[int64]time.Time // when a run had published for certain
-	newest   int64               // the run that clients may have seen
+	since    map[int64]time.Time // time after the end of the run
+	newest   int64               // the last run that began
 }
 
-// begin makes a run's edition known, before the run can have published it.
+// begin adds the edition of a run that is about to start.
 func (h *history) begin(run int64, e *edition) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
@@ -174,23 +177,23 @@ func (h *history) begin(run int64, e *edition) {
 	h.editions[run], h.newest = e, run
 }
 
-// end notes that a run has published.
+// end records that a run has ended.
 func (h *history) end(run int64) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	h.since[run] = time.Now()
 }
 
-// publishedAt returns when a run had published for certain, or the zero time.
+// publishedAt returns a time at which a run had published, or the zero time.
 func (h *history) publishedAt(run int64) time.Time {
 	h.mutex.RLock()
 	defer h.mutex.RUnlock()
 	return h.since[run]
 }
 
-// explain returns the data version of an answer that is one of a published version, whole and with its own ETag, and an error
-// otherwise. Of a page the version is exactly that of the body. A document may be newer than its version says, because a run that changes
-// live tables is seen by a lookup before the instance has heard of it, but never older.
+// explain returns the data version of a response, or an error if the response is not the whole body of a published version with its ETag. The
+// version of a page must be that of its body. A document may be newer than its version, because lookups read a delta before the instance
+// learns of it, but never older.
 func (h *history) explain(path string, got answer) (version int64, err error) {
 	h.mutex.RLock()
 	defer h.mutex.RUnlock()
@@ -224,7 +227,7 @@ func (h *history) explain(path string, got answer) (version int64, err error) {
 	return 0, wrong("no document of that version or of a later one")
 }
 
-// isProblem reports whether an answer is problem+json with a status that it also says in its body, and may not be stored.
+// isProblem reports whether a response is problem+json with the status in its body and is not cacheable.
 func isProblem(got answer, status int) bool {
 	var problem struct {
 		Type, Title string

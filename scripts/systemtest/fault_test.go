@@ -14,33 +14,33 @@ import (
 	"time"
 )
 
-// TestFaults breaks parts of a running stack while clients ask, and publishes in another one all the while.
+// TestFaults breaks parts of a stack under load, and publishes in another stack in parallel.
 func TestFaults(t *testing.T) {
-	// Both are up before anything is broken: a port that is free for a moment, because its instance was killed, would be taken.
+	// Both start first: the second could otherwise take the port of a killed instance of the first.
 	failing, c := publishedStack(t, 6000)
 	publishing, d := publishedStack(t, publishedProducts)
 	t.Run("publishing under load", func(t *testing.T) {
 		t.Parallel()
 		testPublishing(t, publishing, d)
 	})
-	t.Run("parts that fail", func(t *testing.T) {
+	t.Run("failing parts", func(t *testing.T) {
 		t.Parallel()
 		i := failing.takeInstances(t)
 		t.Run("both instances replaced several times", func(t *testing.T) { testRolling(t, i, c) })
-		t.Run("an instance killed and started again", func(t *testing.T) { testKilledInstance(t, i, c) })
-		t.Run("more than is taken", func(t *testing.T) { testOversized(t, failing) })
-		t.Run("clients that go away", func(t *testing.T) { testGoneClients(t, failing, c) })
-		t.Run("clients that are slow", func(t *testing.T) { testSlowClients(t, failing, c) })
+		t.Run("instances killed and restarted", func(t *testing.T) { testKilledInstance(t, i, c) })
+		t.Run("requests over the limits", func(t *testing.T) { testOversized(t, failing) })
+		t.Run("clients that disconnect", func(t *testing.T) { testGoneClients(t, failing, c) })
+		t.Run("slow clients", func(t *testing.T) { testSlowClients(t, failing, c) })
 		t.Run("hostile requests", func(t *testing.T) { testHostile(t, i, c) })
-		t.Run("a storm of misses", func(t *testing.T) { testMissStorm(t, failing, c) })
+		t.Run("concurrent misses of one document", func(t *testing.T) { testMissStorm(t, failing, c) })
 		p := &postgresServer{stack: failing, t: t}
-		t.Run("Postgres killed and started again at once", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGKILL, 0) })
+		t.Run("Postgres killed and restarted", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGKILL, 0) })
 		t.Run("Postgres stopped for some seconds", func(t *testing.T) { testPostgres(t, p, c, syscall.SIGINT, 4*time.Second) })
-		t.Run("frozen", func(t *testing.T) { testFrozen(t, i, p, c) })
+		t.Run("frozen processes", func(t *testing.T) { testFrozen(t, i, p, c) })
 	})
 }
 
-// publishedStack returns a running stack and the catalog that is published in it.
+// publishedStack returns a running stack and its catalog.
 func publishedStack(t *testing.T, products int) (*stack, *catalog) {
 	t.Helper()
 	first := t.TempDir()
@@ -56,7 +56,7 @@ func publishedStack(t *testing.T, products int) (*stack, *catalog) {
 	return s, c
 }
 
-// gateway is the address of NGINX.
+// gateway returns the address of NGINX.
 func (s *stack) gateway(t *testing.T) string { return host(t, s.env["GATEWAY_URL"]) }
 
 // instanceURLs returns the addresses of the instances.
@@ -76,29 +76,29 @@ func host(t *testing.T, address string) string {
 	return parsed.Host
 }
 
-// catalog is what the faults are tested with.
+// catalog is the catalog of a stack under test.
 type catalog struct {
 	history
 	products int
-	cold     atomic.Int64 // addresses that nobody had asked NGINX for before
+	cold     atomic.Int64 // paths that nextCold has returned
 }
 
 // hotPaths are in NGINX's cache.
 func hotPaths() []string { return paths(1, 3*hotProducts) }
 
-// nextCold returns an address that NGINX has not been asked for, and the header to ask with.
+// nextCold returns a path and a header of which NGINX has had no request.
 func (c *catalog) nextCold() (path string, header []string) {
 	const documents = 3
 	n := int(c.cold.Add(1))
 	id := 3*hotProducts + 1 + n/documents/len(encodings)
-	if id > c.products { // not even there, which the API has to look up just as well
+	if id > c.products { // for a missing document, the API makes a lookup as well
 		return fmt.Sprintf("/products/%d", 1_000_000+n), nil
 	}
 	return paths(id, id)[n%documents], encodings[n/documents%len(encodings)]
 }
 
-// ask asks for a path and returns an error unless the answer is right.
-func (h *history) ask(w *wire, path string, header ...string) error {
+// check requests a path and returns an error unless the response is correct.
+func (h *history) check(w *wire, path string, header ...string) error {
 	got, err := w.get(path, header...)
 	if err != nil {
 		return fmt.Errorf("GET %s: %w", path, err)
@@ -107,20 +107,20 @@ func (h *history) ask(w *wire, path string, header ...string) error {
 	return err
 }
 
-// mixed asks NGINX for what it has, at full speed, and for what it has not.
+// mixed requests cached documents from NGINX at full speed, and uncached ones.
 func (s *stack) mixed(t *testing.T, c *catalog) *load {
 	l, hot := newLoad(t), hotPaths()
 	for client := range 4 {
-		l.client(s.gateway(t), 0, func(w *wire, n int) error { return c.ask(w, hot[n%len(hot)], encodings[client%2]...) })
+		l.client(s.gateway(t), 0, func(w *wire, n int) error { return c.check(w, hot[n%len(hot)], encodings[client%2]...) })
 		l.client(s.gateway(t), 4*time.Millisecond, func(w *wire, _ int) error {
 			path, header := c.nextCold()
-			return c.ask(w, path, header...)
+			return c.check(w, path, header...)
 		})
 	}
 	return l
 }
 
-// testRolling replaces the instances in turn under load. No client may notice, and each instance leaves with exit code 0.
+// testRolling restarts the instances in turn under load. No request may fail, and each instance must end with exit code 0.
 func testRolling(t *testing.T, s *instances, c *catalog) {
 	l := s.mixed(t, c)
 	const rounds = 3
@@ -129,16 +129,16 @@ func testRolling(t *testing.T, s *instances, c *catalog) {
 			l.more(500)
 			s.running[i].signal(syscall.SIGTERM)
 			if err := s.running[i].await(); err != nil {
-				t.Errorf("instance %d leaves with %v", i+1, err)
+				t.Errorf("instance %d ends with %v", i+1, err)
 			}
 			s.start(i)
 		}
 	}
 	l.stop()
-	t.Logf("%d requests", l.asked.Load())
+	t.Logf("%d requests", l.requests.Load())
 }
 
-// testKilledInstance kills the instances in turn under load and starts them again. No client may notice.
+// testKilledInstance kills and restarts the instances in turn under load. No request may fail.
 func testKilledInstance(t *testing.T, s *instances, c *catalog) {
 	l := s.mixed(t, c)
 	const rounds = 4
@@ -152,18 +152,18 @@ func testKilledInstance(t *testing.T, s *instances, c *catalog) {
 		}
 	}
 	l.stop()
-	t.Logf("%d requests", l.asked.Load())
+	t.Logf("%d requests", l.requests.Load())
 }
 
-// refusals are the answers of one server that say 503.
+// refusals are the 503 responses of one server.
 type refusals struct {
 	mutex sync.Mutex
 	took  []time.Duration
-	late  int // of those, how many were because a lookup took too long
+	late  int // those after a lookup that timed out
 	last  time.Time
 }
 
-// admit returns nil for an answer that is right and for a refusal as it should be, which it counts.
+// admit returns nil for a correct response and for a correct 503, which it counts.
 func (r *refusals) admit(c *catalog, path string, took time.Duration, got answer) error {
 	if got.status != http.StatusServiceUnavailable {
 		_, err := c.explain(path, got)
@@ -204,7 +204,7 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 	for range 3 { // NGINX may want to be asked more than once before it keeps something
 		for _, path := range hot {
 			for _, encoding := range encodings {
-				if err := c.ask(warm, path, encoding...); err != nil {
+				if err := c.check(warm, path, encoding...); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -213,7 +213,7 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 
 	l := newLoad(t)
 	for client := range 4 {
-		l.client(p.gateway(t), time.Millisecond, func(w *wire, n int) error { return c.ask(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...) })
+		l.client(p.gateway(t), time.Millisecond, func(w *wire, n int) error { return c.check(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...) })
 	}
 	servers := map[string]*refusals{}
 	for _, address := range append(p.instanceURLs(t), p.gateway(t)) {
@@ -268,5 +268,5 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 			t.Errorf("%s: refused %s after Postgres accepted connections, want %s", address, recovery, recoveryLimit)
 		}
 	}
-	t.Logf("%d requests", l.asked.Load())
+	t.Logf("%d requests", l.requests.Load())
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// children returns a process and those that it has started.
+// children returns a process and its children.
 func children(t *testing.T, parent int) []int {
 	t.Helper()
 	found := []int{parent}
@@ -37,7 +37,7 @@ func children(t *testing.T, parent int) []int {
 	return found
 }
 
-// freeze stops processes, which then hold their connections and answer nothing, until the function that it returns is called.
+// freeze suspends processes until release is called. Their connections stay open, but they do not respond.
 func freeze(t *testing.T, pids []int) (release func()) {
 	t.Helper()
 	signal := func(signal syscall.Signal) {
@@ -50,17 +50,17 @@ func freeze(t *testing.T, pids []int) (release func()) {
 	return func() { signal(syscall.SIGCONT) }
 }
 
-// testFrozen stops both instances, and then all processes of Postgres, while clients ask for copies that are too old to be served
-// without a question to the API. Hardly any of them waits, and none fails.
+// testFrozen suspends both instances, and then all processes of Postgres, while clients request copies that have expired. Few requests may
+// wait, and none may fail.
 func testFrozen(t *testing.T, s *instances, p *postgresServer, c *catalog) {
 	const (
 		clients = 4
 		within  = 6 * time.Second
-		enough  = 200         // answers: if each waits for an instance, there are not so many before the test gives up
-		waits   = time.Second // for which NGINX waits for an instance
+		enough  = 200         // responses; if each waited for an instance, the test would time out before
+		waits   = time.Second // NGINX's timeout for an instance
 		old     = 4100 * time.Millisecond
 	)
-	s.args = []string{"--cache-age", "1s"} // and three seconds for which a copy is served while it is brought up to date
+	s.args = []string{"--cache-age", "1s"} // and three seconds of stale-while-revalidate
 	for i := range s.running {
 		s.running[i].signal(syscall.SIGTERM)
 		_ = s.running[i].await()
@@ -79,7 +79,7 @@ func testFrozen(t *testing.T, s *instances, p *postgresServer, c *catalog) {
 			warm := &wire{address: s.gateway(t)}
 			defer warm.close()
 			for n := range 3 * len(hot) * len(encodings) {
-				if err := c.ask(warm, hot[n/len(encodings)%len(hot)], encodings[n%len(encodings)]...); err != nil {
+				if err := c.check(warm, hot[n/len(encodings)%len(hot)], encodings[n%len(encodings)]...); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -90,7 +90,7 @@ func testFrozen(t *testing.T, s *instances, p *postgresServer, c *catalog) {
 			for client := range clients {
 				l.client(s.gateway(t), time.Millisecond, func(w *wire, n int) error {
 					began := time.Now()
-					err := c.ask(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...)
+					err := c.check(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...)
 					if time.Since(began) > waits {
 						waited.Add(1)
 					}
@@ -101,13 +101,13 @@ func testFrozen(t *testing.T, s *instances, p *postgresServer, c *catalog) {
 			time.Sleep(within)
 			l.more(enough)
 			l.stop()
-			// Until it is known that the instances do not answer, each client may wait once; then one request for each instance and ten seconds.
-			// On a slow machine other answers may take as long, but not one in twenty.
-			most := max(clients+2*(2+int64(time.Since(began)/(10*time.Second))), l.asked.Load()/20)
+			// Each client may wait once, until NGINX considers the instances unavailable; then one request waits per instance and ten seconds.
+			// On a slow machine other responses may take as long, but not one in twenty.
+			most := max(clients+2*(2+int64(time.Since(began)/(10*time.Second))), l.requests.Load()/20)
 			if waited.Load() > most {
-				t.Errorf("%d of %d answers had waited, want at most %d", waited.Load(), l.asked.Load(), most)
+				t.Errorf("%d of %d responses waited, want at most %d", waited.Load(), l.requests.Load(), most)
 			}
-			t.Logf("%d of %d answers had waited", waited.Load(), l.asked.Load())
+			t.Logf("%d of %d responses waited", waited.Load(), l.requests.Load())
 			for range 2 * len(encodings) {
 				path, header := c.nextCold()
 				if got, err := warm.get(path, header...); err != nil || !isProblem(got, http.StatusServiceUnavailable) || got.header.Get("Retry-After") == "" {
@@ -115,12 +115,12 @@ func testFrozen(t *testing.T, s *instances, p *postgresServer, c *catalog) {
 				}
 			}
 			release()
-			eventually(t, "what is not cached is answered again", func() bool {
+			eventually(t, "uncached documents are served again", func() bool {
 				path, header := c.nextCold()
 				got, err := warm.get(path, header...)
 				return err == nil && got.status != http.StatusServiceUnavailable
 			})
-			eventually(t, "a copy is brought up to date", func() bool {
+			eventually(t, "a copy is revalidated", func() bool {
 				got, err := warm.get(hot[0])
 				return err == nil && got.status == http.StatusOK && got.header.Get("X-Cache") == "HIT"
 			})

@@ -26,7 +26,7 @@ import (
 func bystanders(t *testing.T, s *stack, c *catalog) *load {
 	l, hot := newLoad(t), hotPaths()
 	for client, address := range append(s.instanceURLs(t), s.gateway(t), s.gateway(t)) {
-		l.client(address, 10*time.Millisecond, func(w *wire, n int) error { return c.ask(w, hot[n%len(hot)], encodings[client%2]...) })
+		l.client(address, 10*time.Millisecond, func(w *wire, n int) error { return c.check(w, hot[n%len(hot)], encodings[client%2]...) })
 	}
 	return l
 }
@@ -64,7 +64,7 @@ func testSlowClients(t *testing.T, s *stack, c *catalog) {
 	}
 	held.Wait()
 	l.stop()
-	t.Logf("%d requests of others meanwhile", l.asked.Load())
+	t.Logf("%d requests of others meanwhile", l.requests.Load())
 }
 
 // dribble begins a request and goes on with it a byte at a time until the server hangs up. An answer before that must be a problem, or the
@@ -299,7 +299,7 @@ func (s *stack) missStorm(t *testing.T, c *catalog, path string, clients int, li
 			w.conn, w.reader = conn, bufio.NewReader(conn)
 			sent.Done()
 			sent.Wait()
-			if err := c.ask(w, path, encodings[client%2]...); err != nil {
+			if err := c.check(w, path, encodings[client%2]...); err != nil {
 				t.Error(err)
 			}
 		})
@@ -456,7 +456,7 @@ func testHostile(t *testing.T, s *instances, c *catalog) {
 			failed := 0
 			for n := range each {
 				if n%100 == 0 { // is the cache what it was?
-					if err := c.ask(w, hot[n/100%len(hot)], encodings[client%2]...); err != nil {
+					if err := c.check(w, hot[n/100%len(hot)], encodings[client%2]...); err != nil {
 						t.Error(err)
 						return
 					}

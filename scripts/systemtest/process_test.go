@@ -21,7 +21,7 @@ import (
 	"systemscale/sql"
 )
 
-// owned is a process that the test has put in the place of one of the stack's, so that it sees how it ends.
+// owned is a process that replaces one of the stack's. As its parent, the test gets its exit status.
 type owned struct {
 	*exec.Cmd
 	t      *testing.T
@@ -29,7 +29,7 @@ type owned struct {
 	err    error // of Wait, once exited is closed
 }
 
-// own starts a command with its output in a log of the stack's. When t ends it is ended with the signal.
+// own starts a command with a log in the stack's directory. When t ends, the command gets the signal last.
 func (s *stack) own(t *testing.T, command *exec.Cmd, log string, last syscall.Signal) *owned {
 	t.Helper()
 	file, err := os.OpenFile(filepath.Join(s.state, "log", log), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -60,7 +60,7 @@ func (o *owned) signal(signal syscall.Signal) {
 	}
 }
 
-// await waits until the process has ended and returns how.
+// await waits for the end of the process and returns the error of Wait.
 func (o *owned) await() error {
 	o.t.Helper()
 	select {
@@ -74,15 +74,15 @@ func (o *owned) await() error {
 	}
 }
 
-// instances are the stack's API instances, each replaced by one that the test owns.
+// instances are API instances that replace those of the stack.
 type instances struct {
 	*stack
 	t       *testing.T
-	args    []string // that the stack does not give
+	args    []string // in addition to those of the stack
 	running []*owned
 }
 
-// takeInstances replaces both instances, one after the other.
+// takeInstances replaces both instances in turn.
 func (s *stack) takeInstances(t *testing.T, args ...string) *instances {
 	t.Helper()
 	taken := &instances{stack: s, t: t, args: args}
@@ -97,7 +97,7 @@ func (s *stack) takeInstances(t *testing.T, args ...string) *instances {
 	return taken
 }
 
-// start starts instance i at the addresses that it has always had and waits until it is ready.
+// start starts instance i on its former addresses and waits until it is ready.
 func (s *instances) start(i int) {
 	s.t.Helper()
 	at := pids(s.t, s.stack).Instances[i]
@@ -118,14 +118,14 @@ func (s *instances) start(i int) {
 	})
 }
 
-// postgresServer is the stack's server, which the test ends and starts.
+// postgresServer stops and starts the stack's Postgres.
 type postgresServer struct {
 	*stack
 	t       *testing.T
-	running *owned // nil: the one that the stack has started
+	running *owned // nil while the stack's own server runs
 }
 
-// end ends the server with a signal to the postmaster and waits for that.
+// end sends a signal to the postmaster and waits for its end.
 func (s *postgresServer) end(signal syscall.Signal) {
 	s.t.Helper()
 	if s.running != nil {
@@ -140,12 +140,11 @@ func (s *postgresServer) end(signal syscall.Signal) {
 	eventually(s.t, "Postgres ends", func() bool { return !exists(pid) })
 }
 
-// exists reports whether there is a process, be it one that nobody has waited for yet: Postgres takes its lock file for that of a server
-// that runs.
+// exists reports whether a process exists. A zombie counts: Postgres does not start while the pid in its lock file exists.
 func exists(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// start starts the server, as often as it takes, and returns the moment from which it accepts the API's connections. After a kill the
-// orphaned backends may hold its shared memory for a moment.
+// start starts the server and returns when it accepts the API's connections. It retries, because after a kill the orphaned backends may
+// still use the shared memory.
 func (s *postgresServer) start() (accepts time.Time) {
 	s.t.Helper()
 	account, err := process.Unprivileged(postgres.Accounts...)
@@ -174,7 +173,7 @@ func (s *postgresServer) start() (accepts time.Time) {
 	return accepts
 }
 
-// lock keeps everybody from reading a document of the live version until the function that it returns is called.
+// lock blocks all reads of an endpoint of the live version until unlock is called.
 func (s *stack) lock(t *testing.T, collection, document string) (unlock func()) {
 	t.Helper()
 	ctx := t.Context()
@@ -189,7 +188,8 @@ func (s *stack) lock(t *testing.T, collection, document string) (unlock func()) 
 	}
 	transaction, err := conn.Begin(ctx)
 	if err == nil {
-		_, err = transaction.Exec(ctx, "lock table catalog."+sql.DocumentTable(collection, document, generation)+" in access exclusive mode")
+		table := "catalog." + sql.DocumentTable(collection, document, generation)
+		_, err = transaction.Exec(ctx, "lock table "+table+" in access exclusive mode")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func (s *stack) lock(t *testing.T, collection, document string) (unlock func()) 
 	return func() { _ = transaction.Rollback(ctx) }
 }
 
-// running is the part of .run/state.json that says what runs.
+// running is the part of .run/state.json about the servers.
 type running struct {
 	Postgres struct {
 		Process struct {
@@ -235,7 +235,7 @@ func readRunning(t *testing.T, state string) running {
 		t.Fatal(err)
 	}
 	if len(r.Instances) != 2 || r.Gateway.Process.PID == 0 {
-		t.Fatalf("state.json names no two instances and a gateway: %s", text)
+		t.Fatalf("state.json does not contain two instances and a gateway: %s", text)
 	}
 	for i := range r.Instances { // paths below .run are relative
 		if socket := &r.Instances[i].Socket; !filepath.IsAbs(*socket) {
@@ -248,7 +248,7 @@ func readRunning(t *testing.T, state string) running {
 func processes(t *testing.T, s *stack) string { return fmt.Sprintf("%+v", pids(t, s)) }
 
 func alive(pid int) bool {
-	// A process that has ended and that nobody has waited for is no longer at work.
+	// A zombie does not run.
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return syscall.Kill(pid, 0) == nil

@@ -13,12 +13,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// publishingTime is how long the ETL publishes under load. SYSTEMTEST_PUBLISHING makes it shorter, for who waits.
+// publishingTime is the duration of testPublishing. SYSTEMTEST_PUBLISHING replaces it, such as 10s.
 const publishingTime = time.Minute
 
 const publishedProducts = 200
 
-// testPublishing publishes again and again, in every way that there is, while clients ask NGINX and each instance.
+// testPublishing publishes repeatedly, in every mode, while clients send requests to NGINX and each instance.
 func testPublishing(t *testing.T, s *stack, c *catalog) {
 	duration := publishingTime
 	if text := os.Getenv("SYSTEMTEST_PUBLISHING"); text != "" {
@@ -33,40 +33,40 @@ func testPublishing(t *testing.T, s *stack, c *catalog) {
 	}
 	t.Run("a changed price is visible at once", func(t *testing.T) { testFreshness(t, p) })
 	l := newLoad(t)
-	asked := append(paths(1, c.products), "/products?page=1&count=5", "/products?page=2&count=50", "/products?page=3&count=100")
+	targets := append(paths(1, c.products), "/products?page=1&count=5", "/products?page=2&count=50", "/products?page=3&count=100")
 	for client := range 2 {
 		for _, address := range s.instanceURLs(t) {
 			o := newOrder(&c.history)
 			l.client(address, 2*time.Millisecond, func(w *wire, n int) error {
-				// Whatever is asked: an instance never goes back.
-				_, err := o.ask(w, "", asked[(n*31+client*307)%len(asked)])
+				// The version of an instance never decreases, over all paths.
+				_, err := o.check(w, "", targets[(n*31+client*307)%len(targets)])
 				return err
 			})
 		}
 		for i, encoding := range encodings {
 			through := newOrder(&c.history)
 			l.client(s.gateway(t), 2*time.Millisecond, func(w *wire, n int) error {
-				// Hot ones most of the time. Each has its own copy in the cache, from its own moment.
-				path := asked[(n*17+(client+2*i)*151)%(len(asked)>>(n%4))]
-				_, err := through.ask(w, path, path, encoding...)
+				// Mostly the first paths. Each copy in the cache has its own version.
+				path := targets[(n*17+(client+2*i)*151)%(len(targets)>>(n%4))]
+				_, err := through.check(w, path, path, encoding...)
 				return err
 			})
 		}
 	}
 	for began := time.Now(); time.Since(began) < duration && !t.Failed(); {
 		p.next()
-		time.Sleep(time.Second) // a run takes about as long; more often than every few seconds nobody publishes
+		time.Sleep(time.Second) // a run takes about as long
 	}
 	l.stop()
-	t.Logf("%d requests while %d versions were published", l.asked.Load(), len(p.published)-1)
+	t.Logf("%d requests while %d versions were published", l.requests.Load(), len(p.published)-1)
 }
 
-// visibleLimit is within which a changed price must be visible through NGINX once the ETL has published it: two seconds, and more on a
-// machine that is busy. Copies that were not refreshed would be served for a minute.
+// visibleLimit is the maximum time from the publication of a document to its first response from NGINX: two seconds, and more on a busy
+// machine. Copies that are not refreshed are served for a minute.
 const visibleLimit = slowMachine * 2 * time.Second
 
-// testFreshness publishes a delta and tells NGINX. All that was changed must be visible at once in both encodings, though NGINX may keep
-// it for a minute, and what was not changed must be answered from the cache as before.
+// testFreshness publishes a delta and refreshes NGINX. Although copies expire after a minute, changed documents must be visible at once in both
+// encodings, and NGINX must serve the others from its cache.
 func testFreshness(t *testing.T, p *publisher) {
 	p.takeInstances(p.t, "--cache-age", "1m")
 	e := p.editions[p.turn]
@@ -83,7 +83,7 @@ func testFreshness(t *testing.T, p *publisher) {
 		}
 	}
 	if len(changed) < hotProducts || len(steadies) < hotProducts {
-		t.Fatalf("%d documents are changed and %d are not: too few to tell anything", len(changed), len(steadies))
+		t.Fatalf("%d documents are changed and %d are not: too few for a test", len(changed), len(steadies))
 	}
 	w := &wire{address: p.gateway(t)}
 	defer w.close()
@@ -91,23 +91,23 @@ func testFreshness(t *testing.T, p *publisher) {
 		for _, encoding := range encodings {
 			var got answer
 			var err error
-			for range 3 { // NGINX keeps what it is asked for twice
+			for range 3 { // NGINX caches a document on its second request
 				got, err = w.get(path, encoding...)
 			}
 			if err != nil || got.header.Get("X-Cache") != "HIT" {
-				t.Fatalf("GET %s: %v, %v: asked for three times it is not in the cache", path, err, got.header)
+				t.Fatalf("GET %s: %v, %v: it is not cached after three requests", path, err, got.header)
 			}
 		}
 	}
 
 	l := newLoad(t)
 	var mutex sync.Mutex
-	seen := map[string]time.Time{} // by path and encoding: when the new document was answered for the first time
+	seen := map[string]time.Time{} // by path and encoding: time of the first response with the new document
 	for i, encoding := range encodings {
 		o, unchanged := newOrder(p.history), newOrder(p.history)
 		l.client(p.gateway(t), time.Millisecond, func(w *wire, n int) error {
 			path := changed[n%len(changed)]
-			got, err := o.ask(w, path, path, encoding...)
+			got, err := o.check(w, path, path, encoding...)
 			mutex.Lock()
 			defer mutex.Unlock()
 			if key := path + fmt.Sprint(i); err == nil && got.body == e.documents[path].body && seen[key].IsZero() {
@@ -117,9 +117,9 @@ func testFreshness(t *testing.T, p *publisher) {
 		})
 		l.client(p.gateway(t), time.Millisecond, func(w *wire, n int) error {
 			path := steadies[n%len(steadies)]
-			got, err := unchanged.ask(w, path, path, encoding...)
+			got, err := unchanged.check(w, path, path, encoding...)
 			if err == nil && got.header.Get("X-Cache") != "HIT" {
-				err = fmt.Errorf("GET %s: it has not changed and is answered with %s", path, got.header.Get("X-Cache"))
+				err = fmt.Errorf("GET %s: it has not changed, and X-Cache is %s", path, got.header.Get("X-Cache"))
 			}
 			return err
 		})
@@ -129,7 +129,7 @@ func testFreshness(t *testing.T, p *publisher) {
 	go func() { flipped <- p.flip(t, newest) }()
 	p.publish(e, "run", "--csv", e.csv, "--accept", "changed", "--accept", "removed", "--mode", "delta", "--gateway", p.env["GATEWAYS"])
 	live := <-flipped
-	eventually(t, "all that was changed is visible", func() bool {
+	eventually(t, "all changed documents are visible", func() bool {
 		mutex.Lock()
 		defer mutex.Unlock()
 		return len(seen) == len(changed)*len(encodings)
@@ -140,13 +140,14 @@ func testFreshness(t *testing.T, p *publisher) {
 	for _, at := range seen {
 		longest = max(longest, at.Sub(live))
 	}
-	t.Logf("%d documents in %d encodings visible within %s; %d others were hits; %d requests", len(changed), len(encodings), longest, len(steadies), l.asked.Load())
+	t.Logf("%d documents in %d encodings visible within %s; %d others were hits; %d requests",
+		len(changed), len(encodings), longest, len(steadies), l.requests.Load())
 	if longest > visibleLimit {
 		t.Errorf("a changed document was visible after %s, want %s", longest, visibleLimit)
 	}
 }
 
-// flip returns the moment in which a later run than the one given is live.
+// flip waits until a run after the given one is live and returns the time.
 func (s *stack) flip(t *testing.T, after int64) time.Time {
 	conn, err := pgx.Connect(t.Context(), s.env["API_DATABASE_URL"])
 	if err != nil {
@@ -164,21 +165,21 @@ func (s *stack) flip(t *testing.T, after int64) time.Time {
 			return time.Now()
 		}
 	}
-	t.Error("nothing is published")
+	t.Error("no later run is live")
 	return time.Time{}
 }
 
-// publisher runs the ETL in a different way each time.
+// publisher runs the ETL in each mode in turn.
 type publisher struct {
 	*stack
 	t         *testing.T
 	history   *history
-	editions  []*edition // still to come, in turn
+	editions  []*edition // published in turn
 	published []*edition // in order
 	turn      int
 }
 
-// next publishes the next edition as a delta or as a generation, or returns to the edition before.
+// next publishes the next edition as a delta or as a generation, or rolls back.
 func (p *publisher) next() {
 	p.t.Helper()
 	turn := p.turn
@@ -192,7 +193,7 @@ func (p *publisher) next() {
 	}
 }
 
-// publish runs the ETL, which is to publish an edition.
+// publish runs the ETL, which must publish an edition.
 func (p *publisher) publish(e *edition, args ...string) {
 	p.t.Helper()
 	run := p.history.newest + 1
@@ -205,7 +206,7 @@ func (p *publisher) publish(e *edition, args ...string) {
 	p.published = append(p.published, e)
 }
 
-// order holds a client's answers to the order of the versions.
+// order checks that the versions of a client's responses do not decrease.
 type order struct {
 	history *history
 	latest  map[string]int64
@@ -213,8 +214,8 @@ type order struct {
 
 func newOrder(h *history) *order { return &order{h, map[string]int64{}} }
 
-// ask asks for a path. The answer must be right and of no earlier version than the last one with the same key.
-func (o *order) ask(w *wire, key, path string, header ...string) (got answer, err error) {
+// check requests a path. The response must be correct, and its version must not be lower than that of the last one with the same key.
+func (o *order) check(w *wire, key, path string, header ...string) (got answer, err error) {
 	began := time.Now()
 	got, err = w.get(path, header...)
 	if err != nil {
@@ -225,8 +226,8 @@ func (o *order) ask(w *wire, key, path string, header ...string) (got answer, er
 		return got, err
 	}
 	if latest := o.latest[key]; version < latest {
-		return got, fmt.Errorf("%s: GET %s: version %d after version %d, which was published %s before: %v", w.address, path, version, latest,
-			began.Sub(o.history.publishedAt(latest)), got.header)
+		return got, fmt.Errorf("%s: GET %s: version %d after version %d, which was published %s before: %v", w.address, path, version,
+			latest, began.Sub(o.history.publishedAt(latest)), got.header)
 	}
 	o.latest[key] = version
 	return got, nil

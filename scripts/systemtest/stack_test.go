@@ -1,5 +1,4 @@
-// Package systemtest tests the whole of systemScale from outside: the stack as up starts it, with the real Postgres and
-// the real NGINX, through the addresses that clients use.
+// Package systemtest tests a running stack, with the real Postgres and the real NGINX, through the addresses that clients use.
 package systemtest
 
 import (
@@ -80,7 +79,7 @@ func (s *stack) command(args ...string) *exec.Cmd {
 	return exec.Command(s.program, append([]string{"--root", s.root, "--state", s.state}, args...)...)
 }
 
-// up brings the stack up and returns what it said.
+// up brings the stack up and returns its output.
 func (s *stack) up(args ...string) string {
 	s.t.Helper()
 	out, err := s.command(append([]string{"up", "--gateway-port", s.port}, args...)...).CombinedOutput()
@@ -90,7 +89,7 @@ func (s *stack) up(args ...string) string {
 	return string(out)
 }
 
-// etl runs the ETL against the stack's database and returns what it said.
+// etl runs the ETL against the stack's database and returns its output.
 func (s *stack) etl(args ...string) string {
 	s.t.Helper()
 	command := s.etlCommand(args...)
@@ -127,23 +126,24 @@ func readEnv(t *testing.T, path string) map[string]string {
 	return env
 }
 
-// answer is a response read to its end.
+// answer is a response with its whole body.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// client asks for gzip only where a test says so.
+// client sends Accept-Encoding only if a test sets it.
 var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
 
-// get asks for a path of the gateway, with headers given in pairs.
+// get requests a path of the gateway. headers are pairs of a name and a value.
 func (s *stack) get(path string, headers ...string) answer {
 	s.t.Helper()
-	return s.ask(http.MethodGet, s.env["GATEWAY_URL"]+path, headers...)
+	return s.do(http.MethodGet, s.env["GATEWAY_URL"]+path, headers...)
 }
 
-func (s *stack) ask(method, url string, headers ...string) answer {
+// do sends a request. headers are pairs of a name and a value.
+func (s *stack) do(method, url string, headers ...string) answer {
 	s.t.Helper()
 	got, err := request(s.t.Context(), method, url, headers...)
 	if err != nil {
@@ -185,7 +185,7 @@ func sameJSON(t *testing.T, a, b string) bool {
 		decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
 		decoder.UseNumber()
 		if err := decoder.Decode(&value); err != nil {
-			t.Errorf("%.200s is no JSON: %v", text, err)
+			t.Errorf("%.200s is not JSON: %v", text, err)
 		}
 		return value
 	}
@@ -198,17 +198,18 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	deadline := time.Now().Add(40 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 40 s in vain: %s", what)
+			t.Fatalf("not after 40 s: %s", what)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// generate writes a made-up catalog and returns its directory.
+// generate generates a catalog and returns its directory.
 func (s *stack) generate(products, seed int) string {
 	s.t.Helper()
 	directory := filepath.Join(s.t.TempDir(), "csv")
-	command := exec.Command(filepath.Join(s.state, "bin", "generate"), "--products", fmt.Sprint(products), "--seed", fmt.Sprint(seed), "--out", directory)
+	command := exec.Command(filepath.Join(s.state, "bin", "generate"), "--products", fmt.Sprint(products), "--seed", fmt.Sprint(seed),
+		"--out", directory)
 	if out, err := command.CombinedOutput(); err != nil {
 		s.t.Fatalf("generate: %v\n%s", err, out)
 	}

@@ -26,20 +26,20 @@ func TestSystem(t *testing.T) {
 	}
 	s, report := start(t, v1)
 
-	t.Run("every row of every file is accounted for", func(t *testing.T) {
+	t.Run("the row counts add up", func(t *testing.T) {
 		for _, want := range []string{
 			"product.csv    350   350         0         0         0",
 			"photos.csv     287   287         0         0        11",
 			"Every row is accounted for: read = used + filtered + rejected",
 		} {
 			if !strings.Contains(report, want) {
-				t.Errorf("up says nothing of %q:\n%s", want, report)
+				t.Errorf("up does not print %q:\n%s", want, report)
 			}
 		}
 	})
-	t.Run("real rows are answered as the original service did", func(t *testing.T) { testRealAnswers(t, s) })
-	t.Run("HTTP as a client expects it", func(t *testing.T) { testHTTP(t, s) })
-	t.Run("the gateway and an instance answer alike", func(t *testing.T) { testAlike(t, s) })
+	t.Run("responses of the original service", func(t *testing.T) { testRealAnswers(t, s) })
+	t.Run("HTTP semantics", func(t *testing.T) { testHTTP(t, s) })
+	t.Run("the gateway and an instance return equal responses", func(t *testing.T) { testAlike(t, s) })
 	t.Run("up again changes nothing", func(t *testing.T) {
 		before := processes(t, s)
 		s.up("--csv", v1)
@@ -47,10 +47,10 @@ func TestSystem(t *testing.T) {
 			t.Errorf("processes %s, before %s", after, before)
 		}
 	})
-	t.Run("another catalog, with a row that is repaired, and back", func(t *testing.T) { testAnotherCatalog(t, s) })
-	t.Run("another shape at its own paths", func(t *testing.T) { testAnotherShape(t, s) })
+	t.Run("another catalog, with a repaired row, and a rollback", func(t *testing.T) { testAnotherCatalog(t, s) })
+	t.Run("another collection", func(t *testing.T) { testAnotherShape(t, s) })
 	t.Run("kill -9 during a load", func(t *testing.T) { testKilledLoads(t, s) })
-	t.Run("NGINX answers from its cache when nobody else is left", func(t *testing.T) { testStale(t, s) })
+	t.Run("stale copies without an instance", func(t *testing.T) { testStale(t, s) })
 }
 
 func testRealAnswers(t *testing.T, s *stack) {
@@ -68,7 +68,7 @@ func testRealAnswers(t *testing.T, s *stack) {
 			}
 		}
 	}
-	// Readers that let quoted fields span lines leave these styles without photos.
+	// A CSV reader that lets quoted fields span lines loses the photos of these styles.
 	photos := map[int]int{}
 	for product := 1; product <= 30; product++ {
 		var answer struct {
@@ -101,7 +101,8 @@ func testRealAnswers(t *testing.T, s *stack) {
 		DefaultPrice string  `json:"default_price"`
 		Features     *string `json:"features"`
 	}
-	if err := json.Unmarshal([]byte(list.body), &page); err != nil || len(page) != 3 || page[0].ID != 4 || page[2].ID != 6 || !strings.HasSuffix(page[0].DefaultPrice, ".00") {
+	err := json.Unmarshal([]byte(list.body), &page)
+	if err != nil || len(page) != 3 || page[0].ID != 4 || page[2].ID != 6 || !strings.HasSuffix(page[0].DefaultPrice, ".00") {
 		t.Errorf("page 2 of 3 products each: %v, %s", err, list.body)
 	}
 	if got := s.get("/products?page=1000000&count=100"); got.status != http.StatusOK || got.body != "[]" {
@@ -116,9 +117,10 @@ func testHTTP(t *testing.T, s *stack) {
 	if first.header.Get("X-Cache") != "MISS" && first.header.Get("X-Cache") != "HIT" {
 		t.Errorf("X-Cache is %q", first.header.Get("X-Cache"))
 	}
-	// What is asked for once is not kept.
-	eventually(t, "an answer from the cache", func() bool { return s.get(path).header.Get("X-Cache") == "HIT" })
-	if first.header.Get("X-Data-Version") == "" || first.header.Get("Cache-Control") == "" || first.header.Get("Content-Type") != "application/json; charset=utf-8" {
+	// NGINX caches a document on its second request.
+	eventually(t, "a response from the cache", func() bool { return s.get(path).header.Get("X-Cache") == "HIT" })
+	if first.header.Get("X-Data-Version") == "" || first.header.Get("Cache-Control") == "" ||
+		first.header.Get("Content-Type") != "application/json; charset=utf-8" {
 		t.Errorf("headers are %v", first.header)
 	}
 	etag := first.header.Get("ETag")
@@ -128,28 +130,30 @@ func testHTTP(t *testing.T, s *stack) {
 	if got := s.get(path, "If-None-Match", `"0000000000000000"`); got.status != http.StatusOK || got.body != first.body {
 		t.Errorf("with another ETag: %d", got.status)
 	}
-	if got := s.ask(http.MethodHead, gateway+path); got.status != http.StatusOK || got.body != "" || got.header.Get("ETag") != etag {
+	if got := s.do(http.MethodHead, gateway+path); got.status != http.StatusOK || got.body != "" || got.header.Get("ETag") != etag {
 		t.Errorf("HEAD: %d %q %v", got.status, got.body, got.header)
 	}
-	if got := s.get(path, "Accept-Encoding", "gzip"); got.header.Get("Content-Encoding") != "gzip" || len(got.body) >= len(first.body)/2 || got.header.Get("Vary") != "Accept-Encoding" {
+	if got := s.get(path, "Accept-Encoding", "gzip"); got.header.Get("Content-Encoding") != "gzip" || len(got.body) >= len(first.body)/2 ||
+		got.header.Get("Vary") != "Accept-Encoding" {
 		t.Errorf("with gzip: %d of %d bytes, %v", len(got.body), len(first.body), got.header)
 	}
 	for url, status := range map[string]int{
 		"/products/351": 404, "/products/999999999999": 404, "/products/1/reviews": 404, "/nothing": 404,
 		"/products/0": 400, "/products/-1": 400, "/products/abc": 400, "/products/1.5/styles": 400, "/products/99999999999999999999": 400,
-		"/products?page=0": 400, "/products?count=0": 400, "/products?category=Shoes": 400, "/products/1?page=1": 400, "/products?page=1&page=1": 400, "/products?count=all": 400, "/products?page=x": 400, "/products?count=-1": 400,
+		"/products?page=0": 400, "/products?count=0": 400, "/products?category=Shoes": 400, "/products/1?page=1": 400,
+		"/products?page=1&page=1": 400, "/products?count=all": 400, "/products?page=x": 400, "/products?count=-1": 400,
 	} {
 		got := s.get(url)
-		if got.status != status || got.header.Get("Content-Type") != "application/problem+json" || got.header.Get("Cache-Control") != "no-store" {
+		if !isProblem(got, status) {
 			t.Errorf("GET %s: %d %v %s, want %d and problem+json", url, got.status, got.header, got.body, status)
 		}
 	}
-	if got := s.ask(http.MethodDelete, gateway+"/products/1"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") == "" {
+	if got := s.do(http.MethodDelete, gateway+"/products/1"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") == "" {
 		t.Errorf("DELETE: %d %v, want 405 with Allow", got.status, got.header)
 	}
 	for _, admin := range strings.Split(s.env["ADMIN_URLS"], ",") {
 		for _, path := range []string{"/live", "/ready"} {
-			if got := s.ask(http.MethodGet, admin+path); got.status != http.StatusOK {
+			if got := s.do(http.MethodGet, admin+path); got.status != http.StatusOK {
 				t.Errorf("GET %s%s: %d %s", admin, path, got.status, got.body)
 			}
 		}
@@ -166,11 +170,11 @@ func testAnotherCatalog(t *testing.T, s *stack) {
 		t.Errorf("the repaired row is not reported, or the removed products are not:\n%s", report)
 	}
 	eventually(t, "the new version through the gateway", func() bool { return s.get("/products/300").status == http.StatusNotFound })
-	eventually(t, "the price behind a stray label", func() bool { return strings.Contains(s.get("/products/11").body, `"49.00"`) })
+	eventually(t, "the price after a stray label", func() bool { return strings.Contains(s.get("/products/11").body, `"49.00"`) })
 
 	s.etl("rollback")
-	eventually(t, "the version before through the gateway", func() bool { return s.get("/products/300").status == http.StatusOK })
-	eventually(t, "a product as it was", func() bool { return strings.Contains(s.get("/products/12").body, "Belle Shirt") })
+	eventually(t, "the previous version through the gateway", func() bool { return s.get("/products/300").status == http.StatusOK })
+	eventually(t, "the previous product", func() bool { return strings.Contains(s.get("/products/12").body, "Belle Shirt") })
 }
 
 func testAnotherShape(t *testing.T, s *stack) {
@@ -187,7 +191,8 @@ documents:
   author: {path: "", body: {name: name, books: {each: book, keyed: isbn, as: {title: title, loans: {each: loan, as: days}}}}}
   titles: {path: titles, body: {each: book, as: title}}
 `,
-		"author.csv": "id;name\n3;Ann\n5;Bo\n", "book.csv": "isbn;author;title\n20;3;\"b; or c\"\n10;3;a\n", "loan.csv": "id;isbn;days\n1;10;7\n2;10;14\n",
+		"author.csv": "id;name\n3;Ann\n5;Bo\n", "book.csv": "isbn;author;title\n20;3;\"b; or c\"\n10;3;a\n",
+		"loan.csv": "id;isbn;days\n1;10;7\n2;10;14\n",
 	} {
 		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -201,7 +206,7 @@ documents:
 		"/api/books/3":    `{"name":"Ann","books":{"20":{"title":"b; or c","loans":[]},"10":{"title":"a","loans":[7,14]}}}`,
 		"/books/3/titles": `["b; or c","a"]`,
 	} {
-		// Each instance follows at a moment of its own.
+		// Each instance learns of the collection at another time.
 		eventually(t, "GET "+path, func() bool { got := s.get(path); return got.status == http.StatusOK && sameJSON(t, got.body, want) })
 	}
 	if got := s.get("/books"); got.status != http.StatusNotFound {
@@ -212,25 +217,27 @@ documents:
 	}
 }
 
-// testKilledLoads kills loads of two catalogs in turns while clients ask the API, past the cache. Every answer must be
-// a document of one of the two, and belong to its ETag.
+// testKilledLoads kills loads of two catalogs in turn while clients send requests to the instances. Every response must be a document of one
+// of the two, with its ETag.
 func testKilledLoads(t *testing.T, s *stack) {
 	catalogs := []string{s.generate(6_000, 1), s.generate(6_000, 2)}
 	instances := strings.Split(s.env["API_URLS"], ",")
 	paths := []string{"/products/1", "/products/7/styles", "/products/5999", "/products?page=60&count=100"}
-	known := map[string]string{} // by path and body: the ETag, which of a page is another one for each version
+	known := map[string]string{} // ETag by path and body; that of a page depends on the version
 	var longest time.Duration
 	for _, csv := range catalogs {
 		began := time.Now()
-		// The test data's last lines have an end, and the generator's have none.
+		// Unlike in the test data, the last lines of generated files have no line break.
 		s.etl("run", "--csv", csv, "--accept", "removed", "--accept", "changed", "--accept", "truncated-file")
 		longest = max(longest, time.Since(began))
 		version := liveVersion(t, s)
 		for _, instance := range instances {
-			eventually(t, "the instance follows", func() bool { return s.ask(http.MethodGet, instance+paths[0]).header.Get("X-Data-Version") == version })
+			eventually(t, "the new version on each instance", func() bool {
+				return s.do(http.MethodGet, instance+paths[0]).header.Get("X-Data-Version") == version
+			})
 		}
 		for _, path := range paths {
-			got := s.ask(http.MethodGet, instances[0]+path)
+			got := s.do(http.MethodGet, instances[0]+path)
 			if got.status != http.StatusOK {
 				t.Fatalf("GET %s: %d %s", path, got.status, got.body)
 			}
@@ -238,12 +245,12 @@ func testKilledLoads(t *testing.T, s *stack) {
 		}
 	}
 	if len(known) != 2*len(paths) {
-		t.Fatalf("%d different answers of 2 catalogs to %d paths", len(known), len(paths))
+		t.Fatalf("%d different bodies of 2 catalogs for %d paths", len(known), len(paths))
 	}
 
 	ctx, stop := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
-	var asked atomic.Int64
+	var requests atomic.Int64
 	for i, instance := range instances {
 		readers.Go(func() {
 			for n := i; ctx.Err() == nil; n++ {
@@ -252,15 +259,17 @@ func testKilledLoads(t *testing.T, s *stack) {
 				if ctx.Err() != nil {
 					return
 				}
-				asked.Add(1)
+				requests.Add(1)
 				etag, ok := known[path+got.body]
 				list := strings.Contains(path, "?")
 				switch {
 				case err != nil || got.status != http.StatusOK:
 					t.Errorf("GET %s: %v, %d %.200s", path, err, got.status, got.body)
 				case !ok:
-					t.Errorf("GET %s: version %s answers %.200s, which is of neither catalog", path, got.header.Get("X-Data-Version"), got.body)
-				case !list && etag != got.header.Get("ETag") || list && !strings.HasPrefix(got.header.Get("ETag"), `"v`+got.header.Get("X-Data-Version")+`-`):
+					t.Errorf("GET %s: version %s returns %.200s, which is in neither catalog", path,
+						got.header.Get("X-Data-Version"), got.body)
+				case !list && etag != got.header.Get("ETag"),
+					list && !strings.HasPrefix(got.header.Get("ETag"), `"v`+got.header.Get("X-Data-Version")+`-`):
 					t.Errorf("GET %s: ETag %s does not belong to the body", path, got.header.Get("ETag"))
 				default:
 					continue
@@ -275,17 +284,17 @@ func testKilledLoads(t *testing.T, s *stack) {
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(longest * time.Duration(i+1) / kills) // the moment of the kill is what is tested
+		time.Sleep(longest * time.Duration(i+1) / kills) // the kills are spread over the duration of a load
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	}
 	s.etl("run", "--csv", catalogs[0], "--accept", "changed")
 	stop()
 	readers.Wait()
-	if asked.Load() < 100 {
-		t.Errorf("only %d requests were made meanwhile", asked.Load())
+	if requests.Load() < 100 {
+		t.Errorf("only %d requests were made", requests.Load())
 	}
-	t.Logf("%d requests during %d killed loads", asked.Load(), kills)
+	t.Logf("%d requests during %d killed loads", requests.Load(), kills)
 }
 
 func liveVersion(t *testing.T, s *stack) string {
@@ -298,7 +307,7 @@ func liveVersion(t *testing.T, s *stack) string {
 	return strings.TrimSpace(string(out))
 }
 
-// testStale kills both instances: what is cached goes on being served, and what is not gets a problem, not a page of NGINX's.
+// testStale kills both instances. NGINX must serve cached documents, and a problem instead of one of its own pages for others.
 func testStale(t *testing.T, s *stack) {
 	version := liveVersion(t, s)
 	var cached answer
@@ -312,16 +321,16 @@ func testStale(t *testing.T, s *stack) {
 		}
 		eventually(t, "the instance ends", func() bool { return !alive(instance.Process.PID) })
 	}
-	eventually(t, "a stale answer", func() bool {
+	eventually(t, "a stale response", func() bool {
 		got := s.get("/products/1")
 		if got.status != http.StatusOK || got.body != cached.body {
 			t.Fatalf("GET /products/1 without any instance: %d %.200s", got.status, got.body)
 		}
 		return got.header.Get("X-Cache") == "STALE"
 	})
-	if got := s.get("/products/5432/related"); got.status < 500 || got.header.Get("Content-Type") != "application/problem+json" || got.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("what is not cached: %d %v %s", got.status, got.header, got.body)
+	if got := s.get("/products/5432/related"); got.status < 500 || !isProblem(got, got.status) {
+		t.Errorf("an uncached document: %d %v %s", got.status, got.header, got.body)
 	}
 	s.up()
-	eventually(t, "answers again", func() bool { return s.get("/products/5432/related").status == http.StatusOK })
+	eventually(t, "the uncached document after up", func() bool { return s.get("/products/5432/related").status == http.StatusOK })
 }
