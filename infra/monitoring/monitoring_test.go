@@ -33,7 +33,7 @@ var (
 	label  = regexp.MustCompile(`([a-z_]+)="(?:[^"\\]|\\.)*"`)
 )
 
-// add reads what a scrape returns.
+// add parses the response to a scrape.
 func (s series) add(text string) {
 	for _, line := range sample.FindAllStringSubmatch(text, -1) {
 		if s[line[1]] == nil {
@@ -55,7 +55,7 @@ var (
 	operators  = []string{"and", "or", "unless", "bool", "by", "without", "on", "ignoring", "group_left", "group_right", "offset"}
 )
 
-// check reports what an expression of Prometheus' language names that is not in s. It knows as much of the language as is used here.
+// check returns the metrics and labels in a PromQL expression that are not in s. It supports the part of PromQL that the files use.
 func (s series) check(expression string) (missing []string) {
 	text := duration.ReplaceAllString(quotedText.ReplaceAllString(expression, `""`), "")
 	var grouped []string
@@ -113,7 +113,8 @@ func runAPI(t *testing.T) (public, admin *http.Client) {
 		}
 	}
 	for _, program := range []string{"etl", "api"} {
-		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(directory, program), "../../"+program).CombinedOutput(); err != nil {
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(directory, program), "../../"+program)
+		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("build %s: %v\n%s", program, err, out)
 		}
 	}
@@ -135,16 +136,17 @@ func runAPI(t *testing.T) (public, admin *http.Client) {
 		}
 	})
 	over := func(socket string) *http.Client {
-		return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(directory, socket))
-		}}}
+		}
+		return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial}}
 	}
 	public, admin = over("public"), over("admin")
 	await(t, admin, "http://admin/ready", "")
 	return public, admin
 }
 
-// await polls an address until it answers 200 with want in the body, and returns the body.
+// await polls an address until it returns 200 with want in the body, and returns the body.
 func await(t *testing.T, client *http.Client, url, want string) (body string) {
 	t.Helper()
 	status, err := 0, error(nil)
@@ -167,7 +169,7 @@ func get(client *http.Client, url string) (status int, body string, err error) {
 	return response.StatusCode, string(text), err
 }
 
-// scraped returns all metrics that a server under some load and a run of the ETL export.
+// scraped returns all metrics of an instance that has served requests, and of a run of the ETL.
 func scraped(t *testing.T) series {
 	t.Helper()
 	public, admin := runAPI(t)
@@ -180,7 +182,7 @@ func scraped(t *testing.T) series {
 	text := await(t, admin, "http://admin/metrics", "systemscale_database_host_version{")
 	s := series{"up": {"job": true, "instance": true}}
 	s.add(text)
-	// What the node exporter says of each file system.
+	// Metrics of the node exporter.
 	for _, name := range []string{"avail_bytes", "size_bytes", "files", "files_free"} {
 		s.add("node_filesystem_" + name + `{device="tmpfs",fstype="tmpfs",mountpoint="/dev/shm"} 6.7108864e+07` + "\n")
 	}
@@ -205,7 +207,7 @@ type dashboard struct {
 	Annotations struct{ List []struct{ Name, Expr string } }
 }
 
-func TestMonitoringKnowsOnlyWhatIsMeasured(t *testing.T) {
+func TestExpressionsUseExportedMetrics(t *testing.T) {
 	known := scraped(t)
 	check := func(where, expression string) {
 		t.Helper()
@@ -228,7 +230,8 @@ func TestMonitoringKnowsOnlyWhatIsMeasured(t *testing.T) {
 		if panel.Type == "row" {
 			continue
 		}
-		if panel.Title == "" || titles[panel.Title] || panel.Description == "" || panel.FieldConfig.Defaults.Unit == "" || len(panel.Targets) == 0 {
+		if panel.Title == "" || titles[panel.Title] || panel.Description == "" ||
+			panel.FieldConfig.Defaults.Unit == "" || len(panel.Targets) == 0 {
 			t.Errorf("panel %q lacks a title of its own, a description, a unit or an expression", panel.Title)
 		}
 		titles[panel.Title] = true
@@ -268,7 +271,8 @@ func TestMonitoringKnowsOnlyWhatIsMeasured(t *testing.T) {
 	alerts := map[string]bool{}
 	for _, group := range rules.Groups {
 		for _, rule := range group.Rules {
-			if rule.Alert == "" || alerts[rule.Alert] || rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" || !slices.Contains([]string{"page", "ticket"}, rule.Labels["severity"]) {
+			if rule.Alert == "" || alerts[rule.Alert] || rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" ||
+				!slices.Contains([]string{"page", "ticket"}, rule.Labels["severity"]) {
 				t.Errorf("alert %q lacks a name of its own, a summary, a description or a severity", rule.Alert)
 			}
 			alerts[rule.Alert] = true
@@ -294,7 +298,7 @@ func readYAML(t *testing.T, name string, into any) {
 	}
 }
 
-func TestScrapeExampleScrapesTheAdminPort(t *testing.T) {
+func TestScrapeExample(t *testing.T) {
 	var config struct {
 		Global        map[string]string
 		RuleFiles     []string `yaml:"rule_files"`
@@ -310,12 +314,13 @@ func TestScrapeExampleScrapesTheAdminPort(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if job := config.ScrapeConfigs[0]; job.JobName != "systemscale-api" || !slices.Contains(job.StaticConfigs[0].Targets, "127.0.0.1:8181") {
+	job := config.ScrapeConfigs[0]
+	if job.JobName != "systemscale-api" || !slices.Contains(job.StaticConfigs[0].Targets, "127.0.0.1:8181") {
 		t.Errorf("the default of --admin is not scraped: %+v", job)
 	}
 }
 
-func TestCheckOfExpressions(t *testing.T) {
+func TestSeriesCheck(t *testing.T) {
 	known := series{"a_total": {"job": true, "x": true}, "b_bucket": {"le": true}}
 	f := func(expression string, want ...string) {
 		t.Helper()

@@ -15,7 +15,7 @@ import (
 
 // internalNames are host names with which a client might try to reach an internal server.
 func internalNames(gateway Gateway) []string {
-	return []string{"copies", "COPIES", "copies.", "copies:80", "cached", "compressor", "api", "no_upstream", "localhost", "127.0.0.1", gateway.Refresh}
+	return []string{"copies", "COPIES", "copies.", "copies:80", "cached", "compressor", "api", "unavailable", "localhost", "127.0.0.1", gateway.Refresh}
 }
 
 // bare sends one request byte for byte and returns the answer.

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// setting returns the value of a setting that a unit has once.
+// setting returns the value of a setting that must occur once in the unit.
 func setting(t *testing.T, unit, name string) string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^`+name+`=(.*)$`).FindAllStringSubmatch(unit, -1)
@@ -24,7 +24,7 @@ func setting(t *testing.T, unit, name string) string {
 	return found[0][1]
 }
 
-// flag returns the duration that a flag of a command has.
+// flag returns the duration in a flag of a command.
 func flag(t *testing.T, command, name string) time.Duration {
 	t.Helper()
 	_, rest, found := strings.Cut(command, name+" ")
@@ -36,8 +36,8 @@ func flag(t *testing.T, command, name string) time.Duration {
 	return duration
 }
 
-// TestAPIUnitStartsAnInstance runs the unit's command with sockets in the place of its ports, and stops it as systemd does.
-func TestAPIUnitStartsAnInstance(t *testing.T) {
+// TestAPIUnit runs the unit's command with sockets instead of ports, and stops it as systemd does.
+func TestAPIUnit(t *testing.T) {
 	unit := read(t, "systemscale-api@.service")
 	command := execStart(t, unit, "8081")
 	directory, err := os.MkdirTemp("", "unit-") // t.TempDir() is too long for the name of a socket
@@ -45,7 +45,8 @@ func TestAPIUnitStartsAnInstance(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	if runtime := "/run/" + setting(t, strings.ReplaceAll(unit, "%i", "8081"), "RuntimeDirectory") + "/"; strings.Count(command, runtime) != 1 {
+	runtime := "/run/" + setting(t, strings.ReplaceAll(unit, "%i", "8081"), "RuntimeDirectory") + "/"
+	if strings.Count(command, runtime) != 1 {
 		t.Errorf("%q does not listen in %s", command, runtime)
 	}
 	replaced := strings.NewReplacer("127.0.0.1:8081", "unix:"+directory+"/public", "127.0.0.1:18081", "unix:"+directory+"/admin",
@@ -66,7 +67,11 @@ func TestAPIUnitStartsAnInstance(t *testing.T) {
 	for _, address := range []struct {
 		socket, path string
 		status       int
-	}{{"admin", "/live", http.StatusOK}, {"public", "/things/1", http.StatusServiceUnavailable}, {"api.sock", "/things/1", http.StatusServiceUnavailable}} {
+	}{
+		{"admin", "/live", http.StatusOK},
+		{"public", "/things/1", http.StatusServiceUnavailable},
+		{"api.sock", "/things/1", http.StatusServiceUnavailable},
+	} {
 		await(t, ended, filepath.Join(directory, address.socket), address.path, address.status)
 	}
 	if err := api.Process.Signal(syscall.SIGTERM); err != nil {
@@ -92,9 +97,10 @@ func TestAPIUnitStartsAnInstance(t *testing.T) {
 // await polls a path through a unix socket until the status is the one given.
 func await(t *testing.T, ended <-chan error, socket, path string, status int) {
 	t.Helper()
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}}
+	}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dial}}
 	got, err := 0, error(nil)
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		select {

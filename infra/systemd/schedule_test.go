@@ -6,10 +6,11 @@ import (
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // the zones, whatever the machine has
+	_ "time/tzdata" // time zones, independent of the machine
 )
 
-// zones change their clocks at different hours: at midnight, one, two, three, a quarter to three, on a weekday, by half an hour, by two hours.
+// zones change their clocks at different hours: at midnight, one, two, three, a quarter to three, on a weekday, by half an hour, by two
+// hours.
 var zones = []string{
 	"Africa/Cairo", "Africa/Casablanca", "America/Havana", "America/New_York", "America/Nuuk", "America/Santiago", "America/St_Johns", "Antarctica/Troll",
 	"Asia/Beirut", "Asia/Gaza", "Asia/Jerusalem", "Asia/Nicosia", "Atlantic/Azores", "Australia/Adelaide", "Australia/Lord_Howe", "Australia/Sydney",
@@ -17,8 +18,8 @@ var zones = []string{
 	"Europe/Riga", "Europe/Sofia", "Europe/Tallinn", "Europe/Vilnius", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Easter", "UTC",
 }
 
-// nightsWithoutOneRun returns the days of two years on which a time of day, hh:mm, is not there exactly once.
-func nightsWithoutOneRun(t *testing.T, zone, at string) (days []string) {
+// daysWithoutOne returns the days of two years on which a time of day, hh:mm, does not occur exactly once.
+func daysWithoutOne(t *testing.T, zone, at string) (days []string) {
 	t.Helper()
 	location, err := time.LoadLocation(zone)
 	if err != nil {
@@ -40,11 +41,11 @@ func nightsWithoutOneRun(t *testing.T, zone, at string) (days []string) {
 	return days
 }
 
-// TestEveryNightHasOneRun reads when the timer and cron start a run. That of cron is in local time, so it must be there once on every
+// TestOneRunPerNight reads the start times of the timer and of cron. That of cron is in local time, so it must occur once on every
 // day of every zone.
-func TestEveryNightHasOneRun(t *testing.T) {
-	if days := nightsWithoutOneRun(t, "Europe/Athens", "03:10"); len(days) != 4 {
-		t.Fatalf("03:10 in Athens is missing or there twice on %v; the clocks change four times in two years", days)
+func TestOneRunPerNight(t *testing.T) {
+	if days := daysWithoutOne(t, "Europe/Athens", "03:10"); len(days) != 4 {
+		t.Fatalf("03:10 in Athens is missing or occurs twice on %v, want 4 days", days)
 	}
 	timer := regexp.MustCompile(`(?m)^OnCalendar=\*-\*-\* (\d\d:\d\d):00( UTC)?$`).FindStringSubmatch(read(t, "systemscale-etl.timer"))
 	cron := regexp.MustCompile(`(?m)^(\d+) (\d+) \* \* \*  systemscale-etl `).FindStringSubmatch(read(t, "systemscale-etl.cron"))
@@ -52,11 +53,11 @@ func TestEveryNightHasOneRun(t *testing.T) {
 		t.Fatal("the timer or the cron file does not start a run every night")
 	}
 	for _, zone := range zones {
-		if at := pad(cron[2]) + ":" + pad(cron[1]); len(nightsWithoutOneRun(t, zone, at)) > 0 {
-			t.Errorf("cron: %s in %s is missing, or there twice, on %v", at, zone, nightsWithoutOneRun(t, zone, at))
+		if at := pad(cron[2]) + ":" + pad(cron[1]); len(daysWithoutOne(t, zone, at)) > 0 {
+			t.Errorf("cron: %s in %s is missing or occurs twice on %v", at, zone, daysWithoutOne(t, zone, at))
 		}
-		if timer[2] == "" && len(nightsWithoutOneRun(t, zone, timer[1])) > 0 {
-			t.Errorf("the timer: %s in %s is missing, or there twice, on %v", timer[1], zone, nightsWithoutOneRun(t, zone, timer[1]))
+		if timer[2] == "" && len(daysWithoutOne(t, zone, timer[1])) > 0 {
+			t.Errorf("the timer: %s in %s is missing or occurs twice on %v", timer[1], zone, daysWithoutOne(t, zone, timer[1]))
 		}
 	}
 	analyze, err := exec.LookPath("systemd-analyze")
@@ -65,8 +66,8 @@ func TestEveryNightHasOneRun(t *testing.T) {
 	}
 	command := exec.CommandContext(t.Context(), analyze, "calendar", "--base-time=2026-03-28 12:00:00 UTC", "*-*-* "+timer[1]+":00"+timer[2])
 	command.Env = append(command.Environ(), "TZ=Europe/Athens")
-	if said, err := command.CombinedOutput(); err != nil || !strings.Contains(string(said), "2026-03-29") {
-		t.Errorf("systemd runs it next, after noon of 2026-03-28 (%v):\n%s", err, said)
+	if output, err := command.CombinedOutput(); err != nil || !strings.Contains(string(output), "2026-03-29") {
+		t.Errorf("the next run after noon of 2026-03-28 is not on 2026-03-29 (%v):\n%s", err, output)
 	}
 }
 
@@ -78,8 +79,8 @@ func pad(number string) string {
 	return number
 }
 
-// asSystemd returns the assignments of an EnvironmentFile as systemd.exec(5) describes them: blank lines and comments aside, a
-// value ends with the line, and quotes are taken off. Within single quotes, nothing else is special.
+// asSystemd returns the assignments of an EnvironmentFile as systemd.exec(5) describes them: except for
+// blank lines and comments, each line is an assignment. Quotes are removed. In single quotes, no other character is special.
 func asSystemd(t *testing.T, text string) map[string]string {
 	t.Helper()
 	assignments := map[string]string{}
@@ -90,7 +91,7 @@ func asSystemd(t *testing.T, text string) map[string]string {
 		}
 		name, value, found := strings.Cut(line, "=")
 		if !found {
-			t.Errorf("systemd passes over %q", line)
+			t.Errorf("systemd ignores %q", line)
 			continue
 		}
 		switch {
@@ -101,14 +102,14 @@ func asSystemd(t *testing.T, text string) map[string]string {
 			}
 			value = value[1 : 1+end]
 		case strings.ContainsAny(value, `"\`):
-			t.Errorf("%q has quotes or escapes that the two readers take differently", line)
+			t.Errorf("%q has quotes or escapes that systemd and shells read differently", line)
 		}
 		assignments[name] = value
 	}
 	return assignments
 }
 
-// asShell returns a variable after a shell has read a file as the cron file has it do.
+// asShell returns a variable after a shell has sourced a file as the cron file does.
 func asShell(t *testing.T, shell, file, name string) string {
 	t.Helper()
 	script := `set -a; . "$0"; set +a; exec sh -c 'printf %s "$` + name + `"'`
@@ -121,8 +122,8 @@ func asShell(t *testing.T, shell, file, name string) string {
 	return string(value)
 }
 
-// TestEnvironmentFileHasTwoReaders writes a URL with all that shells take for their own where etl.env has its URL.
-func TestEnvironmentFileHasTwoReaders(t *testing.T) {
+// TestEnvironmentFile writes a URL with the special characters of shells to etl.env. systemd and shells must read the same value.
+func TestEnvironmentFile(t *testing.T) {
 	example := read(t, "etl.env")
 	present := asSystemd(t, example)["DATABASE_URL"]
 	if !strings.HasPrefix(present, "postgres://") {

@@ -1,4 +1,4 @@
-// Package systemd_test checks the units and the cron file: what they start, when, and with which exit code.
+// Package systemd_test checks the commands, the schedule and the exit codes of the units and of the cron file.
 package systemd_test
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Exit codes of etl, as infra/docs/operations.md has them.
+// Exit codes of etl: see infra/docs/operations.md.
 const (
 	exitOK    = 0
 	exitFiles = 3
@@ -44,7 +44,7 @@ func execStart(t *testing.T, unit, name string) string {
 	return strings.NewReplacer("$$", "$", "%i", name, "%%", "%").Replace(command)
 }
 
-// cronCommand returns the command of the one line of a cron file, as cron would give it to the shell.
+// cronCommand returns the command of the one line of a cron file, as cron passes it to the shell.
 func cronCommand(t *testing.T) string {
 	t.Helper()
 	var commands []string
@@ -52,7 +52,7 @@ func cronCommand(t *testing.T) string {
 		if fields := strings.Fields(line); len(fields) > 6 && !strings.HasPrefix(line, "#") {
 			_, command, found := strings.Cut(line, fields[5])
 			if !found || fields[5] != "systemscale-etl" || strings.Contains(strings.ReplaceAll(command, `\%`, ""), "%") {
-				t.Errorf("cron would make something else of %q", line)
+				t.Errorf("cron would change the command of %q", line)
 			}
 			commands = append(commands, strings.ReplaceAll(command, `\%`, "%"))
 		}
@@ -94,30 +94,32 @@ func TestNightlyCommandsParse(t *testing.T) {
 	}
 }
 
-// TestCronPassesTheExitCodeOn runs the line of the cron file with a program in the place of etl.
-func TestCronPassesTheExitCodeOn(t *testing.T) {
+// TestCronReturnsTheExitCode runs the line of the cron file with another program instead of etl.
+func TestCronReturnsTheExitCode(t *testing.T) {
 	directory := t.TempDir()
 	write(t, filepath.Join(directory, "etl.env"), "DATABASE_URL=secret\n", 0o600)
 	for _, want := range []int{exitOK, exitFiles, 22} {
-		write(t, filepath.Join(directory, "etl"), fmt.Sprintf("#!/bin/sh\necho \"the report of $DATABASE_URL\" >&2\nexit %d\n", want), 0o700)
-		command := exec.CommandContext(t.Context(), "/bin/sh", "-c", strings.Replace(cronCommand(t), "/etc/systemscale/", directory+"/", 1))
+		script := fmt.Sprintf("#!/bin/sh\necho \"the report of $DATABASE_URL\" >&2\nexit %d\n", want)
+		write(t, filepath.Join(directory, "etl"), script, 0o700)
+		line := strings.Replace(cronCommand(t), "/etc/systemscale/", directory+"/", 1)
+		command := exec.CommandContext(t.Context(), "/bin/sh", "-c", line)
 		command.Env = []string{"PATH=" + directory + ":/usr/bin:/bin"}
 		mail, err := command.CombinedOutput()
 		if got := command.ProcessState.ExitCode(); got != want {
 			t.Errorf("exit code %d (%v), want %d", got, err, want)
 		}
-		said := ""
+		wantMail := ""
 		if want != exitOK {
-			said = fmt.Sprintf("the report of secret\n\netl ended with exit code %d\n", want)
+			wantMail = fmt.Sprintf("the report of secret\n\netl ended with exit code %d\n", want)
 		}
-		if string(mail) != said {
-			t.Errorf("exit code %d: the mail would be %q, want %q", want, mail, said)
+		if string(mail) != wantMail {
+			t.Errorf("exit code %d: the mail would be %q, want %q", want, mail, wantMail)
 		}
 	}
 }
 
-// TestAlertKnowsWhatIsUrgent runs the alert with a program in the place of logger.
-func TestAlertKnowsWhatIsUrgent(t *testing.T) {
+// TestAlertPriority runs the alert with another program instead of logger.
+func TestAlertPriority(t *testing.T) {
 	directory := t.TempDir()
 	write(t, filepath.Join(directory, "logger"), "#!/bin/sh\necho \"$@\"\n", 0o700)
 	script := execStart(t, read(t, "systemscale-etl-alert@.service"), "systemscale-etl.service")
@@ -128,13 +130,13 @@ func TestAlertKnowsWhatIsUrgent(t *testing.T) {
 		command := exec.CommandContext(t.Context(), "/bin/sh", "-c", script)
 		command.Env = []string{"PATH=" + directory + ":/usr/bin:/bin", "MONITOR_SERVICE_RESULT=exit-code", "MONITOR_EXIT_STATUS=" + status}
 		if got, err := command.CombinedOutput(); err != nil || string(got) != want {
-			t.Errorf("exit code %s: the alert says %q (%v), want %q", status, got, err, want)
+			t.Errorf("exit code %s: the alert is %q (%v), want %q", status, got, err, want)
 		}
 	}
 }
 
-// TestUnitsFitTogether checks what no single unit shows; on machines with systemd, systemd reads them too.
-func TestUnitsFitTogether(t *testing.T) {
+// TestUnitsAreConsistent checks the references between units. If systemd is installed, it verifies the units too.
+func TestUnitsAreConsistent(t *testing.T) {
 	units := []string{"systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@.service", "systemscale-api@.service"}
 	installed := regexp.MustCompile("/usr/local/bin/(etl|api)")
 	directory := t.TempDir()
@@ -145,13 +147,14 @@ func TestUnitsFitTogether(t *testing.T) {
 		t.Error("the service does not start the alert when it fails")
 	}
 	if timer := read(t, units[1]); strings.Contains(timer, "\nUnit=") {
-		t.Error("the timer names a unit; it is to start the service of its own name")
+		t.Error("the timer names a unit; want none: it starts the service of the same name")
 	}
 	if analyze, err := exec.LookPath("systemd-analyze"); err == nil {
-		command := exec.CommandContext(t.Context(), analyze, "verify", "systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@x.service", "systemscale-api@8081.service")
+		command := exec.CommandContext(t.Context(), analyze, "verify", "systemscale-etl.service", "systemscale-etl.timer",
+			"systemscale-etl-alert@x.service", "systemscale-api@8081.service")
 		command.Dir = directory
-		if said, err := command.CombinedOutput(); err != nil || strings.Contains(string(said), "systemscale-") {
-			t.Errorf("systemd-analyze verify: %v\n%s", err, said)
+		if output, err := command.CombinedOutput(); err != nil || strings.Contains(string(output), "systemscale-") {
+			t.Errorf("systemd-analyze verify: %v\n%s", err, output)
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Command filecycles fails if files of a package depend on each other in a cycle: a.go uses an identifier that b.go declares, and b.go, directly
-// or through other files, one that a.go declares. Identifiers are those of functions, types, variables, constants, methods and fields. Go permits
-// such cycles, but in a large package they indicate declarations in the wrong file, or two packages in one, so packages of more than five files
-// must have none. Test files are ignored.
+// Command filecycles fails if files of a package depend on each other in a cycle: a.go uses an identifier that b.go declares, and b.go,
+// directly or through other files, one that a.go declares. Identifiers are those of functions, types, variables, constants, methods and
+// fields. Go permits such cycles, but in a large package they indicate declarations in the wrong file, or two packages in one, so
+// packages of more than five files must have none. Test files are ignored.
 //
 // The arguments are patterns for go list, such as ./... .
 package main

@@ -39,7 +39,8 @@ func certificateIn(directory string) certificate {
 // read the key.
 func developmentCertificate(directory string, account *process.Account, now time.Time) (files certificate, renewed bool, err error) {
 	files = certificateIn(directory)
-	if pair, err := tls.LoadX509KeyPair(files.certificate, files.key); err == nil && isDevelopmentCertificate(pair.Leaf, now) && isPrivate(files.key) {
+	pair, err := tls.LoadX509KeyPair(files.certificate, files.key)
+	if err == nil && isDevelopmentCertificate(pair.Leaf, now) && isPrivate(files.key) {
 		return files, false, nil
 	}
 	if err := writeCertificate(files, account, now); err != nil {
@@ -48,8 +49,8 @@ func developmentCertificate(directory string, account *process.Account, now time
 	return files, true, nil
 }
 
-// isDevelopmentCertificate reports whether a certificate is one of writeCertificate and does not expire soon. Those of earlier versions were
-// certificate authorities: a browser that trusts one trusts any certificate that its key signs.
+// isDevelopmentCertificate reports whether a certificate is one of writeCertificate and does not expire soon. Those of earlier versions
+// were certificate authorities: a browser that trusts one trusts any certificate that its key signs.
 func isDevelopmentCertificate(found *x509.Certificate, now time.Time) bool {
 	return !found.IsCA && found.BasicConstraintsValid && found.KeyUsage == x509.KeyUsageDigitalSignature &&
 		slices.Equal(found.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) &&
@@ -75,8 +76,8 @@ func writeCertificate(files certificate, account *process.Account, now time.Time
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "localhost", Organization: []string{"systemScale, for development"}},
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.ParseIP(loopback)},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
-		// Not an authority: trust in this certificate does not extend to other names. curl --cacert and browsers accept a trusted self-signed
-		// certificate that is not an authority.
+		// Not an authority: trust in this certificate does not extend to other names. curl --cacert and browsers accept a trusted
+		// self-signed certificate that is not an authority.
 		IsCA: false, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

@@ -42,21 +42,22 @@ func TestDevelopmentCertificate(t *testing.T) {
 		}
 	}
 	if _, err := first.Verify(x509.VerifyOptions{DNSName: "example.com", Roots: roots}); err == nil {
-		t.Error("it is valid for any name")
+		t.Error("the certificate is valid for another name")
 	}
 	if !isDevelopmentCertificate(first, now) || first.NotAfter.Sub(now) > 31*24*time.Hour {
-		t.Errorf("it may do more than serve for a month: CA %v, usage %v %v, until %v", first.IsCA, first.KeyUsage, first.ExtKeyUsage, first.NotAfter)
+		t.Errorf("CA %v, usage %v %v, until %v; want a server's certificate for a month", first.IsCA, first.KeyUsage, first.ExtKeyUsage,
+			first.NotAfter)
 	}
-	trustOnlyItself(t, files, first, now)
+	wantNoAuthority(t, files, first, now)
 	if info, err := os.Stat(files.key); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v: others may read the key", info.Mode(), err)
+		t.Errorf("%v, %v: other users can read the key", info.Mode(), err)
 	}
 
 	renew(now.Add(15*24*time.Hour), false)
 	renew(now.Add(17*24*time.Hour), true)
 	second := read(files)
 	if second.SerialNumber.Cmp(first.SerialNumber) == 0 || !second.NotAfter.After(first.NotAfter) {
-		t.Error("the certificate near its end is the same as before")
+		t.Error("a certificate that is about to expire was not renewed")
 	}
 	renew(now.Add(15*24*time.Hour), true) // it is not valid yet: the clock was set back
 	renew(now, true)
@@ -76,14 +77,16 @@ func TestDevelopmentCertificate(t *testing.T) {
 	}
 }
 
-// trustOnlyItself signs a certificate for another name with the key: a client that trusts the first must not accept it.
-func trustOnlyItself(t *testing.T, files certificate, issuer *x509.Certificate, now time.Time) {
+// wantNoAuthority signs a certificate for another name with the key. A client that trusts the issuer must not accept it.
+func wantNoAuthority(t *testing.T, files certificate, issuer *x509.Certificate, now time.Time) {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(files.certificate, files.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"example.com"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
+	forged := &x509.Certificate{
+		SerialNumber: big.NewInt(2), DNSNames: []string{"example.com"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+	}
 	signed, err := x509.CreateCertificate(rand.Reader, forged, issuer, pair.PrivateKey.(crypto.Signer).Public(), pair.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -94,11 +97,11 @@ func trustOnlyItself(t *testing.T, files certificate, issuer *x509.Certificate, 
 	roots := x509.NewCertPool()
 	roots.AddCert(issuer)
 	if _, err := forged.Verify(x509.VerifyOptions{DNSName: "example.com", Roots: roots, CurrentTime: now}); err == nil {
-		t.Error("its key signs for other names")
+		t.Error("a client accepts a certificate for another name")
 	}
 }
 
-// writeAuthority puts a certificate that may sign others in the place of the files.
+// writeAuthority replaces the certificate by a certificate authority.
 func writeAuthority(t *testing.T, files certificate, now time.Time) {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(files.certificate, files.key)

@@ -49,7 +49,7 @@ func newHome(t *testing.T, change func(saved *state)) *homeRig {
 
 func (r *homeRig) at(name string) string { return filepath.Join(r.parent, name) }
 
-// read reads the state of a directory, and says whether it counts as moved or copied.
+// read reads the state of a directory. verdict is its fields moved and copied.
 func (r *homeRig) read(name string) (read *state, verdict string) {
 	r.t.Helper()
 	read, err := readState(r.at(name))
@@ -68,7 +68,7 @@ func (r *homeRig) shell(script string) {
 	}
 }
 
-// wantPaths checks that all that was below .run is below the directory.
+// wantPaths checks that the paths of the state are below the directory.
 func (r *homeRig) wantPaths(read *state, name string) {
 	r.t.Helper()
 	directory := r.at(name)
@@ -79,7 +79,7 @@ func (r *homeRig) wantPaths(read *state, name string) {
 	}
 }
 
-func TestStateWhereItWas(t *testing.T) {
+func TestUnmovedState(t *testing.T) {
 	rig := newHome(t, nil)
 	read, verdict := rig.read("a")
 	if verdict != "false " || !read.runs() {
@@ -87,20 +87,20 @@ func TestStateWhereItWas(t *testing.T) {
 	}
 	rig.wantPaths(read, "a")
 	if text, err := os.ReadFile(read.path); err != nil || strings.Count(string(text), rig.parent) != 1 {
-		t.Errorf("the state names more than one absolute path, of its home: %s, %v", text, err)
+		t.Errorf("the state contains another absolute path than its home: %s, %v", text, err)
 	}
 }
 
-func TestStateThatWasMoved(t *testing.T) {
+func TestMovedState(t *testing.T) {
 	for name, script := range map[string]string{
-		"renamed":                                 "mv a b",
-		"to another file system":                  "cp -a a b; rm -r a",
-		"and another clone is where it was":       "mv a b; mkdir a",
-		"and another stack is where it was":       "mv a b; mkdir a; cp b/state.json a",
-		"and a stack in the former place is gone": "mv a c; mkdir a; mv c b; rmdir a",
-		// A directory of another file system is another one.
-		"to another file system, and another stack is where it was": "cp -a a b; mv a c; mkdir a; cp b/state.json a",
-		"to another file system, and nothing is left where it was":  "cp -a a b; rm a/state.json",
+		"renamed":                             "mv a b",
+		"to another file system":              "cp -a a b; rm -r a",
+		"another clone in the former place":   "mv a b; mkdir a",
+		"another stack in the former place":   "mv a b; mkdir a; cp b/state.json a",
+		"a removed stack in the former place": "mv a c; mkdir a; mv c b; rmdir a",
+		// There, a directory has another inode.
+		"to another file system, another stack in the former place": "cp -a a b; mv a c; mkdir a; cp b/state.json a",
+		"to another file system, remains in the former place":       "cp -a a b; rm a/state.json",
 	} {
 		t.Run(name, func(t *testing.T) {
 			rig := newHome(t, nil)
@@ -120,7 +120,7 @@ func TestStateThatWasMoved(t *testing.T) {
 	}
 }
 
-func TestStateThatWasCopied(t *testing.T) {
+func TestCopiedState(t *testing.T) {
 	var outside string
 	for name, change := range map[string]func(*state){
 		"with everything below it": nil,
@@ -133,7 +133,8 @@ func TestStateThatWasCopied(t *testing.T) {
 			rig := newHome(t, change)
 			rig.shell("cp -a a b")
 			read, verdict := rig.read("b")
-			if verdict != "false "+rig.at("a") || read.runs() || len(read.Outside) > 0 || strings.HasPrefix(read.Servers, outside) || read.Sockets != "" {
+			if verdict != "false "+rig.at("a") || read.runs() || len(read.Outside) > 0 || strings.HasPrefix(read.Servers, outside) ||
+				read.Sockets != "" {
 				t.Errorf("%q, runs %v: %+v", verdict, read.runs(), read)
 			}
 			if original, verdict := rig.read("a"); verdict != "false " || !original.runs() {
@@ -149,8 +150,8 @@ func TestStateThatWasCopied(t *testing.T) {
 	}
 }
 
-// TestStateOfEarlierTimes reads states with absolute paths, which did not know where they were.
-func TestStateOfEarlierTimes(t *testing.T) {
+// TestStateOfEarlierVersion reads states with absolute paths and without a home.
+func TestStateOfEarlierVersion(t *testing.T) {
 	for _, test := range []struct {
 		name, script, at string
 		moved, copied    bool
@@ -201,12 +202,13 @@ func TestOddPaths(t *testing.T) {
 			t.Errorf("%q: %v", path, err)
 		}
 	}
-	if _, _, err := call(t, "--state", t.TempDir()+"/a\nb", "status"); err == nil || !strings.Contains(err.Error(), "rename the directory") {
+	_, _, err := call(t, "--state", t.TempDir()+"/a\nb", "status")
+	if err == nil || !strings.Contains(err.Error(), "rename the directory") {
 		t.Errorf("a state below a line break: %v", err)
 	}
 }
 
-// TestTaskRefusesOddPaths calls ./scripts/task in clones that cannot be built.
+// TestTaskRefusesOddPaths runs ./scripts/task in directories in which Go cannot build.
 func TestTaskRefusesOddPaths(t *testing.T) {
 	text, err := os.ReadFile("../task")
 	if err != nil {
@@ -219,8 +221,9 @@ func TestTaskRefusesOddPaths(t *testing.T) {
 		}
 		out, err := exec.Command(filepath.Join(scripts, "task"), "up").CombinedOutput()
 		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.HasSuffix(string(out), "rename the directory\n") || strings.Count(string(out), "\n") != 1 {
-			t.Errorf("%q: %v, %q, want exit code 2 and a line that says what to do", name, err, out)
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.HasSuffix(string(out), "rename the directory\n") ||
+			strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%q: %v, %q, want exit code 2 and one line", name, err, out)
 		}
 		if entries, err := os.ReadDir(filepath.Dir(scripts)); err != nil || len(entries) != 1 {
 			t.Errorf("%q: the directory has %v, %v, want scripts alone", name, entries, err)
@@ -231,7 +234,7 @@ func TestTaskRefusesOddPaths(t *testing.T) {
 func TestOwnDirectories(t *testing.T) {
 	parent := t.TempDir()
 	if !isOwn(parent) || isOwn(parent+"/missing") {
-		t.Error("a directory of this user's is not, or one that is not there is")
+		t.Error("isOwn() is false for this user's directory, or true for a missing one")
 	}
 	if err := os.Symlink(parent, parent+"/link"); err != nil {
 		t.Fatal(err)

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// pagesRig is a project whose npm only writes down how it was called.
+// pagesRig is a project with an npm that only records its arguments.
 type pagesRig struct {
-	t     *testing.T
-	stack *stack
-	said  strings.Builder
-	calls string // file
+	t      *testing.T
+	stack  *stack
+	output strings.Builder
+	calls  string // file
 }
 
 func newPagesRig(t *testing.T, root string) *pagesRig {
@@ -20,7 +20,7 @@ func newPagesRig(t *testing.T, root string) *pagesRig {
 	rig := &pagesRig{t: t}
 	programs := t.TempDir()
 	rig.calls = filepath.Join(programs, "calls")
-	rig.stack = &stack{location: location{Root: root}, console: console{err: &rig.said}}
+	rig.stack = &stack{location: location{Root: root}, console: console{err: &rig.output}}
 	for path, text := range map[string]string{"api/web/src/app.tsx": "1", "api/web/dist/.gitkeep": "", "api/openapi/openapi.yaml": "2"} {
 		rig.write(path, text)
 	}
@@ -47,7 +47,7 @@ func (r *pagesRig) write(path, text string) {
 	}
 }
 
-// offers offers the pages, for which npm must be called so.
+// offers calls offerPages, which must run npm with the arguments want.
 func (r *pagesRig) offers(want string) {
 	r.t.Helper()
 	if err := r.stack.offerPages(r.t.Context()); err != nil {
@@ -60,7 +60,7 @@ func (r *pagesRig) offers(want string) {
 	}
 }
 
-func TestPagesAreBuiltWhenTheirSourcesHaveChanged(t *testing.T) {
+func TestChangedSourcesAreBuilt(t *testing.T) {
 	rig := newPagesRig(t, t.TempDir())
 	const built = "ci\nrun build\n"
 	rig.offers(built)
@@ -79,11 +79,11 @@ func TestPagesAreBuiltWhenTheirSourcesHaveChanged(t *testing.T) {
 	rig.offers(built)
 }
 
-// TestPagesInADirectoryWithAnOddName has them built elsewhere: Vite does not manage every name.
-func TestPagesInADirectoryWithAnOddName(t *testing.T) {
+// TestPagesInOddDirectory uses a directory in which Vite fails, so that the pages are built in another one.
+func TestPagesInOddDirectory(t *testing.T) {
 	rig := newPagesRig(t, filepath.Join(t.TempDir(), "a #1 \"b\" 'c' $d;{é"))
 	rig.write("api/web/node_modules/react/index.js", "5")
-	// It is not to be copied, and everything else is.
+	// node_modules must not be copied, other files must be.
 	if err := os.WriteFile(filepath.Join(filepath.Dir(rig.calls), "npm"), []byte(`#!/bin/sh
 case $PWD in *'#'*) echo "called in $PWD"; exit 1;; esac
 test ! -e node_modules && cat src/app.tsx ../openapi/openapi.yaml && echo "$@" >> `+rig.calls+`
@@ -94,18 +94,18 @@ mkdir -p dist/site && pwd > dist/site/index.html
 	rig.offers("ci\nrun build\n")
 	page, err := os.ReadFile(filepath.Join(rig.stack.Root, "api/web/dist/site/index.html"))
 	if err != nil {
-		t.Fatalf("%v: %s", err, rig.said.String())
+		t.Fatalf("%v: %s", err, rig.output.String())
 	}
 	if _, err := os.Stat(strings.TrimSpace(string(page))); err == nil {
-		t.Errorf("%s stayed", page)
+		t.Errorf("%s was not removed", page)
 	}
 	rig.offers("")
 }
 
-func TestPagesThatCannotBeBuilt(t *testing.T) {
+func TestFailedBuild(t *testing.T) {
 	rig := newPagesRig(t, t.TempDir())
 	programs := filepath.Dir(rig.calls)
-	for name, test := range map[string]struct{ program, script, says string }{
+	for name, test := range map[string]struct{ program, script, want string }{
 		"old Node":  {"node", "echo v12.0.0", "Node.js 20.19.0 or newer is missing: there is only 12.0.0"},
 		"npm fails": {"npm", "echo no registry; exit 1", "no registry"},
 	} {
@@ -118,13 +118,13 @@ func TestPagesThatCannotBeBuilt(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(programs, test.program), []byte("#!/bin/sh\n"+test.script+"\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			rig.said.Reset()
+			rig.output.Reset()
 			rig.offers("")
-			if said := rig.said.String(); !strings.Contains(said, test.says) || !strings.Contains(said, "Everything else works") {
-				t.Errorf("said %q, want %q", said, test.says)
+			if output := rig.output.String(); !strings.Contains(output, test.want) || !strings.Contains(output, "Everything else works") {
+				t.Errorf("output %q, want %q", output, test.want)
 			}
-			if err := rig.stack.buildPages(t.Context()); err == nil || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("buildPages() = %v, want %q", err, test.says)
+			if err := rig.stack.buildPages(t.Context()); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("buildPages() = %v, want %q", err, test.want)
 			}
 		})
 	}

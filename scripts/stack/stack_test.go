@@ -21,7 +21,7 @@ import (
 	"systemscale/infra/process"
 )
 
-// TestMain lets the test's own binary stand for the program where a test needs a process.
+// TestMain runs the program instead of the tests if a test starts its own binary as the program.
 func TestMain(m *testing.M) {
 	if os.Getenv("STACK_TEST_RUN_PROGRAM") != "" {
 		main()
@@ -54,7 +54,7 @@ func listen(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
+func TestUpRefusesInvalidArguments(t *testing.T) {
 	taken := strconv.Itoa(listen(t))
 	empty := t.TempDir()
 	for _, test := range []struct {
@@ -62,8 +62,10 @@ func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 		arguments []string
 		want      string
 	}{
-		{"taken port", []string{"--gateway-port", taken}, "port " + taken + " is taken by another program: stop that one, or choose another port, such as GATEWAY_PORT="},
-		{"taken TLS port", []string{"--gateway-port", strconv.Itoa(porttest.Number(t)), "--gateway-tls-port", taken}, "such as GATEWAY_TLS_PORT="},
+		{"taken port", []string{"--gateway-port", taken}, "port " + taken +
+			" is taken by another program: stop that one, or choose another port, such as GATEWAY_PORT="},
+		{"taken TLS port", []string{"--gateway-port", strconv.Itoa(porttest.Number(t)), "--gateway-tls-port", taken},
+			"such as GATEWAY_TLS_PORT="},
 		{"two catalogs", []string{"--csv", empty, "--products", "5"}, "CSV and PRODUCTS exclude each other"},
 		{"no products", []string{"--products=0"}, "PRODUCTS=0: must be a whole number, 1 or more"},
 		{"fewer", []string{"--products=-1"}, "PRODUCTS=-1: must be a whole number, 1 or more"},
@@ -73,7 +75,8 @@ func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 		{"missing directory", []string{"--csv", empty + "/missing"}, "CSV: there is no directory " + empty + "/missing: give the directory"},
 		{"a file", []string{"--csv", "stack_test.go"}, "is a file: give its directory, CSV="},
 		{"a line break", []string{"--csv", empty + "/a\nb"}, "line break"},
-		{"no gate", []string{"--accept", "removed,removal"}, `there is no gate "removal"; there are truncated-file, unreconciled, rejects, removed, changed`},
+		{"no gate", []string{"--accept", "removed,removal"},
+			`there is no gate "removal"; there are truncated-file, unreconciled, rejects, removed, changed`},
 		{"not a number", []string{"--products", "many"}, "stack --help"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -89,7 +92,7 @@ func TestUpRefusesBeforeItStartsAnything(t *testing.T) {
 	}
 }
 
-func TestDownAndStatusWithNothing(t *testing.T) {
+func TestDownAndStatusWithoutServers(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "never made")
 	if out, _, err := call(t, "--state", state, "down", "--purge"); err != nil || out != "nothing runs\n" {
 		t.Errorf("down = %q, %v", out, err)
@@ -98,17 +101,17 @@ func TestDownAndStatusWithNothing(t *testing.T) {
 		t.Errorf("status = %q, %v", out, err)
 	}
 	if _, err := os.Stat(state); err == nil {
-		t.Error("asking has made the directory")
+		t.Error("status or down has created the directory")
 	}
 }
 
-func TestDownPurgesWhatIsOutside(t *testing.T) {
+func TestDownPurgesOutsideDirectories(t *testing.T) {
 	directory, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
 	if err := os.Mkdir(outside, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	left := &state{Outside: []string{outside}, path: filepath.Join(directory, "state.json")}
-	// A process that only has the number of one of ours.
+	// Another process with the same pid.
 	stranger, err := process.Of(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
@@ -145,12 +148,13 @@ func TestState(t *testing.T) {
 		t.Errorf("read %v, %v, saved %v", *second, err, *first)
 	}
 	if info, err := os.Stat(first.path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v: others may read the passwords", info.Mode(), err)
+		t.Errorf("%v, %v: other users can read the passwords", info.Mode(), err)
 	}
 	if err := os.WriteFile(first.path, []byte(`{"postgres": `), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readState(directory); err == nil || !strings.Contains(err.Error(), "is damaged") || !strings.Contains(err.Error(), "remove "+directory) {
+	_, err = readState(directory)
+	if err == nil || !strings.Contains(err.Error(), "is damaged") || !strings.Contains(err.Error(), "remove "+directory) {
 		t.Errorf("a damaged state: %v", err)
 	}
 }
@@ -217,19 +221,19 @@ func TestClaimPort(t *testing.T) {
 	}
 	stack.claims.Release()
 	if again, err := stack.claimPort(got, first); err != nil || again != got {
-		t.Errorf("the stack that had port %d gets %d, %v", got, again, err)
+		t.Errorf("the stack gets port %[2]d instead of its former port %[1]d, %[3]v", got, again, err)
 	}
 	stack.claims.Release()
 	if theirs, err := other.claimPort(got, first); err != nil || theirs == got {
-		t.Errorf("another stack gets port %d, which is of one that is down, %v", theirs, err)
+		t.Errorf("another stack gets port %d of a stopped stack, %v", theirs, err)
 	}
-	// What the kernel hands out may be taken by any connection.
+	// Any connection may get an ephemeral port.
 	if moved, err := stack.claimPort(listen(t), first); err != nil || port.HandedOut(moved) {
 		t.Errorf("the stack keeps port %d, %v", moved, err)
 	}
 }
 
-func TestAPortThatIsTakenAfterItWasClaimed(t *testing.T) {
+func TestPortTakenAfterClaim(t *testing.T) {
 	stack := newStack(t, state{})
 	broken := errors.New("broken")
 	for _, test := range []struct {
@@ -279,28 +283,28 @@ func TestClaimGatewayPorts(t *testing.T) {
 		requested gatewayPorts
 		check     func(gatewayPorts, error) bool
 	}{
-		{"nothing yet", gatewayRun{}, gatewayPorts{clients: free}, func(got gatewayPorts, err error) bool {
+		{"first start", gatewayRun{}, gatewayPorts{clients: free}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls >= defaultTLSPort && got.refresh >= firstRefreshPort
 		}},
-		{"it runs", present, gatewayPorts{}, func(got gatewayPorts, err error) bool {
+		{"running", present, gatewayPorts{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got == gatewayPorts{present.Port, present.TLSPort, present.Refresh}
 		}},
-		{"it runs from before there was TLS", gatewayRun{Process: alive, Port: taken}, gatewayPorts{}, func(got gatewayPorts, err error) bool {
+		{"running, from a version without TLS", gatewayRun{Process: alive, Port: taken}, gatewayPorts{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == taken && got.tls >= defaultTLSPort && got.refresh >= firstRefreshPort
 		}},
-		{"others are asked for", present, gatewayPorts{clients: free, tls: another}, func(got gatewayPorts, err error) bool {
+		{"others requested", present, gatewayPorts{clients: free, tls: another}, func(got gatewayPorts, err error) bool {
 			return err == nil && got == gatewayPorts{free, another, present.Refresh}
 		}},
-		{"stopped, and others took what nobody types", stopped, gatewayPorts{}, func(got gatewayPorts, err error) bool {
+		{"stopped, with chosen ports taken", stopped, gatewayPorts{}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls != present.TLSPort && got.refresh != present.Refresh && got.tls != got.refresh
 		}},
-		{"clients take the ports of the others", gatewayRun{TLSPort: free, Refresh: free}, gatewayPorts{clients: free}, func(got gatewayPorts, err error) bool {
+		{"port of the refresh endpoint requested", gatewayRun{TLSPort: free, Refresh: free}, gatewayPorts{clients: free}, func(got gatewayPorts, err error) bool {
 			return err == nil && got.clients == free && got.tls != free && got.refresh != free && got.tls != got.refresh
 		}},
-		{"stopped, and another took what was asked for", gatewayRun{}, gatewayPorts{clients: free, tls: taken}, func(_ gatewayPorts, err error) bool {
+		{"requested port taken", gatewayRun{}, gatewayPorts{clients: free, tls: taken}, func(_ gatewayPorts, err error) bool {
 			return err != nil && strings.Contains(err.Error(), "GATEWAY_TLS_PORT=")
 		}},
-		{"another up is about to take what was asked for", gatewayRun{}, gatewayPorts{clients: held.Number}, func(_ gatewayPorts, err error) bool {
+		{"requested port claimed", gatewayRun{}, gatewayPorts{clients: held.Number}, func(_ gatewayPorts, err error) bool {
 			return err != nil && strings.Contains(err.Error(), "another stack is about to use it") && strings.Contains(err.Error(), "GATEWAY_PORT=")
 		}},
 	} {
@@ -341,17 +345,17 @@ func TestCompareSpace(t *testing.T) {
 		t.Errorf("compareSpace() = %v", err)
 	}
 	if err := requireSpace(t.TempDir(), 1<<62); err == nil || !strings.Contains(err.Error(), "free some space") {
-		t.Errorf("room for everything: %v", err)
+		t.Errorf("2^62 bytes: %v", err)
 	}
 }
 
 func TestFitsSocket(t *testing.T) {
 	for directory, want := range map[string]bool{
-		"/srv/systemscale/.run/run":       true,
-		"/" + strings.Repeat("x", 78):     true,
-		"/" + strings.Repeat("x", 79):     false,
-		"/home/somebody/my projects/.run": false,
-		"/home/a,b/.run":                  false,
+		"/srv/systemscale/.run/run":   true,
+		"/" + strings.Repeat("x", 78): true,
+		"/" + strings.Repeat("x", 79): false,
+		"/home/user/my projects/.run": false,
+		"/home/a,b/.run":              false,
 	} {
 		if got := fitsSocket(directory); got != want {
 			t.Errorf("fitsSocket(%q) = %v", directory, got)
@@ -383,7 +387,7 @@ func TestDescribeFiles(t *testing.T) {
 	}
 	write("README", "not data")
 	if _, got := describe(); got != first {
-		t.Error("a file that is no CSV changes the fingerprint")
+		t.Error("a file that is not a CSV changes the fingerprint")
 	}
 	later := time.Now().Add(time.Hour)
 	if err := os.Chtimes(filepath.Join(directory, "a.csv"), later, later); err != nil {
@@ -430,11 +434,11 @@ func TestChoose(t *testing.T) {
 		{"own files again", published, catalog{}, false, upCommand{CSV: mine}, published, false},
 		{"own files, changed", changed, catalog{}, false, upCommand{CSV: mine}, own, true},
 		{"own files stay", changed, catalog{}, false, upCommand{}, changed, false},
-		{"own files stay, though they are gone", gone, catalog{}, false, upCommand{}, gone, false},
+		{"own files stay, but are removed", gone, catalog{}, false, upCommand{}, gone, false},
 		{"back to a sample", own, catalog{}, false, upCommand{Products: 50}, sample(50), true},
 		{"a load of own files was interrupted", sample(50), own, false, upCommand{}, own, true},
 		{"a first load was interrupted", catalog{}, own, false, upCommand{}, own, true},
-		{"a load was interrupted, and the former is asked for", sample(50), own, false, upCommand{Products: 50}, sample(50), true},
+		{"a load was interrupted, and the former is named", sample(50), own, false, upCommand{Products: 50}, sample(50), true},
 		{"the database is gone", own, catalog{}, true, upCommand{}, own, true},
 		{"the database is gone, with a sample", sample(50), catalog{}, true, upCommand{}, sample(50), true},
 	} {
@@ -471,7 +475,7 @@ func TestFailedGates(t *testing.T) {
 	}
 }
 
-// TestGates holds the names that ACCEPT takes against those of the ETL, and its exit codes.
+// TestGates compares the gates that ACCEPT takes with those of the ETL.
 func TestGates(t *testing.T) {
 	etl := filepath.Join(t.TempDir(), "etl")
 	if out, err := exec.Command("go", "build", "-o", etl, "../../etl").CombinedOutput(); err != nil {
@@ -498,12 +502,12 @@ func TestProjectRoot(t *testing.T) {
 
 func TestInstanceReady(t *testing.T) {
 	if err := (instance{Admin: listen(t)}).ready(t.Context()); err == nil {
-		t.Error("a server that never answers is ready")
+		t.Error("a server that does not respond is ready")
 	}
 }
 
-// reveal is a shell command that prints the data directory of the throwaway cluster.
-const reveal = `psql "$TEST_DATABASE_URL" -qAtc 'show data_directory'`
+// printDirectory is a shell command that prints the data directory of the throwaway cluster.
+const printDirectory = `psql "$TEST_DATABASE_URL" -qAtc 'show data_directory'`
 
 // wantGone checks that nothing is left of the cluster whose data directory reveal has printed.
 func wantGone(t *testing.T, printed string) {
@@ -523,14 +527,14 @@ func wantGone(t *testing.T, printed string) {
 	}
 }
 
-func TestPostgresPassesOnTheExitCode(t *testing.T) {
+func TestPostgresReturnsTheExitCode(t *testing.T) {
 	for _, test := range []struct {
 		script string
 		code   int
 	}{
-		{reveal + "; exit 7", 7},
-		{reveal + "; kill -KILL $$", 128 + 9},
-		{reveal + ` && psql "$TEST_DATABASE_URL" -qAtc 'create role somebody'`, 0},
+		{printDirectory + "; exit 7", 7},
+		{printDirectory + "; kill -KILL $$", 128 + 9},
+		{printDirectory + ` && psql "$TEST_DATABASE_URL" -qAtc 'create role test'`, 0},
 	} {
 		out, _, err := call(t, "postgres", "--", "sh", "-c", test.script)
 		var code exitCode
@@ -543,11 +547,11 @@ func TestPostgresPassesOnTheExitCode(t *testing.T) {
 		t.Errorf("a command that does not exist: %v", err)
 	}
 	if _, _, err := call(t, "postgres", "--"); err == nil {
-		t.Error("no command is fine")
+		t.Error("no command is no error")
 	}
 }
 
-func TestPostgresPassesOnSignals(t *testing.T) {
+func TestPostgresForwardsSignals(t *testing.T) {
 	directory := t.TempDir()
 	log, err := os.Create(filepath.Join(directory, "log"))
 	if err != nil {
@@ -559,7 +563,7 @@ func TestPostgresPassesOnSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := exec.Command(self, "--root", "../..", "postgres", "--", "sh", "-c",
-		"trap 'echo mourning; exit 9' TERM; "+reveal+`; while :; do sleep 0.05; done`)
+		"trap 'echo ending; exit 9' TERM; "+printDirectory+`; while :; do sleep 0.05; done`)
 	command.Env = append(os.Environ(), "STACK_TEST_RUN_PROGRAM=1")
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
@@ -569,20 +573,20 @@ func TestPostgresPassesOnSignals(t *testing.T) {
 	go func() { ended <- command.Wait() }()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	said := func() string {
+	output := func() string {
 		text, err := os.ReadFile(log.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(text)
 	}
-	for !strings.Contains(said(), "/data\n") {
+	for !strings.Contains(output(), "/data\n") {
 		select {
 		case err := <-ended:
-			t.Fatalf("%v: %s", err, said())
+			t.Fatalf("%v: %s", err, output())
 		case <-ctx.Done():
 			_ = command.Process.Kill()
-			t.Fatalf("never started: %s", said())
+			t.Fatalf("not started: %s", output())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -593,11 +597,11 @@ func TestPostgresPassesOnSignals(t *testing.T) {
 	case <-ended:
 	case <-ctx.Done():
 		_ = command.Process.Kill()
-		t.Fatalf("SIGTERM does not end it: %s", said())
+		t.Fatalf("SIGTERM does not end it: %s", output())
 	}
-	if code := command.ProcessState.ExitCode(); code != 9 || !strings.Contains(said(), "mourning") {
-		t.Errorf("exit code %d, want the command's 9: %s", code, said())
+	if code := command.ProcessState.ExitCode(); code != 9 || !strings.Contains(output(), "ending") {
+		t.Errorf("exit code %d, want the command's 9: %s", code, output())
 	}
-	line, _, _ := strings.Cut(said(), "\n")
+	line, _, _ := strings.Cut(output(), "\n")
 	wantGone(t, line)
 }

@@ -17,18 +17,18 @@ import (
 	"systemscale/infra/program"
 )
 
-// shownProducts are in the catalog that browsers see. Its last page is not full.
+// shownProducts is the number of products in the catalog. Its last page is not full.
 const shownProducts = 590
 
-// TestShown is about what people and other programs see of a stack: the description of the API, the pages, and the dashboard.
-func TestShown(t *testing.T) {
-	csv := realAndMadeUp(t, shownProducts)
+// TestPages tests the storefront, the dashboard, and the description of the API.
+func TestPages(t *testing.T) {
+	csv := realAndGenerated(t, shownProducts)
 	s, _ := start(t, csv)
 	p := &postgresServer{stack: s, t: t}
 	b := newBrowser(t, s)
-	t.Run("an existing client of another origin", func(t *testing.T) {
+	t.Run("an existing client from another origin", func(t *testing.T) {
 		b.run(t, "client.mjs", nil)
-		eventually(t, "the browser asks first whether it may send an Authorization header", func() bool {
+		eventually(t, "a preflight request in the access log", func() bool {
 			log, err := os.ReadFile(filepath.Join(s.state, "log", "access.json"))
 			return err == nil && strings.Contains(string(log), `"method":"OPTIONS","uri":"/api/fec2/hr-rfp/products/1"`)
 		})
@@ -49,16 +49,16 @@ func TestShown(t *testing.T) {
 			change(t, csv, "product.csv", `(?m)^(3,"Morning Joggers",.*),\d+$`, fmt.Sprintf("$1,%d", 41+price))
 			s.etl("run", "--csv", csv)
 		}
-		// Most products would go: a gate is in front of that.
+		// It would remove most products, so a gate fails.
 		refused := s.etlCommand("run", "--csv", filepath.Join(s.root, "etl", "testdata", "v2"))
 		if out, err := refused.CombinedOutput(); err == nil {
 			t.Errorf("most of the catalog was removed:\n%s", out)
 		}
 		s.etl("rollback")
-		b.run(t, "operator.mjs", nil)
+		b.run(t, "dashboard.mjs", nil)
 	})
-	t.Run("the API is as it is described", func(t *testing.T) { testDescription(t, s, p, csv) })
-	t.Run("ids beyond the numbers of JavaScript", func(t *testing.T) {
+	t.Run("the OpenAPI description", func(t *testing.T) { testDescription(t, s, p, csv) })
+	t.Run("ids beyond 2^53", func(t *testing.T) {
 		s.etl("run", "--csv", largeIDs(t), "--accept", "removed", "--accept", "changed")
 		eventually(t, "the new catalog", func() bool { return strings.Contains(s.get("/products").body, "Odd Bat") })
 		b.run(t, "ids.mjs", nil)
@@ -71,12 +71,14 @@ func largeIDs(t *testing.T) (directory string) {
 	directory = t.TempDir()
 	const a, b = "9007199254740992", "9007199254740993"
 	for name, text := range map[string]string{
-		"product.csv":  "id,name,slogan,description,category,default_price\n" + a + `,"Even Ball","s","d","Balls",10` + "\n" + b + `,"Odd Bat","s","d","Bats",20` + "\n",
+		"product.csv": "id,name,slogan,description,category,default_price\n" +
+			a + `,"Even Ball","s","d","Balls",10` + "\n" + b + `,"Odd Bat","s","d","Bats",20` + "\n",
 		"features.csv": "id,product_id,feature,value\n1," + a + `,"Color","red"` + "\n2," + b + `,"Color","blue"` + "\n",
-		"styles.csv":   "id,productId,name,sale_price,original_price,default_style\n" + a + "," + a + `,"Red",null,10,1` + "\n" + b + "," + b + `,"Blue",null,20,1` + "\n",
-		"photos.csv":   "id,styleId,url,thumbnail_url\n1," + a + `,"https://pictures.example/a.jpg","https://pictures.example/a.jpg"` + "\n",
-		"skus.csv":     "id,styleId,size,quantity\n" + a + "," + a + `,"M",3` + "\n" + b + "," + b + `,"M",4` + "\n",
-		"related.csv":  "id,current_product_id,related_product_id\n1," + a + "," + b + "\n",
+		"styles.csv": "id,productId,name,sale_price,original_price,default_style\n" +
+			a + "," + a + `,"Red",null,10,1` + "\n" + b + "," + b + `,"Blue",null,20,1` + "\n",
+		"photos.csv":  "id,styleId,url,thumbnail_url\n1," + a + `,"https://pictures.example/a.jpg","https://pictures.example/a.jpg"` + "\n",
+		"skus.csv":    "id,styleId,size,quantity\n" + a + "," + a + `,"M",3` + "\n" + b + "," + b + `,"M",4` + "\n",
+		"related.csv": "id,current_product_id,related_product_id\n1," + a + "," + b + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -85,25 +87,32 @@ func largeIDs(t *testing.T) (directory string) {
 	return directory
 }
 
-// realAndMadeUp writes a catalog of as many products: the real ones of testdata, and made-up ones after them.
-func realAndMadeUp(t *testing.T, products int) (directory string) {
+// realAndGenerated writes a catalog of that many products: the real ones of testdata, followed by generated ones.
+func realAndGenerated(t *testing.T, products int) (directory string) {
 	t.Helper()
-	madeUp := filepath.Join(t.TempDir(), "csv")
-	generate := exec.Command("go", "run", "../generate", "--products", strconv.Itoa(products), "--seed", "1", "--out", madeUp)
+	generated := filepath.Join(t.TempDir(), "csv")
+	generate := exec.Command("go", "run", "../generate", "--products", strconv.Itoa(products), "--seed", "1", "--out", generated)
 	if out, err := generate.CombinedOutput(); err != nil {
 		t.Fatalf("generate: %v\n%s", err, out)
 	}
 	directory = t.TempDir()
-	last := map[string]int{} // real id of each file
+	last := map[string]int{} // last real id of each file
 	for _, file := range []struct {
 		name   string
-		parent string // the file in whose first column the second one's ids are
-	}{{"product.csv", ""}, {"styles.csv", "product.csv"}, {"features.csv", "product.csv"}, {"related.csv", "product.csv"}, {"photos.csv", "styles.csv"}, {"skus.csv", "styles.csv"}} {
+		parent string // file of the ids in the second column
+	}{
+		{"product.csv", ""},
+		{"styles.csv", "product.csv"},
+		{"features.csv", "product.csv"},
+		{"related.csv", "product.csv"},
+		{"photos.csv", "styles.csv"},
+		{"skus.csv", "styles.csv"},
+	} {
 		original, err := os.ReadFile(filepath.Join(testdata, "v1", file.name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		added, err := os.ReadFile(filepath.Join(madeUp, file.name))
+		added, err := os.ReadFile(filepath.Join(generated, file.name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,19 +121,19 @@ func realAndMadeUp(t *testing.T, products int) (directory string) {
 		lines := strings.Split(strings.TrimSpace(string(original)), "\n")
 		last[file.name] = number(t, lines[len(lines)-1], 0)
 		for _, line := range strings.Split(strings.TrimSpace(string(added)), "\n")[1:] {
-			// Of a product whose real rows end somewhere there are no others.
+			// Only rows of generated products and styles.
 			isNew := file.parent == "" && number(t, line, 0) > last[file.name]
 			switch {
 			case file.parent == "product.csv":
 				isNew = number(t, line, 1) > last["product.csv"]
 			case file.parent == "styles.csv":
-				isNew = number(t, line, 1) >= last["first made-up style"]
+				isNew = number(t, line, 1) >= last["first generated style"]
 			}
 			if !isNew {
 				continue
 			}
-			if file.name == "styles.csv" && last["first made-up style"] == 0 {
-				last["first made-up style"] = number(t, line, 0)
+			if file.name == "styles.csv" && last["first generated style"] == 0 {
+				last["first generated style"] = number(t, line, 0)
 			}
 			text.WriteString("\n" + line)
 		}
@@ -135,7 +144,7 @@ func realAndMadeUp(t *testing.T, products int) (directory string) {
 	return directory
 }
 
-// number returns a line's column, which is a number and has only numbers before it.
+// number returns the number in a column of a line. The columns before it must not contain commas.
 func number(t *testing.T, line string, column int) int {
 	t.Helper()
 	n, err := strconv.Atoi(strings.Split(line, ",")[column])
@@ -145,7 +154,7 @@ func number(t *testing.T, line string, column int) int {
 	return n
 }
 
-// change replaces what a pattern finds in a file, which must be there once.
+// change replaces the only match of a pattern in a file.
 func change(t *testing.T, directory, name, pattern, replacement string) {
 	t.Helper()
 	path := filepath.Join(directory, name)
@@ -155,7 +164,7 @@ func change(t *testing.T, directory, name, pattern, replacement string) {
 	}
 	expression := regexp.MustCompile(pattern)
 	if found := len(expression.FindAll(text, -1)); found != 1 {
-		t.Fatalf("%s has %q %d times", name, pattern, found)
+		t.Fatalf("%s contains %q %d times", name, pattern, found)
 	}
 	if err := os.WriteFile(path, expression.ReplaceAll(text, []byte(replacement)), 0o600); err != nil {
 		t.Fatal(err)
@@ -168,17 +177,17 @@ type browser struct {
 	env             []string
 }
 
-// newBrowser gets ready what the scripts need. Pictures go to .run/screenshots; those of the README go to the directory that
-// SCREENSHOTS names, from the project's, if it does.
+// newBrowser installs the scripts' dependencies. The scripts write screenshots to .run/screenshots, and those of the README to the
+// directory in SCREENSHOTS, if set, which is relative to the project's.
 func newBrowser(t *testing.T, s *stack) *browser {
 	t.Helper()
 	node, err := program.FindNode()
 	if err != nil {
-		t.Fatalf("%v; ./scripts/task test installs what is needed", err)
+		t.Fatalf("%v; ./scripts/task test installs it", err)
 	}
 	chromium, err := program.FindChromium()
 	if err != nil {
-		t.Fatalf("%v; ./scripts/task test installs what is needed", err)
+		t.Fatalf("%v; ./scripts/task test installs it", err)
 	}
 	if got := s.get("/"); !strings.Contains(got.body, "/assets/") {
 		t.Fatalf("the storefront was not built: %s", got.body)
@@ -188,7 +197,8 @@ func newBrowser(t *testing.T, s *stack) *browser {
 	if pictures != "" && !filepath.IsAbs(pictures) {
 		pictures = filepath.Join(s.root, pictures)
 	}
-	b.env = append(os.Environ(), "SCREENSHOTS="+pictures, "GATEWAY_URL="+s.env["GATEWAY_URL"], "ADMIN_URL="+strings.Split(s.env["ADMIN_URLS"], ",")[0], "CHROMIUM="+chromium,
+	b.env = append(os.Environ(), "SCREENSHOTS="+pictures, "GATEWAY_URL="+s.env["GATEWAY_URL"],
+		"ADMIN_URL="+strings.Split(s.env["ADMIN_URLS"], ",")[0], "CHROMIUM="+chromium,
 		"SCREENSHOTS_ALL="+filepath.Join(s.root, ".run", "screenshots"), fmt.Sprintf("PRODUCTS=%d", shownProducts))
 	install := exec.CommandContext(t.Context(), node.NPM, "ci")
 	install.Dir = b.directory
@@ -198,20 +208,20 @@ func newBrowser(t *testing.T, s *stack) *browser {
 	return b
 }
 
-// run runs a script to its end. A line that it writes to its file 3 names a step, which is taken here, in the test's goroutine; a line
-// on its standard input then says that it has been.
+// run runs a script. A line that the script writes to its file 3 names a step, which run executes in the test's goroutine. A line on the
+// script's standard input then reports its end.
 func (b *browser) run(t *testing.T, script string, steps map[string]func()) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // ten times what a quiet machine takes
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // ten times the duration on an idle machine
 	defer cancel()
-	asks, asked, err := os.Pipe()
+	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = asks.Close() }()
+	defer func() { _ = reader.Close() }()
 	command := exec.CommandContext(ctx, b.node, "--test-reporter=spec", script)
-	command.Dir, command.Env, command.ExtraFiles = b.directory, b.env, []*os.File{asked}
-	// The script then ends its browser.
+	command.Dir, command.Env, command.ExtraFiles = b.directory, b.env, []*os.File{writer}
+	// On SIGTERM, the script closes its browser.
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 10 * time.Second
 	var out strings.Builder
@@ -221,15 +231,15 @@ func (b *browser) run(t *testing.T, script string, steps map[string]func()) {
 		t.Fatal(err)
 	}
 	err = command.Start()
-	_ = asked.Close()
+	_ = writer.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(asks) // ends when the script does
+	lines := bufio.NewScanner(reader) // ends when the script does
 	for lines.Scan() {
 		step := steps[lines.Text()]
 		if step == nil {
-			t.Errorf("%s asks for %q, which nobody knows", script, lines.Text())
+			t.Errorf("%s requests the unknown step %q", script, lines.Text())
 			break
 		}
 		step()

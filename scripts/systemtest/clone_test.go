@@ -27,7 +27,8 @@ type clone struct {
 // newClone copies the project's files, and the files that take long to build.
 func newClone(t *testing.T, root string) *clone {
 	t.Helper()
-	script := `cd ../.. && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -cf - | (cd "$0" && tar -xf -)
+	script := `cd ../..
+git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -cf - | (cd "$0" && tar -xf -)
 mkdir -p "$0/.run/bin" && for built in .run/bin/task-*; do if test -e "$built"; then cp "$built" "$0/.run/bin/"; fi; done
 cp -r api/web/dist "$0/api/web/"`
 	if err := os.MkdirAll(root, 0o755); err != nil {
@@ -103,7 +104,8 @@ func TestClone(t *testing.T) {
 	// From a sample to the user's own files, in a directory relative to the working directory, and to others.
 	c.must("replacing the generated sample of 60 products by the catalog from "+c.root+"/etl/testdata/v1\n", "up", "CSV=testdata/v1/")
 	c.wants("Camo Onesie")
-	if out, err := c.task("etl", "--", "plan", "--csv", "testdata/v2", "--accept", "removed"); exitOf(err) != 10 || strings.Contains(out, "Failed to run task") {
+	out, err := c.task("etl", "--", "plan", "--csv", "testdata/v2", "--accept", "removed")
+	if exitOf(err) != 10 || strings.Contains(out, "Failed to run task") {
 		t.Errorf("a plan with changes: %v, want exit code 10\n%s", err, out)
 	}
 	c.fails(1, "ACCEPT=removed\n", "up", "CSV=testdata/v2")
@@ -130,12 +132,14 @@ func TestClone(t *testing.T) {
 	if err := exec.Command("cp", "-r", filepath.Join(moved, ".run"), filepath.Join(parent, "run")).Run(); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Mkdir(copied.root, 0o755), os.Rename(filepath.Join(parent, "run"), filepath.Join(copied.root, ".run"))); err != nil {
+	copiedRun := filepath.Join(copied.root, ".run")
+	if err := errors.Join(os.Mkdir(copied.root, 0o755), os.Rename(filepath.Join(parent, "run"), copiedRun)); err != nil {
 		t.Fatal(err)
 	}
 	program := func(args ...string) string {
 		t.Helper()
-		out, err := exec.Command(filepath.Join(moved, ".run", "bin", "stack"), append([]string{"--root", moved, "--state", filepath.Join(copied.root, ".run")}, args...)...).CombinedOutput()
+		args = append([]string{"--root", moved, "--state", copiedRun}, args...)
+		out, err := exec.Command(filepath.Join(moved, ".run", "bin", "stack"), args...).CombinedOutput()
 		if err != nil {
 			t.Errorf("stack %q in a copy: %v\n%s", args, err, out)
 		}
@@ -144,7 +148,8 @@ func TestClone(t *testing.T) {
 	if out := program("down"); !strings.Contains(out, "nothing runs") {
 		t.Errorf("down in a copy: %s", out)
 	}
-	if out := program("up", "--gateway-port", copied.port); !strings.Contains(out, "this is a copy of the clone in "+moved) || !strings.Contains(out, "version 1 is published") {
+	if out := program("up", "--gateway-port", copied.port); !strings.Contains(out, "this is a copy of the clone in "+moved) ||
+		!strings.Contains(out, "version 1 is published") {
 		t.Errorf("up in a copy: %s", out)
 	}
 	program("down", "--purge")
@@ -232,10 +237,13 @@ func plant(t *testing.T, state string) *planted {
 		script   string
 	}{
 		// Commands of the scripts may fail: the account should not be able to change every directory.
-		{postgres.Accounts, `d=$0/postgres; for n in data/postgresql.conf data/postgresql.auto.conf data/pg_ident.conf postgresql.conf.new; do ln -sf "$1" "$d/$n"; done
+		{postgres.Accounts, `d=$0/postgres
+for n in data/postgresql.conf data/postgresql.auto.conf data/pg_ident.conf postgresql.conf.new; do ln -sf "$1" "$d/$n"; done
 ln -sfn "$2" "$d/data.unfinished"; ln -sf "$1" "$d/data.password"`},
-		{nginx.Accounts, `d=$0/nginx; for n in nginx.conf nginx.conf.draft nginx.conf.draft.new localhost.crt localhost.key localhost.key.new; do ln -sf "$1" "$d/$n"; done
-rm -rf "$d/temp" "$d/work/temp" "$d/work/cache"; ln -s "$2" "$d/temp"; mkdir "$d/work/temp" "$d/work/cache"; ln -s "$2" "$d/work/cache/planted"; ln -s "$2" "$d/work/temp/planted"`},
+		{nginx.Accounts, `d=$0/nginx
+for n in nginx.conf nginx.conf.draft nginx.conf.draft.new localhost.crt localhost.key localhost.key.new; do ln -sf "$1" "$d/$n"; done
+rm -rf "$d/temp" "$d/work/temp" "$d/work/cache"; ln -s "$2" "$d/temp"; mkdir "$d/work/temp" "$d/work/cache"
+ln -s "$2" "$d/work/cache/planted"; ln -s "$2" "$d/work/temp/planted"`},
 	} {
 		account, err := process.Unprivileged(by.accounts...)
 		if err != nil {

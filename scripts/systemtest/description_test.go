@@ -30,8 +30,8 @@ import (
 	"systemscale/infra/program"
 )
 
-// testDescription asks for whatever /openapi.yaml describes, in the ways that it describes, and compares each answer with it. Every
-// status that is described must have been seen, with every header; nothing may be answered that is not described.
+// testDescription sends requests for all operations of /openapi.yaml and compares the responses with it. Every described status and
+// header must occur, and no other.
 func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 	before := liveVersion(t, s)
 	change(t, csv, "product.csv", `(?m)^(2,"Bright Future Sunglasses",.*),69$`, "$1,71")
@@ -53,7 +53,7 @@ func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 		if o.responses["404"] != nil && o.id != "getLicenses" {
 			none := map[string]string{"product_id": "999999999", "id": "999999999", "file": "none.js"}
 			if o.id == "showProduct" {
-				none["product_id"] = "none" // it is the storefront that finds out which there are
+				none["product_id"] = "none" // the storefront detects missing products itself
 			}
 			d.get(t, o, s.get(o.address(t, none)), http.StatusNotFound)
 			d.get(t, o, s.get(o.address(t, none), "Accept", "text/html"), http.StatusNotFound)
@@ -77,7 +77,7 @@ func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 		for _, values := range o.accepted() {
 			extreme := o.address(t, values)
 			if got := s.get(extreme); got.status == http.StatusBadRequest {
-				t.Errorf("GET %s: %s, though the description allows it", extreme, got.body)
+				t.Errorf("GET %s: %s, but the description allows it", extreme, got.body)
 			}
 		}
 		d.others(t, s, o, good, ok)
@@ -85,14 +85,14 @@ func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 	d.feed(t, s, before)
 	d.undescribed(t, s)
 
-	// Each has a share of two requests.
+	// The limits of the operations are separate.
 	limited := limitedGateway(t, s)
 	for _, o := range d.operations {
 		good := o.address(t, nil)
 		if o.responses["429"] == nil {
 			continue
 		}
-		eventually(t, "GET "+good+" more often than is allowed", func() bool {
+		eventually(t, "GET "+good+" over the rate limit", func() bool {
 			got := getLimited(t, limited+good)
 			if got.status == http.StatusTooManyRequests {
 				d.get(t, o, got, http.StatusTooManyRequests)
@@ -104,15 +104,15 @@ func testDescription(t *testing.T, s *stack, p *postgresServer, csv string) {
 	p.end(syscall.SIGINT)
 	for _, o := range d.operations {
 		if o.responses["503"] != nil {
-			// What nobody has asked for yet, or not without a cache.
-			d.get(t, o, s.do(http.MethodGet, s.env["GATEWAY_URL"]+o.address(t, map[string]string{"product_id": "123", "id": "123", "page": "4", "count": "7", "since": before})), http.StatusServiceUnavailable)
+			uncached := map[string]string{"product_id": "123", "id": "123", "page": "4", "count": "7", "since": before}
+			d.get(t, o, s.get(o.address(t, uncached)), http.StatusServiceUnavailable)
 		}
 	}
 	p.start()
 	d.unseen(t)
 }
 
-// publishBooks publishes a second collection, whose addresses the description then has to have.
+// publishBooks publishes a second collection, which the description must then contain.
 func publishBooks(t *testing.T, s *stack) {
 	t.Helper()
 	directory := t.TempDir()
@@ -135,42 +135,44 @@ documents:
 		}
 	}
 	s.etl("run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
-	// Each instance follows at a moment of its own.
+	// Each instance learns of the collection at another time.
 	for _, address := range strings.Split(s.env["API_URLS"], ",") {
 		eventually(t, "the books", func() bool { return s.do(http.MethodGet, address+"/books/1").status == http.StatusOK })
 	}
-	eventually(t, "the books in the description", func() bool { return strings.Contains(s.get("/openapi.yaml").body, "\n  /books/{id}/loans:\n") })
+	eventually(t, "the books in the description", func() bool {
+		return strings.Contains(s.get("/openapi.yaml").body, "\n  /books/{id}/loans:\n")
+	})
 }
 
-// description is what /openapi.yaml says.
+// description is the content of /openapi.yaml.
 type description struct {
 	document   any
 	compiler   *jsonschema.Compiler
 	operations []*operation
-	expected   map[string]bool // statuses of operations and headers of responses: what is described; true once it was seen
-	said       map[string]bool // errors, each of which is reported once
+	expected   map[string]bool // described statuses of operations and headers of responses; true if one occurred
+	reported   map[string]bool // errors, which are reported once
 }
 
 type operation struct {
 	id, path   string
-	since      string   // a version from which the changes are known
-	prefixes   []string // of the path, for the servers that have it
-	pointer    string   // of the operation, in the document
+	since      string   // a version for the change feed
+	prefixes   []string // of the path, one per server
+	pointer    string   // JSON pointer to the operation
 	parameters []map[string]any
-	responses  map[string]any // by status, with their references followed
-	pointers   map[string]string
+	responses  map[string]any    // by status, with references resolved
+	pointers   map[string]string // JSON pointers to the responses, by status
 }
 
 const descriptionURL = "http://description/openapi.json"
 
-// describe reads the description. before is the products' version before the last.
+// describe reads the description. before is the previous version of products.
 func describe(t *testing.T, s *stack, before string) *description {
 	t.Helper()
 	text, err := yaml.YAMLToJSON([]byte(s.get("/openapi.yaml").body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &description{compiler: jsonschema.NewCompiler(), expected: map[string]bool{}, said: map[string]bool{}}
+	d := &description{compiler: jsonschema.NewCompiler(), expected: map[string]bool{}, reported: map[string]bool{}}
 	if d.document, err = jsonschema.UnmarshalJSON(bytes.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}
@@ -186,11 +188,12 @@ func describe(t *testing.T, s *stack, before string) *description {
 				continue
 			}
 			if method != "get" {
-				t.Fatalf("%s %s: this test knows only how to read", method, path)
+				t.Fatalf("%s %s: this test supports only GET", method, path)
 			}
 			described := described.(map[string]any)
 			o := &operation{
-				id: described["operationId"].(string), path: path, pointer: "/paths/" + escape(path) + "/get", responses: map[string]any{}, pointers: map[string]string{},
+				id: described["operationId"].(string), path: path, pointer: "/paths/" + escape(path) + "/get",
+				responses: map[string]any{}, pointers: map[string]string{},
 			}
 			if o.since = before; strings.HasPrefix(path, "/books/") {
 				o.since = s.get("/books/1").header.Get("X-Data-Version")
@@ -220,6 +223,7 @@ func describe(t *testing.T, s *stack, before string) *description {
 	return d
 }
 
+// prefixes returns the paths of servers, with the defaults of their variables.
 func prefixes(servers []any) (all []string) {
 	for _, server := range servers {
 		server := server.(map[string]any)
@@ -233,9 +237,10 @@ func prefixes(servers []any) (all []string) {
 	return all
 }
 
+// escape escapes a name for a JSON pointer.
 func escape(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
 
-// follow returns what a JSON pointer leads to, and where that is once references were followed.
+// follow resolves a JSON pointer and the references at its end. It returns the object and the pointer to it.
 func (d *description) follow(pointer string) (map[string]any, string) {
 	node := d.document
 	for _, name := range strings.Split(pointer, "/")[1:] {
@@ -255,7 +260,7 @@ func (d *description) follow(pointer string) (map[string]any, string) {
 	return found, pointer
 }
 
-// address returns an address of the operation, with the values given and otherwise those of the description's examples.
+// address returns a path of the operation with the given values, and the description's examples for other parameters.
 func (o *operation) address(t *testing.T, values map[string]string) string {
 	t.Helper()
 	address := o.path
@@ -266,7 +271,7 @@ func (o *operation) address(t *testing.T, values map[string]string) string {
 		if example, has := parameter["example"]; !given && has {
 			value, given = fmt.Sprint(example), true
 			if name == "since" {
-				value = o.since // the example is no version of this stack's
+				value = o.since // the example is not a version of this stack
 			}
 		}
 		switch {
@@ -282,7 +287,7 @@ func (o *operation) address(t *testing.T, values map[string]string) string {
 	return strings.TrimSuffix(address+"?"+strings.Join(query, "&"), "?")
 }
 
-// builtAsset returns the name of a file that the pages name, which is at an address that begins so.
+// builtAsset returns the name of a built file whose path has the prefix.
 func builtAsset(t *testing.T, prefix string) string {
 	t.Helper()
 	for _, address := range builtFiles(t) {
@@ -290,11 +295,11 @@ func builtAsset(t *testing.T, prefix string) string {
 			return name
 		}
 	}
-	t.Fatalf("nothing was built for %s", prefix)
+	t.Fatalf("no file was built for %s", prefix)
 	return ""
 }
 
-// builtFiles are the addresses of what the API's build found.
+// builtFiles returns the paths of the built pages and assets.
 func builtFiles(t *testing.T) (addresses []string) {
 	t.Helper()
 	site := filepath.Join("..", "..", "api", "web", "dist", "site")
@@ -314,7 +319,7 @@ func builtFiles(t *testing.T) (addresses []string) {
 	return addresses
 }
 
-// refused returns values that the description does not allow, where it says that such are refused.
+// refused returns values that the description does not allow, if the operation has a 400 response.
 func (o *operation) refused() (all []map[string]string) {
 	if o.responses["400"] == nil {
 		return nil
@@ -358,24 +363,25 @@ func (o *operation) accepted() (all []map[string]string) {
 	return all
 }
 
-// ordinary headers need no description: HTTP's own, and those that tell browsers who may read.
+// ordinary are headers that need no description: those of HTTP and of CORS.
 var ordinary = []string{
-	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Server",
-	"Transfer-Encoding", "Vary", "X-Content-Type-Options", "Content-Security-Policy",
+	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date",
+	"Server", "Transfer-Encoding", "Vary", "X-Content-Type-Options", "Content-Security-Policy",
 }
 
-// get compares the answer to a GET with the description, which must have the status wanted.
+// get compares the response to a GET, which must have the status want, with the description.
 func (d *description) get(t *testing.T, o *operation, got answer, want int) {
 	t.Helper()
-	if err := d.compare(o, got, want); err != nil && !d.said[o.id+err.Error()] {
-		d.said[o.id+err.Error()] = true
+	if err := d.compare(o, got, want); err != nil && !d.reported[o.id+err.Error()] {
+		d.reported[o.id+err.Error()] = true
 		t.Errorf("%s (%s): %v\n%v\n%.200q", o.id, o.path, err, got.header, got.body)
 	}
 }
 
+// compare returns the first difference between a response and the description.
 func (d *description) compare(o *operation, got answer, want int) error {
 	if got.status != want {
-		return fmt.Errorf("answered %d, want %d", got.status, want)
+		return fmt.Errorf("status %d, want %d", got.status, want)
 	}
 	status := strconv.Itoa(got.status)
 	if o.responses[status] == nil {
@@ -467,7 +473,7 @@ func (d *description) validate(pointer string, value any) error {
 	return schema.Validate(value)
 }
 
-// others compares what is said of other methods, and of a request that is too long.
+// others checks other methods, and a request with a header that is too long.
 func (d *description) others(t *testing.T, s *stack, o *operation, address string, ok answer) {
 	t.Helper()
 	url := s.env["GATEWAY_URL"] + address
@@ -484,7 +490,7 @@ func (d *description) others(t *testing.T, s *stack, o *operation, address strin
 	d.get(t, o, s.get(address, "X-Long", strings.Repeat("x", 20_000)), http.StatusRequestHeaderFieldsTooLarge)
 }
 
-// feed follows the changes since a version to the last, one at a time.
+// feed reads the change feed since a version to its end, one change per page.
 func (d *description) feed(t *testing.T, s *stack, since string) {
 	t.Helper()
 	changes := d.operations[slices.IndexFunc(d.operations, func(o *operation) bool { return o.id == "listChanges" })]
@@ -501,18 +507,18 @@ func (d *description) feed(t *testing.T, s *stack, since string) {
 		}
 		next = page.Next
 	}
-	if seen < 2 { // the summary and the product
-		t.Errorf("%d changes were fed", seen)
+	if seen < 2 { // those of the summary and of the product
+		t.Errorf("the feed has %d changes", seen)
 	}
 }
 
-// undescribed looks for what is served and not described: among what was built, among the addresses that the instances have counted, and
-// where something might be.
+// undescribed checks that the built files, the routes in the instances' metrics and a list of further paths are described or not found.
 func (d *description) undescribed(t *testing.T, s *stack) {
 	t.Helper()
 	var patterns []*regexp.Regexp
+	parameter := regexp.MustCompile(`\\\{[a-z_]+\\\}`)
 	for _, o := range d.operations {
-		patterns = append(patterns, regexp.MustCompile("^"+regexp.MustCompile(`\\\{[a-z_]+\\\}`).ReplaceAllString(regexp.QuoteMeta(o.path), "[^/]+")+"$"))
+		patterns = append(patterns, regexp.MustCompile("^"+parameter.ReplaceAllString(regexp.QuoteMeta(o.path), "[^/]+")+"$"))
 	}
 	described := func(path string) bool {
 		return slices.ContainsFunc(patterns, func(pattern *regexp.Regexp) bool { return pattern.MatchString(path) })
@@ -522,14 +528,16 @@ func (d *description) undescribed(t *testing.T, s *stack) {
 			t.Errorf("GET %s: %d; described: %v", address, got.status, described(address))
 		}
 	}
+	counted := regexp.MustCompile(`systemscale_http_request_duration_seconds_count\{route="([^"]+)"`)
 	routes := map[string]bool{}
 	for _, admin := range strings.Split(s.env["ADMIN_URLS"], ",") {
-		for _, found := range regexp.MustCompile(`systemscale_http_request_duration_seconds_count\{route="([^"]+)"`).FindAllStringSubmatch(s.do(http.MethodGet, admin+"/metrics").body, -1) {
+		text := s.do(http.MethodGet, admin+"/metrics").body
+		for _, found := range counted.FindAllStringSubmatch(text, -1) {
 			routes[found[1]] = true
 		}
 	}
 	if !routes["/products/{id}/styles"] {
-		t.Errorf("the instances have counted %v", routes)
+		t.Errorf("the routes in the metrics are %v", routes)
 	}
 	for route := range routes {
 		if route != "other" && route != "pages" && !described(route) {
@@ -537,9 +545,11 @@ func (d *description) undescribed(t *testing.T, s *stack) {
 		}
 	}
 	for _, path := range []string{
-		"/nothing", "/api", "/metrics", "/live", "/ready", "/version", "/status", "/debug/pprof/", "/cached/products/1", "/refresh/products/1", "/-/problem", "/-/cached",
-		"/index.html", "/docs/index.html", "/item", "/item/1/styles", "/assets", "/products/1/reviews", "/products/1/summary", "/products/1/styles/1", "/product/1",
-		"/products/changes/1", "/books/1/reviews", "/openapi.json", "/openapi", "/robots.txt", "/favicon.ico", "/.git/config", "/sources.sha256", "/dist/site/index.html",
+		"/nothing", "/api", "/metrics", "/live", "/ready", "/version", "/status", "/debug/pprof/", "/cached/products/1",
+		"/refresh/products/1", "/-/problem", "/-/cached", "/index.html", "/docs/index.html", "/item", "/item/1/styles", "/assets", "/products/1/reviews",
+		"/products/1/summary", "/products/1/styles/1", "/product/1",
+		"/products/changes/1", "/books/1/reviews", "/openapi.json", "/openapi", "/robots.txt",
+		"/favicon.ico", "/.git/config", "/sources.sha256", "/dist/site/index.html",
 	} {
 		if got := s.get(path); !isProblem(got, http.StatusNotFound) {
 			t.Errorf("GET %s: %d %.100q is not described", path, got.status, got.body)
@@ -547,18 +557,19 @@ func (d *description) undescribed(t *testing.T, s *stack) {
 	}
 }
 
-// unseen reports what is described and was not answered.
+// unseen reports described statuses and headers that did not occur.
 func (d *description) unseen(t *testing.T) {
 	t.Helper()
 	for _, what := range slices.Sorted(maps.Keys(d.expected)) {
-		// Where the pages were not built there are no licenses; here they were. What else may come has headers as it comes.
-		if !d.expected[what] && !strings.HasPrefix(what, "getLicenses 404") && !strings.HasPrefix(what, "/components/responses/Unexpected ") {
-			t.Errorf("described, and never answered: %s", what)
+		// Licenses are missing only if the pages are not built. Unexpected describes the headers of various errors.
+		if !d.expected[what] && !strings.HasPrefix(what, "getLicenses 404") &&
+			!strings.HasPrefix(what, "/components/responses/Unexpected ") {
+			t.Errorf("described, but did not occur: %s", what)
 		}
 	}
 }
 
-// stranger is a client from an address that is limited.
+// limitedClient is a client with an address that is rate-limited.
 var limitedClient = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 	DisableCompression: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext,
 }}
@@ -599,7 +610,8 @@ func limitedGateway(t *testing.T, s *stack) string {
 	}
 	limited := nginx.Gateway{
 		NGINX: installation, Prefix: directory, Listen: "127.0.0.1:" + freePort(t), Refresh: "127.0.0.1:" + freePort(t),
-		Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, Sockets: filepath.Join(directory, "run"), CacheSize: 10 << 20, RateLimit: 1, Log: filepath.Join(directory, "log"), Account: account,
+		Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"}, Sockets: filepath.Join(directory, "run"),
+		CacheSize: 10 << 20, RateLimit: 1, Log: filepath.Join(directory, "log"), Account: account,
 	}
 	for _, instance := range pids(t, s).Instances {
 		limited.Upstreams = append(limited.Upstreams, "unix:"+instance.Socket)

@@ -191,9 +191,9 @@ func (h *history) publishedAt(run int64) time.Time {
 	return h.since[run]
 }
 
-// explain returns the data version of a response, or an error if the response is not the whole body of a published version with its ETag. The
-// version of a page must be that of its body. A document may be newer than its version, because lookups read a delta before the instance
-// learns of it, but never older.
+// explain returns the data version of a response, or an error if the response is not the whole body of a published version with its ETag.
+// The version of a page must be that of its body. A document may be newer than its version, because lookups read a delta before the
+// instance learns of it, but never older.
 func (h *history) explain(path string, got answer) (version int64, err error) {
 	h.mutex.RLock()
 	defer h.mutex.RUnlock()

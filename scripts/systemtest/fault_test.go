@@ -213,7 +213,9 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 
 	l := newLoad(t)
 	for client := range 4 {
-		l.client(p.gateway(t), time.Millisecond, func(w *wire, n int) error { return c.check(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...) })
+		l.client(p.gateway(t), time.Millisecond, func(w *wire, n int) error {
+			return c.check(w, hot[(n+client)%len(hot)], encodings[n/len(hot)%2]...)
+		})
 	}
 	servers := map[string]*refusals{}
 	for _, address := range append(p.instanceURLs(t), p.gateway(t)) {
@@ -262,7 +264,7 @@ func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Si
 		t.Logf("%s: %d refused, half of them within %s, all within %s; the last %s after Postgres accepted connections",
 			address, count, server.took[count/2], server.took[count-1], recovery)
 		if server.late > count/2 {
-			t.Errorf("%s: %d of %d were refused after a lookup had waited for its whole time, want most at once", address, server.late, count)
+			t.Errorf("%s: %d of %d were refused after a lookup timed out, want most at once", address, server.late, count)
 		}
 		if recovery > slowMachine*recoveryLimit {
 			t.Errorf("%s: refused %s after Postgres accepted connections, want %s", address, recovery, recoveryLimit)

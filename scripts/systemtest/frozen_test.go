@@ -101,8 +101,8 @@ func testFrozen(t *testing.T, s *instances, p *postgresServer, c *catalog) {
 			time.Sleep(within)
 			l.more(enough)
 			l.stop()
-			// Each client may wait once, until NGINX considers the instances unavailable; then one request waits per instance and ten seconds.
-			// On a slow machine other responses may take as long, but not one in twenty.
+			// Each client may wait once, until NGINX considers the instances unavailable; then one request waits per instance and ten
+			// seconds. On a slow machine other responses may take as long, but not one in twenty.
 			most := max(clients+2*(2+int64(time.Since(began)/(10*time.Second))), l.requests.Load()/20)
 			if waited.Load() > most {
 				t.Errorf("%d of %d responses waited, want at most %d", waited.Load(), l.requests.Load(), most)
@@ -110,7 +110,8 @@ func testFrozen(t *testing.T, s *instances, p *postgresServer, c *catalog) {
 			t.Logf("%d of %d responses waited", waited.Load(), l.requests.Load())
 			for range 2 * len(encodings) {
 				path, header := c.nextCold()
-				if got, err := warm.get(path, header...); err != nil || !isProblem(got, http.StatusServiceUnavailable) || got.header.Get("Retry-After") == "" {
+				got, err := warm.get(path, header...)
+				if err != nil || !isProblem(got, http.StatusServiceUnavailable) || got.header.Get("Retry-After") == "" {
 					t.Errorf("GET %s, which is not cached: %v, %d %v %.100q, want 503", path, err, got.status, got.header, got.body)
 				}
 			}

@@ -65,8 +65,8 @@ func testPublishing(t *testing.T, s *stack, c *catalog) {
 // machine. Copies that are not refreshed are served for a minute.
 const visibleLimit = slowMachine * 2 * time.Second
 
-// testFreshness publishes a delta and refreshes NGINX. Although copies expire after a minute, changed documents must be visible at once in both
-// encodings, and NGINX must serve the others from its cache.
+// testFreshness publishes a delta and refreshes NGINX. Although copies expire after a minute, changed documents must be visible at once
+// in both encodings, and NGINX must serve the others from its cache.
 func testFreshness(t *testing.T, p *publisher) {
 	p.takeInstances(p.t, "--cache-age", "1m")
 	e := p.editions[p.turn]

@@ -217,8 +217,8 @@ documents:
 	}
 }
 
-// testKilledLoads kills loads of two catalogs in turn while clients send requests to the instances. Every response must be a document of one
-// of the two, with its ETag.
+// testKilledLoads kills loads of two catalogs in turn while clients send requests to the instances. Every response must be a document of
+// one of the two, with its ETag.
 func testKilledLoads(t *testing.T, s *stack) {
 	catalogs := []string{s.generate(6_000, 1), s.generate(6_000, 2)}
 	instances := strings.Split(s.env["API_URLS"], ",")

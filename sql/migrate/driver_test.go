@@ -94,8 +94,8 @@ func uncommented(t *testing.T, conn *pgx.Conn) string {
 	return regexp.MustCompile(`(?m)^comment .*\n`).ReplaceAllString(schema(t, conn), "")
 }
 
-// TestDirtySchemaIsRepaired takes up what an earlier build left when it was killed: the version is that of the migration which it began, and
-// Postgres rolled that back, or committed it.
+// TestDirtySchemaIsRepaired takes up what an earlier build left when it was killed: the version is that of the migration which it began,
+// and Postgres rolled that back, or committed it.
 func TestDirtySchemaIsRepaired(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -207,8 +207,8 @@ func TestVersionInAnotherSchema(t *testing.T) {
 	}
 }
 
-// TestErrorNamesBlockingSession lets a reader keep a lock that a migration needs: the migration ends, names the reader, and changes nothing. When
-// the reader has gone, it succeeds.
+// TestErrorNamesBlockingSession lets a reader keep a lock that a migration needs: the migration ends, names the reader, and changes
+// nothing. When the reader has gone, it succeeds.
 func TestErrorNamesBlockingSession(t *testing.T) {
 	migrate.Hurry(t)
 	database := testdb.New(t)

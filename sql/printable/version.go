@@ -11,7 +11,8 @@ func Version() string {
 	return version(info.Settings)
 }
 
-// version returns the short revision and its time, with "modified" for a build of uncommitted changes, and "devel" for a build without version control.
+// version returns the short revision and its time, with "modified" for a build of uncommitted changes, and "devel" for a build without
+// version control.
 func version(settings []debug.BuildSetting) string {
 	vcs := map[string]string{}
 	for _, s := range settings {

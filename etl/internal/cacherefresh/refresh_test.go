@@ -79,7 +79,7 @@ func TestRefreshesExistingCopies(t *testing.T) {
 	if looked.Load() != 6*CopiesOfPath {
 		t.Errorf("%d copies were looked up, want %d", looked.Load(), 6*CopiesOfPath)
 	}
-	requests := slices.Compact(gateway.Asked())
+	requests := slices.Compact(gateway.Requests())
 	want := []string{"HEAD /lists ", "HEAD /status "}
 	for id, path := range []string{"/things/1", "/things/2/parts", "/things/3", "/things/4", "/things/5", "/things/6"} {
 		want = append(want, "HEAD /cached"+path+" gzip", "HEAD /cached"+path+" identity")
@@ -285,7 +285,7 @@ func TestGatewayMisbehaves(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("the error is %v, want %q", err, c.err)
 			}
-			refreshes := slices.ContainsFunc(gateway.Asked(), func(request string) bool { return strings.HasPrefix(request, "HEAD /refresh/") })
+			refreshes := slices.ContainsFunc(gateway.Requests(), func(request string) bool { return strings.HasPrefix(request, "HEAD /refresh/") })
 			if refreshes != c.refreshes {
 				t.Errorf("/refresh was requested: %v, want %v", refreshes, c.refreshes)
 			}

@@ -114,7 +114,7 @@ func TestRunRefreshesExactlyTheChanges(t *testing.T) {
 
 	code, stdout, stderr := run(nil)()
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, full.URL+": is up to date with version 7") ||
-		len(full.Asked()) > 0 {
+		len(full.Requests()) > 0 {
 		t.Errorf("a run without changes refreshed the gateway:\n%s", text)
 	}
 }
@@ -185,7 +185,7 @@ func TestRefreshAfterFailures(t *testing.T) {
 	f.wantBookmarks("1 3", f.gateway, f.other)
 
 	holdAll(f.gateway, 1, 40)
-	f.gateway.Asked()
+	f.gateway.Requests()
 	var refreshes atomic.Int64 // the gateway serves several requests at once
 	f.gateway.Spoil(func(w http.ResponseWriter, r *http.Request) bool {
 		return strings.HasPrefix(r.URL.Path, "/refresh/") && refreshes.Add(1) > 2 && forbid(w, r)
@@ -196,7 +196,7 @@ func TestRefreshAfterFailures(t *testing.T) {
 	f.wantBookmarks("1", f.gateway)
 
 	f.gateway.Spoil(nil)
-	f.gateway.Asked()
+	f.gateway.Requests()
 	f.publish(map[int]string{1: "one", 2: "second", 3: "three", 4: "four"})
 	refreshed := map[string]bool{}
 	for _, c := range f.gateway.Refreshed() {
@@ -246,7 +246,7 @@ func TestRefreshAfterTruncation(t *testing.T) {
 	f.publish(map[int]string{1: "1", 2: "zwei"}, "--keep", "1")
 	f.wantBookmarks("1", f.gateway) // the lists were not refreshed either
 	f.gateway.Spoil(nil)
-	f.gateway.Asked()
+	f.gateway.Requests()
 	f.gateway.Lists()
 	text := f.publish(map[int]string{1: "eins"}, "--keep", "1")
 	if !strings.Contains(text, "the changes since version 1 are not in the change log") {
@@ -347,7 +347,7 @@ func TestRefreshFails(t *testing.T) {
 			}
 		})
 	}
-	if requests := gateway.Asked(); len(requests) > 0 {
+	if requests := gateway.Requests(); len(requests) > 0 {
 		t.Errorf("requests to the gateway: %v", requests)
 	}
 }

@@ -1,11 +1,12 @@
-// An existing client's way of calling: a page of another origin, a prefix of the original service, and an Authorization header.
+// Requests of an existing client: from a page of another origin, with a prefix of the original service and an Authorization header.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { browser, gateway } from "./browser.mjs";
 
-test("a page of another origin reads what it is used to", async (t) => {
-  const elsewhere = createServer((_, response) => response.setHeader("Content-Type", "text/html").end("<!doctype html><title>another origin</title>"));
+test("requests from another origin", async (t) => {
+  const document = "<!doctype html><title>another origin</title>";
+  const elsewhere = createServer((_, response) => response.setHeader("Content-Type", "text/html").end(document));
   await new Promise((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
   t.after(() => elsewhere.close());
   const context = await browser.newContext();
@@ -17,7 +18,7 @@ test("a page of another origin reads what it is used to", async (t) => {
   const call = (path, headers = {}) =>
     page.evaluate(
       async ([url, headers]) => {
-        const response = await fetch(url, { headers: { Authorization: "a token that nobody reads", ...headers }, cache: "no-store" });
+        const response = await fetch(url, { headers: { Authorization: "an ignored token", ...headers }, cache: "no-store" });
         const text = await response.text();
         return { status: response.status, body: text && JSON.parse(text), headers: Object.fromEntries(response.headers) };
       },
@@ -42,7 +43,7 @@ test("a page of another origin reads what it is used to", async (t) => {
   assert.equal(unchanged.status, 304);
   assert.equal(unchanged.headers["x-request-id"], "of-this-client");
 
-  // What tracing libraries and careful clients send along: the browser asks first whether it may.
+  // Headers of tracing libraries and of other clients, for which the browser sends a preflight request.
   for (const headers of [
     { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "a=b" },
     { "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1", baggage: "sentry-environment=test" },
@@ -52,7 +53,7 @@ test("a page of another origin reads what it is used to", async (t) => {
     assert.equal((await call("/2", headers)).status, 200, JSON.stringify(headers));
   }
 
-  // Existing clients ask for more than there is, and for words.
+  // Existing clients request too many items, and send words as numbers.
   const all = await call("/?count=5000&page=undefined");
   assert.equal(all.status, 200);
   assert.equal(all.headers["x-total-count"], process.env.PRODUCTS);
@@ -64,17 +65,17 @@ test("a page of another origin reads what it is used to", async (t) => {
   assert.equal(missing.status, 404);
   assert.equal(missing.body.title, "Not Found");
 
-  // Before fetch there was this, and the original client's library still uses it.
+  // The library of the original client uses XMLHttpRequest.
   const old = await page.evaluate(
     (url) =>
       new Promise((resolve, reject) => {
         const request = new XMLHttpRequest();
         request.open("GET", url);
-        request.setRequestHeader("Authorization", "a token that nobody reads");
+        request.setRequestHeader("Authorization", "an ignored token");
         request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
         request.responseType = "json";
-        request.onload = () => resolve({ status: request.status, body: request.response, version: request.getResponseHeader("X-Data-Version") });
-        request.onerror = () => reject(new Error("no answer may be read"));
+        request.onload = () => resolve({ body: request.response, version: request.getResponseHeader("X-Data-Version") });
+        request.onerror = () => reject(new Error("the response is not readable"));
         request.send();
       }),
     `${base}/2`,

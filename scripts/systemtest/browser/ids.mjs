@@ -1,4 +1,4 @@
-// Two products whose ids differ by one, beyond what a number of JavaScript can tell apart.
+// Two products whose ids differ by one and are equal as numbers of JavaScript.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gateway, open } from "./browser.mjs";

@@ -1,7 +1,7 @@
-// The storefront as a customer uses it, through NGINX, with real rows up to product 350 and made-up ones after them.
+// The storefront, through NGINX, with real rows up to product 350 and generated ones after them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, audit, audited, eventually, gateway, open, phone, picture, show } from "./browser.mjs";
+import { audit, audited, eventually, gateway, open, perform, phone, picture, show } from "./browser.mjs";
 
 const products = Number(process.env.PRODUCTS);
 const perPage = 24;
@@ -12,21 +12,25 @@ const related = (page) => page.getByRole("region", { name: "Related products" })
 const text = async (locator) => (await locator.innerText()).replace(/\s+/g, " ").replaceAll(" ,", ",").trim();
 const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 
-/** seeIt notes when the product's name is on screen, and how much moves. */
-async function seeIt(page, name) {
+/** measure records when the product's name is on screen, and the layout shift. */
+async function measure(page, name) {
   await page.addInitScript((name) => {
     globalThis.moved = 0;
-    new PerformanceObserver((list) => list.getEntries().forEach((e) => (globalThis.moved += e.hadRecentInput ? 0 : e.value))).observe({ type: "layout-shift", buffered: true });
+    new PerformanceObserver((list) => {
+      for (const e of list.getEntries()) globalThis.moved += e.hadRecentInput ? 0 : e.value;
+    }).observe({ type: "layout-shift", buffered: true });
     new MutationObserver(() => {
-      if (!globalThis.seen && document.querySelector("h1")?.textContent === name) requestAnimationFrame(() => (globalThis.seen ??= performance.now()));
+      if (globalThis.seen || document.querySelector("h1")?.textContent !== name) return;
+      requestAnimationFrame(() => (globalThis.seen ??= performance.now()));
     }).observe(document, { subtree: true, childList: true, characterData: true });
   }, name);
 }
 
-/** figures prints what it took to show a product's page, in the manner of Lighthouse, and returns it. */
+/** figures prints and returns the cost of a product's page, as Lighthouse does. */
 async function figures(page, visit) {
   const cost = await page.evaluate(() => {
-    const ours = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].filter((e) => new URL(e.name).origin === location.origin);
+    const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+    const ours = entries.filter((e) => new URL(e.name).origin === location.origin);
     return {
       requests: ours.length,
       bytes: ours.reduce((sum, e) => sum + e.transferSize, 0),
@@ -43,19 +47,19 @@ async function figures(page, visit) {
   return cost;
 }
 
-test("a product is read", async (t) => {
-  const page = await open(t, `${gateway}/item/1`, { before: (page) => seeIt(page, "Camo Onesie") });
+test("a product", async (t) => {
+  const page = await open(t, `${gateway}/item/1`, { before: (page) => measure(page, "Camo Onesie") });
   await heading(page, "Camo Onesie").waitFor();
   await page.waitForLoadState("networkidle");
   assert.equal(await page.title(), "Camo Onesie · systemScale");
   const first = await figures(page, "first visit of a product");
-  assert.ok(first.moved < 0.1, "things move while they appear");
+  assert.ok(first.moved < 0.1, "layout shift");
   assert.deepEqual(await page.getByLabel("Features").locator("dt, dd").allInnerTexts(), ["Fabric", "Canvas", "Buttons", "Brass"]);
   const price = page.locator(".details .price");
   assert.equal(await text(price), "Price $140.00");
   assert.ok(await page.getByRole("radio", { name: "Forest Green & Black" }).isChecked(), "the default style is chosen");
 
-  // No photo loads: a placeholder has the photo's place, large and small.
+  // No photo loads: placeholders replace the large photo and the thumbnails.
   await page.locator(".frame .picture[data-state=missing]").waitFor();
   assert.equal(await text(page.locator(".frame .placeholder")), "C");
   assert.ok(await page.getByText("did not load").isVisible());
@@ -67,7 +71,8 @@ test("a product is read", async (t) => {
 
   // Two SKUs of this style are XL.
   const sizes = page.getByRole("radiogroup", { name: "Size" }).getByRole("radio");
-  assert.deepEqual(await sizes.evaluateAll((radios) => radios.map((radio) => radio.getAttribute("aria-label"))), ["XS", "S", "M", "L", "XL"]);
+  const labels = await sizes.evaluateAll((radios) => radios.map((radio) => radio.getAttribute("aria-label")));
+  assert.deepEqual(labels, ["XS", "S", "M", "L", "XL"]);
   const quantity = page.getByRole("combobox", { name: "Quantity" });
   assert.ok(await quantity.isDisabled(), "a quantity can be chosen before a size");
   await page.getByRole("radio", { name: "XL", exact: true }).check();
@@ -86,11 +91,12 @@ test("a product is read", async (t) => {
 
   await audited(page, "product-chosen");
 
-  assert.deepEqual(await related(page).getByRole("link").allInnerTexts(), ["Bright Future Sunglasses", "Morning Joggers", "YEasy 350", "Blues Suede Shoes"]);
+  const names = await related(page).getByRole("link").allInnerTexts();
+  assert.deepEqual(names, ["Bright Future Sunglasses", "Morning Joggers", "YEasy 350", "Blues Suede Shoes"]);
   await related(page).getByRole("link", { name: "Bright Future Sunglasses" }).click();
   await heading(page, "Bright Future Sunglasses").waitFor();
   assert.match(page.url(), /\/item\/2$/);
-  assert.ok(await heading(page, "Bright Future Sunglasses").evaluate((h1) => h1 === document.activeElement), "a screen reader is told of the new page");
+  assert.ok(await heading(page, "Bright Future Sunglasses").evaluate((h1) => h1 === document.activeElement), "the heading of the new page has the focus");
   assert.equal(await page.evaluate(() => scrollY), 0);
   await page.goBack();
   await heading(page, "Camo Onesie").waitFor();
@@ -107,9 +113,10 @@ test("photos that load take the placeholder's place", async (t) => {
   const photo = (n) =>
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 750"><rect width="600" height="750" fill="hsl(${(n * 47) % 360} 22% 70%)"/>` +
     `<path d="M210 220 300 180l90 40 70 120-60 40-20-40v250H220V340l-20 40-60-40z" fill="hsl(${(n * 47) % 360} 26% 42%)"/></svg>`;
+  const sumOf = (text) => [...text].reduce((sum, c) => sum + c.charCodeAt(0), 0);
   const before = (page) =>
     page.route("https://images.unsplash.com/**", (route) =>
-      route.fulfill({ contentType: "image/svg+xml", body: photo([...new URL(route.request().url()).pathname].reduce((sum, c) => sum + c.charCodeAt(0), 0)) }),
+      route.fulfill({ contentType: "image/svg+xml", body: photo(sumOf(new URL(route.request().url()).pathname)) }),
     );
   const page = await open(t, `${gateway}/item/1?style=3`, { before });
   await page.locator(".frame .picture[data-state=there]").waitFor();
@@ -125,11 +132,11 @@ test("photos that load take the placeholder's place", async (t) => {
   await picture(small, "storefront-phone");
 });
 
-test("the catalog is paged to its end and back", async (t) => {
+test("paging to the end and back", async (t) => {
   const page = await open(t, gateway + "/");
   const number = (n) => page.getByText(`Page ${n}`, { exact: true });
   const cards = page.getByRole("list", { name: "Products" });
-  const ids = async () => (await cards.getByRole("link").evaluateAll((links) => links.map((link) => Number(link.pathname.split("/").pop()))));
+  const ids = () => cards.getByRole("link").evaluateAll((links) => links.map((link) => Number(link.pathname.split("/").pop())));
   const button = (name) => page.getByRole("button", { name });
   await number(1).waitFor();
   assert.equal(await page.title(), "Catalog · systemScale");
@@ -154,7 +161,7 @@ test("the catalog is paged to its end and back", async (t) => {
   }
   assert.equal((await ids())[0], 1);
 
-  // In one step, knowing nothing of its size.
+  // In one step.
   await page.goto(gateway + "/");
   await number(1).waitFor();
   await button("Last page").click();
@@ -171,13 +178,13 @@ test("the catalog is paged to its end and back", async (t) => {
   await cards.getByRole("link", { name: "Morning Joggers" }).click();
   await heading(page, "Morning Joggers").waitFor();
 
-  // A made-up product.
+  // A generated product.
   await page.goto(`${gateway}/item/${products}`);
   await page.getByRole("radiogroup", { name: "Style" }).waitFor();
-  await audited(page, "product-made-up");
+  await audited(page, "product-generated");
 });
 
-test("what is not there is said", async (t) => {
+test("missing data", async (t) => {
   const page = await open(t, `${gateway}/item/300`);
   await page.getByText("This product has no styles.").waitFor();
   await page.getByText("This product has no related products.").waitFor();
@@ -212,11 +219,11 @@ test("what is not there is said", async (t) => {
   assert.equal(nothing.status(), 404);
 });
 
-test("before anything has come there are bones, and nothing moves when it comes", async (t) => {
+test("skeletons before the data, without layout shift", async (t) => {
   let release;
   const released = new Promise((resolve) => (release = resolve));
   const before = async (page) => {
-    await seeIt(page, "Camo Onesie");
+    await measure(page, "Camo Onesie");
     await page.route("**/products**", async (route) => {
       await released;
       await route.continue();
@@ -225,9 +232,9 @@ test("before anything has come there are bones, and nothing moves when it comes"
   const page = await open(t, `${gateway}/item/1`, { before });
   const catalog = await open(t, gateway + "/", { before });
   await page.locator(".product[aria-busy=true]").waitFor();
-  await audited(page, "bones-product");
+  await audited(page, "skeleton-product");
   await catalog.getByText("Loading page 1…").waitFor();
-  await audited(catalog, "bones-catalog");
+  await audited(catalog, "skeleton-catalog");
   release();
   await heading(page, "Camo Onesie").waitFor();
   await page.waitForLoadState("networkidle");
@@ -235,7 +242,7 @@ test("before anything has come there are bones, and nothing moves when it comes"
   assert.ok(moved < 0.1, `layout shift ${moved}`);
 });
 
-test("by night, on a phone, and by keyboard", async (t) => {
+test("dark mode, a phone, and the keyboard", async (t) => {
   for (const colorScheme of ["light", "dark"]) {
     for (const [name, viewport] of Object.entries({ phone, desktop: { width: 1280, height: 900 } })) {
       for (const [what, address] of Object.entries({ catalog: "/", product: "/item/1?style=3", message: "/item/999999" })) {
@@ -250,24 +257,25 @@ test("by night, on a phone, and by keyboard", async (t) => {
   await heading(page, "Camo Onesie").waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the way to the content is the first");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the skip link has the focus first");
 });
 
-test("a developer sees what it took", async (t) => {
+test("the developer panel", async (t) => {
   const page = await open(t, `${gateway}/item/1`);
   await heading(page, "Camo Onesie").waitFor();
   await page.keyboard.press("d");
   const panel = page.getByRole("complementary", { name: "Developer panel" });
   await panel.waitFor();
-  const row = (...cells) => panel.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "/products/1", exact: true }) }).filter({ hasText: new RegExp(cells.join("[^]*")) });
+  const product = page.getByRole("rowheader", { name: "/products/1", exact: true });
+  const row = (...cells) => panel.getByRole("row").filter({ has: product }).filter({ hasText: new RegExp(cells.join("[^]*")) });
   await row("200").first().waitFor();
-  // It asks again by itself, and is told that nothing has changed; soon by the cache.
+  // The page polls and gets 304, after a while from the cache.
   await row("304", "HIT", "cache;desc=HIT").first().waitFor();
   const requests = async () => (await row("").count());
   const before = await requests();
-  await page.waitForTimeout(2100); // what came just now is not asked for again
+  await page.waitForTimeout(2100); // fresh data is not requested again
   await page.evaluate(() => window.dispatchEvent(new Event("focus")));
-  await eventually("it asks again when it gets the focus", async () => (await requests()) > before);
+  await eventually("a request when the window gets the focus", async () => (await requests()) > before);
   await audited(page, "panel");
 });
 
@@ -280,7 +288,7 @@ test("the documentation", async (t) => {
   await show(page, "docs");
 });
 
-test("a new price is seen without a reload", async (t) => {
+test("a new price without a reload", async (t) => {
   const page = await open(t, `${gateway}/item/1`);
   const catalog = await open(t, gateway + "/");
   const card = catalog.getByRole("article").filter({ has: catalog.getByRole("link", { name: "Camo Onesie" }) });
@@ -289,32 +297,33 @@ test("a new price is seen without a reload", async (t) => {
   await page.getByRole("radio", { name: "L", exact: true }).check();
   for (const each of [page, catalog]) await each.evaluate(() => (globalThis.loaded = "once"));
   const version = await text(page.getByText(/^Data version \d+$/));
-  await ask("publish");
+  await perform("publish");
   const published = performance.now();
   await page.getByText("$19.00").first().waitFor();
-  console.log(`a changed price was on screen ${(performance.now() - published).toFixed()} ms after the ETL had ended`);
+  console.log(`a changed price was on screen ${(performance.now() - published).toFixed()} ms after the end of the ETL`);
   assert.equal(await text(page.locator(".details .price")), "Sale price $19.00, original price $140.00");
-  assert.equal(await page.locator(".details").getByRole("status").filter({ hasText: "Forest Green & Black: $19.00, was $140.00" }).count(), 1, "the change is read out");
-  assert.ok(await page.getByRole("radio", { name: "L", exact: true }).isChecked(), "what was chosen stays");
+  const announcement = page.locator(".details").getByRole("status").filter({ hasText: "Forest Green & Black: $19.00, was $140.00" });
+  assert.equal(await announcement.count(), 1, "the change is announced");
+  assert.ok(await page.getByRole("radio", { name: "L", exact: true }).isChecked(), "the size stays chosen");
   await card.getByText("$151.00").waitFor();
-  await eventually("the new version is named", async () => (await text(page.getByText(/^Data version \d+$/))) !== version);
+  await eventually("the new version on the page", async () => (await text(page.getByText(/^Data version \d+$/))) !== version);
   for (const each of [page, catalog]) assert.equal(await each.evaluate(() => globalThis.loaded), "once", "the page was loaded again");
   await audited(page, "product-new-price");
 });
 
-test("pages are shown while Postgres is down", async (t) => {
+test("pages while Postgres is down", async (t) => {
   const seen = await open(t, `${gateway}/item/1`);
   await heading(seen, "Camo Onesie").waitFor();
-  // NGINX keeps what is asked for more than once.
-  const kept = [1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((id) => ["", "/styles", "/related"].map((document) => `/products/${id}${document}`));
-  for (const path of [...kept, `/products?page=1&count=${perPage}`, `/products?page=2&count=${perPage}`]) {
-    await eventually(`${path} is kept`, async () => {
+  // NGINX caches a response on its second request.
+  const cached = [1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((id) => ["", "/styles", "/related"].map((document) => `/products/${id}${document}`));
+  for (const path of [...cached, `/products?page=1&count=${perPage}`, `/products?page=2&count=${perPage}`]) {
+    await eventually(`${path} is cached`, async () => {
       const response = await fetch(gateway + path, { headers: { "Accept-Encoding": "gzip" } });
       await response.arrayBuffer();
       return response.headers.get("X-Cache") === "HIT";
     });
   }
-  await ask("stop Postgres");
+  await perform("stop Postgres");
 
   const page = await open(t, gateway + "/");
   await page.getByText("Page 1", { exact: true }).waitFor();
@@ -325,14 +334,14 @@ test("pages are shown while Postgres is down", async (t) => {
   await page.getByRole("radio", { name: "Black Lenses & Gold Frame" }).waitFor();
   await related(page).getByRole("link", { name: "Morning Joggers" }).click();
   await heading(page, "Morning Joggers").waitFor();
-  await audited(page, "down-kept");
+  await audited(page, "down-cached");
   await seen.reload();
   await heading(seen, "Camo Onesie").waitFor();
 
-  // What nobody has asked for before cannot be shown, which is said; what is on screen stays there.
+  // For data that is not cached, the page shows an error. Data on the screen stays.
   const late = await open(t, `${gateway}/item/77`);
   await heading(late, "The catalog cannot be reached").waitFor();
-  await audited(late, "down-not-kept");
+  await audited(late, "down-not-cached");
   const wanted = late.getByRole("button", { name: "Try again" });
   assert.ok(await wanted.isVisible());
   await page.goto(gateway + "/");
@@ -340,13 +349,13 @@ test("pages are shown while Postgres is down", async (t) => {
   await page.getByRole("textbox", { name: "Page number" }).fill("3000");
   await page.keyboard.press("Enter");
   await heading(page, "The catalog cannot be reached").waitFor();
-  await ask("start Postgres");
+  await perform("start Postgres");
   await late.getByRole("radiogroup", { name: "Style" }).or(late.getByText("This product has no styles.")).first().waitFor();
   await heading(page, "Past the last page").waitFor();
   await audit(page, "up again");
 });
 
-test("pages are shown while nobody answers", async (t) => {
+test("pages while the gateway is unreachable", async (t) => {
   const page = await open(t, `${gateway}/item/1`);
   await heading(page, "Camo Onesie").waitFor();
   await page.waitForLoadState("networkidle");
@@ -357,14 +366,14 @@ test("pages are shown while nobody answers", async (t) => {
   await audited(page, "away");
   const button = page.getByRole("button", { name: "Try now" });
   await button.click({ trial: true });
-  // Not before the click: the page also tries again by itself, and the button disappears.
+  // Only now: the page also retries on its own, and then the button disappears.
   const clicked = button.click();
   reachable = true;
   await clicked;
   await page.getByText("You see the last loaded data").waitFor({ state: "hidden" });
 });
 
-test("an address where there is nothing", async (t) => {
+test("addresses without a page", async (t) => {
   for (const [path, name] of [
     ["/nonsense", "There is nothing at this address"],
     ["/products/99999999/xyz", "There is nothing at this address"],
@@ -372,7 +381,7 @@ test("an address where there is nothing", async (t) => {
     ["/item/abc", "No such product"],
   ]) {
     const page = await open(t, `${gateway}/docs`);
-    for (const encounter of ["first", "again"]) {
+    for (const encounter of ["first", "second"]) {
       const response = await page.goto(gateway + path);
       assert.equal(response.status(), 404, `${path}, ${encounter}`);
       const headers = response.headers();
@@ -381,7 +390,7 @@ test("an address where there is nothing", async (t) => {
       assert.match(headers["content-security-policy"], /frame-ancestors 'none'/);
       await heading(page, name).waitFor();
     }
-    // What a script asks for is none of it.
+    // A script gets problem+json instead of a page.
     const { status, type } = await page.evaluate(async (path) => {
       const response = await fetch(path);
       return { status: response.status, type: response.headers.get("Content-Type") };
@@ -393,7 +402,7 @@ test("an address where there is nothing", async (t) => {
   }
 });
 
-test("no page can be framed", async (t) => {
+test("pages in frames", async (t) => {
   const page = await open(t, gateway);
   for (const path of ["/", "/item/1", "/docs", "/nonsense"]) {
     const response = await page.request.get(gateway + path, { headers: { Accept: "text/html" } });

@@ -14,75 +14,75 @@ import (
 // Copy is a cached copy of a path in an encoding: identity or gzip.
 type Copy struct{ Path, Encoding string }
 
-// Gateway is a fake gateway. It may be used by several goroutines.
+// Gateway is a fake gateway. It is safe for concurrent use.
 type Gateway struct {
 	URL string // of the refresh endpoint
 
-	mu      sync.Mutex
-	copies  map[Copy]int64  // with the version that each is of
-	gone    map[string]bool // paths that the API has no document for
-	version int64           // that the API answers with
-	asked   []string
-	lists   int // how often the lists were refreshed
-	spoil   func(http.ResponseWriter, *http.Request) bool
+	mu       sync.Mutex
+	copies   map[Copy]int64  // version of each copy
+	gone     map[string]bool // paths for which the API returns 404
+	version  int64           // data version of the API's responses
+	requests []string
+	lists    int // number of refreshes of the lists
+	spoil    func(http.ResponseWriter, *http.Request) bool
 }
 
-// New starts a gateway that is stopped when t ends. Its API answers with data version 1.
+// New starts a gateway that is stopped when t ends. The data version of its API is 1.
 func New(t testing.TB) *Gateway {
-	n := &Gateway{copies: map[Copy]int64{}, gone: map[string]bool{}, version: 1}
-	server := httptest.NewServer(n)
+	g := &Gateway{copies: map[Copy]int64{}, gone: map[string]bool{}, version: 1}
+	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
-	n.URL = server.URL
-	return n
+	g.URL = server.URL
+	return g
 }
 
 // Hold puts copies of a version into the cache.
-func (n *Gateway) Hold(version int64, copies ...Copy) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (g *Gateway) Hold(version int64, copies ...Copy) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, c := range copies {
-		n.copies[c] = version
+		g.copies[c] = version
 	}
 }
 
 // Held returns the version of a copy, 0 if there is none.
-func (n *Gateway) Held(c Copy) int64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.copies[c]
+func (g *Gateway) Held(c Copy) int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.copies[c]
 }
 
-// Publish makes the API answer with a version, and with 404 for some paths.
-func (n *Gateway) Publish(version int64, gone ...string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.version = version
+// Publish sets the data version of the API, and makes it return 404 for some paths.
+func (g *Gateway) Publish(version int64, gone ...string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.version = version
 	for _, path := range gone {
-		n.gone[path] = true
+		g.gone[path] = true
 	}
 }
 
-// Spoil has every request go through a function first, which reports that it has answered. It may call the gateway's other methods.
-func (n *Gateway) Spoil(spoil func(http.ResponseWriter, *http.Request) bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.spoil = spoil
+// Spoil sets a function that is called for every request first and reports whether it has responded. It may call the other methods.
+func (g *Gateway) Spoil(spoil func(http.ResponseWriter, *http.Request) bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.spoil = spoil
 }
 
-// Asked returns what the gateway was asked since the last call, such as "HEAD /cached/products/1 gzip", sorted.
-func (n *Gateway) Asked() []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	asked := n.asked
-	n.asked = nil
-	slices.Sort(asked)
-	return asked
+// Requests returns the requests since the last call, such as "HEAD /cached/products/1 gzip", sorted.
+func (g *Gateway) Requests() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	requests := g.requests
+	g.requests = nil
+	slices.Sort(requests)
+	return requests
 }
 
-// Refreshed returns the copies that Asked has as refreshed, such as "/products/1 gzip", each once.
-func (n *Gateway) Refreshed() []string {
+// Refreshed returns the copies that were refreshed since the last call of Requests or Refreshed, such as "/products/1 gzip", each once.
+func (g *Gateway) Refreshed() []string {
 	var refreshed []string
-	for _, request := range n.Asked() {
+	for _, request := range g.Requests() {
 		if path, found := strings.CutPrefix(request, "HEAD /refresh"); found {
 			refreshed = append(refreshed, path)
 		}
@@ -90,44 +90,44 @@ func (n *Gateway) Refreshed() []string {
 	return slices.Compact(refreshed)
 }
 
-// Lists returns how often the lists were refreshed since the last call.
-func (n *Gateway) Lists() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	lists := n.lists
-	n.lists = 0
+// Lists returns the number of refreshes of the lists since the last call.
+func (g *Gateway) Lists() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	lists := g.lists
+	g.lists = 0
 	return lists
 }
 
-// ServeHTTP answers as a refresh endpoint does.
-func (n *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	n.mu.Lock()
-	n.asked = append(n.asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Accept-Encoding"))
-	spoil := n.spoil
-	n.mu.Unlock()
+// ServeHTTP implements the refresh endpoint.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	g.requests = append(g.requests, r.Method+" "+r.URL.Path+" "+r.Header.Get("Accept-Encoding"))
+	spoil := g.spoil
+	g.mu.Unlock()
 	if spoil != nil && spoil(w, r) {
 		return
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	at := Copy{Encoding: r.Header.Get("Accept-Encoding")}
 	var refresh, cached bool
 	if at.Path, refresh = strings.CutPrefix(r.URL.Path, "/refresh"); !refresh {
 		at.Path, cached = strings.CutPrefix(r.URL.Path, "/cached")
 	}
 	if refresh {
-		n.copies[at] = n.version
+		g.copies[at] = g.version
 	}
-	version, held := n.copies[at]
+	version, held := g.copies[at]
 	switch {
 	case r.URL.Path == "/status":
 	case r.URL.Path == "/lists":
-		n.lists++
+		g.lists++
 	case !refresh && (!cached || !held):
 		w.WriteHeader(http.StatusNotFound)
 	default:
 		w.Header().Set("X-Data-Version", strconv.FormatInt(version, 10))
-		if n.gone[at.Path] {
+		if g.gone[at.Path] {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}
