@@ -77,15 +77,18 @@ func (g Gateway) checkCache(ctx context.Context) error {
 		owner, name = int(g.Account.UID), g.Account.Name
 	}
 	if foreign := foreignDirectory(g.cache(), owner); foreign != "" {
-		return fmt.Errorf("NGINX runs as %s and cannot write to %s in its cache, which belongs to another user: empty %s", name, foreign, g.cache())
+		return fmt.Errorf("NGINX runs as %s and cannot write to %s in its cache, which belongs to another user: empty %s", name, foreign,
+			g.cache())
 	}
 	for _, directory := range []string{g.cache(), g.temp()} {
 		// By the account, which this process need not be.
-		command := exec.CommandContext(ctx, "/bin/sh", "-c", `d=$(mktemp -d "$1/probe.XXXXXX") && echo > "$d/probe"; status=$?; rm -rf "$d"; exit $status`, "sh", directory)
+		const probe = `d=$(mktemp -d "$1/probe.XXXXXX") && echo > "$d/probe"; status=$?; rm -rf "$d"; exit $status`
+		command := exec.CommandContext(ctx, "/bin/sh", "-c", probe, "sh", directory)
 		command.Dir = g.Prefix
 		command.SysProcAttr = g.Account.Attributes()
 		if out, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("NGINX runs as %s and cannot write to %s: change the owner of the directory, or choose another (%w: %s)", name, directory, err,
+			return fmt.Errorf("NGINX runs as %s and cannot write to %s: change the owner of the directory, or choose another (%w: %s)", name,
+				directory, err,
 				strings.TrimSpace(string(out)))
 		}
 	}

@@ -166,7 +166,8 @@ func (g Gateway) checkSockets() error {
 	}
 	status, known := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || known && int(status.Uid) != owner {
-		return fmt.Errorf("other accounts may enter %s, the directory of NGINX's sockets: it must have the mode 0700 and belong to the user with the id %d", g.Sockets, owner)
+		return fmt.Errorf("other accounts may enter %s, the directory of NGINX's sockets: it must have the mode 0700 and belong to the user "+
+			"with the id %d", g.Sockets, owner)
 	}
 	return nil
 }

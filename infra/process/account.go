@@ -98,7 +98,8 @@ func (a *Account) MakeDirectory(path string, mode os.FileMode) error {
 		return err
 	}
 	if replaceable, err := a.mayReplace(filepath.Dir(path)); err != nil || replaceable {
-		return errors.Join(err, fmt.Errorf("the user %s may change %s, in which root would create a directory: remove it", a.name(), filepath.Dir(path)))
+		return errors.Join(err, fmt.Errorf("the user %s may change %s, in which root would create a directory: remove it", a.name(),
+			filepath.Dir(path)))
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
