@@ -124,8 +124,9 @@ func TestAlertPriority(t *testing.T) {
 	write(t, filepath.Join(directory, "logger"), "#!/bin/sh\necho \"$@\"\n", 0o700)
 	script := execStart(t, read(t, "systemscale-etl-alert@.service"), "systemscale-etl.service")
 	for status, want := range map[string]string{
-		"22": "--priority daemon.crit --tag systemscale-etl systemscale-etl.service: exit-code, exit code 22. See journalctl -u systemscale-etl.service\n",
-		"5":  "--priority daemon.warning --tag systemscale-etl systemscale-etl.service: exit-code, exit code 5. See journalctl -u systemscale-etl.service\n",
+		"22":  "--priority daemon.crit --tag systemscale-etl systemscale-etl.service: exit-code, exit code 22. See journalctl -u systemscale-etl.service\n",
+		"5":   "--priority daemon.warning --tag systemscale-etl systemscale-etl.service: exit-code, exit code 5. See journalctl -u systemscale-etl.service\n",
+		"130": "--priority daemon.warning --tag systemscale-etl systemscale-etl.service: exit-code, exit code 130. See journalctl -u systemscale-etl.service\n",
 	} {
 		command := exec.CommandContext(t.Context(), "/bin/sh", "-c", script)
 		command.Env = []string{"PATH=" + directory + ":/usr/bin:/bin", "MONITOR_SERVICE_RESULT=exit-code", "MONITOR_EXIT_STATUS=" + status}

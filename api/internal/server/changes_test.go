@@ -139,7 +139,7 @@ func TestChangesBeforeLogBegins(t *testing.T) {
 	checkFixed(t, r, http.StatusGone)
 	checkTiming(t, r)
 	checkHeaders(t, r, "X-Data-Version", fmt.Sprint(run), "X-Accel-Expires", "")
-	if !strings.Contains(r.body, "The change log does not go back to that version. "+
+	if !strings.Contains(r.body, "The change log does not contain all changes since that version. "+
 		"Read all documents again, then continue from the version in X-Data-Version.") {
 		t.Errorf("the response does not contain the remedy: %s", r.body)
 	}

@@ -116,7 +116,7 @@ func (m *metrics) histogram(r *route, status int) prometheus.Observer {
 // routeKey is the user value that holds a request's route until it is counted.
 type routeKey struct{}
 
-// mark records the route of a request.
+// setRoute records the route of a request.
 func setRoute(ctx *fasthttp.RequestCtx, r *route) { ctx.SetUserValue(routeKey{}, r) }
 
 // routeOf returns the route of a request that has been answered.

@@ -27,13 +27,13 @@ type problem struct {
 var problems = []problem{
 	newProblem(errNoSuchAddress, http.StatusNotFound, "There is nothing at this address."),
 	newProblem(store.ErrNotFound, http.StatusNotFound, "There is no document with this id."),
-	newProblem(errBadID, http.StatusBadRequest, "An id is a positive integer without leading zeros."),
+	newProblem(errBadID, http.StatusBadRequest, "id must be a positive integer without leading zeros."),
 	newProblem(errBadPage, http.StatusBadRequest, "page must be a positive integer without leading zeros."),
 	newProblem(errBadCount, http.StatusBadRequest, "count must be a positive integer without leading zeros."),
-	newProblem(errBadSince, http.StatusBadRequest, "since is required: a version, as in X-Data-Version, or 0."),
-	newProblem(errBadAfter, http.StatusBadRequest, "after must be the cursor from the previous page's next."),
-	newProblem(store.ErrBadCursor, http.StatusBadRequest, "after must be the cursor from the previous page's next."),
-	newProblem(store.ErrHistoryTooShort, http.StatusGone, "The change log does not go back to that version. "+
+	newProblem(errBadSince, http.StatusBadRequest, "since is required: a version (see X-Data-Version) or 0."),
+	newProblem(errBadAfter, http.StatusBadRequest, "after must be the cursor from next in the previous response."),
+	newProblem(store.ErrBadCursor, http.StatusBadRequest, "after must be the cursor from next in the previous response."),
+	newProblem(store.ErrHistoryTooShort, http.StatusGone, "The change log does not contain all changes since that version. "+
 		"Read all documents again, then continue from the version in X-Data-Version."),
 	newProblem(errMethod, http.StatusMethodNotAllowed, "This address allows only GET, HEAD and OPTIONS."),
 	newProblem(errMalformed, http.StatusBadRequest, "The request is not valid HTTP."),
@@ -81,7 +81,7 @@ body { max-width: 38rem; margin: 12vh auto; padding: 0 1.5rem; font: 1.05rem/1.6
 <main>
 <h1>%[1]s</h1>
 <p>%[2]s</p>
-<p><a href="/">Go to the first page</a></p>
+<p><a href="/">Go to the home page</a></p>
 </main>
 </body>
 </html>
