@@ -144,8 +144,10 @@ func newestFirst(directories []string) []string {
 // ordinary user's PATH.
 func FindNGINX() (NGINX, error) {
 	seen := ""
-	candidates := []string{"/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx",
-		"/opt/homebrew/bin/nginx", "/usr/local/bin/nginx"}
+	candidates := []string{
+		"/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx",
+		"/opt/homebrew/bin/nginx", "/usr/local/bin/nginx",
+	}
 	if path, err := exec.LookPath("nginx"); err == nil {
 		candidates = slices.Insert(candidates, 0, path)
 	}

@@ -64,8 +64,11 @@ func TestUpRefusesInvalidArguments(t *testing.T) {
 	}{
 		{"taken port", []string{"--gateway-port", taken}, "port " + taken +
 			" is taken by another program: stop that one, or choose another port, such as GATEWAY_PORT="},
-		{"taken TLS port", []string{"--gateway-port", strconv.Itoa(porttest.Number(t)), "--gateway-tls-port", taken},
-			"such as GATEWAY_TLS_PORT="},
+		{
+			"taken TLS port",
+			[]string{"--gateway-port", strconv.Itoa(porttest.Number(t)), "--gateway-tls-port", taken},
+			"such as GATEWAY_TLS_PORT=",
+		},
 		{"two catalogs", []string{"--csv", empty, "--products", "5"}, "CSV and PRODUCTS exclude each other"},
 		{"no products", []string{"--products=0"}, "PRODUCTS=0: must be a whole number, 1 or more"},
 		{"fewer", []string{"--products=-1"}, "PRODUCTS=-1: must be a whole number, 1 or more"},
@@ -75,8 +78,11 @@ func TestUpRefusesInvalidArguments(t *testing.T) {
 		{"missing directory", []string{"--csv", empty + "/missing"}, "CSV: there is no directory " + empty + "/missing: give the directory"},
 		{"a file", []string{"--csv", "stack_test.go"}, "is a file: give its directory, CSV="},
 		{"a line break", []string{"--csv", empty + "/a\nb"}, "line break"},
-		{"no gate", []string{"--accept", "removed,removal"},
-			`there is no gate "removal"; there are truncated-file, unreconciled, rejects, removed, changed`},
+		{
+			"no gate",
+			[]string{"--accept", "removed,removal"},
+			`there is no gate "removal"; there are truncated-file, unreconciled, rejects, removed, changed`,
+		},
 		{"not a number", []string{"--products", "many"}, "stack --help"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

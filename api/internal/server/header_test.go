@@ -101,8 +101,13 @@ func TestRequestID(t *testing.T) {
 	good := []string{"a", "0", "5f2c9a51-0a.B_c", strings.Repeat("x", 128)}
 	bad := []string{"", "a b", "a\tb", strings.Repeat("x", 129), "ä", `"a"`, "a/b", "a,b", "a;b", "<script>", "%0d%0a", "a=b"}
 	requests := [][2]string{
-		{"GET", "/things/1"}, {"HEAD", "/things/1"}, {"GET", "/things"}, {"GET", "/things/2"}, {"GET", "/nothing"},
-		{"OPTIONS", "/things"}, {"POST", "/things"},
+		{"GET", "/things/1"},
+		{"HEAD", "/things/1"},
+		{"GET", "/things"},
+		{"GET", "/things/2"},
+		{"GET", "/nothing"},
+		{"OPTIONS", "/things"},
+		{"POST", "/things"},
 	}
 	for _, r := range requests {
 		for _, id := range good {

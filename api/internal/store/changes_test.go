@@ -90,17 +90,23 @@ func TestChanges(t *testing.T) {
 		want  string
 	}{
 		{
-			first, Cursor{}, 10,
+			first,
+			Cursor{},
+			10,
 			"2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, 1 page 1 changed none, 2 detail 2 added /things/2/detail,",
 		},
 		{
-			first, Cursor{}, 2,
+			first,
+			Cursor{},
+			2,
 			fmt.Sprintf("2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, "+
 				"/things/changes?since=%d&after=%d.item.1&count=2", first, second),
 		},
 		{first, Cursor{second, "item", 1}, 2, "2: 1 page 1 changed none, 2 detail 2 added /things/2/detail,"},
 		{
-			first, Cursor{second, "item", 1}, 1,
+			first,
+			Cursor{second, "item", 1},
+			1,
 			fmt.Sprintf("2: 1 page 1 changed none, /things/changes?since=%d&after=%d.page.1&count=1", first, second),
 		},
 		{second, Cursor{}, 10, "2: 2 detail 2 added /things/2/detail,"},
