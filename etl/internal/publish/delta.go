@@ -10,7 +10,7 @@ import (
 	"systemscale/sql"
 )
 
-// PublishDelta writes the spooled documents into the live tables, in one transaction with the change log and the pointer row. endpoints are
+// PublishDelta writes the spooled documents into the live tables, in one transaction with the change log and the version row. endpoints are
 // the live ones, in the same order, with their new schemas. changes is the result of the comparison; it must equal the written changes.
 // tables describes the documents after the change. The errors are those of Load.Publish.
 func (r *Run) PublishDelta(

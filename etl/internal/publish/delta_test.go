@@ -125,7 +125,7 @@ func TestDelta(t *testing.T) {
 	got := state(t, conn)
 	version, err := readVersion(t.Context(), conn, "things")
 	if err != nil || version.Run != published.Run || version.Generation != 1 || version.Rows != 3*999 {
-		t.Errorf("the pointer is %+v (%v), want run %d in generation 1", version, err, published.Run)
+		t.Errorf("the version row is %+v (%v), want run %d in generation 1", version, err, published.Run)
 	}
 	if live := session.Live(); fmt.Sprint(live) != fmt.Sprint(version) {
 		t.Errorf("the live version of the session is %+v", live)

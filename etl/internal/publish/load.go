@@ -74,7 +74,7 @@ func (l *Load) Append(endpoint int, id int64, etag uint64, body []byte) (err err
 	return l.streams.send(b)
 }
 
-// Publish waits for the streams, indexes, vacuums and counts the tables, and flips the pointer. After an error the live version is
+// Publish waits for the streams, indexes, vacuums and counts the tables, and flips the version row. After an error the live version is
 // unchanged, unless the error is ErrOutcomeUnknown, and the run's Abort must be called. progress is called with the name of each phase when
 // it begins.
 func (l *Load) Publish(ctx context.Context, record Record, progress func(string)) (_ Published, err error) {

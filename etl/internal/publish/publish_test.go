@@ -113,7 +113,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	}
 	want := version{Collection: "things", Generation: published.Run, Run: published.Run, Endpoints: endpoints, At: live.At}
 	if diff := cmp.Diff(want, live); diff != "" {
-		t.Errorf("pointer row (-want +got):\n%s", diff)
+		t.Errorf("version row (-want +got):\n%s", diff)
 	}
 	for d, endpoint := range endpoints {
 		table := sql.DocumentTable("things", endpoint.Name, live.Generation)
@@ -386,7 +386,7 @@ func TestFlipOfAFailedRun(t *testing.T) {
 	}
 }
 
-// TestFlipsInARace has two loads replace the same version. The update of the pointer row detects it, even without locks.
+// TestFlipsInARace has two loads replace the same version. The update of the version row detects it, even without locks.
 func TestFlipsInARace(t *testing.T) {
 	database := testdb.New(t)
 	first := open(t, database, "things")

@@ -71,7 +71,7 @@ func TestReadersAreGrantedReading(t *testing.T) {
 	check("a rollback to older tables")
 }
 
-// TestMonitorIsNoReader has a role that may only read the pointer rows. It does not block a run, and no right is granted to it.
+// TestMonitorIsNoReader has a role that may only read the version rows. It does not block a run, and no right is granted to it.
 func TestMonitorIsNoReader(t *testing.T) {
 	database := testdb.New(t)
 	conn := testdb.Connect(t, database.AdminURL)
@@ -87,7 +87,7 @@ func TestMonitorIsNoReader(t *testing.T) {
 	})
 	load(t, openThings(t, database), endpoints, sequence(1, 30, 1), constant(1))
 	if got := readableBy(t, conn, monitor); got != 0 {
-		t.Errorf("a role that may read the pointer rows was granted %d tables of documents", got)
+		t.Errorf("a role that may read the version rows was granted %d tables of documents", got)
 	}
 }
 

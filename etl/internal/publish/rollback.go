@@ -38,8 +38,8 @@ func (s *Session) Target(ctx context.Context, run int64) (_ Retained, err error)
 }
 
 // PublishRollback makes a retained version live again: it reverts, in the version's tables, the changes of later runs, and moves the
-// pointer. The change log records this, so that it can be reverted too. The Changes are those of the version's tables; the errors are those
-// of Load.Publish.
+// version row. The change log records this, so that it can be reverted too. The Changes are those of the version's tables; the errors
+// are those of Load.Publish.
 func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published, _ Changes, err error) {
 	defer inDatabase(&err)
 	version := target.Version

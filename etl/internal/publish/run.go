@@ -79,7 +79,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		}
 		flipped, err := tx.Exec(ctx, sql.Query(statement), arguments...)
 		if err != nil {
-			return fmt.Errorf("flip the pointer: %w", err)
+			return fmt.Errorf("flip the version row: %w", err)
 		}
 		if flipped.RowsAffected() != 1 {
 			return fmt.Errorf("another run published %s during this one: nothing is changed", s.collection)

@@ -2,7 +2,7 @@
 //
 // A Session holds a collection for writing until it is closed or its process ends; there is one at a time. While documents are rendered,
 // a Comparison compares them with the live version, and a Spool keeps those that differ. A Run then writes in one of two ways. A Load
-// writes a new generation of document tables, over several binary COPY streams, and flips the pointer row in one transaction. PublishDelta
+// writes a new generation of document tables, over several binary COPY streams, and flips the version row in one transaction. PublishDelta
 // writes the spooled documents into the live tables in one transaction, with a change log of the earlier documents. PublishRollback reverts
 // such changes, or flips to an earlier generation. If a run ends before its commit, by an error, an interrupt or kill -9, the live
 // version is unchanged; the run, or the next Session, drops the run's tables.

@@ -12,7 +12,7 @@ import (
 	"systemscale/sql"
 )
 
-// Version is the pointer row of a collection, which names its live documents.
+// Version is the version row of a collection, which names its live documents.
 type Version struct {
 	Run        int64 // the data version; 0 when nothing is published
 	Generation int64 // of the document tables
