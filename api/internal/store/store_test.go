@@ -376,9 +376,9 @@ func TestCloseFinishesLookups(t *testing.T) {
 			results <- err
 		}()
 	}
-	publishtest.Eventually(t, "two lookups are under way and eight wait", func() bool {
+	publishtest.Eventually(t, "all lookups are pending, and one or two of them are under way", func() bool {
 		waiting := len(f.queue.fetchable())
-		return waiting == 8 || waiting == 9
+		return f.pending() == 10 && (waiting == 8 || waiting == 9)
 	})
 
 	short, cancel := context.WithCancel(context.Background())
