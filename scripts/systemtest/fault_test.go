@@ -182,21 +182,21 @@ func (r *refusals) admit(c *catalog, path string, took time.Duration, got answer
 }
 
 const (
-	// recoveryLimit is within which everything is answered again once Postgres accepts connections, on a machine that has nothing else
-	// to do. A fault that lasts takes longer than the multiple of it that is asserted.
+	// recoveryLimit is the maximum time from the moment when Postgres accepts connections to the last 503, on an idle machine. A lasting
+	// fault exceeds the multiple that the tests allow.
 	recoveryLimit = 2 * time.Second
 	slowMachine   = 5
 )
 
-// so returns how many answers have been refused so far, and when the last was.
+// so returns the number of 503 responses so far, and the time of the last one.
 func (r *refusals) so() (count int, last time.Time) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	return len(r.took), r.last
 }
 
-// testPostgres ends Postgres with a signal and starts it again after a while. What NGINX has it goes on answering; what it has not
-// is refused quickly, and is answered again as soon as Postgres is back.
+// testPostgres ends Postgres with a signal and starts it again after a while. Cached documents must still be served. Requests for others
+// must get a 503 quickly, and the document as soon as Postgres is back.
 func testPostgres(t *testing.T, p *postgresServer, c *catalog, signal syscall.Signal, away time.Duration) {
 	warm := &wire{address: p.gateway(t)}
 	defer warm.close()
