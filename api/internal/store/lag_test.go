@@ -178,8 +178,10 @@ func newPair(t *testing.T, arguments string) *pair {
 	p.fixture = &fixture{t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	p.publish(1, pairIDs)
 	p.Store = open(t, Options{
-		URL:  hostsURL(t, database.API, arguments, p.primary.Address, p.replica.Address),
-		Poll: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		URL: hostsURL(t, database.API, arguments, p.primary.Address, p.replica.Address),
+		// Longer than the default: on a busy machine, the connections to the last server can take seconds.
+		Timeout: 6 * time.Second,
+		Poll:    100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	publishtest.Eventually(t, "the store is ready", func() bool { return p.Ready() == nil })
 	p.load = p.fixture.load(16, pairIDs)
