@@ -131,9 +131,19 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 			!strings.Contains(got, fmt.Sprintf(`"document": %d`, d)) {
 			t.Errorf("%s 9999: etag %x, body %.80s", table, uint64(etag), got)
 		}
-		plan := explain(t, conn, "select etag from catalog."+table+" where id = 4")
-		if !strings.Contains(plan, "Index Only Scan") || !strings.Contains(plan, "Heap Fetches: 0") {
-			t.Errorf("a lookup of the etag alone reads the table:\n%s", plan)
+		// Vacuum skips a page that another process, such as the checkpointer, has pinned. One of ten may be on such a page.
+		fetches := 0
+		for i := range 10 {
+			plan := explain(t, conn, fmt.Sprintf("select etag from catalog.%s where id = %d", table, 4+2000*i))
+			if !strings.Contains(plan, "Index Only Scan") {
+				t.Fatalf("a lookup of the etag alone does not use the index only:\n%s", plan)
+			}
+			if !strings.Contains(plan, "Heap Fetches: 0") {
+				fetches++
+			}
+		}
+		if fetches > 1 {
+			t.Errorf("%d of 10 lookups of etags read %s", fetches, table)
 		}
 		if _, err := conn.Exec(t.Context(), "begin read write; delete from catalog."+table); err == nil {
 			t.Errorf("the API's role can delete from %s", table)
