@@ -4,6 +4,7 @@ package docs_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,6 +103,7 @@ var (
 	defaultInHelp  = regexp.MustCompile(`Default: (.+?)(?: \(\$[A-Z_]+\))?\.?$`)
 	variableInHelp = regexp.MustCompile(`\(\$([A-Z_]+)\)`)
 	flagInTable    = regexp.MustCompile("^`--([a-z-]+)")
+	variableInPage = regexp.MustCompile("`([A-Z][A-Z_]+)`")
 )
 
 // A flagRow is what --help and configuration.md both have of a flag. Default has no spaces and no thousands separators.
@@ -111,8 +113,15 @@ func TestConfigurationIsComplete(t *testing.T) {
 	page := read(t, "infra/docs/configuration.md")
 	for program, names := range commands {
 		section := between(t, page, "## "+program, "\n## ")
-		if diff := cmp.Diff(flagsInHelp(t, program, names), flagsInTable(section, names)); diff != "" {
+		help := flagsInHelp(t, program, names)
+		if diff := cmp.Diff(help, flagsInTable(section, names)); diff != "" {
 			t.Errorf("flags of %s: help (-), configuration.md (+)\n%s", program, diff)
+		}
+		for _, match := range variableInPage.FindAllStringSubmatch(section, -1) {
+			known := func(row flagRow) bool { return row.Variable == match[1] }
+			if !slices.ContainsFunc(slices.Collect(maps.Values(help)), known) {
+				t.Errorf("configuration.md names the variable %s, which %s does not have", match[1], program)
+			}
 		}
 	}
 }

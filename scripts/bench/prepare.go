@@ -93,31 +93,30 @@ func (e *environment) createMigrated(ctx context.Context) error {
 }
 
 func (e *environment) createDatabase(ctx context.Context) error {
-	conn, err := sql.Dial(ctx, e.Admin)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }()
 	statements := []string{sql.Bootstrap}
 	for _, role := range []string{sql.RoleETL, sql.RoleAPI} {
 		statements = append(statements, query("set_password", "role", role, "password", password))
 	}
 	statements = append(statements, query("drop_database"), sql.QueryFor("stack/create_database", "database", "bench", "owner", sql.RoleETL))
+	return e.execute(ctx, statements...)
+}
+
+// checkpoint writes the server's dirty pages to disk, so that a measurement does not include writes of an earlier one.
+func (e *environment) checkpoint(ctx context.Context) error {
+	return e.execute(ctx, query("checkpoint"))
+}
+
+// execute executes statements in order, as the superuser.
+func (e *environment) execute(ctx context.Context, statements ...string) error {
+	conn, err := sql.Dial(ctx, e.Admin)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
 	for _, statement := range statements {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// checkpoint writes the server's dirty pages to disk, so that a measurement does not include writes of an earlier one.
-func (e *environment) checkpoint(ctx context.Context) error {
-	conn, err := sql.Dial(ctx, e.Admin)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, query("checkpoint"))
-	return err
 }
