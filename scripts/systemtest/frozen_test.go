@@ -1,15 +1,15 @@
 package systemtest
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"systemscale/infra/process"
 )
 
 // children returns a process and its children.
@@ -21,16 +21,7 @@ func children(t *testing.T, parent int) []int {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			continue // it has ended
-		}
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && process.Parent(pid) == parent {
 			found = append(found, pid)
 		}
 	}
