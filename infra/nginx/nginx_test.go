@@ -77,6 +77,7 @@ func answerWith(cacheControl string, response http.ResponseWriter, request *http
 	header.Set("ETag", `"tag"`)
 	header.Set("Cache-Control", cacheControl)
 	header.Set("Vary", "Origin")
+	header.Set("X-Data-Version", "7")
 	switch {
 	case request.Method == http.MethodPost:
 		header.Set("Content-Type", "application/problem+json")
