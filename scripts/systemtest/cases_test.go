@@ -1,0 +1,55 @@
+package systemtest
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/goccy/go-json"
+)
+
+// testCases publishes each of the ETL's golden cases and compares the documents and the lists with the responses.
+func testCases(t *testing.T, s *stack) {
+	directories, err := filepath.Glob("../../etl/internal/dump/testdata/cases/*")
+	if err != nil || len(directories) == 0 {
+		t.Fatalf("no cases (%v)", err)
+	}
+	for _, directory := range directories {
+		t.Run(filepath.Base(directory), func(t *testing.T) {
+			directory, err := filepath.Abs(directory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(directory, "want.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want struct {
+				Documents, Lists map[string]json.RawMessage
+				Error            []string
+			}
+			if err := json.Unmarshal(text, &want); err != nil {
+				t.Fatal(err)
+			}
+			arguments := []string{
+				"run", "--csv", directory, "--shape", filepath.Join(directory, "shape.yaml"), "--accept", "removed,changed,rejects",
+			}
+			if len(want.Error) > 0 {
+				if out, err := s.etlCommand(arguments...).CombinedOutput(); err == nil {
+					t.Errorf("etl run accepts the dump:\n%s", out)
+				}
+				return
+			}
+			s.etl(arguments...)
+			for _, responses := range []map[string]json.RawMessage{want.Documents, want.Lists} {
+				for path, body := range responses {
+					eventually(t, "GET "+path, func() bool { return s.get(path).status == http.StatusOK })
+					if got := s.get(path); !sameJSON(t, got.body, string(body)) {
+						t.Errorf("GET %s: %s, want %s", path, got.body, body)
+					}
+				}
+			}
+		})
+	}
+}
