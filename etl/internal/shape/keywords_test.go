@@ -179,14 +179,15 @@ func TestSchemaHasTheKeywords(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][]string{
-		"dialect":  dialectKeywords,
-		"source":   sourceKeywords,
-		"repair":   repairKeywords,
-		"filter":   filterKeywords,
-		"document": endpointKeywords,
-		"each":     eachKeywords,
-		"keyword":  {keywordText, keywordObject},
-		"":         shapeKeywords,
+		"dialect":         dialectKeywords,
+		"source":          sourceKeywords,
+		"repair":          repairKeywords,
+		"filter":          filterKeywords,
+		"column_settings": columnKeywords,
+		"document":        endpointKeywords,
+		"each":            eachKeywords,
+		"keyword":         {keywordText, keywordObject},
+		"":                shapeKeywords,
 	}
 	got := map[string][]string{"": slices.Collect(maps.Keys(schema.Properties))}
 	for name, definition := range schema.Definitions {

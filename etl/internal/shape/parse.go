@@ -85,7 +85,10 @@ func (r *reader) dialect(n ast.Node, dialect *Dialect) (openEnd bool) {
 			}
 			dialect.Delimiter = text[0]
 		case "null":
-			dialect.Null = r.text(e.value, "null")
+			dialect.Nulls = r.nullWords(e.value)
+			if len(dialect.Nulls) == 1 && dialect.Nulls[0] != "" {
+				dialect.Null, dialect.Nulls = dialect.Nulls[0], nil
+			}
 		case "trim_spaces":
 			dialect.TrimSpaces = r.boolean(e.value, "trim_spaces")
 		case "close_quotes":

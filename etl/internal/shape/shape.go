@@ -9,6 +9,7 @@ package shape
 import (
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // Shape is a valid shape file. The fingerprint of a shape is a hash of its JSON; the json tags of this package keep it the same.
@@ -23,7 +24,8 @@ type Shape struct {
 // Dialect is the notation of the CSV files.
 type Dialect struct {
 	Delimiter   byte
-	Null        string // the unquoted field that means null; "" if no field does
+	Null        string   // the unquoted field that means null; "" if Nulls has several, or if no field does
+	Nulls       []string `json:",omitempty"` // the unquoted fields that mean null, "" for an empty one
 	TrimSpaces  bool
 	CloseQuotes bool // close a quote that is open at the end of a line if the next line is a row, instead of rejecting the row
 }
@@ -52,6 +54,21 @@ type Column struct {
 	At       Position `json:"-"` // see FileAt
 	Type     Type
 	Nullable bool
+	Nulls    []string `json:",omitzero"` // replace those of the dialect; nil if the column declares none
+}
+
+// NullWords returns the unquoted fields that mean null in a column. An empty field of a text column without ? is a text, unless the column
+// itself declares that it is null.
+func (d *Dialect) NullWords(c *Column) []string {
+	switch {
+	case c.Nulls != nil:
+		return c.Nulls
+	case d.Null != "":
+		return []string{d.Null}
+	case c.Type == Text && !c.Nullable:
+		return slices.DeleteFunc(slices.Clone(d.Nulls), func(word string) bool { return word == "" })
+	}
+	return d.Nulls
 }
 
 // Position is a place in the shape file. Line and Column start at 1; Column counts characters.

@@ -17,8 +17,9 @@ func TestParseBuiltIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spec.Collection != "products" || spec.Dialect != (Dialect{',', "null", true, true}) {
-		t.Errorf("collection %q, dialect %+v", spec.Collection, spec.Dialect)
+	if diff := cmp.Diff(Dialect{Delimiter: ',', Null: "null", TrimSpaces: true, CloseQuotes: true}, spec.Dialect); diff != "" ||
+		spec.Collection != "products" {
+		t.Errorf("collection %q, dialect: want (-), got (+)\n%s", spec.Collection, diff)
 	}
 	var got []string
 	for _, s := range spec.Sources {
@@ -207,6 +208,10 @@ func TestParseErrors(t *testing.T) {
 			"a dialect's word for yes", "collection: books", "collection: books\ndialect: {trim_spaces: perhaps}",
 			"small.yaml:2:24: trim_spaces must be true or false",
 		},
+		{"null without quotes", "collection: books", "collection: books\ndialect: {null: [\"\", NULL]}", "small.yaml:2:22: null is a value of YAML"},
+		{"a line end as null", "collection: books", "collection: books\ndialect: {null: \"a\\n\"}", `no field can be "a\n"`},
+		{"a column with an unknown setting", "words: text?}", "words: {type: text?, nul: x}}", `column words has no setting "nul"; it has type, null`},
+		{"a column with settings and no type", "words: text?}", "words: {null: x}}", "small.yaml:8:38: column words of page has no type"},
 		{"a setting twice", "collection: books", "collection: books\ncollection: books", "small.yaml:2:1"},
 
 		{"no file", "    file: page.csv\n", "", "small.yaml:3:3: source page has no file"},
@@ -290,6 +295,35 @@ func TestParseErrors(t *testing.T) {
 				t.Errorf("Parse = %v, %v; want an Error with %q", spec, err, c.want)
 			}
 		})
+	}
+}
+
+// TestNullWords parses the null words of a dialect and of columns of every kind.
+func TestNullWords(t *testing.T) {
+	for _, c := range []struct{ dialect, column, want string }{
+		{`{}`, `text?`, `[]`},
+		{`{null: none}`, `text?`, `["none"]`},
+		{`{null: none}`, `text`, `["none"]`},
+		{`{null: ""}`, `text?`, `[""]`},
+		{`{null: ""}`, `text`, `[]`},
+		{`{null: ""}`, `int`, `[""]`},
+		{`{null: ["", '\N', 0, '\N']}`, `text?`, `["" "\\N" "0"]`},
+		{`{null: ["", '\N']}`, `text`, `["\\N"]`},
+		{`{null: [none]}`, `{type: text?, null: ["-", n/a]}`, `["-" "n/a"]`},
+		{`{null: [none]}`, `{type: text, null: []}`, `[]`},
+		{`{null: [none]}`, `{type: text, null: [""]}`, `[""]`},
+		{`{null: [none]}`, `{type: text?}`, `["none"]`},
+	} {
+		text := strings.Replace(small, "collection: books", "collection: books\ndialect: "+c.dialect, 1)
+		text = strings.Replace(text, "words: text?}", "words: "+c.column+"}", 1)
+		spec, err := Parse("small.yaml", []byte(text))
+		if err != nil {
+			t.Errorf("%s, %s: %v", c.dialect, c.column, err)
+			continue
+		}
+		if got := fmt.Sprintf("%q", spec.Dialect.NullWords(&spec.Sources[1].Columns[2])); got != c.want {
+			t.Errorf("dialect %s, column %s: null words %s, want %s", c.dialect, c.column, got, c.want)
+		}
 	}
 }
 

@@ -89,16 +89,65 @@ func (r *reader) source(e entry, openEnd bool) (Source, link) {
 func (r *reader) columns(n ast.Node, source string) []Column {
 	var columns []Column
 	for _, e := range r.mapping(n, "columns of "+source) {
-		text := r.text(e.value, "the type of "+e.key)
-		name, nullable := strings.CutSuffix(text, "?")
-		kind, ok := typeNames[name]
-		if !ok {
-			r.fail(position(e.value), "column %s of %s has an unknown type %q; "+
-				"the types are int, money, text and flag, with a ? if the column is nullable", e.key, source, text)
+		column := Column{Name: e.key, At: Position{e.at.Line, e.at.Column}}
+		if _, long := e.value.(ast.MapNode); long {
+			r.settings(e, source, &column)
+		} else {
+			r.columnType(e.value, source, &column)
 		}
-		columns = append(columns, Column{Name: e.key, At: Position{e.at.Line, e.at.Column}, Type: kind, Nullable: nullable})
+		columns = append(columns, column)
 	}
 	return columns
+}
+
+// settings parses the long form of a column, a mapping.
+func (r *reader) settings(e entry, source string, column *Column) {
+	typed := false
+	for _, setting := range r.mapping(e.value, "column "+e.key, columnKeywords...) {
+		switch setting.key {
+		case "type":
+			r.columnType(setting.value, source, column)
+			typed = true
+		case "null":
+			column.Nulls = r.nullWords(setting.value)
+		}
+	}
+	if !typed {
+		r.fail(e.at, "column %s of %s has no type: declare it, such as type: text?", e.key, source)
+	}
+}
+
+func (r *reader) columnType(n ast.Node, source string, column *Column) {
+	text := r.text(n, "the type of "+column.Name)
+	name, nullable := strings.CutSuffix(text, "?")
+	kind, ok := typeNames[name]
+	if !ok {
+		r.fail(position(n), "column %s of %s has an unknown type %q; "+
+			"the types are int, money, text and flag, with a ? if the column is nullable", column.Name, source, text)
+	}
+	column.Type, column.Nullable = kind, nullable
+}
+
+// nullWords parses one null word or a list. The result is not nil.
+func (r *reader) nullWords(n ast.Node) []string {
+	nodes := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		nodes = list.Values
+	}
+	words := []string{}
+	for _, node := range nodes {
+		if node.Type() == ast.NullType {
+			r.fail(position(node), `null is a value of YAML: put quotes around the word that means null, such as null: "NULL"`)
+		}
+		word := r.text(node, "a null word")
+		if strings.ContainsAny(word, "\r\n\x00") {
+			r.fail(position(node), "no field can be %q: a null word has no line end and no NUL", word)
+		}
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return words
 }
 
 // column returns the index of the column that n names.

@@ -84,7 +84,7 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 		return BareQuote
 	}
 	v.text = field.Text
-	if !field.Quoted && len(r.null) > 0 && bytes.Equal(field.Text, r.null) {
+	if !field.Quoted && column.isNull(field.Text) {
 		if !column.nullable {
 			return NullValue
 		}

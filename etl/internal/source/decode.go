@@ -48,10 +48,6 @@ func (r *Reader) plan() []field {
 	if d := r.dialect.Delimiter; d >= '0' && d <= '9' || d == '.' || d == '-' || d >= utf8.RuneSelf || d <= ' ' && d != '\t' {
 		return nil
 	}
-	if len(r.null) > 0 && (r.null[0] < 'A' || len(r.null) > 16 ||
-		bytes.IndexByte(r.null, r.delimiter) >= 0 || bytes.ContainsAny(r.null, " \t\r\n\"")) {
-		return nil // null could be mistaken for a number or a quote, or no field can contain it
-	}
 	fields := make([]field, r.layout.width)
 	for i := range fields {
 		fields[i] = field{kind: shape.Text, place: -1}
@@ -60,7 +56,16 @@ func (r *Reader) plan() []field {
 		if c.field < 0 {
 			continue
 		}
-		f := field{kind: c.kind, nullable: c.nullable, key: i == r.spec.Key, parentKey: i == r.spec.ParentKey, place: c.place}
+		f := field{
+			kind: c.kind, nullable: c.nullable, key: i == r.spec.Key, parentKey: i == r.spec.ParentKey, place: c.place, nulls: c.nulls,
+		}
+		numeric := false // a null could be mistaken for a number
+		for _, word := range c.nulls {
+			if bytes.IndexByte(word, r.delimiter) >= 0 || bytes.ContainsAny(word, "\x00 \t\r\n\"") {
+				return nil // no field, or only a quoted one, can contain it
+			}
+			numeric = numeric || len(word) > 0 && word[0]-'0' <= 9
+		}
 		for _, filter := range r.filters {
 			if filter.column == i {
 				text := filter.text
@@ -76,7 +81,7 @@ func (r *Reader) plan() []field {
 			}
 		}
 		f.special = len(f.drops) > 0 || len(f.repairs) > 0
-		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.drops) < 2
+		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.drops) < 2 && !numeric
 		f.drop = math.MaxUint64
 		if f.int && f.special {
 			n, _ := parseInt(f.drops[0])
@@ -220,18 +225,21 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 		at++
 	}
 	begin := at
-	var end int
+	end := -1
+	if !quoted && len(f.nulls) > 0 {
+		end = f.null(w, at, r.delimiter)
+	}
 	cell := Cell{at: position + int64(begin), Plain: true}
 	switch {
-	case !quoted && f.nullable && r.beginsNull(w, at):
-		// In a longer word that begins with null, no delimiter follows: the record is not plain.
-		end = at + len(r.null)
+	case end >= 0 && !f.nullable:
+		return cell, -1
+	case end >= 0:
 		cell = null
 	case f.kind == shape.Text && quoted:
 		end, cell.Plain = quotedText(w, at)
 	case f.kind == shape.Text:
 		end = bareText(w, at, r.delimiter)
-		if end > begin && (w.byte(end-1) == ' ' && r.dialect.TrimSpaces || bytes.Equal(w.bytes(begin, end), r.null)) {
+		if end > begin && w.byte(end-1) == ' ' && r.dialect.TrimSpaces {
 			return cell, -1
 		}
 	case f.kind == shape.Flag:
@@ -262,14 +270,24 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 	return cell, end
 }
 
-// beginsNull reports whether the dialect's null is at an index of w.
-func (r *Reader) beginsNull(w words, at int) bool {
-	for i, c := range r.null {
-		if w.byte(at+i) != c {
-			return false
+// null returns the end of the field at an index of w if the field means null, or -1.
+func (f *field) null(w words, at int, delimiter byte) int {
+	for _, word := range f.nulls {
+		end := at
+		for _, c := range word {
+			if w.byte(end) != c {
+				break
+			}
+			end++
+		}
+		if end-at < len(word) {
+			continue
+		}
+		if c := w.byte(end); c == delimiter || c == '\n' || c == '\r' {
+			return end
 		}
 	}
-	return len(r.null) > 0
+	return -1
 }
 
 // decodeNumber decodes an int or an amount for decodeField. It returns the index of its end, or -1.

@@ -234,6 +234,11 @@ func dialects() []shape.Dialect {
 		shape.Dialect{Delimiter: ',', Null: "0"},
 		shape.Dialect{Delimiter: '5', Null: "null"},
 		shape.Dialect{Delimiter: '.', Null: "null", TrimSpaces: true},
+		shape.Dialect{Delimiter: ',', Nulls: []string{"", `\N`, "N/A", "null"}},
+		shape.Dialect{Delimiter: ',', Nulls: []string{""}, TrimSpaces: true},
+		shape.Dialect{Delimiter: '\t', Nulls: []string{"-", "--", "x", ""}, CloseQuotes: true},
+		shape.Dialect{Delimiter: ',', Nulls: []string{"7", "12", "null", "0.00"}},
+		shape.Dialect{Delimiter: ',', Nulls: []string{"\x00", "null"}},
 	)
 }
 
@@ -301,7 +306,7 @@ func TestDecodeAgainstConvert(t *testing.T) {
 			}
 			if random.IntN(12) == 0 {
 				i := random.IntN(len(fields))
-				fields[i] = d.Null
+				fields[i] = append([]string{d.Null}, d.Nulls...)[random.IntN(1+len(d.Nulls))]
 			}
 			switch random.IntN(40) {
 			case 0:
@@ -404,9 +409,16 @@ var plainRecords = []struct {
 	{"a kept space before a number", &untrimmed, `1, 2,a,3,1,u`, false, `not an int`},
 	{"a kept space before a quote", &untrimmed, `1,2, "a",3,1,u`, false, `bare quote`},
 	{"null", &trimmed, `1,2,null,null,1,u`, true, `[1,2,null,null,"true","u"]`},
-	{"a word that begins like null", &trimmed, `1,2,nullable,3,1,u`, false, `[1,2,"nullable","3.00","true","u"]`},
+	{"a word that begins like null", &trimmed, `1,2,nullable,3,1,u`, true, `[1,2,"nullable","3.00","true","u"]`},
 	{"null in quotes", &trimmed, `1,2,"null",3,1,"null"`, true, `[1,2,"null","3.00","true","null"]`},
 	{"null where it is not admitted", &trimmed, `1,2,a,3,1,null`, false, `null`},
+	{"an empty field", &emptyNull, `1,2,,,1,`, true, `[1,2,null,null,"true",""]`},
+	{"an empty last field with a carriage return", &emptyNull, "1,2,,,1,\r", true, `[1,2,null,null,"true",""]`},
+	{"an empty text in quotes", &emptyNull, `1,2,"",,1,""`, true, `[1,2,"",null,"true",""]`},
+	{"an empty flag", &emptyNull, `1,2,a,3,,u`, false, `null`},
+	{"another null word", &emptyNull, `1,2,N/A,N,1,u`, true, `[1,2,null,null,"true","u"]`},
+	{"a word that begins like two null words", &emptyNull, `1,2,N/,3,1,u`, true, `[1,2,"N/","3.00","true","u"]`},
+	{"another null word where it is not admitted", &emptyNull, `1,2,a,3,1,N/A`, false, `null`},
 	{"the filter", &trimmed, `1,0,a,3,1,u`, false, `filtered`},
 	{"the filter in quotes", &trimmed, `1,"0",a,3,1,u`, false, `filtered`},
 	{"the repair", &trimmed, `1,2,a,3,1,uhttps://x`, false, `[1,2,"a","3.00","true","https://x"]`},
@@ -427,6 +439,8 @@ var plainRecords = []struct {
 }
 
 var trimmed, untrimmed = *dialect, shape.Dialect{Delimiter: ',', Null: "null"}
+
+var emptyNull = shape.Dialect{Delimiter: ',', Nulls: []string{"", "N", "N/A"}}
 
 // TestDecodePlainRecords checks which records decode accepts, and the rows in either case.
 func TestDecodePlainRecords(t *testing.T) {

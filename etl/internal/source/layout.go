@@ -1,6 +1,10 @@
 package source
 
-import "systemscale/etl/internal/shape"
+import (
+	"bytes"
+
+	"systemscale/etl/internal/shape"
+)
 
 // layout maps the fields of a record to columns.
 type layout struct {
@@ -16,7 +20,18 @@ type column struct {
 	field    int // index in the record, or -1 if the header lacks the column
 	kind     shape.Type
 	nullable bool
-	place    int // index of the cell in the row, or -1
+	place    int      // index of the cell in the row, or -1
+	nulls    [][]byte // unquoted fields that mean null
+}
+
+// isNull reports whether an unquoted field means null.
+func (c *column) isNull(text []byte) bool {
+	for _, word := range c.nulls {
+		if bytes.Equal(text, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // field is one field of the records, for decode.
@@ -28,6 +43,7 @@ type field struct {
 	drop      uint64 // a value for which a filter drops the row
 	special   bool   // drops or repairs is not empty
 	nullable  bool
+	nulls     [][]byte // unquoted fields that mean null
 	place     int      // index of the cell in the row, or -1 for a column that is not rendered
 	drops     [][]byte // texts for which a filter drops the row
 	repairs   [][]byte // prefixes that a repair replaces

@@ -49,7 +49,6 @@ type Reader struct {
 	spec    *shape.Source
 	dialect *shape.Dialect
 	options Options
-	null    []byte
 	input   *fingerprinted
 	scanner *csvscan.Scanner
 	rejects Sink

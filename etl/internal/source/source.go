@@ -26,7 +26,6 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		dialect:   dialect,
 		delimiter: dialect.Delimiter,
 		options:   options,
-		null:      []byte(dialect.Null),
 		input:     &fingerprinted{Reader: input, hash: xxh3.New()},
 		rejects:   rejects,
 		layout:    layout{columns: make([]column, len(spec.Columns))},
@@ -85,7 +84,7 @@ func (r *Reader) header() error {
 	for i, declared := range r.spec.Columns {
 		at := slices.Index(names, declared.Name)
 		place := slices.Index(r.spec.Rendered, i)
-		r.layout.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place}
+		r.layout.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place, nulls: r.nullWords(i)}
 		if at < 0 && r.fault == FaultHeader {
 			message := fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
@@ -113,6 +112,14 @@ func (r *Reader) header() error {
 
 func (r *Reader) csvDialect() csvscan.Dialect {
 	return csvscan.Dialect{Delimiter: r.dialect.Delimiter, TrimSpaces: r.dialect.TrimSpaces}
+}
+
+// nullWords returns the unquoted fields that mean null in a column.
+func (r *Reader) nullWords(column int) (words [][]byte) {
+	for _, word := range r.dialect.NullWords(&r.spec.Columns[column]) {
+		words = append(words, []byte(word))
+	}
+	return words
 }
 
 // keyFields returns the indices of the fields that hold the row's key and the parent's key.
