@@ -41,6 +41,7 @@ type Gateway struct {
 	Refreshers []string // addresses and networks that may use the refresh endpoint
 	Unlimited  []string // addresses and networks whose requests and connections are not limited
 	Upstreams  []string // addresses of the API instances, host:port or unix:/path
+	Aliases    []Alias  // addresses of older clients
 	RoundRobin bool     // instead of the instance with the fewest requests under way
 	Sockets    string   // directory for NGINX's own sockets and nothing else, made by Configure for Account alone
 
@@ -329,6 +330,8 @@ func (g Gateway) values() map[string]string {
 		"LIMIT_ZONES":     strings.Join(limitZones, separator),
 		"LIMITS":          strings.Join(limits, separator),
 		"ACCESS_LOG":      accessLog,
+		"ALIASES":         aliasMaps(g.Aliases),
+		"ALIAS":           aliasRewrite(g.Aliases),
 	}
 }
 

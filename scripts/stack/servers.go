@@ -307,12 +307,16 @@ func (s *stack) startGateway(ctx context.Context, account *process.Account, port
 	if err != nil {
 		return err
 	}
+	aliases, err := nginx.ParseAliases("aliases", s.Aliases)
+	if err != nil {
+		return err
+	}
 	gateway := nginx.Gateway{
 		NGINX: installation, Prefix: directory, Listen: address(ports.clients),
 		TLS:     nginx.TLS{Listen: address(ports.tls), Certificate: certificate.certificate, Key: certificate.key},
 		Refresh: address(ports.refresh), Refreshers: []string{loopback}, Unlimited: []string{loopback},
 		Sockets: filepath.Join(s.Sockets, "nginx"), Cache: cache, CacheSize: size,
-		AccessLog: filepath.Join(nginx.Work(directory), "access.json"), Log: filepath.Join(s.logs(), "nginx.log"), Account: account,
+		Aliases: aliases, AccessLog: filepath.Join(nginx.Work(directory), "access.json"), Log: filepath.Join(s.logs(), "nginx.log"), Account: account,
 	}
 	for _, instance := range s.Instances {
 		gateway.Upstreams = append(gateway.Upstreams, "unix:"+instance.Socket)

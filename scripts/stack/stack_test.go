@@ -84,6 +84,8 @@ func TestUpRefusesInvalidArguments(t *testing.T) {
 			`there is no gate "removal"; there are truncated-file, unreconciled, rejects, removed, changed`,
 		},
 		{"not a number", []string{"--products", "many"}, "stack --help"},
+		{"no aliases", []string{"--aliases", empty + "/missing"}, "ALIASES: open " + empty + "/missing: no such file"},
+		{"an alias without a target", []string{"--aliases", "stack_test.go"}, "stack_test.go:1: address \"package\" must be a path and one parameter"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			state := t.TempDir()

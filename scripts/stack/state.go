@@ -22,6 +22,7 @@ type state struct {
 	Postgres  postgresRun `json:"postgres"`
 	Instances []instance  `json:"instances"`
 	Gateway   gatewayRun  `json:"gateway"`
+	Aliases   string      `json:"aliases,omitempty"` // the text of the last aliases file
 	Catalog   catalog     `json:"catalog"`
 	Loading   catalog     `json:"loading"` // set while a load runs; after an interrupted load, it may be published or not
 

@@ -22,6 +22,9 @@ type upCommand struct {
 	Products       count    `help:"Generate this many products (default: 10000)." placeholder:"N"`
 	GatewayPort    number   `help:"Port of the gateway, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
 	GatewayTLSPort number   `name:"gateway-tls-port" help:"Port of the gateway for TLS (default: the first free port from 8443)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
+	Aliases        string   `help:"File of addresses of older clients that the gateway maps to documents, such as '/reviews/meta?product_id={id} /reviews/{id}/meta' in each line. Without it, those of the last up remain." placeholder:"FILE" env:"ALIASES"`
+
+	aliases string // text of the file Aliases
 }
 
 func (upCommand) Help() string {
@@ -77,6 +80,16 @@ func (c upCommand) Run(ctx context.Context, location location, console console) 
 			return err
 		}
 	}
+	if c.Aliases != "" {
+		text, err := os.ReadFile(c.Aliases)
+		if err != nil {
+			return fmt.Errorf("ALIASES: %w", err)
+		}
+		if _, err := nginx.ParseAliases(c.Aliases, string(text)); err != nil {
+			return err
+		}
+		c.aliases = string(text)
+	}
 	if err := installer(console).Ensure(ctx, program.NeedPostgres, program.NeedNGINX); err != nil {
 		return err
 	}
@@ -107,6 +120,9 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 		if err := nginx.Stop(ctx, s.Gateway.Process); err != nil {
 			return err
 		}
+	}
+	if command.Aliases != "" {
+		s.Aliases = command.aliases
 	}
 	requested := gatewayPorts{clients: int(command.GatewayPort), tls: int(command.GatewayTLSPort)}
 	ports, err := s.claimGatewayPorts(requested)
