@@ -29,6 +29,7 @@ const (
 	writeInside            // a JSON string that is never null; its quotes are part of the literals before and after it
 	writeQuoted            // a JSON string or null
 	writeEach
+	writeForm // what form describes
 )
 
 // step appends a literal, and then a column of the current row or one element per child row.
@@ -43,6 +44,8 @@ type step struct {
 	as          []step // an element, beginning with a comma; open replaces the first comma
 	empty       text
 	open, close byte
+
+	form any // for writeForm only: a *dropping or a *joined
 }
 
 // New returns a Renderer for the documents of an endpoint.
@@ -88,6 +91,13 @@ func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 		return steps
 	case shape.Value:
 		return c.value(steps, &c.sources[of], body)
+	case shape.Constant:
+		c.literal += body.JSON
+		return steps
+	case shape.Array:
+		return c.array(steps, body, of)
+	case shape.Join:
+		return c.add(steps, step{operation: writeForm, form: newJoined(body, &c.sources[of])})
 	case shape.Each:
 		each := step{
 			operation: writeEach, child: body.Source, slot: slices.Index(c.sources[of].Children, body.Source),
@@ -142,6 +152,9 @@ func (w *writer) steps(steps []step, tree *join.Tree, rows *source.Rows, of int,
 			continue
 		case writeEach:
 			w.each(s, tree, of, row)
+			continue
+		case writeForm:
+			w.form(s.form, place{tree, rows, cells, of, row})
 			continue
 		}
 		cell := &cells[s.place]

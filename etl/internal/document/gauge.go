@@ -7,33 +7,34 @@ import (
 
 // Gauge computes a lower bound of the sizes of an item's documents while its rows are being read. It must be used by one goroutine.
 type Gauge struct {
-	shown   [][]part // by source and endpoint
+	shown   [][]share // by source and endpoint
 	item    int64
 	counted []int   // rows of the item, by source
 	sizes   []int64 // by endpoint
 }
 
-// part is the contribution of a row of one source to one document, without the rows of its children.
-type part struct {
+// share is the contribution of a row of one source to one document, without the rows of its children.
+type share struct {
 	constant int64
 	cells    []cellPart
 }
 
-// cellPart is a rendered cell and the number of bytes added to its text unless it is null.
+// cellPart is a rendered cell and the number of bytes added to its text, or those written instead if it is null.
 type cellPart struct {
 	place  int
 	quotes int64
+	null   int64
 }
 
 // NewGauge returns a Gauge for the documents of a shape.
 func NewGauge(spec *shape.Shape) *Gauge {
 	g := &Gauge{
-		shown:   make([][]part, len(spec.Sources)),
+		shown:   make([][]share, len(spec.Sources)),
 		counted: make([]int, len(spec.Sources)),
 		sizes:   make([]int64, len(spec.Endpoints)),
 	}
 	for i := range g.shown {
-		g.shown[i] = make([]part, len(spec.Endpoints))
+		g.shown[i] = make([]share, len(spec.Endpoints))
 	}
 	for d := range spec.Endpoints {
 		g.add(d, 0, New(spec, &spec.Endpoints[d]).steps)
@@ -52,9 +53,32 @@ func (g *Gauge) add(endpoint, of int, steps []step) {
 			p.constant++ // the closing bracket; the opening one replaces the first element's comma. The JSON for no rows is not shorter.
 			g.add(endpoint, s.child, s.as)
 		case writeQuoted:
-			p.cells = append(p.cells, cellPart{s.place, 2})
+			p.cells = append(p.cells, cellPart{s.place, 2, int64(len(nullText.all))})
 		case writeBare, writeInside:
-			p.cells = append(p.cells, cellPart{s.place, 0})
+			p.cells = append(p.cells, cellPart{s.place, 0, int64(len(nullText.all))})
+		case writeForm:
+			p.form(s.form)
+		}
+	}
+}
+
+// form adds what a form writes at least.
+func (p *share) form(form any) {
+	switch f := form.(type) {
+	case *dropping:
+		p.constant += int64(len("[]"))
+		for _, element := range f.elements {
+			// Only an element that is one cell can be counted without knowing whether it is null.
+			if s := &element[0]; s.literal.all == "" && s.operation <= writeQuoted {
+				p.cells = append(p.cells, cellPart{place: s.place})
+			}
+		}
+	case *joined:
+		p.constant += int64(len(`""`))
+		for i := range f.parts {
+			if f.parts[i].place >= 0 {
+				p.cells = append(p.cells, cellPart{place: f.parts[i].place})
+			}
 		}
 	}
 }
@@ -85,7 +109,7 @@ func (g *Gauge) Grow(tree *join.Tree) (endpoint int, size int64) {
 }
 
 // size returns the contribution, in bytes, of the rows of a source that begin at from.
-func (p *part) size(tree *join.Tree, of, from int) int64 {
+func (p *share) size(tree *join.Tree, of, from int) int64 {
 	to := tree.Size(of)
 	size := int64(to-from) * p.constant
 	if len(p.cells) == 0 {
@@ -96,7 +120,7 @@ func (p *part) size(tree *join.Tree, of, from int) int64 {
 		cells := rows.Row(int32(row))
 		for _, c := range p.cells {
 			if cell := &cells[c.place]; cell.Null {
-				size += int64(len(nullText.all))
+				size += c.null
 			} else {
 				size += int64(len(rows.Text(cell))) + c.quotes
 			}

@@ -98,7 +98,7 @@ documents:
       word: word
       sum: sum
       b: {each: b, keyed: id, as: {word: word, yes: yes, c: {each: c, as: word}, again: {each: c, as: {object: {each: id}}}}}
-      d: {each: d, as: {constant: {text: a}}}
+      d: {each: d, as: {hidden: {text: a}}}
 `))
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,10 @@ func numberFields(spec *shape.Shape, body shape.Node, path string, of, source, c
 			}
 			fields = append(fields, numberFields(spec, member.Body, at, of, source, column)...)
 		}
+	case shape.Array:
+		for i, element := range body.Elements {
+			fields = append(fields, numberFields(spec, element, fmt.Sprintf("%s[%d]", path, i), of, source, column)...)
+		}
 	case shape.Each:
 		at := path + "[]"
 		if body.Keyed >= 0 {

@@ -4,97 +4,71 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-json"
 	"github.com/goccy/go-yaml/ast"
-
-	"systemscale/sql"
 )
-
-func (r *reader) endpoints(n ast.Node, sources []Source) []Endpoint {
-	var endpoints []Endpoint
-	for _, e := range r.mapping(n, "documents") {
-		endpoint := r.endpoint(e, sources)
-		for _, other := range endpoints {
-			switch {
-			case endpoint.List && other.List:
-				r.fail(e.at, "documents %s and %s both have list: true; a collection has at most one list", other.Name, endpoint.Name)
-			case !endpoint.List && !other.List && endpoint.Path == other.Path:
-				r.fail(e.at, "documents %s and %s have the same path %q", other.Name, endpoint.Name, endpoint.Path)
-			}
-		}
-		endpoints = append(endpoints, endpoint)
-	}
-	if len(endpoints) == 0 {
-		r.fail(position(n), "documents is empty: declare at least one document")
-	}
-	for i := range sources {
-		slices.Sort(sources[i].Rendered)
-		sources[i].Rendered = slices.Compact(sources[i].Rendered)
-	}
-	return endpoints
-}
-
-func (r *reader) endpoint(e entry, sources []Source) Endpoint {
-	r.checkName(e.at, "a document", e.key)
-	endpoint := Endpoint{Name: e.key}
-	hasPath := false
-	for _, setting := range r.mapping(e.value, "document "+e.key, endpointKeywords...) {
-		switch setting.key {
-		case "list":
-			endpoint.List = r.boolean(setting.value, "list")
-		case "path":
-			endpoint.Path, hasPath = r.text(setting.value, "path"), true
-			if endpoint.Path != "" && !pathForm.MatchString(endpoint.Path) {
-				r.fail(position(setting.value), `path %q must be "" or one segment of lower-case letters, digits, - and _`, endpoint.Path)
-			}
-			if endpoint.Path == sql.ChangesPath {
-				r.fail(position(setting.value), "path %q is reserved for the change feed; choose another path, such as history",
-					endpoint.Path)
-			}
-		case "body":
-			endpoint.Body = r.body(setting.value, sources, 0)
-		}
-	}
-	switch {
-	case endpoint.Body == nil:
-		r.fail(e.at, "document %s has no body: declare its fields, such as body: {id: id}", e.key)
-	case endpoint.List == hasPath:
-		r.fail(e.at, `document %s needs one address: list: true, or a path such as path: %s, or path: "" for the item itself`, e.key, e.key)
-	}
-	return endpoint
-}
 
 // body parses the body n, or a part of one, for a row of the source with the index in.
 func (r *reader) body(n ast.Node, sources []Source, in int) Node {
+	if elements, ok := n.(*ast.SequenceNode); ok {
+		return r.array(elements, sources, in)
+	}
 	if _, ok := n.(ast.MapNode); !ok {
-		if n.Type() == ast.SequenceType {
-			r.fail(position(n), "a body cannot contain a fixed array: write {each: child source, as: ...}")
-		}
 		return r.value(n, sources, in, false)
 	}
 	entries := r.mapping(n, "a body")
-	has := func(word string) bool {
-		return slices.ContainsFunc(entries, func(e entry) bool { return e.key == word })
-	}
-	switch {
-	case has(keywordEach):
-		return r.each(n, sources, in)
-	case has(keywordText) && len(entries) == 1:
-		return r.value(entries[0].value, sources, in, true)
-	case has(keywordObject) && len(entries) == 1:
-		return r.object(r.mapping(entries[0].value, "object"), sources, in)
-	case has(keywordText), has(keywordObject):
-		r.fail(entries[0].at, "text and object are keywords of a body: write an object with a field of that name as {object: {...}}")
-	case len(entries) == 0:
+	if len(entries) == 0 {
 		r.fail(position(n), "an object in a body needs at least one field")
+	}
+	switch keyword := r.form(entries); keyword {
+	case keywordEach:
+		return r.each(n, sources, in)
+	case keywordText:
+		return r.value(entries[0].value, sources, in, true)
+	case keywordObject:
+		return r.object(r.mapping(entries[0].value, "object"), sources, in)
+	case keywordConstant:
+		return Constant{JSON: r.literal(entries[0].value)}
+	case keywordArray:
+		return r.arrayForm(entries, sources, in)
+	case keywordJoin:
+		return r.join(entries, sources, in)
 	}
 	return r.object(entries, sources, in)
 }
 
-func (r *reader) value(n ast.Node, sources []Source, in int, text bool) Node {
+// form returns the keyword of a mapping in a body, or "" if the mapping is an object with these fields. It rejects the settings that
+// the keyword does not have.
+func (r *reader) form(entries []entry) string {
+	at := slices.IndexFunc(entries, func(e entry) bool { return e.key == keywordEach })
+	if at < 0 {
+		at = slices.IndexFunc(entries, func(e entry) bool { return formKeywords[e.key] != nil })
+	}
+	if at < 0 {
+		return ""
+	}
+	keyword := entries[at].key
+	for _, e := range entries {
+		if slices.Contains(formKeywords[keyword], e.key) {
+			continue
+		}
+		if len(formKeywords[keyword]) == 1 {
+			r.fail(entries[at].at, "%s is a keyword of a body: write an object with a field of that name as {object: {...}}", keyword)
+		}
+		r.fail(e.at, "%s has no setting %q; it has %s. An object with a field %[1]s is written {object: {...}}",
+			keyword, e.key, strings.Join(formKeywords[keyword], ", "))
+	}
+	return keyword
+}
+
+// use returns the index of a column that a body uses.
+func (r *reader) use(n ast.Node, sources []Source, in int) int {
 	column := r.column(n, sources[in])
 	sources[in].Rendered = append(sources[in].Rendered, column)
-	return Value{Column: column, Text: text}
+	return column
+}
+
+func (r *reader) value(n ast.Node, sources []Source, in int, text bool) Node {
+	return Value{Column: r.use(n, sources, in), Text: text}
 }
 
 func (r *reader) object(entries []entry, sources []Source, in int) Node {
@@ -105,90 +79,77 @@ func (r *reader) object(entries []entry, sources []Source, in int) Node {
 	return object
 }
 
-func (r *reader) each(n ast.Node, sources []Source, in int) Node {
-	each := Each{Source: -1, Keyed: -1}
-	entries := r.mapping(n, "each", eachKeywords...)
-	for _, e := range entries {
-		if e.key == keywordEach {
-			each.Source = r.child(e.value, sources, in)
-		}
+func (r *reader) array(n *ast.SequenceNode, sources []Source, in int) Array {
+	var array Array
+	for _, element := range n.Values {
+		array.Elements = append(array.Elements, r.body(element, sources, in))
 	}
-	source := sources[each.Source]
+	if len(array.Elements) == 0 {
+		r.fail(position(n), "an array in a body needs at least one element: write an empty one as {constant: []}")
+	}
+	return array
+}
+
+func (r *reader) arrayForm(entries []entry, sources []Source, in int) Node {
+	var array Array
+	drop := false
 	for _, e := range entries {
 		switch e.key {
-		case "as":
-			each.As = r.body(e.value, sources, each.Source)
-		case "keyed":
-			each.Keyed = r.column(e.value, source)
-			sources[each.Source].Rendered = append(source.Rendered, each.Keyed)
-			if each.Keyed != source.Key {
-				r.fail(position(e.value), "%s can only be keyed by %s: other columns may contain duplicates",
-					source.Name, source.Columns[source.Key].Name)
+		case keywordArray:
+			elements, ok := e.value.(*ast.SequenceNode)
+			if !ok {
+				r.fail(position(e.value), "array must be a list of bodies, such as {array: [image, thumb], nulls: drop}")
 			}
-		case "empty":
-			each.Empty = r.literal(e.value)
+			array = r.array(elements, sources, in)
+		case "nulls":
+			word := r.text(e.value, "nulls")
+			if word != "drop" && word != "keep" {
+				r.fail(position(e.value), "nulls must be keep or drop, not %q", word)
+			}
+			drop = word == "drop"
 		}
 	}
-	if each.As == nil {
-		r.fail(position(n), "each %s has no as: declare the element for one row, such as as: {id: id}", source.Name)
-	}
-	if each.Empty == "" {
-		each.Empty = "[]"
-		if each.Keyed >= 0 {
-			each.Empty = "{}"
-		}
-	}
-	return each
+	array.DropNulls = drop
+	return array
 }
 
-func (r *reader) child(n ast.Node, sources []Source, in int) int {
-	name := r.text(n, keywordEach)
-	var children []string
-	for _, child := range sources[in].Children {
-		if sources[child].Name == name {
-			return child
+func (r *reader) join(entries []entry, sources []Source, in int) Node {
+	var join Join
+	for _, e := range entries {
+		switch e.key {
+		case keywordJoin:
+			elements, ok := e.value.(*ast.SequenceNode)
+			if !ok {
+				r.fail(position(e.value), `join must be a list of columns, such as {join: [first, last], with: " "}`)
+			}
+			for _, element := range elements.Values {
+				join.Parts = append(join.Parts, r.part(element, sources, in))
+			}
+		case "with":
+			join.With = r.plainText(e.value, "with")
 		}
-		children = append(children, sources[child].Name)
 	}
-	if len(children) == 0 {
-		r.fail(position(n), "%s has no child source %q; it has no children", sources[in].Name, name)
+	if !slices.ContainsFunc(join.Parts, func(p Part) bool { return p.Column >= 0 }) {
+		r.fail(entries[0].at, "join needs at least one column: write a text that is always the same as {constant: ...}")
 	}
-	r.fail(position(n), "%s has no child source %q; it has %s", sources[in].Name, name, strings.Join(children, ", "))
-	return -1
+	return join
 }
 
-// literal returns the JSON of a YAML value. Fields keep their order.
-func (r *reader) literal(n ast.Node) string {
-	switch value := n.(type) {
-	case ast.MapNode:
-		var members []string
-		for _, e := range r.mapping(n, "empty") {
-			members = append(members, r.quote(e.key)+":"+r.literal(e.value))
-		}
-		return "{" + strings.Join(members, ",") + "}"
-	case *ast.SequenceNode:
-		var elements []string
-		for _, element := range value.Values {
-			elements = append(elements, r.literal(element))
-		}
-		return "[" + strings.Join(elements, ",") + "]"
-	case *ast.NullNode:
-		return "null"
-	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode:
-		if text := scalarText(n); json.Valid([]byte(text)) {
-			return text
-		}
-	case *ast.StringNode:
-		return r.quote(value.Value)
+// part parses an element of a join.
+func (r *reader) part(n ast.Node, sources []Source, in int) Part {
+	if _, ok := n.(ast.MapNode); !ok {
+		return Part{Column: r.use(n, sources, in)}
 	}
-	r.fail(position(n), "not a JSON value: put quotes around a string")
-	return ""
+	entries := r.mapping(n, "an element of join", keywordConstant)
+	if len(entries) == 0 {
+		r.fail(position(n), "an element of join must be a column or {constant: text}")
+	}
+	return Part{Column: -1, Text: r.plainText(entries[0].value, keywordConstant)}
 }
 
-func (r *reader) quote(text string) string {
-	quoted, err := json.MarshalWithOption(text, json.DisableHTMLEscape())
-	if err != nil {
-		r.fail(nil, "%q cannot be encoded as JSON: %s", text, err)
-	}
-	return string(quoted)
+// plainText returns a text that documents contain.
+func (r *reader) plainText(n ast.Node, what string) string {
+	text := r.text(n, what)
+	r.quote(n, text)
+	return text
 }

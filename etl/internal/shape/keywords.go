@@ -10,12 +10,27 @@ var (
 	filterKeywords   = []string{"column", "drop"}
 	endpointKeywords = []string{"list", "path", "body"}
 	eachKeywords     = []string{keywordEach, "as", "keyed", "empty"}
+	arrayKeywords    = []string{keywordArray, "nulls"}
+	joinKeywords     = []string{keywordJoin, "with"}
 )
 
 // Keywords of a body. An object with a field of such a name is written {object: {...}}. text is a cast here, and a type among the
 // columns.
 const (
-	keywordEach   = "each"
-	keywordText   = "text"
-	keywordObject = "object"
+	keywordEach     = "each"
+	keywordText     = "text"
+	keywordObject   = "object"
+	keywordConstant = "constant"
+	keywordArray    = "array"
+	keywordJoin     = "join"
 )
+
+// formKeywords are the settings of each keyword of a body.
+var formKeywords = map[string][]string{
+	keywordEach:     eachKeywords,
+	keywordText:     {keywordText},
+	keywordObject:   {keywordObject},
+	keywordConstant: {keywordConstant},
+	keywordArray:    arrayKeywords,
+	keywordJoin:     joinKeywords,
+}

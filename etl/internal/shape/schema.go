@@ -38,19 +38,58 @@ func (s *Shape) schema(n Node, in int) *Schema {
 		}
 		object.Required = slices.Sorted(maps.Keys(object.Properties))
 		return object
+	case Constant:
+		return constantSchema(decoded(n.JSON))
+	case Array:
+		return s.arraySchema(n, in)
+	case Join:
+		return s.joinSchema(n, in)
 	case Each:
 		each := &Schema{Type: []string{"array"}, Items: s.schema(n.As, n.Source)}
 		if n.Keyed >= 0 {
 			each = &Schema{Type: []string{"object"}, Keyed: s.schema(n.As, n.Source)}
 		}
-		var empty any
-		if err := json.Unmarshal([]byte(n.Empty), &empty); err != nil {
-			panic("BUG: the JSON for no rows is invalid: " + err.Error())
-		}
-		each.admit(empty)
+		each.admit(decoded(n.Empty))
 		return each
 	}
 	panic(fmt.Sprintf("BUG: a body of type %T", n))
+}
+
+// decoded returns the value of a JSON text that Parse has written.
+func decoded(text string) any {
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		panic("BUG: the JSON of a constant is invalid: " + err.Error())
+	}
+	return value
+}
+
+func (s *Shape) arraySchema(n Array, in int) *Schema {
+	array := &Schema{Type: []string{"array"}, Items: &Schema{}}
+	for i, element := range n.Elements {
+		one := s.schema(element, in)
+		if n.DropNulls {
+			one.Type = slices.DeleteFunc(one.Type, func(kind string) bool { return kind == "null" })
+		}
+		if i == 0 {
+			array.Items = one
+		} else {
+			array.Items.merge(one)
+		}
+	}
+	if len(array.Items.Type) == 0 { // only nulls, which are left out
+		array.Items = nil
+	}
+	return array
+}
+
+func (s *Shape) joinSchema(n Join, in int) *Schema {
+	for _, part := range n.Parts {
+		if part.Column >= 0 && !s.Sources[in].Columns[part.Column].Nullable {
+			return &Schema{Type: []string{"string"}}
+		}
+	}
+	return &Schema{Type: []string{"string", "null"}}
 }
 
 func (c *Column) schema(text bool) *Schema {
@@ -81,6 +120,7 @@ func (s *Schema) admit(value any) {
 		kind = "boolean"
 	case string:
 		kind = "string"
+		s.admitText(value)
 	case float64:
 		kind = "number"
 		if value == float64(int64(value)) {

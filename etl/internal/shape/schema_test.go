@@ -62,6 +62,36 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+// TestSchemaOfBodies gets the schema of one body at a time.
+func TestSchemaOfBodies(t *testing.T) {
+	for body, want := range map[string]string{
+		`{constant: stop}`: `{"type":["string"]}`,
+		`{constant: {a: {b: 1}, c: [1, x]}}`: `{"type":["object"],"properties":{"a":{"type":["object"],"properties":` +
+			`{"b":{"type":["integer"]}},"required":["b"]},"c":{"type":["array"],"items":{"type":["integer","string"]}}},"required":["a","c"]}`,
+		`[id, note]`:     `{"type":["array"],"items":{"type":["integer","string","null"]}}`,
+		`[price, price]`: `{"type":["array"],"items":{"type":["string"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"}}`,
+		`[price, name]`:  `{"type":["array"],"items":{"type":["string"]}}`,
+		`[price, id]`:    `{"type":["array"],"items":{"type":["string","integer"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"}}`,
+		`[{object: {a: id, b: id}}, {object: {a: note}}]`: `{"type":["array"],"items":{"type":["object"],"properties":` +
+			`{"a":{"type":["integer","string","null"]},"b":{"type":["integer"]}},"required":["a"]}}`,
+		`[[id], [name]]`:                              `{"type":["array"],"items":{"type":["array"],"items":{"type":["integer","string"]}}}`,
+		`{array: [note, id], nulls: drop}`:            `{"type":["array"],"items":{"type":["string","integer"]}}`,
+		`{array: [{constant: null}], nulls: drop}`:    `{"type":["array"]}`,
+		`{join: [name, note], with: " "}`:             `{"type":["string"]}`,
+		`{join: [note, {constant: x}]}`:               `{"type":["string","null"]}`,
+		`{each: part, as: id, empty: [{a: null}, 1]}`: `{"type":["array"],"items":{"type":["integer","object"],"properties":{"a":{"type":["null"]}}}}`,
+	} {
+		text := schemaShape + "  one: {path: one, body: " + body + "}\n"
+		got, err := json.Marshal(schemaOf(t, text, "one"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", body, got, want)
+		}
+	}
+}
+
 func TestBreakingChanges(t *testing.T) {
 	before := schemaOf(t, schemaShape, "thing")
 	for _, c := range []struct{ name, old, new, want string }{

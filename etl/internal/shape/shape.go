@@ -112,7 +112,7 @@ type Endpoint struct {
 	Body Node
 }
 
-// Node is a part of a body: an Object, a Value or an Each.
+// Node is a part of a body: an Object, a Value, an Each, a Constant, an Array or a Join.
 type Node interface{ node() }
 
 // Object is a JSON object with fixed fields.
@@ -138,9 +138,33 @@ type Each struct {
 	Empty  string // the JSON for no rows
 }
 
-func (Object) node() {}
-func (Value) node()  {}
-func (Each) node()   {}
+// Constant is the same JSON value in every document.
+type Constant struct{ JSON string }
+
+// Array is a JSON array with one element per body.
+type Array struct {
+	Elements  []Node
+	DropNulls bool // leave out the elements that are null
+}
+
+// Join is a JSON string of several texts. The columns that are null are left out; if all are, it is null.
+type Join struct {
+	Parts []Part
+	With  string // between the parts
+}
+
+// Part is a part of a Join: a column of the enclosing source's row, or a constant.
+type Part struct {
+	Column int // index in Source.Columns, or -1 for Text
+	Text   string
+}
+
+func (Object) node()   {}
+func (Value) node()    {}
+func (Each) node()     {}
+func (Constant) node() {}
+func (Array) node()    {}
+func (Join) node()     {}
 
 // Error is a mistake in a shape file.
 type Error struct {

@@ -1,0 +1,140 @@
+package document
+
+import (
+	"slices"
+
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/source"
+)
+
+// place is the row that a form is written for.
+type place struct {
+	tree  *join.Tree
+	rows  *source.Rows
+	cells []source.Cell // of the row
+	of    int           // index of the source
+	row   int32
+}
+
+// form writes the value of a step with the operation writeForm. The forms are concrete types and not an interface, so that the writer
+// stays on the stack.
+func (w *writer) form(form any, at place) {
+	switch f := form.(type) {
+	case *dropping:
+		f.write(w, at)
+	case *joined:
+		f.write(w, at)
+	}
+}
+
+// dropping is an array that leaves out the elements that are null.
+type dropping struct{ elements [][]step }
+
+// array appends the steps of an array.
+func (c *compiler) array(steps []step, array shape.Array, of int) []step {
+	if array.DropNulls {
+		form := &dropping{}
+		for _, element := range array.Elements {
+			alone := compiler{sources: c.sources}
+			form.elements = append(form.elements, alone.finish(alone.compile(nil, element, of)))
+		}
+		return c.add(steps, step{operation: writeForm, form: form})
+	}
+	for i, element := range array.Elements {
+		separator := ","
+		if i == 0 {
+			separator = "["
+		}
+		c.literal += separator
+		steps = c.compile(steps, element, of)
+	}
+	c.literal += "]"
+	return steps
+}
+
+func (f *dropping) write(w *writer, at place) {
+	first := w.end
+	for _, element := range f.elements {
+		begin := w.end
+		w.byte(',')
+		w.steps(element, at.tree, at.rows, at.of, at.row)
+		if string(w.buffer[begin+1:w.end]) == nullText.all {
+			w.end = begin
+		}
+	}
+	w.close(first, '[', ']')
+}
+
+// close ends an array or an object whose elements, each after a comma, begin at from.
+func (w *writer) close(from int, opening, closing byte) {
+	if w.end == from {
+		w.byte(opening)
+	}
+	w.buffer[from] = opening
+	w.byte(closing)
+}
+
+// joined is a string of several texts.
+type joined struct {
+	parts []part
+	with  text
+}
+
+// part is a column, or a constant text in the form that it has within a JSON string.
+type part struct {
+	place    int // index in the source's Rendered, or -1
+	constant text
+}
+
+func newJoined(join shape.Join, of *shape.Source) *joined {
+	f := &joined{with: inside(join.With)}
+	for _, p := range join.Parts {
+		if p.Column < 0 {
+			f.parts = append(f.parts, part{-1, inside(p.Text)})
+		} else {
+			f.parts = append(f.parts, part{place: slices.Index(of.Rendered, p.Column)})
+		}
+	}
+	return f
+}
+
+// inside returns a text in the form that it has within a JSON string.
+func inside(all string) text { return newText(string(appendEscaped(nil, []byte(all)))) }
+
+func (f *joined) write(w *writer, at place) {
+	begin, empty, null := w.end, true, true
+	w.byte('"')
+	for i := range f.parts {
+		p := &f.parts[i]
+		if p.place >= 0 && at.cells[p.place].Null {
+			continue
+		}
+		if !empty {
+			w.text(&f.with)
+		}
+		empty = false
+		if p.place < 0 {
+			w.text(&p.constant)
+			continue
+		}
+		null = false
+		w.inside(at.rows, &at.cells[p.place])
+	}
+	if null {
+		w.end = begin
+		w.text(&nullText)
+		return
+	}
+	w.byte('"')
+}
+
+// inside writes a cell's text, which is not null, without the quotes around it.
+func (w *writer) inside(rows *source.Rows, cell *source.Cell) {
+	if cell.Plain {
+		w.bytes(rows.Text(cell))
+		return
+	}
+	w.buffer = appendEscaped(w.buffer[:w.end], rows.Text(cell))
+	w.adopt()
+}

@@ -1,0 +1,71 @@
+package shape
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// constantSchema returns the schema of a value that is in every document.
+func constantSchema(value any) *Schema {
+	s := &Schema{}
+	s.admit(value)
+	s.requireAll()
+	return s
+}
+
+// requireAll makes all fields of an object, and of the objects in it, required.
+func (s *Schema) requireAll() {
+	s.Required = slices.Sorted(maps.Keys(s.Properties))
+	for _, field := range s.Properties {
+		field.requireAll()
+	}
+}
+
+// merge extends s so that the values of another schema are valid.
+func (s *Schema) merge(other *Schema) {
+	bothObjects := slices.Contains(s.Type, "object") && slices.Contains(other.Type, "object")
+	bothStrings := slices.Contains(s.Type, "string") && slices.Contains(other.Type, "string")
+	switch {
+	case bothStrings && s.Pattern != other.Pattern:
+		s.Pattern = ""
+	case !bothStrings && s.Pattern == "":
+		s.Pattern = other.Pattern
+	}
+	switch {
+	case bothObjects:
+		s.Required = slices.DeleteFunc(s.Required, func(name string) bool { return !slices.Contains(other.Required, name) })
+	case len(other.Required) > 0:
+		s.Required = other.Required
+	}
+	for _, kind := range other.Type {
+		if !slices.Contains(s.Type, kind) {
+			s.Type = append(s.Type, kind)
+		}
+	}
+	s.Items = merged(s.Items, other.Items)
+	s.Keyed = merged(s.Keyed, other.Keyed)
+	for name, field := range other.Properties {
+		if s.Properties == nil {
+			s.Properties = map[string]*Schema{}
+		}
+		s.Properties[name] = merged(s.Properties[name], field)
+	}
+}
+
+func merged(a, b *Schema) *Schema {
+	switch {
+	case a == nil:
+		return b
+	case b != nil:
+		a.merge(b)
+	}
+	return a
+}
+
+// admitText removes the pattern if a text does not match it.
+func (s *Schema) admitText(text string) {
+	if s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(text) {
+		s.Pattern = ""
+	}
+}
