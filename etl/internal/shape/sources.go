@@ -27,28 +27,30 @@ type link struct {
 func (r *reader) sources(n ast.Node, openEnd bool) []Source {
 	var sources []Source
 	var links []link
-	for _, e := range r.mapping(n, "sources") {
-		source, parent := r.source(e, openEnd)
+	entries := r.mapping(n, "sources")
+	// Columns first: the other settings, and those of other sources, refer to them.
+	for _, e := range entries {
+		source := Source{Name: e.key, Key: -1, Parent: -1, ParentKey: -1, OpenEnd: openEnd}
+		for _, setting := range r.mapping(e.value, "source "+e.key, sourceKeywords...) {
+			if setting.key == "columns" {
+				source.Columns = r.columns(setting.value, e.key)
+			}
+		}
+		if len(source.Columns) == 0 {
+			r.fail(e.at, "source %s has no columns: declare the columns to read, such as columns: {id: int, name: text}", e.key)
+		}
 		sources = append(sources, source)
-		links = append(links, parent)
+	}
+	for i, e := range entries {
+		links = append(links, r.source(e, &sources[i]))
 	}
 	return r.tree(sources, links)
 }
 
-func (r *reader) source(e entry, openEnd bool) (Source, link) {
-	source := Source{Name: e.key, Key: -1, Parent: -1, ParentKey: -1, OpenEnd: openEnd}
+// source parses the settings of a source whose columns are known.
+func (r *reader) source(e entry, source *Source) link {
 	parent := link{at: e.at}
-	entries := r.mapping(e.value, "source "+e.key, sourceKeywords...)
-	// Columns first: the other settings refer to them.
-	for _, setting := range entries {
-		if setting.key == "columns" {
-			source.Columns = r.columns(setting.value, e.key)
-		}
-	}
-	if len(source.Columns) == 0 {
-		r.fail(e.at, "source %s has no columns: declare the columns to read, such as columns: {id: int, name: text}", e.key)
-	}
-	for _, setting := range entries {
+	for _, setting := range r.mapping(e.value, "source "+e.key, sourceKeywords...) {
 		switch setting.key {
 		case "file":
 			source.File, source.FileAt = r.text(setting.value, "file"), place(setting.value)
@@ -59,16 +61,16 @@ func (r *reader) source(e entry, openEnd bool) (Source, link) {
 				r.fail(position(setting.value), "file %q must be a plain name: --csv sets the directory", source.File)
 			}
 		case "key":
-			source.Key = r.keyColumn(setting.value, source)
+			source.Key = r.keyColumn(setting.value, *source)
 		case "on":
-			source.ParentKey = r.keyColumn(setting.value, source)
+			source.ParentKey = r.keyColumn(setting.value, *source)
 		case "parent":
 			parent.parent = r.text(setting.value, "parent")
 			parent.parentAt = position(setting.value)
 		case "repairs":
-			source.Repairs = r.repairs(setting.value, source)
+			source.Repairs = r.repairs(setting.value, *source)
 		case "filters":
-			source.Filters = r.filters(setting.value, source)
+			source.Filters = r.filters(setting.value, *source)
 		case "final_newline":
 			source.OpenEnd = r.finalNewline(setting.value)
 		}
@@ -83,7 +85,7 @@ func (r *reader) source(e entry, openEnd bool) (Source, link) {
 	case parent.parent == "" && source.ParentKey >= 0:
 		r.fail(e.at, "source %s has on and no parent: name the source whose key it holds", e.key)
 	}
-	return source, parent
+	return parent
 }
 
 func (r *reader) columns(n ast.Node, source string) []Column {
