@@ -85,7 +85,7 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 		root := &spec.Sources[0]
 		return &source.FileError{File: d.FileName(0), Message: fmt.Sprintf(
 			"there is no %s with %s %d: no row has this id, or its row is rejected or filtered; etl run reports the rejected rows",
-			root.Name, root.Columns[root.Key].Name, c.ID)}
+			root.Name, root.Names(root.Key), c.ID)}
 	}
 	for _, l := range lines {
 		fmt.Fprintf(out.stdout, "%s:%d: %s\n", d.FileName(l.source), l.line, l.raw)

@@ -61,6 +61,9 @@ func (m *metrics) sources(counts []source.Counts) {
 		m.rows.WithLabelValues(c.File, "used").Set(float64(c.Used))
 		m.rows.WithLabelValues(c.File, "filtered").Set(float64(source.Sum(c.Filtered)))
 		m.rows.WithLabelValues(c.File, "rejected").Set(float64(source.Sum(c.Rejected)))
+		if c.WithoutParent > 0 {
+			m.rows.WithLabelValues(c.File, "without a parent").Set(float64(c.WithoutParent))
+		}
 	}
 }
 

@@ -69,6 +69,9 @@ func writeSources(w io.Writer, counts []source.Counts) (reasons []string) {
 			c.File, humanize.Comma(c.Read), humanize.Comma(c.Used), humanize.Comma(source.Sum(c.Filtered)), humanize.Comma(source.Sum(c.Rejected)),
 			humanize.Comma(source.Sum(c.Repaired)),
 		})
+		if c.WithoutParent > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s: %s without a parent", c.File, humanize.Comma(c.WithoutParent)))
+		}
 		reasons = append(reasons, reasonLines(c.File, "filtered", c.Filtered)...)
 		reasons = append(reasons, reasonLines(c.File, "rejected", c.Rejected)...)
 		reasons = append(reasons, reasonLines(c.File, "repaired", c.Repaired)...)

@@ -118,7 +118,7 @@ func (c *renderCommand) createFiles(spec *shape.Shape) ([]*copyFile, error) {
 func reconcile(counts []source.Counts) error {
 	for _, c := range counts {
 		if lost := c.Unreconciled(); lost > 0 {
-			return fmt.Errorf("%s: %s neither used, filtered nor rejected: this is a defect of etl, please report it", c.File, plural(lost, "row"))
+			return fmt.Errorf("%s: %s neither used, filtered, rejected nor without a parent: this is a defect of etl, please report it", c.File, plural(lost, "row"))
 		}
 	}
 	return nil

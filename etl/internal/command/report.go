@@ -59,6 +59,16 @@ func (r *report) write(out *output) {
 	if r.published != 0 {
 		outcome = fmt.Sprintf("version %d is published", r.published)
 	}
-	fmt.Fprintf(w, "\n%s: %s. Every row is accounted for: read = used + filtered + rejected. %.1f s\n",
-		r.spec.Collection, outcome, r.took.Seconds())
+	fmt.Fprintf(w, "\n%s: %s. Every row is accounted for: read = used + filtered + rejected%s. %.1f s\n",
+		r.spec.Collection, outcome, r.withoutParent(), r.took.Seconds())
+}
+
+// withoutParent returns the part of the sum of the rows that only few files have.
+func (r *report) withoutParent() string {
+	for _, c := range r.counts {
+		if c.WithoutParent > 0 {
+			return " + without a parent"
+		}
+	}
+	return ""
 }

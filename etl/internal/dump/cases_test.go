@@ -30,6 +30,8 @@ type caseCounts struct {
 	Used     int64                   `json:"used"`
 	Filtered map[string]int64        `json:"filtered"`
 	Rejected map[source.Reason]int64 `json:"rejected"`
+
+	WithoutParent int64 `json:"without_parent"`
 }
 
 // TestCases renders the dump of each directory in testdata/cases and compares the documents, the lists and the counts with its want.json.
@@ -84,6 +86,9 @@ func checkCounts(t *testing.T, d *Dump, want wanted) {
 		}
 		if diff := cmp.Diff(wants.Rejected, counts.Rejected, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("source %s, rejected: want (-), got (+)\n%s", name, diff)
+		}
+		if counts.WithoutParent != wants.WithoutParent {
+			t.Errorf("source %s: %d rows without a parent, want %d", name, counts.WithoutParent, wants.WithoutParent)
 		}
 		if n := counts.Unreconciled(); n != 0 {
 			t.Errorf("source %s: %d rows are not reconciled", name, n)

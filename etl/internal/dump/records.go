@@ -67,15 +67,15 @@ func (o *ordering) records(ctx context.Context, i int, take func(record) error) 
 		header = append(header, scanner.Raw()...)
 		width = len(scanner.Fields())
 		for at, field := range scanner.Fields() {
-			if string(field.Text) == spec.Columns[spec.Key].Name {
+			if len(spec.Key) > 0 && string(field.Text) == spec.Columns[spec.Key[0]].Name {
 				key = at
 			}
-			if spec.ParentKey >= 0 && string(field.Text) == spec.Columns[spec.ParentKey].Name {
+			if len(spec.ParentKey) > 0 && string(field.Text) == spec.Columns[spec.ParentKey[0]].Name {
 				parentKey = at
 			}
 		}
 	}
-	if spec.ParentKey < 0 {
+	if spec.Parent < 0 {
 		parentKey = key
 	}
 	breaks := source.NewBreaks(dialect, width, key, parentKey)

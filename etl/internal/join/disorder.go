@@ -3,6 +3,7 @@ package join
 import (
 	"fmt"
 
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
@@ -28,8 +29,8 @@ func (d *Disorder) Error() string { return d.err.Error() }
 func (d *Disorder) Unwrap() error { return d.err }
 
 // disorder returns the error for the row that was read last: its column has a value that conflicts with an earlier one.
-func (in *input) disorder(i int, problem Problem, column int, value, earlier int64) error {
-	name := in.spec.Columns[column].Name
+func (in *input) disorder(i int, problem Problem, columns shape.Indices, value, earlier int64) error {
+	name := in.spec.Names(columns)
 	text := fmt.Sprintf("%s %d comes after %s %d", name, value, name, earlier)
 	switch problem {
 	case ItemsInterleaved:

@@ -39,9 +39,10 @@ type input struct {
 	more   bool // the last of rows is read and not yet placed; false at the end of the file
 
 	byItem        bool // the reader has the item of each row
-	keysChecked   bool // no key comes twice
+	checked       bool // the keys are looked for duplicates
 	childrenFound bool // by item, so the keys need not ascend from item to item
 
+	began            bool  // a row of the root has been used
 	highestParentKey int64 // so far, to distinguish an orphan from a file out of order
 	highestKey       int64 // of this tree, or of those before it while this one has no row
 	earlierKey       int64 // the highest key of the trees before
@@ -60,7 +61,7 @@ func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
 		in.reader, in.spec, in.level = readers[i], &sources[i], &j.tree.levels[i]
 		in.rows = in.level.rows
 		in.highestParentKey, in.highestKey = math.MinInt64, math.MinInt64
-		in.byItem, in.keysChecked = in.reader.ByItem(), in.reader.KeysChecked()
+		in.byItem, in.checked = in.reader.ByItem(), len(in.spec.Key) > 0 && !in.reader.KeysChecked()
 		in.childrenFound = i > 0
 		for _, child := range in.spec.Children {
 			in.childrenFound = in.childrenFound && readers[child].ByItem()
@@ -134,22 +135,16 @@ func (j *Joiner) root() error {
 	in := &j.inputs[0]
 	for in.more {
 		key := in.rows.LastKey()
-		var reason source.Reason
 		switch {
-		case key < 1:
-			reason = source.KeyNotPositive
-		case key == in.highestKey:
-			reason = source.DuplicateKey
+		case key > in.highestKey || !in.began:
+			in.began = true
+			return j.use(0, key)
 		case key < in.highestKey:
 			return in.disorder(0, Unsorted, in.spec.Key, key, in.highestKey)
 		}
-		if reason != "" {
-			if err := in.reject(reason, in.spec.Key); err != nil {
-				return err
-			}
-			continue
+		if err := in.reject(source.DuplicateKey, in.spec.Key); err != nil {
+			return err
 		}
-		return j.use(0, key)
 	}
 	return nil
 }
@@ -204,7 +199,7 @@ func (j *Joiner) children(i int, parentKey int64, parentRow int32) error {
 	for in.more && in.rows.LastParentKey() == parentKey {
 		key := in.rows.LastKey()
 		found, full := false, false
-		if !in.keysChecked {
+		if in.checked {
 			found, full = in.seen.add(key)
 		}
 		if found {
@@ -244,8 +239,8 @@ func (j *Joiner) use(i int, key int64) error {
 	return in.advance()
 }
 
-func (in *input) reject(reason source.Reason, column int) error {
-	if err := in.reader.Reject(reason, column); err != nil {
+func (in *input) reject(reason source.Reason, columns shape.Indices) error {
+	if err := in.reader.Reject(reason, columns...); err != nil {
 		return err
 	}
 	return in.advance()

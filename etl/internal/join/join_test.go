@@ -52,7 +52,7 @@ func joinFiles(t testing.TB, spec string, files map[string]string) (trees, rejec
 		s := &parsed.Sources[i]
 		header := "id,text\n"
 		if s.Parent >= 0 {
-			header = "id," + s.Columns[s.ParentKey].Name + ",text\n"
+			header = "id," + s.Names(s.ParentKey) + ",text\n"
 		}
 		input := strings.NewReader(header + files[s.Name])
 		if readers[i], err = source.NewReader(input, s, &parsed.Dialect, log, source.Options{}); err != nil {
@@ -158,10 +158,12 @@ func TestNext(t *testing.T) {
 			"x(p(;);e) y(;f g)", "b.csv:3 id duplicate key,e.csv:4 id duplicate key",
 		},
 		{
-			"a root key that is no positive number",
-			map[string]string{"a": "-1,m\n0,x\n1,y\n", "e": "1,0,o\n"},
-			"y(;)",
-			"a.csv:2 id key not positive,a.csv:3 id key not positive,e.csv:2 a orphan",
+			"keys that are zero, negative and at the limits",
+			map[string]string{
+				"a": "-9223372036854775808,l\n-1,m\n0,x\n1,y\n9223372036854775807,h\n", "b": "0,-1,b0\n2,0,b2\n",
+				"c": "-1,0,c\n0,2,d\n", "e": "-7,-9223372036854775808,e\n1,0,f\n0,9223372036854775807,g\n",
+			},
+			"l(;e) m(b0(c;);) x(b2(d;);f) y(;) h(;g)", "",
 		},
 		{
 			"a rejected parent among permuted ones",

@@ -48,7 +48,7 @@ func (g *Gate) UnmarshalText(text []byte) error {
 
 // Limits are the limits of the gates. The tags are the command line's.
 type Limits struct {
-	MaxUnreconciled int64    `default:"0" placeholder:"N" help:"Gate unreconciled: rows that were read and are neither used, filtered nor rejected. Default: ${default}."`
+	MaxUnreconciled int64    `default:"0" placeholder:"N" help:"Gate unreconciled: rows that were read and are neither used, filtered, rejected nor without a parent. Default: ${default}."`
 	MaxRejects      Percent  `default:"1%" placeholder:"PERCENT" help:"Gate rejects: rejected rows of any one file. Default: ${default}."`
 	MaxRemoved      Percent  `default:"5%" placeholder:"PERCENT" help:"Gate removed: published items that the files no longer have. Default: ${default}."`
 	MaxChanged      Percent  `default:"50%" placeholder:"PERCENT" help:"Gate changed: published items of which a document differs. Default: ${default}."`
@@ -89,7 +89,8 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 	add(TruncatedFile, strconv.Itoa(len(cut)), "0", len(cut) > 0,
 		"%s cut off: %s. Run again when the dump is complete", english.Plural(len(cut), "file is", "files are"), strings.Join(cut, "; "))
 	add(Unreconciled, strconv.FormatInt(rows.lost, 10), strconv.FormatInt(limits.MaxUnreconciled, 10), rows.lost > limits.MaxUnreconciled,
-		"more than %s rows were read and are neither used, filtered nor rejected (%s): this is a defect of etl, please report it",
+		"more than %s rows were read and are neither used, filtered, rejected nor without a parent (%s): "+
+			"this is a defect of etl, please report it",
 		humanize.Comma(limits.MaxUnreconciled), strings.Join(rows.losing, ", "))
 	add(Rejects, fmt.Sprintf("%.3g%%", float64(rows.worst)), limits.MaxRejects.String(), len(rows.rejecting) > 0,
 		"more than %s of the rows are rejected: %s; the report has the reasons. Correct the files, or raise --max-rejects",

@@ -95,7 +95,7 @@ func TestMessages(t *testing.T) {
 		},
 		Unreconciled: {
 			counts: counts(func(c *source.Counts) { c.Used -= 1234 }),
-			want: "more than 0 rows were read and are neither used, filtered nor rejected (a.csv: 1,234): " +
+			want: "more than 0 rows were read and are neither used, filtered, rejected nor without a parent (a.csv: 1,234): " +
 				"this is a defect of etl, please report it",
 		},
 		Rejects: {

@@ -22,9 +22,13 @@ func (r *reader) each(n ast.Node, sources []Source, in int) Node {
 		case "keyed":
 			each.Keyed = r.column(e.value, source)
 			sources[each.Source].Rendered = append(source.Rendered, each.Keyed)
-			if each.Keyed != source.Key {
+			switch {
+			case len(source.Key) == 0:
+				r.fail(position(e.value), "%s cannot be keyed, because it has no key: declare the column that identifies a row, such as key: id",
+					source.Name)
+			case len(source.Key) > 1 || each.Keyed != source.Key[0]:
 				r.fail(position(e.value), "%s can only be keyed by %s: other columns may contain duplicates",
-					source.Name, source.Columns[source.Key].Name)
+					source.Name, source.Names(source.Key))
 			}
 		case "empty":
 			each.Empty = r.literal(e.value)

@@ -10,6 +10,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-json"
 )
 
 // Shape is a valid shape file. The fingerprint of a shape is a hash of its JSON; the json tags of this package keep it the same.
@@ -36,9 +40,9 @@ type Source struct {
 	File      string
 	FileAt    Position `json:"-"` // position of File; positions do not affect the documents
 	Columns   []Column
-	Key       int   // index in Columns of the column that identifies a row
-	Parent    int   // index in Shape.Sources, or -1 for the root
-	ParentKey int   `json:"On"` // index in Columns of the column that holds the parent's key; -1 for the root
+	Key       Indices // the columns that identify a row; none for a source without children whose rows need not differ
+	Parent    int     // index in Shape.Sources, or -1 for the root
+	ParentKey Indices `json:"On"` // the columns that hold the parent's key; none for the root
 	Children  []int // indices in Shape.Sources
 	Repairs   []Repair
 	Filters   []Filter
@@ -46,6 +50,29 @@ type Source struct {
 
 	// OpenEnd accepts a file whose last line has no line end. It does not affect the documents.
 	OpenEnd bool `json:"-"`
+}
+
+// Indices are indices in Columns.
+type Indices []int
+
+// MarshalJSON encodes a single index as a number and none as -1, as they were when a key had one column: fingerprints stay the same.
+func (i Indices) MarshalJSON() ([]byte, error) {
+	switch len(i) {
+	case 0:
+		return []byte("-1"), nil
+	case 1:
+		return strconv.AppendInt(nil, int64(i[0]), 10), nil
+	}
+	return json.Marshal([]int(i))
+}
+
+// Names returns the names of the columns with the indices, separated by commas.
+func (s *Source) Names(columns Indices) string {
+	names := make([]string, len(columns))
+	for i, column := range columns {
+		names[i] = s.Columns[column].Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // Column is one declared column of a source.

@@ -61,6 +61,42 @@ documents:
     body: {title: title, pages: {each: page, as: words}}
 `
 
+// keyless is a shape whose leaf has no key and whose rows may have no parent.
+const keyless = `collection: books
+sources:
+  book: {file: book.csv, key: id, columns: {id: int}}
+  page: {file: page.csv, parent: book, on: book_id, columns: {book_id: int?, words: text}}
+documents:
+  book: {path: "", body: {id: id, pages: {each: page, as: words}}}
+`
+
+func TestParseWithoutKey(t *testing.T) {
+	spec, err := Parse("keyless.yaml", []byte(keyless))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page := spec.Sources[1]; len(page.Key) != 0 || page.Names(page.ParentKey) != "book_id" {
+		t.Errorf("the key of page is %v, and that of its parent %v", page.Key, page.ParentKey)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{"documents", "  line: {file: l.csv, key: id, parent: page, on: page, columns: {id: int, page: int}}\ndocuments", "5:40: source page has no key, so it cannot be the parent of line"},
+		{"as: words", "keyed: words, as: words", "6:62: page cannot be keyed, because it has no key"},
+	} {
+		if _, err := Parse("keyless.yaml", []byte(strings.Replace(keyless, c.old, c.new, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("with %s: %v, want %q", c.new, err, c.want)
+		}
+	}
+}
+
+// TestIndicesAsJSON keeps the fingerprints of shapes whose keys have one column.
+func TestIndicesAsJSON(t *testing.T) {
+	for want, indices := range map[string]Indices{"-1": nil, "3": {3}, "[3,0]": {3, 0}} {
+		if got, err := json.Marshal(struct{ Key Indices }{indices}); err != nil || string(got) != `{"Key":`+want+`}` {
+			t.Errorf("%v is %s in JSON (%v), want %s", indices, got, err, want)
+		}
+	}
+}
+
 func TestParsePutsParentsFirst(t *testing.T) {
 	spec, err := Parse("small.yaml", []byte(small))
 	if err != nil {
@@ -222,7 +258,7 @@ func TestParseErrors(t *testing.T) {
 
 		{"no file", "    file: page.csv\n", "", "small.yaml:3:3: source page has no file"},
 		{"a path for a file", "file: page.csv", "file: ../page.csv", `small.yaml:4:11: file "../page.csv" must be a plain name`},
-		{"no key", "    key: id\n    parent: book\n", "    parent: book\n", "small.yaml:3:3: source page has no key"},
+		{"no key in the root", "    key: id\n    columns: {id: int, title", "    columns: {id: int, title", "small.yaml:13:3: source book has no key"},
 		{
 			"a key that is no column", "key: id\n    parent", "key: ident\n    parent",
 			`small.yaml:5:10: page has no column "ident"; it has id, book_id, words`,

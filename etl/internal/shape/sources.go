@@ -30,7 +30,7 @@ func (r *reader) sources(n ast.Node, openEnd bool) []Source {
 	entries := r.mapping(n, "sources")
 	// Columns first: the other settings, and those of other sources, refer to them.
 	for _, e := range entries {
-		source := Source{Name: e.key, Key: -1, Parent: -1, ParentKey: -1, OpenEnd: openEnd}
+		source := Source{Name: e.key, Parent: -1, OpenEnd: openEnd}
 		for _, setting := range r.mapping(e.value, "source "+e.key, sourceKeywords...) {
 			if setting.key == "columns" {
 				source.Columns = r.columns(setting.value, e.key)
@@ -61,9 +61,9 @@ func (r *reader) source(e entry, source *Source) link {
 				r.fail(position(setting.value), "file %q must be a plain name: --csv sets the directory", source.File)
 			}
 		case "key":
-			source.Key = r.keyColumn(setting.value, *source)
+			source.Key = r.keyColumn(setting.value, *source, false)
 		case "on":
-			source.ParentKey = r.keyColumn(setting.value, *source)
+			source.ParentKey = r.keyColumn(setting.value, *source, true)
 		case "parent":
 			parent.parent = r.text(setting.value, "parent")
 			parent.parentAt = position(setting.value)
@@ -78,11 +78,11 @@ func (r *reader) source(e entry, source *Source) link {
 	switch {
 	case source.File == "":
 		r.fail(e.at, "source %s has no file: name its CSV, such as file: %s.csv", e.key, e.key)
-	case source.Key < 0:
+	case parent.parent == "" && len(source.Key) == 0:
 		r.fail(e.at, "source %s has no key: name the column that identifies a row, such as key: id", e.key)
-	case parent.parent != "" && source.ParentKey < 0:
+	case parent.parent != "" && len(source.ParentKey) == 0:
 		r.fail(e.at, "source %s has a parent and no on: name its column that holds the key of %s", e.key, parent.parent)
-	case parent.parent == "" && source.ParentKey >= 0:
+	case parent.parent == "" && len(source.ParentKey) > 0:
 		r.fail(e.at, "source %s has on and no parent: name the source whose key it holds", e.key)
 	}
 	return parent
@@ -162,12 +162,13 @@ func (r *reader) column(n ast.Node, source Source) int {
 	return at
 }
 
-func (r *reader) keyColumn(n ast.Node, source Source) int {
+// keyColumn returns the column of a key, or of a parent's key, which may be nullable.
+func (r *reader) keyColumn(n ast.Node, source Source, ofParent bool) Indices {
 	at := r.column(n, source)
-	if c := source.Columns[at]; c.Type != Int || c.Nullable {
+	if c := source.Columns[at]; c.Type != Int || c.Nullable && !ofParent {
 		r.fail(position(n), "column %s of %s is a key, so its type must be int", c.Name, source.Name)
 	}
-	return at
+	return Indices{at}
 }
 
 func columnNames(source Source) string {
@@ -256,6 +257,10 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 			}
 			if i != root {
 				source.Parent = parent
+				if above := &ordered[parent]; len(above.Key) == 0 {
+					r.fail(links[i].parentAt, "source %s has no key, so it cannot be the parent of %s: "+
+						"name the column of %[1]s that identifies a row, such as key: id", above.Name, source.Name)
+				}
 				ordered[parent].Children = append(ordered[parent].Children, len(ordered))
 			}
 			newIndex[source.Name] = len(ordered)

@@ -11,7 +11,7 @@ import (
 // BenchmarkNext reads plain rows, and rows of which every tenth needs convert, in items of ten rows.
 func BenchmarkNext(b *testing.B) {
 	spec := &shape.Source{
-		File: "skus.csv", ParentKey: 1, Rendered: []int{0, 2, 3},
+		File: "skus.csv", Key: shape.Indices{0}, ParentKey: shape.Indices{1}, Rendered: []int{0, 2, 3},
 		Columns: []shape.Column{
 			{Name: "id", Type: shape.Int},
 			{Name: "styleId", Type: shape.Int},

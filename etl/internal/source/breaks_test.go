@@ -14,7 +14,7 @@ import (
 // noteSpec has keys, a text that may hold line ends, and another column after it.
 func noteSpec() *shape.Source {
 	return &shape.Source{
-		Name: "notes", File: "notes.csv", Key: 0, Parent: 0, ParentKey: 1,
+		Name: "notes", File: "notes.csv", Key: shape.Indices{0}, Parent: 0, ParentKey: shape.Indices{1},
 		Columns: []shape.Column{
 			{Name: "id", Type: shape.Int},
 			{Name: "item", Type: shape.Int},

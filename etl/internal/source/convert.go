@@ -48,9 +48,11 @@ func (r *Reader) convert() (Reason, int) {
 	for _, place := range r.layout.absent {
 		*r.cell(place) = null
 	}
-	r.rows.keys[r.rows.ahead] = r.current.values[r.spec.Key].number
-	if r.spec.ParentKey >= 0 {
-		r.rows.parentKeys[r.rows.ahead] = r.current.values[r.spec.ParentKey].number
+	if len(r.spec.Key) > 0 {
+		r.rows.keys[r.rows.ahead] = r.current.values[r.spec.Key[0]].number
+	}
+	if len(r.spec.ParentKey) > 0 {
+		r.rows.parentKeys[r.rows.ahead] = r.current.values[r.spec.ParentKey[0]].number
 	}
 	for _, repair := range r.current.applied {
 		r.tally.repaired[repair]++

@@ -11,6 +11,10 @@ type Counts struct {
 	Used        int64            `json:"used"`
 	Filtered    map[string]int64 `json:"filtered,omitempty"` // by the name of the filter
 	Rejected    map[Reason]int64 `json:"rejected,omitempty"`
+
+	// WithoutParent is the number of rows whose parent's key is null. They are neither used nor rejected.
+	WithoutParent int64 `json:"without_parent,omitempty"`
+
 	Repaired    map[string]int64 `json:"repaired,omitempty"` // by the name of the repair; each row is also used, filtered or rejected
 }
 
@@ -35,10 +39,10 @@ const (
 // RepairedQuote is the key of closed quotes in Counts.Repaired.
 const RepairedQuote = "closed quote"
 
-// Unreconciled returns the difference between the rows read and the sum of the rows used, filtered and rejected. It must be 0 after the
-// end of the file.
+// Unreconciled returns the difference between the rows read and the sum of the rows used, filtered, rejected and without a parent. It must
+// be 0 after the end of the file.
 func (c *Counts) Unreconciled() int64 {
-	missing := c.Read - c.Used - Sum(c.Filtered) - Sum(c.Rejected)
+	missing := c.Read - c.Used - Sum(c.Filtered) - Sum(c.Rejected) - c.WithoutParent
 	return max(missing, -missing)
 }
 
@@ -59,4 +63,6 @@ type tally struct {
 	filtered []int64 // by filter
 	repaired []int64 // by repair
 	rejected map[Reason]int64
+
+	withoutParent int64
 }

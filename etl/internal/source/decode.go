@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -57,8 +58,10 @@ func (r *Reader) plan() []field {
 			continue
 		}
 		f := field{
-			kind: c.kind, nullable: c.nullable, key: i == r.spec.Key, parentKey: i == r.spec.ParentKey, place: c.place, nulls: c.nulls,
+			kind: c.kind, nullable: c.nullable, place: c.place, nulls: c.nulls,
+			key: slices.Contains(r.spec.Key, i), parentKey: slices.Contains(r.spec.ParentKey, i),
 		}
+		f.nullable = f.nullable && !f.parentKey // convert counts the rows without a parent
 		numeric := false // a null could be mistaken for a number
 		for _, word := range c.nulls {
 			if bytes.IndexByte(word, r.delimiter) >= 0 || bytes.ContainsAny(word, "\x00 \t\r\n\"") {

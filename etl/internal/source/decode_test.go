@@ -176,7 +176,7 @@ func (w *twins) run(plan []byte) {
 // header, and the header has one that is not declared.
 func wide() *shape.Source {
 	return &shape.Source{
-		Name: "wide", File: "wide.csv", Key: 0, Parent: 0, ParentKey: 1,
+		Name: "wide", File: "wide.csv", Key: shape.Indices{0}, Parent: 0, ParentKey: shape.Indices{1},
 		Columns: []shape.Column{
 			{Name: "id", Type: shape.Int},
 			{Name: "parent", Type: shape.Int},
@@ -476,7 +476,7 @@ func TestDecodePlainRecords(t *testing.T) {
 // TestStrayLabel reads prices with a label before them, within the quotes of the label.
 func TestStrayLabel(t *testing.T) {
 	spec := &shape.Source{
-		Name: "product", File: "product.csv", Key: 0, Parent: -1, ParentKey: -1,
+		Name: "product", File: "product.csv", Key: shape.Indices{0}, Parent: -1, 
 		Columns:  []shape.Column{{Name: "id", Type: shape.Int}, {Name: "default_price", Type: shape.Money}},
 		Repairs:  []shape.Repair{{Name: "stray label", Column: 1, Prefix: `"default_price":`}},
 		Rendered: []int{0, 1},

@@ -34,8 +34,7 @@ const (
 	NotFlag        Reason = "not a flag"
 	NullValue      Reason = "null" // in a column that is not nullable
 	DuplicateKey   Reason = "duplicate key"
-	KeyNotPositive Reason = "key not positive" // in the root source, whose keys are the ids in URLs
-	Orphan         Reason = "orphan"           // the parent does not exist, or was rejected or filtered
+	Orphan         Reason = "orphan" // the parent does not exist, or was rejected or filtered
 )
 
 // Reject is a rejected row.
@@ -43,7 +42,7 @@ type Reject struct {
 	File   string
 	Line   int64  // starts at 1, the header
 	Offset int64  // offset of the line in the file, in bytes
-	Column string // the faulty column, or empty
+	Column string // the faulty column, or empty; those of a key are separated by commas
 	Reason Reason
 	Raw    []byte // the raw line, or the beginning of a line that is too long; valid only during the call
 

@@ -1,8 +1,8 @@
 // Package source reads one CSV file as the shape file declares it. It maps the header to columns, applies repairs and filters, and
 // converts the values to their types.
 //
-// Each row of the file has exactly one of three outcomes, and Counts counts them: Next returns it, a filter drops it, or it is
-// rejected with a Reason. No part of a rejected row reaches a document.
+// Each row of the file has exactly one of four outcomes, and Counts counts them: Next returns it, a filter drops it, it has no parent
+// because its parent's key is null, or it is rejected with a Reason. Only the rows that Next returns reach a document.
 package source
 
 import (
@@ -89,7 +89,7 @@ func (r *Reader) header() error {
 			message := fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
 		}
-		if at < 0 && r.options.MissingColumns && i != r.spec.Key && i != r.spec.ParentKey {
+		if at < 0 && r.options.MissingColumns && !slices.Contains(r.spec.Key, i) && !slices.Contains(r.spec.ParentKey, i) {
 			r.layout.missing = append(r.layout.missing, declared.Name)
 			if place >= 0 {
 				r.layout.absent = append(r.layout.absent, place)
@@ -122,11 +122,17 @@ func (r *Reader) nullWords(column int) (words [][]byte) {
 	return words
 }
 
-// keyFields returns the indices of the fields that hold the row's key and the parent's key.
+// keyFields returns the indices of the fields that hold an int of the row's key or of the parent's key.
 func (r *Reader) keyFields() []int {
-	fields := []int{r.layout.columns[r.spec.Key].field}
-	if r.spec.ParentKey >= 0 {
-		fields = append(fields, r.layout.columns[r.spec.ParentKey].field)
+	var fields []int
+	for _, column := range r.spec.Key {
+		fields = append(fields, r.layout.columns[column].field)
+	}
+	for _, column := range r.spec.ParentKey {
+		// A nullable column may have another text than an int.
+		if c := &r.layout.columns[column]; !c.nullable {
+			fields = append(fields, c.field)
+		}
 	}
 	return fields
 }
@@ -220,10 +226,24 @@ func (r *Reader) convertOrReject() (used bool, err error) {
 	if r.drop() {
 		return false, nil
 	}
+	if r.withoutParent() {
+		r.tally.withoutParent++
+		return false, nil
+	}
 	if _, found := r.options.Duplicates[r.Line()]; found {
-		return false, r.reject(DuplicateKey, r.spec.Key)
+		return false, r.reject(DuplicateKey, r.spec.Key...)
 	}
 	return true, nil
+}
+
+// withoutParent reports whether the row that convert has read has null where the parent's key is.
+func (r *Reader) withoutParent() bool {
+	for _, column := range r.spec.ParentKey {
+		if r.current.values[column].null {
+			return true
+		}
+	}
+	return false
 }
 
 // Release frees all rows except the last one that Next has read, unless that was rejected, and counts them as used.
@@ -263,9 +283,9 @@ func (r *Reader) ByItem() bool { return r.options.Origins != nil && r.options.Or
 // Item returns the key of the last row's item. It is valid only if ByItem.
 func (r *Reader) Item() int64 { return r.current.origin.Item }
 
-// Reject removes the last row, counts it as rejected and writes it to the sink. column is the index of the faulty column, or -1.
-func (r *Reader) Reject(reason Reason, column int) error {
-	err := r.reject(reason, column)
+// Reject removes the last row, counts it as rejected and writes it to the sink. columns are the faulty columns.
+func (r *Reader) Reject(reason Reason, columns ...int) error {
+	err := r.reject(reason, columns...)
 	if r.current.converted {
 		r.wide.forget()
 	}
@@ -275,7 +295,8 @@ func (r *Reader) Reject(reason Reason, column int) error {
 	return err
 }
 
-func (r *Reader) reject(reason Reason, column int) error {
+// reject counts and writes the last record. A column of -1 is none.
+func (r *Reader) reject(reason Reason, columns ...int) error {
 	r.tally.rejected[reason]++
 	switch {
 	case r.current.converted && r.current.broken == EndsInQuotes:
@@ -286,8 +307,8 @@ func (r *Reader) reject(reason Reason, column int) error {
 	reject := Reject{
 		File: r.spec.File, Line: r.Line(), Offset: r.offset(), Reason: reason, Raw: r.Raw(),
 	}
-	if column >= 0 {
-		reject.Column = r.spec.Columns[column].Name
+	if len(columns) > 0 && columns[0] >= 0 {
+		reject.Column = r.spec.Names(columns)
 	}
 	if reason == LineTooLong && r.options.Whole != nil {
 		reject.Whole = func() (io.ReadCloser, error) { return r.options.Whole(reject.Offset, r.size()) }
@@ -305,6 +326,7 @@ func (r *Reader) Counts() Counts {
 		File: r.spec.File, Bytes: total.Bytes, Fingerprint: fmt.Sprintf("%016x", total.Fingerprint), Ending: r.ending(total),
 		Missing: r.layout.missing, Read: r.tally.read - int64(r.rows.ahead-r.rows.end), Used: r.tally.used,
 		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
+		WithoutParent: r.tally.withoutParent,
 	}
 	for i, n := range r.tally.filtered {
 		counts.Filtered[r.spec.Filters[i].Name] = n

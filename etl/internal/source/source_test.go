@@ -24,7 +24,7 @@ var dialect = &shape.Dialect{Delimiter: ',', Null: "null", TrimSpaces: true, Clo
 // itemSpec has a column of every type.
 func itemSpec() *shape.Source {
 	return &shape.Source{
-		Name: "items", File: "items.csv", Key: 0, Parent: 0, ParentKey: 1,
+		Name: "items", File: "items.csv", Key: shape.Indices{0}, Parent: 0, ParentKey: shape.Indices{1},
 		Columns: []shape.Column{
 			{Name: "id", Type: shape.Int},
 			{Name: "parent", Type: shape.Int},
