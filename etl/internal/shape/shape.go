@@ -43,7 +43,7 @@ type Source struct {
 	Key       Indices // the columns that identify a row; none for a source without children whose rows need not differ
 	Parent    int     // index in Shape.Sources, or -1 for the root
 	ParentKey Indices `json:"On"` // the columns that hold the parent's key; none for the root
-	Children  []int // indices in Shape.Sources
+	Children  []int   // indices in Shape.Sources
 	Repairs   []Repair
 	Filters   []Filter
 	Rendered  []int // indices in Columns of the columns that documents contain, ascending

@@ -15,7 +15,7 @@ type Counts struct {
 	// WithoutParent is the number of rows whose parent's key is null. They are neither used nor rejected.
 	WithoutParent int64 `json:"without_parent,omitempty"`
 
-	Repaired    map[string]int64 `json:"repaired,omitempty"` // by the name of the repair; each row is also used, filtered or rejected
+	Repaired map[string]int64 `json:"repaired,omitempty"` // by the name of the repair; each row is also used, filtered or rejected
 }
 
 // Ending describes the end of a file.

@@ -62,7 +62,7 @@ func (r *Reader) plan() []field {
 			key: slices.Contains(r.spec.Key, i), parentKey: slices.Contains(r.spec.ParentKey, i),
 		}
 		f.nullable = f.nullable && !f.parentKey // convert counts the rows without a parent
-		numeric := false // a null could be mistaken for a number
+		numeric := false                        // a null could be mistaken for a number
 		for _, word := range c.nulls {
 			if bytes.IndexByte(word, r.delimiter) >= 0 || bytes.ContainsAny(word, "\x00 \t\r\n\"") {
 				return nil // no field, or only a quoted one, can contain it

@@ -476,7 +476,7 @@ func TestDecodePlainRecords(t *testing.T) {
 // TestStrayLabel reads prices with a label before them, within the quotes of the label.
 func TestStrayLabel(t *testing.T) {
 	spec := &shape.Source{
-		Name: "product", File: "product.csv", Key: shape.Indices{0}, Parent: -1, 
+		Name: "product", File: "product.csv", Key: shape.Indices{0}, Parent: -1,
 		Columns:  []shape.Column{{Name: "id", Type: shape.Int}, {Name: "default_price", Type: shape.Money}},
 		Repairs:  []shape.Repair{{Name: "stray label", Column: 1, Prefix: `"default_price":`}},
 		Rendered: []int{0, 1},
