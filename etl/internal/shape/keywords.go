@@ -7,7 +7,8 @@ var (
 	sourceKeywords   = []string{"file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline"}
 	columnKeywords   = []string{"type", "null"}
 	repairKeywords   = []string{"column", "prefix", "with"}
-	filterKeywords   = []string{"column", "drop"}
+	filterKeywords   = []string{"column", "drop", "keep"}
+	testKeywords     = []string{"not", "below", "at_most", "above", "at_least", "matches"}
 	endpointKeywords = []string{"list", "path", "body"}
 	eachKeywords     = []string{keywordEach, "as", "keyed", "empty"}
 	arrayKeywords    = []string{keywordArray, "nulls"}

@@ -53,6 +53,7 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	case documents == nil:
 		r.fail(nil, "documents is missing: declare the API's responses")
 	}
+	r.format = &shape.Dialect
 	shape.Sources = r.sources(sources, openEnd)
 	shape.Endpoints = r.endpoints(documents, shape.Sources)
 	return shape, nil

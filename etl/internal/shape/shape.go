@@ -101,19 +101,6 @@ func (d *Dialect) NullWords(c *Column) []string {
 // Position is a place in the shape file. Line and Column start at 1; Column counts characters.
 type Position struct{ Line, Column int }
 
-// Type is the type of a column's values.
-type Type uint8
-
-// The types, with their form in the CSV file and in a document.
-const (
-	Int   Type = iota // a 64-bit integer; a JSON number
-	Money             // an amount with at most two decimals; a JSON string with exactly two
-	Text              // any text; a JSON string
-	Flag              // 0 or 1, false or true; a JSON boolean
-)
-
-var typeNames = map[string]Type{"int": Int, "money": Money, "text": Text, "flag": Flag}
-
 // Repair replaces Prefix at the beginning of a field by With, before the field is parsed. Prefix is compared with the field's text.
 // If text follows the field's closing quote, Prefix is compared with the raw field, quotes included, and the result is parsed as a
 // new field.
@@ -124,11 +111,13 @@ type Repair struct {
 	With   string
 }
 
-// Filter drops the rows whose Column has the value Drop.
+// Filter drops rows by the value of Column: without a Test, those whose value is the int Drop, or whose field has the text Drop.
 type Filter struct {
 	Name   string // the counts use it
 	Column int
 	Drop   string
+	Test   *Test `json:",omitempty"` // drops the rows that meet it
+	Keep   bool  `json:",omitempty"` // drops the rows that do not meet Test instead
 }
 
 // Endpoint declares one document of each item, or one element of a list.

@@ -106,7 +106,7 @@ func TestParsePutsParentsFirst(t *testing.T) {
 		t.Errorf("sources are %+v", spec.Sources)
 	}
 	f, r := spec.Sources[1].Filters[0], spec.Sources[1].Repairs[0]
-	if f != (Filter{"blank", 2, "-"}) || r != (Repair{"trim", 2, "- ", ""}) {
+	if f != (Filter{Name: "blank", Column: 2, Drop: "-"}) || r != (Repair{"trim", 2, "- ", ""}) {
 		t.Errorf("filter %+v, repair %+v", f, r)
 	}
 }
@@ -287,7 +287,7 @@ func TestParseErrors(t *testing.T) {
 		},
 		{"a repair of an unknown column", "trim: {column: words", "trim: {column: word", `page has no column "word"`},
 		{"a repair of nothing", `prefix: "- ", `, "", "repair trim needs a column, a prefix"},
-		{"a filter for nothing", `, drop: "-"`, "", "filter blank needs a column and the value to drop"},
+		{"a filter for nothing", `, drop: "-"`, "", "filter blank needs a column and the values to drop or to keep"},
 
 		{
 			"no documents", "documents:\n  book:\n    path: \"\"\n    body: {title: title, pages: {each: page, as: words}}\n", "",
@@ -367,7 +367,7 @@ func TestNullWords(t *testing.T) {
 		{`{null: [none]}`, `{type: text?}`, `["none"]`},
 	} {
 		text := strings.Replace(small, "collection: books", "collection: books\ndialect: "+c.dialect, 1)
-		text = strings.Replace(text, "words: text?}", "words: "+c.column+"}", 1)
+		text = strings.NewReplacer("words: text?}", "words: "+c.column+"}", `drop: "-"`, "drop: 1").Replace(text)
 		spec, err := Parse("small.yaml", []byte(text))
 		if err != nil {
 			t.Errorf("%s, %s: %v", c.dialect, c.column, err)

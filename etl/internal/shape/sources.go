@@ -122,7 +122,7 @@ func (r *reader) settings(e entry, source string, column *Column) {
 func (r *reader) columnType(n ast.Node, source string, column *Column) {
 	text := r.text(n, "the type of "+column.Name)
 	name, nullable := strings.CutSuffix(text, "?")
-	kind, ok := typeNames[name]
+	kind, ok := typeNamed(name)
 	if !ok {
 		r.fail(position(n), "column %s of %s has an unknown type %q; "+
 			"the types are int, money, text and flag, with a ? if the column is nullable", column.Name, source, text)
@@ -205,22 +205,43 @@ func (r *reader) repairs(n ast.Node, source Source) []Repair {
 func (r *reader) filters(n ast.Node, source Source) []Filter {
 	var filters []Filter
 	for _, e := range r.mapping(n, "filters of "+source.Name) {
-		filter := Filter{Name: e.key, Column: -1}
-		hasDrop := false
-		for _, setting := range r.mapping(e.value, "filter "+e.key, filterKeywords...) {
-			switch setting.key {
-			case "column":
-				filter.Column = r.column(setting.value, source)
-			case "drop":
-				filter.Drop, hasDrop = r.text(setting.value, "drop"), true
-			}
-		}
-		if filter.Column < 0 || !hasDrop {
-			r.fail(e.at, `filter %s needs a column and the value to drop, such as {column: product_id, drop: "0"}`, e.key)
-		}
-		filters = append(filters, filter)
+		filters = append(filters, r.filter(e, source))
 	}
 	return filters
+}
+
+func (r *reader) filter(e entry, source Source) Filter {
+	filter := Filter{Name: e.key, Column: -1}
+	var test *entry
+	for _, setting := range r.mapping(e.value, "filter "+e.key, filterKeywords...) {
+		switch {
+		case setting.key == "column":
+			filter.Column = r.column(setting.value, source)
+		case test != nil:
+			r.fail(setting.at, "filter %s has both keep and drop: write two filters", e.key)
+		default:
+			test = &setting
+		}
+	}
+	if filter.Column < 0 || test == nil {
+		r.fail(e.at, `filter %s needs a column and the values to drop or to keep, such as {column: product_id, drop: "0"}`, e.key)
+	}
+	filter.Keep = test.key == "keep"
+	column := &source.Columns[filter.Column]
+	if _, scalar := test.value.(ast.ScalarNode); scalar && !filter.Keep && test.value.Type() != ast.NullType {
+		text := scalarText(test.value)
+		if column.Type == Text || column.Nullable && slices.Contains(r.format.NullWords(column), text) {
+			filter.Drop = text
+			return filter
+		}
+		if column.Type == Int {
+			r.operand(test.value, "filter "+e.key, column, Is)
+			filter.Drop = text
+			return filter
+		}
+	}
+	filter.Test = r.test(test.value, "filter "+e.key, column)
+	return filter
 }
 
 // tree sorts the sources so that parents come first, and connects parents and children.

@@ -14,7 +14,8 @@ import (
 // reader walks the syntax tree of a shape file, which has lines, columns and order, unlike decoded values.
 // Errors are panics with an *Error, which Parse recovers: every step can fail, and the first error ends the walk.
 type reader struct {
-	file string
+	file   string
+	format *Dialect // of the files
 }
 
 // entry is one key of a mapping and its value.

@@ -76,6 +76,7 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 	column, v := &r.layout.columns[i], &r.current.values[i]
 	*v = value{null: true}
 	if column.field < 0 {
+		column.test(nil, true)
 		return ""
 	}
 	field := r.repair(i, fields[column.field])
@@ -93,18 +94,30 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 		if column.place >= 0 {
 			*r.cell(column.place) = null
 		}
+		column.test(nil, true)
 		return ""
 	}
 	v.null = false
 	from := len(r.rows.spare)
 	r.rows.reserve(max(len(field.Text), longestNumber))
 	text, reason := v.appendCanonical(r.rows.spare, column.kind, field.Text)
-	if reason != "" || column.place < 0 {
+	if reason != "" {
 		return reason
+	}
+	column.test(text[from:], false)
+	if column.place < 0 {
+		return ""
 	}
 	r.rows.spare = text
 	*r.cell(column.place) = Cell{at: ^int64(from), length: int32(len(text) - from), Plain: isPlain(text[from:])}
 	return ""
+}
+
+// test evaluates the tests of a column.
+func (c *column) test(text []byte, null bool) {
+	for _, f := range c.tests {
+		f.drops = f.dropsValue(text, null)
+	}
 }
 
 // repair applies the repairs of a column to a field. If text follows the field's closing quote, a repair may replace the beginning
@@ -143,7 +156,10 @@ func (r *Reader) drop() bool {
 		f := &r.filters[i]
 		v := &r.current.values[f.column]
 		drops := f.isNumber && !v.null && v.number == f.number
-		if !f.isNumber {
+		switch {
+		case f.test != nil:
+			drops = f.drops
+		case !f.isNumber:
 			drops = r.layout.columns[f.column].field >= 0 && bytes.Equal(v.text, f.text)
 		}
 		if drops {

@@ -70,7 +70,7 @@ func (r *Reader) plan() []field {
 			numeric = numeric || len(word) > 0 && word[0]-'0' <= 9
 		}
 		for _, filter := range r.filters {
-			if filter.column == i {
+			if filter.column == i && filter.test == nil {
 				text := filter.text
 				if filter.isNumber {
 					text = strconv.AppendInt(nil, filter.number, 10)
@@ -83,8 +83,9 @@ func (r *Reader) plan() []field {
 				f.repairs = append(f.repairs, []byte(repair.Prefix))
 			}
 		}
-		f.special = len(f.drops) > 0 || len(f.repairs) > 0
-		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.drops) < 2 && !numeric
+		f.tests = c.tests
+		f.special = len(f.drops) > 0 || len(f.repairs) > 0 || len(f.tests) > 0
+		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.tests) == 0 && len(f.drops) < 2 && !numeric
 		f.drop = math.MaxUint64
 		if f.int && f.special {
 			n, _ := parseInt(f.drops[0])
@@ -119,7 +120,7 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 		f := &r.layout.fields[i]
 		if f.kind == shape.Text && w.byte(at) == '"' {
 			end, plain := quotedText(w, at+1)
-			if end < 0 || f.special && f.matches(w.bytes(at+1, end)) {
+			if end < 0 || f.special && f.matches(w.bytes(at+1, end), false) {
 				return -1
 			}
 			cell = Cell{at: position + int64(at+1), length: int32(end - at - 1), Plain: plain}
@@ -203,8 +204,8 @@ func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
 // tens are the powers of ten.
 var tens = [8]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000}
 
-// matches reports whether a filter or a repair applies to this text.
-func (f *field) matches(text []byte) bool {
+// matches reports whether a filter or a repair applies to a field with this text.
+func (f *field) matches(text []byte, null bool) bool {
 	for _, drop := range f.drops {
 		if bytes.Equal(text, drop) {
 			return true
@@ -212,6 +213,14 @@ func (f *field) matches(text []byte) bool {
 	}
 	for _, prefix := range f.repairs {
 		if bytes.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	for _, filter := range f.tests {
+		if f.kind == shape.Flag && !null {
+			text = flagText(text[0] == '1')
+		}
+		if filter.dropsValue(text, null) {
 			return true
 		}
 	}
@@ -258,7 +267,7 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 	default:
 		end = r.decodeNumber(f, w, at, &cell)
 	}
-	if end < 0 || f.special && f.matches(w.bytes(begin, end)) {
+	if end < 0 || f.special && f.matches(w.bytes(begin, end), cell.Null) {
 		return cell, -1
 	}
 	if cell.at >= 0 {

@@ -207,6 +207,25 @@ func wide() *shape.Source {
 	}
 }
 
+// tested is wide with filters that test values.
+func tested() *shape.Source {
+	spec := wide()
+	one := func(operator shape.Operator, null bool, values ...string) *shape.Test {
+		return &shape.Test{Terms: []shape.Term{{Operator: operator, Values: values, Null: null}}}
+	}
+	spec.Filters = []shape.Filter{
+		{Name: "no parent", Column: 1, Drop: "0"},
+		{Name: "far", Column: 1, Test: one(shape.Below, false, "1000000"), Keep: true},
+		{Name: "gone", Column: 2, Test: one(shape.Is, false, "gone", "abc")},
+		{Name: "free", Column: 3, Test: one(shape.AtMost, false, "0.00")},
+		{Name: "false", Column: 4, Test: one(shape.Is, false, "false")},
+		{Name: "url", Column: 5, Test: one(shape.Matches, false, "^u|ü|e"), Keep: true},
+		{Name: "no count, or seven", Column: 6, Test: one(shape.Is, true, "7")},
+		{Name: "eleven", Column: 8, Test: one(shape.Not, false, "11"), Keep: true},
+	}
+	return spec
+}
+
 // wideFields are the fields of the header of wide.
 var wideFields = []string{"id", "parent", "name", "price", "flag", "url", "count", "extra", "rank"}
 
@@ -324,7 +343,11 @@ func TestDecodeAgainstConvert(t *testing.T) {
 		for i := range plan {
 			plan[i] = byte(random.IntN(256))
 		}
-		newTwins(t, in, plan, wide(), d, Options{MissingColumns: true}).run(plan)
+		spec := wide()
+		if random.IntN(3) == 0 {
+			spec = tested()
+		}
+		newTwins(t, in, plan, spec, d, Options{MissingColumns: true}).run(plan)
 	}
 }
 

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 
+	"systemscale/etl/internal/condition"
 	"systemscale/etl/internal/shape"
 )
 
@@ -22,6 +23,7 @@ type column struct {
 	nullable bool
 	place    int      // index of the cell in the row, or -1
 	nulls    [][]byte // unquoted fields that mean null
+	tests    []*filter
 }
 
 // isNull reports whether an unquoted field means null.
@@ -41,21 +43,29 @@ type field struct {
 	parentKey bool   // it holds the parent's key
 	int       bool   // decodeInts decodes it, except for the value drop
 	drop      uint64 // a value for which a filter drops the row
-	special   bool   // drops or repairs is not empty
+	special   bool   // drops, repairs or tests is not empty
 	nullable  bool
 	nulls     [][]byte // unquoted fields that mean null
 	place     int      // index of the cell in the row, or -1 for a column that is not rendered
 	drops     [][]byte // texts for which a filter drops the row
 	repairs   [][]byte // prefixes that a repair replaces
+	tests     []*filter
 }
 
-// filter drops the rows with a number in an int column, or with the exact text in any other column.
+// filter drops rows: with a test, by the value's canonical form; without, those with a number in an int column, or with the exact text
+// in any other column.
 type filter struct {
 	column   int
 	text     []byte
 	number   int64
 	isNumber bool
+	test     *condition.Condition
+	keep     bool // drop the rows that do not meet the test, instead of those that do
+	drops    bool // the test drops the current record
 }
+
+// dropsValue reports whether the test drops the rows with a value. text is its canonical form.
+func (f *filter) dropsValue(text []byte, null bool) bool { return f.test.Holds(text, null) != f.keep }
 
 // value is a converted field, for filters and keys.
 type value struct {

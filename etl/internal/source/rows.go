@@ -42,6 +42,16 @@ const (
 	trueSize  = 4
 )
 
+var flagTexts = []byte(statics)
+
+// flagText returns the canonical form of a flag.
+func flagText(set bool) []byte {
+	if set {
+		return flagTexts[falseSize:]
+	}
+	return flagTexts[:falseSize]
+}
+
 // Compact once this many rows or spare bytes have been released.
 const releasedRows, releasedSpare = 512, 64 << 10
 

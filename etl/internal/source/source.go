@@ -13,6 +13,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"systemscale/etl/internal/condition"
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/shape"
 	"systemscale/sql/printable"
@@ -39,8 +40,11 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	}
 	r.scanner = csvscan.New(r.input, r.csvDialect())
 	for _, declared := range spec.Filters {
-		f := filter{column: declared.Column, text: []byte(declared.Drop)}
-		if spec.Columns[f.column].Type == shape.Int {
+		f := filter{column: declared.Column, text: []byte(declared.Drop), keep: declared.Keep}
+		switch kind := spec.Columns[f.column].Type; {
+		case declared.Test != nil:
+			f.test = condition.New(declared.Test, kind)
+		case kind == shape.Int:
 			f.number, f.isNumber = parseInt(f.text)
 		}
 		r.filters = append(r.filters, f)
@@ -84,7 +88,9 @@ func (r *Reader) header() error {
 	for i, declared := range r.spec.Columns {
 		at := slices.Index(names, declared.Name)
 		place := slices.Index(r.spec.Rendered, i)
-		r.layout.columns[i] = column{field: at, kind: declared.Type, nullable: declared.Nullable, place: place, nulls: r.nullWords(i)}
+		r.layout.columns[i] = column{
+			field: at, kind: declared.Type, nullable: declared.Nullable, place: place, nulls: r.nullWords(i), tests: r.tests(i),
+		}
 		if at < 0 && r.fault == FaultHeader {
 			message := fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
@@ -108,6 +114,17 @@ func (r *Reader) header() error {
 	}
 	r.breaks = NewBreaks(r.csvDialect(), r.layout.width, r.keyFields()...)
 	return nil
+}
+
+// tests returns the filters with a test of a column.
+func (r *Reader) tests(column int) []*filter {
+	var tests []*filter
+	for i := range r.filters {
+		if f := &r.filters[i]; f.column == column && f.test != nil {
+			tests = append(tests, f)
+		}
+	}
+	return tests
 }
 
 func (r *Reader) csvDialect() csvscan.Dialect {

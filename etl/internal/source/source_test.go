@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -219,6 +220,50 @@ func TestCountsReconcile(t *testing.T) {
 		if got := changed.Unreconciled(); got != want {
 			t.Errorf("Unreconciled() = %d with %d more used, want %d", got, added, want)
 		}
+	}
+}
+
+// TestFilters reads rows that filters test.
+func TestFilters(t *testing.T) {
+	const rows = "1,1,a,1,1,u\n2,1,b,0,0,u\n3,2,null,2.50,1,u\n4,3,\"a\",null,0,\"u\"\n"
+	test := func(operator shape.Operator, null bool, values ...string) *shape.Test {
+		return &shape.Test{Terms: []shape.Term{{Operator: operator, Values: values, Null: null}}}
+	}
+	for _, c := range []struct {
+		name   string
+		filter shape.Filter
+		want   []int64 // keys of the rows that stay
+	}{
+		{"keep an int", shape.Filter{Column: 1, Test: test(shape.Is, false, "1"), Keep: true}, []int64{1, 2}},
+		{"drop ints", shape.Filter{Column: 1, Test: test(shape.Is, false, "1", "3")}, []int64{3}},
+		{"drop what is above", shape.Filter{Column: 0, Test: test(shape.Above, false, "2.5")}, []int64{1, 2}},
+		{"keep a text", shape.Filter{Column: 2, Test: test(shape.Is, false, "a"), Keep: true}, []int64{1, 4}},
+		{"drop null", shape.Filter{Column: 2, Test: test(shape.Is, true)}, []int64{1, 2, 4}},
+		{"keep null", shape.Filter{Column: 3, Test: test(shape.Is, true), Keep: true}, []int64{4}},
+		{"drop amounts", shape.Filter{Column: 3, Test: test(shape.Below, false, "1")}, []int64{1, 3, 4}},
+		{"keep amounts", shape.Filter{Column: 3, Test: test(shape.AtLeast, false, "1.0"), Keep: true}, []int64{1, 3}},
+		{"keep a flag", shape.Filter{Column: 4, Test: test(shape.Is, false, "true"), Keep: true}, []int64{1, 3}},
+		{"drop a pattern", shape.Filter{Column: 5, Test: test(shape.Matches, false, "^u$")}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			spec := itemSpec()
+			c.filter.Name = "filter"
+			spec.Filters = []shape.Filter{c.filter}
+			for _, spec.Rendered = range [][]int{{2, 3, 4, 5}, nil} {
+				w := newTwins(t, []byte(header+rows), nil, spec, dialect, Options{})
+				var got []int64
+				for w.next() {
+					got = append(got, w.readers[0].Rows().LastKey())
+				}
+				w.release()
+				if !slices.Equal(got, c.want) {
+					t.Errorf("rows %d stay, want %d", got, c.want)
+				}
+				if counts := w.readers[0].Counts(); counts.Filtered["filter"] != int64(4-len(c.want)) || counts.Unreconciled() != 0 {
+					t.Errorf("Counts() = %+v", counts)
+				}
+			}
+		})
 	}
 }
 
