@@ -140,7 +140,7 @@ func testHTTP(t *testing.T, s *stack) {
 	}
 	for url, status := range map[string]int{
 		"/products/351": 404, "/products/999999999999": 404, "/products/1/reviews": 404, "/nothing": 404,
-		"/products/0": 400, "/products/-1": 400, "/products/abc": 400, "/products/1.5/styles": 400, "/products/99999999999999999999": 400,
+		"/products/0": 404, "/products/-1": 404, "/products/-0": 400, "/products/abc": 400, "/products/1.5/styles": 400, "/products/99999999999999999999": 400,
 		"/products?page=0": 400, "/products?count=0": 400, "/products?category=Shoes": 400, "/products/1?page=1": 400,
 		"/products?page=1&page=1": 400, "/products?count=all": 400, "/products?page=x": 400, "/products?count=-1": 400,
 	} {

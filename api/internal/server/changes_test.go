@@ -29,6 +29,8 @@ func TestChanges(t *testing.T) {
 		{"since=7&count=1&utm_source=x", 7, "0..0", 1},
 		{"since=7&after=9.item.12", 7, "9.item.12", 100},
 		{"since=7&after=9.a_1.12", 7, "9.a_1.12", 100},
+		{"since=7&after=9.item.0", 7, "9.item.0", 100},
+		{"since=7&after=9.item.-12", 7, "9.item.-12", 100},
 		{"since=7&after=9%2eitem%2e12", 7, "9.item.12", 100},
 		{"since=7&count=1001", 7, "0..0", 1000},
 		{"since=7&count=99999999999999999999", 7, "0..0", 1000},

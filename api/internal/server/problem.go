@@ -27,7 +27,7 @@ type problem struct {
 var problems = []problem{
 	newProblem(errNoSuchAddress, http.StatusNotFound, "There is nothing at this address."),
 	newProblem(store.ErrNotFound, http.StatusNotFound, "There is no document with this id."),
-	newProblem(errBadID, http.StatusBadRequest, "id must be a positive integer without leading zeros."),
+	newProblem(errBadID, http.StatusBadRequest, "id must be an integer without leading zeros."),
 	newProblem(errBadPage, http.StatusBadRequest, "page must be a positive integer without leading zeros."),
 	newProblem(errBadCount, http.StatusBadRequest, "count must be a positive integer without leading zeros."),
 	newProblem(errBadSince, http.StatusBadRequest, "since is required: a version (see X-Data-Version) or 0."),

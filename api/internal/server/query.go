@@ -160,6 +160,20 @@ func isMost(text []byte) bool {
 	return string(text) == "*" || bytes.EqualFold(text, []byte("all")) || bytes.EqualFold(text, []byte("max"))
 }
 
+// parseID parses an integer of 64 bits, which may be zero or negative, without a leading zero or plus sign.
+func parseID(text []byte) (int64, error) {
+	digits := bytes.TrimPrefix(text, minus)
+	if string(text) == "0" {
+		return 0, nil
+	}
+	if len(digits) == 0 || digits[0]-'1' > 8 {
+		return 0, errNoNumber
+	}
+	return strconv.ParseInt(string(text), 10, 64)
+}
+
+var minus = []byte{'-'}
+
 // parseNumber parses a positive integer without sign or leading zero. Beyond int64 it returns the largest and errTooLarge.
 func parseNumber(text []byte) (int64, error) {
 	if len(text) == 0 || text[0] == '0' {

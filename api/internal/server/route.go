@@ -64,7 +64,7 @@ func (s *Server) route(c *fiber.Ctx) error {
 		return errNoSuchAddress
 	}
 	s.setTemplate(ctx, collection, "/{id}", documentPath)
-	id, err := parseNumber(idText)
+	id, err := parseID(idText)
 	if err != nil {
 		return errBadID
 	}
@@ -220,7 +220,7 @@ func parseCursor(text []byte) (store.Cursor, error) {
 	if cursor.Run, err = parseNumber(run); err != nil {
 		return store.Cursor{}, err
 	}
-	if cursor.ID, err = parseNumber(id); err != nil {
+	if cursor.ID, err = parseID(id); err != nil {
 		return store.Cursor{}, err
 	}
 	return cursor, nil

@@ -9,7 +9,7 @@
 //
 // Other addresses may have pages; see package web.
 //
-// Ids, pages and counts are positive integers without sign or leading zero. Paths are normalized as in the gateway; see canonical. Unknown
+// Pages and counts are positive integers without sign or leading zero. Ids may be zero and negative, too. Paths are normalized as in the gateway; see canonical. Unknown
 // query parameters are errors; see readQuery.
 //
 // The stored etag identifies a document, the data version a page. Only this package sets cache lifetimes: max-age for browsers, s-maxage
