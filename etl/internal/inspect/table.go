@@ -1,0 +1,356 @@
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"systemscale/etl/internal/csvscan"
+	"systemscale/etl/internal/dump"
+	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/source"
+)
+
+// mostColumns is the number of columns of a file from which on it is left out: each needs memory.
+const mostColumns = 1000
+
+// notation is the dialect of a file.
+type notation struct {
+	delimiter   byte
+	trim        bool
+	closeQuotes bool
+	openEnd     bool
+	headerless  bool
+}
+
+// table is a file and what its rows show.
+type table struct {
+	text     dump.Text
+	source   string // name of the source
+	notation notation
+	columns  []*column
+	problem  string // why the file is left out; "" if it is not
+
+	rows     int64 // that can be read
+	damaged  map[source.Reason]int64
+	worst    sample // the first damaged row
+	closed   int64  // quotes that the line end closes
+	multiple int64  // records of several lines
+
+	key        int // of columns, or -1
+	references []*reference
+}
+
+// errAgain means that the notation has changed, so the file must be read again from its beginning.
+var errAgain = errors.New("the notation is another one")
+
+// read reads the whole file, and fills t. tick is called after every few thousand records.
+func (t *table) read(ctx context.Context, m *memory, tick func()) error {
+	if err := t.sniff(ctx); err != nil || t.problem != "" {
+		return err
+	}
+	for {
+		err := t.readOnce(ctx, m, tick)
+		if !errors.Is(err, errAgain) {
+			return err
+		}
+		for _, c := range t.columns {
+			if c.known != nil {
+				c.known.free()
+			}
+		}
+	}
+}
+
+func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
+	t.columns, t.rows, t.damaged, t.closed, t.multiple = nil, 0, map[source.Reason]int64{}, 0, 0
+	var first []csvscan.Field
+	err := t.records(ctx, tick, func(line int64, fields []csvscan.Field) error {
+		if first == nil {
+			first = t.begin(fields, m)
+			if !t.notation.trim && slices.ContainsFunc(first, func(f csvscan.Field) bool { return f.Damage == csvscan.Sound && t.edged(&f) }) {
+				t.notation.trim = true
+				return errAgain
+			}
+			return nil
+		}
+		for i, c := range t.columns {
+			if !t.notation.trim && t.spaced(&fields[i]) {
+				t.notation.trim = true
+				return errAgain
+			}
+			c.observe(fields[i].Text, fields[i].Quoted, line)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	t.conclude(first)
+	return nil
+}
+
+// begin takes the first record, and returns a copy of it. Only the others show whether it is a header.
+func (t *table) begin(fields []csvscan.Field, m *memory) []csvscan.Field {
+	first := make([]csvscan.Field, len(fields))
+	for i, f := range fields {
+		f.Text = bytes.Clone(f.Text)
+		first[i] = f
+		t.columns = append(t.columns, newColumn("", m))
+	}
+	return first
+}
+
+// edged reports whether a field without quotes has a space at its beginning or end.
+func (t *table) edged(f *csvscan.Field) bool {
+	return !f.Quoted && len(f.Text) > 0 && (f.Text[0] == ' ' || f.Text[len(f.Text)-1] == ' ')
+}
+
+// spaced reports whether a field is a value of its column only without the spaces around it.
+func (t *table) spaced(f *csvscan.Field) bool {
+	if !t.edged(f) {
+		return false
+	}
+	trimmed := bytes.Trim(f.Text, " \t")
+	return f.Damage == csvscan.BareQuote && len(trimmed) > 0 && trimmed[0] == '"' ||
+		source.Fits(shape.Money, trimmed) && !source.Fits(shape.Money, f.Text)
+}
+
+// records calls take with each record that can be read, and counts the others.
+func (t *table) records(ctx context.Context, tick func(), take func(line int64, fields []csvscan.Field) error) error {
+	text, err := t.text.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = text.Close() }() // only read
+	dialect := csvscan.Dialect{Delimiter: t.notation.delimiter, TrimSpaces: t.notation.trim}
+	scanner := csvscan.New(text, dialect)
+	var breaks *source.Breaks
+	width := 0
+	for n := 0; scanner.Scan(); n++ {
+		if n%4096 == 0 {
+			tick()
+		}
+		if breaks == nil {
+			width = len(scanner.Fields())
+			if width > mostColumns {
+				t.problem = fmt.Sprintf("it has %s, and etl init compares at most %d", count(int64(width), "column"), mostColumns)
+				return nil
+			}
+			breaks = source.NewBreaks(dialect, width)
+		}
+		broken := breaks.Of(scanner)
+		if reason := t.damage(scanner, broken, width); reason != "" {
+			if t.damaged[reason]++; t.worst.line == 0 {
+				t.worst = sample{text: string(reason), line: scanner.Line()}
+			}
+			if !t.notation.trim && reason == source.BareQuote && slices.ContainsFunc(scanner.Fields(), func(f csvscan.Field) bool { return t.spaced(&f) }) {
+				t.notation.trim = true
+				return errAgain
+			}
+			continue
+		}
+		if broken == source.MissingQuote {
+			t.closed++
+		}
+		if err := take(scanner.Line(), scanner.Fields()); err != nil {
+			return err
+		}
+	}
+	t.notation.openEnd = !scanner.Ended()
+	if err := scanner.Err(); err != nil {
+		return &source.FileError{
+			File: t.text.Name, Line: scanner.Line(), Message: "the file cannot be read after this line: " + err.Error(), Err: err,
+		}
+	}
+	return nil
+}
+
+// damage returns the reason for which a run would reject the record whatever its types are.
+func (t *table) damage(scanner *csvscan.Scanner, broken source.Break, width int) source.Reason {
+	fields := scanner.Fields()
+	switch {
+	case scanner.TooLong():
+		return source.LineTooLong
+	case broken == source.LineBreak:
+		t.multiple++
+		return source.BrokenLine
+	case broken == source.Continued:
+		return source.BrokenLine
+	case bytes.IndexByte(scanner.Raw(), 0) >= 0:
+		return source.NULByte
+	case !utf8.Valid(scanner.Raw()):
+		return source.NotUTF8
+	case broken == source.EndsInQuotes:
+		return source.Truncated
+	case broken == source.MissingQuote && len(fields) != width:
+		return source.UnclosedQuote
+	case len(fields) != width:
+		return source.FieldCount
+	}
+	for i := range fields {
+		switch fields[i].Damage {
+		case csvscan.BareQuote:
+			return source.BareQuote
+		case csvscan.TextAfterQuote:
+			return source.TextAfterQuote
+		}
+	}
+	return ""
+}
+
+// conclude decides what the rows show together.
+func (t *table) conclude(first []csvscan.Field) {
+	t.notation.closeQuotes = t.closed > 0
+	if first == nil {
+		t.problem = "it has no row"
+		return
+	}
+	for _, c := range t.columns {
+		c.decide()
+	}
+	if !t.isHeader(first) {
+		t.notation.headerless = true
+		for i, c := range t.columns {
+			c.observe(first[i].Text, first[i].Quoted, 1)
+			c.own, c.nullable = nil, false
+			c.decide()
+		}
+	}
+	seen := map[string]bool{}
+	for i, c := range t.columns {
+		c.settle()
+		c.name = fmt.Sprintf("column_%d", i+1)
+		if !t.notation.headerless {
+			c.name = string(first[i].Text)
+		}
+		if seen[c.name] || c.name == "" {
+			t.problem = fmt.Sprintf("its header has no name for column %d", i+1)
+			if c.name != "" {
+				t.problem = fmt.Sprintf("its header has the column %s twice", show(c.name))
+			}
+			return
+		}
+		seen[c.name] = true
+		if t.rows = c.values + c.allNulls(); t.rows == 0 {
+			t.problem = "it has a header and no row"
+		}
+	}
+	for _, c := range t.columns { // the name is evidence, too
+		c.own, c.nullable = nil, false
+		c.decide()
+	}
+	t.missing()
+}
+
+// missing leaves the file out if it needs what a shape file cannot declare, instead of rejecting its rows.
+func (t *table) missing() {
+	share := func(reason source.Reason) bool { return t.damaged[reason]*20 > t.rows }
+	switch {
+	case t.problem != "":
+	case t.notation.headerless:
+		t.problem = "it has no header: write the names of the columns as its first line"
+	case share(source.BrokenLine):
+		t.problem = "its quoted fields have line ends: write them as spaces"
+	case share(source.NotUTF8):
+		t.problem = "it is not UTF-8: convert it with iconv -f LATIN1 -t UTF-8"
+	case share(source.FieldCount):
+		t.problem = count(t.damaged[source.FieldCount], "row") + " have more or fewer fields than the header"
+	case share(source.BareQuote) || share(source.TextAfterQuote):
+		t.problem = "its fields have quotes that are no quotes: double each, and put quotes around the field"
+	}
+}
+
+// isHeader reports whether the first record is a header: a name where the other rows have numbers, or only names.
+func (t *table) isHeader(first []csvscan.Field) bool {
+	typed := false
+	for i, c := range t.columns {
+		if c.values == 0 || c.kind == shape.Text {
+			continue
+		}
+		typed = true
+		if !source.Fits(c.kind, first[i].Text) && (first[i].Quoted || nullWord(first[i].Text) < 0) {
+			return true
+		}
+	}
+	if typed {
+		return false
+	}
+	var names []string
+	for _, f := range first {
+		name := string(f.Text)
+		if name == "" || source.Fits(shape.Money, f.Text) || slices.Contains(names, name) || nullWord(f.Text) >= 0 && !f.Quoted {
+			return false
+		}
+		names = append(names, name)
+	}
+	return true
+}
+
+// sampleSize is the size of the beginning of a file in which the delimiter is looked for, in bytes.
+const sampleSize = 256 << 10
+
+// sniff finds the delimiter. Whether it fits, and everything else, only the whole file shows.
+func (t *table) sniff(ctx context.Context) error {
+	text, err := t.text.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = text.Close() }() // only read
+	begin, err := io.ReadAll(io.LimitReader(text, sampleSize))
+	if err != nil {
+		return &source.FileError{File: t.text.Name, Message: "the file cannot be read: " + err.Error(), Err: err}
+	}
+	begin = bytes.TrimPrefix(begin, []byte("\xef\xbb\xbf"))
+	if form := source.Form(begin); form != "" {
+		t.problem = form
+		return nil
+	}
+	lines := bytes.Split(begin, []byte{'\n'})
+	if len(lines) > 1 {
+		lines = lines[:len(lines)-1] // perhaps cut
+	}
+	lines = slices.DeleteFunc(lines, func(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 })
+	switch {
+	case len(lines) == 0:
+		t.problem = "the file is empty"
+	case len(lines) == 1 && bytes.Count(bytes.TrimSpace(lines[0]), []byte{'\r'}) > 0:
+		t.problem = `its lines end with a carriage return alone: convert it with tr '\r' '\n'`
+	default:
+		t.notation.delimiter = delimiter(lines)
+	}
+	return nil
+}
+
+// delimiter returns the byte that splits most lines into as many fields as the first one.
+func delimiter(lines [][]byte) byte {
+	best, bestFields, bestLines := byte(','), 1, 0
+	for _, candidate := range []byte{',', ';', '\t', '|'} {
+		cutter := csvscan.NewCutter(csvscan.Dialect{Delimiter: candidate, TrimSpaces: true})
+		fields, alike := 0, 0
+		for i, line := range lines {
+			n := len(cutter.Cut(bytes.TrimSuffix(line, []byte{'\r'})))
+			if i == 0 {
+				fields = n
+			}
+			if n == fields {
+				alike++
+			}
+		}
+		if fields > 1 && (bestFields == 1 || alike > bestLines || alike == bestLines && fields > bestFields) {
+			best, bestFields, bestLines = candidate, fields, alike
+		}
+	}
+	return best
+}
+
+// base returns the name of the file without its extension.
+func (t *table) base() string {
+	name := t.text.Name
+	return name[:strings.LastIndexByte(name, '.')]
+}

@@ -1,0 +1,311 @@
+package inspect
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+
+	"systemscale/etl/internal/shape"
+	"systemscale/sql"
+	"systemscale/sql/printable"
+)
+
+// writer writes YAML with comments.
+type writer struct {
+	bytes.Buffer
+	in   *inspection
+	tree *tree
+}
+
+// write returns the shape file of a tree.
+func (in *inspection) write(tr *tree) []byte {
+	w := &writer{in: in, tree: tr}
+	w.comment(0, "A guess of etl init: each comment has the evidence in the files for the line that it is on. Correct what is wrong,")
+	w.comment(0, "remove what no client needs, and run etl check. infra/docs/shape-file.md describes the format.")
+	w.line(0, "collection: "+collection(tr.root.base()), "the first segment of the URLs")
+	w.WriteByte('\n')
+	w.dialect()
+	w.line(0, "sources:", "")
+	for _, t := range tr.order {
+		w.source(t)
+	}
+	w.leftOut()
+	w.WriteByte('\n')
+	w.documents()
+	return w.Bytes()
+}
+
+func (w *writer) line(indent int, text, comment string) {
+	w.WriteString(strings.Repeat("  ", indent) + text)
+	if comment != "" {
+		w.WriteString("   # " + printable.Text(strings.ToValidUTF8(comment, "?")))
+	}
+	w.WriteByte('\n')
+}
+
+func (w *writer) comment(indent int, text string) {
+	w.WriteString(strings.Repeat("  ", indent) + "# " + printable.Text(strings.ToValidUTF8(text, "?")) + "\n")
+}
+
+// collection returns the name of the collection for the name of its root file.
+func collection(file string) string {
+	name := plainName(file, "items")
+	if parts := strings.Split(name, "_"); !isPlural(parts[len(parts)-1]) {
+		parts[len(parts)-1] = english.PluralWord(2, parts[len(parts)-1], "")
+		name = strings.Join(parts, "_")
+	}
+	name = strings.Trim(name[:min(len(name), sql.MaxNameLength)], "_")
+	if sql.ReservedFor(name) != "" {
+		name += "_list"
+	}
+	return name
+}
+
+func (w *writer) dialect() {
+	w.line(0, "dialect:", "")
+	n := w.tree.root.notation
+	w.line(1, "delimiter: "+quote(string(n.delimiter)), "splits the lines into the same number of fields")
+	if words, evidence := w.nulls(); len(words) > 0 {
+		w.line(1, "null: "+list(words), evidence)
+	}
+	if slices.ContainsFunc(w.tree.order, func(t *table) bool { return t.notation.trim }) {
+		w.line(1, "trim_spaces: true", "fields have spaces around them")
+	}
+	for _, t := range w.tree.order {
+		if t.notation.closeQuotes {
+			w.line(1, "close_quotes: true", fmt.Sprintf("%s of %s lack their closing quote at the end of the line", count(t.closed, "row"), t.text.Name))
+			break
+		}
+	}
+	w.WriteByte('\n')
+}
+
+// nulls returns the words that mean null in some file, with the evidence.
+func (w *writer) nulls() (found []string, evidence string) {
+	counts := make([]int64, afterWords)
+	for _, t := range w.tree.order {
+		for _, c := range t.columns {
+			for i := range counts {
+				if c.nullable && (i > emptyWord || c.kind != shape.Text) {
+					counts[i] += c.nulls[i]
+				}
+			}
+		}
+	}
+	var parts []string
+	for i, n := range counts {
+		if n > 0 {
+			found = append(found, nullWords[i])
+			what := nullWords[i]
+			if i == emptyWord {
+				what = "nothing, in columns of numbers and flags"
+			}
+			parts = append(parts, count(n, "field")+" with "+what)
+		}
+	}
+	return found, strings.Join(parts, "; ")
+}
+
+func (w *writer) source(t *table) {
+	w.line(1, quote(t.source)+":", "")
+	rows := count(t.rows, "row")
+	if w.tree.root == t {
+		rows += "; the items, because most files refer to it, directly or not"
+	}
+	w.line(2, "file: "+quote(t.text.Name), rows)
+	key := t.columns[t.key]
+	w.line(2, "key: "+quote(key.name), key.uniqueness())
+	parent := w.tree.parents[t]
+	if parent != nil {
+		w.line(2, "parent: "+quote(parent.to.source), "")
+		w.line(2, "on: "+quote(t.columns[parent.column].name), parent.evidence(t))
+	}
+	if t.notation.openEnd {
+		w.line(2, "final_newline: optional", "its last line has no line end: is the file complete?")
+	}
+	w.line(2, "columns:", "")
+	for i, c := range t.columns {
+		w.line(3, quote(c.name)+": "+c.declaration(i == t.key || parent != nil && i == parent.column), c.comment(t, i, parent))
+	}
+	for _, reason := range slices.Sorted(maps.Keys(t.damaged)) {
+		w.comment(2, fmt.Sprintf("%s will be rejected: %s", count(t.damaged[reason], "row"), reason))
+	}
+}
+
+// uniqueness is the evidence that the column is a key.
+func (c *column) uniqueness() string {
+	text := count(c.values, "row") + ", " + count(c.values-c.duplicates, "different value")
+	if c.known.thin > 0 {
+		text = "no value comes twice in a sample of 1 in " + comma(1<<c.known.thin)
+	}
+	if c.duplicates > 0 {
+		text += "; the others will be rejected, such as " + c.first.show()
+	}
+	return text
+}
+
+// declaration is the type of a column in a shape file. The few rows without a key are rejected.
+func (c *column) declaration(isKey bool) string {
+	name := map[shape.Type]string{shape.Int: "int", shape.Money: "money", shape.Text: "text", shape.Flag: "flag"}[c.kind]
+	if c.nullable && !isKey {
+		name += "?"
+	}
+	if len(c.own) > 0 && !isKey {
+		return "{type: " + name + ", null: " + list(c.own) + "}"
+	}
+	return name
+}
+
+func (c *column) comment(t *table, at int, parent *reference) string {
+	comment := c.evidence
+	for _, r := range t.references {
+		if r.column == at && r != parent {
+			comment += "; " + r.evidence(t)
+		}
+	}
+	return comment
+}
+
+// leftOut names the files that the shape does not read.
+func (w *writer) leftOut() {
+	for _, t := range w.in.tables {
+		if slices.Contains(w.tree.order, t) {
+			continue
+		}
+		reason := "no column has the keys of a file above"
+		if r := slices.MaxFunc(append(t.references, nil), func(a, b *reference) int { return cmp.Compare(likenessOf(a), likenessOf(b)) }); r != nil {
+			reason = t.columns[r.column].name + ": " + r.evidence(t)
+		}
+		w.comment(1, fmt.Sprintf("%s (%s) is not used: %s", t.text.Name, count(t.rows, "row"), reason))
+	}
+	for _, t := range w.in.left {
+		w.comment(1, fmt.Sprintf("%s is not used: %s", t.text.Name, t.problem))
+	}
+}
+
+func likenessOf(r *reference) likeness {
+	if r == nil {
+		return -1
+	}
+	return r.like
+}
+
+// documents writes a list and one document of each item, with all rows below it.
+func (w *writer) documents() {
+	name, root := collection(w.tree.root.base()), w.tree.root
+	w.line(0, "documents:", "")
+	w.line(1, "summary:", "GET /"+name+"?page=1&count=5")
+	w.line(2, "list: true", "")
+	w.line(2, "body:", "")
+	w.object(3, w.fields(root, nil), nil)
+	w.line(1, "item:", "GET /"+name+"/"+root.example())
+	w.line(2, `path: ""`, "")
+	w.line(2, "body:", "")
+	w.object(3, w.fields(root, nil), root)
+}
+
+// example is a key of the file.
+func (t *table) example() string { return strconv.FormatInt(t.columns[t.key].low, 10) }
+
+// field is a field of an object in a body.
+type field struct{ name, value string }
+
+// fields returns the fields of the rows of a file, without the column by which it refers to its parent.
+func (w *writer) fields(t *table, parent *reference) []field {
+	var fields []field
+	for i, c := range t.columns {
+		if parent != nil && i == parent.column && i != t.key {
+			continue
+		}
+		value := quote(c.name)
+		if c.kind == shape.Int && (c.high > 1<<53-1 || c.low < -(1<<53-1)) {
+			value = "{text: " + value + "}" // JavaScript would round the number
+		}
+		fields = append(fields, field{c.name, value})
+	}
+	return fields
+}
+
+// object writes an object, with the children of a file unless it is nil.
+func (w *writer) object(indent int, fields []field, of *table) {
+	children := w.children(of)
+	if slices.ContainsFunc(fields, func(f field) bool { return bodyWords[f.name] }) {
+		w.line(indent, "object:", "")
+		indent++
+	}
+	taken := map[string]bool{}
+	for _, f := range fields {
+		taken[f.name] = true
+		w.line(indent, quote(f.name)+": "+f.value, "")
+	}
+	for _, child := range children {
+		name := child.source
+		for taken[name] || bodyWords[name] {
+			name += "_rows"
+		}
+		taken[name] = true
+		w.line(indent, quote(name)+":", "")
+		w.line(indent+1, "each: "+quote(child.source), "")
+		w.line(indent+1, "as:", "")
+		w.object(indent+2, w.fields(child, w.tree.parents[child]), child)
+	}
+}
+
+func (w *writer) children(of *table) []*table {
+	var children []*table
+	for _, t := range w.tree.order {
+		if parent := w.tree.parents[t]; parent != nil && parent.to == of {
+			children = append(children, t)
+		}
+	}
+	return children
+}
+
+// bodyWords are the keywords of a body, which cannot be the names of fields without object.
+var bodyWords = map[string]bool{}
+
+func init() {
+	for _, word := range []string{
+		"each", "text", "object", "constant", "array", "join", "split", "one", "count", "sum", "min", "max", "average", "counts", "lookup",
+	} {
+		bodyWords[word] = true
+	}
+}
+
+var (
+	plainText = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+	yamlWord  = regexp.MustCompile(`(?i)^(null|true|false|yes|no|on|off|nan|inf)$`)
+)
+
+// quote returns a text as YAML.
+func quote(text string) string {
+	if plainText.MatchString(text) && !yamlWord.MatchString(text) {
+		return text
+	}
+	if strings.Contains(text, `\`) && !strings.ContainsAny(text, "'\t\r\n") {
+		return "'" + text + "'"
+	}
+	return strconv.QuoteToASCII(text)
+}
+
+// list returns one text, or a list of several, as YAML.
+func list(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = quote(text)
+		if quoted[i] == text {
+			quoted[i] = strconv.Quote(text)
+		}
+	}
+	if len(quoted) == 1 {
+		return quoted[0]
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
