@@ -131,9 +131,16 @@ func TestCatalog(t *testing.T) {
 func joins(s *shape.Shape) map[string]string {
 	found := map[string]string{}
 	for _, source := range s.Sources {
-		text := source.File + " " + source.Columns[source.Key].Name
+		name := func(i int) string { return source.Columns[i].Name }
+		text := source.File
+		for _, i := range source.Key {
+			text += " " + name(i)
+		}
 		if source.Parent >= 0 {
-			text += " of " + s.Sources[source.Parent].Name + " on " + source.Columns[source.ParentKey].Name
+			text += " of " + s.Sources[source.Parent].Name + " on"
+		}
+		for _, i := range source.ParentKey {
+			text += " " + name(i)
 		}
 		for _, c := range source.Columns {
 			text += " " + c.Name + " " + fmt.Sprint(c.Type)
