@@ -296,8 +296,7 @@ func (in *inspection) reach(root *table) map[*table]bool {
 
 // canHang reports whether a file can be a child by a reference.
 func (t *table) canHang(r *reference) bool {
-	return r.key == r.to.key && t.key >= 0 && t.columns[t.key].kind == shape.Int && t.columns[r.column].rarelyNull() &&
-		t.columns[r.column].kind == shape.Int && t.notation.delimiter == r.to.notation.delimiter
+	return r.key == r.to.key && t.columns[r.column].kind == shape.Int && t.notation.delimiter == r.to.notation.delimiter
 }
 
 // canBeRoot returns why the rows of a file cannot be the items, or "".
@@ -305,8 +304,8 @@ func (t *table) canBeRoot() string {
 	switch {
 	case t.key < 0:
 		return "no column has a different value in each row"
-	case t.columns[t.key].kind != shape.Int || t.columns[t.key].low < 1:
-		return "its key " + t.columns[t.key].name + " is no positive int"
+	case t.columns[t.key].kind != shape.Int:
+		return "its key " + t.columns[t.key].name + " is no int"
 	}
 	return ""
 }

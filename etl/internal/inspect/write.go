@@ -120,8 +120,7 @@ func (w *writer) source(t *table) {
 		rows += "; the items, because most files refer to it, directly or not"
 	}
 	w.line(2, "file: "+quote(t.text.Name), rows)
-	key := t.columns[t.key]
-	w.line(2, "key: "+quote(key.name), key.uniqueness())
+	w.key(t)
 	parent := w.tree.parents[t]
 	if parent != nil {
 		w.line(2, "parent: "+quote(parent.to.source), "")
@@ -132,10 +131,23 @@ func (w *writer) source(t *table) {
 	}
 	w.line(2, "columns:", "")
 	for i, c := range t.columns {
-		w.line(3, quote(c.name)+": "+c.declaration(i == t.key || parent != nil && i == parent.column), c.comment(t, i, parent))
+		isKey := i == t.key && c.kind == shape.Int || parent != nil && i == parent.column && c.rarelyNull()
+		w.line(3, quote(c.name)+": "+c.declaration(isKey), c.comment(t, i, parent))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(t.damaged)) {
 		w.comment(2, fmt.Sprintf("%s will be rejected: %s", count(t.damaged[reason], "row"), reason))
+	}
+}
+
+// key writes the key of a source, which only children need.
+func (w *writer) key(t *table) {
+	switch {
+	case t.key < 0:
+		w.comment(2, "no key: no column has a different value in each row")
+	case t.columns[t.key].kind != shape.Int:
+		w.comment(2, "no key: "+t.columns[t.key].name+" is no int")
+	default:
+		w.line(2, "key: "+quote(t.columns[t.key].name), t.columns[t.key].uniqueness())
 	}
 }
 
