@@ -51,7 +51,11 @@ type input struct {
 	order            []int32 // the rows of this tree by ascending key, when they do not ascend by themselves
 	ordered          bool
 	parentCursor     int
+	firsts           map[int64]placed // if the source merges rows: the rows of this tree by key
 }
+
+// placed is a row of the tree and its parent's.
+type placed struct{ row, parent int32 }
 
 // New returns a Joiner. readers are those of the shape's sources, in its order. It reads the first row of each.
 func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
@@ -62,6 +66,9 @@ func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
 		in.rows = in.level.rows
 		in.highestParentKey, in.highestKey = math.MinInt64, math.MinInt64
 		in.byItem, in.checked = in.reader.ByItem(), len(in.spec.Key) > 0 && !in.reader.KeysChecked()
+		if in.spec.Merge {
+			in.firsts = map[int64]placed{}
+		}
 		in.childrenFound = i > 0
 		for _, child := range in.spec.Children {
 			in.childrenFound = in.childrenFound && readers[child].ByItem()
@@ -86,6 +93,7 @@ func (j *Joiner) Next() (*Tree, error) {
 		in.earlierKey = in.highestKey
 		in.ascending, in.ordered = true, false
 		in.parentCursor = 0
+		clear(in.firsts)
 	}
 	if err := j.root(); err != nil {
 		return nil, err
@@ -138,7 +146,10 @@ func (j *Joiner) root() error {
 		switch {
 		case key > in.highestKey || !in.began:
 			in.began = true
-			return j.use(0, key)
+			if err := j.use(0, key); err != nil {
+				return err
+			}
+			return j.mergeRoot(key)
 		case key < in.highestKey:
 			return in.disorder(0, Unsorted, in.spec.Key, key, in.highestKey)
 		}
@@ -147,6 +158,27 @@ func (j *Joiner) root() error {
 		}
 	}
 	return nil
+}
+
+// mergeRoot merges the next root rows with the same key into the tree's, if the shape says so.
+func (j *Joiner) mergeRoot(key int64) error {
+	in := &j.inputs[0]
+	for in.spec.Merge && in.more && in.rows.LastKey() == key {
+		if err := j.merge(0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge merges the input's row into a row of the tree and reads the next.
+func (j *Joiner) merge(i int, row int32) error {
+	in := &j.inputs[i]
+	if j.Observe != nil {
+		j.Observe(i, in.reader)
+	}
+	in.reader.Merge(row)
+	return in.advance()
 }
 
 // collect adds all rows of a child source whose parent is in the tree.
@@ -201,6 +233,18 @@ func (j *Joiner) children(i int, parentKey int64, parentRow int32) error {
 		found, full := false, false
 		if in.checked {
 			found, full = in.seen.add(key)
+		}
+		if in.spec.Merge {
+			if first, known := in.firsts[key]; known && first.parent == parentRow {
+				if err := j.merge(i, first.row); err != nil {
+					return err
+				}
+				continue
+			}
+			found = found || in.reader.Duplicate()
+			if !found {
+				in.firsts[key] = placed{int32(in.level.size), parentRow}
+			}
 		}
 		if found {
 			if err := in.reject(source.DuplicateKey, in.spec.Key); err != nil {

@@ -4,7 +4,7 @@ package shape
 var (
 	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
 	dialectKeywords  = []string{"delimiter", "null", "trim_spaces", "close_quotes", "final_newline"}
-	sourceKeywords   = []string{"file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline"}
+	sourceKeywords   = []string{"file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline", "rows"}
 	columnKeywords   = []string{"type", "null"}
 	repairKeywords   = []string{"column", "prefix", "with"}
 	filterKeywords   = []string{"column", "drop", "keep"}

@@ -44,6 +44,7 @@ type Source struct {
 	Parent    int     // index in Shape.Sources, or -1 for the root
 	ParentKey Indices `json:"On"` // the columns that hold the parent's key; none for the root
 	Children  []int   // indices in Shape.Sources
+	Merge     bool    `json:",omitempty"` // rows with the same key are one row; the first value that is not null counts for each column
 	Repairs   []Repair
 	Filters   []Filter
 	Rendered  []int // indices in Columns of the columns that documents contain, ascending

@@ -61,9 +61,9 @@ func (r *reader) source(e entry, source *Source) link {
 				r.fail(position(setting.value), "file %q must be a plain name: --csv sets the directory", source.File)
 			}
 		case "key":
-			source.Key = r.keyColumn(setting.value, *source, false)
+			source.Key = r.keyColumn(setting.value, *source)
 		case "on":
-			source.ParentKey = r.keyColumn(setting.value, *source, true)
+			source.ParentKey = r.keyColumn(setting.value, *source)
 		case "parent":
 			parent.parent = r.text(setting.value, "parent")
 			parent.parentAt = position(setting.value)
@@ -71,6 +71,11 @@ func (r *reader) source(e entry, source *Source) link {
 			source.Repairs = r.repairs(setting.value, *source)
 		case "filters":
 			source.Filters = r.filters(setting.value, *source)
+		case "rows":
+			if word := r.text(setting.value, "rows"); word != "merge" {
+				r.fail(position(setting.value), "rows must be merge, not %q; without it, rows with the same key are duplicates", word)
+			}
+			source.Merge = true
 		case "final_newline":
 			source.OpenEnd = r.finalNewline(setting.value)
 		}
@@ -80,6 +85,8 @@ func (r *reader) source(e entry, source *Source) link {
 		r.fail(e.at, "source %s has no file: name its CSV, such as file: %s.csv", e.key, e.key)
 	case parent.parent == "" && len(source.Key) == 0:
 		r.fail(e.at, "source %s has no key: name the column that identifies a row, such as key: id", e.key)
+	case source.Merge && len(source.Key) == 0:
+		r.fail(e.at, "source %s merges rows and has no key: name the column that the rows of one item share, such as key: id", e.key)
 	case parent.parent != "" && len(source.ParentKey) == 0:
 		r.fail(e.at, "source %s has a parent and no on: name its column that holds the key of %s", e.key, parent.parent)
 	case parent.parent == "" && len(source.ParentKey) > 0:
@@ -162,10 +169,10 @@ func (r *reader) column(n ast.Node, source Source) int {
 	return at
 }
 
-// keyColumn returns the column of a key, or of a parent's key, which may be nullable.
-func (r *reader) keyColumn(n ast.Node, source Source, ofParent bool) Indices {
+// keyColumn returns the column of a key or of a parent's key.
+func (r *reader) keyColumn(n ast.Node, source Source) Indices {
 	at := r.column(n, source)
-	if c := source.Columns[at]; c.Type != Int || c.Nullable && !ofParent {
+	if c := source.Columns[at]; c.Type != Int {
 		r.fail(position(n), "column %s of %s is a key, so its type must be int", c.Name, source.Name)
 	}
 	return Indices{at}

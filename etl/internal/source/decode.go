@@ -61,8 +61,8 @@ func (r *Reader) plan() []field {
 			kind: c.kind, nullable: c.nullable, place: c.place, nulls: c.nulls,
 			key: slices.Contains(r.spec.Key, i), parentKey: slices.Contains(r.spec.ParentKey, i),
 		}
-		f.nullable = f.nullable && !f.parentKey // convert counts the rows without a parent
-		numeric := false                        // a null could be mistaken for a number
+		f.nullable = f.nullable && !f.key && !f.parentKey // convert rejects or counts the rows without a key
+		numeric := false                                  // a null could be mistaken for a number
 		for _, word := range c.nulls {
 			if bytes.IndexByte(word, r.delimiter) >= 0 || bytes.ContainsAny(word, "\x00 \t\r\n\"") {
 				return nil // no field, or only a quoted one, can contain it

@@ -117,6 +117,16 @@ func (r *Rows) remove() {
 	r.move(r.end, r.end-1)
 }
 
+// complete sets the cells of a row that are null to those of the candidate.
+func (r *Rows) complete(row int32) {
+	cells, candidate := r.Row(row), r.cells[(r.end-1)*r.width:r.end*r.width]
+	for i := range cells {
+		if cells[i].Null {
+			cells[i] = candidate[i]
+		}
+	}
+}
+
 // move moves the rows that begin at from to an earlier place.
 func (r *Rows) move(from, to int) {
 	copy(r.keys[to:], r.keys[from:r.ahead])

@@ -142,10 +142,7 @@ func (r *Reader) nullWords(column int) (words [][]byte) {
 // keyFields returns the indices of the fields that hold an int of the row's key or of the parent's key.
 func (r *Reader) keyFields() []int {
 	var fields []int
-	for _, column := range r.spec.Key {
-		fields = append(fields, r.layout.columns[column].field)
-	}
-	for _, column := range r.spec.ParentKey {
+	for _, column := range slices.Concat(r.spec.Key, r.spec.ParentKey) {
 		// A nullable column may have another text than an int.
 		if c := &r.layout.columns[column]; !c.nullable {
 			fields = append(fields, c.field)
@@ -243,14 +240,25 @@ func (r *Reader) convertOrReject() (used bool, err error) {
 	if r.drop() {
 		return false, nil
 	}
+	for _, column := range r.spec.Key {
+		if r.current.values[column].null {
+			return false, r.reject(NullValue, column)
+		}
+	}
 	if r.withoutParent() {
 		r.tally.withoutParent++
 		return false, nil
 	}
-	if _, found := r.options.Duplicates[r.Line()]; found {
+	if !r.spec.Merge && r.Duplicate() {
 		return false, r.reject(DuplicateKey, r.spec.Key...)
 	}
 	return true, nil
+}
+
+// Duplicate reports whether the last row is on one of the lines in Options.Duplicates.
+func (r *Reader) Duplicate() bool {
+	_, found := r.options.Duplicates[r.Line()]
+	return found
 }
 
 // withoutParent reports whether the row that convert has read has null where the parent's key is.
@@ -310,6 +318,15 @@ func (r *Reader) Reject(reason Reason, columns ...int) error {
 	r.pending = false
 	r.passOver()
 	return err
+}
+
+// Merge completes a row with the last row: where the row has null, it gets the other's value. The last row is removed and counts as used.
+func (r *Reader) Merge(row int32) {
+	r.rows.complete(row)
+	r.tally.used++
+	r.rows.remove()
+	r.pending = false
+	r.passOver()
 }
 
 // reject counts and writes the last record. A column of -1 is none.
