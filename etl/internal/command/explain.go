@@ -12,6 +12,7 @@ import (
 	"systemscale/etl/internal/dump"
 	"systemscale/etl/internal/plan"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 type explainCommand struct {
@@ -67,8 +68,8 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 				lines = append(lines, usedLine{i, reader.Line(), bytes.Clone(reader.Raw())})
 			}
 		},
-		Document: func(_ int, id int64, _ uint64, body []byte) error {
-			if id == c.ID {
+		Document: func(_ int, id sql.ID, _ uint64, body []byte) error {
+			if id == sql.IntID(c.ID) {
 				documents = append(documents, bytes.Clone(body))
 			}
 			return nil
@@ -97,7 +98,7 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 			return fmt.Errorf("indent %s: %w", endpoint.Name, err)
 		}
 		fmt.Fprintf(out.stdout, "\n%s, at %s, etag %016x, %s bytes\n%s\n",
-			endpoint.Name, plan.AddressOf(spec, endpoint, c.ID), document.Etag(body), humanize.Comma(int64(len(body))), indented.String())
+			endpoint.Name, plan.AddressOf(spec, endpoint, sql.IntID(c.ID)), document.Etag(body), humanize.Comma(int64(len(body))), indented.String())
 	}
 	return nil
 }

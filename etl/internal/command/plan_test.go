@@ -12,12 +12,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"systemscale/etl/internal/dump"
 	"systemscale/etl/internal/dump/dumptest"
 	"systemscale/etl/internal/plan"
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
 
@@ -114,19 +116,19 @@ func TestPlan(t *testing.T) {
 		{
 			EndpointCounts: publish.EndpointCounts{Name: "brief", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
 			URLs:           plan.URLs{Template: "/shop?page={page}&count={count}", Count: 3, First: []string{"/shop?page=1&count=100"}},
-			Samples:        []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}},
+			Samples:        []plan.Sample{{URL: "/shop/7", ID: sql.IntID(7), Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}},
 		},
 		{
 			EndpointCounts: publish.EndpointCounts{Name: "item", Counts: publish.Counts{Changed: 2, Removed: 1, Unchanged: 247}},
 			URLs:           plan.URLs{Template: "/shop/{id}", Count: 3, First: []string{"/shop/7"}},
-			Samples:        []plan.Sample{{URL: "/shop/7", ID: 7, Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}},
+			Samples:        []plan.Sample{{URL: "/shop/7", ID: sql.IntID(7), Fields: []plan.FieldChange{{Path: "name", Old: `"item 7"`, New: `"seven"`}}}},
 		},
 		{
 			EndpointCounts: publish.EndpointCounts{Name: "tags", Counts: publish.Counts{Removed: 1, Unchanged: 249}},
 			URLs:           plan.URLs{Template: "/shop/{id}/tags", Count: 1, First: []string{"/shop/150/tags"}}, Samples: []plan.Sample{},
 		},
 	}
-	if diff := cmp.Diff(want, got.Documents); diff != "" {
+	if diff := cmp.Diff(want, got.Documents, cmpopts.EquateComparable(sql.ID{})); diff != "" {
 		t.Errorf("documents: want (-), got (+)\n%s", diff)
 	}
 	code, stdout, stderr = at(t, database, second, "run", "--dry-run")

@@ -14,6 +14,7 @@ import (
 	"systemscale/etl/internal/regular"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 type renderCommand struct {
@@ -57,7 +58,7 @@ func (c *renderCommand) render(ctx context.Context, out *output, d *dump.Dump, b
 	progress := newProgress(out.stderr, d.Size(), "render")
 	err = d.Pass(ctx, dump.Handlers{
 		Tick: func() { progress.at(d.Position()) },
-		Document: func(document int, id int64, etag uint64, body []byte) error {
+		Document: func(document int, id sql.ID, etag uint64, body []byte) error {
 			rendered[document].Rows++
 			rendered[document].Bytes += int64(len(body))
 			if files == nil {
@@ -143,7 +144,7 @@ func createCopyFile(path string) (*copyFile, error) {
 	return c, nil
 }
 
-func (c *copyFile) row(id int64, etag uint64, body []byte) error {
+func (c *copyFile) row(id sql.ID, etag uint64, body []byte) error {
 	c.buffer = publish.AppendRow(c.buffer[:0], id, etag, body)
 	_, err := c.writer.Write(c.buffer)
 	return err

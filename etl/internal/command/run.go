@@ -214,7 +214,7 @@ func (a *attempt) writeGeneration(ctx context.Context) (version int64, err error
 		return 0, err
 	}
 	a.survey = plan.NewSurvey(a.dump.Spec(), a.comparison, nil, 0)
-	err = a.pass(ctx, "load", func(document int, id int64, etag uint64, body []byte) error {
+	err = a.pass(ctx, "load", func(document int, id sql.ID, etag uint64, body []byte) error {
 		if err := a.survey.Take(document, id, etag, body); err != nil {
 			return err
 		}
@@ -240,7 +240,7 @@ func (a *attempt) deltaLimit() int64 {
 }
 
 // pass reads the files and evaluates the gates. The error is a *plan.GateError if one fails.
-func (a *attempt) pass(ctx context.Context, task string, take func(document int, id int64, etag uint64, body []byte) error) error {
+func (a *attempt) pass(ctx context.Context, task string, take func(document int, id sql.ID, etag uint64, body []byte) error) error {
 	d := a.dump
 	a.progress = newProgress(a.run.out.stderr, d.Size(), task)
 	err := d.Pass(ctx, dump.Handlers{Document: take, Rejects: a.rejects, Tick: func() { a.progress.at(d.Position()) }})
@@ -288,7 +288,7 @@ func (a *attempt) loadAgain(ctx context.Context) (version int64, err error) {
 	a.progress = newProgress(a.run.out.stderr, again.Size(), "load")
 	err = again.Pass(ctx, dump.Handlers{
 		Tick: func() { a.progress.at(again.Position()) },
-		Document: func(document int, id int64, etag uint64, body []byte) error {
+		Document: func(document int, id sql.ID, etag uint64, body []byte) error {
 			sums[document].Add(id, etag)
 			return load.Append(document, id, etag, body)
 		},

@@ -15,6 +15,7 @@ import (
 
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 // wanted is the want.json of a case: what its shape file makes of its data files.
@@ -125,17 +126,17 @@ func renderCase(t *testing.T, directory string) (last *Dump, documents map[strin
 	err = d.Arranged(t.Context(), func(d *Dump) error {
 		last, documents, lists = d, map[string]any{}, map[string][]any{}
 		spec := d.Spec()
-		return d.Pass(t.Context(), Handlers{Document: func(of int, id int64, _ uint64, body []byte) error {
+		return d.Pass(t.Context(), Handlers{Document: func(of int, id sql.ID, _ uint64, body []byte) error {
 			var value any
 			decoder := json.NewDecoder(strings.NewReader(string(body)))
 			decoder.UseNumber()
 			if err := decoder.Decode(&value); err != nil {
-				return fmt.Errorf("%s of %d is no JSON: %w: %s", spec.Endpoints[of].Name, id, err, body)
+				return fmt.Errorf("%s of %s is no JSON: %w: %s", spec.Endpoints[of].Name, id, err, body)
 			}
 			if endpoint := &spec.Endpoints[of]; endpoint.List {
 				lists["/"+spec.Collection] = append(lists["/"+spec.Collection], value)
 			} else {
-				documents[address(spec, endpoint, fmt.Sprint(id))] = value
+				documents[address(spec, endpoint, id.String())] = value
 			}
 			return nil
 		}})

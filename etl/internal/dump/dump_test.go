@@ -15,6 +15,7 @@ import (
 
 	"systemscale/etl/internal/dump/dumptest"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 // TestProgressOfASortedFile checks the position during the pass after the sort, for a plain and for a compressed file.
@@ -32,7 +33,7 @@ func TestProgressOfASortedFile(t *testing.T) {
 		err = d.Arranged(t.Context(), func(d *Dump) error {
 			var positions []int64
 			err := d.Pass(t.Context(), Handlers{
-				Document: func(int, int64, uint64, []byte) error { return nil },
+				Document: func(int, sql.ID, uint64, []byte) error { return nil },
 				Tick:     func() { positions = append(positions, d.Position()) },
 			})
 			if err != nil {
@@ -88,7 +89,7 @@ func TestMissingColumnIsNull(t *testing.T) {
 			}
 			defer d.Close()
 			var bodies, missing []string
-			err = d.Pass(t.Context(), Handlers{Document: func(_ int, _ int64, _ uint64, body []byte) error {
+			err = d.Pass(t.Context(), Handlers{Document: func(_ int, _ sql.ID, _ uint64, body []byte) error {
 				bodies = append(bodies, string(body))
 				return nil
 			}})
@@ -194,7 +195,7 @@ func TestFilesThatChangeAreRefused(t *testing.T) {
 				}
 				defer d.Close()
 				change := sync.OnceValue(changes(filepath.Join(directory, file), old, changed)[how])
-				handlers := Handlers{Document: func(int, int64, uint64, []byte) error { return change() }}
+				handlers := Handlers{Document: func(int, sql.ID, uint64, []byte) error { return change() }}
 				err = d.Arranged(t.Context(), func(d *Dump) error { return d.Pass(t.Context(), handlers) })
 				if !errors.As(err, new(*source.FileError)) || !strings.Contains(err.Error(), file) ||
 					!strings.Contains(err.Error(), "changed while it was read") {

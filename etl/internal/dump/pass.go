@@ -8,13 +8,14 @@ import (
 	"systemscale/etl/internal/document"
 	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 // Handlers are the functions that a pass calls, all in the goroutine of Pass. An error ends the pass.
 type Handlers struct {
 	// Document is called with every document: in ascending order of id, and of one item in the order of the shape. body is valid only
-	// during the call.
-	Document func(document int, id int64, etag uint64, body []byte) error
+	// during the call; the id stays valid.
+	Document func(document int, id sql.ID, etag uint64, body []byte) error
 
 	Rejects source.Sink // nil discards the rejected rows
 
@@ -71,9 +72,10 @@ func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
 		if err != nil {
 			return err
 		}
+		id := sql.IntID(tree.Key())
 		for i, renderer := range renderers {
 			body = renderer.Append(body[:0], tree)
-			if err := handlers.Document(i, tree.Key(), document.Etag(body), body); err != nil {
+			if err := handlers.Document(i, id, document.Etag(body), body); err != nil {
 				return err
 			}
 		}

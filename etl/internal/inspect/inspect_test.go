@@ -20,6 +20,7 @@ import (
 	"systemscale/etl/internal/dump/dumptest"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 // guess returns the shape file for a directory.
@@ -44,7 +45,7 @@ func rejects(t *testing.T, directory, text string) map[string]int64 {
 	var last *dump.Dump
 	err = d.Arranged(t.Context(), func(d *dump.Dump) error {
 		last = d
-		return d.Pass(t.Context(), dump.Handlers{Document: func(int, int64, uint64, []byte) error { return nil }})
+		return d.Pass(t.Context(), dump.Handlers{Document: func(int, sql.ID, uint64, []byte) error { return nil }})
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)

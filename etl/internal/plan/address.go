@@ -1,10 +1,10 @@
 package plan
 
 import (
-	"strconv"
 	"strings"
 
 	"systemscale/etl/internal/shape"
+	"systemscale/sql"
 )
 
 // Address returns the address of a document in the API, as a URI template.
@@ -19,9 +19,9 @@ func Address(spec *shape.Shape, d shape.Endpoint) string {
 }
 
 // AddressOf returns the address of an item's document. For the list, it is the address of the item.
-func AddressOf(spec *shape.Shape, d shape.Endpoint, id int64) string {
+func AddressOf(spec *shape.Shape, d shape.Endpoint, id sql.ID) string {
 	if d.List {
 		d.List, d.Path = false, ""
 	}
-	return strings.ReplaceAll(Address(spec, d), "{id}", strconv.FormatInt(id, 10))
+	return strings.ReplaceAll(Address(spec, d), "{id}", string(id.AppendPath(nil)))
 }

@@ -11,6 +11,7 @@ import (
 
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 // Gate is the name of a gate: a check of a run before it publishes.
@@ -64,7 +65,7 @@ func (l *Limits) Accepts(gate Gate) bool { return slices.Contains(l.Accept, gate
 type Largest struct {
 	Bytes    int64
 	Document string // its endpoint
-	ID       int64
+	ID       sql.ID
 }
 
 // Evaluate compares the findings of a pass with the limits and returns a result for each gate, in the order of Gates. cut has a line for
@@ -107,7 +108,7 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 		"files have fewer rows than %s: %s. Is the dump complete? If it is, lower --min-rows",
 		humanize.Comma(limits.MinRows), strings.Join(rows.short, ", "))
 	add(DocumentSize, ByteSize(largest.Bytes).String(), limits.MaxDocument.String(), largest.Bytes > int64(limits.MaxDocument),
-		"%s %d has %s bytes, more than %s. Look at its rows, or raise --max-document",
+		"%s %s has %s bytes, more than %s. Look at its rows, or raise --max-document",
 		largest.Document, largest.ID, humanize.Comma(largest.Bytes), limits.MaxDocument)
 	return results
 }

@@ -8,6 +8,7 @@ import (
 
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 func TestEvaluate(t *testing.T) {
@@ -119,7 +120,7 @@ func TestMessages(t *testing.T) {
 			want:   "files have fewer rows than 1: a.csv has 0. Is the dump complete? If it is, lower --min-rows",
 		},
 		DocumentSize: {
-			largest: Largest{Bytes: 1<<20 + 1, Document: "styles", ID: 7},
+			largest: Largest{Bytes: 1<<20 + 1, Document: "styles", ID: sql.IntID(7)},
 			want:    "styles 7 has 1,048,577 bytes, more than 1MiB. Look at its rows, or raise --max-document",
 		},
 	} {

@@ -41,7 +41,7 @@ type URLs struct {
 // Sample is one changed document and the fields that differ.
 type Sample struct {
 	URL    string        `json:"url"`
-	ID     int64         `json:"id"`
+	ID     sql.ID        `json:"id"` // a number or a string
 	Fields []FieldChange `json:"fields"`
 	More   int           `json:"more,omitempty"` // number of differing fields that are not in Fields
 }
@@ -97,7 +97,7 @@ func urls(s *Survey, endpoint int, counts publish.Counts) URLs {
 
 func samples(s *Survey, endpoint int) ([]Sample, error) {
 	samples := []Sample{}
-	var ids []int64
+	var ids []sql.ID
 	for _, sample := range s.found[endpoint].samples {
 		ids = append(ids, sample.id)
 	}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"math/bits"
 
+	"github.com/zeebo/xxh3"
+
 	"systemscale/etl/internal/publish"
 	"systemscale/etl/internal/shape"
+	"systemscale/sql"
 )
 
 // Survey compares the documents of a pass with the published version. It must be used by one goroutine.
@@ -23,14 +26,14 @@ type Survey struct {
 
 // found lists differing documents of an endpoint.
 type found struct {
-	ids     []int64  // the first that differ
+	ids     []sql.ID // the first that differ
 	samples []sample // the first that changed
 	pages   pageCounter
 }
 
 // sample is a changed document as it was rendered.
 type sample struct {
-	id   int64
+	id   sql.ID
 	body []byte
 }
 
@@ -50,8 +53,8 @@ func NewSurvey(spec *shape.Shape, comparison *publish.Comparison, spool *publish
 }
 
 // Take compares the next document of the pass. body is copied if it is kept.
-func (s *Survey) Take(endpoint int, id int64, etag uint64, body []byte) error {
-	if err := s.removed(endpoint, func() (int64, bool, error) { return s.comparison.NextRemoved(endpoint, id) }); err != nil {
+func (s *Survey) Take(endpoint int, id sql.ID, etag uint64, body []byte) error {
+	if err := s.removed(endpoint, func() (sql.ID, bool, error) { return s.comparison.NextRemoved(endpoint, id) }); err != nil {
 		return err
 	}
 	if kind := s.comparison.Compare(endpoint, id, etag); kind != publish.Unchanged {
@@ -72,7 +75,7 @@ func (s *Survey) Take(endpoint int, id int64, etag uint64, body []byte) error {
 // Finish must be called after the last document. The remaining published documents are removed.
 func (s *Survey) Finish() error {
 	for endpoint := range s.spec.Endpoints {
-		if err := s.removed(endpoint, func() (int64, bool, error) { return s.comparison.NextRemaining(endpoint) }); err != nil {
+		if err := s.removed(endpoint, func() (sql.ID, bool, error) { return s.comparison.NextRemaining(endpoint) }); err != nil {
 			return err
 		}
 	}
@@ -89,7 +92,7 @@ func (s *Survey) Checksums() []Checksum { return s.sums }
 func (s *Survey) Largest() Largest { return s.largest }
 
 // removed spools the removed documents that next returns.
-func (s *Survey) removed(endpoint int, next func() (id int64, found bool, err error)) error {
+func (s *Survey) removed(endpoint int, next func() (id sql.ID, found bool, err error)) error {
 	for {
 		id, found, err := next()
 		if err != nil || !found {
@@ -106,7 +109,7 @@ func (s *Survey) removed(endpoint int, next func() (id int64, found bool, err er
 }
 
 // differs spools a document that was added or changed. Its row is not counted yet.
-func (s *Survey) differs(kind publish.Kind, endpoint int, id int64, etag uint64, body []byte) error {
+func (s *Survey) differs(kind publish.Kind, endpoint int, id sql.ID, etag uint64, body []byte) error {
 	s.note(kind, endpoint, id)
 	f := &s.found[endpoint]
 	if kind == publish.Changed && len(f.samples) < s.samples {
@@ -119,7 +122,7 @@ func (s *Survey) differs(kind publish.Kind, endpoint int, id int64, etag uint64,
 }
 
 // note keeps the first ids that differ, and counts the pages.
-func (s *Survey) note(kind publish.Kind, endpoint int, id int64) {
+func (s *Survey) note(kind publish.Kind, endpoint int, id sql.ID) {
 	f := &s.found[endpoint]
 	if len(f.ids) < s.samples {
 		f.ids = append(f.ids, id)
@@ -136,9 +139,13 @@ type Checksum struct {
 }
 
 // Add adds the next document to the checksum.
-func (c *Checksum) Add(id int64, etag uint64) {
+func (c *Checksum) Add(id sql.ID, etag uint64) {
+	number := uint64(id.Int())
+	if id.IsText() {
+		number = xxh3.HashString(id.Text())
+	}
 	// Two odd constants of splitmix64: each step is a bijection of the sum so far.
-	c.sum = bits.RotateLeft64(c.sum^uint64(id), 23) * 0xbf58476d1ce4e5b9
+	c.sum = bits.RotateLeft64(c.sum^number, 23) * 0xbf58476d1ce4e5b9
 	c.sum = bits.RotateLeft64(c.sum^etag, 31) * 0x94d049bb133111eb
 	c.Rows++
 }

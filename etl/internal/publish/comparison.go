@@ -12,7 +12,7 @@ import (
 	"systemscale/sql"
 )
 
-// fetched is about how many rows sql/query/etl/fetch_cursor.sql fetches at a time, 320 kB.
+// fetched is about how many rows sql/query/etl/fetch_cursor.sql fetches at a time, 640 kB without the texts of ids.
 const fetched = 20_000
 
 // Comparison compares rendered documents with a snapshot of the published ones. It reads the published ids and etags over one connection,
@@ -24,8 +24,8 @@ type Comparison struct {
 	rendered   []sql.Endpoint
 	endpoints  []published // in the order of rendered
 	unrendered []EndpointCounts
-	reference  int   // the endpoint that counts the items, or -1
-	changed    int64 // the item that was last counted as changed
+	reference  int    // the endpoint that counts the items, or -1
+	changed    sql.ID // the item that was last counted as changed
 	items      Items
 
 	collection string
@@ -46,7 +46,7 @@ type published struct {
 }
 
 type etagRow struct {
-	id   int64
+	id   sql.ID
 	etag uint64
 }
 
@@ -91,7 +91,7 @@ func (c *Comparison) open() error {
 // start declares the cursors and starts the reader.
 func (c *Comparison) start() error {
 	c.endpoints, c.unrendered = make([]published, len(c.rendered)), nil
-	c.reference, c.changed, c.items = -1, 0, Items{}
+	c.reference, c.changed, c.items = -1, sql.ID{}, Items{}
 	c.empty, c.stopped = make(chan *batch, 2*len(c.rendered)), make(chan struct{})
 	for i, d := range c.rendered {
 		c.endpoints[i] = published{ended: !c.publishes(d.Name), full: make(chan *batch, 2)}
@@ -155,7 +155,7 @@ func (c *Comparison) fetch(statement string, rows []etagRow) ([]etagRow, error) 
 				malformed = errMalformed
 				continue
 			}
-			rows = append(rows, etagRow{int64(binary.BigEndian.Uint64(values[0])), binary.BigEndian.Uint64(values[1])})
+			rows = append(rows, etagRow{sql.IntID(int64(binary.BigEndian.Uint64(values[0]))), binary.BigEndian.Uint64(values[1])})
 		}
 		if _, err := reader.Close(); err != nil {
 			break // Close of the results returns it too
@@ -172,22 +172,22 @@ func (c *Comparison) LastRun() LastRun { return c.last }
 
 // NextRemoved returns the id of the next published document, with an id below before, that was not rendered, and counts it as removed. It
 // must be called before every Compare, with the same endpoint and id, until it finds none.
-func (c *Comparison) NextRemoved(endpoint int, before int64) (id int64, found bool, err error) {
-	return c.nextRemoved(endpoint, func(id int64) bool { return id < before })
+func (c *Comparison) NextRemoved(endpoint int, before sql.ID) (id sql.ID, found bool, err error) {
+	return c.nextRemoved(endpoint, func(id sql.ID) bool { return id.Before(before) })
 }
 
 // NextRemaining is NextRemoved without an upper bound. It must be called for each endpoint before Finish, until it finds none.
-func (c *Comparison) NextRemaining(endpoint int) (id int64, found bool, err error) {
-	return c.nextRemoved(endpoint, func(int64) bool { return true })
+func (c *Comparison) NextRemaining(endpoint int) (id sql.ID, found bool, err error) {
+	return c.nextRemoved(endpoint, func(sql.ID) bool { return true })
 }
 
-func (c *Comparison) nextRemoved(endpoint int, included func(id int64) bool) (id int64, found bool, err error) {
+func (c *Comparison) nextRemoved(endpoint int, included func(id sql.ID) bool) (id sql.ID, found bool, err error) {
 	defer inDatabase(&err)
 	p := &c.endpoints[endpoint]
 	for {
 		if p.at < len(p.rows) {
 			if id = p.rows[p.at].id; !included(id) {
-				return 0, false, nil
+				return sql.ID{}, false, nil
 			}
 			p.at++
 			p.counts.Removed++
@@ -197,22 +197,22 @@ func (c *Comparison) nextRemoved(endpoint int, included func(id int64) bool) (id
 			return id, true, nil
 		}
 		if p.ended {
-			return 0, false, nil
+			return sql.ID{}, false, nil
 		}
 		if err := c.next(p); err != nil {
-			return 0, false, err
+			return sql.ID{}, false, err
 		}
 	}
 }
 
 // Compare returns how a rendered document differs from the published one. The ids of each endpoint must ascend.
-func (c *Comparison) Compare(endpoint int, id int64, etag uint64) Kind {
+func (c *Comparison) Compare(endpoint int, id sql.ID, etag uint64) Kind {
 	p := &c.endpoints[endpoint]
 	atEnd := p.at == len(p.rows)
-	if atEnd && !p.ended || !atEnd && p.rows[p.at].id < id {
+	if atEnd && !p.ended || !atEnd && p.rows[p.at].id.Before(id) {
 		panic("BUG: NextRemoved has not been called before Compare")
 	}
-	if atEnd || p.rows[p.at].id > id {
+	if atEnd || id.Before(p.rows[p.at].id) {
 		p.counts.Added++
 		if endpoint == c.reference {
 			c.items.Added++
@@ -302,14 +302,14 @@ func (c *Comparison) Changes() Changes {
 }
 
 // Bodies returns the published bodies of documents of an endpoint, by id. It may be called only after Finish.
-func (c *Comparison) Bodies(endpoint int, ids []int64) (_ map[int64][]byte, err error) {
+func (c *Comparison) Bodies(endpoint int, ids []sql.ID) (_ map[sql.ID][]byte, err error) {
 	defer inDatabase(&err)
-	rows, err := c.conn.Query(c.ctx, sql.QueryFor("etl/select_bodies", "table", c.table(c.rendered[endpoint].Name)), ids)
+	rows, err := c.conn.Query(c.ctx, sql.QueryFor("etl/select_bodies", "table", c.table(c.rendered[endpoint].Name)), sql.IDArray(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read published documents: %w", err)
 	}
-	bodies := make(map[int64][]byte, len(ids))
-	var id int64
+	bodies := make(map[sql.ID][]byte, len(ids))
+	var id sql.ID
 	var body []byte
 	_, err = pgx.ForEachRow(rows, []any{&id, &body}, func() error {
 		bodies[id], body = body, nil

@@ -26,7 +26,7 @@ func load(t testing.TB, session *Session, of []sql.Endpoint, ids []int64, etag f
 	}
 	for _, id := range ids {
 		for d := range of {
-			if err := load.Append(d, id, etag(d, id), edition(etag(d, id))); err != nil {
+			if err := load.Append(d, sql.IntID(id), etag(d, id), edition(etag(d, id))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -52,24 +52,24 @@ func compare(t testing.TB, database testdb.Database, rendered []sql.Endpoint) *C
 }
 
 // take compares a document, and calls removed with each removed id before it.
-func take(c *Comparison, endpoint int, id int64, etag uint64, removed func(endpoint int, id int64) error) (Kind, error) {
-	if err := takeRemoved(endpoint, func() (int64, bool, error) { return c.NextRemoved(endpoint, id) }, removed); err != nil {
+func take(c *Comparison, endpoint int, id int64, etag uint64, removed func(endpoint int, id sql.ID) error) (Kind, error) {
+	if err := takeRemoved(endpoint, func() (sql.ID, bool, error) { return c.NextRemoved(endpoint, sql.IntID(id)) }, removed); err != nil {
 		return Unchanged, err
 	}
-	return c.Compare(endpoint, id, etag), nil
+	return c.Compare(endpoint, sql.IntID(id), etag), nil
 }
 
 // finish finishes a comparison, and calls removed with each removed id after the last document.
-func finish(c *Comparison, removed func(endpoint int, id int64) error) error {
+func finish(c *Comparison, removed func(endpoint int, id sql.ID) error) error {
 	for endpoint := range c.rendered {
-		if err := takeRemoved(endpoint, func() (int64, bool, error) { return c.NextRemaining(endpoint) }, removed); err != nil {
+		if err := takeRemoved(endpoint, func() (sql.ID, bool, error) { return c.NextRemaining(endpoint) }, removed); err != nil {
 			return err
 		}
 	}
 	return c.Finish()
 }
 
-func takeRemoved(endpoint int, next func() (int64, bool, error), removed func(endpoint int, id int64) error) error {
+func takeRemoved(endpoint int, next func() (sql.ID, bool, error), removed func(endpoint int, id sql.ID) error) error {
 	for {
 		id, found, err := next()
 		if err != nil || !found {
@@ -81,7 +81,7 @@ func takeRemoved(endpoint int, next func() (int64, bool, error), removed func(en
 	}
 }
 
-func ignore(int, int64) error { return nil }
+func ignore(int, sql.ID) error { return nil }
 
 func sequence(from, to, step int64) []int64 {
 	var ids []int64
@@ -101,8 +101,8 @@ func TestComparison(t *testing.T) {
 	rendered := []sql.Endpoint{{Name: "new", Path: "new"}, {Name: "summary", List: true}, {Name: "item"}}
 
 	var removed []string
-	note := func(endpoint int, id int64) error {
-		removed = append(removed, fmt.Sprintf("%d:%d", endpoint, id))
+	note := func(endpoint int, id sql.ID) error {
+		removed = append(removed, fmt.Sprintf("%d:%s", endpoint, id))
 		return nil
 	}
 	comparison := compare(t, database, rendered)
@@ -155,8 +155,8 @@ func TestComparison(t *testing.T) {
 	if diff := cmp.Diff(want, comparison.Changes()); diff != "" {
 		t.Errorf("changes: want (-), got (+)\n%s", diff)
 	}
-	bodies, err := comparison.Bodies(1, []int64{10_000, 5})
-	if err != nil || len(bodies) != 1 || string(bodies[10_000]) != string(edition(10_000<<40)) {
+	bodies, err := comparison.Bodies(1, []sql.ID{sql.IntID(10_000), sql.IntID(5)})
+	if err != nil || len(bodies) != 1 || string(bodies[sql.IntID(10_000)]) != string(edition(10_000<<40)) {
 		t.Errorf("bodies %v (%v)", bodies, err)
 	}
 }
@@ -251,8 +251,8 @@ func TestComparisonReadsOneSnapshot(t *testing.T) {
 	if err := finish(comparison, ignore); err != nil {
 		t.Fatal(err)
 	}
-	if bodies, err := comparison.Bodies(0, []int64{7}); err != nil || string(bodies[7]) != string(edition(1)) {
-		t.Errorf("the body is %s (%v), want the compared one", bodies[7], err)
+	if bodies, err := comparison.Bodies(0, []sql.ID{sql.IntID(7)}); err != nil || string(bodies[sql.IntID(7)]) != string(edition(1)) {
+		t.Errorf("the body is %s (%v), want the compared one", bodies[sql.IntID(7)], err)
 	}
 }
 

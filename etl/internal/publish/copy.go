@@ -1,6 +1,10 @@
 package publish
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"systemscale/sql"
+)
 
 // The binary format of COPY: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 const (
@@ -18,13 +22,22 @@ func AppendHeader(dst []byte) []byte { return append(dst, copyHeader...) }
 func AppendTrailer(dst []byte) []byte { return append(dst, copyTrailer...) }
 
 // AppendRow appends a row of a document table: id, etag and body, which is JSON.
-func AppendRow(dst []byte, id int64, etag uint64, body []byte) []byte {
+func AppendRow(dst []byte, id sql.ID, etag uint64, body []byte) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, 3)
-	dst = binary.BigEndian.AppendUint32(dst, 8)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(id))
+	dst = appendID(dst, id)
 	dst = binary.BigEndian.AppendUint32(dst, 8)
 	dst = binary.BigEndian.AppendUint64(dst, etag)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(body)+1))
 	dst = append(dst, jsonbVersion)
 	return append(dst, body...)
+}
+
+// appendID appends the field of an id, a bigint or a text.
+func appendID(dst []byte, id sql.ID) []byte {
+	if id.IsText() {
+		dst = binary.BigEndian.AppendUint32(dst, uint32(len(id.Text())))
+		return append(dst, id.Text()...)
+	}
+	dst = binary.BigEndian.AppendUint32(dst, 8)
+	return binary.BigEndian.AppendUint64(dst, uint64(id.Int()))
 }

@@ -36,7 +36,7 @@ func render(
 				t.Fatal(err)
 			}
 			if kind != Unchanged {
-				if err := spool.Put(d, id, etag(d, id), edition(etag(d, id))); err != nil {
+				if err := spool.Put(d, sql.IntID(id), etag(d, id), edition(etag(d, id))); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -180,7 +180,7 @@ func TestDeltaFails(t *testing.T) {
 			defer func() { _ = spool.Close() }()
 			changes := Changes{}
 			for d := range endpoints {
-				if err := errors.Join(spool.Put(d, 5, 2, edition(2)), spool.Put(d, 7777, 2, edition(2)), spool.Remove(d, 6)); err != nil {
+				if err := errors.Join(spool.Put(d, sql.IntID(5), 2, edition(2)), spool.Put(d, sql.IntID(7777), 2, edition(2)), spool.Remove(d, sql.IntID(6))); err != nil {
 					t.Fatal(err)
 				}
 				changes.Endpoints = append(changes.Endpoints, EndpointCounts{Counts: Counts{Added: 1, Changed: 1, Removed: 1}})
@@ -425,7 +425,7 @@ func TestLoadReplacesEarlierLoad(t *testing.T) {
 	if former.Err() == nil {
 		t.Error("the streams of the earlier load have not ended")
 	}
-	if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
+	if err := load.Append(0, sql.IntID(1), 1, []byte(`{"no JSON`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := load.streams.send(load.filling[0]); err != nil {
@@ -448,25 +448,25 @@ func TestLoadReplacesEarlierLoad(t *testing.T) {
 func TestSpool(t *testing.T) {
 	directory := t.TempDir()
 	spool := NewSpool(directory, 1, 2)
-	if err := errors.Join(spool.Put(0, 1, 1, edition(1)), spool.Remove(0, 2)); err != nil || spool.Full() {
+	if err := errors.Join(spool.Put(0, sql.IntID(1), 1, edition(1)), spool.Remove(0, sql.IntID(2))); err != nil || spool.Full() {
 		t.Fatalf("full %v, %v", spool.Full(), err)
 	}
 	if entries, err := os.ReadDir(directory); err != nil || len(entries) > 0 {
 		t.Errorf("files with names: %v (%v)", entries, err)
 	}
-	if err := spool.Put(0, 3, 1, edition(1)); err != nil || !spool.Full() {
+	if err := spool.Put(0, sql.IntID(3), 1, edition(1)); err != nil || !spool.Full() {
 		t.Errorf("full %v, %v; want full", spool.Full(), err)
 	}
 	if slices.ContainsFunc(append(spool.staged, spool.removed...), func(f *spoolFile) bool { return f != nil }) {
 		t.Error("a full spool still holds files")
 	}
-	if err := spool.Remove(0, 4); err != nil || !spool.Full() {
+	if err := spool.Remove(0, sql.IntID(4)); err != nil || !spool.Full() {
 		t.Errorf("a document for a full spool: full %v, %v", spool.Full(), err)
 	}
 	if err := errors.Join(spool.Close(), spool.Close()); err != nil {
 		t.Error(err)
 	}
-	if err := NewSpool(directory+"/missing", 1, 1).Put(0, 1, 1, nil); err == nil || !strings.Contains(err.Error(), "--temp") {
+	if err := NewSpool(directory+"/missing", 1, 1).Put(0, sql.IntID(1), 1, nil); err == nil || !strings.Contains(err.Error(), "--temp") {
 		t.Errorf("without a directory: %v, want the flag", err)
 	}
 }

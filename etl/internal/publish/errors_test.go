@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
 
@@ -66,7 +67,7 @@ func TestDatabaseErrors(t *testing.T) {
 		"Run.Abort":                func() error { return run.Abort(errors.New("test"), Record{}) },
 		"Load.Publish":             func() error { _, err := loading.Publish(ctx, Record{}, func(string) {}); return err },
 		"Comparison.Finish":        func() error { return finish(comparison, ignore) },
-		"Comparison.Bodies":        func() error { _, err := comparison.Bodies(0, []int64{1}); return err },
+		"Comparison.Bodies":        func() error { _, err := comparison.Bodies(0, []sql.ID{sql.IntID(1)}); return err },
 		"Journal.Paths":            func() error { return journal.Paths(ctx, yield) },
 		"Journal.Finish":           func() error { return journal.Finish(ctx) },
 		"Load.Append":              func() error { return appendUntilError(appending) },
@@ -126,7 +127,7 @@ func has(calls map[string]func() error, name string) bool { _, found := calls[na
 func appendUntilError(l *Load) error {
 	body := make([]byte, 1<<20)
 	for id := int64(1); ; id++ {
-		if err := l.Append(0, id, 1, body); err != nil {
+		if err := l.Append(0, sql.IntID(id), 1, body); err != nil {
 			return err
 		}
 	}

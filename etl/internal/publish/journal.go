@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -117,11 +116,11 @@ func (j *Journal) eachPath(ctx context.Context, yield func(path string) error) e
 		return fmt.Errorf("read the changes since run %d: %w", j.since, err)
 	}
 	var endpoint string
-	var id int64
+	var id sql.ID
 	var path []byte
 	_, err = pgx.ForEachRow(rows, []any{&endpoint, &id}, func() error {
 		path = append(append(append(path[:0], '/'), j.collection...), '/')
-		path = append(strconv.AppendInt(path, id, 10), j.paths[endpoint]...)
+		path = append(id.AppendPath(path), j.paths[endpoint]...)
 		return yield(string(path))
 	})
 	if err != nil {

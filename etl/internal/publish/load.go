@@ -20,7 +20,7 @@ type Load struct {
 	filling   []*block // by endpoint
 	rows      []int64  // appended, by endpoint
 	bytes     []int64  // of bodies, by endpoint
-	anchors   []int64  // every sql.AnchorEvery-th id of the list
+	anchors   []sql.ID // every sql.AnchorEvery-th id of the list
 	list      int      // index of the endpoint that is a list, or -1
 }
 
@@ -53,7 +53,7 @@ func (r *Run) Load(ctx context.Context, endpoints []sql.Endpoint, streams int) (
 }
 
 // Append adds a row to the table of an endpoint. body is copied. The error is that of a stream that failed, or of the context.
-func (l *Load) Append(endpoint int, id int64, etag uint64, body []byte) (err error) {
+func (l *Load) Append(endpoint int, id sql.ID, etag uint64, body []byte) (err error) {
 	b := l.filling[endpoint]
 	if b == nil {
 		b = l.streams.block(endpoint)

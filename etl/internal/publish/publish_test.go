@@ -38,7 +38,7 @@ func fill(t *testing.T, load *Load, count int) {
 	t.Helper()
 	for id := int64(1); id <= int64(count); id++ {
 		for d := range endpoints {
-			if err := load.Append(d, id*2, uint64(id)<<60+uint64(id), body(load.run.ID(), d, id)); err != nil {
+			if err := load.Append(d, sql.IntID(id*2), uint64(id)<<60+uint64(id), body(load.run.ID(), d, id)); err != nil {
 				t.Fatalf("append: %v", err)
 			}
 		}
@@ -298,7 +298,7 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 		{
 			name: "a body that Postgres rejects",
 			load: func(t *testing.T, load *Load) {
-				if err := load.Append(0, 1, 1, []byte(`{"no JSON`)); err != nil {
+				if err := load.Append(0, sql.IntID(1), 1, []byte(`{"no JSON`)); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -308,7 +308,7 @@ func TestFailedRunLeavesNothing(t *testing.T) {
 			name: "a duplicate id",
 			load: func(t *testing.T, load *Load) {
 				for range 2 {
-					if err := load.Append(1, 7, 1, []byte(`{}`)); err != nil {
+					if err := load.Append(1, sql.IntID(7), 1, []byte(`{}`)); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"systemscale/sql"
 )
 
 // Spool keeps the documents that differ from the published ones until they are written. Its files are unlinked, so they disappear with the
@@ -35,7 +37,7 @@ func NewSpool(directory string, endpoints int, limit int64) *Spool {
 func (s *Spool) Full() bool { return s.rows > s.limit }
 
 // Put adds a document that was added or changed. body is copied.
-func (s *Spool) Put(endpoint int, id int64, etag uint64, body []byte) error {
+func (s *Spool) Put(endpoint int, id sql.ID, etag uint64, body []byte) error {
 	if full, err := s.count(); full {
 		return err
 	}
@@ -44,13 +46,12 @@ func (s *Spool) Put(endpoint int, id int64, etag uint64, body []byte) error {
 }
 
 // Remove adds a document that was removed.
-func (s *Spool) Remove(endpoint int, id int64) error {
+func (s *Spool) Remove(endpoint int, id sql.ID) error {
 	if full, err := s.count(); full {
 		return err
 	}
 	s.buffer = binary.BigEndian.AppendUint16(s.buffer[:0], 1)
-	s.buffer = binary.BigEndian.AppendUint32(s.buffer, 8)
-	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(id))
+	s.buffer = appendID(s.buffer, id)
 	return s.write(s.removed, endpoint)
 }
 
