@@ -7,7 +7,9 @@ package document
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
+	"sync"
 
 	"github.com/zeebo/xxh3"
 
@@ -18,7 +20,8 @@ import (
 
 // Renderer renders the documents of one endpoint. It is safe for concurrent use.
 type Renderer struct {
-	steps []step
+	steps   []step
+	scratch *sync.Pool // of *scratch; nil if no step needs one
 }
 
 type operation uint8
@@ -45,19 +48,30 @@ type step struct {
 	empty       text
 	open, close byte
 
-	form any // for writeForm only: a *dropping or a *joined
+	form any // for writeForm only: see writer.form
 }
 
 // New returns a Renderer for the documents of an endpoint.
 func New(spec *shape.Shape, endpoint *shape.Endpoint) *Renderer {
-	c := compiler{sources: spec.Sources}
-	return &Renderer{steps: c.finish(c.compile(nil, endpoint.Body, 0))}
+	c := compiler{sources: spec.Sources, scratch: new(bool)}
+	r := &Renderer{steps: c.finish(c.compile(nil, endpoint.Body, 0))}
+	if *c.scratch {
+		r.scratch = &sync.Pool{New: func() any { return &scratch{} }}
+	}
+	return r
 }
 
 // compiler accumulates the literal before the next step.
 type compiler struct {
 	sources []shape.Source
 	literal string
+	scratch *bool // whether a step needs a scratch
+}
+
+// apart returns the steps of a body that are not executed after the steps before them.
+func (c *compiler) apart(literal string, body shape.Node, of int) []step {
+	inner := compiler{sources: c.sources, scratch: c.scratch, literal: literal}
+	return inner.finish(inner.compile(nil, body, of))
 }
 
 // add appends a step with the accumulated literal.
@@ -98,21 +112,43 @@ func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 		return c.array(steps, body, of)
 	case shape.Join:
 		return c.add(steps, step{operation: writeForm, form: newJoined(body, &c.sources[of])})
+	case shape.Split:
+		return c.add(steps, step{operation: writeForm, form: newSplit(body, &c.sources[of])})
+	case shape.One:
+		form := &single{
+			selection: c.selection(body.Source, of, &body.Selection), as: c.apart("", body.As, body.Source), empty: newText(body.Empty),
+			atMostOne: c.sources[body.Source].OneToOne,
+		}
+		return c.add(steps, step{operation: writeForm, form: form})
 	case shape.Each:
-		each := step{
-			operation: writeEach, child: body.Source, slot: slices.Index(c.sources[of].Children, body.Source),
-			empty: newText(body.Empty), open: '[', close: ']',
-		}
-		elements := compiler{sources: c.sources, literal: ","}
-		if body.Keyed >= 0 {
-			each.open, each.close = '{', '}'
-			each.as = elements.value(nil, &c.sources[body.Source], shape.Value{Column: body.Keyed, Text: true})
-			elements.literal += ":"
-		}
-		each.as = elements.finish(elements.compile(each.as, body.As, body.Source))
-		return c.add(steps, each)
+		return c.each(steps, body, of)
 	}
 	panic("BUG: unknown kind of body")
+}
+
+func (c *compiler) each(steps []step, body shape.Each, of int) []step {
+	each := step{
+		operation: writeEach, child: body.Source, slot: slices.Index(c.sources[of].Children, body.Source),
+		empty: newText(body.Empty), open: '[', close: ']',
+	}
+	elements := compiler{sources: c.sources, scratch: c.scratch, literal: ","}
+	if body.Keyed >= 0 {
+		each.open, each.close = '{', '}'
+		each.as = elements.value(nil, &c.sources[body.Source], shape.Value{Column: body.Keyed, Text: true})
+		elements.literal += ":"
+	}
+	each.as = elements.finish(elements.compile(each.as, body.As, body.Source))
+	if len(body.Order) > 0 || body.Limit > 0 {
+		form := &chosen{
+			selection: c.selection(body.Source, of, &body.Selection), limit: int32(body.Limit),
+			as: each.as, empty: each.empty, open: each.open, close: each.close,
+		}
+		if form.limit == 0 {
+			form.limit = math.MaxInt32
+		}
+		return c.add(steps, step{operation: writeForm, form: form})
+	}
+	return c.add(steps, each)
 }
 
 func (c *compiler) value(steps []step, of *shape.Source, value shape.Value) []step {
@@ -137,6 +173,10 @@ func Etag(body []byte) uint64 { return xxh3.Hash(body) }
 // Append renders the tree's document, appends it to dst and returns the extended slice.
 func (r *Renderer) Append(dst []byte, tree *join.Tree) []byte {
 	w := writer{buffer: dst[:cap(dst)], end: len(dst)}
+	if r.scratch != nil {
+		w.scratch = r.scratch.Get().(*scratch)
+		defer r.scratch.Put(w.scratch)
+	}
 	w.steps(r.steps, tree, tree.Rows(0), 0, 0)
 	return w.buffer[:w.end]
 }

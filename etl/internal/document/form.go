@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"slices"
 
 	"systemscale/etl/internal/join"
@@ -25,6 +26,12 @@ func (w *writer) form(form any, at place) {
 		f.write(w, at)
 	case *joined:
 		f.write(w, at)
+	case *split:
+		f.write(w, at)
+	case *chosen:
+		f.write(w, at)
+	case *single:
+		f.write(w, at)
 	}
 }
 
@@ -36,8 +43,7 @@ func (c *compiler) array(steps []step, array shape.Array, of int) []step {
 	if array.DropNulls {
 		form := &dropping{}
 		for _, element := range array.Elements {
-			alone := compiler{sources: c.sources}
-			form.elements = append(form.elements, alone.finish(alone.compile(nil, element, of)))
+			form.elements = append(form.elements, c.apart("", element, of))
 		}
 		return c.add(steps, step{operation: writeForm, form: form})
 	}
@@ -137,4 +143,64 @@ func (w *writer) inside(rows *source.Rows, cell *source.Cell) {
 	}
 	w.buffer = appendEscaped(w.buffer[:w.end], rows.Text(cell))
 	w.adopt()
+}
+
+// split is an array of the elements of a list in a cell.
+type split struct {
+	place int // index in the source's Rendered
+	at    []byte
+	ints  bool
+}
+
+func newSplit(body shape.Split, of *shape.Source) *split {
+	return &split{place: slices.Index(of.Rendered, body.Column), at: []byte(body.At), ints: body.Ints}
+}
+
+func (f *split) write(w *writer, at place) {
+	cell := &at.cells[f.place]
+	begin := w.end
+	for rest, more := trimSpaces(at.rows.Text(cell)), true; more && (len(rest) > 0 || w.end > begin); {
+		element := rest
+		if i := bytes.Index(rest, f.at); i >= 0 {
+			element, rest = rest[:i], rest[i+len(f.at):]
+		} else {
+			more = false
+		}
+		w.byte(',')
+		switch element = trimSpaces(element); {
+		case f.ints:
+			w.int(element)
+		case cell.Plain:
+			w.byte('"')
+			w.bytes(element)
+			w.byte('"')
+		default:
+			w.buffer = appendString(w.buffer[:w.end], element)
+			w.adopt()
+		}
+	}
+	w.close(begin, '[', ']')
+}
+
+// trimSpaces removes spaces and tabs around a text. It keeps the capacity after it.
+func trimSpaces(text []byte) []byte {
+	for len(text) > 0 && (text[0] == ' ' || text[0] == '\t') {
+		text = text[1:]
+	}
+	for len(text) > 0 && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+// int writes an int without the zeros at its beginning.
+func (w *writer) int(text []byte) {
+	digits := bytes.TrimPrefix(text, []byte{'-'})
+	for len(digits) > 1 && digits[0] == '0' {
+		digits = digits[1:]
+	}
+	if len(digits) < len(text) && text[0] == '-' && digits[0] != '0' {
+		w.byte('-')
+	}
+	w.bytes(digits)
 }

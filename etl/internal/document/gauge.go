@@ -57,14 +57,28 @@ func (g *Gauge) add(endpoint, of int, steps []step) {
 		case writeBare, writeInside:
 			p.cells = append(p.cells, cellPart{s.place, 0, int64(len(nullText.all))})
 		case writeForm:
-			p.form(s.form)
+			g.form(endpoint, of, s.form)
 		}
 	}
 }
 
-// form adds what a form writes at least.
-func (p *share) form(form any) {
+// form adds what a form writes at least. Rows that may be left out, and all in them, count nothing.
+func (g *Gauge) form(endpoint, of int, form any) {
+	p := &g.shown[of][endpoint]
 	switch f := form.(type) {
+	case *chosen:
+		p.constant++ // the closing bracket, as above
+		if f.isWhole() {
+			g.add(endpoint, f.child, f.as)
+		}
+	case *single:
+		if f.isWhole() {
+			g.add(endpoint, f.child, f.as)
+		} else {
+			p.constant++
+		}
+	case *split:
+		p.constant += int64(len("[]"))
 	case *dropping:
 		p.constant += int64(len("[]"))
 		for _, element := range f.elements {

@@ -11,6 +11,8 @@ import (
 type writer struct {
 	buffer []byte // extends to its capacity
 	end    int
+
+	scratch *scratch // nil if no step needs it
 }
 
 // short is the length, in bytes, up to which a piece is stored as three words.

@@ -40,6 +40,8 @@ func numberFields(spec *shape.Shape, body shape.Node, path string, of, source, c
 		for i, element := range body.Elements {
 			fields = append(fields, numberFields(spec, element, fmt.Sprintf("%s[%d]", path, i), of, source, column)...)
 		}
+	case shape.One:
+		return numberFields(spec, body.As, path, body.Source, source, column)
 	case shape.Each:
 		at := path + "[]"
 		if body.Keyed >= 0 {

@@ -19,9 +19,11 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 	if len(entries) == 0 {
 		r.fail(position(n), "an object in a body needs at least one field")
 	}
-	switch keyword := r.form(entries); keyword {
+	switch keyword := r.form(entries, &sources[in]); keyword {
 	case keywordEach:
-		return r.each(n, sources, in)
+		return r.each(entries, sources, in)
+	case keywordOne:
+		return r.one(entries, sources, in)
 	case keywordText:
 		return r.value(entries[0].value, sources, in, true)
 	case keywordObject:
@@ -32,32 +34,71 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 		return r.arrayForm(entries, sources, in)
 	case keywordJoin:
 		return r.join(entries, sources, in)
+	case keywordSplit:
+		return r.split(entries, sources, in)
 	}
 	return r.object(entries, sources, in)
 }
 
-// form returns the keyword of a mapping in a body, or "" if the mapping is an object with these fields. It rejects the settings that
-// the keyword does not have.
-func (r *reader) form(entries []entry) string {
-	at := slices.IndexFunc(entries, func(e entry) bool { return e.key == keywordEach })
-	if at < 0 {
-		at = slices.IndexFunc(entries, func(e entry) bool { return formKeywords[e.key] != nil })
+// form returns the keyword of a mapping in a body, or "" if the mapping is an object with these fields. It rejects settings that the
+// keyword does not have.
+func (r *reader) form(entries []entry, source *Source) string {
+	for _, keyword := range []string{keywordEach, keywordText, keywordObject} {
+		for _, e := range entries {
+			if e.key == keyword {
+				r.checkSettings(e, entries)
+				return keyword
+			}
+		}
 	}
-	if at < 0 {
-		return ""
-	}
-	keyword := entries[at].key
 	for _, e := range entries {
-		if slices.Contains(formKeywords[keyword], e.key) {
-			continue
+		if settings := formKeywords[e.key]; settings != nil && isForm(e) {
+			others := slices.ContainsFunc(entries, func(other entry) bool { return !slices.Contains(settings, other.key) })
+			if others && isField(e, source) {
+				continue
+			}
+			r.checkSettings(e, entries)
+			return e.key
 		}
-		if len(formKeywords[keyword]) == 1 {
-			r.fail(entries[at].at, "%s is a keyword of a body: write an object with a field of that name as {object: {...}}", keyword)
-		}
-		r.fail(e.at, "%s has no setting %q; it has %s. An object with a field %[1]s is written {object: {...}}",
-			keyword, e.key, strings.Join(formKeywords[keyword], ", "))
 	}
-	return keyword
+	return ""
+}
+
+// isForm reports whether an entry has the value of a keyword, so that an object can have a field average: {average: ...}.
+func isForm(e entry) bool {
+	_, isMapping := e.value.(ast.MapNode)
+	_, isSequence := e.value.(*ast.SequenceNode)
+	switch e.key {
+	case keywordConstant:
+		return true
+	case keywordArray, keywordJoin:
+		return !isMapping
+	}
+	return !isMapping && !isSequence
+}
+
+// isField reports whether an entry beside others can be a field of an object although it has the name of a keyword.
+func isField(e entry, source *Source) bool {
+	if _, ok := e.value.(ast.MapNode); ok {
+		return true
+	}
+	_, ok := e.value.(ast.ScalarNode)
+	return ok && slices.ContainsFunc(source.Columns, func(c Column) bool { return c.Name == scalarText(e.value) })
+}
+
+// checkSettings rejects the entries beside a keyword that are no settings of it.
+func (r *reader) checkSettings(keyword entry, entries []entry) {
+	settings := formKeywords[keyword.key]
+	for _, e := range entries {
+		switch {
+		case slices.Contains(settings, e.key):
+		case len(settings) == 1:
+			r.fail(keyword.at, "%s is a keyword of a body: write an object with a field of that name as {object: {...}}", keyword.key)
+		default:
+			r.fail(e.at, "%s has no setting %q; it has %s. An object with a field %[1]s is written {object: {...}}",
+				keyword.key, e.key, strings.Join(settings, ", "))
+		}
+	}
 }
 
 // use returns the index of a column that a body uses.
@@ -145,6 +186,38 @@ func (r *reader) part(n ast.Node, sources []Source, in int) Part {
 		r.fail(position(n), "an element of join must be a column or {constant: text}")
 	}
 	return Part{Column: -1, Text: r.plainText(entries[0].value, keywordConstant)}
+}
+
+// split parses a list in a column of text. If its elements are ints, the source's rows must have ints there.
+func (r *reader) split(entries []entry, sources []Source, in int) Node {
+	split := Split{Column: -1}
+	for _, e := range entries {
+		switch e.key {
+		case keywordSplit:
+			split.Column = r.use(e.value, sources, in)
+			if c := sources[in].Columns[split.Column]; c.Type != Text {
+				r.fail(position(e.value), "column %s of %s is not a text, so it cannot be split", c.Name, sources[in].Name)
+			}
+		case "at":
+			if split.At = r.text(e.value, "at"); split.At == "" {
+				r.fail(position(e.value), `at must be the text between the elements, such as at: "|"`)
+			}
+		case "as":
+			word := r.text(e.value, "as")
+			if word != "int" && word != "text" {
+				r.fail(position(e.value), "the elements of a split list are text or int, not %q", word)
+			}
+			split.Ints = word == "int"
+		}
+	}
+	if split.Column < 0 || split.At == "" {
+		r.fail(entries[0].at, `split needs a column and the text between the elements, such as {split: genres, at: "|"}`)
+	}
+	list := IntList{Column: split.Column, At: split.At}
+	if split.Ints && !slices.Contains(sources[in].IntLists, list) {
+		sources[in].IntLists = append(sources[in].IntLists, list)
+	}
+	return split
 }
 
 // plainText returns a text that documents contain.

@@ -4,13 +4,15 @@ package shape
 var (
 	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
 	dialectKeywords  = []string{"delimiter", "null", "trim_spaces", "close_quotes", "final_newline"}
-	sourceKeywords   = []string{"file", "key", "parent", "on", "columns", "repairs", "filters", "final_newline", "rows"}
+	sourceKeywords   = []string{"file", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows"}
 	columnKeywords   = []string{"type", "null"}
 	repairKeywords   = []string{"column", "prefix", "with"}
 	filterKeywords   = []string{"column", "drop", "keep"}
 	testKeywords     = []string{"not", "below", "at_most", "above", "at_least", "matches"}
 	endpointKeywords = []string{"list", "path", "body"}
-	eachKeywords     = []string{keywordEach, "as", "keyed", "empty"}
+	eachKeywords     = []string{keywordEach, "as", "keyed", "order", "limit", "empty"}
+	oneKeywords      = []string{keywordOne, "as", "order", "empty"}
+	splitKeywords    = []string{keywordSplit, "at", "as"}
 	arrayKeywords    = []string{keywordArray, "nulls"}
 	joinKeywords     = []string{keywordJoin, "with"}
 )
@@ -24,6 +26,8 @@ const (
 	keywordConstant = "constant"
 	keywordArray    = "array"
 	keywordJoin     = "join"
+	keywordOne      = "one"
+	keywordSplit    = "split"
 )
 
 // formKeywords are the settings of each keyword of a body.
@@ -34,4 +38,6 @@ var formKeywords = map[string][]string{
 	keywordConstant: {keywordConstant},
 	keywordArray:    arrayKeywords,
 	keywordJoin:     joinKeywords,
+	keywordOne:      oneKeywords,
+	keywordSplit:    splitKeywords,
 }

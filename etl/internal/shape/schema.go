@@ -44,6 +44,16 @@ func (s *Shape) schema(n Node, in int) *Schema {
 		return s.arraySchema(n, in)
 	case Join:
 		return s.joinSchema(n, in)
+	case Split:
+		kind := "string"
+		if n.Ints {
+			kind = "integer"
+		}
+		return &Schema{Type: []string{"array"}, Items: &Schema{Type: []string{kind}}}
+	case One:
+		one := s.schema(n.As, n.Source)
+		one.admit(decoded(n.Empty))
+		return one
 	case Each:
 		each := &Schema{Type: []string{"array"}, Items: s.schema(n.As, n.Source)}
 		if n.Keyed >= 0 {

@@ -74,12 +74,16 @@ func TestSchemaOfBodies(t *testing.T) {
 		`[price, id]`:    `{"type":["array"],"items":{"type":["string","integer"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"}}`,
 		`[{object: {a: id, b: id}}, {object: {a: note}}]`: `{"type":["array"],"items":{"type":["object"],"properties":` +
 			`{"a":{"type":["integer","string","null"]},"b":{"type":["integer"]}},"required":["a"]}}`,
-		`[[id], [name]]`:                              `{"type":["array"],"items":{"type":["array"],"items":{"type":["integer","string"]}}}`,
-		`{array: [note, id], nulls: drop}`:            `{"type":["array"],"items":{"type":["string","integer"]}}`,
-		`{array: [{constant: null}], nulls: drop}`:    `{"type":["array"]}`,
-		`{join: [name, note], with: " "}`:             `{"type":["string"]}`,
-		`{join: [note, {constant: x}]}`:               `{"type":["string","null"]}`,
-		`{each: part, as: id, empty: [{a: null}, 1]}`: `{"type":["array"],"items":{"type":["integer","object"],"properties":{"a":{"type":["null"]}}}}`,
+		`[[id], [name]]`:                                     `{"type":["array"],"items":{"type":["array"],"items":{"type":["integer","string"]}}}`,
+		`{array: [note, id], nulls: drop}`:                   `{"type":["array"],"items":{"type":["string","integer"]}}`,
+		`{array: [{constant: null}], nulls: drop}`:           `{"type":["array"]}`,
+		`{split: name, at: x}`:                               `{"type":["array"],"items":{"type":["string"]}}`,
+		`{split: note, at: x, as: int}`:                      `{"type":["array"],"items":{"type":["integer"]}}`,
+		`{one: part, as: id}`:                                `{"type":["integer","null"]}`,
+		`{one: part, as: {object: {size: size}}, empty: {}}`: `{"type":["object"],"properties":{"size":{"type":["string"]}}}`,
+		`{join: [name, note], with: " "}`:                    `{"type":["string"]}`,
+		`{join: [note, {constant: x}]}`:                      `{"type":["string","null"]}`,
+		`{each: part, as: id, empty: [{a: null}, 1]}`:        `{"type":["array"],"items":{"type":["integer","object"],"properties":{"a":{"type":["null"]}}}}`,
 	} {
 		text := schemaShape + "  one: {path: one, body: " + body + "}\n"
 		got, err := json.Marshal(schemaOf(t, text, "one"))

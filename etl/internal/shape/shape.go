@@ -47,7 +47,10 @@ type Source struct {
 	Merge     bool    `json:",omitempty"` // rows with the same key are one row; the first value that is not null counts for each column
 	Repairs   []Repair
 	Filters   []Filter
-	Rendered  []int // indices in Columns of the columns that documents contain, ascending
+	Rendered  []int // indices in Columns of the columns that documents contain or depend on, ascending
+
+	OneToOne bool      `json:",omitempty"` // at most one row per row of the parent: Key is ParentKey
+	IntLists []IntList `json:",omitempty"` // columns that contain lists of ints
 
 	// OpenEnd accepts a file whose last line has no line end. It does not affect the documents.
 	OpenEnd bool `json:"-"`
@@ -97,6 +100,12 @@ func (d *Dialect) NullWords(c *Column) []string {
 		return slices.DeleteFunc(slices.Clone(d.Nulls), func(word string) bool { return word == "" })
 	}
 	return d.Nulls
+}
+
+// IntList is a column of text in which every row has ints with At between them, or nothing.
+type IntList struct {
+	Column int
+	At     string
 }
 
 // Position is a place in the shape file. Line and Column start at 1; Column counts characters.
@@ -153,6 +162,27 @@ type Each struct {
 	Keyed  int    // index of the column whose values are the object's field names, or -1 for an array
 	As     Node   // one element
 	Empty  string // the JSON for no rows
+	Selection
+	Limit int `json:",omitempty"` // number of rows, or 0 for all
+}
+
+// One is the body of the first row of a child source.
+type One struct {
+	Source int // index in Shape.Sources
+	As     Node
+	Empty  string // the JSON for no rows
+	Selection
+}
+
+// Selection says which rows of a child source are used, and in which order.
+type Selection struct {
+	Order []Sort `json:",omitempty"`
+}
+
+// Sort orders rows by a column: numbers as numbers, texts by their bytes, null as the largest value.
+type Sort struct {
+	Column     int
+	Descending bool
 }
 
 // Constant is the same JSON value in every document.
@@ -176,7 +206,16 @@ type Part struct {
 	Text   string
 }
 
+// Split is a JSON array of the elements of a list in one column.
+type Split struct {
+	Column int
+	At     string // between the elements
+	Ints   bool   // write JSON numbers instead of strings
+}
+
 func (Object) node()   {}
+func (One) node()      {}
+func (Split) node()    {}
 func (Value) node()    {}
 func (Each) node()     {}
 func (Constant) node() {}

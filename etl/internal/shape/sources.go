@@ -44,7 +44,11 @@ func (r *reader) sources(n ast.Node, openEnd bool) []Source {
 	for i, e := range entries {
 		links = append(links, r.source(e, &sources[i]))
 	}
-	return r.tree(sources, links)
+	tree := r.tree(sources, links)
+	for i, e := range entries {
+		r.oneToOne(e, &sources[i], links[i].parent)
+	}
+	return tree
 }
 
 // source parses the settings of a source whose columns are known.
@@ -64,6 +68,8 @@ func (r *reader) source(e entry, source *Source) link {
 			source.Key = r.keyColumn(setting.value, *source)
 		case "on":
 			source.ParentKey = r.keyColumn(setting.value, *source)
+		case "one_to_one":
+			source.OneToOne = r.boolean(setting.value, "one_to_one")
 		case "parent":
 			parent.parent = r.text(setting.value, "parent")
 			parent.parentAt = position(setting.value)

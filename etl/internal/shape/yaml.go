@@ -3,6 +3,7 @@ package shape
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -88,6 +89,17 @@ func (r *reader) boolean(n ast.Node, what string) bool {
 	}
 	r.fail(position(n), "%s must be true or false", what)
 	return false
+}
+
+// number returns a whole number.
+func (r *reader) number(n ast.Node, what string, least, most int) int {
+	if _, ok := n.(*ast.IntegerNode); ok {
+		if number, err := strconv.Atoi(scalarText(n)); err == nil && number >= least && number <= most {
+			return number
+		}
+	}
+	r.fail(position(n), "%s must be a whole number from %d to %d", what, least, most)
+	return 0
 }
 
 // scalarText returns the text of a scalar, so that null, 1 and yes can be names of columns.

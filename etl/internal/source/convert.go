@@ -98,6 +98,9 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 		return ""
 	}
 	v.null = false
+	if !column.isList(field.Text) {
+		return NotInt
+	}
 	from := len(r.rows.spare)
 	r.rows.reserve(max(len(field.Text), longestNumber))
 	text, reason := v.appendCanonical(r.rows.spare, column.kind, field.Text)

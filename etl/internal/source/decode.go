@@ -83,8 +83,8 @@ func (r *Reader) plan() []field {
 				f.repairs = append(f.repairs, []byte(repair.Prefix))
 			}
 		}
-		f.tests = c.tests
-		f.special = len(f.drops) > 0 || len(f.repairs) > 0 || len(f.tests) > 0
+		f.tests, f.lists = c.tests, c.lists
+		f.special = len(f.drops) > 0 || len(f.repairs) > 0 || len(f.tests) > 0 || len(f.lists) > 0
 		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.tests) == 0 && len(f.drops) < 2 && !numeric
 		f.drop = math.MaxUint64
 		if f.int && f.special {
@@ -204,7 +204,7 @@ func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
 // tens are the powers of ten.
 var tens = [8]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000}
 
-// matches reports whether a filter or a repair applies to a field with this text.
+// matches reports whether a filter or a repair applies to a field with this text, or a list of ints in it is not valid.
 func (f *field) matches(text []byte, null bool) bool {
 	for _, drop := range f.drops {
 		if bytes.Equal(text, drop) {
@@ -221,6 +221,11 @@ func (f *field) matches(text []byte, null bool) bool {
 			text = flagText(text[0] == '1')
 		}
 		if filter.dropsValue(text, null) {
+			return true
+		}
+	}
+	for _, at := range f.lists {
+		if !null && !areInts(text, at) {
 			return true
 		}
 	}

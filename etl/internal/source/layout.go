@@ -24,6 +24,17 @@ type column struct {
 	place    int      // index of the cell in the row, or -1
 	nulls    [][]byte // unquoted fields that mean null
 	tests    []*filter
+	lists    [][]byte // texts between the ints of a list in the column
+}
+
+// isList reports whether a text is valid for the lists of ints that the column contains.
+func (c *column) isList(text []byte) bool {
+	for _, at := range c.lists {
+		if !areInts(text, at) {
+			return false
+		}
+	}
+	return true
 }
 
 // isNull reports whether an unquoted field means null.
@@ -43,13 +54,14 @@ type field struct {
 	parentKey bool   // it holds the parent's key
 	int       bool   // decodeInts decodes it, except for the value drop
 	drop      uint64 // a value for which a filter drops the row
-	special   bool   // drops, repairs or tests is not empty
+	special   bool   // drops, repairs, tests or lists is not empty
 	nullable  bool
 	nulls     [][]byte // unquoted fields that mean null
 	place     int      // index of the cell in the row, or -1 for a column that is not rendered
 	drops     [][]byte // texts for which a filter drops the row
 	repairs   [][]byte // prefixes that a repair replaces
 	tests     []*filter
+	lists     [][]byte // as in column
 }
 
 // filter drops rows: with a test, by the value's canonical form; without, those with a number in an int column, or with the exact text
@@ -72,4 +84,14 @@ type value struct {
 	number int64 // of an int
 	null   bool
 	text   []byte // the field's text
+}
+
+// lists returns the texts between the ints of the lists in a column.
+func (r *Reader) lists(column int) (lists [][]byte) {
+	for _, list := range r.spec.IntLists {
+		if list.Column == column {
+			lists = append(lists, []byte(list.At))
+		}
+	}
+	return lists
 }

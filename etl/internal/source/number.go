@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 )
@@ -76,4 +77,21 @@ func parseMoney(text []byte) (int64, bool) {
 		return n*100 - hundredths, true
 	}
 	return n*100 + hundredths, true
+}
+
+// areInts reports whether text is a list of ints with at between them and spaces around them, or nothing.
+func areInts(text, at []byte) bool {
+	if len(bytes.Trim(text, " \t")) == 0 {
+		return true
+	}
+	for {
+		element, rest, more := bytes.Cut(text, at)
+		if _, ok := parseInt(bytes.Trim(element, " \t")); !ok {
+			return false
+		}
+		if !more {
+			return true
+		}
+		text = rest
+	}
 }

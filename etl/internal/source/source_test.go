@@ -128,6 +128,32 @@ func TestNextReadsGoodRows(t *testing.T) {
 	}
 }
 
+// TestIntLists reads a column whose lists must contain ints, on the fast path and off it, where a text has a quote.
+func TestIntLists(t *testing.T) {
+	spec := &shape.Source{
+		File: "lists.csv", Columns: []shape.Column{{Name: "id"}, {Name: "list", Type: shape.Text, Nullable: true}}, Key: shape.Indices{0},
+		Rendered: []int{0, 1}, IntLists: []shape.IntList{{Column: 1, At: "|"}},
+	}
+	sink := &memory{}
+	input := strings.NewReader("id,list\n1,\n2,1|02 | -3\n3,1|x\n4,\"1|2\"\n5,|\n6,\"1\"\"2\"\n7,1|\n8,\"  \"\n9,null\n")
+	reader, err := NewReader(input, spec, &shape.Dialect{Delimiter: ',', Null: "null"}, sink, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(readAll(t, reader), " ")
+	if want := `[1,0,"1",""] [2,0,"2","1|02 | -3"] [4,0,"4","1|2"] [8,0,"8","  "] [9,0,"9",null]`; got != want {
+		t.Errorf("read %s, want %s", got, want)
+	}
+	for _, reject := range sink.rejects {
+		if reject.Reason != NotInt || reject.Column != "list" {
+			t.Errorf("line %d is rejected as %q in %s", reject.Line, reject.Reason, reject.Column)
+		}
+	}
+	if len(sink.rejects) != 4 {
+		t.Errorf("%d rejects, want 4", len(sink.rejects))
+	}
+}
+
 func TestNextRejects(t *testing.T) {
 	long := strings.Repeat("x", csvscan.MaxLine)
 	cases := []struct {
