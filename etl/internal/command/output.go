@@ -84,7 +84,11 @@ func reasonLines[K ~string](file, fate string, counts map[K]int64) []string {
 	var lines []string
 	for _, reason := range slices.Sorted(maps.Keys(counts)) {
 		if counts[reason] > 0 {
-			lines = append(lines, fmt.Sprintf("%s: %s %s: %s", file, humanize.Comma(counts[reason]), fate, reason))
+			line := fmt.Sprintf("%s: %s %s: %s", file, humanize.Comma(counts[reason]), fate, reason)
+			if fate == "rejected" {
+				line += source.Reason(reason).Hint()
+			}
+			lines = append(lines, line)
 		}
 	}
 	return lines

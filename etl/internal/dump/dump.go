@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"systemscale/etl/internal/charset"
 	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/regular"
 	"systemscale/etl/internal/shape"
@@ -198,6 +199,7 @@ func (d *Dump) find(s *shape.Source) (*file, error) {
 			Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, d.spec.Name),
 		}
 	}
+	file.declared = d.spec.Dialect.Encoding
 	return file, nil
 }
 
@@ -225,9 +227,10 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 		d.streams = append(d.streams, opened)
 		text = opened
 	}
+	options.Encoding = file.encoding
 	named := *s // the shape stays as it is
 	named.File = file.name()
-	reader, err := source.NewReader(text, &named, &d.spec.Dialect, &sink{dump: d, name: s.File}, options)
+	reader, err := source.NewReader(text, &named, &d.spec.Dialect, &sink{dump: d, name: s.File, encoding: file.encoding}, options)
 	if err != nil {
 		var mistake *source.FileError
 		if errors.As(err, &mistake) && mistake.Kind != "" && !d.accepts(mistake.Kind) {
@@ -245,13 +248,18 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 }
 
 // sink passes rejects to the sink of the pass. The kept rows of a compressed file are plain text, and lines and offsets are those of
-// the text, so the rejects have its uncompressed name.
+// the text, so the rejects have its uncompressed name. Offsets are those of the text in UTF-8, but the kept rows have the encoding of the
+// file: they can be appended to it.
 type sink struct {
-	dump *Dump
-	name string
+	dump     *Dump
+	name     string
+	encoding string
 }
 
 func (s *sink) Reject(reject source.Reject) error {
 	reject.File = s.name
+	if s.encoding != "" {
+		reject.Encode = func(w io.Writer) io.Writer { return charset.NewEncoder(w, s.encoding) }
+	}
 	return s.dump.rejects.Reject(reject)
 }

@@ -20,7 +20,11 @@ type file struct {
 	path  string
 	size  int64         // in bytes, on disk
 	state regular.State // when it was found, before anything was read of it
-	read  atomic.Int64
+
+	declared string // encoding; "" is UTF-8
+	encoding string // that of the text that was opened last; a byte order mark can differ from the declaration
+
+	read atomic.Int64
 }
 
 // findFile returns the file with a name in a directory, plain or compressed. Both are an error, because
@@ -60,7 +64,7 @@ func (f *file) name() string { return filepath.Base(f.path) }
 // position returns how many bytes of the file on disk have been read of the stream that was opened last.
 func (f *file) position() int64 { return f.read.Load() }
 
-// open returns the file's text from the beginning, decompressed. It can be called repeatedly. The context ends every Read.
+// open returns the file's text from the beginning, decompressed and in UTF-8. It can be called repeatedly. The context ends every Read.
 func (f *file) open(ctx context.Context) (*stream, error) {
 	opened, err := regular.Open(f.path)
 	if err != nil {
@@ -75,7 +79,11 @@ func (f *file) open(ctx context.Context) (*stream, error) {
 		return nil, err
 	}
 	f.read.Store(0)
-	return newStream(ctx, opened, f.size, &f.read)
+	text, err := newStream(ctx, opened, f.size, &f.read)
+	if err == nil {
+		f.encoding = text.decode(f.declared)
+	}
+	return text, err
 }
 
 // check returns a *source.FileError if the file, which is called name in the shape, has changed since it was found.
@@ -97,7 +105,7 @@ func (f *file) check(name string) error {
 
 // openAside opens the text as open does, without any effect on position. The error is a *source.FileError.
 func (f *file) openAside(ctx context.Context) (*stream, error) {
-	other := &file{path: f.path, size: f.size, state: f.state}
+	other := &file{path: f.path, size: f.size, state: f.state, declared: f.declared}
 	text, err := other.open(ctx)
 	if err != nil {
 		return nil, &source.FileError{File: f.path, Message: reason(err), Err: err}

@@ -29,6 +29,7 @@ func ReadHeader(ctx context.Context, directory string, spec *shape.Shape, s *sha
 			Message: fmt.Sprintf("%s, and source %s needs it (%s:%d:%d)", reason(err), s.Name, spec.Name, s.FileAt.Line, s.FileAt.Column),
 		}
 	}
+	file.declared = spec.Dialect.Encoding
 	text, err := file.open(ctx)
 	if err != nil {
 		return nil, &source.FileError{File: file.path, Err: err, Message: reason(err)}

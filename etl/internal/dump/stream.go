@@ -14,6 +14,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"systemscale/etl/internal/charset"
+	"systemscale/etl/internal/source"
 )
 
 // archives are the extensions of compressed files.
@@ -34,27 +37,29 @@ const maxWindow = 8 << 20
 // archiveBuffer is the size of one read of an archive, in bytes.
 const archiveBuffer = 256 << 10
 
-// stream is the text of a file, decompressed. It is used by one goroutine.
+// stream is the text of a file, decompressed and in UTF-8. It is used by one goroutine.
 type stream struct {
-	file *os.File
-	raw  io.Reader // of file
-	text io.Reader // of raw, decompressed
+	file    *os.File
+	raw     io.Reader     // of file
+	archive *zstd.Decoder // of raw, or nil
+	text    io.Reader     // of raw, decompressed
+	plain   bool          // the text consists of the file's bytes
 }
 
 // newStream returns the text of a file, which it takes over: it closes it if there is an error. size is that of the file on disk. read
 // counts the bytes that are read from the disk. The context ends every Read, even one that blocks in the file system.
 func newStream(ctx context.Context, file *os.File, size int64, read *atomic.Int64) (*stream, error) {
 	s := &stream{file: file, raw: &countedReader{interruptible: interruptible{ctx: ctx, reader: file}, read: read}}
-	s.text = s.raw
+	s.text, s.plain = s.raw, true
 	var err error
 	switch filepath.Ext(file.Name()) {
 	case ".gz":
 		decoder, gzipErr := gzip.NewReader(bufio.NewReaderSize(s.raw, archiveBuffer))
-		s.text, err = decoder, gzipErr
+		s.text, s.plain, err = decoder, false, gzipErr
 	case ".zst":
 		decoder, zstdErr := zstd.NewReader(s.raw,
 			zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-		s.text, err = decoder, zstdErr
+		s.archive, s.text, s.plain, err = decoder, decoder, false, zstdErr
 		if size == 0 {
 			err = io.ErrUnexpectedEOF // the decoder accepts a file without any frame
 		}
@@ -66,9 +71,53 @@ func newStream(ctx context.Context, file *os.File, size int64, read *atomic.Int6
 	return s, nil
 }
 
+// decode makes s return UTF-8. declared is the encoding of the text unless it has a byte order mark. decode returns the encoding; "" is
+// UTF-8. It reads the beginning of the text.
+func (s *stream) decode(declared string) (encoding string) {
+	begin := beginning{rest: s.text}
+	buffer := make([]byte, source.ArchiveSize)
+	for len(begin.head) < len(buffer) && begin.err == nil {
+		var n int
+		n, begin.err = s.text.Read(buffer[len(begin.head):])
+		begin.head = buffer[:len(begin.head)+n]
+	}
+	encoding = charset.Detect(begin.head)
+	switch {
+	case encoding == charset.UTF8, source.Archive(begin.head) != "":
+		encoding = "" // the header of an archive is refused
+	case encoding == "":
+		encoding = declared
+	}
+	s.text = &begin
+	if encoding != "" {
+		s.text, s.plain = charset.NewDecoder(&begin, encoding), false
+	}
+	return encoding
+}
+
+// beginning is a reader of which the beginning has been read.
+type beginning struct {
+	head []byte
+	err  error // after the head
+	rest io.Reader
+}
+
+func (b *beginning) Read(p []byte) (int, error) {
+	if len(b.head) > 0 {
+		n := copy(p, b.head)
+		b.head = b.head[n:]
+		return n, nil
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	return b.rest.Read(p)
+}
+
 // skip passes over the first bytes of the text.
 func (s *stream) skip(offset int64) error {
-	if s.text == s.raw {
+	if s.plain {
+		s.text = s.raw
 		_, err := s.file.Seek(offset, io.SeekStart)
 		return err
 	}
@@ -85,8 +134,8 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 func (s *stream) Close() error {
-	if decoder, ok := s.text.(*zstd.Decoder); ok {
-		decoder.Close()
+	if s.archive != nil {
+		s.archive.Close()
 	}
 	return s.file.Close()
 }

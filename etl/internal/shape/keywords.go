@@ -3,7 +3,7 @@ package shape
 // The keywords of the shape file. shapes/schema.json describes the same ones, which a test checks.
 var (
 	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
-	dialectKeywords  = []string{"delimiter", "null", "trim_spaces", "close_quotes", "final_newline"}
+	dialectKeywords  = []string{"delimiter", "null", "encoding", "trim_spaces", "close_quotes", "final_newline"}
 	sourceKeywords   = []string{"file", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows"}
 	columnKeywords   = []string{"type", "null"}
 	repairKeywords   = []string{"column", "prefix", "with"}

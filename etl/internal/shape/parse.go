@@ -2,12 +2,14 @@ package shape
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"systemscale/etl/internal/charset"
 	"systemscale/sql"
 )
 
@@ -90,6 +92,8 @@ func (r *reader) dialect(n ast.Node, dialect *Dialect) (openEnd bool) {
 			if len(dialect.Nulls) == 1 && dialect.Nulls[0] != "" {
 				dialect.Null, dialect.Nulls = dialect.Nulls[0], nil
 			}
+		case "encoding":
+			dialect.Encoding = r.encoding(e.value)
 		case "trim_spaces":
 			dialect.TrimSpaces = r.boolean(e.value, "trim_spaces")
 		case "close_quotes":
@@ -99,4 +103,16 @@ func (r *reader) dialect(n ast.Node, dialect *Dialect) (openEnd bool) {
 		}
 	}
 	return openEnd
+}
+
+// encoding parses the name of an encoding. UTF-8 is "".
+func (r *reader) encoding(n ast.Node) string {
+	name := r.text(n, "encoding")
+	switch {
+	case name == charset.UTF8:
+		return ""
+	case !slices.Contains(charset.Names(), name):
+		r.fail(position(n), "%q is no encoding; the encodings are %s", name, strings.Join(charset.Names(), ", "))
+	}
+	return name
 }

@@ -31,7 +31,8 @@ type Dialect struct {
 	Null        string   // the unquoted field that means null; "" if Nulls has several, or if no field does
 	Nulls       []string `json:",omitempty"` // the unquoted fields that mean null, "" for an empty one
 	TrimSpaces  bool
-	CloseQuotes bool // close a quote that is open at the end of a line if the next line is a row, instead of rejecting the row
+	Encoding    string `json:",omitempty"` // of package charset; "" is UTF-8
+	CloseQuotes bool   // close a quote that is open at the end of a line if the next line is a row, instead of rejecting the row
 }
 
 // Source is one CSV file.

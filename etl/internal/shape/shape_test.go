@@ -267,6 +267,10 @@ func TestParseErrors(t *testing.T) {
 			"small.yaml:2:24: trim_spaces must be true or false",
 		},
 		{"null without quotes", "collection: books", "collection: books\ndialect: {null: [\"\", NULL]}", "small.yaml:2:22: null is a value of YAML"},
+		{
+			"an unknown encoding", "collection: books", "collection: books\ndialect: {encoding: utf-16}",
+			`small.yaml:2:21: "utf-16" is no encoding; the encodings are utf-8, latin1, windows-1252, utf-16le, utf-16be`,
+		},
 		{"a line end as null", "collection: books", "collection: books\ndialect: {null: \"a\\n\"}", `no field can be "a\n"`},
 		{"a column with an unknown setting", "words: text?}", "words: {type: text?, nul: x}}", `column words has no setting "nul"; it has type, null`},
 		{"a column with settings and no type", "words: text?}", "words: {null: x}}", "small.yaml:8:38: column words of page has no type"},

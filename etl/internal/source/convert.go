@@ -23,7 +23,7 @@ func (r *Reader) convert() (Reason, int) {
 	case Continued:
 		return BrokenLine, -1
 	}
-	if reason := checkText(r.scanner.Raw()); reason != "" {
+	if reason := r.checkText(r.scanner.Raw()); reason != "" {
 		return reason, -1
 	}
 	fields := r.scanner.Fields()
@@ -205,12 +205,12 @@ func (v *value) appendCanonical(dst []byte, kind shape.Type, text []byte) ([]byt
 }
 
 // checkText returns the reason why a line cannot be stored, or an empty reason.
-func checkText(line []byte) Reason {
+func (r *Reader) checkText(line []byte) Reason {
 	if bytes.IndexByte(line, 0) >= 0 {
 		return NULByte
 	}
 	if !utf8.Valid(line) {
-		return NotUTF8
+		return NotIn(r.options.Encoding)
 	}
 	return ""
 }

@@ -3,8 +3,8 @@ package source
 // Counts is the number of rows of one file by outcome. Release counts the used rows.
 type Counts struct {
 	File        string           `json:"file"`
-	Bytes       int64            `json:"bytes"`
-	Fingerprint string           `json:"fingerprint,omitempty"` // 64-bit xxh3 hash of the bytes, in hexadecimal
+	Bytes       int64            `json:"bytes"`                 // of the text, decompressed and in UTF-8
+	Fingerprint string           `json:"fingerprint,omitempty"` // 64-bit xxh3 hash of these bytes, in hexadecimal
 	Ending      *Ending          `json:"ending,omitempty"`      // nil before the end of the file, and if the file has no line
 	Missing     []string         `json:"missing,omitempty"`     // declared columns that are not in the header; they are read as null
 	Read        int64            `json:"read"`

@@ -27,8 +27,8 @@ const (
 	LineTooLong    Reason = "line too long"        // longer than csvscan.MaxLine
 	BrokenLine     Reason = "line break in quotes" // a line of a record of several lines
 	Truncated      Reason = "truncated"            // the file ends within a quoted field
-	NotUTF8        Reason = "not UTF-8"
-	NULByte        Reason = "NUL byte" // PostgreSQL cannot store it
+	NotUTF8        Reason = "not UTF-8"            // NotIn has the reasons for other encodings
+	NULByte        Reason = "NUL byte"             // PostgreSQL cannot store it
 	NotInt         Reason = "not an int"
 	NotMoney       Reason = "not money"
 	NotFlag        Reason = "not a flag"
@@ -41,13 +41,24 @@ const (
 type Reject struct {
 	File   string
 	Line   int64  // starts at 1, the header
-	Offset int64  // offset of the line in the file, in bytes
+	Offset int64  // offset of the line in the input, in bytes
 	Column string // the faulty column, or empty; those of a key are separated by commas
 	Reason Reason
-	Raw    []byte // the raw line, or the beginning of a line that is too long; valid only during the call
+	Raw    []byte // the raw line, in UTF-8, or the beginning of a line that is too long; valid only during the call
 
 	// Whole opens a line that is too long, including its line end. It is nil for other lines, and valid only during the call.
 	Whole func() (io.ReadCloser, error)
+
+	// Encode returns a writer for the text of the line that writes it in the encoding of the file. It is nil for UTF-8.
+	Encode func(io.Writer) io.Writer
+}
+
+// NotIn returns the reason to reject a line that has a sequence without meaning in the encoding of the file.
+func NotIn(encoding string) Reason {
+	if encoding == "" {
+		return NotUTF8
+	}
+	return Reason("not " + encoding)
 }
 
 // Sink receives rejects.
@@ -161,8 +172,11 @@ func (f *RejectFiles) claim() error {
 // shownOfLong is the length of the beginning of a too long line in rejects.ndjson, in bytes.
 const shownOfLong = 1 << 10
 
-// writeRaw writes the raw row in full, and a line feed.
-func writeRaw(w *bufio.Writer, reject Reject) error {
+// writeRaw writes the raw row in full, and a line feed, in the encoding of the file.
+func writeRaw(w io.Writer, reject Reject) error {
+	if reject.Encode != nil {
+		w = reject.Encode(w)
+	}
 	if reject.Whole == nil {
 		_, err := w.Write(append(reject.Raw[:len(reject.Raw):len(reject.Raw)], '\n'))
 		return err
@@ -176,7 +190,8 @@ func writeRaw(w *bufio.Writer, reject Reject) error {
 	if _, err := io.Copy(&last, line); err != nil || last.byte == '\n' {
 		return err
 	}
-	return w.WriteByte('\n')
+	_, err = w.Write([]byte{'\n'})
+	return err
 }
 
 // lastByte stores the last byte written through it.

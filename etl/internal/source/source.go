@@ -93,7 +93,7 @@ func (r *Reader) header() error {
 			tests: r.tests(i), lists: r.lists(i),
 		}
 		if at < 0 && r.fault == FaultHeader {
-			message := fmt.Sprintf("%s, which has no column %q", FaultHeader, declared.Name)
+			message := fmt.Sprintf("%s, which has no column %q%s", FaultHeader, declared.Name, r.encodingHint())
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
 		}
 		if at < 0 && r.options.MissingColumns && !slices.Contains(r.spec.Key, i) && !slices.Contains(r.spec.ParentKey, i) {
@@ -105,8 +105,8 @@ func (r *Reader) header() error {
 		}
 		if at < 0 {
 			return &FileError{Kind: MissingColumn, File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf(
-				"the header has no column %q; it has %s. Correct the header, or the columns of source %s in the shape file",
-				declared.Name, abbreviate([]byte(printable.Names(names))), r.spec.Name)}
+				"the header has no column %q; it has %s. Correct the header, or the columns of source %s in the shape file%s",
+				declared.Name, abbreviate([]byte(printable.Names(names))), r.spec.Name, r.encodingHint())}
 		}
 		if slices.Contains(names[at+1:], declared.Name) {
 			message := fmt.Sprintf("the header has the column %q twice", declared.Name)
@@ -127,6 +127,9 @@ func (r *Reader) tests(column int) []*filter {
 	}
 	return tests
 }
+
+// encodingHint returns the part of a message about the header that tells whether the encoding may be a cause. It is often empty.
+func (r *Reader) encodingHint() string { return EncodingHint(r.scanner.Raw(), r.options.Encoding) }
 
 func (r *Reader) csvDialect() csvscan.Dialect {
 	return csvscan.Dialect{Delimiter: r.dialect.Delimiter, TrimSpaces: r.dialect.TrimSpaces}
