@@ -155,7 +155,7 @@ func (c *compiler) value(steps []step, of *shape.Source, value shape.Value) []st
 	column := of.Columns[value.Column]
 	s := step{operation: writeQuoted, place: slices.Index(of.Rendered, value.Column)}
 	switch {
-	case column.Type == shape.Flag || column.Type == shape.Int && !value.Text:
+	case column.Type == shape.Flag || column.Type.IsBare() && !value.Text:
 		s.operation = writeBare
 	case !column.Nullable:
 		s.operation = writeInside

@@ -224,7 +224,7 @@ func (c *column) decide() {
 	case c.values == 0:
 		c.kind, c.evidence = shape.Text, "no value in any row"
 	case c.isFlag():
-		c.kind = shape.Flag
+		c.kind, others = shape.Flag, 0
 		c.evidence = "all values are " + strings.Join(slices.Sorted(slices.Values(c.words)), " or ")
 	case numbers == 0 || others*tolerated > c.values:
 		c.kind = shape.Text

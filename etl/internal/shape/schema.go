@@ -13,7 +13,7 @@ import (
 
 // Schema is the JSON Schema (2020-12) of documents. It has only the keywords that documents need.
 type Schema struct {
-	Type       []string           `json:"type"`                 // some of string, integer, boolean, null, object and array
+	Type       []string           `json:"type"`                 // some of string, integer, number, boolean, null, object and array
 	Pattern    string             `json:"pattern,omitempty"`    // for strings
 	Items      *Schema            `json:"items,omitempty"`      // for arrays; nil if the array is always empty
 	Properties map[string]*Schema `json:"properties,omitempty"` // for objects with fixed fields
@@ -109,6 +109,8 @@ func (c *Column) schema(text bool) *Schema {
 		one.Type = []string{"integer"}
 	case c.Type == Flag:
 		one.Type = []string{"boolean"}
+	case c.Type == Decimal && !text:
+		one.Type = []string{"number"}
 	case c.Type == Money:
 		one.Type, one.Pattern = []string{"string"}, moneyPattern
 	default:
@@ -185,7 +187,7 @@ func (s *Schema) breakingChanges(next *Schema, at string) []string {
 	}
 	for _, kind := range next.Type {
 		switch {
-		case slices.Contains(s.Type, kind):
+		case slices.Contains(s.Type, kind), kind == "integer" && slices.Contains(s.Type, "number"):
 		case kind == "null":
 			add("may now be null")
 		default:

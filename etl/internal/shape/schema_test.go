@@ -10,7 +10,7 @@ import (
 const schemaShape = `
 collection: things
 sources:
-  thing: {file: thing.csv, key: id, columns: {id: int, name: text, note: text?, price: money, hot: flag}}
+  thing: {file: thing.csv, key: id, columns: {id: int, name: text, note: text?, price: money, hot: flag, lat: decimal?}}
   part: {file: part.csv, key: id, parent: thing, on: thing_id, columns: {id: int, thing_id: int, size: text, weight: int?}}
 documents:
   page: {list: true, body: {id: id, name: name}}
@@ -21,6 +21,8 @@ documents:
       note: note
       price: price
       hot: hot
+      lat: lat
+      lat_text: {text: lat}
       parts: {each: part, as: {size: size, weight: weight}, empty: [{size: null}]}
       keyed: {each: part, keyed: id, as: {size: size}, empty: {"null": {size: null}}}
       sizes: {each: part, as: size}
@@ -51,12 +53,14 @@ func TestSchema(t *testing.T) {
 		`"id":{"type":["string"]},` +
 		`"keyed":{"type":["object"],"additionalProperties":` +
 		`{"type":["object"],"properties":{"size":{"type":["string","null"]}},"required":["size"]}},` +
+		`"lat":{"type":["number","null"]},` +
+		`"lat_text":{"type":["string","null"]},` +
 		`"note":{"type":["string","null"]},` +
 		`"parts":{"type":["array"],"items":{"type":["object"],"properties":` +
 		`{"size":{"type":["string","null"]},"weight":{"type":["integer","null"]}},"required":["size"]}},` +
 		`"price":{"type":["string"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"},` +
 		`"sizes":{"type":["array"],"items":{"type":["string"]}}` +
-		`},"required":["hot","id","keyed","note","parts","price","sizes"]}`
+		`},"required":["hot","id","keyed","lat","lat_text","note","parts","price","sizes"]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -105,6 +109,8 @@ func TestBreakingChanges(t *testing.T) {
 		{"a type changed", "id: {text: id}", "id: id", "id changed its type from string to integer"},
 		{"a column may be null", "price: money", "price: money?", "price may now be null"},
 		{"a column may no longer be null", "note: text?", "note: text", ""},
+		{"a decimal is an int now", "lat: decimal?", "lat: int?", ""},
+		{"an int is a decimal now", "weight: int?", "weight: decimal?", "parts[].weight changed its type from integer or null to number or null"},
 		{"money no more", "price: price", "price: note", "price may now be null; price no longer matches ^-?[0-9]+\\.[0-9]{2}$"},
 		{"deep in an array", "as: {size: size, weight: weight}", "as: {weight: weight}", "parts[].size is no longer always present"},
 		{

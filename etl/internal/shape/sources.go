@@ -137,8 +137,8 @@ func (r *reader) columnType(n ast.Node, source string, column *Column) {
 	name, nullable := strings.CutSuffix(text, "?")
 	kind, ok := typeNamed(name)
 	if !ok {
-		r.fail(position(n), "column %s of %s has an unknown type %q; "+
-			"the types are int, money, text and flag, with a ? if the column is nullable", column.Name, source, text)
+		r.fail(position(n), "column %s of %s has an unknown type %q; the types are %s, with a ? if the column is nullable",
+			column.Name, source, text, typeList())
 	}
 	column.Type, column.Nullable = kind, nullable
 }

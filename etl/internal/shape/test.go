@@ -142,13 +142,10 @@ func canonicalOperand(text string, column *Column, equality bool) (string, bool)
 		number := decimal.Of([]byte(text))
 		return text, decimalForm.MatchString(text) && (!equality || number.Scale() <= 2)
 	case Flag:
-		switch text {
-		case "1", "true":
-			return "true", equality
-		case "0", "false":
-			return "false", equality
-		}
-		return "", false
+		set, ok := ParseFlag(text)
+		return strconv.FormatBool(set), ok && equality
+	case Decimal:
+		return text, decimalForm.MatchString(text)
 	}
 	return text, true
 }

@@ -15,7 +15,7 @@ sources:
   thing:
     file: things.csv
     key: id
-    columns: {id: int, shelf: int, size: int?, price: money, name: text, note: text?, hot: flag}
+    columns: {id: int, shelf: int, size: int?, price: money, name: text, note: text?, hot: flag, lat: decimal?}
     filters: {test: FILTER}
 documents:
   thing: {path: "", body: {id: id}}
@@ -48,6 +48,10 @@ func TestParseFilters(t *testing.T) {
 		{`{column: name, drop: 12}`, Filter{Column: 4, Drop: "12"}},
 		{`{column: price, drop: 0}`, Filter{Column: 3, Test: one(Is, "0")}},
 		{`{column: hot, drop: 0}`, Filter{Column: 6, Test: one(Is, "false")}},
+		{`{column: hot, drop: "YES"}`, Filter{Column: 6, Test: one(Is, "true")}},
+		{`{column: lat, drop: "-"}`, Filter{Column: 7, Drop: "-"}},
+		{`{column: lat, drop: 0}`, Filter{Column: 7, Test: one(Is, "0")}},
+		{`{column: lat, keep: {above: -1.5e2}}`, Filter{Column: 7, Test: one(Above, "-1.5e2"), Keep: true}},
 		{`{column: shelf, keep: "9"}`, Filter{Column: 1, Test: one(Is, "9"), Keep: true}},
 		{`{column: shelf, keep: [9, "007", -1]}`, Filter{Column: 1, Test: one(Is, "9", "7", "-1"), Keep: true}},
 		{`{column: shelf, keep: {not: 9}}`, Filter{Column: 1, Test: one(Not, "9"), Keep: true}},
@@ -88,6 +92,7 @@ func TestParseFilterErrors(t *testing.T) {
 		{`{column: shelf, keep: {below: many}}`, `"many" is not a whole number`},
 		{`{column: price, keep: 1.234}`, `"1.234" is not an amount with at most two decimals`},
 		{`{column: price, drop: "$5"}`, `"$5" is not an amount`},
+		{`{column: lat, keep: north}`, `"north" is not a decimal number. Write a number such as 4.5`},
 		{`{column: hot, keep: maybe}`, `"maybe" is not a flag. Write true or false`},
 		{`{column: hot, keep: {below: 1}}`, "a flag is true or false, and has no order: use hot: true or hot: false"},
 		{

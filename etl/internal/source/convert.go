@@ -3,11 +3,9 @@ package source
 import (
 	"bytes"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"systemscale/etl/internal/csvscan"
-	"systemscale/etl/internal/shape"
 )
 
 // convert converts the scanner's current record to a row after the last one. It returns the reason to reject the record and the
@@ -102,11 +100,12 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 		return NotInt
 	}
 	from := len(r.rows.spare)
-	r.rows.reserve(max(len(field.Text), longestNumber))
-	text, reason := v.appendCanonical(r.rows.spare, column.kind, field.Text)
+	r.rows.reserve(len(field.Text) + longestNumber)
+	text, number, reason := column.converter.append(r.rows.spare, field.Text)
 	if reason != "" {
 		return reason
 	}
+	v.number = number
 	column.test(text[from:], false)
 	if column.place < 0 {
 		return ""
@@ -171,37 +170,6 @@ func (r *Reader) drop() bool {
 		}
 	}
 	return false
-}
-
-// longestNumber is the length of the longest canonical int or amount, in bytes.
-const longestNumber = 24
-
-// appendCanonical appends the canonical form of text as a value of a type. If text is not such a value, it returns the reason.
-func (v *value) appendCanonical(dst []byte, kind shape.Type, text []byte) ([]byte, Reason) {
-	switch kind {
-	case shape.Int:
-		n, ok := parseInt(text)
-		if !ok {
-			return nil, NotInt
-		}
-		v.number = n
-		return strconv.AppendInt(dst, n, 10), ""
-	case shape.Money:
-		n, ok := parseMoney(text)
-		if !ok {
-			return nil, NotMoney
-		}
-		return appendMoney(dst, n), ""
-	case shape.Flag:
-		switch string(text) {
-		case "1", "true":
-			return append(dst, "true"...), ""
-		case "0", "false":
-			return append(dst, "false"...), ""
-		}
-		return nil, NotFlag
-	}
-	return append(dst, text...), ""
 }
 
 // checkText returns the reason why a line cannot be stored, or an empty reason.

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"systemscale/etl/internal/csvscan"
+	"systemscale/etl/internal/decimal"
 	"systemscale/etl/internal/shape"
 )
 
@@ -58,7 +59,7 @@ func (r *Reader) plan() []field {
 			continue
 		}
 		f := field{
-			kind: c.kind, nullable: c.nullable, place: c.place, nulls: c.nulls,
+			kind: c.converter.kind, nullable: c.nullable, place: c.place, nulls: c.nulls,
 			key: slices.Contains(r.spec.Key, i), parentKey: slices.Contains(r.spec.ParentKey, i),
 		}
 		f.nullable = f.nullable && !f.key && !f.parentKey // convert rejects or counts the rows without a key
@@ -218,7 +219,8 @@ func (f *field) matches(text []byte, null bool) bool {
 	}
 	for _, filter := range f.tests {
 		if f.kind == shape.Flag && !null {
-			text = flagText(text[0] == '1')
+			set, _ := shape.ParseFlag(text)
+			text = flagText(set)
 		}
 		if filter.dropsValue(text, null) {
 			return true
@@ -267,8 +269,10 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 		case '1':
 			cell.at, cell.length = ^int64(falseSize), trueSize
 		default:
-			return cell, -1
+			end = flagWord(w, at, r.delimiter, &cell)
 		}
+	case f.kind == shape.Decimal:
+		end = decimalNumber(w, at)
 	default:
 		end = r.decodeNumber(f, w, at, &cell)
 	}
@@ -339,6 +343,56 @@ func (r *Reader) decodeNumber(f *field, w words, at int, cell *Cell) int {
 		cell.at, cell.length = r.rows.appendDecimals(w.bytes(at, end)), int32(end-at+len(".00"))
 	}
 	return end
+}
+
+// flagWord decodes a flag that is a word for decodeField. It returns the index of its end, or -1.
+func flagWord(w words, at int, delimiter byte, cell *Cell) int {
+	end := at
+	for w.byte(end) != delimiter && (w.byte(end)|' ')-'a' < 26 && end-at <= falseSize {
+		end++
+	}
+	set, ok := shape.ParseFlag(w.bytes(at, end))
+	switch {
+	case !ok:
+		return -1
+	case set:
+		cell.at, cell.length = ^int64(falseSize), trueSize
+	default:
+		cell.at, cell.length = ^int64(0), falseSize
+	}
+	return end
+}
+
+// decimalNumber returns the index of the end of the canonical decimal without exponent at an index of w, or -1.
+func decimalNumber(w words, at int) int {
+	begin := at
+	if w.byte(at) == '-' {
+		at++
+	}
+	first := at
+	var ored byte // not 0 if a digit is not 0
+	for c := w.byte(at) - '0'; c <= 9; c = w.byte(at) - '0' {
+		ored |= c
+		at++
+	}
+	if at == first || w.byte(first) == '0' && at > first+1 {
+		return -1
+	}
+	if w.byte(at) == '.' {
+		point := at
+		at++
+		for c := w.byte(at) - '0'; c <= 9; c = w.byte(at) - '0' {
+			ored |= c
+			at++
+		}
+		if at == point+1 {
+			return -1
+		}
+	}
+	if first > begin && ored == 0 || at-begin > decimal.MaxLength {
+		return -1
+	}
+	return at
 }
 
 // quotedText returns the index of the closing quote of the quoted text at an index of w, and whether the text is plain. It returns

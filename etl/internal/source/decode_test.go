@@ -455,7 +455,7 @@ var plainRecords = []struct {
 		"a text as long as a word", &trimmed, `1,2,"12345678",3,1,"1234567890123456"`, true,
 		`[1,2,"12345678","3.00","true","1234567890123456"]`,
 	},
-	{"true", &trimmed, `1,2,a,3,true,u`, false, `[1,2,"a","3.00","true","u"]`},
+	{"true", &trimmed, `1,2,a,3,true,u`, true, `[1,2,"a","3.00","true","u"]`},
 	{"10 for a flag", &trimmed, `1,2,a,3,10,u`, false, `not a flag`},
 	{"a field too few", &trimmed, `1,2,a,3,1`, false, `field count`},
 	{"a field too many", &trimmed, `1,2,a,3,1,u,`, false, `field count`},

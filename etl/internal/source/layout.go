@@ -18,13 +18,13 @@ type layout struct {
 
 // column is a declared column, for convert.
 type column struct {
-	field    int // index in the record, or -1 if the header lacks the column
-	kind     shape.Type
-	nullable bool
-	place    int      // index of the cell in the row, or -1
-	nulls    [][]byte // unquoted fields that mean null
-	tests    []*filter
-	lists    [][]byte // texts between the ints of a list in the column
+	field     int // index in the record, or -1 if the header lacks the column
+	converter converter
+	nullable  bool
+	place     int      // index of the cell in the row, or -1
+	nulls     [][]byte // unquoted fields that mean null
+	tests     []*filter
+	lists     [][]byte // texts between the ints of a list in the column
 }
 
 // isList reports whether a text is valid for the lists of ints that the column contains.

@@ -32,6 +32,7 @@ const (
 	NotInt         Reason = "not an int"
 	NotMoney       Reason = "not money"
 	NotFlag        Reason = "not a flag"
+	NotDecimal     Reason = "not a decimal"
 	NullValue      Reason = "null" // in a column that is not nullable
 	DuplicateKey   Reason = "duplicate key"
 	Orphan         Reason = "orphan" // the parent does not exist, or was rejected or filtered

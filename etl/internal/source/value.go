@@ -1,0 +1,46 @@
+package source
+
+import (
+	"strconv"
+
+	"systemscale/etl/internal/decimal"
+	"systemscale/etl/internal/shape"
+)
+
+// converter converts texts to the canonical form of a column's values.
+type converter struct{ kind shape.Type }
+
+// longestNumber is the largest number of bytes by which a canonical form is longer than its text.
+const longestNumber = 24
+
+// append appends the canonical form of a value. For an int, it also returns the number. If text is not such a value, it returns the
+// reason.
+func (c *converter) append(dst, text []byte) (canonical []byte, number int64, reason Reason) {
+	switch c.kind {
+	case shape.Int:
+		n, ok := parseInt(text)
+		if !ok {
+			return nil, 0, NotInt
+		}
+		return strconv.AppendInt(dst, n, 10), n, ""
+	case shape.Money:
+		n, ok := parseMoney(text)
+		if !ok {
+			return nil, 0, NotMoney
+		}
+		return appendMoney(dst, n), 0, ""
+	case shape.Flag:
+		set, ok := shape.ParseFlag(text)
+		if !ok {
+			return nil, 0, NotFlag
+		}
+		return append(dst, flagText(set)...), 0, ""
+	case shape.Decimal:
+		canonical, ok := decimal.Append(dst, text)
+		if !ok {
+			return nil, 0, NotDecimal
+		}
+		return canonical, 0, ""
+	}
+	return append(dst, text...), 0, ""
+}
