@@ -254,6 +254,8 @@ func (w *worker) follow(l *lookup, err error) {
 	case live != l.endpoint:
 		l.endpoint = live
 		w.again = append(w.again, l)
+	case w.known != nil && !w.known.has(l.endpoint): // the collection was dropped, or only another server has it
+		w.again = append(w.again, l)
 	case !l.retried && w.conn.deallocate(l.endpoint.statement(l.kind)) == nil:
 		// The table is still live, so only the statement was out of date.
 		l.retried = true

@@ -28,6 +28,7 @@ type arguments struct {
 	Explain  explainCommand  `cmd:"" help:"Show the lines of the CSV files that an item's documents are made of."`
 	Check    checkCommand    `cmd:"" help:"Compare a shape file with the headers of the CSV files, without a database."`
 	Init     initCommand     `cmd:"" help:"Write a shape file for a directory of CSV files, with the evidence for each guess."`
+	Drop     dropCommand     `cmd:"" help:"Remove a collection from the database."`
 	Migrate  migrateCommand  `cmd:"" help:"Update the database's schema."`
 }
 

@@ -64,7 +64,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case is[*shape.Error](err), is[*usageError](err), is[*publish.NotRetainedError](err), errors.Is(err, sql.ErrURL):
+	case is[*shape.Error](err), is[*usageError](err), is[*publish.NotRetainedError](err), is[*publish.UnknownError](err), errors.Is(err, sql.ErrURL):
 		return exitUsage
 	case errors.As(err, &gates):
 		return gateExits[gates.First()]

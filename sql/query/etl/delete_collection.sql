@@ -1,0 +1,9 @@
+-- All rows of a collection that has neither a version nor tables.
+with "anchors" as (
+    delete from "catalog"."page_anchor" where "collection" = $1
+), "changes" as (
+    delete from "catalog"."change" where "collection" = $1
+), "bookmarks" as (
+    delete from "catalog"."gateway" where "collection" = $1
+)
+delete from "catalog"."run" where "collection" = $1

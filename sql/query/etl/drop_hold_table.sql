@@ -1,0 +1,3 @@
+-- Ends the transaction that holds the collection.
+drop table "catalog".:"table";
+commit
