@@ -102,6 +102,8 @@ func (c *check) source(ctx context.Context, s *shape.Source) {
 	for _, column := range s.Columns {
 		at := slices.Index(h.Names, column.Name)
 		switch {
+		case column.LookedUp:
+			continue
 		case at < 0:
 			missing = append(missing, column)
 			continue

@@ -53,8 +53,18 @@ type step struct {
 
 // New returns a Renderer for the documents of an endpoint.
 func New(spec *shape.Shape, endpoint *shape.Endpoint) *Renderer {
+	return newRenderer(spec, endpoint.Body, 0)
+}
+
+// NewFragment returns a Renderer for the fragments of a table.
+func NewFragment(spec *shape.Shape, table *shape.Table) *Renderer {
+	return newRenderer(spec, table.Body, table.Source)
+}
+
+// newRenderer returns a Renderer of a body for the rows of a source.
+func newRenderer(spec *shape.Shape, body shape.Node, of int) *Renderer {
 	c := compiler{sources: spec.Sources, scratch: new(bool)}
-	r := &Renderer{steps: c.finish(c.compile(nil, endpoint.Body, 0))}
+	r := &Renderer{steps: c.finish(c.compile(nil, body, of))}
 	if *c.scratch {
 		r.scratch = &sync.Pool{New: func() any { return &scratch{} }}
 	}
@@ -120,6 +130,8 @@ func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 			atMostOne: c.sources[body.Source].OneToOne,
 		}
 		return c.add(steps, step{operation: writeForm, form: form})
+	case shape.LookedUp:
+		return c.add(steps, step{operation: writeBare, place: len(c.sources[of].Rendered) + body.Lookup})
 	case shape.Each:
 		return c.each(steps, body, of)
 	}
@@ -172,12 +184,17 @@ func Etag(body []byte) uint64 { return xxh3.Hash(body) }
 
 // Append renders the tree's document, appends it to dst and returns the extended slice.
 func (r *Renderer) Append(dst []byte, tree *join.Tree) []byte {
+	return r.AppendRow(dst, tree, tree.Rows(0), 0, 0)
+}
+
+// AppendRow is Append for a row of a source without parent. tree is nil unless the source is the root.
+func (r *Renderer) AppendRow(dst []byte, tree *join.Tree, rows *source.Rows, of int, row int32) []byte {
 	w := writer{buffer: dst[:cap(dst)], end: len(dst)}
 	if r.scratch != nil {
 		w.scratch = r.scratch.Get().(*scratch)
 		defer r.scratch.Put(w.scratch)
 	}
-	w.steps(r.steps, tree, tree.Rows(0), 0, 0)
+	w.steps(r.steps, tree, rows, of, row)
 	return w.buffer[:w.end]
 }
 

@@ -29,8 +29,8 @@ type cellPart struct {
 // NewGauge returns a Gauge for the documents of a shape.
 func NewGauge(spec *shape.Shape) *Gauge {
 	g := &Gauge{
-		shown:   make([][]share, len(spec.Sources)),
-		counted: make([]int, len(spec.Sources)),
+		shown:   make([][]share, len(spec.Tree())),
+		counted: make([]int, len(spec.Tree())),
 		sizes:   make([]int64, len(spec.Endpoints)),
 	}
 	for i := range g.shown {

@@ -87,7 +87,7 @@ func (d *Dump) reopen(ctx context.Context) error {
 	for i := range d.arranged {
 		a := &d.arranged[i]
 		a.sorted = nil
-		if a.order != asIs {
+		if a.order != asIs && (d.skips == nil || !d.skips[i]) {
 			began := time.Now()
 			sorted, err := ordering.sort(ctx, i, a.order)
 			if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"systemscale/etl/internal/charset"
 	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/lookup"
 	"systemscale/etl/internal/regular"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
@@ -52,6 +53,10 @@ type Dump struct {
 	rejects   source.Sink     // of the pass
 	joiner    *join.Joiner    // of the pass; nil before it
 	readApart []source.Counts // of files that were read without a join
+
+	tables []*lookup.Table // of the shape; nil before they are filled
+	apart  []*Dump         // readings of files before the pass, to fill the tables
+	skips  []bool          // by source: it is read as a file without rows; nil for none
 }
 
 // arrangement is the preparation of a source for the join.
@@ -104,6 +109,13 @@ func (d *Dump) Size() int64 {
 	for _, file := range d.files {
 		size += file.size
 	}
+	for _, reading := range d.readings() {
+		if reading.apart {
+			for _, i := range reading.Reads {
+				size += d.files[i].size
+			}
+		}
+	}
 	return size
 }
 
@@ -117,6 +129,9 @@ func (d *Dump) Position() int64 {
 			read += file.position()
 		}
 	}
+	for _, apart := range d.apart {
+		read += apart.Position()
+	}
 	return read
 }
 
@@ -127,7 +142,11 @@ func (d *Dump) FileName(source int) string { return d.files[source].name() }
 func (d *Dump) Counts() []source.Counts {
 	switch {
 	case d.joiner != nil:
-		return d.joiner.Counts()
+		counts := d.joiner.Counts()
+		for i := len(counts); i < len(d.readers); i++ {
+			counts = append(counts, d.readers[i].Counts())
+		}
+		return counts
 	case d.readApart != nil:
 		return d.readApart
 	}
@@ -210,9 +229,12 @@ func (d *Dump) accepts(kind source.Kind) bool {
 // openSource opens the file of a source, in its arrangement, and reads the header.
 func (d *Dump) openSource(ctx context.Context, i int) error {
 	s, file, arranged := &d.spec.Sources[i], d.files[i], &d.arranged[i]
+	if d.skips != nil && d.skips[i] {
+		return d.skipSource(i)
+	}
 	options := source.Options{
 		MissingColumns: d.accepts(source.MissingColumn),
-		NoHeader:       d.accepts(source.Empty) && s.Parent >= 0,
+		NoHeader:       d.accepts(source.Empty) && i > 0,
 		Duplicates:     arranged.duplicates,
 		Whole:          func(offset, size int64) (io.ReadCloser, error) { return file.section(ctx, offset, size) },
 	}
@@ -241,8 +263,7 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 	d.readers[i] = reader
 	// A missing column is read as null, so the documents must be able to show null.
 	for _, name := range reader.Missing() {
-		columns := d.spec.Sources[i].Columns
-		columns[slices.IndexFunc(columns, func(c shape.Column) bool { return c.Name == name })].Nullable = true
+		d.spec.MissingColumn(i, slices.IndexFunc(d.spec.Sources[i].Columns, func(c shape.Column) bool { return c.Name == name }))
 	}
 	return nil
 }

@@ -21,9 +21,9 @@ const (
 
 // examine reads all files once and returns, by source, the order that each must be brought into.
 func (o *ordering) examine(ctx context.Context) ([]order, error) {
-	orders := make([]order, len(o.spec.Sources))
-	interleaved := make([]bool, len(orders)) // keys go back from item to item
-	for i := range orders {
+	orders := make([]order, len(o.spec.Sources)) // the look-up sources stay as they are
+	interleaved := make([]bool, len(orders))     // keys go back from item to item
+	for i := range o.spec.Tree() {
 		highest, highestKey, earlierKey := int64(math.MinInt64), int64(math.MinInt64), int64(math.MinInt64)
 		_, _, err := o.records(ctx, i, func(r record) error {
 			if r.parentKey < highest {

@@ -46,8 +46,12 @@ func (d *Dump) Pass(ctx context.Context, handlers Handlers) error {
 }
 
 func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
+	if err := d.fillTables(ctx, handlers.Tick); err != nil {
+		return err
+	}
 	var err error
-	if d.joiner, err = join.New(d.spec.Sources, d.readers); err != nil {
+	tree := d.spec.Tree()
+	if d.joiner, err = join.New(tree, d.readers[:len(tree)]); err != nil {
 		return err
 	}
 	d.joiner.Observe = handlers.Row

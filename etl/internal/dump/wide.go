@@ -49,9 +49,26 @@ func numberFields(spec *shape.Shape, body shape.Node, path string, of, source, c
 		}
 		return numberFields(spec, body.As, at, body.Source, source, column)
 	case shape.Value:
-		if of == source && body.Column == column && !body.Text {
+		if !body.Text && shows(spec, of, body.Column, source, column) {
 			return []string{path}
 		}
+	case shape.LookedUp:
+		table := &spec.Tables[spec.Sources[of].Lookups[body.Lookup].Table]
+		return numberFields(spec, table.Body, path, table.Source, source, column)
 	}
 	return fields
+}
+
+// shows reports whether a column of the source of has the values of another column.
+func shows(spec *shape.Shape, of, shown, source, column int) bool {
+	if of == source && shown == column {
+		return true
+	}
+	for _, l := range spec.Sources[of].Lookups {
+		if l.Column == shown {
+			table := &spec.Tables[l.Table]
+			return shows(spec, table.Source, table.Column, source, column)
+		}
+	}
+	return false
 }

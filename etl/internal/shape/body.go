@@ -32,6 +32,8 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 		return Constant{JSON: r.literal(entries[0].value)}
 	case keywordArray:
 		return r.arrayForm(entries, sources, in)
+	case keywordLookup:
+		return r.lookup(n, sources, in)
 	case keywordJoin:
 		return r.join(entries, sources, in)
 	case keywordSplit:

@@ -4,7 +4,7 @@ package shape
 var (
 	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
 	dialectKeywords  = []string{"delimiter", "null", "encoding", "trim_spaces", "close_quotes", "final_newline"}
-	sourceKeywords   = []string{"file", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows"}
+	sourceKeywords   = []string{"file", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows", "root"}
 	columnKeywords   = []string{"type", "null"}
 	repairKeywords   = []string{"column", "prefix", "with"}
 	filterKeywords   = []string{"column", "drop", "keep"}
@@ -15,6 +15,9 @@ var (
 	splitKeywords    = []string{keywordSplit, "at", "as"}
 	arrayKeywords    = []string{keywordArray, "nulls"}
 	joinKeywords     = []string{keywordJoin, "with"}
+	lookupKeywords   = []string{keywordLookup, "by", "as", "empty", "required"}
+
+	columnLookupKeywords = []string{keywordLookup, "by", "show", "required"}
 )
 
 // Keywords of a body. An object with a field of such a name is written {object: {...}}. text is a cast here, and a type among the
@@ -28,6 +31,7 @@ const (
 	keywordJoin     = "join"
 	keywordOne      = "one"
 	keywordSplit    = "split"
+	keywordLookup   = "lookup"
 )
 
 // formKeywords are the settings of each keyword of a body.
@@ -40,4 +44,5 @@ var formKeywords = map[string][]string{
 	keywordJoin:     joinKeywords,
 	keywordOne:      oneKeywords,
 	keywordSplit:    splitKeywords,
+	keywordLookup:   lookupKeywords,
 }

@@ -154,6 +154,9 @@ func TestSchemaRejects(t *testing.T) {
 		{"object beside other fields", "{title: title,", "{title: {object: {a: id}, id: id},"},
 		{"join without a column", "{title: title,", "{title: {join: [{constant: a}]},"},
 		{"join of a body", "{title: title,", "{title: {join: [{text: id}]},"},
+		{"look-up without by", "{title: title,", "{title: {lookup: book, as: title},"},
+		{"look-up without as", "{title: title,", "{title: {lookup: book, by: id},"},
+		{"looked-up column without show", "words: text?}", "words: text?, name: {lookup: book, by: book_id}}"},
 		{"text beside other fields", "{title: title,", "{text: title,"},
 		{"empty object", "{title: title, pages: {each: page, as: words}}", "{}"},
 	} {
@@ -196,6 +199,7 @@ func TestSchemaHasTheKeywords(t *testing.T) {
 		"filter":          filterKeywords,
 		"test":            testKeywords,
 		"column_settings": columnKeywords,
+		"column_lookup":   columnLookupKeywords,
 		"document":        endpointKeywords,
 		"part":            {keywordConstant},
 		"":                shapeKeywords,

@@ -56,8 +56,10 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 		r.fail(nil, "documents is missing: declare the API's responses")
 	}
 	r.format = &shape.Dialect
+	r.lookups.names = append(lookupNames(sources), lookupNames(documents)...)
 	shape.Sources = r.sources(sources, openEnd)
 	shape.Endpoints = r.endpoints(documents, shape.Sources)
+	r.finishLookups(shape)
 	return shape, nil
 }
 

@@ -144,6 +144,7 @@ func (r *reader) child(n ast.Node, sources []Source, in int) int {
 	var children []string
 	for _, child := range sources[in].Children {
 		if sources[child].Name == name {
+			r.readsRowsOf(child)
 			return child
 		}
 		children = append(children, sources[child].Name)

@@ -54,6 +54,8 @@ func (s *Shape) schema(n Node, in int) *Schema {
 		one := s.schema(n.As, n.Source)
 		one.admit(decoded(n.Empty))
 		return one
+	case LookedUp:
+		return s.lookupSchema(n, in)
 	case Each:
 		each := &Schema{Type: []string{"array"}, Items: s.schema(n.As, n.Source)}
 		if n.Keyed >= 0 {

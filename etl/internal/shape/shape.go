@@ -21,8 +21,9 @@ type Shape struct {
 	Name       string // name of the file, for messages
 	Collection string // first segment of the URLs and prefix of the table names
 	Dialect    Dialect
-	Sources    []Source   // the root first, and every parent before its children
-	Endpoints  []Endpoint `json:"Documents"` // in the file's order
+	Sources    []Source   // the root first, and every parent before its children; then the look-up sources
+	Endpoints  []Endpoint `json:"Documents"`  // in the file's order
+	Tables     []Table    `json:",omitempty"` // of the look-ups
 }
 
 // Dialect is the notation of the CSV files.
@@ -42,7 +43,7 @@ type Source struct {
 	FileAt    Position `json:"-"` // position of File; positions do not affect the documents
 	Columns   []Column
 	Key       Indices // the columns that identify a row; none for a source without children whose rows need not differ
-	Parent    int     // index in Shape.Sources, or -1 for the root
+	Parent    int     // index in Shape.Sources, or -1 for the root and for a look-up source
 	ParentKey Indices `json:"On"` // the columns that hold the parent's key; none for the root
 	Children  []int   // indices in Shape.Sources
 	Merge     bool    `json:",omitempty"` // rows with the same key are one row; the first value that is not null counts for each column
@@ -52,6 +53,8 @@ type Source struct {
 
 	OneToOne bool      `json:",omitempty"` // at most one row per row of the parent: Key is ParentKey
 	IntLists []IntList `json:",omitempty"` // columns that contain lists of ints
+
+	Lookups []Lookup `json:",omitempty"`
 
 	// OpenEnd accepts a file whose last line has no line end. It does not affect the documents.
 	OpenEnd bool `json:"-"`
@@ -86,7 +89,8 @@ type Column struct {
 	At       Position `json:"-"` // see FileAt
 	Type     Type
 	Nullable bool
-	Nulls    []string `json:",omitzero"` // replace those of the dialect; nil if the column declares none
+	Nulls    []string `json:",omitzero"`  // replace those of the dialect; nil if the column declares none
+	LookedUp bool     `json:",omitempty"` // the values are those of another source, see Source.Lookups
 }
 
 // NullWords returns the unquoted fields that mean null in a column. An empty field of a text column without ? is a text, unless the column

@@ -22,6 +22,7 @@ type link struct {
 	parent   string
 	parentAt *token.Position
 	at       *token.Position
+	root     bool // declared
 }
 
 func (r *reader) sources(n ast.Node, openEnd bool) []Source {
@@ -41,6 +42,7 @@ func (r *reader) sources(n ast.Node, openEnd bool) []Source {
 		}
 		sources = append(sources, source)
 	}
+	r.resolveColumns(sources)
 	for i, e := range entries {
 		links = append(links, r.source(e, &sources[i]))
 	}
@@ -73,6 +75,8 @@ func (r *reader) source(e entry, source *Source) link {
 		case "parent":
 			parent.parent = r.text(setting.value, "parent")
 			parent.parentAt = position(setting.value)
+		case "root":
+			parent.root = r.boolean(setting.value, "root")
 		case "repairs":
 			source.Repairs = r.repairs(setting.value, *source)
 		case "filters":
@@ -95,6 +99,8 @@ func (r *reader) source(e entry, source *Source) link {
 		r.fail(e.at, "source %s merges rows and has no key: name the column that the rows of one item share, such as key: id", e.key)
 	case parent.parent != "" && len(source.ParentKey) == 0:
 		r.fail(e.at, "source %s has a parent and no on: name its column that holds the key of %s", e.key, parent.parent)
+	case parent.parent != "" && parent.root:
+		r.fail(e.at, "source %s has root: true and a parent: the root source has none", e.key)
 	case parent.parent == "" && len(source.ParentKey) > 0:
 		r.fail(e.at, "source %s has on and no parent: name the source whose key it holds", e.key)
 	}
@@ -105,7 +111,10 @@ func (r *reader) columns(n ast.Node, source string) []Column {
 	var columns []Column
 	for _, e := range r.mapping(n, "columns of "+source) {
 		column := Column{Name: e.key, At: Position{e.at.Line, e.at.Column}}
-		if _, long := e.value.(ast.MapNode); long {
+		if isLookup(e.value) {
+			column.LookedUp = true
+			r.lookupColumn(e, source, len(columns))
+		} else if _, long := e.value.(ast.MapNode); long {
 			r.settings(e, source, &column)
 		} else {
 			r.columnType(e.value, source, &column)
@@ -175,9 +184,18 @@ func (r *reader) column(n ast.Node, source Source) int {
 	return at
 }
 
+// fileColumn returns the index of the column that n names, which is in the file.
+func (r *reader) fileColumn(n ast.Node, source Source) int {
+	at := r.column(n, source)
+	if source.Columns[at].LookedUp {
+		r.fail(position(n), "column %s of %s is looked up: name a column of the file", source.Columns[at].Name, source.Name)
+	}
+	return at
+}
+
 // keyColumn returns the column of a key or of a parent's key.
 func (r *reader) keyColumn(n ast.Node, source Source) Indices {
-	at := r.column(n, source)
+	at := r.fileColumn(n, source)
 	if c := source.Columns[at]; c.Type != Int {
 		r.fail(position(n), "column %s of %s is a key, so its type must be int", c.Name, source.Name)
 	}
@@ -199,7 +217,7 @@ func (r *reader) repairs(n ast.Node, source Source) []Repair {
 		for _, setting := range r.mapping(e.value, "repair "+e.key, repairKeywords...) {
 			switch setting.key {
 			case "column":
-				repair.Column = r.column(setting.value, source)
+				repair.Column = r.fileColumn(setting.value, source)
 			case "prefix":
 				repair.Prefix = r.text(setting.value, "prefix")
 			case "with":
@@ -265,24 +283,25 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 	named := func(name string) int {
 		return slices.IndexFunc(sources, func(s Source) bool { return s.Name == name })
 	}
-	root := -1
+	root := r.root(sources, links)
+	joined := 1
 	for i, l := range links {
-		switch {
-		case l.parent == "" && root >= 0:
-			r.fail(l.at, "sources %s and %s both have no parent; exactly one source, the root, has none",
-				sources[root].Name, sources[i].Name)
-		case l.parent == "":
-			root = i
-		case named(l.parent) < 0:
+		if l.parent == "" {
+			continue
+		}
+		joined++
+		at := named(l.parent)
+		if at < 0 {
 			r.fail(l.parentAt, "source %s has an unknown parent %q", sources[i].Name, l.parent)
 		}
-	}
-	if root < 0 {
-		r.fail(links[0].at, "every source has a parent; the root source, whose rows are the items, must have none")
+		if links[at].parent == "" && at != root {
+			r.fail(l.parentAt, "source %s cannot have the parent %s, which is looked up: only the root source, %s, and those below it "+
+				"have children; if the rows of another source are the items, declare root: true there", sources[i].Name, l.parent, sources[root].Name)
+		}
 	}
 	ordered := make([]Source, 0, len(sources))
 	newIndex := map[string]int{}
-	for len(ordered) < len(sources) {
+	for len(ordered) < joined {
 		before := len(ordered)
 		for i, source := range sources {
 			parent, parentKnown := newIndex[links[i].parent]
@@ -301,9 +320,18 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 			ordered = append(ordered, source)
 		}
 		if len(ordered) == before {
-			at := slices.IndexFunc(sources, func(s Source) bool { _, done := newIndex[s.Name]; return !done })
+			at := slices.IndexFunc(sources, func(s Source) bool {
+				_, done := newIndex[s.Name]
+				return !done && links[named(s.Name)].parent != ""
+			})
 			r.fail(links[at].at, "source %s is its own ancestor: its parents form a cycle", sources[at].Name)
 		}
 	}
+	for i, source := range sources {
+		if links[i].parent == "" && i != root {
+			ordered = append(ordered, source)
+		}
+	}
+	r.columnLookups(ordered)
 	return ordered
 }

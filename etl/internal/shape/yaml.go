@@ -15,8 +15,9 @@ import (
 // reader walks the syntax tree of a shape file, which has lines, columns and order, unlike decoded values.
 // Errors are panics with an *Error, which Parse recovers: every step can fail, and the first error ends the walk.
 type reader struct {
-	file   string
-	format *Dialect // of the files
+	file    string
+	format  *Dialect // of the files
+	lookups lookups
 }
 
 // entry is one key of a mapping and its value.

@@ -152,10 +152,13 @@ func (r *Reader) repair(i int, field csvscan.Field) csvscan.Field {
 	return field
 }
 
-// drop reports whether a filter drops the row that convert has read, and counts the row for the first such filter.
+// drop reports whether a filter of a column of the file drops the row that convert has read, and counts the row for the first such filter.
 func (r *Reader) drop() bool {
 	for i := range r.filters {
 		f := &r.filters[i]
+		if f.lookedUp {
+			continue
+		}
 		v := &r.current.values[f.column]
 		drops := f.isNumber && !v.null && v.number == f.number
 		switch {

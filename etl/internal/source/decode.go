@@ -29,9 +29,13 @@ func (r *Reader) decode() int {
 	w := newWords(r.scanner.Window())
 	position := r.scanner.Position()
 	at, count := 0, 0
+	looksUp := r.looksUp()
 	for count < batch {
 		mark := len(rows.spare)
 		next := r.decodeRecord(w, at, position)
+		if looksUp && next >= 0 && (r.lookUp() >= 0 || r.lookedUpFilter() >= 0) {
+			next = -1 // convert rejects or filters the record
+		}
 		if next < 0 {
 			rows.spare = rows.spare[:mark]
 			break

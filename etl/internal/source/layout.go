@@ -74,6 +74,7 @@ type filter struct {
 	test     *condition.Condition
 	keep     bool // drop the rows that do not meet the test, instead of those that do
 	drops    bool // the test drops the current record
+	lookedUp bool // the column is
 }
 
 // dropsValue reports whether the test drops the rows with a value. text is its canonical form.

@@ -56,6 +56,7 @@ type Reader struct {
 
 	delimiter byte
 	filters   []filter
+	lookups   []rowLookup
 	breaks    *Breaks
 	layout    layout
 	fault     Fault // evidence so far that the file is truncated

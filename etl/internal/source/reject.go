@@ -35,7 +35,8 @@ const (
 	NotDecimal     Reason = "not a decimal"
 	NullValue      Reason = "null" // in a column that is not nullable
 	DuplicateKey   Reason = "duplicate key"
-	Orphan         Reason = "orphan" // the parent does not exist, or was rejected or filtered
+	NoTarget       Reason = "no target" // a look-up that is required finds no row
+	Orphan         Reason = "orphan"    // the parent does not exist, or was rejected or filtered
 )
 
 // Reject is a rejected row.

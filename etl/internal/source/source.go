@@ -36,11 +36,11 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 			repaired: make([]int64, len(spec.Repairs)),
 			rejected: map[Reason]int64{},
 		},
-		rows: Rows{width: len(spec.Rendered), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
+		rows: Rows{width: len(spec.Rendered) + len(spec.Lookups), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
 	}
 	r.scanner = csvscan.New(r.input, r.csvDialect())
 	for _, declared := range spec.Filters {
-		f := filter{column: declared.Column, text: []byte(declared.Drop), keep: declared.Keep}
+		f := filter{column: declared.Column, text: []byte(declared.Drop), keep: declared.Keep, lookedUp: spec.Columns[declared.Column].LookedUp}
 		switch kind := spec.Columns[f.column].Type; {
 		case declared.Test != nil:
 			f.test = condition.New(declared.Test, kind)
@@ -52,6 +52,7 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	if err := r.header(); err != nil {
 		return nil, err
 	}
+	r.LookUp(nil)
 	if r.layout.width > 0 && options.Origins == nil && options.Duplicates == nil {
 		r.layout.fields = r.plan()
 	}
@@ -91,6 +92,10 @@ func (r *Reader) header() error {
 		r.layout.columns[i] = column{
 			field: at, converter: converter{declared.Type}, nullable: declared.Nullable, place: place, nulls: r.nullWords(i),
 			tests: r.tests(i), lists: r.lists(i),
+		}
+		if declared.LookedUp {
+			r.layout.columns[i].field = -1
+			continue
 		}
 		if at < 0 && r.fault == FaultHeader {
 			message := fmt.Sprintf("%s, which has no column %q%s", FaultHeader, declared.Name, r.encodingHint())
@@ -252,6 +257,15 @@ func (r *Reader) convertOrReject() (used bool, err error) {
 	if r.withoutParent() {
 		r.tally.withoutParent++
 		return false, nil
+	}
+	if r.looksUp() {
+		if column := r.lookUp(); column >= 0 {
+			return false, r.reject(NoTarget, column)
+		}
+		if filter := r.lookedUpFilter(); filter >= 0 {
+			r.tally.filtered[filter]++
+			return false, nil
+		}
 	}
 	if !r.spec.Merge && r.Duplicate() {
 		return false, r.reject(DuplicateKey, r.spec.Key...)

@@ -24,7 +24,7 @@ func (w *wideInts) note(values []value, columns []column, line int64) {
 	w.latest = w.latest[:0]
 	for i := range columns {
 		v := &values[i]
-		if uint64(v.number+largestExact) <= 2*largestExact || columns[i].converter.kind != shape.Int || v.null {
+		if uint64(v.number+largestExact) <= 2*largestExact || columns[i].converter.kind != shape.Int || v.null || columns[i].field < 0 {
 			continue
 		}
 		at := 0

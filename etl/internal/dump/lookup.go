@@ -1,0 +1,223 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"systemscale/etl/internal/document"
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/lookup"
+	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/source"
+)
+
+// reading is a shape.Reading. The first one of a look-up source is that of the Dump's own reader, which counts its rows and rejects. All
+// others are apart.
+type reading struct {
+	shape.Reading
+	apart bool
+}
+
+func (d *Dump) readings() []reading {
+	var readings []reading
+	read := map[int]bool{0: true}
+	for _, r := range d.spec.Readings() {
+		readings = append(readings, reading{r, read[r.Source]})
+		read[r.Source] = true
+	}
+	return readings
+}
+
+// fillTables reads the sources that are looked up and fills the tables of the shape.
+func (d *Dump) fillTables(ctx context.Context, tick func()) error {
+	if len(d.spec.Tables) == 0 {
+		return nil
+	}
+	d.tables = make([]*lookup.Table, len(d.spec.Tables))
+	for _, r := range d.readings() {
+		if err := d.fillReading(ctx, r, tick); err != nil {
+			return err
+		}
+	}
+	for i := range d.spec.Tree() {
+		d.readers[i].LookUp(d.tables)
+	}
+	return nil
+}
+
+// fillReading fills the tables of one reading.
+func (d *Dump) fillReading(ctx context.Context, r reading, tick func()) error {
+	from := d
+	if r.apart {
+		apart, err := d.openApart(ctx, r.Reads)
+		if err != nil {
+			return err
+		}
+		defer apart.Close()
+		from = apart
+	}
+	f := &filler{ctx: ctx, tick: tick, spec: d.spec, source: r.Source}
+	err := f.begin(d.options.Temp, r.Tables)
+	if err == nil {
+		for _, i := range r.Reads {
+			from.readers[i].LookUp(d.tables)
+		}
+		if r.Source == 0 {
+			err = from.fillFromItems(f)
+		} else {
+			err = f.fillFromRows(from.readers[r.Source])
+		}
+	}
+	if err != nil {
+		return errors.Join(err, f.close())
+	}
+	for i, builder := range f.builders {
+		table, err := builder.Table()
+		if err != nil {
+			return err
+		}
+		d.tables[r.Tables[i]] = table
+		d.streams = append(d.streams, table)
+	}
+	return nil
+}
+
+// openApart opens the files of sources again. All other sources of the Dump are without rows.
+func (d *Dump) openApart(ctx context.Context, sources []int) (*Dump, error) {
+	apart := d.copy()
+	apart.files, apart.skips = make([]*file, len(d.files)), make([]bool, len(d.files))
+	for i, f := range d.files {
+		apart.skips[i] = !slices.Contains(sources, i)
+		apart.files[i] = &file{path: f.path, size: f.size, state: f.state}
+	}
+	d.apart = append(d.apart, apart)
+	return apart, apart.reopen(ctx)
+}
+
+// skipSource opens a source without rows.
+func (d *Dump) skipSource(i int) error {
+	options := source.Options{NoHeader: true}
+	reader, err := source.NewReader(strings.NewReader(""), &d.spec.Sources[i], &d.spec.Dialect, source.Discard{}, options)
+	d.readers[i] = reader
+	return err
+}
+
+// filler fills tables of one source.
+type filler struct {
+	ctx       context.Context
+	tick      func()
+	spec      *shape.Shape
+	source    int
+	places    []int                // indices of the cells with the values, by table
+	renderers []*document.Renderer // nil for a value
+	builders  []*lookup.Builder
+	buffer    []byte
+	rows      int
+}
+
+func (f *filler) begin(temp string, tables []int) error {
+	for _, i := range tables {
+		table := &f.spec.Tables[i]
+		builder, err := lookup.NewBuilder(temp)
+		if err != nil {
+			return err
+		}
+		f.builders = append(f.builders, builder)
+		var renderer *document.Renderer
+		if table.Body != nil {
+			renderer = document.NewFragment(f.spec, table)
+		}
+		f.renderers = append(f.renderers, renderer)
+		f.places = append(f.places, slices.Index(f.spec.Sources[f.source].Rendered, table.Column))
+	}
+	return nil
+}
+
+// close frees the tables that are not complete.
+func (f *filler) close() error {
+	var errs []error
+	for _, builder := range f.builders {
+		errs = append(errs, builder.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// fillFromRows reads a look-up source. Its file may have any order.
+func (f *filler) fillFromRows(reader *source.Reader) error {
+	of := &f.spec.Sources[f.source]
+	for {
+		more, err := reader.Next()
+		if err != nil {
+			return err
+		}
+		if !more {
+			reader.Release()
+			return nil
+		}
+		rows := reader.Rows()
+		added, err := f.add(nil, rows, int32(rows.Len()-1))
+		if err == nil && !added {
+			err = reader.Reject(source.DuplicateKey, of.Key...)
+		}
+		if err != nil {
+			return err
+		}
+		reader.Release()
+	}
+}
+
+// fillFromItems joins the files of d, and adds each item.
+func (d *Dump) fillFromItems(f *filler) error {
+	tree := d.spec.Tree()
+	joiner, err := join.New(tree, d.readers[:len(tree)])
+	if err != nil {
+		return err
+	}
+	if limit := d.options.MaxDocument; limit > 0 {
+		joiner.Watch(sizeGuard(d.spec, joiner, limit))
+	}
+	for {
+		item, err := joiner.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			_, err = f.add(item, item.Rows(0), 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// add adds a row to the tables. It returns false if they have its key already.
+func (f *filler) add(tree *join.Tree, rows *source.Rows, row int32) (added bool, err error) {
+	if f.rows++; f.rows%checkEvery == 0 {
+		if f.tick != nil {
+			f.tick()
+		}
+		if err := f.ctx.Err(); err != nil {
+			return false, err
+		}
+	}
+	of := &f.spec.Sources[f.source]
+	cells := rows.Row(row)
+	key := rows.Text(&cells[slices.Index(of.Rendered, of.Key[0])])
+	for i, builder := range f.builders {
+		var value lookup.Value
+		if renderer := f.renderers[i]; renderer != nil {
+			f.buffer = renderer.AppendRow(f.buffer[:0], tree, rows, f.source, row)
+			value = lookup.Value{Text: f.buffer, Plain: true}
+		} else {
+			cell := &cells[f.places[i]]
+			value = lookup.Value{Text: rows.Text(cell), Null: cell.Null, Plain: cell.Plain}
+		}
+		if added, err = builder.Add(key, value); !added || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}

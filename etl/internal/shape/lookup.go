@@ -1,0 +1,126 @@
+package shape
+
+import "slices"
+
+// Table is what look-ups find by the key of a row of a source: the row's fragment, or the value of one of its columns.
+type Table struct {
+	Source int
+	Body   Node // the fragment; nil for a value
+	Column int  // index in Source.Columns; -1 for a fragment
+
+	// Needs has the indices in Shape.Tables of those that must be complete before the source is read for this one, and Reads the sources
+	// of the tree that must be read with it. Both follow from the other fields.
+	Needs []int `json:"-"`
+	Reads []int `json:"-"`
+}
+
+// Lookup is a look-up by the rows of a source. Those of a source are in an order in which each finds its By.
+type Lookup struct {
+	Table    int    // index in Shape.Tables
+	By       int    // index in Source.Columns of the column that holds the key
+	Column   int    // index in Source.Columns of the column that gets the value; -1 for a fragment
+	Required bool   // reject rows whose key is not in the table
+	Empty    string // the JSON if the key is null, or is not in the table; "" for null
+}
+
+// LookedUp is the fragment that a look-up by the enclosing source's row finds.
+type LookedUp struct{ Lookup int } // index in Source.Lookups
+
+func (LookedUp) node() {}
+
+// Tree returns the sources that form one tree: the root and all below it. The look-up sources follow them in Sources.
+func (s *Shape) Tree() []Source {
+	end := 1
+	for end < len(s.Sources) && s.Sources[end].Parent >= 0 {
+		end++
+	}
+	return s.Sources[:end]
+}
+
+// IsLookedUp reports whether a column has values of another source.
+func (s *Source) IsLookedUp(column int) bool { return s.lookupOf(column) >= 0 }
+
+// lookupOf returns the index of the look-up that gives a column its value, or -1.
+func (s *Source) lookupOf(column int) int {
+	return slices.IndexFunc(s.Lookups, func(l Lookup) bool { return l.Column == column })
+}
+
+// MissingColumn makes a column nullable that a file lacks, and the columns that show it.
+func (s *Shape) MissingColumn(source, column int) {
+	s.Sources[source].Columns[column].Nullable = true
+	for changed := true; changed; {
+		changed = false
+		for i := range s.Sources {
+			of := &s.Sources[i]
+			for _, l := range of.Lookups {
+				if l.Column < 0 || of.Columns[l.Column].Nullable {
+					continue
+				}
+				t := &s.Tables[l.Table]
+				if of.Columns[l.By].Nullable || s.Sources[t.Source].Columns[t.Column].Nullable {
+					of.Columns[l.Column].Nullable, changed = true, true
+				}
+			}
+		}
+	}
+}
+
+// Reading is one reading of a source, before that of the items, that fills tables.
+type Reading struct {
+	Source int
+	Tables []int // indices in Shape.Tables
+	Reads  []int // the sources that are read
+}
+
+// Readings returns the readings that fill all tables, in order.
+func (s *Shape) Readings() []Reading {
+	var readings []Reading
+	full := make([]bool, len(s.Tables))
+	for slices.Contains(full, false) {
+		var best *Reading
+		wholly := false // best fills all tables of its source that are not full
+		for source := range s.Sources {
+			r := Reading{Source: source}
+			waiting := 0
+			for i, t := range s.Tables {
+				switch {
+				case t.Source != source || full[i]:
+				case slices.ContainsFunc(t.Needs, func(need int) bool { return !full[need] }):
+					waiting++
+				default:
+					r.Tables = append(r.Tables, i)
+					r.Reads = append(r.Reads, t.Reads...)
+				}
+			}
+			if len(r.Tables) > 0 && (best == nil || waiting == 0 && (!wholly || best.Source == 0)) {
+				best, wholly = &r, waiting == 0
+			}
+		}
+		slices.Sort(best.Reads)
+		best.Reads = slices.Compact(best.Reads)
+		for _, table := range best.Tables {
+			full[table] = true
+		}
+		readings = append(readings, *best)
+	}
+	return readings
+}
+
+func (s *Shape) lookupSchema(n LookedUp, in int) *Schema {
+	of := &s.Sources[in]
+	l := &of.Lookups[n.Lookup]
+	table := &s.Tables[l.Table]
+	one := s.schema(table.Body, table.Source)
+	if !l.Required || of.Columns[l.By].Nullable {
+		one.admit(decoded(l.EmptyJSON()))
+	}
+	return one
+}
+
+// EmptyJSON returns the JSON if there is no fragment.
+func (l *Lookup) EmptyJSON() string {
+	if l.Empty == "" {
+		return "null"
+	}
+	return l.Empty
+}

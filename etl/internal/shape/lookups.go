@@ -1,0 +1,391 @@
+package shape
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// lookups collects the look-ups of a shape file.
+type lookups struct {
+	names    []string        // the sources that are looked up
+	columns  []*columnLookup // as declared
+	resolved []*columnLookup // each after those that it needs
+	tables   []*draft
+	current  *draft      // the fragment whose body is being parsed; nil outside of one
+	rendered []rowColumn // columns that must be rendered, apart from those in the bodies of documents
+}
+
+// draft is a table with what it uses.
+type draft struct {
+	Table
+	at      *token.Position
+	columns []rowColumn
+	uses    []rowLookup
+	sources []int // children whose rows it uses
+}
+
+type (
+	rowColumn struct{ source, column int }
+	rowLookup struct{ source, lookup int }
+)
+
+// columnLookup is a column with values of another source.
+type columnLookup struct {
+	at              *token.Position
+	source          string
+	column          int
+	target          ast.Node
+	by, show        ast.Node
+	required        bool
+	state           resolution
+	byColumn, shows int
+}
+
+type resolution uint8
+
+const (
+	unresolved resolution = iota
+	resolving
+	resolved
+)
+
+// lookupNames returns the names after the keyword lookup in a part of a shape file.
+func lookupNames(n ast.Node) (names []string) {
+	switch n := n.(type) {
+	case ast.MapNode:
+		for each := n.MapRange(); each.Next(); {
+			if _, scalar := each.Value().(ast.ScalarNode); scalar && scalarText(each.Key()) == keywordLookup {
+				names = append(names, scalarText(each.Value()))
+			}
+			names = append(names, lookupNames(each.Value())...)
+		}
+	case *ast.SequenceNode:
+		for _, element := range n.Values {
+			names = append(names, lookupNames(element)...)
+		}
+	}
+	return names
+}
+
+// isLookup reports whether the declaration of a column is a look-up.
+func isLookup(n ast.Node) bool {
+	m, ok := n.(ast.MapNode)
+	if !ok {
+		return false
+	}
+	for each := m.MapRange(); each.Next(); {
+		if scalarText(each.Key()) == keywordLookup {
+			return true
+		}
+	}
+	return false
+}
+
+// lookupColumn parses a column with values of another source.
+func (r *reader) lookupColumn(e entry, source string, column int) {
+	l := &columnLookup{at: e.at, source: source, column: column}
+	for _, setting := range r.mapping(e.value, "the look-up "+e.key, columnLookupKeywords...) {
+		switch setting.key {
+		case keywordLookup:
+			l.target = setting.value
+		case "by":
+			l.by = setting.value
+		case "show":
+			l.show = setting.value
+		case "required":
+			l.required = r.boolean(setting.value, "required")
+		}
+	}
+	if l.by == nil || l.show == nil {
+		r.fail(e.at, "column %s of %s is looked up, and needs a by and a show: its own column with the key, and the column to show, "+
+			"such as {lookup: genres, by: genre_id, show: name}", e.key, source)
+	}
+	r.lookups.columns = append(r.lookups.columns, l)
+}
+
+// resolveColumns gives all looked-up columns the types of the columns that they show. It is called before the sources are in their order.
+func (r *reader) resolveColumns(sources []Source) {
+	for _, l := range r.lookups.columns {
+		r.resolve(l, sources)
+	}
+}
+
+func (r *reader) resolve(l *columnLookup, sources []Source) {
+	at := r.sourceNamed(l.target, sources)
+	of, target := &sources[slices.IndexFunc(sources, func(s Source) bool { return s.Name == l.source })], &sources[at]
+	column := &of.Columns[l.column]
+	switch l.state {
+	case resolved:
+		return
+	case resolving:
+		r.fail(l.at, "column %s of %s shows itself: its look-ups form a cycle", column.Name, of.Name)
+	}
+	l.state = resolving
+	l.byColumn, l.shows = r.column(l.by, *of), r.column(l.show, *target)
+	for _, other := range r.lookups.columns {
+		if other.source == of.Name && other.column == l.byColumn || other.source == target.Name && other.column == l.shows {
+			r.resolve(other, sources)
+		}
+	}
+	shown := &target.Columns[l.shows]
+	column.Type = shown.Type
+	column.Nullable = !l.required || shown.Nullable || of.Columns[l.byColumn].Nullable
+	l.state = resolved
+	r.lookups.resolved = append(r.lookups.resolved, l)
+}
+
+// sourceNamed returns the index of the source that n names.
+func (r *reader) sourceNamed(n ast.Node, sources []Source) int {
+	name := r.text(n, keywordLookup)
+	at := slices.IndexFunc(sources, func(s Source) bool { return s.Name == name })
+	if at < 0 {
+		names := make([]string, len(sources))
+		for i := range sources {
+			names[i] = sources[i].Name
+		}
+		r.fail(position(n), "there is no source %q to look up; there are %s", name, strings.Join(names, ", "))
+	}
+	return at
+}
+
+// target returns the index of the source that n names, whose keys the column by of the source in has.
+func (r *reader) target(n, byNode ast.Node, sources []Source, in, by int) int {
+	at := r.sourceNamed(n, sources)
+	target := &sources[at]
+	if target.Parent >= 0 {
+		r.fail(position(n), "source %s has a parent, and only rows of a source without one can be looked up; "+
+			"declare the file as a second source without parent", target.Name)
+	}
+	if sources[in].Merge {
+		r.fail(position(byNode), "source %s merges rows, and its rows cannot look up others: remove rows: merge, or the look-up", sources[in].Name)
+	}
+	if target.Merge && at > 0 {
+		r.fail(position(n), "source %s merges rows, so it cannot be looked up: only the root source may do both", target.Name)
+	}
+	if len(target.Key) > 1 {
+		r.fail(position(n), "the key of %s has several columns, and a look-up is by one: declare one as its key", target.Name)
+	}
+	key, column := target.Columns[target.Key[0]], sources[in].Columns[by]
+	if key.Type != column.Type {
+		r.fail(position(byNode), "column %s of %s is %s and %s of %s is %s: the types of a key and of the column that has it must be the same",
+			column.Name, sources[in].Name, column.Type, key.Name, target.Name, key.Type)
+	}
+	return at
+}
+
+// columnLookups adds the look-ups of columns to the sources, which are in their order.
+func (r *reader) columnLookups(sources []Source) {
+	for _, l := range r.lookups.resolved {
+		in := slices.IndexFunc(sources, func(s Source) bool { return s.Name == l.source })
+		target := r.target(l.target, l.by, sources, in, l.byColumn)
+		d := &draft{Table: Table{Source: target, Column: l.shows}, at: l.at, columns: []rowColumn{{target, l.shows}}}
+		r.lookups.rendered = append(r.lookups.rendered, rowColumn{in, l.byColumn}, rowColumn{in, l.column})
+		sources[in].Lookups = append(sources[in].Lookups,
+			Lookup{Table: r.table(d, sources), By: l.byColumn, Column: l.column, Required: l.required})
+	}
+}
+
+// table returns the index of a table, which it adds unless there is one like it.
+func (r *reader) table(d *draft, sources []Source) int {
+	l := &r.lookups
+	for i, other := range l.tables {
+		if other.Source == d.Source && other.Column == d.Column && reflect.DeepEqual(other.Body, d.Body) {
+			return i
+		}
+	}
+	l.rendered = append(append(l.rendered, d.columns...), rowColumn{d.Source, sources[d.Source].Key[0]})
+	l.tables = append(l.tables, d)
+	return len(l.tables) - 1
+}
+
+// lookup parses a fragment that a body looks up.
+func (r *reader) lookup(n ast.Node, sources []Source, in int) Node {
+	var use Lookup
+	var target, by, as ast.Node
+	use.Column = -1
+	for _, e := range r.mapping(n, keywordLookup, lookupKeywords...) {
+		switch e.key {
+		case keywordLookup:
+			target = e.value
+		case "by":
+			by, use.By = e.value, r.use(e.value, sources, in)
+		case "as":
+			as = e.value
+		case "empty":
+			if use.Empty = r.literal(e.value); use.Empty == "null" {
+				use.Empty = ""
+			}
+		case "required":
+			use.Required = r.boolean(e.value, "required")
+		}
+	}
+	if by == nil || as == nil {
+		r.fail(position(n), "a look-up needs a by and an as: the column with the key, and a body for the row that has this key, "+
+			"such as {lookup: category, by: category_id, as: name}")
+	}
+	d := &draft{Table: Table{Source: r.target(target, by, sources, in, use.By), Column: -1}, at: position(n)}
+	r.fragment(d, as, sources)
+	use.Table = r.table(d, sources)
+	of := &sources[in]
+	at := slices.Index(of.Lookups, use)
+	if at < 0 {
+		at = len(of.Lookups)
+		of.Lookups = append(of.Lookups, use)
+	}
+	if outer := r.lookups.current; outer != nil {
+		outer.uses = append(outer.uses, rowLookup{in, at})
+	}
+	return LookedUp{Lookup: at}
+}
+
+// fragment parses the body of a table and records the columns that it uses.
+func (r *reader) fragment(d *draft, as ast.Node, sources []Source) {
+	outer := r.lookups.current
+	r.lookups.current = d
+	others := make([][]int, len(sources))
+	for i := range sources {
+		others[i], sources[i].Rendered = sources[i].Rendered, nil
+	}
+	d.Body = r.body(as, sources, d.Source)
+	for i := range sources {
+		for _, column := range sources[i].Rendered {
+			d.columns = append(d.columns, rowColumn{i, column})
+		}
+		sources[i].Rendered = others[i]
+	}
+	r.lookups.current = outer
+}
+
+// readsRowsOf records that the body being parsed uses the rows of a child source.
+func (r *reader) readsRowsOf(source int) {
+	if d := r.lookups.current; d != nil {
+		d.sources = append(d.sources, source)
+	}
+}
+
+// finishLookups completes the tables of a shape.
+func (r *reader) finishLookups(s *Shape) {
+	for _, c := range r.lookups.rendered {
+		of := &s.Sources[c.source]
+		of.Rendered = append(of.Rendered, c.column)
+		slices.Sort(of.Rendered)
+		of.Rendered = slices.Compact(of.Rendered)
+	}
+	for _, d := range r.lookups.tables {
+		d.Needs, d.Reads = d.needs(s.Sources)
+		s.Tables = append(s.Tables, d.Table)
+	}
+	states := make([]resolution, len(s.Tables))
+	for i := range s.Tables {
+		r.orderTable(s, i, states)
+	}
+}
+
+// orderTable checks that a table can be filled after those that it needs.
+func (r *reader) orderTable(s *Shape, i int, states []resolution) {
+	switch states[i] {
+	case resolved:
+		return
+	case resolving:
+		r.fail(r.lookups.tables[i].at, "this look-up needs itself: which rows of %s are used depends on it. "+
+			"Remove required or the filter from the look-ups of its rows", s.Sources[s.Tables[i].Source].Name)
+	}
+	states[i] = resolving
+	for _, need := range s.Tables[i].Needs {
+		r.orderTable(s, need, states)
+	}
+	states[i] = resolved
+}
+
+// needs returns the tables that must be complete before d is filled, and the sources that are read to fill it.
+func (d *draft) needs(sources []Source) (tables, reads []int) {
+	var addLookup func(source, lookup int)
+	addColumn := func(c rowColumn) {
+		if at := sources[c.source].lookupOf(c.column); at >= 0 {
+			addLookup(c.source, at)
+		}
+	}
+	addLookup = func(source, lookup int) {
+		l := &sources[source].Lookups[lookup]
+		if !slices.Contains(tables, l.Table) {
+			tables = append(tables, l.Table)
+		}
+		addColumn(rowColumn{source, l.By})
+	}
+	for _, c := range d.columns {
+		addColumn(c)
+	}
+	for _, u := range d.uses {
+		addLookup(u.source, u.lookup)
+	}
+	for _, source := range append([]int{d.Source}, d.sources...) {
+		for ; source >= 0; source = sources[source].Parent {
+			reads = append(reads, source)
+		}
+	}
+	slices.Sort(reads)
+	reads = slices.Compact(reads)
+	// The rows that are used must be the same in each reading.
+	for _, source := range reads {
+		for i, l := range sources[source].Lookups {
+			filtered := slices.ContainsFunc(sources[source].Filters, func(f Filter) bool { return f.Column == l.Column })
+			if l.Required || filtered {
+				addLookup(source, i)
+			}
+		}
+	}
+	return tables, reads
+}
+
+// root returns the index of the root source, whose rows are the items.
+func (r *reader) root(sources []Source, links []link) int {
+	var without, declared, apart, parents []int
+	for i, l := range links {
+		if l.parent != "" {
+			continue
+		}
+		without = append(without, i)
+		if l.root {
+			declared = append(declared, i)
+		}
+		if !slices.Contains(r.lookups.names, sources[i].Name) {
+			apart = append(apart, i)
+		}
+		if slices.ContainsFunc(links, func(child link) bool { return child.parent == sources[i].Name }) {
+			parents = append(parents, i)
+		}
+	}
+	if len(without) == 0 {
+		r.fail(links[0].at, "every source has a parent; the root source, whose rows are the items, must have none")
+	}
+	root := -1
+	switch {
+	case len(declared) > 1:
+		r.fail(links[declared[1]].at, "sources %s and %s both have root: true; one source is the root",
+			sources[declared[0]].Name, sources[declared[1]].Name)
+	case len(declared) == 1:
+		root = declared[0]
+	case len(without) == 1:
+		root = without[0]
+	case len(apart) == 1:
+		root = apart[0]
+	case len(apart) == 0 && len(parents) == 1:
+		root = parents[0]
+	case len(apart) > 1:
+		r.fail(links[apart[1]].at, "sources %s and %s both have no parent, and no lookup names them; exactly one source, the root, has none: "+
+			"name the parent of one, or look it up", sources[apart[0]].Name, sources[apart[1]].Name)
+	default:
+		r.fail(links[without[1]].at, "sources %s and %s both have no parent: declare root: true in the one whose rows are the items",
+			sources[without[0]].Name, sources[without[1]].Name)
+	}
+	for _, i := range apart {
+		if i != root {
+			r.fail(links[i].at, "source %s has no parent, and no lookup names it: name its parent, or look it up", sources[i].Name)
+		}
+	}
+	return root
+}
