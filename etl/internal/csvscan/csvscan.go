@@ -5,7 +5,7 @@
 //
 //   - A record is a line. It ends with LF or CRLF, or at the end of the file. A field never
 //     spans lines, so a missing quote damages one record only.
-//   - Fields are separated by one delimiter byte.
+//   - Fields are separated by a delimiter of one or more bytes.
 //   - A field that begins with a double quote ends at the next double quote; two double
 //     quotes within it mean one. Any other field is bare and must not contain a quote.
 //   - With TrimSpaces, spaces and tabs around a field, outside its quotes, are not part of it.
@@ -19,31 +19,6 @@ import (
 	"bytes"
 	"io"
 )
-
-// Damage is a violation of the dialect in a field.
-type Damage uint8
-
-// The kinds of damage.
-const (
-	Sound          Damage = iota
-	Unclosed              // the quote is open at the end of the line; Text is the text after the quote
-	TextAfterQuote        // text between the closing quote and the delimiter; Text is the raw field
-	BareQuote             // a quote within a bare field; Text is the raw field
-)
-
-// Field is one field of a record. Text aliases the scanner's buffers and is valid until the next call to Scan.
-type Field struct {
-	Text      []byte // without the enclosing quotes, and unescaped
-	Quoted    bool
-	Unescaped bool // the field had doubled quotes, so Text contains a quote
-	Damage    Damage
-}
-
-// Dialect is the notation of a file.
-type Dialect struct {
-	Delimiter  byte // 0 means a comma
-	TrimSpaces bool
-}
 
 // MaxLine is the length of the longest record, in bytes without its line end, that a Scanner returns in full.
 const MaxLine = 1 << 20
@@ -62,9 +37,8 @@ const Slack = 64
 // A caller that knows the format of its records can split them itself, which is faster: it parses the
 // Window and consumes records with Take, or calls Scan for the next one. The Scanner keeps its input from Hold's position on.
 type Scanner struct {
-	reader     io.Reader
-	delimiter  byte
-	trimSpaces bool
+	reader io.Reader
+	cutter Cutter
 
 	// buffer[start:end] is the unread input, buffer[kept:start] is kept for the caller, and Slack zeros follow end.
 	buffer     []byte
@@ -73,9 +47,6 @@ type Scanner struct {
 	origin     int64 // position of buffer[0]
 	readErr    error
 	atEOF      bool // readErr is io.EOF
-
-	fields  []Field
-	scratch []byte // unescaped fields
 
 	rawStart, rawEnd int // the record is buffer[rawStart:rawEnd]
 	line             int64
@@ -89,17 +60,7 @@ type Scanner struct {
 
 // New returns a Scanner that reads from reader.
 func New(reader io.Reader, dialect Dialect) *Scanner {
-	if dialect.Delimiter == 0 {
-		dialect.Delimiter = ','
-	}
-	return &Scanner{
-		reader:     reader,
-		delimiter:  dialect.Delimiter,
-		trimSpaces: dialect.TrimSpaces,
-		buffer:     make([]byte, readSize+Slack),
-		kept:       -1,
-		fields:     make([]Field, 0, 16),
-	}
+	return &Scanner{reader: reader, cutter: *NewCutter(dialect), buffer: make([]byte, readSize+Slack), kept: -1}
 }
 
 // Scan advances to the next record. It returns false at the end of the file and after an error, which Err returns.
@@ -112,7 +73,7 @@ func (s *Scanner) Scan() bool {
 			s.rawStart += len(byteOrderMark)
 		}
 		if raw := s.Raw(); len(raw) > 0 {
-			s.cut(raw)
+			s.cutter.Cut(raw)
 			return true
 		}
 	}
@@ -143,7 +104,7 @@ func (s *Scanner) Hold(position int64) { s.kept = int(position - s.origin) }
 func (s *Scanner) Held() (buffer []byte, origin int64) { return s.buffer, s.origin }
 
 // Fields returns the fields of the record. The slice and what it points to are valid until the next call to Scan.
-func (s *Scanner) Fields() []Field { return s.fields }
+func (s *Scanner) Fields() []Field { return s.cutter.fields }
 
 // Raw returns the record's bytes without the line end and without a byte order mark. They are valid until the next call to
 // Scan. If the record is TooLong, they are its beginning.
@@ -181,26 +142,9 @@ func (s *Scanner) Ahead(size int) (text []byte, all bool) {
 		for s.end-s.start < size && s.readErr == nil {
 			s.fill(s.rawStart)
 		}
-		s.cut(s.Raw())
+		s.cutter.Cut(s.Raw())
 	}
 	return s.buffer[s.start:s.end], s.readErr != nil
-}
-
-// Cutter splits lines that do not come from a Scanner.
-type Cutter struct{ scanner Scanner }
-
-// NewCutter returns a Cutter for a dialect.
-func NewCutter(dialect Dialect) *Cutter {
-	if dialect.Delimiter == 0 {
-		dialect.Delimiter = ','
-	}
-	return &Cutter{Scanner{delimiter: dialect.Delimiter, trimSpaces: dialect.TrimSpaces, fields: make([]Field, 0, 16)}}
-}
-
-// Cut returns the fields of a line without its line end. They are valid until the next call.
-func (c *Cutter) Cut(line []byte) []Field {
-	c.scanner.cut(line)
-	return c.scanner.fields
 }
 
 // Err returns the error that ended the scan, or nil at the end of the file.
@@ -307,110 +251,3 @@ func (s *Scanner) fill(from int) {
 	s.end += n
 	clear(s.buffer[s.end : s.end+Slack])
 }
-
-// cut splits line into s.fields. It writes each field in place: copying them was the most frequent copy of a scan.
-func (s *Scanner) cut(line []byte) {
-	s.scratch = s.scratch[:0]
-	count := 0
-	for at := 0; ; count++ {
-		if s.trimSpaces {
-			for at < len(line) && s.isSpace(line[at]) {
-				at++
-			}
-		}
-		if count == cap(s.fields) {
-			s.fields = append(s.fields[:count], Field{})
-		}
-		field := &s.fields[:cap(s.fields)][count]
-		var next int
-		if at < len(line) && line[at] == '"' {
-			next = s.quoted(field, line, at)
-		} else {
-			next = s.bare(field, line, at)
-		}
-		if next == len(line) {
-			s.fields = s.fields[:count+1]
-			return
-		}
-		at = next + 1
-	}
-}
-
-// quoted reads the field whose opening quote is line[at], and returns the index of the delimiter or line end after it.
-func (s *Scanner) quoted(field *Field, line []byte, at int) int {
-	*field = Field{Quoted: true}
-	open := at + 1
-	closing := bytes.IndexByte(line[open:], '"')
-	if closing < 0 {
-		field.Text, field.Damage = line[open:], Unclosed
-		return len(line)
-	}
-	closing += open
-	field.Text = line[open:closing:closing]
-	if closing+1 < len(line) && line[closing+1] == '"' {
-		field.Unescaped = true
-		field.Text, closing = s.unescape(line, open, closing)
-		if closing < 0 {
-			field.Damage = Unclosed
-			return len(line)
-		}
-	}
-	next := closing + 1
-	if s.trimSpaces {
-		for next < len(line) && s.isSpace(line[next]) {
-			next++
-		}
-	}
-	if next == len(line) || line[next] == s.delimiter {
-		return next
-	}
-	if more := bytes.IndexByte(line[next:], s.delimiter); more >= 0 {
-		next += more
-	} else {
-		next = len(line)
-	}
-	*field = Field{Text: line[at:next:next], Quoted: true, Damage: TextAfterQuote}
-	return next
-}
-
-// unescape copies the text that begins at open to the scratch buffer, with single quotes for doubled ones. closing is the index
-// of its first quote, which is doubled. It returns the text and the index of the closing quote, or -1 if there is none.
-func (s *Scanner) unescape(line []byte, open, closing int) ([]byte, int) {
-	from := len(s.scratch)
-	for {
-		s.scratch = append(s.scratch, line[open:closing+1]...)
-		open = closing + 2
-		next := bytes.IndexByte(line[open:], '"')
-		if next < 0 {
-			s.scratch = append(s.scratch, line[open:]...)
-			return s.scratch[from:len(s.scratch):len(s.scratch)], -1
-		}
-		closing = open + next
-		if closing+1 == len(line) || line[closing+1] != '"' {
-			s.scratch = append(s.scratch, line[open:closing]...)
-			return s.scratch[from:len(s.scratch):len(s.scratch)], closing
-		}
-	}
-}
-
-// bare reads the bare field that begins at line[at], and returns the index of the delimiter or line end after it.
-func (s *Scanner) bare(field *Field, line []byte, at int) int {
-	next, damage := at, Sound
-	for next < len(line) && line[next] != s.delimiter {
-		if line[next] == '"' {
-			damage = BareQuote
-		}
-		next++
-	}
-	last := next
-	if s.trimSpaces {
-		for last > at && s.isSpace(line[last-1]) {
-			last--
-		}
-	}
-	*field = Field{Text: line[at:last:last], Damage: damage}
-	return next
-}
-
-// isSpace reports whether b is trimmed around a field: a space or a tab, except the delimiter itself, which may be a tab.
-func (s *Scanner) isSpace(b byte) bool { return (b == ' ' || b == '\t') && b != s.delimiter }

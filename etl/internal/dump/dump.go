@@ -218,7 +218,7 @@ func (d *Dump) find(s *shape.Source) (*file, error) {
 			Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, d.spec.Name),
 		}
 	}
-	file.declared = d.spec.Dialect.Encoding
+	file.declared = d.spec.DialectOf(s).Encoding
 	return file, nil
 }
 
@@ -252,7 +252,7 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 	options.Encoding = file.encoding
 	named := *s // the shape stays as it is
 	named.File = file.name()
-	reader, err := source.NewReader(text, &named, &d.spec.Dialect, &sink{dump: d, name: s.File, encoding: file.encoding}, options)
+	reader, err := source.NewReader(text, &named, d.spec.DialectOf(s), &sink{dump: d, name: s.File, encoding: file.encoding}, options)
 	if err != nil {
 		var mistake *source.FileError
 		if errors.As(err, &mistake) && mistake.Kind != "" && !d.accepts(mistake.Kind) {

@@ -29,13 +29,13 @@ func ReadHeader(ctx context.Context, directory string, spec *shape.Shape, s *sha
 			Message: fmt.Sprintf("%s, and source %s needs it (%s:%d:%d)", reason(err), s.Name, spec.Name, s.FileAt.Line, s.FileAt.Column),
 		}
 	}
-	file.declared = spec.Dialect.Encoding
+	file.declared = spec.DialectOf(s).Encoding
 	text, err := file.open(ctx)
 	if err != nil {
 		return nil, &source.FileError{File: file.path, Err: err, Message: reason(err)}
 	}
 	defer func() { _ = text.Close() }() // only read
-	scanner := csvscan.New(text, csvscan.Dialect{Delimiter: spec.Dialect.Delimiter, TrimSpaces: spec.Dialect.TrimSpaces})
+	scanner := csvscan.New(text, source.Notation(spec.DialectOf(s)))
 	if !scanner.Scan() {
 		if err := scanner.Err(); err != nil {
 			return nil, &source.FileError{File: file.path, Err: err, Message: "the file cannot be read: " + reason(err)}

@@ -60,7 +60,7 @@ func (o *ordering) records(ctx context.Context, i int, take func(record) error) 
 	}
 	defer func() { _ = file.Close() }() // only read
 	hash := xxh3.New()
-	dialect := csvscan.Dialect{Delimiter: o.spec.Dialect.Delimiter, TrimSpaces: o.spec.Dialect.TrimSpaces}
+	dialect := source.Notation(o.spec.DialectOf(spec))
 	scanner := csvscan.New(io.TeeReader(file, hash), dialect)
 	key, parentKey, width := -1, -1, 0
 	if scanner.Scan() {

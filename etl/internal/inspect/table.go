@@ -128,7 +128,7 @@ func (t *table) records(ctx context.Context, tick func(), take func(line int64, 
 		return err
 	}
 	defer func() { _ = text.Close() }() // only read
-	dialect := csvscan.Dialect{Delimiter: t.notation.delimiter, TrimSpaces: t.notation.trim}
+	dialect := csvscan.Dialect{Delimiter: string(t.notation.delimiter), TrimSpaces: t.notation.trim}
 	scanner := csvscan.New(text, dialect)
 	var breaks *source.Breaks
 	width := 0
@@ -331,7 +331,7 @@ func (t *table) sniff(ctx context.Context) error {
 func delimiter(lines [][]byte) byte {
 	best, bestFields, bestLines := byte(','), 1, 0
 	for _, candidate := range []byte{',', ';', '\t', '|'} {
-		cutter := csvscan.NewCutter(csvscan.Dialect{Delimiter: candidate, TrimSpaces: true})
+		cutter := csvscan.NewCutter(csvscan.Dialect{Delimiter: string(candidate), TrimSpaces: true})
 		fields, alike := 0, 0
 		for i, line := range lines {
 			n := len(cutter.Cut(bytes.TrimSuffix(line, []byte{'\r'})))

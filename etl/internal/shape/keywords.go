@@ -4,7 +4,7 @@ package shape
 var (
 	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
 	dialectKeywords  = []string{"delimiter", "null", "encoding", "trim_spaces", "close_quotes", "final_newline"}
-	sourceKeywords   = []string{"file", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows", "root"}
+	sourceKeywords   = []string{"file", "dialect", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows", "root"}
 	columnKeywords   = []string{"type", "null"}
 	repairKeywords   = []string{"column", "prefix", "with"}
 	filterKeywords   = []string{"column", "drop", "keep"}

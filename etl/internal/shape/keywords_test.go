@@ -126,7 +126,7 @@ func TestSchemaRejects(t *testing.T) {
 		{"unknown keyword", "collection: books", "collection: books\nsorces: 1"},
 		{"no collection", "collection: books\n", ""},
 		{"collection with capitals", "collection: books", "collection: Books"},
-		{"delimiter of two bytes", "collection: books", "collection: books\ndialect: {delimiter: ab}"},
+		{"delimiter with a quote", "collection: books", "collection: books\ndialect: {delimiter: 'a\"'}"},
 		{"unknown keyword of the dialect", "collection: books", "collection: books\ndialect: {quote: x}"},
 		{"no file", "    file: page.csv\n", ""},
 		{"path as a file", "file: page.csv", "file: ../page.csv"},

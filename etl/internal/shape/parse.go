@@ -2,14 +2,11 @@ package shape
 
 import (
 	"errors"
-	"slices"
-	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
-	"systemscale/etl/internal/charset"
 	"systemscale/sql"
 )
 
@@ -27,9 +24,9 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	}()
 
 	top := r.parse(text)
-	shape = &Shape{Name: name, Dialect: Dialect{Delimiter: ','}}
+	shape = &Shape{Name: name}
+	dialect := fileForm{Dialect: Dialect{Delimiter: ","}}
 	var sources, documents ast.Node
-	openEnd := false
 	for _, e := range r.mapping(top, "a shape file", shapeKeywords...) {
 		switch e.key {
 		case "collection":
@@ -40,7 +37,7 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 					shape.Collection, use)
 			}
 		case "dialect":
-			openEnd = r.dialect(e.value, &shape.Dialect)
+			dialect = r.dialect(e.value, dialect)
 		case "sources":
 			sources = e.value
 		case "documents":
@@ -55,9 +52,9 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	case documents == nil:
 		r.fail(nil, "documents is missing: declare the API's responses")
 	}
-	r.format = &shape.Dialect
+	shape.Dialect = dialect.Dialect
 	r.lookups.names = append(lookupNames(sources), lookupNames(documents)...)
-	shape.Sources = r.sources(sources, openEnd)
+	shape.Sources = r.sources(sources, dialect)
 	shape.Endpoints = r.endpoints(documents, shape.Sources)
 	r.finishLookups(shape)
 	return shape, nil
@@ -77,44 +74,4 @@ func (r *reader) parse(text []byte) ast.Node {
 			len(file.Docs))
 	}
 	return file.Docs[0].Body
-}
-
-// dialect parses the dialect. It returns the default of the sources' final_newline.
-func (r *reader) dialect(n ast.Node, dialect *Dialect) (openEnd bool) {
-	for _, e := range r.mapping(n, "dialect", dialectKeywords...) {
-		switch e.key {
-		case "delimiter":
-			text := r.text(e.value, "delimiter")
-			if len(text) != 1 || strings.ContainsAny(text, "\"\r\n") {
-				r.fail(position(e.value), "delimiter must be one byte, but not a quote or a line end: %q", text)
-			}
-			dialect.Delimiter = text[0]
-		case "null":
-			dialect.Nulls = r.nullWords(e.value)
-			if len(dialect.Nulls) == 1 && dialect.Nulls[0] != "" {
-				dialect.Null, dialect.Nulls = dialect.Nulls[0], nil
-			}
-		case "encoding":
-			dialect.Encoding = r.encoding(e.value)
-		case "trim_spaces":
-			dialect.TrimSpaces = r.boolean(e.value, "trim_spaces")
-		case "close_quotes":
-			dialect.CloseQuotes = r.boolean(e.value, "close_quotes")
-		case "final_newline":
-			openEnd = r.finalNewline(e.value)
-		}
-	}
-	return openEnd
-}
-
-// encoding parses the name of an encoding. UTF-8 is "".
-func (r *reader) encoding(n ast.Node) string {
-	name := r.text(n, "encoding")
-	switch {
-	case name == charset.UTF8:
-		return ""
-	case !slices.Contains(charset.Names(), name):
-		r.fail(position(n), "%q is no encoding; the encodings are %s", name, strings.Join(charset.Names(), ", "))
-	}
-	return name
 }

@@ -26,14 +26,25 @@ type Shape struct {
 	Tables     []Table    `json:",omitempty"` // of the look-ups
 }
 
-// Dialect is the notation of the CSV files.
+// Dialect is the notation of CSV files.
 type Dialect struct {
-	Delimiter   byte
+	Delimiter   Delimiter
 	Null        string   // the unquoted field that means null; "" if Nulls has several, or if no field does
 	Nulls       []string `json:",omitempty"` // the unquoted fields that mean null, "" for an empty one
 	TrimSpaces  bool
 	Encoding    string `json:",omitempty"` // of package charset; "" is UTF-8
 	CloseQuotes bool   // close a quote that is open at the end of a line if the next line is a row, instead of rejecting the row
+}
+
+// Delimiter is the text between two fields, of one or more bytes.
+type Delimiter string
+
+// MarshalJSON writes a delimiter of one byte as a number, so that the fingerprints of shapes stay the same.
+func (d Delimiter) MarshalJSON() ([]byte, error) {
+	if len(d) == 1 {
+		return strconv.AppendUint(nil, uint64(d[0]), 10), nil
+	}
+	return json.Marshal(string(d))
 }
 
 // Source is one CSV file.
@@ -55,6 +66,7 @@ type Source struct {
 	IntLists []IntList `json:",omitempty"` // columns that contain lists of ints
 
 	Lookups []Lookup `json:",omitempty"`
+	Dialect *Dialect `json:",omitempty"` // of this file; nil if it has the dialect of the shape
 
 	// OpenEnd accepts a file whose last line has no line end. It does not affect the documents.
 	OpenEnd bool `json:"-"`
@@ -81,6 +93,14 @@ func (s *Source) Names(columns Indices) string {
 		names[i] = s.Columns[column].Name
 	}
 	return strings.Join(names, ", ")
+}
+
+// DialectOf returns the dialect of a source's file.
+func (s *Shape) DialectOf(source *Source) *Dialect {
+	if source.Dialect != nil {
+		return source.Dialect
+	}
+	return &s.Dialect
 }
 
 // Column is one declared column of a source.

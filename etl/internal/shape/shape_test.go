@@ -17,7 +17,7 @@ func TestParseBuiltIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Dialect{Delimiter: ',', Null: "null", TrimSpaces: true, CloseQuotes: true}, spec.Dialect); diff != "" ||
+	if diff := cmp.Diff(Dialect{Delimiter: ",", Null: "null", TrimSpaces: true, CloseQuotes: true}, spec.Dialect); diff != "" ||
 		spec.Collection != "products" {
 		t.Errorf("collection %q, dialect: want (-), got (+)\n%s", spec.Collection, diff)
 	}
@@ -201,6 +201,28 @@ func TestParseBody(t *testing.T) {
 	}
 }
 
+// TestParseDialects overrides the dialect of the shape for a source.
+func TestParseDialects(t *testing.T) {
+	text := strings.Replace(small, "sources:", "dialect: {null: x, final_newline: optional}\nsources:", 1)
+	text = strings.Replace(text, "file: page.csv\n", "file: page.csv\n    dialect: {delimiter: '+|', null: [\"\", x], final_newline: required}\n", 1)
+	spec, err := Parse("small.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, page := &spec.Sources[0], &spec.Sources[1]
+	if got, want := *spec.DialectOf(book), (Dialect{Delimiter: ",", Null: "x"}); !cmp.Equal(got, want) || !book.OpenEnd {
+		t.Errorf("dialect of book %+v (open end %v), want %+v", got, book.OpenEnd, want)
+	}
+	if got, want := *spec.DialectOf(page), (Dialect{Delimiter: "+|", Nulls: []string{"", "x"}}); !cmp.Equal(got, want) || page.OpenEnd {
+		t.Errorf("dialect of page %+v (open end %v), want %+v", got, page.OpenEnd, want)
+	}
+	for delimiter, want := range map[Delimiter]string{",": "44", "+|": `"+|"`, "\"\x01": `"\"\u0001"`} {
+		if got, err := json.Marshal(delimiter); err != nil || string(got) != want {
+			t.Errorf("JSON of %q is %s (%v), want %s", delimiter, got, err, want)
+		}
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	cases := []struct{ name, old, new, want string }{
 		{"no YAML", "collection: books", "collection: [books", "small.yaml:"},
@@ -259,8 +281,24 @@ func TestParseErrors(t *testing.T) {
 		},
 		{"a long collection", "collection: books", "collection: a23456789012345678901", "up to 20 lower-case letters"},
 		{
-			"a dialect of two bytes", "collection: books", "collection: books\ndialect: {delimiter: ab}",
-			"small.yaml:2:22: delimiter must be one byte",
+			"a delimiter of nothing", "collection: books", "collection: books\ndialect: {delimiter: \"\"}",
+			`small.yaml:2:22: delimiter must be one byte or more, such as ";" or "+|"`,
+		},
+		{
+			"a delimiter with a quote", "collection: books", "collection: books\ndialect: {delimiter: 'a\"'}",
+			`small.yaml:2:22: delimiter must not contain a quote or a line end: "a\""`,
+		},
+		{
+			"a long delimiter that is trimmed", "collection: books", "collection: books\ndialect: {delimiter: \" |\", trim_spaces: true}",
+			"small.yaml:2:11: with trim_spaces, a delimiter of several bytes cannot begin with a space or a tab",
+		},
+		{
+			"a long delimiter of one source that is trimmed", "file: page.csv\n", "file: page.csv\n    dialect: {delimiter: \" |\", trim_spaces: true}\n",
+			"small.yaml:5:15: with trim_spaces, a delimiter",
+		},
+		{
+			"an unknown setting of a source's dialect", "file: page.csv\n", "file: page.csv\n    dialect: {quote: x}\n",
+			`small.yaml:5:15: dialect has no setting "quote"`,
 		},
 		{
 			"a dialect's word for yes", "collection: books", "collection: books\ndialect: {trim_spaces: perhaps}",

@@ -8,15 +8,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// finalNewline reports whether the line end of a file's last line is optional.
-func (r *reader) finalNewline(n ast.Node) bool {
-	word := r.text(n, "final_newline")
-	if word != "optional" && word != "required" {
-		r.fail(position(n), "final_newline must be required or optional, not %q", word)
-	}
-	return word == "optional"
-}
-
 // link is the declaration of a source's parent, which may be declared later.
 type link struct {
 	parent   string
@@ -25,16 +16,20 @@ type link struct {
 	root     bool // declared
 }
 
-func (r *reader) sources(n ast.Node, openEnd bool) []Source {
+func (r *reader) sources(n ast.Node, dialect fileForm) []Source {
 	var sources []Source
 	var links []link
 	entries := r.mapping(n, "sources")
-	// Columns first: the other settings, and those of other sources, refer to them.
+	// Columns first: the other settings, and those of other sources, refer to them. final_newline overrides that of the dialect.
 	for _, e := range entries {
-		source := Source{Name: e.key, Parent: -1, OpenEnd: openEnd}
+		source := Source{Name: e.key, Parent: -1, OpenEnd: dialect.openEnd}
 		for _, setting := range r.mapping(e.value, "source "+e.key, sourceKeywords...) {
-			if setting.key == "columns" {
+			switch setting.key {
+			case "columns":
 				source.Columns = r.columns(setting.value, e.key)
+			case "dialect":
+				own := r.dialect(setting.value, dialect)
+				source.Dialect, source.OpenEnd = &own.Dialect, own.openEnd
 			}
 		}
 		if len(source.Columns) == 0 {
@@ -44,6 +39,10 @@ func (r *reader) sources(n ast.Node, openEnd bool) []Source {
 	}
 	r.resolveColumns(sources)
 	for i, e := range entries {
+		r.format = &dialect.Dialect
+		if own := sources[i].Dialect; own != nil {
+			r.format = own
+		}
 		links = append(links, r.source(e, &sources[i]))
 	}
 	tree := r.tree(sources, links)

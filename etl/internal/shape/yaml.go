@@ -16,7 +16,7 @@ import (
 // Errors are panics with an *Error, which Parse recovers: every step can fail, and the first error ends the walk.
 type reader struct {
 	file    string
-	format  *Dialect // of the files
+	format  *Dialect // of the source
 	lookups lookups
 }
 

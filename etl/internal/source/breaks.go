@@ -29,17 +29,15 @@ const (
 //
 // The zero value is not usable. A Breaks must be used by one goroutine.
 type Breaks struct {
-	width     int
-	ints      []int // indices of the key fields
-	delimiter byte
-	trim      bool
-	cutter    *csvscan.Cutter
-	until     int64 // the last line of the current record
+	width  int
+	ints   []int // indices of the key fields
+	cutter *csvscan.Cutter
+	until  int64 // the last line of the current record
 }
 
 // NewBreaks returns a Breaks for a file with width fields per record. The fields with the indices ints are keys.
 func NewBreaks(dialect csvscan.Dialect, width int, ints ...int) *Breaks {
-	return &Breaks{width: width, ints: ints, delimiter: dialect.Delimiter, trim: dialect.TrimSpaces, cutter: csvscan.NewCutter(dialect)}
+	return &Breaks{width: width, ints: ints, cutter: csvscan.NewCutter(dialect)}
 }
 
 // Pending reports whether the line after the given one continues a record of several lines.
@@ -64,7 +62,7 @@ func (b *Breaks) Of(s *csvscan.Scanner) Break {
 // look reads ahead after a line with the given number of fields, the last of which is open.
 func (b *Breaks) look(s *csvscan.Scanner, fields int) Break {
 	end, found := b.closing(s, fields)
-	if found == recordClosed {
+	if found == csvscan.Closed {
 		b.until = s.Line() + int64(end)
 		return LineBreak
 	}
@@ -72,7 +70,7 @@ func (b *Breaks) look(s *csvscan.Scanner, fields int) Break {
 	switch {
 	case plausible && lines == 0:
 		return MissingQuote
-	case !plausible && found == recordOpen:
+	case !plausible && found == csvscan.Open:
 		b.until = math.MaxInt64
 		return EndsInQuotes
 	}
@@ -83,97 +81,23 @@ func (b *Breaks) look(s *csvscan.Scanner, fields int) Break {
 // maxAhead limits the reading ahead, in bytes: a record of several lines may be as long as a line.
 const maxAhead = csvscan.MaxLine
 
-// outcome is the result of the search for the end of a quoted field.
-type outcome uint8
-
-const (
-	recordMalformed outcome = iota // not a record of several lines, or one that is too long
-	recordClosed                   // a record of several lines
-	recordOpen                     // the file ends within the record
-	recordUnknown                  // more input is needed
-)
-
-// closing parses the lines after the record as its continuation. It returns their number.
-func (b *Breaks) closing(s *csvscan.Scanner, fields int) (lines int, found outcome) {
+// closing parses the lines after a record of so many fields, the last of which is open, as its continuation. It returns their number.
+func (b *Breaks) closing(s *csvscan.Scanner, fields int) (lines int, found csvscan.Rest) {
 	text, all := s.Ahead(0)
 	for {
-		lines, found = b.record(text, all, fields)
+		size, more, found := b.cutter.Rest(text, all)
 		switch {
-		case found != recordUnknown:
-			return lines, found
-		case all:
-			return 0, recordOpen
+		case found == csvscan.Closed && fields+more != b.width:
+			return 0, csvscan.Malformed
+		case found == csvscan.Closed:
+			return countLines(text[:size]), found
+		case found != csvscan.Incomplete:
+			return 0, found
 		case len(text) > maxAhead:
-			return 0, recordMalformed
+			return 0, csvscan.Malformed
 		}
 		text, all = s.Ahead(2*len(text) + 1)
 	}
-}
-
-// record parses text as the rest of a record with the given number of fields, the last of which is open. all means that text ends
-// with the file.
-func (b *Breaks) record(text []byte, all bool, fields int) (lines int, found outcome) {
-	at := 0
-	for { // within quotes
-		quote := bytes.IndexByte(text[at:], '"')
-		if quote < 0 || at+quote+1 == len(text) && !all {
-			return 0, recordUnknown
-		}
-		at += quote + 1
-		if at < len(text) && text[at] == '"' {
-			at++
-			continue
-		}
-		at = b.skipSpaces(text, at)
-		for { // after a field
-			if size, ended := lineEnd(text[at:], all); ended {
-				if fields != b.width {
-					return 0, recordMalformed
-				}
-				return countLines(text[:at+size]), recordClosed
-			}
-			if at == len(text) || !all && at+1 == len(text) && text[at] == '\r' {
-				return 0, recordUnknown
-			}
-			if text[at] != b.delimiter {
-				return 0, recordMalformed
-			}
-			fields++
-			at = b.skipSpaces(text, at+1)
-			if at < len(text) && text[at] == '"' {
-				at++
-				break
-			}
-			for at < len(text) && text[at] != b.delimiter && text[at] != '\n' {
-				if text[at] == '"' {
-					return 0, recordMalformed
-				}
-				at++
-			}
-		}
-	}
-}
-
-func (b *Breaks) skipSpaces(text []byte, at int) int {
-	for b.trim && at < len(text) && (text[at] == ' ' || text[at] == '\t') && text[at] != b.delimiter {
-		at++
-	}
-	return at
-}
-
-// lineEnd reports whether text begins with a line end, and its length. The end of the file is a line end of length 0.
-func lineEnd(text []byte, all bool) (size int, found bool) {
-	switch {
-	case len(text) == 0:
-		return 0, all
-	case text[0] == '\n':
-		return 1, true
-	case text[0] == '\r' && len(text) > 1 && text[1] == '\n':
-		return 2, true
-	case text[0] == '\r' && len(text) == 1 && all:
-		return 1, true
-	}
-	return 0, false
 }
 
 // countLines returns the number of lines in text. The last line may lack its line end.

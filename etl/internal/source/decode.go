@@ -51,7 +51,10 @@ func (r *Reader) decode() int {
 
 // plan returns the fields for decode, or nil if decode would misread the dialect.
 func (r *Reader) plan() []field {
-	if d := r.dialect.Delimiter; d >= '0' && d <= '9' || d == '.' || d == '-' || d >= utf8.RuneSelf || d <= ' ' && d != '\t' {
+	if len(r.dialect.Delimiter) > 1 {
+		return nil
+	}
+	if d := r.delimiter; d >= '0' && d <= '9' || d == '.' || d == '-' || d >= utf8.RuneSelf || d <= ' ' && d != '\t' {
 		return nil
 	}
 	fields := make([]field, r.layout.width)

@@ -232,7 +232,7 @@ var wideFields = []string{"id", "parent", "name", "price", "flag", "url", "count
 // dialects returns the dialects to test. Decode would misread the last ones.
 func dialects() []shape.Dialect {
 	var all []shape.Dialect
-	for _, delimiter := range []byte(",;\t") {
+	for _, delimiter := range []shape.Delimiter{",", ";", "\t"} {
 		for _, null := range []string{"null", ""} {
 			for _, trim := range []bool{true, false} {
 				for _, closed := range []bool{true, false} {
@@ -242,22 +242,24 @@ func dialects() []shape.Dialect {
 		}
 	}
 	return append(all,
-		shape.Dialect{Delimiter: '|', Null: `\N`},
-		shape.Dialect{Delimiter: ' ', Null: "null", TrimSpaces: true},
-		shape.Dialect{Delimiter: ' ', Null: "null"},
-		shape.Dialect{Delimiter: 'l', Null: "null"},
-		shape.Dialect{Delimiter: ',', Null: "n,l"},
-		shape.Dialect{Delimiter: ',', Null: "nul ", TrimSpaces: true},
-		shape.Dialect{Delimiter: ',', Null: `nu"l`},
-		shape.Dialect{Delimiter: ',', Null: "nu\nl"},
-		shape.Dialect{Delimiter: ',', Null: "0"},
-		shape.Dialect{Delimiter: '5', Null: "null"},
-		shape.Dialect{Delimiter: '.', Null: "null", TrimSpaces: true},
-		shape.Dialect{Delimiter: ',', Nulls: []string{"", `\N`, "N/A", "null"}},
-		shape.Dialect{Delimiter: ',', Nulls: []string{""}, TrimSpaces: true},
-		shape.Dialect{Delimiter: '\t', Nulls: []string{"-", "--", "x", ""}, CloseQuotes: true},
-		shape.Dialect{Delimiter: ',', Nulls: []string{"7", "12", "null", "0.00"}},
-		shape.Dialect{Delimiter: ',', Nulls: []string{"\x00", "null"}},
+		shape.Dialect{Delimiter: "|", Null: `\N`},
+		shape.Dialect{Delimiter: " ", Null: "null", TrimSpaces: true},
+		shape.Dialect{Delimiter: " ", Null: "null"},
+		shape.Dialect{Delimiter: "l", Null: "null"},
+		shape.Dialect{Delimiter: ",", Null: "n,l"},
+		shape.Dialect{Delimiter: ",", Null: "nul ", TrimSpaces: true},
+		shape.Dialect{Delimiter: ",", Null: `nu"l`},
+		shape.Dialect{Delimiter: ",", Null: "nu\nl"},
+		shape.Dialect{Delimiter: ",", Null: "0"},
+		shape.Dialect{Delimiter: "5", Null: "null"},
+		shape.Dialect{Delimiter: ".", Null: "null", TrimSpaces: true},
+		shape.Dialect{Delimiter: ",", Nulls: []string{"", `\N`, "N/A", "null"}},
+		shape.Dialect{Delimiter: ",", Nulls: []string{""}, TrimSpaces: true},
+		shape.Dialect{Delimiter: "\t", Nulls: []string{"-", "--", "x", ""}, CloseQuotes: true},
+		shape.Dialect{Delimiter: ",", Nulls: []string{"7", "12", "null", "0.00"}},
+		shape.Dialect{Delimiter: ",", Nulls: []string{"\x00", "null"}},
+		shape.Dialect{Delimiter: "+|", Null: "null", TrimSpaces: true},
+		shape.Dialect{Delimiter: ",,", Null: `\N`, CloseQuotes: true},
 	)
 }
 
@@ -278,7 +280,7 @@ func FuzzDecodeAgainstConvert(f *testing.F) {
 		}
 		d := &all[int(number)%len(all)]
 		in := append([]byte(strings.Join(wideFields, string(d.Delimiter))+"\n"), rows...)
-		if d.Delimiter == 'l' { // which is in names of the header
+		if d.Delimiter == "l" { // which is in names of the header
 			names := []string{"id", "parent", "name", "price", `"flag"`, `"url"`, "count", "extra", "rank"}
 			in = append([]byte(strings.Join(names, "l")+"\n"), rows...)
 		}
@@ -314,7 +316,7 @@ func TestDecodeAgainstConvert(t *testing.T) {
 	for range 600 {
 		d := &all[random.IntN(len(all))]
 		in := []byte(strings.Join(wideFields, string(d.Delimiter)) + "\n")
-		if d.Delimiter == 'l' {
+		if d.Delimiter == "l" {
 			continue // in names of the header
 		}
 		for range random.IntN(80) {
@@ -461,9 +463,9 @@ var plainRecords = []struct {
 	{"a field too many", &trimmed, `1,2,a,3,1,u,`, false, `field count`},
 }
 
-var trimmed, untrimmed = *dialect, shape.Dialect{Delimiter: ',', Null: "null"}
+var trimmed, untrimmed = *dialect, shape.Dialect{Delimiter: ",", Null: "null"}
 
-var emptyNull = shape.Dialect{Delimiter: ',', Nulls: []string{"", "N", "N/A"}}
+var emptyNull = shape.Dialect{Delimiter: ",", Nulls: []string{"", "N", "N/A"}}
 
 // TestDecodePlainRecords checks which records decode accepts, and the rows in either case.
 func TestDecodePlainRecords(t *testing.T) {

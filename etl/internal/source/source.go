@@ -25,7 +25,7 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	r := &Reader{
 		spec:      spec,
 		dialect:   dialect,
-		delimiter: dialect.Delimiter,
+		delimiter: dialect.Delimiter[0],
 		options:   options,
 		input:     &fingerprinted{Reader: input, hash: xxh3.New()},
 		rejects:   rejects,
@@ -38,7 +38,7 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		},
 		rows: Rows{width: len(spec.Rendered) + len(spec.Lookups), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
 	}
-	r.scanner = csvscan.New(r.input, r.csvDialect())
+	r.scanner = csvscan.New(r.input, Notation(r.dialect))
 	for _, declared := range spec.Filters {
 		f := filter{column: declared.Column, text: []byte(declared.Drop), keep: declared.Keep, lookedUp: spec.Columns[declared.Column].LookedUp}
 		switch kind := spec.Columns[f.column].Type; {
@@ -118,7 +118,7 @@ func (r *Reader) header() error {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
 		}
 	}
-	r.breaks = NewBreaks(r.csvDialect(), r.layout.width, r.keyFields()...)
+	r.breaks = NewBreaks(Notation(r.dialect), r.layout.width, r.keyFields()...)
 	return nil
 }
 
@@ -135,10 +135,6 @@ func (r *Reader) tests(column int) []*filter {
 
 // encodingHint returns the part of a message about the header that tells whether the encoding may be a cause. It is often empty.
 func (r *Reader) encodingHint() string { return EncodingHint(r.scanner.Raw(), r.options.Encoding) }
-
-func (r *Reader) csvDialect() csvscan.Dialect {
-	return csvscan.Dialect{Delimiter: r.dialect.Delimiter, TrimSpaces: r.dialect.TrimSpaces}
-}
 
 // nullWords returns the unquoted fields that mean null in a column.
 func (r *Reader) nullWords(column int) (words [][]byte) {
@@ -158,6 +154,11 @@ func (r *Reader) keyFields() []int {
 		}
 	}
 	return fields
+}
+
+// Notation returns the part of a dialect that determines the fields of a record.
+func Notation(dialect *shape.Dialect) csvscan.Dialect {
+	return csvscan.Dialect{Delimiter: string(dialect.Delimiter), TrimSpaces: dialect.TrimSpaces}
 }
 
 // Missing returns the declared columns that the header lacks.

@@ -20,7 +20,7 @@ import (
 	"systemscale/etl/internal/shape"
 )
 
-var dialect = &shape.Dialect{Delimiter: ',', Null: "null", TrimSpaces: true, CloseQuotes: true}
+var dialect = &shape.Dialect{Delimiter: ",", Null: "null", TrimSpaces: true, CloseQuotes: true}
 
 // itemSpec has a column of every type.
 func itemSpec() *shape.Source {
@@ -136,7 +136,7 @@ func TestIntLists(t *testing.T) {
 	}
 	sink := &memory{}
 	input := strings.NewReader("id,list\n1,\n2,1|02 | -3\n3,1|x\n4,\"1|2\"\n5,|\n6,\"1\"\"2\"\n7,1|\n8,\"  \"\n9,null\n")
-	reader, err := NewReader(input, spec, &shape.Dialect{Delimiter: ',', Null: "null"}, sink, Options{})
+	reader, err := NewReader(input, spec, &shape.Dialect{Delimiter: ",", Null: "null"}, sink, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func TestTypes(t *testing.T) {
 			Rendered: []int{1},
 		}
 		read := func(in string) (string, Reason) {
-			w := newTwins(t, []byte("id,value\n"+in+"\n"), nil, spec, &shape.Dialect{Delimiter: ','}, Options{})
+			w := newTwins(t, []byte("id,value\n"+in+"\n"), nil, spec, &shape.Dialect{Delimiter: ","}, Options{})
 			if w.next() {
 				rows := w.readers[0].Rows()
 				return string(rows.Text(&rows.Row(0)[0])), ""
@@ -91,7 +91,7 @@ func TestDecodeTypes(t *testing.T) {
 		names[i] = c.Name
 	}
 	for range 300 {
-		d := shape.Dialect{Delimiter: ",;\t"[random.IntN(3)], Nulls: []string{"", `\N`}, TrimSpaces: random.IntN(2) == 0}
+		d := shape.Dialect{Delimiter: shape.Delimiter(",;\t"[random.IntN(3)]), Nulls: []string{"", `\N`}, TrimSpaces: random.IntN(2) == 0}
 		delimiter := string(d.Delimiter)
 		in := strings.Join(names, delimiter) + "\n"
 		for range 1 + random.IntN(80) {
@@ -122,7 +122,7 @@ func TestDecodeTypes(t *testing.T) {
 func TestTypesAllocateNothing(t *testing.T) {
 	spec := typed()
 	in := "id,lat,lon,hot,cold\n" + strings.Repeat("1,48.1234567,-11.5,t,\n2,.5,1e5,no,\"TRUE\"\n", 20_000)
-	reader, err := NewReader(strings.NewReader(in), spec, &shape.Dialect{Delimiter: ',', Nulls: []string{""}}, &memory{}, Options{})
+	reader, err := NewReader(strings.NewReader(in), spec, &shape.Dialect{Delimiter: ",", Nulls: []string{""}}, &memory{}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,77 @@
+package shape
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"systemscale/etl/internal/charset"
+)
+
+// fileForm is a dialect with the setting of it that does not affect the documents.
+type fileForm struct {
+	Dialect
+	openEnd bool // the default of Source.OpenEnd
+}
+
+// dialect parses a dialect, which overrides the keys of base that it names.
+func (r *reader) dialect(n ast.Node, base fileForm) fileForm {
+	d := base
+	for _, e := range r.mapping(n, "dialect", dialectKeywords...) {
+		switch e.key {
+		case "delimiter":
+			d.Delimiter = r.delimiter(e.value)
+		case "null":
+			d.Null, d.Nulls = "", r.nullWords(e.value)
+			if len(d.Nulls) == 1 && d.Nulls[0] != "" {
+				d.Null, d.Nulls = d.Nulls[0], nil
+			}
+		case "encoding":
+			d.Encoding = r.encoding(e.value)
+		case "trim_spaces":
+			d.TrimSpaces = r.boolean(e.value, "trim_spaces")
+		case "close_quotes":
+			d.CloseQuotes = r.boolean(e.value, "close_quotes")
+		case "final_newline":
+			d.openEnd = r.finalNewline(e.value)
+		}
+	}
+	if d.TrimSpaces && len(d.Delimiter) > 1 && strings.ContainsAny(string(d.Delimiter[0]), " \t") {
+		r.fail(position(n), "with trim_spaces, a delimiter of several bytes cannot begin with a space or a tab: %q; leave its spaces out",
+			string(d.Delimiter))
+	}
+	return d
+}
+
+func (r *reader) delimiter(n ast.Node) Delimiter {
+	text := r.text(n, "delimiter")
+	switch {
+	case text == "":
+		r.fail(position(n), `delimiter must be one byte or more, such as ";" or "+|"`)
+	case strings.ContainsAny(text, "\"\r\n"):
+		r.fail(position(n), "delimiter must not contain a quote or a line end: %q", text)
+	}
+	return Delimiter(text)
+}
+
+// encoding parses the name of an encoding. UTF-8 is "".
+func (r *reader) encoding(n ast.Node) string {
+	name := r.text(n, "encoding")
+	switch {
+	case name == charset.UTF8:
+		return ""
+	case !slices.Contains(charset.Names(), name):
+		r.fail(position(n), "%q is no encoding; the encodings are %s", name, strings.Join(charset.Names(), ", "))
+	}
+	return name
+}
+
+// finalNewline reports whether the line end of a file's last line is optional.
+func (r *reader) finalNewline(n ast.Node) bool {
+	word := r.text(n, "final_newline")
+	if word != "optional" && word != "required" {
+		r.fail(position(n), "final_newline must be required or optional, not %q", word)
+	}
+	return word == "optional"
+}
