@@ -57,8 +57,10 @@ func (t *Text) Size() int64 { return t.file.size }
 // Position returns how many bytes of Size the last Open has read.
 func (t *Text) Position() int64 { return t.file.position() }
 
-// Open opens the text from the beginning, decompressed. The context ends every Read. The error is a *source.FileError.
-func (t *Text) Open(ctx context.Context) (io.ReadCloser, error) {
+// Open opens the text from the beginning, decompressed and in UTF-8. encoding is that of the file, as in a shape file; "" is UTF-8. A byte
+// order mark counts more. The context ends every Read. The error is a *source.FileError.
+func (t *Text) Open(ctx context.Context, encoding string) (io.ReadCloser, error) {
+	t.file.declared = encoding
 	text, err := t.file.open(ctx)
 	if err != nil {
 		return nil, &source.FileError{File: t.file.path, Message: reason(err), Err: err}

@@ -56,7 +56,6 @@ type column struct {
 	padded   int64 // ints with zeros before them
 	flags    int64
 	words    []string // the different flags
-	hundreds int64    // money with exactly two decimals
 	other    int64    // none of the numbers
 	others   []sample // the first different ones
 	moreThan bool     // others are not all
@@ -114,9 +113,8 @@ func (c *column) classify(text []byte, line int64) {
 		c.int(text)
 	case source.Fits(shape.Money, text):
 		c.money++
-		if at := bytes.IndexByte(text, '.'); at == len(text)-3 {
-			c.hundreds++
-		}
+	case source.Fits(shape.Decimal, text):
+		c.decimals++
 	default:
 		c.other++
 		at := slices.IndexFunc(c.others, func(s sample) bool { return s.text == string(text[:min(len(text), mostShown)]) })
@@ -214,10 +212,10 @@ func (c *column) decide() {
 	for _, s := range words {
 		others -= s.count
 	}
-	numbers, tolerated, money := c.ints+c.money, int64(damage), c.money
+	fractions, tolerated := c.money+c.decimals, int64(damage)
 	if named(c.name, idNames) {
-		if tolerated = damagedID; c.money*tolerated <= c.values {
-			others, money = others+c.money, 0
+		if tolerated = damagedID; fractions*tolerated <= c.values {
+			others, fractions = others+fractions, 0
 		}
 	}
 	switch {
@@ -226,13 +224,15 @@ func (c *column) decide() {
 	case c.isFlag():
 		c.kind, others = shape.Flag, 0
 		c.evidence = "all values are " + strings.Join(slices.Sorted(slices.Values(c.words)), " or ")
-	case numbers == 0 || others*tolerated > c.values:
+	case c.numbers() == 0 || others*tolerated > c.values:
 		c.kind = shape.Text
 		c.textEvidence()
 	case c.padded > 0:
 		c.kind, c.evidence = shape.Text, "an int would lose the zeros before "+count(c.padded, "value")
-	case money > 0 || named(c.name, moneyNames):
+	case named(c.name, moneyNames) && c.decimals == 0:
 		c.kind, c.evidence = shape.Money, "all values are amounts"
+	case fractions > 0:
+		c.kind, c.evidence = shape.Decimal, count(fractions, "value")+" with decimals"
 	default:
 		c.kind = shape.Int
 		c.evidence = comma(c.low) + " to " + comma(c.high)
@@ -247,10 +247,13 @@ func (c *column) decide() {
 	c.nullable = c.nullable || c.values == 0
 }
 
+// numbers is how many values are numbers.
+func (c *column) numbers() int64 { return c.ints + c.money + c.decimals }
+
 // textEvidence is for a text that has numbers.
 func (c *column) textEvidence() {
 	switch {
-	case c.ints+c.money == 0 || c.other == 0:
+	case c.numbers() == 0 || c.other == 0:
 		c.evidence = "up to " + count(int64(c.longest), "byte")
 	default:
 		c.evidence = "no number, such as " + c.others[0].show()
@@ -300,11 +303,11 @@ func (c *column) typedNulls(words []sample, damaged int64) {
 
 // ownWords returns the texts that must mean null if the column has numbers: the only ones that are not numbers, again and again.
 func (c *column) ownWords() []sample {
-	if c.moreThan || c.ints+c.money < 20 {
+	if c.moreThan || c.numbers() < 20 {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(c.others), func(s sample) bool {
-		return len(s.text) == 0 || len(s.text) >= mostShown || s.count < 2 || s.count > c.ints+c.money ||
+		return len(s.text) == 0 || len(s.text) >= mostShown || s.count < 2 || s.count > c.numbers() ||
 			strings.ContainsAny(s.text, "0123456789")
 	})
 }

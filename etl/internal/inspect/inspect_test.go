@@ -199,6 +199,31 @@ func TestGuesses(t *testing.T) {
 			want:  []string{"price: money", "stock: int"},
 		},
 		{
+			name:  "decimals",
+			files: map[string]string{"item.csv": "id,lat,rating,price\n1,48.137,4,.5\n2,11.5,4.5,1.25E-3\n"},
+			want:  []string{"lat: decimal   # 2 values with decimals", "rating: decimal", "price: decimal"},
+		},
+		{
+			name:  "one to one",
+			files: map[string]string{"movie.csv": "id,name\n1,a\n2,b\n", "link.csv": "movie_id,imdb\n2,tt7\n"},
+			want:  []string{"on: movie_id", "one_to_one: true", "one: link"},
+		},
+		{
+			name:  "windows-1252",
+			files: map[string]string{"item.csv": "id,name\n1,Caf\xe9\n2,\x80 7\n3,x\n"},
+			want:  []string{"encoding: windows-1252"},
+		},
+		{
+			name:  "a damaged letter in UTF-8",
+			files: map[string]string{"item.csv": "id,name\n1,Café\n2,Tä\n3,\xe9\n"},
+			want:  []string{"# 1 row will be rejected: not UTF-8"}, not: []string{"encoding:"},
+		},
+		{
+			name:  "UTF-16 without a byte order mark",
+			files: map[string]string{"item.csv": "i\x00d\x00,\x00n\x00\n\x001\x00,\x002\x00\n\x00"},
+			want:  []string{"encoding: utf-16le", "n: int   # 2 to 2"},
+		},
+		{
 			name:  "flags",
 			files: map[string]string{"item.csv": "id,is_new,level,word\n1,1,1,true\n2,0,0,false\n"},
 			want:  []string{"is_new: flag", "level: int", "word: flag"},

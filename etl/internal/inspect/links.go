@@ -265,6 +265,12 @@ func (tr *tree) bestParent(t *table, reach map[*table]bool, waits bool) (best *r
 	return best
 }
 
+// isOneToOne reports whether the key of a file is also that of its parent.
+func (tr *tree) isOneToOne(t *table) bool {
+	parent := tr.parents[t]
+	return parent != nil && parent.column == t.key
+}
+
 func compareBool(a, b bool) int {
 	switch {
 	case a == b:
@@ -296,7 +302,8 @@ func (in *inspection) reach(root *table) map[*table]bool {
 
 // canHang reports whether a file can be a child by a reference.
 func (t *table) canHang(r *reference) bool {
-	return r.key == r.to.key && t.columns[r.column].kind == shape.Int && t.notation.delimiter == r.to.notation.delimiter
+	return r.key == r.to.key && t.columns[r.column].kind == shape.Int && t.notation.delimiter == r.to.notation.delimiter &&
+		t.notation.encoding == r.to.notation.encoding
 }
 
 // canBeRoot returns why the rows of a file cannot be the items, or "".

@@ -17,12 +17,12 @@ var (
 		"id", "ids", "key", "code", "uuid", "guid", "handle", "slug", "sku", "isbn", "number", "no", "num", "nr", "ref", "fk", "pk",
 	}
 	moneyNames = []string{
-		"price", "prices", "cost", "costs", "amount", "fee", "fees", "tax", "salary", "revenue", "budget", "eur", "usd", "gbp", "fare", "freight",
+		"price", "prices", "cost", "costs", "amount", "fee", "fees", "tax", "salary", "revenue", "budget", "eur", "usd", "gbp", "fare", "freight", "total", "subtotal", "balance", "discount", "payment",
 	}
 	flagNames = []string{
 		"is", "has", "can", "default", "active", "enabled", "disabled", "flag", "deleted", "visible", "public", "available", "primary", "allow",
 	}
-	amountNames = []string{"count", "quantity", "qty", "number", "level", "rank", "stars", "rating", "score", "seq", "position", "stock", "total"}
+	amountNames = []string{"count", "quantity", "qty", "number", "level", "rank", "stars", "rating", "score", "seq", "position", "stock"}
 )
 
 // commonKeys are names of keys that do not say of which file.

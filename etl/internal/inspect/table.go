@@ -26,6 +26,7 @@ type notation struct {
 	closeQuotes bool
 	openEnd     bool
 	headerless  bool
+	encoding    string // "" is UTF-8, or that of the byte order mark
 }
 
 // table is a file and what its rows show.
@@ -40,6 +41,8 @@ type table struct {
 	damaged  map[source.Reason]int64
 	worst    sample // the first damaged row
 	closed   int64  // quotes that the line end closes
+	accented int64  // rows in UTF-8 with other than ASCII letters
+	windows  bool   // bytes that are letters in windows-1252 and not in latin1
 	multiple int64  // records of several lines
 
 	key        int // of columns, or -1
@@ -68,7 +71,8 @@ func (t *table) read(ctx context.Context, m *memory, tick func()) error {
 }
 
 func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
-	t.columns, t.rows, t.damaged, t.closed, t.multiple = nil, 0, map[source.Reason]int64{}, 0, 0
+	t.columns, t.rows, t.damaged, t.closed, t.multiple, t.accented = nil, 0, map[source.Reason]int64{}, 0, 0, 0
+	t.worst = sample{}
 	var first []csvscan.Field
 	err := t.records(ctx, tick, func(line int64, fields []csvscan.Field) error {
 		if first == nil {
@@ -90,6 +94,13 @@ func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 	})
 	if err != nil {
 		return err
+	}
+	if wrong := t.damaged[source.NotUTF8]; wrong > t.accented && t.notation.encoding == "" {
+		t.notation.encoding = "latin1"
+		if t.windows {
+			t.notation.encoding = "windows-1252"
+		}
+		return errAgain
 	}
 	t.conclude(first)
 	return nil
@@ -123,7 +134,7 @@ func (t *table) spaced(f *csvscan.Field) bool {
 
 // records calls take with each record that can be read, and counts the others.
 func (t *table) records(ctx context.Context, tick func(), take func(line int64, fields []csvscan.Field) error) error {
-	text, err := t.text.Open(ctx)
+	text, err := t.text.Open(ctx, t.notation.encoding)
 	if err != nil {
 		return err
 	}
@@ -158,6 +169,9 @@ func (t *table) records(ctx context.Context, tick func(), take func(line int64, 
 		if broken == source.MissingQuote {
 			t.closed++
 		}
+		if t.notation.encoding == "" && utf8.RuneCount(scanner.Raw()) < len(scanner.Raw()) {
+			t.accented++
+		}
 		if err := take(scanner.Line(), scanner.Fields()); err != nil {
 			return err
 		}
@@ -185,6 +199,7 @@ func (t *table) damage(scanner *csvscan.Scanner, broken source.Break, width int)
 	case bytes.IndexByte(scanner.Raw(), 0) >= 0:
 		return source.NULByte
 	case !utf8.Valid(scanner.Raw()):
+		t.windows = t.windows || slices.ContainsFunc(scanner.Raw(), func(b byte) bool { return b >= 0x80 && b < 0xa0 })
 		return source.NotUTF8
 	case broken == source.EndsInQuotes:
 		return source.Truncated
@@ -257,8 +272,6 @@ func (t *table) missing() {
 		t.problem = "it has no header: write the names of the columns as its first line"
 	case share(source.BrokenLine):
 		t.problem = "its quoted fields have line ends: write them as spaces"
-	case share(source.NotUTF8):
-		t.problem = "it is not UTF-8: convert it with iconv -f LATIN1 -t UTF-8"
 	case share(source.FieldCount):
 		t.problem = count(t.damaged[source.FieldCount], "row") + " have more or fewer fields than the header"
 	case share(source.BareQuote) || share(source.TextAfterQuote):
@@ -297,7 +310,7 @@ const sampleSize = 256 << 10
 
 // sniff finds the delimiter. Whether it fits, and everything else, only the whole file shows.
 func (t *table) sniff(ctx context.Context) error {
-	text, err := t.text.Open(ctx)
+	text, err := t.text.Open(ctx, t.notation.encoding)
 	if err != nil {
 		return err
 	}
@@ -307,6 +320,10 @@ func (t *table) sniff(ctx context.Context) error {
 		return &source.FileError{File: t.text.Name, Message: "the file cannot be read: " + err.Error(), Err: err}
 	}
 	begin = bytes.TrimPrefix(begin, []byte("\xef\xbb\xbf"))
+	if nul := bytes.IndexByte(begin, 0); t.notation.encoding == "" && (nul == 0 || nul == 1) {
+		t.notation.encoding = map[int]string{0: "utf-16be", 1: "utf-16le"}[nul]
+		return t.sniff(ctx)
+	}
 	if form := source.Form(begin); form != "" {
 		t.problem = form
 		return nil

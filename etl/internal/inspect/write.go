@@ -72,6 +72,9 @@ func (w *writer) dialect() {
 	w.line(0, "dialect:", "")
 	n := w.tree.root.notation
 	w.line(1, "delimiter: "+quote(string(n.delimiter)), "splits the lines into the same number of fields")
+	if n.encoding != "" {
+		w.line(1, "encoding: "+n.encoding, "the bytes are letters in it, and no UTF-8")
+	}
 	if words, evidence := w.nulls(); len(words) > 0 {
 		w.line(1, "null: "+list(words), evidence)
 	}
@@ -126,6 +129,9 @@ func (w *writer) source(t *table) {
 		w.line(2, "parent: "+quote(parent.to.source), "")
 		w.line(2, "on: "+quote(t.columns[parent.column].name), parent.evidence(t))
 	}
+	if w.tree.isOneToOne(t) {
+		w.line(2, "one_to_one: true", "the key is that of the parent")
+	}
 	if t.notation.openEnd {
 		w.line(2, "final_newline: optional", "its last line has no line end: is the file complete?")
 	}
@@ -165,7 +171,7 @@ func (c *column) uniqueness() string {
 
 // declaration is the type of a column in a shape file. The few rows without a key are rejected.
 func (c *column) declaration(isKey bool) string {
-	name := map[shape.Type]string{shape.Int: "int", shape.Money: "money", shape.Text: "text", shape.Flag: "flag"}[c.kind]
+	name := c.kind.String()
 	if c.nullable && !isKey {
 		name += "?"
 	}
@@ -264,7 +270,11 @@ func (w *writer) object(indent int, fields []field, of *table) {
 		}
 		taken[name] = true
 		w.line(indent, quote(name)+":", "")
-		w.line(indent+1, "each: "+quote(child.source), "")
+		each := "each: "
+		if w.tree.isOneToOne(child) {
+			each = "one: "
+		}
+		w.line(indent+1, each+quote(child.source), "")
 		w.line(indent+1, "as:", "")
 		w.object(indent+2, w.fields(child, w.tree.parents[child]), child)
 	}
