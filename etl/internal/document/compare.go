@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 
+	"systemscale/etl/internal/decimal"
 	"systemscale/etl/internal/shape"
 )
 
@@ -12,6 +13,10 @@ func compareTexts(kind shape.Type, a, b []byte) int {
 	switch kind {
 	case shape.Int, shape.Money:
 		return compareFixed(a, b)
+	}
+	if kind.IsNumber() {
+		x, y := decimal.Of(a), decimal.Of(b)
+		return x.Compare(&y)
 	}
 	return bytes.Compare(a, b)
 }

@@ -124,6 +124,8 @@ func (c *compiler) compile(steps []step, body shape.Node, of int) []step {
 		return c.add(steps, step{operation: writeForm, form: newJoined(body, &c.sources[of])})
 	case shape.Split:
 		return c.add(steps, step{operation: writeForm, form: newSplit(body, &c.sources[of])})
+	case shape.Aggregate:
+		return c.add(steps, step{operation: writeForm, form: c.aggregate(&body, of)})
 	case shape.One:
 		form := &single{
 			selection: c.selection(body.Source, of, &body.Selection), as: c.apart("", body.As, body.Source), empty: newText(body.Empty),
@@ -150,7 +152,7 @@ func (c *compiler) each(steps []step, body shape.Each, of int) []step {
 		elements.literal += ":"
 	}
 	each.as = elements.finish(elements.compile(each.as, body.As, body.Source))
-	if len(body.Order) > 0 || body.Limit > 0 {
+	if len(body.Order) > 0 || len(body.Where) > 0 || body.Limit > 0 {
 		form := &chosen{
 			selection: c.selection(body.Source, of, &body.Selection), limit: int32(body.Limit),
 			as: each.as, empty: each.empty, open: each.open, close: each.close,

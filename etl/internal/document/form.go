@@ -32,6 +32,8 @@ func (w *writer) form(form any, at place) {
 		f.write(w, at)
 	case *single:
 		f.write(w, at)
+	case *aggregate:
+		f.write(w, at)
 	}
 }
 

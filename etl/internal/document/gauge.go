@@ -77,6 +77,8 @@ func (g *Gauge) form(endpoint, of int, form any) {
 		} else {
 			p.constant++
 		}
+	case *aggregate:
+		p.constant++
 	case *split:
 		p.constant += int64(len("[]"))
 	case *dropping:

@@ -19,11 +19,13 @@ type scratch struct {
 type selection struct {
 	child int // index of the source
 	slot  int // index in the current source's Children
+	where []filter
 	order []sorting
 }
 
 func (c *compiler) selection(child, of int, declared *shape.Selection) selection {
 	s := selection{child: child, slot: slices.Index(c.sources[of].Children, child)}
+	s.where = newFilters(&c.sources[child], declared.Where)
 	for _, by := range declared.Order {
 		s.order = append(s.order, newSorting(&c.sources[child], by))
 		*c.scratch = true
@@ -41,7 +43,7 @@ type chosen struct {
 }
 
 // isWhole reports whether no row is left out.
-func (f *chosen) isWhole() bool { return f.limit == math.MaxInt32 }
+func (f *chosen) isWhole() bool { return f.limit == math.MaxInt32 && len(f.where) == 0 }
 
 func (f *chosen) write(w *writer, at place) {
 	begin := w.end
@@ -62,7 +64,11 @@ func (f *chosen) inFileOrder(w *writer, at place) {
 	rows := at.tree.Rows(f.child)
 	left := f.limit
 	for place := children.Begin; place < children.End && left > 0; place++ {
-		w.steps(f.as, at.tree, rows, f.child, at.tree.At(f.child, place))
+		row := at.tree.At(f.child, place)
+		if len(f.where) > 0 && !admit(f.where, rows, rows.Row(row)) {
+			continue
+		}
+		w.steps(f.as, at.tree, rows, f.child, row)
 		left--
 	}
 }
@@ -73,7 +79,9 @@ func (f *chosen) inOrder(w *writer, at place) {
 	// The steps of an element may select rows, too, and move the slice.
 	from := len(w.scratch.places)
 	for place := children.Begin; place < children.End; place++ {
-		w.scratch.places = append(w.scratch.places, place)
+		if len(f.where) == 0 || admit(f.where, rows, rows.Row(at.tree.At(f.child, place))) {
+			w.scratch.places = append(w.scratch.places, place)
+		}
 	}
 	f.sort(w.scratch.places[from:], at.tree, rows)
 	to := min(len(w.scratch.places), from+int(f.limit))
@@ -92,7 +100,7 @@ type single struct {
 }
 
 // isWhole reports whether no row is left out.
-func (f *single) isWhole() bool { return f.atMostOne }
+func (f *single) isWhole() bool { return f.atMostOne && len(f.where) == 0 }
 
 func (f *single) write(w *writer, at place) {
 	children := at.tree.Children(at.of, at.row, f.slot)
@@ -100,6 +108,9 @@ func (f *single) write(w *writer, at place) {
 	first := int32(-1)
 	for place := children.Begin; place < children.End; place++ {
 		row := at.tree.At(f.child, place)
+		if len(f.where) > 0 && !admit(f.where, rows, rows.Row(row)) {
+			continue
+		}
 		if first < 0 || f.compare(rows, row, first) < 0 {
 			first = row
 		}

@@ -40,6 +40,11 @@ func numberFields(spec *shape.Shape, body shape.Node, path string, of, source, c
 		for i, element := range body.Elements {
 			fields = append(fields, numberFields(spec, element, fmt.Sprintf("%s[%d]", path, i), of, source, column)...)
 		}
+	case shape.Aggregate:
+		shows := body.Operation == shape.Sum || body.Operation == shape.Min || body.Operation == shape.Max
+		if shows && body.Last() == source && body.Column == column && !body.Text {
+			return []string{path}
+		}
 	case shape.One:
 		return numberFields(spec, body.As, path, body.Source, source, column)
 	case shape.Each:

@@ -25,7 +25,7 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 	case keywordOne:
 		return r.one(entries, sources, in)
 	case keywordText:
-		return r.value(entries[0].value, sources, in, true)
+		return r.textForm(entries[0].value, sources, in)
 	case keywordObject:
 		return r.object(r.mapping(entries[0].value, "object"), sources, in)
 	case keywordConstant:
@@ -38,6 +38,8 @@ func (r *reader) body(n ast.Node, sources []Source, in int) Node {
 		return r.join(entries, sources, in)
 	case keywordSplit:
 		return r.split(entries, sources, in)
+	case keywordCount, keywordSum, keywordMin, keywordMax, keywordAverage, keywordCounts:
+		return r.aggregate(keyword, entries, sources, in)
 	}
 	return r.object(entries, sources, in)
 }

@@ -10,8 +10,8 @@ var (
 	filterKeywords   = []string{"column", "drop", "keep"}
 	testKeywords     = []string{"not", "below", "at_most", "above", "at_least", "matches"}
 	endpointKeywords = []string{"list", "path", "body"}
-	eachKeywords     = []string{keywordEach, "as", "keyed", "order", "limit", "empty"}
-	oneKeywords      = []string{keywordOne, "as", "order", "empty"}
+	eachKeywords     = []string{keywordEach, "as", "keyed", "where", "order", "limit", "empty"}
+	oneKeywords      = []string{keywordOne, "as", "where", "order", "empty"}
 	splitKeywords    = []string{keywordSplit, "at", "as"}
 	arrayKeywords    = []string{keywordArray, "nulls"}
 	joinKeywords     = []string{keywordJoin, "with"}
@@ -32,6 +32,12 @@ const (
 	keywordOne      = "one"
 	keywordSplit    = "split"
 	keywordLookup   = "lookup"
+	keywordCount    = "count"
+	keywordSum      = "sum"
+	keywordMin      = "min"
+	keywordMax      = "max"
+	keywordAverage  = "average"
+	keywordCounts   = "counts"
 )
 
 // formKeywords are the settings of each keyword of a body.
@@ -45,4 +51,10 @@ var formKeywords = map[string][]string{
 	keywordOne:      oneKeywords,
 	keywordSplit:    splitKeywords,
 	keywordLookup:   lookupKeywords,
+	keywordCount:    {keywordCount, "where"},
+	keywordSum:      {keywordSum, "of", "where", "round"},
+	keywordMin:      {keywordMin, "of", "where", "round"},
+	keywordMax:      {keywordMax, "of", "where", "round"},
+	keywordAverage:  {keywordAverage, "of", "where", "round"},
+	keywordCounts:   {keywordCounts, "of", "where"},
 }

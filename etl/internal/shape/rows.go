@@ -92,8 +92,11 @@ func (r *reader) one(entries []entry, sources []Source, in int) Node {
 
 // selection parses a setting that selects or sorts the rows of a source.
 func (r *reader) selection(e entry, sources []Source, of int, selection *Selection) {
-	if e.key == "order" {
+	switch e.key {
+	case "order":
 		selection.Order = r.order(e.value, sources, of)
+	case "where":
+		selection.Where = r.where(e.value, sources, of)
 	}
 }
 
@@ -141,17 +144,23 @@ func (r *reader) childOf(entries []entry, keyword string, sources []Source, in i
 
 func (r *reader) child(n ast.Node, sources []Source, in int) int {
 	name := r.text(n, "a child source")
-	var children []string
 	for _, child := range sources[in].Children {
 		if sources[child].Name == name {
 			r.readsRowsOf(child)
 			return child
 		}
-		children = append(children, sources[child].Name)
 	}
-	if len(children) == 0 {
+	if len(sources[in].Children) == 0 {
 		r.fail(position(n), "%s has no child source %q; it has no children", sources[in].Name, name)
 	}
-	r.fail(position(n), "%s has no child source %q; it has %s", sources[in].Name, name, strings.Join(children, ", "))
+	r.fail(position(n), "%s has no child source %q; it has %s", sources[in].Name, name, childNames(sources, in))
 	return -1
+}
+
+func childNames(sources []Source, in int) string {
+	var names []string
+	for _, child := range sources[in].Children {
+		names = append(names, sources[child].Name)
+	}
+	return strings.Join(names, ", ")
 }

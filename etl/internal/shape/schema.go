@@ -50,6 +50,8 @@ func (s *Shape) schema(n Node, in int) *Schema {
 			kind = "integer"
 		}
 		return &Schema{Type: []string{"array"}, Items: &Schema{Type: []string{kind}}}
+	case Aggregate:
+		return s.aggregateSchema(&n)
 	case One:
 		one := s.schema(n.As, n.Source)
 		one.admit(decoded(n.Empty))

@@ -201,7 +201,14 @@ type One struct {
 
 // Selection says which rows of a child source are used, and in which order.
 type Selection struct {
-	Order []Sort `json:",omitempty"`
+	Where []Where `json:",omitempty"` // all must hold
+	Order []Sort  `json:",omitempty"`
+}
+
+// Where is a test that a row must pass.
+type Where struct {
+	Column int
+	Test   *Test
 }
 
 // Sort orders rows by a column: numbers as numbers, texts by their bytes, null as the largest value.
