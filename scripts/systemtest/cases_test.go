@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -44,10 +45,11 @@ func testCases(t *testing.T, s *stack) {
 			s.etl(arguments...)
 			for _, responses := range []map[string]json.RawMessage{want.Documents, want.Lists} {
 				for path, body := range responses {
-					eventually(t, "GET "+path, func() bool { return s.get(path).status == http.StatusOK })
-					if got := s.get(path); !sameJSON(t, got.body, string(body)) {
-						t.Errorf("GET %s: %s, want %s", path, got.body, body)
-					}
+					// Each instance learns of the collection at another time.
+					eventually(t, fmt.Sprintf("GET %s: %s", path, body), func() bool {
+						got := s.get(path)
+						return got.status == http.StatusOK && sameJSON(t, got.body, string(body))
+					})
 				}
 			}
 		})
