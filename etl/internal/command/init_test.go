@@ -37,7 +37,7 @@ func TestInit(t *testing.T) {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	code, stdout, _ = etl(t.Context(), "init", "--csv", directory, "--root", "review.csv")
-	if code != exitOK || !strings.Contains(stdout, "collection: reviews") || strings.Contains(stdout, "file: book.csv") {
+	if code != exitOK || !strings.Contains(stdout, "collection: reviews") || !strings.Contains(stdout, "lookup: book") {
 		t.Errorf("another root: exit code %d, stdout %q", code, stdout)
 	}
 }

@@ -32,8 +32,9 @@ type Options struct {
 type inspection struct {
 	options Options
 	memory  memory
-	tables  []*table // that can be used
-	left    []*table // that cannot
+	tables  []*table        // that can be used
+	left    []*table        // that cannot
+	lists   map[*table]bool // of tables: their rows are looked up
 	read    int64
 	total   int64
 }
@@ -64,6 +65,7 @@ func Directory(ctx context.Context, options Options) ([]byte, error) {
 	}
 	in.chooseKeys()
 	in.keepKeys()
+	in.findLists()
 	tr, err := in.plant(options.Root)
 	if err != nil {
 		return nil, err

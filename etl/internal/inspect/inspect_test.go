@@ -224,6 +224,20 @@ func TestGuesses(t *testing.T) {
 			want:  []string{"encoding: utf-16le", "n: int   # 2 to 2"},
 		},
 		{
+			name: "look-ups",
+			files: map[string]string{
+				"orders.csv": "id,placed\n1,x\n2,y\n", "order_lines.csv": "id,order_id,product_id\n1,1,8\n2,2,9\n3,2,8\n",
+				"products.csv": "id,name,category_id\n8,Tea,1\n9,Jam,1\n", "categories.csv": "id,name\n1,Food\n",
+			},
+			want: []string{"collection: orders", "lookup: products", "by: product_id", "product_id: int   # 8 to 9; 3 of 3 values are in products.csv's id", "lookup: categories"},
+			not:  []string{"is not used"},
+		},
+		{
+			name:  "delimiters of two bytes, and of one file",
+			files: map[string]string{"item.csv": "id+|name\n1+|a|b\n2+|c\n", "part.csv": "id;item_id\n1;1\n"},
+			want:  []string{`delimiter: "+|"`, `dialect: {delimiter: ";"}`},
+		},
+		{
 			name:  "flags",
 			files: map[string]string{"item.csv": "id,is_new,level,word\n1,1,1,true\n2,0,0,false\n"},
 			want:  []string{"is_new: flag", "level: int", "word: flag"},
@@ -351,7 +365,7 @@ func TestErrors(t *testing.T) {
 func TestRootIsChosen(t *testing.T) {
 	directory := t.TempDir()
 	dumptest.Write(t, directory, map[string]string{"a.csv": "id,name\n1,x\n", "b.csv": "id,a_id\n1,1\n2,1\n"})
-	for root, want := range map[string][]string{"": {"a", "b"}, "b.csv": {"b"}, "a": {"a", "b"}} {
+	for root, want := range map[string][]string{"": {"a", "b"}, "b.csv": {"a", "b"}, "a": {"a", "b"}} {
 		text, err := Directory(t.Context(), Options{Directory: directory, Name: "guess.yaml", Root: root})
 		if err != nil {
 			t.Fatal(err)

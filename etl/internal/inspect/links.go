@@ -215,6 +215,7 @@ type tree struct {
 	order   []*table // parents first
 	parents map[*table]*reference
 	depth   map[*table]int
+	lookups []*table // looked up by the rows of others
 }
 
 // grow returns the largest tree below a root.
@@ -257,7 +258,8 @@ func (tr *tree) bestParent(t *table, reach map[*table]bool, waits bool) (best *r
 			}
 			continue
 		}
-		if best == nil || cmp.Or(compareBool(r.complete(), best.complete()), cmp.Compare(tr.depth[r.to], tr.depth[best.to]),
+		if best == nil || cmp.Or(compareBool(r.complete(), best.complete()), compareBool(t.hasName(r.to), t.hasName(best.to)),
+			cmp.Compare(tr.depth[r.to], tr.depth[best.to]),
 			cmp.Compare(r.like, best.like), cmp.Compare(best.column, r.column)) > 0 {
 			best = r
 		}
@@ -284,10 +286,11 @@ func compareBool(a, b bool) int {
 // reach returns the files that refer to a root, directly or not.
 func (in *inspection) reach(root *table) map[*table]bool {
 	reach := map[*table]bool{root: true}
+	skipped := func(t *table) bool { return in.lists[t] }
 	for more := true; more; {
 		more = false
 		for _, t := range in.tables {
-			if reach[t] {
+			if reach[t] || skipped(t) {
 				continue
 			}
 			for _, r := range t.references {
@@ -302,8 +305,7 @@ func (in *inspection) reach(root *table) map[*table]bool {
 
 // canHang reports whether a file can be a child by a reference.
 func (t *table) canHang(r *reference) bool {
-	return r.key == r.to.key && t.columns[r.column].kind == shape.Int && t.notation.delimiter == r.to.notation.delimiter &&
-		t.notation.encoding == r.to.notation.encoding
+	return r.key == r.to.key && t.columns[r.column].kind == shape.Int
 }
 
 // canBeRoot returns why the rows of a file cannot be the items, or "".
@@ -321,17 +323,88 @@ func (t *table) canBeRoot() string {
 func (in *inspection) plant(wanted string) (*tree, error) {
 	var best *tree
 	for _, t := range in.tables {
-		if t.canBeRoot() != "" || wanted != "" && t.text.Name != wanted && t.source != wanted {
+		if t.canBeRoot() != "" || wanted == "" && in.lists[t] || wanted != "" && t.text.Name != wanted && t.source != wanted {
 			continue
 		}
 		tr := in.grow(t)
-		if best == nil || cmp.Or(cmp.Compare(len(tr.order), len(best.order)), cmp.Compare(len(tr.root.columns), len(best.root.columns)),
+		if best == nil || cmp.Or(cmp.Compare(len(tr.order), len(best.order)), cmp.Compare(tr.namesakes(), best.namesakes()),
+			cmp.Compare(len(tr.root.columns), len(best.root.columns)),
 			cmp.Compare(tr.root.rows, best.root.rows)) > 0 {
 			best = tr
 		}
 	}
+	if best == nil && len(in.lists) > 0 {
+		in.lists = nil
+		return in.plant(wanted)
+	}
 	if best == nil {
 		return nil, in.noRoot(wanted)
 	}
+	for i := 0; i < len(best.order)+len(best.lookups); i++ {
+		t := slices.Concat(best.order, best.lookups)[i]
+		for _, r := range t.references {
+			if best.isLookup(t, r) && !slices.Contains(best.lookups, r.to) {
+				best.lookups = append(best.lookups, r.to)
+			}
+		}
+	}
 	return best, nil
+}
+
+// namesakes returns how many files have the name of the root in theirs, as order_lines has that of orders.
+func (tr *tree) namesakes() int {
+	n := 0
+	for _, t := range tr.order[1:] {
+		if t.hasName(tr.root) {
+			n++
+		}
+	}
+	return n
+}
+
+// hasName reports whether the name of another file is a part of the file's.
+func (t *table) hasName(other *table) bool {
+	own, part := noun(t.base()), noun(other.base())
+	for i := range own {
+		if i+len(part) <= len(own) && sameNouns(own[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return false
+}
+
+// isLookup reports whether a column looks up the rows of a file that is not in the tree.
+func (tr *tree) isLookup(t *table, r *reference) bool {
+	_, placed := tr.depth[r.to]
+	return !placed && r.to != t && r.like > unlike && t.canHang(r) && r.column != t.key
+}
+
+// listNames are names of files whose rows say something about the rows that refer to them.
+var listNames = []string{
+	"category", "type", "kind", "status", "genre", "country", "brand", "currency", "language", "unit", "supplier", "manufacturer", "vendor",
+	"region", "department", "role", "shipper", "publisher", "license", "class", "material", "color",
+}
+
+// findLists finds the files whose rows are looked up, and are no items: they refer to no other file, and files with texts refer to them.
+func (in *inspection) findLists() {
+	in.lists = map[*table]bool{}
+	for _, t := range in.tables {
+		for _, r := range t.references {
+			name := noun(r.to.base())
+			listed := slices.ContainsFunc(listNames, func(list string) bool { return sameNoun(list, name[len(name)-1]) })
+			if listed && r.like > unlike && t.canHang(r) && len(r.to.references) == 0 && r.to.rows <= t.rows && t.hasText() {
+				in.lists[r.to] = true
+			}
+		}
+	}
+}
+
+// hasText reports whether the file has a text that is not its key.
+func (t *table) hasText() bool {
+	for i, c := range t.columns {
+		if c.kind == shape.Text && i != t.key {
+			return true
+		}
+	}
+	return false
 }

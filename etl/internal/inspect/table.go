@@ -21,7 +21,7 @@ const mostColumns = 1000
 
 // notation is the dialect of a file.
 type notation struct {
-	delimiter   byte
+	delimiter   string
 	trim        bool
 	closeQuotes bool
 	openEnd     bool
@@ -38,6 +38,7 @@ type table struct {
 	problem  string // why the file is left out; "" if it is not
 
 	rows     int64 // that can be read
+	good     int64 // of them, so far
 	damaged  map[source.Reason]int64
 	worst    sample // the first damaged row
 	closed   int64  // quotes that the line end closes
@@ -72,7 +73,7 @@ func (t *table) read(ctx context.Context, m *memory, tick func()) error {
 
 func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 	t.columns, t.rows, t.damaged, t.closed, t.multiple, t.accented = nil, 0, map[source.Reason]int64{}, 0, 0, 0
-	t.worst = sample{}
+	t.worst, t.good = sample{}, 0
 	var first []csvscan.Field
 	err := t.records(ctx, tick, func(line int64, fields []csvscan.Field) error {
 		if first == nil {
@@ -90,12 +91,14 @@ func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 			}
 			c.observe(fields[i].Text, fields[i].Quoted, line)
 		}
+		t.good++
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if wrong := t.damaged[source.NotUTF8]; wrong > t.accented && t.notation.encoding == "" {
+	wrong := t.damaged[source.NotUTF8]
+	if wrong > t.accented && wrong*damage > wrong+t.good && t.notation.encoding == "" {
 		t.notation.encoding = "latin1"
 		if t.windows {
 			t.notation.encoding = "windows-1252"
@@ -139,7 +142,7 @@ func (t *table) records(ctx context.Context, tick func(), take func(line int64, 
 		return err
 	}
 	defer func() { _ = text.Close() }() // only read
-	dialect := csvscan.Dialect{Delimiter: string(t.notation.delimiter), TrimSpaces: t.notation.trim}
+	dialect := csvscan.Dialect{Delimiter: t.notation.delimiter, TrimSpaces: t.notation.trim}
 	scanner := csvscan.New(text, dialect)
 	var breaks *source.Breaks
 	width := 0
@@ -273,7 +276,8 @@ func (t *table) missing() {
 	case share(source.BrokenLine):
 		t.problem = "its quoted fields have line ends: write them as spaces"
 	case share(source.FieldCount):
-		t.problem = count(t.damaged[source.FieldCount], "row") + " have more or fewer fields than the header"
+		t.problem = comma(t.damaged[source.FieldCount]) + " of " + count(t.rows+t.damaged[source.FieldCount], "row") +
+			" with more or fewer fields than the header"
 	case share(source.BareQuote) || share(source.TextAfterQuote):
 		t.problem = "its fields have quotes that are no quotes: double each, and put quotes around the field"
 	}
@@ -344,26 +348,62 @@ func (t *table) sniff(ctx context.Context) error {
 	return nil
 }
 
-// delimiter returns the byte that splits most lines into as many fields as the first one.
-func delimiter(lines [][]byte) byte {
-	best, bestFields, bestLines := byte(','), 1, 0
-	for _, candidate := range []byte{',', ';', '\t', '|'} {
-		cutter := csvscan.NewCutter(csvscan.Dialect{Delimiter: string(candidate), TrimSpaces: true})
-		fields, alike := 0, 0
-		for i, line := range lines {
-			n := len(cutter.Cut(bytes.TrimSuffix(line, []byte{'\r'})))
-			if i == 0 {
-				fields = n
-			}
-			if n == fields {
-				alike++
-			}
-		}
-		if fields > 1 && (bestFields == 1 || alike > bestLines || alike == bestLines && fields > bestFields) {
+// delimiters are looked for in this order.
+var delimiters = []string{",", ";", "\t", "|", "::", "^", "~", "\x01"}
+
+// delimiter returns the text that splits most lines into as many fields as the first one.
+func delimiter(lines [][]byte) string {
+	best, bestFields, bestLines := ",", 1, 0
+	for _, candidate := range delimiters {
+		if fields, alike := split(lines, candidate); fields > 1 &&
+			(bestFields == 1 || alike > bestLines || alike == bestLines && fields > bestFields) {
 			best, bestFields, bestLines = candidate, fields, alike
 		}
 	}
+	if bestFields > 1 && len(best) == 1 {
+		wide := widened(lines[0], best[0])
+		if fields, alike := split(lines, wide); fields == bestFields && alike >= bestLines {
+			return wide
+		}
+	}
 	return best
+}
+
+// split returns the number of fields of the first line, and of how many lines.
+func split(lines [][]byte, delimiter string) (fields, alike int) {
+	cutter := csvscan.NewCutter(csvscan.Dialect{Delimiter: delimiter, TrimSpaces: true})
+	for i, line := range lines {
+		n := len(cutter.Cut(bytes.TrimSuffix(line, []byte{'\r'})))
+		if i == 0 {
+			fields = n
+		}
+		if n == fields {
+			alike++
+		}
+	}
+	return fields, alike
+}
+
+// widened returns the delimiter with the mark before or after it, if that is the same everywhere in a line, as in id+|name.
+func widened(line []byte, delimiter byte) string {
+	const marks = "+|~^:;*#$%&!=/"
+	var before, after []byte
+	for i, b := range line {
+		if b == delimiter {
+			before = append(before, append([]byte{0}, line...)[i])
+			after = append(after, append(line[i+1:len(line):len(line)], 0)[0])
+		}
+	}
+	alike := func(found []byte) bool {
+		return strings.IndexByte(marks, found[0]) >= 0 && bytes.Count(found, found[:1]) == len(found)
+	}
+	switch {
+	case alike(before):
+		return string([]byte{before[0], delimiter})
+	case alike(after):
+		return string([]byte{delimiter, after[0]})
+	}
+	return string(delimiter)
 }
 
 // base returns the name of the file without its extension.

@@ -33,7 +33,7 @@ func (in *inspection) write(tr *tree) []byte {
 	w.WriteByte('\n')
 	w.dialect()
 	w.line(0, "sources:", "")
-	for _, t := range tr.order {
+	for _, t := range w.sources() {
 		w.source(t)
 	}
 	w.leftOut()
@@ -41,6 +41,9 @@ func (in *inspection) write(tr *tree) []byte {
 	w.documents()
 	return w.Bytes()
 }
+
+// sources are the files that the shape reads.
+func (w *writer) sources() []*table { return slices.Concat(w.tree.order, w.tree.lookups) }
 
 func (w *writer) line(indent int, text, comment string) {
 	w.WriteString(strings.Repeat("  ", indent) + text)
@@ -69,31 +72,58 @@ func collection(file string) string {
 }
 
 func (w *writer) dialect() {
-	w.line(0, "dialect:", "")
 	n := w.tree.root.notation
-	w.line(1, "delimiter: "+quote(string(n.delimiter)), "splits the lines into the same number of fields")
-	if n.encoding != "" {
-		w.line(1, "encoding: "+n.encoding, "the bytes are letters in it, and no UTF-8")
-	}
+	w.line(0, "dialect:", "")
+	w.line(1, "delimiter: "+quote(n.delimiter), "splits the lines into the same number of fields")
 	if words, evidence := w.nulls(); len(words) > 0 {
 		w.line(1, "null: "+list(words), evidence)
 	}
-	if slices.ContainsFunc(w.tree.order, func(t *table) bool { return t.notation.trim }) {
-		w.line(1, "trim_spaces: true", "fields have spaces around them")
-	}
-	for _, t := range w.tree.order {
-		if t.notation.closeQuotes {
-			w.line(1, "close_quotes: true", fmt.Sprintf("%s of %s lack their closing quote at the end of the line", count(t.closed, "row"), t.text.Name))
-			break
-		}
+	for _, s := range n.settings(notation{delimiter: n.delimiter}) {
+		w.line(1, s.text, s.evidence)
 	}
 	w.WriteByte('\n')
+}
+
+// setting is a line of a dialect.
+type setting struct{ text, evidence string }
+
+// settings returns what a notation has otherwise than another one.
+func (n notation) settings(other notation) []setting {
+	var found []setting
+	add := func(differs bool, text, evidence string) {
+		if differs {
+			found = append(found, setting{text, evidence})
+		}
+	}
+	encoding := n.encoding
+	if encoding == "" {
+		encoding = "utf-8"
+	}
+	add(n.delimiter != other.delimiter, "delimiter: "+quote(n.delimiter), "splits the lines into the same number of fields")
+	add(n.encoding != other.encoding, "encoding: "+encoding, "the bytes are letters in it")
+	add(n.trim != other.trim, fmt.Sprintf("trim_spaces: %t", n.trim), "spaces around fields")
+	add(n.closeQuotes != other.closeQuotes, fmt.Sprintf("close_quotes: %t", n.closeQuotes), "quotes that are open at the end of a line")
+	return found
+}
+
+// ownDialect writes the dialect of a source, if it differs from that of the shape.
+func (w *writer) ownDialect(t *table) {
+	var texts, evidence []string
+	for _, s := range t.notation.settings(w.tree.root.notation) {
+		texts, evidence = append(texts, s.text), append(evidence, s.evidence)
+	}
+	if len(texts) > 0 {
+		if t.closed > 0 {
+			evidence = append(evidence, count(t.closed, "row")+" lack the last quote")
+		}
+		w.line(2, "dialect: {"+strings.Join(texts, ", ")+"}", strings.Join(evidence, "; "))
+	}
 }
 
 // nulls returns the words that mean null in some file, with the evidence.
 func (w *writer) nulls() (found []string, evidence string) {
 	counts := make([]int64, afterWords)
-	for _, t := range w.tree.order {
+	for _, t := range w.sources() {
 		for _, c := range t.columns {
 			for i := range counts {
 				if c.nullable && (i > emptyWord || c.kind != shape.Text) {
@@ -119,10 +149,20 @@ func (w *writer) nulls() (found []string, evidence string) {
 func (w *writer) source(t *table) {
 	w.line(1, quote(t.source)+":", "")
 	rows := count(t.rows, "row")
-	if w.tree.root == t {
-		rows += "; the items, because most files refer to it, directly or not"
+	switch {
+	case w.tree.root != t:
+	case w.in.options.Root != "":
+		rows += "; the items, as --root says"
+	case len(w.tree.order) > 1:
+		rows += fmt.Sprintf("; the items, because %s refer to it, directly or not", count(int64(len(w.tree.order)-1), "file"))
+	default:
+		rows += "; the items"
+	}
+	if slices.Contains(w.tree.lookups, t) {
+		rows += "; looked up by its key"
 	}
 	w.line(2, "file: "+quote(t.text.Name), rows)
+	w.ownDialect(t)
 	w.key(t)
 	parent := w.tree.parents[t]
 	if parent != nil {
@@ -194,7 +234,7 @@ func (c *column) comment(t *table, at int, parent *reference) string {
 // leftOut names the files that the shape does not read.
 func (w *writer) leftOut() {
 	for _, t := range w.in.tables {
-		if slices.Contains(w.tree.order, t) {
+		if slices.Contains(w.sources(), t) {
 			continue
 		}
 		reason := "no column has the keys of a file above"
@@ -222,11 +262,11 @@ func (w *writer) documents() {
 	w.line(1, "summary:", "GET /"+name+"?page=1&count=5")
 	w.line(2, "list: true", "")
 	w.line(2, "body:", "")
-	w.object(3, w.fields(root, nil), nil)
+	w.object(3, root, true)
 	w.line(1, "item:", "GET /"+name+"/"+root.example())
 	w.line(2, `path: ""`, "")
 	w.line(2, "body:", "")
-	w.object(3, w.fields(root, nil), root)
+	w.object(3, root, false)
 }
 
 // example is a key of the file.
@@ -251,32 +291,51 @@ func (w *writer) fields(t *table, parent *reference) []field {
 	return fields
 }
 
-// object writes an object, with the children of a file unless it is nil.
-func (w *writer) object(indent int, fields []field, of *table) {
-	children := w.children(of)
+// object writes an object with the fields of a file's rows; unless flat, also with its children and what it looks up. above are the files
+// around it.
+func (w *writer) object(indent int, t *table, flat bool, above ...*table) {
+	fields := w.fields(t, w.tree.parents[t])
+	taken := map[string]bool{}
+	for _, f := range fields {
+		taken[f.name] = true
+	}
 	if slices.ContainsFunc(fields, func(f field) bool { return bodyWords[f.name] }) {
 		w.line(indent, "object:", "")
 		indent++
 	}
-	taken := map[string]bool{}
 	for _, f := range fields {
-		taken[f.name] = true
 		w.line(indent, quote(f.name)+": "+f.value, "")
 	}
-	for _, child := range children {
-		name := child.source
+	if flat {
+		return
+	}
+	free := func(name string) string {
 		for taken[name] || bodyWords[name] {
-			name += "_rows"
+			name += "_row"
 		}
 		taken[name] = true
-		w.line(indent, quote(name)+":", "")
+		return name
+	}
+	above = append(above, t)
+	for _, r := range t.references {
+		if w.tree.isLookup(t, r) && !slices.Contains(above, r.to) {
+			name := free(strings.Join(noun(t.columns[r.column].name), "_"))
+			w.line(indent, quote(name)+":", "")
+			w.line(indent+1, "lookup: "+quote(r.to.source), "")
+			w.line(indent+1, "by: "+quote(t.columns[r.column].name), "")
+			w.line(indent+1, "as:", "")
+			w.object(indent+2, r.to, false, above...)
+		}
+	}
+	for _, child := range w.children(t) {
+		w.line(indent, quote(free(child.source))+":", "")
 		each := "each: "
 		if w.tree.isOneToOne(child) {
 			each = "one: "
 		}
 		w.line(indent+1, each+quote(child.source), "")
 		w.line(indent+1, "as:", "")
-		w.object(indent+2, w.fields(child, w.tree.parents[child]), child)
+		w.object(indent+2, child, false, above...)
 	}
 }
 
