@@ -29,6 +29,8 @@ func (r *reader) dialect(n ast.Node, base fileForm) fileForm {
 			}
 		case "encoding":
 			d.Encoding = r.encoding(e.value)
+		case "numbers":
+			d.Numbers = r.numbers(e.value)
 		case "trim_spaces":
 			d.TrimSpaces = r.boolean(e.value, "trim_spaces")
 		case "close_quotes":

@@ -3,9 +3,10 @@ package shape
 // The keywords of the shape file. shapes/schema.json describes the same ones, which a test checks.
 var (
 	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
-	dialectKeywords  = []string{"delimiter", "null", "encoding", "trim_spaces", "close_quotes", "final_newline"}
+	dialectKeywords  = []string{"delimiter", "null", "encoding", "trim_spaces", "close_quotes", "final_newline", "numbers"}
 	sourceKeywords   = []string{"file", "dialect", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows", "root"}
-	columnKeywords   = []string{"type", "null"}
+	columnKeywords   = []string{"type", "null", "numbers"}
+	numbersKeywords  = []string{"decimal", "thousands", "currency"}
 	repairKeywords   = []string{"column", "prefix", "with"}
 	filterKeywords   = []string{"column", "drop", "keep"}
 	testKeywords     = []string{"not", "below", "at_most", "above", "at_least", "matches"}

@@ -204,6 +204,7 @@ func TestSchemaHasTheKeywords(t *testing.T) {
 		"test":            testKeywords,
 		"column_settings": columnKeywords,
 		"column_lookup":   columnLookupKeywords,
+		"numbers":         numbersKeywords,
 		"document":        endpointKeywords,
 		"part":            {keywordConstant},
 		"":                shapeKeywords,

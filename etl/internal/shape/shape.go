@@ -31,6 +31,7 @@ type Dialect struct {
 	Delimiter   Delimiter
 	Null        string   // the unquoted field that means null; "" if Nulls has several, or if no field does
 	Nulls       []string `json:",omitempty"` // the unquoted fields that mean null, "" for an empty one
+	Numbers     *Numbers `json:",omitempty"` // nil for the plain notation
 	TrimSpaces  bool
 	Encoding    string `json:",omitempty"` // of package charset; "" is UTF-8
 	CloseQuotes bool   // close a quote that is open at the end of a line if the next line is a row, instead of rejecting the row
@@ -110,6 +111,7 @@ type Column struct {
 	Type     Type
 	Nullable bool
 	Nulls    []string `json:",omitzero"`  // replace those of the dialect; nil if the column declares none
+	Numbers  *Numbers `json:",omitempty"` // replaces that of the dialect
 	LookedUp bool     `json:",omitempty"` // the values are those of another source, see Source.Lookups
 }
 

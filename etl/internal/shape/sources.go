@@ -126,6 +126,7 @@ func (r *reader) columns(n ast.Node, source string) []Column {
 // settings parses the long form of a column, a mapping.
 func (r *reader) settings(e entry, source string, column *Column) {
 	typed := false
+	var numbers ast.Node
 	for _, setting := range r.mapping(e.value, "column "+e.key, columnKeywords...) {
 		switch setting.key {
 		case "type":
@@ -133,10 +134,15 @@ func (r *reader) settings(e entry, source string, column *Column) {
 			typed = true
 		case "null":
 			column.Nulls = r.nullWords(setting.value)
+		case "numbers":
+			column.Numbers, numbers = r.numbers(setting.value), setting.value
 		}
 	}
 	if !typed {
 		r.fail(e.at, "column %s of %s has no type: declare it, such as type: text?", e.key, source)
+	}
+	if numbers != nil {
+		r.checkNumbers(numbers, column)
 	}
 }
 

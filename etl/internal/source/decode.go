@@ -94,6 +94,9 @@ func (r *Reader) plan() []field {
 		f.tests, f.lists = c.tests, c.lists
 		f.special = len(f.drops) > 0 || len(f.repairs) > 0 || len(f.tests) > 0 || len(f.lists) > 0
 		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.tests) == 0 && len(f.drops) < 2 && !numeric
+		if c.converter.numbers != nil && f.kind != shape.Int {
+			f.converter = &r.layout.columns[i].converter
+		}
 		f.drop = math.MaxUint64
 		if f.int && f.special {
 			n, _ := parseInt(f.drops[0])
@@ -128,7 +131,7 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 		f := &r.layout.fields[i]
 		if f.kind == shape.Text && w.byte(at) == '"' {
 			end, plain := quotedText(w, at+1)
-			if end < 0 || f.special && f.matches(w.bytes(at+1, end), false) {
+			if end < 0 || f.special && f.matches(w.bytes(at+1, end), w.bytes(at+1, end), false) {
 				return -1
 			}
 			cell = Cell{at: position + int64(at+1), length: int32(end - at - 1), Plain: plain}
@@ -213,7 +216,7 @@ func (r *Reader) decodeInts(i int, w words, at int, position int64) (int, int) {
 var tens = [8]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000}
 
 // matches reports whether a filter or a repair applies to a field with this text, or a list of ints in it is not valid.
-func (f *field) matches(text []byte, null bool) bool {
+func (f *field) matches(text, canonical []byte, null bool) bool {
 	for _, drop := range f.drops {
 		if bytes.Equal(text, drop) {
 			return true
@@ -225,11 +228,7 @@ func (f *field) matches(text []byte, null bool) bool {
 		}
 	}
 	for _, filter := range f.tests {
-		if f.kind == shape.Flag && !null {
-			set, _ := shape.ParseFlag(text)
-			text = flagText(set)
-		}
-		if filter.dropsValue(text, null) {
+		if filter.dropsValue(canonical, null) {
 			return true
 		}
 	}
@@ -268,6 +267,8 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 		if end > begin && w.byte(end-1) == ' ' && r.dialect.TrimSpaces {
 			return cell, -1
 		}
+	case f.converter != nil:
+		end = r.decodeText(f, w, at, quoted, &cell)
 	case f.kind == shape.Flag:
 		end = at + 1
 		switch w.byte(at) {
@@ -283,7 +284,7 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 	default:
 		end = r.decodeNumber(f, w, at, &cell)
 	}
-	if end < 0 || f.special && f.matches(w.bytes(begin, end), cell.Null) {
+	if end < 0 || f.special && f.matches(w.bytes(begin, end), r.canonical(f, w, begin, end, &cell), cell.Null) {
 		return cell, -1
 	}
 	if cell.at >= 0 {
@@ -296,6 +297,36 @@ func (r *Reader) decodeField(f *field, w words, at int, position int64) (Cell, i
 		end++
 	}
 	return cell, end
+}
+
+// canonical returns the canonical form of the value that decodeField has decoded.
+func (r *Reader) canonical(f *field, w words, begin, end int, cell *Cell) []byte {
+	if cell.at < 0 && (f.converter != nil || f.kind == shape.Flag) {
+		return r.rows.Text(cell)
+	}
+	return w.bytes(begin, end) // a money without decimals is equal to its canonical form, as a number
+}
+
+// decodeText decodes a field that the column's converter converts, for decodeField. It returns the index of its end, or -1.
+func (r *Reader) decodeText(f *field, w words, at int, quoted bool, cell *Cell) int {
+	end := at
+	if quoted {
+		end, _ = quotedText(w, at)
+	} else {
+		end = bareValue(w, at, r.delimiter)
+	}
+	if end < 0 {
+		return -1
+	}
+	from := len(r.rows.spare)
+	r.rows.reserve(end - at + longestNumber)
+	text, _, reason := f.converter.append(r.rows.spare, w.bytes(at, end))
+	if reason != "" {
+		return -1
+	}
+	r.rows.spare = text
+	cell.at, cell.length = ^int64(from), int32(len(text)-from)
+	return end
 }
 
 // null returns the end of the field at an index of w if the field means null, or -1.
@@ -449,6 +480,19 @@ func bareText(w words, at int, delimiter byte) int {
 		case c == delimiter || c == '\n' || c == '\r':
 			return at
 		case c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf:
+			return -1
+		}
+	}
+}
+
+// bareValue returns the index of the end of the bare field at an index of w, or -1 if it contains a quote or a control character. The
+// text may not be UTF-8.
+func bareValue(w words, at int, delimiter byte) int {
+	for ; ; at++ {
+		switch c := w.byte(at); {
+		case c == delimiter || c == '\n' || c == '\r':
+			return at
+		case c < ' ' || c == '"':
 			return -1
 		}
 	}

@@ -61,7 +61,8 @@ type field struct {
 	drops     [][]byte // texts for which a filter drops the row
 	repairs   [][]byte // prefixes that a repair replaces
 	tests     []*filter
-	lists     [][]byte // as in column
+	lists     [][]byte   // as in column
+	converter *converter // of the column, if the text may differ from the canonical form
 }
 
 // filter drops rows: with a test, by the value's canonical form; without, those with a number in an int column, or with the exact text

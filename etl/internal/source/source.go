@@ -90,7 +90,7 @@ func (r *Reader) header() error {
 		at := slices.Index(names, declared.Name)
 		place := slices.Index(r.spec.Rendered, i)
 		r.layout.columns[i] = column{
-			field: at, converter: converter{declared.Type}, nullable: declared.Nullable, place: place, nulls: r.nullWords(i),
+			field: at, converter: newConverter(&declared, r.dialect), nullable: declared.Nullable, place: place, nulls: r.nullWords(i),
 			tests: r.tests(i), lists: r.lists(i),
 		}
 		if declared.LookedUp {

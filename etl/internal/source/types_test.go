@@ -19,8 +19,15 @@ func typed() *shape.Source {
 			{Name: "lon", Type: shape.Decimal, Nullable: true},
 			{Name: "hot", Type: shape.Flag},
 			{Name: "cold", Type: shape.Flag, Nullable: true},
+			{Name: "price", Type: shape.Money, Numbers: &shape.Numbers{Decimal: "·", Thousands: "'", Currency: []string{"€"}}},
+			{Name: "cost", Type: shape.Money, Nullable: true, Numbers: &shape.Numbers{Decimal: "·", Thousands: "'", Currency: []string{"€"}}},
 		},
-		Rendered: []int{0, 1, 2, 3, 4},
+		Filters: []shape.Filter{
+			{Name: "far", Column: 1, Test: &shape.Test{Terms: []shape.Term{{Operator: shape.Above, Values: []string{"1e3"}}}}},
+			{Name: "dear", Column: 5, Keep: true, Test: &shape.Test{Terms: []shape.Term{{Operator: shape.AtMost, Values: []string{"50"}}}}},
+			{Name: "cheap", Column: 6, Test: &shape.Test{Terms: []shape.Term{{Operator: shape.Is, Values: []string{"4.50"}, Null: true}}}},
+		},
+		Rendered: []int{0, 1, 2, 3, 4, 5},
 	}
 }
 
@@ -39,6 +46,11 @@ var typeForms = map[shape.Type]struct {
 		faulty: []string{"", "4.", ".", "-", "--1", "1.2.3", "NaN", "Infinity", "1e", "0x1", "12a", "1_000"},
 		reason: NotDecimal,
 	},
+	shape.Money: {
+		good:   map[string]string{"4": "4.00", "4.5": "4.50", "-0.05": "-0.05"},
+		faulty: []string{"4.555", "", ".5", "€4", "4·5"},
+		reason: NotMoney,
+	},
 	shape.Flag: {
 		good: map[string]string{
 			"0": "false", "1": "true", "t": "true", "F": "false", "Yes": "true", "no": "false", "Y": "true", "n": "false",
@@ -49,21 +61,77 @@ var typeForms = map[shape.Type]struct {
 	},
 }
 
+// readValue reads the second field of a record. It returns its text or the reason of the reject.
+func readValue(t *testing.T, record string, column shape.Column, dialect *shape.Dialect) (string, Reason) {
+	t.Helper()
+	spec := &shape.Source{
+		File: "a.csv", Key: shape.Indices{0}, Parent: -1,
+		Columns: []shape.Column{{Name: "id", Type: shape.Int}, column}, Rendered: []int{1},
+	}
+	in := "id" + string(dialect.Delimiter) + column.Name + "\n" + record + "\n"
+	w := newTwins(t, []byte(in), nil, spec, dialect, Options{})
+	if w.next() {
+		rows := w.readers[0].Rows()
+		return string(rows.Text(&rows.Row(0)[0])), ""
+	}
+	return "", w.sinks[0].rejects[0].Reason
+}
+
+// TestNumbers reads numbers in the notations of several countries. A text without a result is rejected.
+func TestNumbers(t *testing.T) {
+	comma := &shape.Numbers{Decimal: ",", Thousands: ".", Currency: []string{"€", "EUR"}}
+	dollar := &shape.Numbers{Decimal: ".", Thousands: ",", Currency: []string{"$", "US$"}}
+	space := &shape.Numbers{Decimal: ",", Thousands: " ", Currency: []string{"kr."}}
+	bare := &shape.Numbers{Decimal: ","}
+	for _, c := range []struct {
+		numbers *shape.Numbers
+		kind    shape.Type
+		values  map[string]string
+	}{
+		{comma, shape.Money, map[string]string{
+			"4,50": "4.50", "1.299,00": "1299.00", "7": "7.00", "-1.299,5": "-1299.50", "12.345.678": "12345678.00", "€4,50": "4.50",
+			"4,50 €": "4.50", "4,50\u00a0€": "4.50", "€ -4,50": "-4.50", "-€4,50": "-4.50", "EUR 1.000": "1000.00", "7EUR": "7.00", "0,07": "0.07",
+			"4.50": "", "1.2": "", "1.29,00": "", "1299.000": "", "1..299": "", ".299": "", "1.": "", "1.299.": "", "0.123": "", "01.234": "",
+			"1,299.00": "", "1,299": "", "4,": "", ",5": "", "€": "", "": "", "€€4": "", "$4": "", "4,50  €": "", "--4": "", "-€-4": "", "4,5e1": "",
+			"1.234,567.890": "", "1 299": "",
+		}},
+		{dollar, shape.Money, map[string]string{
+			"$4.50": "4.50", "US$4.50": "4.50", "$1,299.00": "1299.00", "-$3": "-3.00", "4.50$": "4.50", "1299.5": "1299.50",
+			"4,50": "", "1,2": "", "$1,29": "", "US": "", "1,299,00": "",
+		}},
+		{dollar, shape.Decimal, map[string]string{
+			"$4.12345": "4.12345", "1,299.5": "1299.5", "1.5e3": "1.5e3", "1,000e3": "1000e3", "-.5": "-0.5", "+7": "7", "1.2,3": "", "e5": "",
+		}},
+		{comma, shape.Decimal, map[string]string{"48,1234567": "48.1234567", ",5": "0.5", "1,5e-3": "1.5e-3", "1.5": "", "1,5e-3,0": ""}},
+		{bare, shape.Decimal, map[string]string{"48,1": "48.1", "7": "7", "1.5": "", "1e5": "1e5", "1e5.0": ""}},
+		{space, shape.Money, map[string]string{
+			"1 299,00": "1299.00", "1\u00a0299,00": "1299.00", "1\u202f299": "1299.00", "1 299,00 kr.": "1299.00", "1299,00": "1299.00",
+			"1 29": "", "1  299": "", " 299": "", "1.299": "",
+		}},
+		{comma, shape.Int, map[string]string{"1.299": "1299", "1299": "1299", "-1.000.000": "-1000000", "7,0": "", "7,5": "", "1.29": "", "€7": ""}},
+	} {
+		for text, want := range c.values {
+			for _, d := range []*shape.Dialect{{Delimiter: ";", Numbers: c.numbers}, {Delimiter: ";", Numbers: &shape.Numbers{Decimal: "#"}}} {
+				column := shape.Column{Name: "value", Type: c.kind}
+				if d.Numbers != c.numbers {
+					column.Numbers = c.numbers
+				}
+				for _, record := range []string{"1;" + text, `1;"` + text + `"`} {
+					got, reason := readValue(t, record, column, d)
+					if got != want || (reason == "") != (want != "") {
+						t.Errorf("%s %q in the notation %+v is %q (%s), want %q", c.kind, record, *c.numbers, got, reason, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestTypes reads fields of each type, quoted and bare, in a column that is rendered and in one that is not.
 func TestTypes(t *testing.T) {
 	for kind, fields := range typeForms {
-		spec := &shape.Source{
-			File: "a.csv", Key: shape.Indices{0}, Parent: -1,
-			Columns:  []shape.Column{{Name: "id", Type: shape.Int}, {Name: "value", Type: kind}},
-			Rendered: []int{1},
-		}
 		read := func(in string) (string, Reason) {
-			w := newTwins(t, []byte("id,value\n"+in+"\n"), nil, spec, &shape.Dialect{Delimiter: ","}, Options{})
-			if w.next() {
-				rows := w.readers[0].Rows()
-				return string(rows.Text(&rows.Row(0)[0])), ""
-			}
-			return "", w.sinks[0].rejects[0].Reason
+			return readValue(t, in, shape.Column{Name: "value", Type: kind}, &shape.Dialect{Delimiter: ","})
 		}
 		for text, want := range fields.good {
 			for _, in := range []string{"1," + text, `1,"` + text + `"`, "1," + text + "\r"} {
@@ -102,6 +170,9 @@ func TestDecodeTypes(t *testing.T) {
 				for text := range forms.good {
 					pool = append(pool, text)
 				}
+				if c.Numbers != nil {
+					pool = []string{"4", "4·50", "1'299·00", "€4", "5 €", "€-7·5"}
+				}
 				slices.Sort(pool)
 				if random.IntN(30) == 0 {
 					pool = append(forms.faulty, `\N`, " 1", "1 ", `"1`, `"1"x`)
@@ -121,7 +192,7 @@ func TestDecodeTypes(t *testing.T) {
 // TestTypesAllocateNothing reads plain rows and others.
 func TestTypesAllocateNothing(t *testing.T) {
 	spec := typed()
-	in := "id,lat,lon,hot,cold\n" + strings.Repeat("1,48.1234567,-11.5,t,\n2,.5,1e5,no,\"TRUE\"\n", 20_000)
+	in := "id,lat,lon,hot,cold,price,cost\n" + strings.Repeat("1,48.1234567,-11.5,t,,4·50,7\n2,.5,1e5,no,\"TRUE\",€7·5,1'234\n", 20_000)
 	reader, err := NewReader(strings.NewReader(in), spec, &shape.Dialect{Delimiter: ",", Nulls: []string{""}}, &memory{}, Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,14 @@ import (
 )
 
 // converter converts texts to the canonical form of a column's values.
-type converter struct{ kind shape.Type }
+type converter struct {
+	kind    shape.Type
+	numbers *notation // nil for the plain one
+}
+
+func newConverter(column *shape.Column, dialect *shape.Dialect) converter {
+	return converter{kind: column.Type, numbers: newNotation(dialect.NumbersOf(column), column.Type)}
+}
 
 // longestNumber is the largest number of bytes by which a canonical form is longer than its text.
 const longestNumber = 24
@@ -16,16 +23,20 @@ const longestNumber = 24
 // append appends the canonical form of a value. For an int, it also returns the number. If text is not such a value, it returns the
 // reason.
 func (c *converter) append(dst, text []byte) (canonical []byte, number int64, reason Reason) {
+	ok := true
+	if c.numbers != nil {
+		text, ok = c.numbers.plain(text)
+	}
 	switch c.kind {
 	case shape.Int:
-		n, ok := parseInt(text)
-		if !ok {
+		n, isInt := parseInt(text)
+		if !ok || !isInt {
 			return nil, 0, NotInt
 		}
 		return strconv.AppendInt(dst, n, 10), n, ""
 	case shape.Money:
-		n, ok := parseMoney(text)
-		if !ok {
+		n, isMoney := parseMoney(text)
+		if !ok || !isMoney {
 			return nil, 0, NotMoney
 		}
 		return appendMoney(dst, n), 0, ""
@@ -36,8 +47,8 @@ func (c *converter) append(dst, text []byte) (canonical []byte, number int64, re
 		}
 		return append(dst, flagText(set)...), 0, ""
 	case shape.Decimal:
-		canonical, ok := decimal.Append(dst, text)
-		if !ok {
+		canonical, isDecimal := decimal.Append(dst, text)
+		if !ok || !isDecimal {
 			return nil, 0, NotDecimal
 		}
 		return canonical, 0, ""
