@@ -86,7 +86,7 @@ type header struct {
 
 func (c *check) source(ctx context.Context, s *shape.Source) {
 	h, known := c.headers[s.File]
-	if !known {
+	if !known || c.spec.DialectOf(s).NoHeader { // without a header, each source names the columns itself
 		var err error
 		if h, err = c.open(ctx, s); err != nil {
 			c.errs = append(c.errs, err)
@@ -114,8 +114,20 @@ func (c *check) source(ctx context.Context, s *shape.Source) {
 	}
 	for _, column := range missing {
 		c.mistake(column.At, "column %s of source %s: %s:%d has no such column; %s",
-			column.Name, s.Name, h.File, h.Line, remedy(column.Name, h.unread()))
+			column.Name, s.Name, h.File, h.Line, c.remedy(s, h, column.Name))
 	}
+}
+
+// remedy suggests what to do about a column that a header lacks.
+func (c *check) remedy(s *shape.Source, h *header, column string) string {
+	if hint := source.SpacesHint(c.spec.DialectOf(s), h.Names, column); hint != "" {
+		return strings.TrimPrefix(hint, ". ")
+	}
+	suggestion := remedy(column, h.unread())
+	if strings.HasSuffix(suggestion, "?") {
+		return suggestion
+	}
+	return suggestion + source.RowHint(s, h.Names)
 }
 
 func (c *check) mistake(at shape.Position, format string, args ...any) {

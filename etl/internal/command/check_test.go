@@ -65,6 +65,25 @@ func TestCheckHeaders(t *testing.T) {
 			stderr: []string{shapeLine("stars: int"), "all others are used"},
 		},
 		{
+			name: "names with spaces", files: map[string]string{"book.csv": "isbn , title\n"}, code: exitUsage,
+			stderr: []string{
+				shapeLine("isbn: int"), `book.csv:1 has no such column; Did you mean "isbn "? With trim_spaces: true in the dialect`, `" title"?`,
+			},
+		},
+		{
+			name: "a row instead of a header", files: map[string]string{"book.csv": "7,Seven\n8,Eight\n"}, code: exitUsage,
+			stderr: []string{"not used: 7, Seven. If the first line is a row, declare header: false in the dialect"},
+		},
+		{
+			name:   "no header",
+			files:  map[string]string{"books.yaml": "dialect: {header: false}\n" + dumptest.Books, "book.csv": "7,Seven\n", "review.csv": "1,7,5\n"},
+			stdout: []string{"book.csv: 2 columns, all are read", "fits these headers"},
+		},
+		{
+			name: "old Macs", files: map[string]string{"book.csv": "isbn,title\r7,Seven\r"}, code: exitFiles,
+			stderr: []string{`book.csv:1: its lines end with CR alone, as on old Macs; convert it, for example with tr '\r' '\n'`},
+		},
+		{
 			name:  "several mistakes in several files",
 			files: map[string]string{"book.csv": "\nisbm,titles\n", "review.csv": "id,isbn,star,id\n"}, code: exitUsage,
 			stderr: []string{

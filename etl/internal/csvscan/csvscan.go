@@ -8,6 +8,7 @@
 //   - Fields are separated by a delimiter of one or more bytes.
 //   - A field that begins with a double quote ends at the next double quote; two double
 //     quotes within it mean one. Any other field is bare and must not contain a quote.
+//   - Without quotes, every field is bare, and a quote is a character like any other.
 //   - With TrimSpaces, spaces and tabs around a field, outside its quotes, are not part of it.
 //   - A byte order mark before the first record and empty lines are skipped.
 //
@@ -88,11 +89,12 @@ func (s *Scanner) Window() []byte { return s.buffer[s.start : s.end+Slack] }
 func (s *Scanner) Position() int64 { return s.origin + int64(s.start) }
 
 // Take consumes the first size bytes of the Window, which must be complete lines, as many as given. The methods that describe
-// the current record do not apply to them.
+// the current record do not apply to them, except Ended.
 func (s *Scanner) Take(size, lines int) {
 	s.start += size
 	s.line += int64(lines)
 	s.nextOffset += int64(size)
+	s.ended = s.ended || lines > 0
 }
 
 // Hold keeps the input from position on until the next call to Hold. The position must not be before the previous one.

@@ -62,6 +62,9 @@ func TestScan(t *testing.T) {
 			`1+|"a" b+|c"d+|"e"+`,
 			[]record{{1, 0, `1|'after:"a" b'|bare:c"d|'after:"e"+'`}},
 		},
+		{"no quotes", Dialect{NoQuotes: true}, "\"a,b\"\n5\" x\"\"y,\n\"", []record{{1, 0, `"a|b"`}, {2, 6, `5" x""y|`}, {3, 15, `"`}}},
+		{"no quotes, long delimiter", Dialect{Delimiter: "+|", NoQuotes: true}, "+|\"a+|+", []record{{1, 0, `|"a|+`}}},
+		{"no quotes, spaces trimmed", Dialect{Delimiter: "\t", TrimSpaces: true, NoQuotes: true}, " \"a \t\t b", []record{{1, 0, `"a||b`}}},
 
 		{"spaces kept", Dialect{}, "a , b", []record{{1, 0, "a | b"}}},
 		{"a tab that separates is no space", Dialect{Delimiter: "\t", TrimSpaces: true}, "1\t\t B \t\n", []record{{1, 0, "1||B|"}}},
@@ -151,6 +154,15 @@ func TestEnded(t *testing.T) {
 		if scanner.Ended() != want {
 			t.Errorf("%q: Ended() = %v at the last record, want %v", in, scanner.Ended(), want)
 		}
+	}
+}
+
+func TestEndedAfterTake(t *testing.T) {
+	scanner := New(strings.NewReader("1\n2\n"), Dialect{})
+	scanner.Ahead(4)
+	scanner.Take(4, 2)
+	if scanner.Scan() || !scanner.Ended() {
+		t.Error("Ended() = false after complete lines")
 	}
 }
 
@@ -280,6 +292,33 @@ func scanAll(t *testing.T, scanner *Scanner) (records [][]string, damaged bool) 
 		t.Fatalf("Err() = %v", scanner.Err())
 	}
 	return records, damaged
+}
+
+// FuzzNoQuotes compares the scanner without quotes with bytes.Split.
+func FuzzNoQuotes(f *testing.F) {
+	for _, seed := range []string{"", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "a\r\rb\n", "+|x+|+|\n", "\xef\xbb\xbf\"", strings.Repeat(",", 16)} {
+		f.Add([]byte(seed), ",")
+		f.Add([]byte(seed), "+|")
+	}
+	f.Fuzz(func(t *testing.T, in []byte, delimiter string) {
+		if delimiter == "" || strings.ContainsAny(delimiter, "\r\n") {
+			return
+		}
+		var want [][]string
+		for i, line := range bytes.Split(in, []byte("\n")) {
+			line = bytes.TrimSuffix(line, []byte("\r"))
+			if i == 0 {
+				line = bytes.TrimPrefix(line, byteOrderMark)
+			}
+			if len(line) > 0 {
+				want = append(want, strings.Split(string(line), delimiter))
+			}
+		}
+		got, damaged := scanAll(t, tight(bytes.NewReader(in), Dialect{Delimiter: delimiter, NoQuotes: true}, 1+len(in)%13))
+		if damaged || !slices.EqualFunc(got, want, slices.Equal[[]string]) {
+			t.Fatalf("%q: records %q (damaged %v), want %q", in, got, damaged, want)
+		}
+	})
 }
 
 func BenchmarkScan(b *testing.B) {

@@ -25,13 +25,15 @@ type Field struct {
 type Dialect struct {
 	Delimiter  string // one or more bytes; empty means a comma
 	TrimSpaces bool   // with it, a delimiter of several bytes must not begin with a space or a tab
+	NoQuotes   bool   // a quote is a character like any other: no field is quoted or damaged
 }
 
 // Cutter splits lines into fields. A Scanner has one; others split lines that do not come from a Scanner.
 type Cutter struct {
 	delimiter  byte   // the first byte
-	long       []byte // the delimiter, if it has several bytes
+	long       []byte // the delimiter, if the functions for the other dialects are used: it has several bytes, or there are no quotes
 	trimSpaces bool
+	noQuotes   bool
 
 	fields  []Field
 	scratch []byte // unescaped fields
@@ -39,11 +41,12 @@ type Cutter struct {
 
 // NewCutter returns a Cutter for a dialect.
 func NewCutter(dialect Dialect) *Cutter {
-	c := &Cutter{delimiter: ',', trimSpaces: dialect.TrimSpaces, fields: make([]Field, 0, 16)}
-	if dialect.Delimiter != "" {
-		c.delimiter = dialect.Delimiter[0]
+	c := &Cutter{trimSpaces: dialect.TrimSpaces, noQuotes: dialect.NoQuotes, fields: make([]Field, 0, 16)}
+	if dialect.Delimiter == "" {
+		dialect.Delimiter = ","
 	}
-	if len(dialect.Delimiter) > 1 {
+	c.delimiter = dialect.Delimiter[0]
+	if len(dialect.Delimiter) > 1 || dialect.NoQuotes {
 		c.long = []byte(dialect.Delimiter)
 	}
 	return c
@@ -51,9 +54,12 @@ func NewCutter(dialect Dialect) *Cutter {
 
 // Cut returns the fields of a line without its line end. They are valid until the next call.
 func (c *Cutter) Cut(line []byte) []Field {
-	if c.long == nil {
+	switch {
+	case c.long == nil:
 		c.cut(line)
-	} else {
+	case c.noQuotes:
+		c.cutBare(line)
+	default:
 		c.cutLong(line)
 	}
 	return c.fields

@@ -2,7 +2,19 @@ package csvscan
 
 import "bytes"
 
-// The functions of this file are those for a delimiter of several bytes: a test for such a delimiter would slow down the others.
+// The functions of this file are those for a delimiter of several bytes, or without quotes: tests for them would slow down the others.
+
+// cutBare is cut without quotes.
+func (c *Cutter) cutBare(line []byte) {
+	c.fields = c.fields[:0]
+	for at := 0; ; at += len(c.long) {
+		next := c.fieldEnd(line, c.skipSpaces(line, at))
+		c.fields = append(c.fields, Field{Text: c.trim(line[at:next:next])})
+		if at = next; at == len(line) {
+			return
+		}
+	}
+}
 
 // cutLong is cut.
 func (c *Cutter) cutLong(line []byte) {
@@ -83,4 +95,16 @@ func (c *Cutter) skipSpaces(line []byte, at int) int {
 		at++
 	}
 	return at
+}
+
+// trim returns the text of a bare field without the spaces around it.
+func (c *Cutter) trim(text []byte) []byte {
+	if !c.trimSpaces {
+		return text
+	}
+	text = text[c.skipSpaces(text, 0):]
+	for len(text) > 0 && c.isSpace(text[len(text)-1]) {
+		text = text[: len(text)-1 : len(text)-1]
+	}
+	return text
 }

@@ -16,7 +16,7 @@ import (
 type Header struct {
 	File  string // path of the file, or of its compressed form
 	Line  int64
-	Names []string // of the columns
+	Names []string // of the columns; those of the shape if the file has no header
 }
 
 // ReadHeader reads the header of the file of a source in a directory, without the checks of Open. The error is a *source.FileError; it
@@ -35,21 +35,36 @@ func ReadHeader(ctx context.Context, directory string, spec *shape.Shape, s *sha
 		return nil, &source.FileError{File: file.path, Err: err, Message: reason(err)}
 	}
 	defer func() { _ = text.Close() }() // only read
-	scanner := csvscan.New(text, source.Notation(spec.DialectOf(s)))
+	dialect := spec.DialectOf(s)
+	scanner := csvscan.New(text, source.Notation(dialect))
 	if !scanner.Scan() {
 		if err := scanner.Err(); err != nil {
 			return nil, &source.FileError{File: file.path, Err: err, Message: "the file cannot be read: " + reason(err)}
 		}
-		return nil, &source.FileError{File: file.path, Message: "the file is empty: it has no header"}
+		message := "the file is empty: it has no header"
+		if dialect.NoHeader {
+			message = "the file is empty"
+		}
+		return nil, &source.FileError{File: file.path, Message: message}
 	}
 	if err := file.check(s.File); err != nil {
 		return nil, err
 	}
-	if !scanner.Ended() {
-		return nil, &source.FileError{File: file.path, Line: scanner.Line(), Message: string(source.FaultHeader)}
+	if dialect.NoHeader {
+		beginning := scanner.Raw()
+		if scanner.Ended() {
+			beginning = append(beginning, '\n')
+		}
+		if form := source.Beginning(beginning); form != "" {
+			return nil, &source.FileError{File: file.path, Line: scanner.Line(), Message: form}
+		}
+		return &Header{File: file.path, Line: scanner.Line(), Names: s.FileColumns()}, nil
 	}
 	if form := source.Form(scanner.Raw()); form != "" {
 		return nil, &source.FileError{File: file.path, Line: scanner.Line(), Message: form}
+	}
+	if !scanner.Ended() {
+		return nil, &source.FileError{File: file.path, Line: scanner.Line(), Message: string(source.FaultHeader)}
 	}
 	h := &Header{File: file.path, Line: scanner.Line()}
 	for _, field := range scanner.Fields() {

@@ -100,7 +100,8 @@ func (d *Dump) openApart(ctx context.Context, sources []int) (*Dump, error) {
 // skipSource opens a source without rows.
 func (d *Dump) skipSource(i int) error {
 	options := source.Options{NoHeader: true}
-	reader, err := source.NewReader(strings.NewReader(""), &d.spec.Sources[i], &d.spec.Dialect, source.Discard{}, options)
+	s := &d.spec.Sources[i]
+	reader, err := source.NewReader(strings.NewReader(""), s, d.spec.DialectOf(s), source.Discard{}, options)
 	d.readers[i] = reader
 	return err
 }

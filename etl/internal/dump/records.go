@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/zeebo/xxh3"
@@ -62,23 +63,27 @@ func (o *ordering) records(ctx context.Context, i int, take func(record) error) 
 	hash := xxh3.New()
 	dialect := source.Notation(o.spec.DialectOf(spec))
 	scanner := csvscan.New(io.TeeReader(file, hash), dialect)
-	key, parentKey, width := -1, -1, 0
-	if scanner.Scan() {
-		header = append(header, scanner.Raw()...)
-		width = len(scanner.Fields())
-		for at, field := range scanner.Fields() {
-			if len(spec.Key) > 0 && string(field.Text) == spec.Columns[spec.Key[0]].Name {
-				key = at
-			}
-			if len(spec.ParentKey) > 0 && string(field.Text) == spec.Columns[spec.ParentKey[0]].Name {
-				parentKey = at
-			}
+	names := spec.FileColumns()
+	if !o.spec.DialectOf(spec).NoHeader {
+		names = nil
+		if scanner.Scan() {
+			header = append(header, scanner.Raw()...)
 		}
+		for _, field := range scanner.Fields() {
+			names = append(names, string(field.Text))
+		}
+	}
+	key, parentKey := -1, -1
+	if len(spec.Key) > 0 {
+		key = slices.Index(names, spec.Columns[spec.Key[0]].Name)
+	}
+	if len(spec.ParentKey) > 0 {
+		parentKey = slices.Index(names, spec.Columns[spec.ParentKey[0]].Name)
 	}
 	if spec.Parent < 0 {
 		parentKey = key
 	}
-	breaks := source.NewBreaks(dialect, width, key, parentKey)
+	breaks := source.NewBreaks(dialect, len(names), key, parentKey)
 	current := record{key: math.MinInt64, parentKey: math.MinInt64}
 	for count := 0; scanner.Scan(); count++ {
 		if count%checkEvery == 0 && ctx.Err() != nil {

@@ -53,8 +53,10 @@ func (o *ordering) sort(ctx context.Context, i int, by order) (sorted *sortedFil
 	written, _ := rows.Spilled()
 	sorted.spilled += written
 	sorted.total, sorted.rows = total, rows
-	sorted.pending = append(header, '\n')
-	sorted.origins = append(sorted.origins, source.Origin{Line: 1, Size: int64(len(header)) + 1, Ended: sorted.records > 0 || total.Ended})
+	if !o.spec.DialectOf(&o.spec.Sources[i]).NoHeader {
+		sorted.pending = append(header, '\n')
+		sorted.origins = append(sorted.origins, source.Origin{Line: 1, Size: int64(len(header)) + 1, Ended: sorted.records > 0 || total.Ended})
+	}
 	return sorted, nil
 }
 

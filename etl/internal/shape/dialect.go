@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"systemscale/etl/internal/charset"
 )
@@ -31,6 +32,12 @@ func (r *reader) dialect(n ast.Node, base fileForm) fileForm {
 			d.Encoding = r.encoding(e.value)
 		case "numbers":
 			d.Numbers = r.numbers(e.value)
+		case "quotes":
+			d.NoQuotes = !r.boolean(e.value, "quotes")
+		case "header":
+			d.NoHeader = !r.boolean(e.value, "header")
+		case "short_rows":
+			d.ShortRows = r.shortRows(e.value)
 		case "trim_spaces":
 			d.TrimSpaces = r.boolean(e.value, "trim_spaces")
 		case "close_quotes":
@@ -39,11 +46,22 @@ func (r *reader) dialect(n ast.Node, base fileForm) fileForm {
 			d.openEnd = r.finalNewline(e.value)
 		}
 	}
+	r.checkDialect(position(n), &d.Dialect)
+	return d
+}
+
+// checkDialect refuses settings that do not go together.
+func (r *reader) checkDialect(at *token.Position, d *Dialect) {
 	if d.TrimSpaces && len(d.Delimiter) > 1 && strings.ContainsAny(string(d.Delimiter[0]), " \t") {
-		r.fail(position(n), "with trim_spaces, a delimiter of several bytes cannot begin with a space or a tab: %q; leave its spaces out",
+		r.fail(at, "with trim_spaces, a delimiter of several bytes cannot begin with a space or a tab: %q; leave its spaces out",
 			string(d.Delimiter))
 	}
-	return d
+	if d.NoQuotes && d.CloseQuotes {
+		r.fail(at, "close_quotes has no meaning with quotes: false; write close_quotes: false here, or leave it out of the shape's dialect")
+	}
+	if !d.NoQuotes && strings.Contains(string(d.Delimiter), `"`) {
+		r.fail(at, "delimiter must not contain a quote, except with quotes: false: %q", string(d.Delimiter))
+	}
 }
 
 func (r *reader) delimiter(n ast.Node) Delimiter {
@@ -51,8 +69,8 @@ func (r *reader) delimiter(n ast.Node) Delimiter {
 	switch {
 	case text == "":
 		r.fail(position(n), `delimiter must be one byte or more, such as ";" or "+|"`)
-	case strings.ContainsAny(text, "\"\r\n"):
-		r.fail(position(n), "delimiter must not contain a quote or a line end: %q", text)
+	case strings.ContainsAny(text, "\r\n"):
+		r.fail(position(n), "delimiter must not contain a line end: %q", text)
 	}
 	return Delimiter(text)
 }
@@ -67,6 +85,17 @@ func (r *reader) encoding(n ast.Node) string {
 		r.fail(position(n), "%q is no encoding; the encodings are %s", name, strings.Join(charset.Names(), ", "))
 	}
 	return name
+}
+
+// shortRows reports whether the last fields of a row may be missing.
+func (r *reader) shortRows(n ast.Node) bool {
+	if n.Type() != ast.NullType {
+		if word := r.text(n, "short_rows"); word == "null" || word == "reject" {
+			return word == "null"
+		}
+	}
+	r.fail(position(n), `short_rows must be "null", in quotes, or reject`)
+	return false
 }
 
 // finalNewline reports whether the line end of a file's last line is optional.

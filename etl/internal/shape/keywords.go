@@ -2,8 +2,10 @@ package shape
 
 // The keywords of the shape file. shapes/schema.json describes the same ones, which a test checks.
 var (
-	shapeKeywords    = []string{"collection", "dialect", "sources", "documents"}
-	dialectKeywords  = []string{"delimiter", "null", "encoding", "trim_spaces", "close_quotes", "final_newline", "numbers"}
+	shapeKeywords   = []string{"collection", "dialect", "sources", "documents"}
+	dialectKeywords = []string{
+		"delimiter", "null", "encoding", "numbers", "quotes", "header", "short_rows", "trim_spaces", "close_quotes", "final_newline",
+	}
 	sourceKeywords   = []string{"file", "dialect", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows", "root"}
 	columnKeywords   = []string{"type", "null", "numbers"}
 	numbersKeywords  = []string{"decimal", "thousands", "currency"}

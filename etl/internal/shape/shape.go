@@ -35,6 +35,10 @@ type Dialect struct {
 	TrimSpaces  bool
 	Encoding    string `json:",omitempty"` // of package charset; "" is UTF-8
 	CloseQuotes bool   // close a quote that is open at the end of a line if the next line is a row, instead of rejecting the row
+
+	NoQuotes  bool `json:",omitempty"` // a quote is a character like any other
+	NoHeader  bool `json:",omitempty"` // the columns of the file are those of the source, in this order
+	ShortRows bool `json:",omitempty"` // the last fields of a row may be missing: they are null
 }
 
 // Delimiter is the text between two fields, of one or more bytes.
@@ -102,6 +106,17 @@ func (s *Shape) DialectOf(source *Source) *Dialect {
 		return source.Dialect
 	}
 	return &s.Dialect
+}
+
+// FileColumns returns the names of the columns that are read from the file, in the order of the shape file.
+func (s *Source) FileColumns() []string {
+	var names []string
+	for _, c := range s.Columns {
+		if !c.LookedUp {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // Column is one declared column of a source.

@@ -225,7 +225,7 @@ func TestParseBody(t *testing.T) {
 // TestParseDialects overrides the dialect of the shape for a source.
 func TestParseDialects(t *testing.T) {
 	text := strings.Replace(small, "sources:", "dialect: {null: x, final_newline: optional}\nsources:", 1)
-	text = strings.Replace(text, "file: page.csv\n", "file: page.csv\n    dialect: {delimiter: '+|', null: [\"\", x], final_newline: required}\n", 1)
+	text = strings.Replace(text, "file: page.csv\n", "file: page.csv\n    dialect: {delimiter: '+|', quotes: false, header: false, short_rows: \"null\", null: [\"\", x], final_newline: required}\n", 1)
 	spec, err := Parse("small.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +234,9 @@ func TestParseDialects(t *testing.T) {
 	if got, want := *spec.DialectOf(book), (Dialect{Delimiter: ",", Null: "x"}); !cmp.Equal(got, want) || !book.OpenEnd {
 		t.Errorf("dialect of book %+v (open end %v), want %+v", got, book.OpenEnd, want)
 	}
-	if got, want := *spec.DialectOf(page), (Dialect{Delimiter: "+|", Nulls: []string{"", "x"}}); !cmp.Equal(got, want) || page.OpenEnd {
+	if got, want := *spec.DialectOf(page), (Dialect{
+		Delimiter: "+|", Nulls: []string{"", "x"}, NoQuotes: true, NoHeader: true, ShortRows: true,
+	}); !cmp.Equal(got, want) || page.OpenEnd {
 		t.Errorf("dialect of page %+v (open end %v), want %+v", got, page.OpenEnd, want)
 	}
 	for delimiter, want := range map[Delimiter]string{",": "44", "+|": `"+|"`, "\"\x01": `"\"\u0001"`} {
@@ -307,8 +309,25 @@ func TestParseErrors(t *testing.T) {
 		},
 		{
 			"a delimiter with a quote", "collection: books", "collection: books\ndialect: {delimiter: 'a\"'}",
-			`small.yaml:2:22: delimiter must not contain a quote or a line end: "a\""`,
+			`small.yaml:2:11: delimiter must not contain a quote, except with quotes: false: "a\""`,
 		},
+		{
+			"a delimiter with a line end", "collection: books", "collection: books\ndialect: {delimiter: \"\\n\"}",
+			`small.yaml:2:22: delimiter must not contain a line end: "\n"`,
+		},
+		{
+			"short rows that are null itself", "collection: books", "collection: books\ndialect: {short_rows: null}",
+			`small.yaml:2:23: short_rows must be "null", in quotes, or reject`,
+		},
+		{
+			"another word for short rows", "collection: books", "collection: books\ndialect: {short_rows: fill}",
+			`small.yaml:2:23: short_rows must be "null", in quotes, or reject`,
+		},
+		{
+			"quotes to close and none", "collection: books", "collection: books\ndialect: {close_quotes: true, quotes: false}",
+			"small.yaml:2:11: close_quotes has no meaning with quotes: false",
+		},
+		{"a header by name", "collection: books", "collection: books\ndialect: {header: none}", "small.yaml:2:19: header must be true or false"},
 		{
 			"a long delimiter that is trimmed", "collection: books", "collection: books\ndialect: {delimiter: \" |\", trim_spaces: true}",
 			"small.yaml:2:11: with trim_spaces, a delimiter of several bytes cannot begin with a space or a tab",

@@ -31,7 +31,7 @@ func (r *Reader) convert() (Reason, int) {
 	case r.current.broken == MissingQuote && (len(fields) != r.layout.width || !r.dialect.CloseQuotes):
 		return UnclosedQuote, r.openColumn()
 	}
-	if len(fields) != r.layout.width {
+	if len(fields) != r.layout.width && !r.isShort(fields) {
 		return FieldCount, -1
 	}
 	r.rows.grow(1)
@@ -64,6 +64,14 @@ func (r *Reader) convert() (Reason, int) {
 // cell returns a cell of the row after the last one.
 func (r *Reader) cell(place int) *Cell { return &r.rows.cells[r.rows.ahead*r.rows.width+place] }
 
+// isShort reports whether a record lacks only last fields that may be null.
+func (r *Reader) isShort(fields []csvscan.Field) bool {
+	if !r.dialect.ShortRows || len(fields) > r.layout.width {
+		return false
+	}
+	return !slices.ContainsFunc(r.layout.columns, func(c column) bool { return c.field >= len(fields) && !c.nullable })
+}
+
 // openColumn returns the index of the column of the record's last field, which is open, or -1 if it is not declared.
 func (r *Reader) openColumn() int {
 	last := len(r.scanner.Fields()) - 1
@@ -74,6 +82,13 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 	column, v := &r.layout.columns[i], &r.current.values[i]
 	*v = value{null: true}
 	if column.field < 0 {
+		column.test(nil, true)
+		return ""
+	}
+	if column.field >= len(fields) { // in a short row
+		if column.place >= 0 {
+			*r.cell(column.place) = null
+		}
 		column.test(nil, true)
 		return ""
 	}
@@ -165,7 +180,7 @@ func (r *Reader) drop() bool {
 		case f.test != nil:
 			drops = f.drops
 		case !f.isNumber:
-			drops = r.layout.columns[f.column].field >= 0 && bytes.Equal(v.text, f.text)
+			drops = v.text != nil && bytes.Equal(v.text, f.text)
 		}
 		if drops {
 			r.tally.filtered[i]++

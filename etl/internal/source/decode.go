@@ -29,10 +29,15 @@ func (r *Reader) decode() int {
 	w := newWords(r.scanner.Window())
 	position := r.scanner.Position()
 	at, count := 0, 0
-	looksUp := r.looksUp()
+	looksUp, noQuotes := r.looksUp(), r.dialect.NoQuotes
 	for count < batch {
 		mark := len(rows.spare)
-		next := r.decodeRecord(w, at, position)
+		var next int
+		if noQuotes {
+			next = r.decodeBare(w, at, position)
+		} else {
+			next = r.decodeRecord(w, at, position)
+		}
 		if looksUp && next >= 0 && (r.lookUp() >= 0 || r.lookedUpFilter() >= 0) {
 			next = -1 // convert rejects or filters the record
 		}

@@ -259,6 +259,11 @@ func dialects() []shape.Dialect {
 		shape.Dialect{Delimiter: ",", Nulls: []string{"7", "12", "null", "0.00"}},
 		shape.Dialect{Delimiter: ",", Nulls: []string{"\x00", "null"}},
 		shape.Dialect{Delimiter: "+|", Null: "null", TrimSpaces: true},
+		shape.Dialect{Delimiter: "\t", Null: `\N`, NoQuotes: true},
+		shape.Dialect{Delimiter: ",", Nulls: []string{"", "null"}, NoQuotes: true, TrimSpaces: true},
+		shape.Dialect{Delimiter: ",,", Null: "null", NoQuotes: true},
+		shape.Dialect{Delimiter: ",", Null: "null", NoHeader: true, ShortRows: true},
+		shape.Dialect{Delimiter: ",", Nulls: []string{"", "null"}, ShortRows: true},
 		shape.Dialect{Delimiter: ",,", Null: `\N`, CloseQuotes: true},
 	)
 }

@@ -40,6 +40,11 @@ func Form(header []byte) string {
 	case nul == 1:
 		return "the file is UTF-16 without a byte order mark: declare encoding: utf-16le in the dialect of the shape file"
 	}
+	// Names do not contain a carriage return, except perhaps within quotes.
+	at := bytes.IndexByte(header, '\r')
+	if at >= 0 && at < len(header)-1 && header[at+1] != '\n' && bytes.Count(header[:at], []byte{'"'})%2 == 0 {
+		return "its lines end with CR alone, as on old Macs; convert it, for example with tr '\\r' '\\n'"
+	}
 	return ""
 }
 

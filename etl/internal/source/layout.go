@@ -85,7 +85,7 @@ func (f *filter) dropsValue(text []byte, null bool) bool { return f.test.Holds(t
 type value struct {
 	number int64 // of an int
 	null   bool
-	text   []byte // the field's text
+	text   []byte // the field's text; nil if the row lacks the field
 }
 
 // lists returns the texts between the ints of the lists in a column.

@@ -46,6 +46,7 @@ type Reject struct {
 	Offset int64  // offset of the line in the input, in bytes
 	Column string // the faulty column, or empty; those of a key are separated by commas
 	Reason Reason
+	Detail string // more about the reason, or empty
 	Raw    []byte // the raw line, in UTF-8, or the beginning of a line that is too long; valid only during the call
 
 	// Whole opens a line that is too long, including its line end. It is nil for other lines, and valid only during the call.
@@ -103,6 +104,7 @@ type rejectLine struct {
 	Offset    int64  `json:"offset"`
 	Column    string `json:"column,omitempty"`
 	Reason    Reason `json:"reason"`
+	Detail    string `json:"detail,omitempty"`
 	Cut       bool   `json:"cut,omitempty"` // the row is the beginning of a line that is too long; the file with the raw rows has all of it
 	Row       string `json:"row,omitempty"`
 	RowBase64 string `json:"row_base64,omitempty"`
@@ -128,7 +130,9 @@ func (f *RejectFiles) Reject(reject Reject) error {
 		}
 		raw, f.raw[reject.File] = created, created
 	}
-	line := rejectLine{File: reject.File, Line: reject.Line, Offset: reject.Offset, Column: reject.Column, Reason: reject.Reason}
+	line := rejectLine{
+		File: reject.File, Line: reject.Line, Offset: reject.Offset, Column: reject.Column, Reason: reject.Reason, Detail: reject.Detail,
+	}
 	row := reject.Raw
 	if line.Cut = reject.Whole != nil; line.Cut {
 		row = row[:min(len(row), shownOfLong)]
@@ -226,7 +230,15 @@ func show(reject Reject) string {
 	if reject.Column != "" {
 		column = " " + reject.Column
 	}
-	return fmt.Sprintf("%s:%d:%s %s: %#q", reject.File, reject.Line, column, reject.Reason, abbreviate(reject.Raw))
+	return fmt.Sprintf("%s:%d:%s %s: %#q", reject.File, reject.Line, column, reject.Why(), abbreviate(reject.Raw))
+}
+
+// Why returns the reason with its detail.
+func (r *Reject) Why() string {
+	if r.Detail == "" {
+		return string(r.Reason)
+	}
+	return fmt.Sprintf("%s (%s)", r.Reason, r.Detail)
 }
 
 func (f *RejectFiles) create(name string) (*bufio.Writer, error) {

@@ -16,7 +16,6 @@ import (
 	"systemscale/etl/internal/condition"
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/shape"
-	"systemscale/sql/printable"
 )
 
 // NewReader reads the header of input and returns a Reader for its rows. It returns a *FileError if there is no header or the
@@ -62,66 +61,6 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	return r, nil
 }
 
-func (r *Reader) header() error {
-	if !r.scanner.Scan() {
-		if err := r.scanner.Err(); err != nil {
-			return &FileError{File: r.spec.File, Message: "the file cannot be read: " + err.Error(), Err: err}
-		}
-		if r.options.NoHeader {
-			return nil
-		}
-		return &FileError{Kind: Empty, File: r.spec.File, Message: "the file is empty: it has no header"}
-	}
-	if r.options.Origins != nil {
-		r.current.origin = r.options.Origins.Next()
-	}
-	if !r.ended() {
-		r.fault = FaultHeader
-	}
-	if form := Form(r.scanner.Raw()); form != "" {
-		return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: form}
-	}
-	names := make([]string, 0, 16)
-	for _, field := range r.scanner.Fields() {
-		names = append(names, string(field.Text))
-	}
-	r.layout.width = len(names)
-	for i, declared := range r.spec.Columns {
-		at := slices.Index(names, declared.Name)
-		place := slices.Index(r.spec.Rendered, i)
-		r.layout.columns[i] = column{
-			field: at, converter: newConverter(&declared, r.dialect), nullable: declared.Nullable, place: place, nulls: r.nullWords(i),
-			tests: r.tests(i), lists: r.lists(i),
-		}
-		if declared.LookedUp {
-			r.layout.columns[i].field = -1
-			continue
-		}
-		if at < 0 && r.fault == FaultHeader {
-			message := fmt.Sprintf("%s, which has no column %q%s", FaultHeader, declared.Name, r.encodingHint())
-			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
-		}
-		if at < 0 && r.options.MissingColumns && !slices.Contains(r.spec.Key, i) && !slices.Contains(r.spec.ParentKey, i) {
-			r.layout.missing = append(r.layout.missing, declared.Name)
-			if place >= 0 {
-				r.layout.absent = append(r.layout.absent, place)
-			}
-			continue
-		}
-		if at < 0 {
-			return &FileError{Kind: MissingColumn, File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf(
-				"the header has no column %q; it has %s. Correct the header, or the columns of source %s in the shape file%s",
-				declared.Name, abbreviate([]byte(printable.Names(names))), r.spec.Name, r.encodingHint())}
-		}
-		if slices.Contains(names[at+1:], declared.Name) {
-			message := fmt.Sprintf("the header has the column %q twice", declared.Name)
-			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
-		}
-	}
-	r.breaks = NewBreaks(Notation(r.dialect), r.layout.width, r.keyFields()...)
-	return nil
-}
-
 // tests returns the filters with a test of a column.
 func (r *Reader) tests(column int) []*filter {
 	var tests []*filter
@@ -154,11 +93,6 @@ func (r *Reader) keyFields() []int {
 		}
 	}
 	return fields
-}
-
-// Notation returns the part of a dialect that determines the fields of a record.
-func Notation(dialect *shape.Dialect) csvscan.Dialect {
-	return csvscan.Dialect{Delimiter: string(dialect.Delimiter), TrimSpaces: dialect.TrimSpaces}
 }
 
 // Missing returns the declared columns that the header lacks.
@@ -360,6 +294,9 @@ func (r *Reader) reject(reason Reason, columns ...int) error {
 	reject := Reject{
 		File: r.spec.File, Line: r.Line(), Offset: r.offset(), Reason: reason, Raw: r.Raw(),
 	}
+	if reason == FieldCount {
+		reject.Detail = r.fieldCounts()
+	}
 	if len(columns) > 0 && columns[0] >= 0 {
 		reject.Column = r.spec.Names(columns)
 	}
@@ -370,6 +307,18 @@ func (r *Reader) reject(reason Reason, columns ...int) error {
 		return fmt.Errorf("write the reject of %s:%d: %w", r.spec.File, reject.Line, err)
 	}
 	return nil
+}
+
+// fieldCounts compares the number of fields of the scanner's current record with that of the columns.
+func (r *Reader) fieldCounts() string {
+	fields := fmt.Sprintf("%d fields", len(r.scanner.Fields()))
+	if len(r.scanner.Fields()) == 1 {
+		fields = "1 field"
+	}
+	if r.dialect.NoHeader {
+		return fmt.Sprintf("%s, and source %s has %d columns", fields, r.spec.Name, r.layout.width)
+	}
+	return fmt.Sprintf("%s, and the header has %d", fields, r.layout.width)
 }
 
 // Counts returns the counts of the rows read so far.

@@ -339,6 +339,12 @@ func TestHeader(t *testing.T) {
 			"a column missing", "id,parent,name,price,url\n",
 			`items.csv:1: the header has no column "flag"; it has id, parent, name, price, url`,
 		},
+		{"a header that may be a row", "1,2,a,3,1,u\n2,2,a,3,1,u\n", `If the first line is a row, declare header: false in the dialect`},
+		{"lines of old Macs", "id,parent,name,price,flag,url\r1,2,a,3,1,u\r", `items.csv:1: its lines end with CR alone, as on old Macs; convert it`},
+		{
+			"lines of old Macs, many", "id,parent,name,price,flag,url\r" + strings.Repeat("1,2,a,3,1,u\r", 1<<17),
+			`items.csv:1: its lines end with CR alone`,
+		},
 		{"a column renamed", "id,parent,title,price,flag,url\n", `no column "name"`},
 		{"a column twice", "id,parent,name,price,flag,url,name\n", `the column "name" twice`},
 	}
@@ -349,6 +355,70 @@ func TestHeader(t *testing.T) {
 				t.Errorf("NewReader(%q) = %v, want a FileError with %q", c.in, err, c.want)
 			}
 		})
+	}
+}
+
+// TestNotations reads rows in dialects with another notation of rows.
+func TestNotations(t *testing.T) {
+	with := func(set func(*shape.Dialect)) *shape.Dialect {
+		d := *dialect
+		d.CloseQuotes = false
+		set(&d)
+		return &d
+	}
+	noQuotes := with(func(d *shape.Dialect) { d.NoQuotes, d.TrimSpaces = true, false })
+	noHeader := with(func(d *shape.Dialect) { d.NoHeader = true })
+	short := with(func(d *shape.Dialect) { d.ShortRows = true })
+	cases := []struct {
+		name    string
+		dialect *shape.Dialect
+		in      string
+		rows    string
+		rejects string
+	}{
+		{"no quotes", noQuotes, header + `1,2,"a,3,1,5" x` + "\n", `[1,2,"\"a","3.00","true","5\" x"]`, ""},
+		{"no quotes around numbers", noQuotes, header + `"1",2,a,3,1,u` + "\n" + `1,2,a,"3",1,u` + "\n", "", "2: id not an int; 3: price not money"},
+		{"no header", noHeader, "\xef\xbb\xbf1,2,a,3,1,u\n2,2,b,3,1,u\n", `[1,2,"a","3.00","true","u"] [2,2,"b","3.00","true","u"]`, ""},
+		{"no header, after an empty line", noHeader, "\n1,2,a,3,1,u", `[1,2,"a","3.00","true","u"]`, ""},
+		{
+			"no header, other columns", noHeader, "1,2\n1,2,a,3,1,u,7\n1,2,a,3,1,a\rb\n", `[1,2,"a","3.00","true","a\rb"]`,
+			"1: field count (2 fields, and source items has 6 columns); 2: field count (7 fields, and source items has 6 columns)",
+		},
+		{"short rows", short, "id,parent,url,flag,name,price\n1,2,u,1,a\n2,2,u,1\n3,2,u,1,a,3\n", `[1,2,"a",null,"true","u"] [2,2,null,null,"true","u"] [3,2,"a","3.00","true","u"]`, ""},
+		{
+			"rows that are too short", short, "id,parent,url,flag,name,price\n1,2,u\n1\n1,2,u,1,a,3,4\n", "",
+			"2: field count (3 fields, and the header has 6); 3: field count (1 field, and the header has 6); " +
+				"4: field count (7 fields, and the header has 6)",
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			sink := &memory{}
+			reader, err := NewReader(strings.NewReader(c.in), itemSpec(), c.dialect, sink, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(readAll(t, reader), " "); got != c.rows {
+				t.Errorf("rows %s, want %s", got, c.rows)
+			}
+			var rejects []string
+			for _, r := range sink.rejects {
+				rejects = append(rejects, strings.Join(strings.Fields(fmt.Sprintf("%d: %s %s", r.Line, r.Column, r.Why())), " "))
+			}
+			if got := strings.Join(rejects, "; "); got != c.rejects {
+				t.Errorf("rejects %s, want %s", got, c.rejects)
+			}
+			counts := reader.Counts()
+			if n := counts.Unreconciled(); n != 0 {
+				t.Errorf("%d rows are not reconciled", n)
+			}
+		})
+	}
+	for in, want := range map[string]string{"": "items.csv: the file is empty", "1,a\r2,b\r": "items.csv:1: its lines end with CR alone", "\x1f\x8b1": "gzip"} {
+		_, err := NewReader(strings.NewReader(in), itemSpec(), noHeader, &memory{}, Options{})
+		if _, ok := errors.AsType[*FileError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("without header, NewReader(%q) = %v, want a FileError with %q", in, err, want)
+		}
 	}
 }
 
@@ -377,7 +447,7 @@ func TestRejectFiles(t *testing.T) {
 	rejects := []Reject{
 		{File: "a.csv", Line: 2, Offset: 10, Column: "price", Reason: NotMoney, Raw: []byte(`1,"x"`)},
 		{File: "b.csv", Line: 3, Offset: 20, Reason: NotUTF8, Raw: []byte("2,\xff")},
-		{File: "a.csv", Line: 4, Offset: 30, Reason: FieldCount, Raw: []byte("3")},
+		{File: "a.csv", Line: 4, Offset: 30, Reason: FieldCount, Detail: "1 field, and the header has 2", Raw: []byte("3")},
 	}
 	if _, err := os.Stat(directory); err == nil {
 		t.Fatal("the directory is there before any reject")
@@ -403,7 +473,7 @@ func TestRejectFiles(t *testing.T) {
 	want := []string{
 		`{"file":"a.csv","line":2,"offset":10,"column":"price","reason":"not money","row":"1,\"x\""}`,
 		`{"file":"b.csv","line":3,"offset":20,"reason":"not UTF-8","row_base64":"Miz/"}`,
-		`{"file":"a.csv","line":4,"offset":30,"reason":"field count","row":"3"}`,
+		`{"file":"a.csv","line":4,"offset":30,"reason":"field count","detail":"1 field, and the header has 2","row":"3"}`,
 	}
 	lines := bufio.NewScanner(log)
 	for i := 0; lines.Scan(); i++ {
@@ -411,7 +481,8 @@ func TestRejectFiles(t *testing.T) {
 			t.Errorf("rejects.ndjson line %d is %s", i+1, lines.Text())
 		}
 	}
-	if len(files.First()) != 3 || files.First()[0] != "a.csv:2: price not money: `1,\"x\"`" {
+	if len(files.First()) != 3 || files.First()[0] != "a.csv:2: price not money: `1,\"x\"`" ||
+		files.First()[2] != "a.csv:4: field count (1 field, and the header has 2): `3`" {
 		t.Errorf("First() = %q", files.First())
 	}
 }
