@@ -26,6 +26,8 @@ type state struct {
 	Catalog   catalog     `json:"catalog"`
 	Loading   catalog     `json:"loading"` // set while a load runs; after an interrupted load, it may be published or not
 
+	Collections []collection `json:"collections,omitempty"` // of other shape files
+
 	Home    home     `json:"home"`
 	Servers string   `json:"servers"` // directory of the files of Postgres and NGINX
 	Sockets string   `json:"sockets"` // directory of the unix sockets

@@ -45,12 +45,23 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 	if state.Catalog.Directory != "" {
 		console.printf("catalog   from %s", state.Catalog.Directory)
 	}
+	for _, c := range state.Collections {
+		console.printf("collection %s from %s", c.Name, c.Directory)
+	}
 	return nil
 }
 
 // welcome prints the addresses of a running stack.
 func (s *stack) welcome() {
 	gateway := "http://" + address(s.Gateway.Port)
+	if len(s.Collections) > 0 {
+		s.printf("\n%sAll addresses are described at %s/docs", s.describeCollections(), gateway)
+	}
+	if s.Catalog == (catalog{}) {
+		s.printf("\nDashboard: http://%s/\nVariables for scripts: %s/env   Logs: %[2]s/log   Stop: ./scripts/task down",
+			address(s.Instances[0].Admin), s.State)
+		return
+	}
 	s.printf(`
 The catalog from %s is served at %s/ (the storefront), described at %[2]s/docs
 

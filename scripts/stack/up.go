@@ -18,18 +18,20 @@ import (
 
 type upCommand struct {
 	CSV            string   `name:"csv" help:"Load this directory's CSV files instead of a generated sample." placeholder:"DIR"`
+	Shape          string   `help:"Load the files of --csv with this shape file, as another collection beside those that are served." placeholder:"FILE" env:"SHAPE"`
 	Accept         []string `help:"Publish although these gates fail, such as removed,changed." placeholder:"GATE,..." env:"ACCEPT"`
 	Products       count    `help:"Generate this many products (default: 10000)." placeholder:"N"`
 	GatewayPort    number   `help:"Port of the gateway, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
 	GatewayTLSPort number   `name:"gateway-tls-port" help:"Port of the gateway for TLS (default: the first free port from 8443)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
 	Aliases        string   `help:"File of addresses of older clients that the gateway maps to documents, such as '/reviews/meta?product_id={id} /reviews/{id}/meta' in each line. Without it, those of the last up remain." placeholder:"FILE" env:"ALIASES"`
 
-	aliases string // text of the file Aliases
+	aliases    string     // text of the file Aliases
+	collection collection // of Shape
 }
 
 func (upCommand) Help() string {
-	return "Without --csv and --products, up keeps a loaded catalog.\n\nExamples:\n\n" +
-		"  stack up\n\n  stack up --csv ../my-csvs --gateway-port 8090"
+	return "Without --csv and --products, up keeps a loaded catalog. With --shape, it adds a collection.\n\nExamples:\n\n" +
+		"  stack up\n\n  stack up --csv ../my-csvs --gateway-port 8090\n\n  stack up --csv ../books --shape ../books.yaml"
 }
 
 // count is a number of products; 0 if the flag is missing.
@@ -68,17 +70,8 @@ func (c upCommand) Run(ctx context.Context, location location, console console) 
 			return fmt.Errorf("ACCEPT=%s: there is no gate %q; there are %s", strings.Join(c.Accept, ","), gate, strings.Join(gates, ", "))
 		}
 	}
-	if c.CSV != "" { // fail before anything is installed or started
-		var err error
-		if c.CSV, err = filepath.Abs(c.CSV); err != nil {
-			return err
-		}
-		if err := refuseOddPath(c.CSV); err != nil {
-			return fmt.Errorf("CSV: %w", err)
-		}
-		if _, _, err := describeFiles(c.CSV); err != nil {
-			return err
-		}
+	if err := c.checkFiles(); err != nil { // before anything is installed or started
+		return err
 	}
 	if c.Aliases != "" {
 		text, err := os.ReadFile(c.Aliases)
@@ -111,6 +104,35 @@ func (c upCommand) Run(ctx context.Context, location location, console console) 
 	return nil
 }
 
+// checkFiles checks --csv and --shape. With a shape, CSV is empty afterwards: the files are of its collection.
+func (c *upCommand) checkFiles() error {
+	if c.CSV != "" {
+		var err error
+		if c.CSV, err = filepath.Abs(c.CSV); err != nil {
+			return err
+		}
+		if err := refuseOddPath(c.CSV); err != nil {
+			return fmt.Errorf("CSV: %w", err)
+		}
+	}
+	if c.Shape != "" {
+		var err error
+		c.collection, err = readCollection(c.Shape, c.CSV)
+		c.CSV = ""
+		return err
+	}
+	if c.CSV == "" {
+		return nil
+	}
+	_, _, err := describeFiles(c.CSV)
+	return err
+}
+
+// needsCatalog reports whether a catalog is to be served: not if there are only collections with a shape file.
+func (c *upCommand) needsCatalog(s *state) bool {
+	return c.CSV != "" || c.Products != 0 || s.Catalog != (catalog{}) || s.Loading != (catalog{}) || c.Shape == "" && len(s.Collections) == 0
+}
+
 func (s *stack) up(ctx context.Context, command upCommand) error {
 	if err := s.moveIn(ctx); err != nil {
 		return err
@@ -133,9 +155,15 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := s.choose(command.CSV, int(command.Products), postgres.MajorOf(s.data()) == 0)
-	if err != nil {
-		return err
+	empty := postgres.MajorOf(s.data()) == 0
+	if empty {
+		s.Collections = nil
+	}
+	var chosen choice
+	if command.needsCatalog(s.state) {
+		if chosen, err = s.choose(command.CSV, int(command.Products), empty); err != nil {
+			return err
+		}
 	}
 	if chosen.wanted || !s.Postgres.Process.Alive() {
 		if err := requireSpace(s.State, chosen.space); err != nil {
@@ -163,7 +191,12 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 			return err
 		}
 	}
-	if err := s.serve(ctx, accounts, database, requested, ports, chosen.wanted); err != nil {
+	if command.Shape != "" {
+		if err := s.loadCollection(ctx, database.etlURL, command.collection, command.Accept); err != nil {
+			return err
+		}
+	}
+	if err := s.serve(ctx, accounts, database, requested, ports, chosen.wanted || command.Shape != ""); err != nil {
 		return err
 	}
 	if err := s.writeEnvironment(database); err != nil {

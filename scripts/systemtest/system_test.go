@@ -199,7 +199,10 @@ documents:
 			t.Fatal(err)
 		}
 	}
-	s.etl("run", "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
+	report := s.up("--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
+	if want := "The collection books from " + directory + " is served at http://"; !strings.Contains(report, want) {
+		t.Errorf("up does not print %q:\n%s", want, report)
+	}
 	eventually(t, "the new collection", func() bool { return s.get("/books/3").status == http.StatusOK })
 	for path, want := range map[string]string{
 		"/books/3":        `{"name":"Ann","books":{"20":{"title":"b; or c","loans":[]},"10":{"title":"a","loans":[7,14]}}}`,
@@ -215,6 +218,11 @@ documents:
 	}
 	if got := s.get("/products/1"); got.status != http.StatusOK {
 		t.Errorf("the products beside the books: %d", got.status)
+	}
+	s.etl("drop", "books", "--yes")
+	eventually(t, "the collection is dropped", func() bool { return s.get("/books/3").status == http.StatusNotFound })
+	if got := s.get("/products/1"); got.status != http.StatusOK {
+		t.Errorf("the products after the books are dropped: %d", got.status)
 	}
 }
 
