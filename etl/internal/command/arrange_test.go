@@ -232,7 +232,7 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 		}
 		log, err := os.ReadFile(filepath.Join(directory, "rejects", fmt.Sprintf("books-%d", round+1), "rejects.ndjson"))
 		if err != nil || bytes.Count(log, []byte("\n")) != 3 || !bytes.Contains(log,
-			[]byte(`{"file":"review.csv","line":4,"offset":26,"column":"isbn","reason":"orphan","row":"4,9,9"}`)) {
+			[]byte(`{"file":"review.csv","source":"review","line":4,"offset":26,"column":"isbn","reason":"orphan","row":"4,9,9"}`)) {
 			t.Errorf("round %d: the rejects are %s (%v)", round, log, err)
 		}
 	}

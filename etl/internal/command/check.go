@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 
 	"systemscale/etl/internal/dump"
+	"systemscale/etl/internal/nearest"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 	"systemscale/sql/printable"
@@ -123,7 +123,7 @@ func (c *check) remedy(s *shape.Source, h *header, column string) string {
 	if hint := source.SpacesHint(c.spec.DialectOf(s), h.Names, column); hint != "" {
 		return strings.TrimPrefix(hint, ". ")
 	}
-	suggestion := remedy(column, h.unread())
+	suggestion := nearest.Remedy(column, h.unread())
 	if strings.HasSuffix(suggestion, "?") {
 		return suggestion
 	}
@@ -139,10 +139,6 @@ func (c *check) open(ctx context.Context, s *shape.Source) (*header, error) {
 	h, err := dump.ReadHeader(ctx, c.directory, c.spec, s)
 	if err == nil {
 		return &header{Header: *h, read: map[string]bool{}}, nil
-	}
-	var mistake *source.FileError
-	if errors.Is(err, fs.ErrNotExist) && errors.As(err, &mistake) {
-		mistake.Message += "; " + remedy(s.File, dump.OtherFiles(c.directory, c.spec))
 	}
 	return nil, err
 }
@@ -167,42 +163,4 @@ func (c *check) report(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s: %s, %s\n", h.File, plural(int64(len(h.Names)), "column"), unread)
 	}
-}
-
-// remedy suggests an unused name for a missing one.
-func remedy(name string, unused []string) string {
-	if len(unused) == 0 {
-		return "all others are used"
-	}
-	nearest := slices.MinFunc(unused, func(a, b string) int { return distance(name, a) - distance(name, b) })
-	if distance(name, nearest)*3 <= len(name) {
-		return fmt.Sprintf("did you mean %s?", printable.Name(nearest))
-	}
-	return "not used: " + printable.Names(unused)
-}
-
-// distance returns the optimal string alignment distance: how many letters must be inserted, deleted, replaced or swapped with a neighbor
-// to turn a into b. Case, spaces and underscores do not count: product_id is productId.
-func distance(a, b string) int {
-	plain := strings.NewReplacer("_", "", " ", "")
-	from, to := []rune(plain.Replace(strings.ToLower(a))), []rune(plain.Replace(strings.ToLower(b)))
-	rows := make([][]int, len(from)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(to)+1)
-		for j := range rows[i] {
-			switch {
-			case i == 0 || j == 0:
-				rows[i][j] = i + j
-				continue
-			case from[i-1] == to[j-1]:
-				rows[i][j] = rows[i-1][j-1]
-			default:
-				rows[i][j] = 1 + min(rows[i-1][j-1], rows[i-1][j], rows[i][j-1])
-			}
-			if i > 1 && j > 1 && from[i-1] == to[j-2] && from[i-2] == to[j-1] {
-				rows[i][j] = min(rows[i][j], 1+rows[i-2][j-2])
-			}
-		}
-	}
-	return rows[len(from)][len(to)]
 }

@@ -183,28 +183,3 @@ func TestCheckBuiltInShape(t *testing.T) {
 		t.Errorf("no shape: exit code %d, stderr %q", code, stderr)
 	}
 }
-
-func TestDistance(t *testing.T) {
-	cases := []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0},
-		{"title", "title", 0},
-		{"title", "titel", 1},
-		{"title", "titles", 1},
-		{"title", "tile", 1},
-		{"title", "tutle", 1},
-		{"", "abc", 3},
-		{"abc", "", 3},
-		{"product_id", "productId", 0},
-		{"Default Price", "default_price", 0},
-		{"isbn", "year", 4},
-		{"größe", "grosse", 3},
-	}
-	for _, c := range cases {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}

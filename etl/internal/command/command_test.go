@@ -195,12 +195,23 @@ func TestRunFails(t *testing.T) {
 			want: `book.csv:1: the header has no column "title"`,
 		},
 		{
-			name: "two files with mistakes", files: map[string]string{"book.csv": "", "review.csv": "id\n"}, code: 24,
-			want: "book.csv: the file is empty: it has no header. If this is intended, pass --accept empty-file\nreview.csv:1:",
+			name: "two files with mistakes", files: map[string]string{"book.csv": "isbn\n", "review.csv": ""}, code: 24,
+			want: "the shape file. If this is intended, pass --accept missing-column\nreview.csv: the file is empty: " +
+				"it has no header. If this is intended, pass --accept empty-file",
+		},
+		{
+			name: "mistakes that cannot be accepted", files: map[string]string{"book.csv": "", "review.csv": "id,stars\n"}, code: exitFiles,
+			want: "book.csv: the file is empty: it has no header\n" +
+				`review.csv:1: the header has no column "isbn"; it has id, stars. Correct the header, or the columns of source review in the shape file` + "\n",
 		},
 		{
 			name: "no valid row", files: map[string]string{"book.csv": "isbn,title\nx,Seven\n"}, code: exitFiles,
-			want: "book.csv: no row of this file can be used",
+			want: "book.csv: no row of this file can be used, so there is nothing to publish: 1 rejected: not an int\n" +
+				"  book.csv:2: isbn not an int: `x,Seven`\nthe rejected rows are in ",
+		},
+		{
+			name: "a header alone", files: map[string]string{"book.csv": "isbn,title\n"}, code: exitFiles,
+			want: "nothing to publish: it has a header and no rows\n",
 		},
 		{
 			name: "an unreachable database", database: "postgres://user:secret@127.0.0.1:1/none", code: exitDatabase,

@@ -57,12 +57,13 @@ func (m *metrics) sources(counts []source.Counts) {
 	if m == nil {
 		return
 	}
-	for _, c := range counts {
-		m.rows.WithLabelValues(c.File, "used").Set(float64(c.Used))
-		m.rows.WithLabelValues(c.File, "filtered").Set(float64(source.Sum(c.Filtered)))
-		m.rows.WithLabelValues(c.File, "rejected").Set(float64(source.Sum(c.Rejected)))
+	labels := source.Labels(counts)
+	for i, c := range counts {
+		m.rows.WithLabelValues(labels[i], "used").Set(float64(c.Used))
+		m.rows.WithLabelValues(labels[i], "filtered").Set(float64(source.Sum(c.Filtered)))
+		m.rows.WithLabelValues(labels[i], "rejected").Set(float64(source.Sum(c.Rejected)))
 		if c.WithoutParent > 0 {
-			m.rows.WithLabelValues(c.File, "without a parent").Set(float64(c.WithoutParent))
+			m.rows.WithLabelValues(labels[i], "without a parent").Set(float64(c.WithoutParent))
 		}
 	}
 }

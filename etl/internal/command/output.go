@@ -64,17 +64,18 @@ func writeTable(w io.Writer, rows [][]string) {
 // writeSources writes the fates of the rows of every file, and returns a line for each reason.
 func writeSources(w io.Writer, counts []source.Counts) (reasons []string) {
 	files := [][]string{{"file", "read", "used", "filtered", "rejected", "repaired"}}
-	for _, c := range counts {
+	labels := source.Labels(counts)
+	for i, c := range counts {
 		files = append(files, []string{
-			c.File, humanize.Comma(c.Read), humanize.Comma(c.Used), humanize.Comma(source.Sum(c.Filtered)), humanize.Comma(source.Sum(c.Rejected)),
+			labels[i], humanize.Comma(c.Read), humanize.Comma(c.Used), humanize.Comma(source.Sum(c.Filtered)), humanize.Comma(source.Sum(c.Rejected)),
 			humanize.Comma(source.Sum(c.Repaired)),
 		})
 		if c.WithoutParent > 0 {
-			reasons = append(reasons, fmt.Sprintf("%s: %s without a parent", c.File, humanize.Comma(c.WithoutParent)))
+			reasons = append(reasons, fmt.Sprintf("%s: %s without a parent", labels[i], humanize.Comma(c.WithoutParent)))
 		}
-		reasons = append(reasons, reasonLines(c.File, "filtered", c.Filtered)...)
-		reasons = append(reasons, reasonLines(c.File, "rejected", c.Rejected)...)
-		reasons = append(reasons, reasonLines(c.File, "repaired", c.Repaired)...)
+		reasons = append(reasons, reasonLines(labels[i], "filtered", c.Filtered)...)
+		reasons = append(reasons, reasonLines(labels[i], "rejected", c.Rejected)...)
+		reasons = append(reasons, reasonLines(labels[i], "repaired", c.Repaired)...)
 	}
 	writeTable(w, files)
 	return reasons

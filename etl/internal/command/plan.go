@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -61,8 +62,10 @@ func (c *planCommand) Run(ctx context.Context, out *output) error {
 	}
 	defer d.Close()
 	var p *plan.Plan
+	var rejects *source.FirstRejects
 	err = d.Arranged(ctx, func(d *dump.Dump) (err error) {
-		p, err = c.plan(ctx, out, d)
+		rejects = &source.FirstRejects{}
+		p, err = c.plan(ctx, out, d, rejects)
 		return err
 	})
 	if err != nil {
@@ -76,7 +79,7 @@ func (c *planCommand) Run(ctx context.Context, out *output) error {
 			return fmt.Errorf("write the plan: %w", err)
 		}
 	} else {
-		writePlan(out.stdout, p, time.Since(began))
+		writePlan(out.stdout, p, rejects.First(), time.Since(began))
 	}
 	switch failed := plan.Failed(p.Gates); {
 	case failed != nil:
@@ -88,7 +91,7 @@ func (c *planCommand) Run(ctx context.Context, out *output) error {
 }
 
 // plan is one attempt.
-func (c *planCommand) plan(ctx context.Context, out *output, d *dump.Dump) (*plan.Plan, error) {
+func (c *planCommand) plan(ctx context.Context, out *output, d *dump.Dump, rejects source.Sink) (*plan.Plan, error) {
 	comparison, err := publish.Compare(ctx, c.Compare.Database.URL, d.Spec().Collection, d.Spec().Published())
 	if err != nil {
 		return nil, err
@@ -96,7 +99,7 @@ func (c *planCommand) plan(ctx context.Context, out *output, d *dump.Dump) (*pla
 	defer comparison.Close()
 	survey := plan.NewSurvey(d.Spec(), comparison, nil, c.Samples)
 	progress := newProgress(out.stderr, d.Size(), "compare")
-	err = d.Pass(ctx, dump.Handlers{Document: survey.Take, Tick: func() { progress.at(d.Position()) }})
+	err = d.Pass(ctx, dump.Handlers{Document: survey.Take, Rejects: rejects, Tick: func() { progress.at(d.Position()) }})
 	progress.finish(err)
 	if err != nil {
 		return nil, err
@@ -110,8 +113,8 @@ func (c *planCommand) plan(ctx context.Context, out *output, d *dump.Dump) (*pla
 }
 
 // writePlan writes the plan for people.
-func writePlan(w io.Writer, p *plan.Plan, took time.Duration) {
-	writeSources(w, p.Sources)
+func writePlan(w io.Writer, p *plan.Plan, rejects []string, took time.Duration) {
+	reasons := writeSources(w, p.Sources)
 	table := [][]string{{"document", "added", "changed", "removed", "unchanged", "urls", "at"}}
 	for _, d := range p.Documents {
 		at := d.URLs.Template
@@ -125,6 +128,12 @@ func writePlan(w io.Writer, p *plan.Plan, took time.Duration) {
 	}
 	fmt.Fprintln(w)
 	writeTable(w, table)
+	if len(reasons) > 0 {
+		fmt.Fprintf(w, "\n%s\n", strings.Join(reasons, "\n"))
+	}
+	if len(rejects) > 0 {
+		fmt.Fprintf(w, "\nThe first rejected rows:\n  %s\n", strings.Join(rejects, "\n  "))
+	}
 	for i := range p.Documents {
 		writeDifferences(w, &p.Documents[i])
 	}

@@ -144,6 +144,21 @@ func TestPlan(t *testing.T) {
 }
 
 // TestPlanWarnsOfBreakingChanges changes the shape of a published collection.
+// TestPlanShowsRejects plans with a file of which one row is rejected: the plan has the reason, and the row.
+func TestPlanShowsRejects(t *testing.T) {
+	directory := shopFiles(t, 3, nil)
+	dumptest.Write(t, directory, map[string]string{"tag.csv": "id,item,word\n1,1,red\nx,2,blue\n"})
+	code, stdout, stderr := at(t, testdb.New(t), directory, "plan")
+	for _, want := range []string{
+		"\ntag.csv: 1 rejected: not an int\n", "\nThe first rejected rows:\n  tag.csv:3: id not an int: `x,2,blue`\n",
+		"rejects: more than 1% of the rows are rejected: tag.csv 50% (1 of 2; 1 rejected: not an int). Correct the files",
+	} {
+		if code != 21 || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, %s, want %q in\n%s", code, stderr, want, stdout)
+		}
+	}
+}
+
 func TestPlanWarnsOfBreakingChanges(t *testing.T) {
 	database := testdb.New(t)
 	directory := shopFiles(t, 3, nil)
@@ -398,7 +413,7 @@ func TestGatesStopARun(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{plan.Rejects, shopFiles(t, 100, map[int]string{5: "a,b", 6: "c,d"}), nil, 21, "item.csv 2% (2 of 100)"},
+		{plan.Rejects, shopFiles(t, 100, map[int]string{5: "a,b", 6: "c,d"}), nil, 21, "item.csv 2% (2 of 100; 2 rejected: field count)"},
 		{plan.Removed, shopFiles(t, 90, nil), nil, 22, "10 of 100 published items would be removed"},
 		{plan.Changed, shopFiles(t, 100, many), nil, 23, "60 of 100 published items would change"},
 		{plan.EmptyFile, shopFiles(t, 100, nil), []string{"--min-rows", "101"}, 25, "item.csv has 100, tag.csv has 100"},

@@ -148,6 +148,7 @@ type attempt struct {
 	comparison *publish.Comparison
 	survey     *plan.Survey
 	progress   *progress
+	reported   bool // the report names the rejected rows
 }
 
 func (r *run) attempt(ctx context.Context, d *dump.Dump) (err error) {
@@ -176,7 +177,11 @@ func (a *attempt) end(err error) error {
 	}
 	a.run.record.Sources = a.dump.Counts()
 	if !errors.As(err, new(*join.Disorder)) {
-		return errors.Join(err, a.rejects.Close())
+		err = errors.Join(err, a.rejects.Close())
+		if len(a.rejects.First()) > 0 && !a.reported {
+			err = errors.Join(err, fmt.Errorf("the rejected rows are in %s", a.rejects.Directory))
+		}
+		return err
 	}
 	if removeErr := a.rejects.Remove(); removeErr != nil {
 		return fmt.Errorf("remove the rejects of the first reading: %w", removeErr)
@@ -315,6 +320,7 @@ func (a *attempt) report(version int64) {
 		record: &a.run.record, live: a.run.session.Live().Run, published: version, took: time.Since(a.run.began),
 	}
 	r.write(a.run.out)
+	a.reported = true
 }
 
 // shapeFingerprint is equal for shapes that render the same documents from the same files.

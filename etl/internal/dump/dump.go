@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -52,6 +51,7 @@ type Dump struct {
 
 	rejects   source.Sink     // of the pass
 	joiner    *join.Joiner    // of the pass; nil before it
+	evidence  []string        // the first rejected rows of the root source
 	readApart []source.Counts // of files that were read without a join
 
 	tables []*lookup.Table // of the shape; nil before they are filled
@@ -213,10 +213,7 @@ func (d *Dump) unchanged(err error) error {
 func (d *Dump) find(s *shape.Source) (*file, error) {
 	file, err := findFile(d.options.Directory, s.File)
 	if err != nil {
-		return nil, &source.FileError{
-			File: filepath.Join(d.options.Directory, s.File), Err: err,
-			Message: fmt.Sprintf("%s, and source %s of %s needs it", reason(err), s.Name, d.spec.Name),
-		}
+		return nil, notFound(d.options.Directory, d.spec, s, err)
 	}
 	file.declared = d.spec.DialectOf(s).Encoding
 	return file, nil
@@ -252,9 +249,13 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 	options.Encoding = file.encoding
 	named := *s // the shape stays as it is
 	named.File = file.name()
-	reader, err := source.NewReader(text, &named, d.spec.DialectOf(s), &sink{dump: d, name: s.File, encoding: file.encoding}, options)
+	rejects := &sink{dump: d, source: i, shared: d.shared(s.File), encoding: file.encoding}
+	reader, err := source.NewReader(text, &named, d.spec.DialectOf(s), rejects, options)
 	if err != nil {
 		var mistake *source.FileError
+		if errors.As(err, &mistake) && mistake.Kind == source.Empty && i == 0 {
+			mistake.Kind = "" // without items there is nothing to publish
+		}
 		if errors.As(err, &mistake) && mistake.Kind != "" && !d.accepts(mistake.Kind) {
 			mistake.Message += fmt.Sprintf(". If this is intended, pass --accept %s", mistake.Kind)
 		}
@@ -268,17 +269,35 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 	return nil
 }
 
+// shared reports whether several sources read a file.
+func (d *Dump) shared(name string) bool {
+	sources := 0
+	for i := range d.spec.Sources {
+		if d.spec.Sources[i].File == name {
+			sources++
+		}
+	}
+	return sources > 1
+}
+
 // sink passes rejects to the sink of the pass. The kept rows of a compressed file are plain text, and lines and offsets are those of
 // the text, so the rejects have its uncompressed name. Offsets are those of the text in UTF-8, but the kept rows have the encoding of the
 // file: they can be appended to it.
 type sink struct {
 	dump     *Dump
-	name     string
+	source   int
+	shared   bool // several sources read the file
 	encoding string
 }
 
+// mostEvidence is the number of rejected rows in the message about a file without any row that can be used.
+const mostEvidence = 3
+
 func (s *sink) Reject(reject source.Reject) error {
-	reject.File = s.name
+	reject.File, reject.Shared = s.dump.spec.Sources[s.source].File, s.shared
+	if s.source == 0 && len(s.dump.evidence) < mostEvidence {
+		s.dump.evidence = append(s.dump.evidence, reject.String())
+	}
 	if s.encoding != "" {
 		reject.Encode = func(w io.Writer) io.Writer { return charset.NewEncoder(w, s.encoding) }
 	}

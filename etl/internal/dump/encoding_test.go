@@ -122,7 +122,7 @@ func TestRejectsKeepTheirEncoding(t *testing.T) {
 				}
 			}
 			log, err := os.ReadFile(filepath.Join(rejects, "rejects.ndjson"))
-			const place = `{"file":"book.csv","line":4,"offset":29,"column":"isbn","reason":"not an int","row":"x,Ü"}`
+			const place = `{"file":"book.csv","source":"book","line":4,"offset":29,"column":"isbn","reason":"not an int","row":"x,Ü"}`
 			if err != nil || !strings.Contains(string(log), place) || !strings.Contains(string(log), c.reason) {
 				t.Errorf("%s: the log is %s (%v), want %s and %s", c.declared, log, err, place, c.reason)
 			}

@@ -2,12 +2,16 @@ package dump
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"systemscale/etl/internal/csvscan"
+	"systemscale/etl/internal/nearest"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
@@ -24,10 +28,7 @@ type Header struct {
 func ReadHeader(ctx context.Context, directory string, spec *shape.Shape, s *shape.Source) (*Header, error) {
 	file, err := findFile(directory, s.File)
 	if err != nil {
-		return nil, &source.FileError{
-			File: filepath.Join(directory, s.File), Err: err,
-			Message: fmt.Sprintf("%s, and source %s needs it (%s:%d:%d)", reason(err), s.Name, spec.Name, s.FileAt.Line, s.FileAt.Column),
-		}
+		return nil, notFound(directory, spec, s, err)
 	}
 	file.declared = spec.DialectOf(s).Encoding
 	text, err := file.open(ctx)
@@ -73,8 +74,23 @@ func ReadHeader(ctx context.Context, directory string, spec *shape.Shape, s *sha
 	return h, nil
 }
 
-// OtherFiles returns the names of the CSV files in a directory that no source of the shape reads, without the extensions of archives.
-func OtherFiles(directory string, spec *shape.Shape) []string {
+// notFound returns the error about a source without a file.
+func notFound(directory string, spec *shape.Shape, s *shape.Source, err error) *source.FileError {
+	message := fmt.Sprintf("%s, and source %s needs it (%s:%d:%d)", reason(err), s.Name, spec.Name, s.FileAt.Line, s.FileAt.Column)
+	if errors.Is(err, fs.ErrNotExist) {
+		message += "; "
+		if others := otherFiles(directory, spec); len(others) > 0 {
+			message += nearest.Remedy(s.File, others)
+		} else {
+			message += "the directory has no other file"
+		}
+	}
+	return &source.FileError{File: filepath.Join(directory, s.File), Err: err, Message: message}
+}
+
+// otherFiles returns the names of the files in a directory that no source of the shape reads, without the extensions of archives. The
+// shape file is none of them.
+func otherFiles(directory string, spec *shape.Shape) []string {
 	entries, err := os.ReadDir(directory)
 	if err != nil {
 		return nil // the error about the missing file is enough
@@ -85,7 +101,11 @@ func OtherFiles(directory string, spec *shape.Shape) []string {
 	}
 	var names []string
 	for _, entry := range entries {
-		if name := plainName(entry.Name()); strings.HasSuffix(name, ".csv") && !read[name] {
+		name := plainName(entry.Name())
+		if entry.IsDir() || read[name] || strings.HasPrefix(name, ".") || filepath.Join(directory, name) == filepath.Clean(spec.Name) {
+			continue
+		}
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

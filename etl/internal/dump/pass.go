@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"systemscale/etl/internal/document"
 	"systemscale/etl/internal/join"
@@ -67,9 +68,7 @@ func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
 		tree, err := d.joiner.Next()
 		if err == io.EOF {
 			if items == 0 {
-				return &source.FileError{
-					File: d.spec.Sources[0].File, Message: "no row of this file can be used, so there is nothing to publish",
-				}
+				return d.unusable()
 			}
 			return nil
 		}
@@ -93,6 +92,23 @@ func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
 			}
 		}
 	}
+}
+
+// unusable returns the error about a root source without any row that can be used, with the reasons.
+func (d *Dump) unusable() error {
+	counts := d.joiner.Counts()[0]
+	message := "no row of this file can be used, so there is nothing to publish"
+	rejected, filtered := counts.Reasons()
+	switch reasons := append(rejected, filtered...); {
+	case counts.Read == 0:
+		message += ": it has a header and no rows"
+	case len(reasons) > 0:
+		message += ": " + strings.Join(reasons, ", ")
+	}
+	for _, row := range d.evidence {
+		message += "\n  " + row
+	}
+	return &source.FileError{File: counts.File, Message: message}
 }
 
 // Read reads each file to its end, one after the other, without joining them. It replaces a pass.

@@ -94,7 +94,7 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 			"this is a defect of etl, please report it",
 		humanize.Comma(limits.MaxUnreconciled), strings.Join(rows.losing, ", "))
 	add(Rejects, fmt.Sprintf("%.3g%%", float64(rows.worst)), limits.MaxRejects.String(), len(rows.rejecting) > 0,
-		"more than %s of the rows are rejected: %s; the report has the reasons. Correct the files, or raise --max-rejects",
+		"more than %s of the rows are rejected: %s. Correct the files, or raise --max-rejects",
 		limits.MaxRejects, strings.Join(rows.rejecting, ", "))
 	add(Removed, fmt.Sprintf("%.3g%%", float64(removed)), limits.MaxRemoved.String(), removed > limits.MaxRemoved,
 		"%s would be removed, more than %s. Is the dump complete? If it is, raise --max-removed",
@@ -128,26 +128,28 @@ type rowFindings struct {
 
 func examine(limits *Limits, counts []source.Counts) rowFindings {
 	var f rowFindings
+	labels := source.Labels(counts)
 	for i, c := range counts {
 		if lost := c.Unreconciled(); lost > 0 {
 			f.lost += lost
-			f.losing = append(f.losing, fmt.Sprintf("%s: %s", c.File, humanize.Comma(lost)))
+			f.losing = append(f.losing, fmt.Sprintf("%s: %s", labels[i], humanize.Comma(lost)))
 		}
 		rejected := source.Sum(c.Rejected)
 		of := share(rejected, c.Read)
 		f.worst = max(f.worst, of)
 		if of > limits.MaxRejects {
-			f.rejecting = append(f.rejecting, fmt.Sprintf("%s %.3g%% (%s of %s)",
-				c.File, float64(of), humanize.Comma(rejected), humanize.Comma(c.Read)))
+			reasons, _ := c.Reasons()
+			f.rejecting = append(f.rejecting, fmt.Sprintf("%s %.3g%% (%s of %s; %s)",
+				labels[i], float64(of), humanize.Comma(rejected), humanize.Comma(c.Read), strings.Join(reasons, ", ")))
 		}
 		if i == 0 || c.Read < f.fewest {
 			f.fewest = c.Read
 		}
 		for _, column := range c.Missing {
-			f.missing = append(f.missing, c.File+" "+column)
+			f.missing = append(f.missing, labels[i]+" "+column)
 		}
 		if c.Read < limits.MinRows {
-			f.short = append(f.short, fmt.Sprintf("%s has %s", c.File, humanize.Comma(c.Read)))
+			f.short = append(f.short, fmt.Sprintf("%s has %s", labels[i], humanize.Comma(c.Read)))
 		}
 	}
 	return f

@@ -101,7 +101,7 @@ func TestMessages(t *testing.T) {
 		},
 		Rejects: {
 			counts: counts(func(c *source.Counts) { c.Used, c.Rejected = 10_000, map[source.Reason]int64{source.Orphan: 1000} }),
-			want: "more than 1% of the rows are rejected: a.csv 9.09% (1,000 of 11,000); the report has the reasons. " +
+			want: "more than 1% of the rows are rejected: a.csv 9.09% (1,000 of 11,000; 1,000 rejected: orphan). " +
 				"Correct the files, or raise --max-rejects",
 		},
 		Removed: {

@@ -1,8 +1,17 @@
 package source
 
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/dustin/go-humanize"
+)
+
 // Counts is the number of rows of one file by outcome. Release counts the used rows.
 type Counts struct {
 	File        string           `json:"file"`
+	Source      string           `json:"source,omitempty"`      // name of the source that reads the file; earlier programs did not record it
 	Bytes       int64            `json:"bytes"`                 // of the text, decompressed and in UTF-8
 	Fingerprint string           `json:"fingerprint,omitempty"` // 64-bit xxh3 hash of these bytes, in hexadecimal
 	Ending      *Ending          `json:"ending,omitempty"`      // nil before the end of the file, and if the file has no line
@@ -16,6 +25,40 @@ type Counts struct {
 	WithoutParent int64 `json:"without_parent,omitempty"`
 
 	Repaired map[string]int64 `json:"repaired,omitempty"` // by the name of the repair; each row is also used, filtered or rejected
+}
+
+// Labels returns the name of the file of each source, with the name of the source where several sources read the file.
+func Labels(counts []Counts) []string {
+	sources := map[string]int{}
+	for _, c := range counts {
+		sources[c.File]++
+	}
+	labels := make([]string, len(counts))
+	for i, c := range counts {
+		labels[i] = c.File
+		if sources[c.File] > 1 && c.Source != "" {
+			labels[i] = fmt.Sprintf("%s (%s)", c.File, c.Source)
+		}
+	}
+	return labels
+}
+
+// Reasons lists the rejected rows by reason, and the filtered ones by filter: "2 rejected: not money". It has no element if there are none.
+func (c *Counts) Reasons() (rejected, filtered []string) {
+	return reasons("rejected", c.Rejected), reasons("filtered", c.Filtered)
+}
+
+func reasons[K ~string](fate string, counts map[K]int64) (found []string) {
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		if n := counts[reason]; n > 0 {
+			hint := ""
+			if fate == "rejected" {
+				hint = Reason(reason).Hint()
+			}
+			found = append(found, fmt.Sprintf("%s %s: %s%s", humanize.Comma(n), fate, reason, hint))
+		}
+	}
+	return found
 }
 
 // Ending describes the end of a file.

@@ -42,7 +42,11 @@ func (r *Reader) header() error {
 			message := fmt.Sprintf("%s, which has no column %q%s", FaultHeader, declared.Name, r.encodingHint())
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
 		}
-		if at < 0 && r.options.MissingColumns && !slices.Contains(r.spec.Key, i) && !slices.Contains(r.spec.ParentKey, i) {
+		kind := MissingColumn
+		if slices.Contains(r.spec.Key, i) || slices.Contains(r.spec.ParentKey, i) {
+			kind = "" // a key cannot be null in all rows
+		}
+		if at < 0 && r.options.MissingColumns && kind != "" {
 			r.layout.missing = append(r.layout.missing, declared.Name)
 			if place >= 0 {
 				r.layout.absent = append(r.layout.absent, place)
@@ -50,7 +54,7 @@ func (r *Reader) header() error {
 			continue
 		}
 		if at < 0 {
-			return &FileError{Kind: MissingColumn, File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf(
+			return &FileError{Kind: kind, File: r.spec.File, Line: r.scanner.Line(), Message: fmt.Sprintf(
 				"the header has no column %q; it has %s. Correct the header, or the columns of source %s in the shape file%s%s",
 				declared.Name, abbreviate([]byte(printable.Names(names))), r.spec.Name, r.encodingHint(),
 				r.headerHint(names, declared.Name))}

@@ -42,6 +42,8 @@ const (
 // Reject is a rejected row.
 type Reject struct {
 	File   string
+	Source string // name of the source that rejects it
+	Shared bool   // other sources read the file, too
 	Line   int64  // starts at 1, the header
 	Offset int64  // offset of the line in the input, in bytes
 	Column string // the faulty column, or empty; those of a key are separated by commas
@@ -75,7 +77,21 @@ type Discard struct{}
 // Reject does nothing.
 func (Discard) Reject(Reject) error { return nil }
 
-// kept is the number of rejects that RejectFiles keeps in memory for the report.
+// FirstRejects is a Sink that keeps the first rejects, as text, for a report.
+type FirstRejects struct{ first []string }
+
+// Reject keeps one row.
+func (f *FirstRejects) Reject(reject Reject) error {
+	if len(f.first) < kept {
+		f.first = append(f.first, reject.String())
+	}
+	return nil
+}
+
+// First returns one line of text for each of the first rejects.
+func (f *FirstRejects) First() []string { return f.first }
+
+// kept is the number of rejects that are kept in memory for a report.
 const kept = 10
 
 // RejectFiles writes the rejects of a run to Directory, which it creates at the first reject. rejects.ndjson has one
@@ -92,6 +108,21 @@ type RejectFiles struct {
 	first   []string
 
 	written map[string]struct{} // names of the created files
+	shared  map[string]*bitset  // lines that have been written, of files that several sources read
+}
+
+// bitset is a set of line numbers.
+type bitset []uint64
+
+// add adds a line. It reports whether the set had it.
+func (b *bitset) add(line int64) (found bool) {
+	at, bit := int(line>>6), uint64(1)<<(line&63)
+	if more := at + 1 - len(*b); more > 0 {
+		*b = append(*b, make([]uint64, more)...)
+	}
+	found = (*b)[at]&bit != 0
+	(*b)[at] |= bit
+	return found
 }
 
 // First returns one line of text for each of the first rejects: file, line, column, reason and row.
@@ -100,6 +131,7 @@ func (f *RejectFiles) First() []string { return f.first }
 // rejectLine is one line of rejects.ndjson. A row that is not UTF-8 is in RowBase64 instead of Row.
 type rejectLine struct {
 	File      string `json:"file"`
+	Source    string `json:"source,omitempty"`
 	Line      int64  `json:"line"`
 	Offset    int64  `json:"offset"`
 	Column    string `json:"column,omitempty"`
@@ -131,7 +163,8 @@ func (f *RejectFiles) Reject(reject Reject) error {
 		raw, f.raw[reject.File] = created, created
 	}
 	line := rejectLine{
-		File: reject.File, Line: reject.Line, Offset: reject.Offset, Column: reject.Column, Reason: reject.Reason, Detail: reject.Detail,
+		File: reject.File, Source: reject.Source, Line: reject.Line, Offset: reject.Offset, Column: reject.Column, Reason: reject.Reason,
+		Detail: reject.Detail,
 	}
 	row := reject.Raw
 	if line.Cut = reject.Whole != nil; line.Cut {
@@ -147,10 +180,28 @@ func (f *RejectFiles) Reject(reject Reject) error {
 		return err
 	}
 	if len(f.first) < kept {
-		f.first = append(f.first, show(reject))
+		f.first = append(f.first, reject.String())
 	}
-	_, logErr := f.log.Write(append(encoded, '\n'))
-	return errors.Join(logErr, writeRaw(raw, reject))
+	if _, err := f.log.Write(append(encoded, '\n')); err != nil {
+		return err
+	}
+	if reject.Shared && f.has(reject) {
+		return nil
+	}
+	return writeRaw(raw, reject)
+}
+
+// has reports whether the row has been written for another source, and notes that it is.
+func (f *RejectFiles) has(reject Reject) bool {
+	lines := f.shared[reject.File]
+	if lines == nil {
+		if f.shared == nil {
+			f.shared = map[string]*bitset{}
+		}
+		lines = new(bitset)
+		f.shared[reject.File] = lines
+	}
+	return lines.add(reject.Line)
 }
 
 // claim creates a directory for this run alone.
@@ -225,12 +276,16 @@ func (f *RejectFiles) Remove() error {
 	return errors.Join(errs...)
 }
 
-func show(reject Reject) string {
-	column := ""
-	if reject.Column != "" {
-		column = " " + reject.Column
+// String returns a line of text with file, line, column, reason and row.
+func (r Reject) String() string {
+	column, by := "", ""
+	if r.Column != "" {
+		column = " " + r.Column
 	}
-	return fmt.Sprintf("%s:%d:%s %s: %#q", reject.File, reject.Line, column, reject.Why(), abbreviate(reject.Raw))
+	if r.Shared {
+		by = " (" + r.Source + ")"
+	}
+	return fmt.Sprintf("%s:%d:%s %s%s: %#q", r.File, r.Line, column, r.Why(), by, abbreviate(r.Raw))
 }
 
 // Why returns the reason with its detail.

@@ -292,7 +292,7 @@ func (r *Reader) reject(reason Reason, columns ...int) error {
 		r.fault = FaultRejected + Fault(reason)
 	}
 	reject := Reject{
-		File: r.spec.File, Line: r.Line(), Offset: r.offset(), Reason: reason, Raw: r.Raw(),
+		File: r.spec.File, Source: r.spec.Name, Line: r.Line(), Offset: r.offset(), Reason: reason, Raw: r.Raw(),
 	}
 	if reason == FieldCount {
 		reject.Detail = r.fieldCounts()
@@ -325,7 +325,7 @@ func (r *Reader) fieldCounts() string {
 func (r *Reader) Counts() Counts {
 	total := r.total()
 	counts := Counts{
-		File: r.spec.File, Bytes: total.Bytes, Fingerprint: fmt.Sprintf("%016x", total.Fingerprint), Ending: r.ending(total),
+		File: r.spec.File, Source: r.spec.Name, Bytes: total.Bytes, Fingerprint: fmt.Sprintf("%016x", total.Fingerprint), Ending: r.ending(total),
 		Missing: r.layout.missing, Read: r.tally.read - int64(r.rows.ahead-r.rows.end), Used: r.tally.used,
 		Filtered: map[string]int64{}, Rejected: map[Reason]int64{}, Repaired: map[string]int64{},
 		WithoutParent: r.tally.withoutParent,
