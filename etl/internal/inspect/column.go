@@ -50,6 +50,7 @@ type column struct {
 	values   int64 // not null words, and not damaged
 	nulls    []int64
 	empty    int64 // empty in quotes
+	absent   int64 // rows that end before the column
 	ints     int64
 	money    int64 // that are not ints
 	decimals int64 // that are neither
@@ -187,7 +188,7 @@ func (c *column) chance(key *column) float64 {
 }
 
 func (c *column) allNulls() int64 {
-	var sum int64
+	sum := c.absent
 	for _, n := range c.nulls {
 		sum += n
 	}
@@ -244,7 +245,7 @@ func (c *column) decide() {
 	for _, n := range c.nulls[firstWord:afterWords] {
 		c.nullable = c.nullable || n > 0
 	}
-	c.nullable = c.nullable || c.values == 0
+	c.nullable = c.nullable || c.values == 0 || c.absent > 0
 }
 
 // numbers is how many values are numbers.

@@ -84,7 +84,7 @@ func (in *inspection) compare(ctx context.Context, t *table) error {
 		}
 		column, hash := -1, uint64(0)
 		for _, r := range t.references {
-			if r.dropped {
+			if r.dropped || r.column >= len(fields) {
 				continue
 			}
 			f := &fields[r.column]

@@ -26,6 +26,8 @@ type notation struct {
 	closeQuotes bool
 	openEnd     bool
 	headerless  bool
+	noQuotes    bool
+	shortRows   bool
 	encoding    string // "" is UTF-8, or that of the byte order mark
 }
 
@@ -45,6 +47,8 @@ type table struct {
 	accented int64  // rows in UTF-8 with other than ASCII letters
 	windows  bool   // bytes that are letters in windows-1252 and not in latin1
 	multiple int64  // records of several lines
+	quoted   int64  // rows with a field in quotes
+	short    int64  // rows that lack the last fields
 
 	key        int // of columns, or -1
 	references []*reference
@@ -73,7 +77,7 @@ func (t *table) read(ctx context.Context, m *memory, tick func()) error {
 
 func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 	t.columns, t.rows, t.damaged, t.closed, t.multiple, t.accented = nil, 0, map[source.Reason]int64{}, 0, 0, 0
-	t.worst, t.good = sample{}, 0
+	t.worst, t.good, t.quoted, t.short = sample{}, 0, 0, 0
 	var first []csvscan.Field
 	err := t.records(ctx, tick, func(line int64, fields []csvscan.Field) error {
 		if first == nil {
@@ -85,6 +89,10 @@ func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 			return nil
 		}
 		for i, c := range t.columns {
+			if i >= len(fields) {
+				c.absent++
+				continue
+			}
 			if !t.notation.trim && t.spaced(&fields[i]) {
 				t.notation.trim = true
 				return errAgain
@@ -105,8 +113,23 @@ func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 		}
 		return errAgain
 	}
+	if t.amend() {
+		return errAgain
+	}
 	t.conclude(first)
 	return nil
+}
+
+// amend changes the notation if that explains the damage of many rows, and reports whether it did.
+func (t *table) amend() bool {
+	n := t.notation
+	switch {
+	case !n.noQuotes && t.damaged[source.BareQuote]+t.damaged[source.TextAfterQuote] > t.quoted:
+		t.notation.noQuotes = true
+	case !n.shortRows && t.short*20 > t.good:
+		t.notation.shortRows = true
+	}
+	return t.notation != n
 }
 
 // begin takes the first record, and returns a copy of it. Only the others show whether it is a header.
@@ -142,7 +165,7 @@ func (t *table) records(ctx context.Context, tick func(), take func(line int64, 
 		return err
 	}
 	defer func() { _ = text.Close() }() // only read
-	dialect := csvscan.Dialect{Delimiter: t.notation.delimiter, TrimSpaces: t.notation.trim}
+	dialect := csvscan.Dialect{Delimiter: t.notation.delimiter, TrimSpaces: t.notation.trim, NoQuotes: t.notation.noQuotes}
 	scanner := csvscan.New(text, dialect)
 	var breaks *source.Breaks
 	width := 0
@@ -208,10 +231,18 @@ func (t *table) damage(scanner *csvscan.Scanner, broken source.Break, width int)
 		return source.Truncated
 	case broken == source.MissingQuote && len(fields) != width:
 		return source.UnclosedQuote
+	case len(fields) < width && t.notation.shortRows:
 	case len(fields) != width:
+		if len(fields) < width {
+			t.short++
+		}
 		return source.FieldCount
 	}
+	quoted := int64(0)
 	for i := range fields {
+		if fields[i].Quoted {
+			quoted = 1
+		}
 		switch fields[i].Damage {
 		case csvscan.BareQuote:
 			return source.BareQuote
@@ -219,6 +250,7 @@ func (t *table) damage(scanner *csvscan.Scanner, broken source.Break, width int)
 			return source.TextAfterQuote
 		}
 	}
+	t.quoted += quoted
 	return ""
 }
 
@@ -271,8 +303,6 @@ func (t *table) missing() {
 	share := func(reason source.Reason) bool { return t.damaged[reason]*20 > t.rows }
 	switch {
 	case t.problem != "":
-	case t.notation.headerless:
-		t.problem = "it has no header: write the names of the columns as its first line"
 	case share(source.BrokenLine):
 		t.problem = "its quoted fields have line ends: write them as spaces"
 	case share(source.FieldCount):

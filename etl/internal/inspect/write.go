@@ -90,7 +90,10 @@ type setting struct{ text, evidence string }
 // settings returns what a notation has otherwise than another one.
 func (n notation) settings(other notation) []setting {
 	var found []setting
-	add := func(differs bool, text, evidence string) {
+	add := func(differs, plain bool, text, evidence string) {
+		if plain {
+			evidence = "unlike the others"
+		}
 		if differs {
 			found = append(found, setting{text, evidence})
 		}
@@ -99,10 +102,17 @@ func (n notation) settings(other notation) []setting {
 	if encoding == "" {
 		encoding = "utf-8"
 	}
-	add(n.delimiter != other.delimiter, "delimiter: "+quote(n.delimiter), "splits the lines into the same number of fields")
-	add(n.encoding != other.encoding, "encoding: "+encoding, "the bytes are letters in it")
-	add(n.trim != other.trim, fmt.Sprintf("trim_spaces: %t", n.trim), "spaces around fields")
-	add(n.closeQuotes != other.closeQuotes, fmt.Sprintf("close_quotes: %t", n.closeQuotes), "quotes that are open at the end of a line")
+	add(n.delimiter != other.delimiter, false, "delimiter: "+quote(n.delimiter), "splits the lines into the same number of fields")
+	add(n.encoding != other.encoding, n.encoding == "", "encoding: "+encoding, "the bytes are letters in it")
+	add(n.headerless != other.headerless, !n.headerless, fmt.Sprintf("header: %t", !n.headerless), "the first row is like the others")
+	add(n.noQuotes != other.noQuotes, !n.noQuotes, fmt.Sprintf("quotes: %t", !n.noQuotes), "quotes are in fields, not around them")
+	shortRows := "reject"
+	if n.shortRows {
+		shortRows = `"null"`
+	}
+	add(n.shortRows != other.shortRows, !n.shortRows, "short_rows: "+shortRows, "rows end before the last field")
+	add(n.trim != other.trim, !n.trim, fmt.Sprintf("trim_spaces: %t", n.trim), "spaces around fields")
+	add(n.closeQuotes != other.closeQuotes, !n.closeQuotes, fmt.Sprintf("close_quotes: %t", n.closeQuotes), "quotes that are open at the end of a line")
 	return found
 }
 
