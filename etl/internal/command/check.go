@@ -12,20 +12,23 @@ import (
 	"systemscale/etl/internal/nearest"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 	"systemscale/sql/printable"
 )
 
 type checkCommand struct {
-	Files fileFlags `embed:""`
+	Files     fileFlags      `embed:""`
+	Temporary temporaryFlags `embed:""`
+	Item      itemFlags      `embed:""`
 }
 
 func (c *checkCommand) Help() string {
 	return `Compares a shape file with the headers of its files, without a database. It lists every disagreement, with line and column of the
-shape file, and the columns of the files that are not read. Without mistakes, it reads the files and reports ints that JavaScript clients
-would round.
+shape file, and the columns of the files that are not read. Without mistakes, it reads and joins the files as a run does, and shows up to
+three rows for each reason to reject rows, with a remedy. It also reports ints that JavaScript clients would round.
 
 Exit codes: 0 no disagreement, 2 a mistake in the shape file or between it and a header, 3 a file is missing, damaged, cannot be read, or
-changed during the reading.
+changed during the reading, 21 more than 1 % of the rows of a file would be rejected, 26 a document would be too large.
 
 Example:
   etl check --csv ./dump --shape ./books.yaml`
@@ -48,16 +51,49 @@ func (c *checkCommand) Run(ctx context.Context, out *output) error {
 	if err := errors.Join(check.errs...); err != nil {
 		return err
 	}
-	if err := c.read(ctx, out); err != nil {
+	if err := c.read(ctx, out, check); err != nil {
 		return err
 	}
 	fmt.Fprintf(out.stdout, "%s fits these headers\n", spec.Name)
 	return nil
 }
 
-// read reads the files to their ends, and warns of ints that clients would round.
-func (c *checkCommand) read(ctx context.Context, out *output) error {
-	d, err := dump.Open(ctx, c.Files.options(out))
+// read reads and joins the files, reports the rows that would be rejected, and warns of ints that clients would round.
+func (c *checkCommand) read(ctx context.Context, out *output, check *check) error {
+	options := c.Files.options(out)
+	options.Temp, options.MaxDocument = c.Temporary.Temp, int64(c.Item.MaxDocument)
+	d, err := dump.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Arranged(ctx, func(d *dump.Dump) error {
+		found := &problems{check: check}
+		progress := newProgress(out.stderr, d.Size(), "check")
+		err := d.Pass(ctx, dump.Handlers{
+			Rejects: found, Tick: func() { progress.at(d.Position()) },
+			Document: func(int, sql.ID, uint64, []byte) error { return nil },
+		})
+		progress.finish(err)
+		counts := d.Counts()
+		switch {
+		case err != nil && (!errors.As(err, new(*source.FileError)) || len(counts) == 0):
+			return err
+		case counts[0].Read == 0:
+			return readApart(ctx, options)
+		}
+		found.report(out.stdout)
+		d.WarnOfWide()
+		if err = errors.Join(err, d.RefuseCutFiles()); err == nil {
+			err = tooManyRejects(counts)
+		}
+		return err
+	})
+}
+
+// readApart reads files without items, of which the headers alone are compared, to their ends.
+func readApart(ctx context.Context, options dump.Options) error {
+	d, err := dump.Open(ctx, options)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,11 @@ type usageError struct{ message string }
 
 func (e *usageError) Error() string { return e.message }
 
+// rejectsError means that so many rows would be rejected that a run would fail.
+type rejectsError struct{ message string }
+
+func (e *rejectsError) Error() string { return e.message }
+
 // refreshError means that the refresh of a gateway failed.
 type refreshError struct{ error }
 
@@ -68,6 +73,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &gates):
 		return gateExits[gates.First()]
+	case is[*rejectsError](err):
+		return gateExits[plan.Rejects]
 	case is[*dump.OversizeError](err):
 		return gateExits[plan.DocumentSize]
 	case is[*source.FileError](err):

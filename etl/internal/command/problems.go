@@ -1,0 +1,157 @@
+package command
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"systemscale/etl/internal/csvscan"
+	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/source"
+	"systemscale/sql/printable"
+)
+
+// shownRows is the number of rows that are shown for each problem.
+const shownRows = 3
+
+// problem is why rows would be rejected: one reason in one column of a file.
+type problem struct {
+	file, source, column string
+	reason               source.Reason
+	shared               bool // other sources read the file, too
+	rows                 int64
+	shown                []string
+}
+
+// problems is a Sink that collects the first rejected rows for each reason.
+type problems struct {
+	check *check
+	found []*problem
+}
+
+// Reject notes one row.
+func (p *problems) Reject(reject source.Reject) error {
+	at := slices.IndexFunc(p.found, func(f *problem) bool {
+		return f.source == reject.Source && f.column == reject.Column && f.reason == reject.Reason
+	})
+	if at < 0 {
+		at = len(p.found)
+		p.found = append(p.found, &problem{
+			file: reject.File, source: reject.Source, column: reject.Column, reason: reject.Reason, shared: reject.Shared,
+		})
+	}
+	found := p.found[at]
+	if found.rows++; found.rows <= shownRows {
+		found.shown = append(found.shown, fmt.Sprintf("%s:%d: %s", reject.File, reject.Line, p.value(reject)))
+	}
+	return nil
+}
+
+// value is the field of the faulty column, or the row.
+func (p *problems) value(reject source.Reject) string {
+	if h, s := p.check.headers[reject.File], p.source(reject.Source); h != nil && s != nil {
+		dialect := p.check.spec.DialectOf(s)
+		fields := csvscan.NewCutter(csvscan.Dialect{
+			Delimiter: string(dialect.Delimiter), TrimSpaces: dialect.TrimSpaces, NoQuotes: dialect.NoQuotes,
+		}).Cut(reject.Raw)
+		if at := slices.Index(h.Names, reject.Column); at >= 0 && at < len(fields) {
+			return fmt.Sprintf("%s %s", reject.Column, quoted(fields[at].Text))
+		}
+	}
+	if reject.Detail != "" {
+		return reject.Detail + ": " + quoted(reject.Raw)
+	}
+	return quoted(reject.Raw)
+}
+
+// quoted shows the beginning of a text.
+func quoted(text []byte) string {
+	const most = 120
+	text = bytes.ToValidUTF8(text, []byte("?"))
+	if len(text) > most {
+		return `"` + printable.Text(string(text[:most])) + `…"`
+	}
+	return `"` + printable.Text(string(text)) + `"`
+}
+
+// source returns the source with a name, or nil.
+func (p *problems) source(name string) *shape.Source {
+	for i := range p.check.spec.Sources {
+		if s := &p.check.spec.Sources[i]; s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// report writes each problem with its first rows and a remedy, the most frequent first.
+func (p *problems) report(w io.Writer) {
+	slices.SortStableFunc(p.found, func(a, b *problem) int { return cmp.Compare(b.rows, a.rows) })
+	for _, f := range p.found {
+		what := string(f.reason)
+		if f.column != "" {
+			what = "column " + printable.Name(f.column) + ": " + what
+		}
+		if f.shared {
+			what += " (source " + f.source + ")"
+		}
+		fmt.Fprintf(w, "\n%s: %s would be rejected, %s\n", f.file, plural(f.rows, "row"), what)
+		for _, row := range f.shown {
+			fmt.Fprintf(w, "  %s\n", row)
+		}
+		if more := f.rows - shownRows; more > 0 {
+			fmt.Fprintf(w, "  and %s more\n", humanize.Comma(more))
+		}
+		if remedy := p.remedy(f); remedy != "" {
+			fmt.Fprintf(w, "  If the file is correct, %s\n", remedy)
+		}
+	}
+}
+
+// remedy returns what to write into the shape file.
+func (p *problems) remedy(f *problem) string {
+	name, kind := printable.Name(f.column), ""
+	if s := p.source(f.source); s != nil {
+		name += " of source " + s.Name
+		for _, c := range s.Columns {
+			if c.Name == f.column {
+				kind = c.Type.String()
+			}
+		}
+	}
+	switch f.reason {
+	case source.NotInt, source.NotMoney, source.NotDecimal, source.NotFlag:
+		return fmt.Sprintf(`declare the column %s as text, or the words in it that mean no value, such as {type: %s?, null: ["n/a"]}`, name, kind)
+	case source.NullValue:
+		return fmt.Sprintf("declare the column %s as %s?, which may be null", name, kind)
+	case source.DuplicateKey:
+		return "declare another key; rows: merge if the rows are one row; or no key, for a source without children"
+	case source.Orphan:
+		return "filter these rows, such as filters: {no parent: {column: " + printable.Name(f.column) + `, drop: "0"}}`
+	case source.FieldCount:
+		return "declare the delimiter in the dialect"
+	case source.UnclosedQuote:
+		return "declare close_quotes: true in the dialect"
+	}
+	return strings.Trim(f.reason.Hint(), " ()")
+}
+
+// tooManyRejects is the error of rejected rows that would stop a run.
+func tooManyRejects(counts []source.Counts) error {
+	const most = 100 // one in this many rows, as --max-rejects
+	var files []string
+	for i, label := range source.Labels(counts) {
+		if rejected := source.Sum(counts[i].Rejected); rejected*most > counts[i].Read {
+			files = append(files, fmt.Sprintf("%s of %s of %s", humanize.Comma(rejected), plural(counts[i].Read, "row"), label))
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	return &rejectsError{fmt.Sprintf("a run would fail at the gate rejects: %s would be rejected, more than 1%%", strings.Join(files, ", "))}
+}
