@@ -70,7 +70,11 @@ type column struct {
 	duplicates int64
 	first      sample // the first duplicate
 
+	strange  int64     // values that may be numbers in another notation
+	numerals *numerals // nil unless the column has such values
+
 	kind     shape.Type
+	declared *shape.Numbers // nil for the plain notation
 	nullable bool
 	own      []string // its own null words
 	evidence string
@@ -94,6 +98,9 @@ func (c *column) observe(text []byte, quoted bool, line int64) {
 		c.empty++
 	}
 	c.classify(text, line)
+	if c.numerals != nil {
+		c.numerals.observe(text)
+	}
 	c.hash(text, line)
 }
 
@@ -118,6 +125,9 @@ func (c *column) classify(text []byte, line int64) {
 		c.decimals++
 	default:
 		c.other++
+		if isForeign(text) {
+			c.strange++
+		}
 		at := slices.IndexFunc(c.others, func(s sample) bool { return s.text == string(text[:min(len(text), mostShown)]) })
 		switch {
 		case at >= 0:
@@ -225,6 +235,7 @@ func (c *column) decide() {
 	case c.isFlag():
 		c.kind, others = shape.Flag, 0
 		c.evidence = "all values are " + strings.Join(slices.Sorted(slices.Values(c.words)), " or ")
+	case c.foreign():
 	case c.numbers() == 0 || others*tolerated > c.values:
 		c.kind = shape.Text
 		c.textEvidence()
@@ -237,6 +248,9 @@ func (c *column) decide() {
 	default:
 		c.kind = shape.Int
 		c.evidence = comma(c.low) + " to " + comma(c.high)
+	}
+	if c.declared != nil {
+		words, others = nil, 0
 	}
 	if c.kind != shape.Text {
 		c.typedNulls(words, others)

@@ -238,6 +238,14 @@ func TestGuesses(t *testing.T) {
 			want:  []string{`delimiter: "+|"`, `dialect: {delimiter: ";"}`},
 		},
 		{
+			name:  "numbers in another notation",
+			files: map[string]string{"item.csv": "id;price;weight;stock;phone;pay\n1;4,50 €;1.299,5;1.000;030 123;$1,200.50\n2;1.200,00 €;7;20;1 234 567;$3\n"},
+			want: []string{
+				`price: {type: money, numbers: {decimal: ",", thousands: ".", currency: "€"}}`,
+				`weight: {type: decimal, numbers: {decimal: ",", thousands: "."}}`, "phone: text", `pay: {type: money, numbers: {thousands: ",", currency: "$"}}`,
+			},
+		},
+		{
 			name:  "flags",
 			files: map[string]string{"item.csv": "id,is_new,level,word\n1,1,1,true\n2,0,0,false\n"},
 			want:  []string{"is_new: flag", "level: int", "word: flag"},
@@ -280,7 +288,7 @@ func TestGuesses(t *testing.T) {
 		{
 			name:  "names that YAML, SQL and bodies reserve",
 			files: map[string]string{"docs.csv": "id,count,no,a b,ä,\"x\"\"y\"\n1,2,3,4,5,6\n"},
-			want:  []string{"collection: docs_list", "object:", `"no": "no"`, `"a b": "a b"`, `"\u00e4": "\u00e4"`, `"x\"y": "x\"y"`},
+			want:  []string{"collection: docs_list", "object:", `"no": "no"`, `"a b": "a b"`, `"ä": "ä"`, `"x\"y": "x\"y"`},
 		},
 		{
 			name:  "a number that clients would round",

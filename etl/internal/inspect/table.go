@@ -50,6 +50,8 @@ type table struct {
 	quoted   int64  // rows with a field in quotes
 	short    int64  // rows that lack the last fields
 
+	strange map[int]bool // columns that may have numbers in another notation
+
 	key        int // of columns, or -1
 	references []*reference
 }
@@ -128,8 +130,23 @@ func (t *table) amend() bool {
 		t.notation.noQuotes = true
 	case !n.shortRows && t.short*20 > t.good:
 		t.notation.shortRows = true
+	default:
+		return t.amendNumbers()
 	}
 	return t.notation != n
+}
+
+// amendNumbers notes the columns that may have numbers in another notation, and reports whether there are more than before.
+func (t *table) amendNumbers() (more bool) {
+	for i, c := range t.columns {
+		if c.strange > 0 && c.strange == c.other && !t.strange[i] {
+			if t.strange == nil {
+				t.strange = map[int]bool{}
+			}
+			t.strange[i], more = true, true
+		}
+	}
+	return more
 }
 
 // begin takes the first record, and returns a copy of it. Only the others show whether it is a header.
@@ -138,7 +155,11 @@ func (t *table) begin(fields []csvscan.Field, m *memory) []csvscan.Field {
 	for i, f := range fields {
 		f.Text = bytes.Clone(f.Text)
 		first[i] = f
-		t.columns = append(t.columns, newColumn("", m))
+		c := newColumn("", m)
+		if t.strange[i] {
+			c.numerals = newNumerals()
+		}
+		t.columns = append(t.columns, c)
 	}
 	return first
 }

@@ -225,8 +225,15 @@ func (c *column) declaration(isKey bool) string {
 	if c.nullable && !isKey {
 		name += "?"
 	}
+	var settings string
 	if len(c.own) > 0 && !isKey {
-		return "{type: " + name + ", null: " + list(c.own) + "}"
+		settings = ", null: " + list(c.own)
+	}
+	if c.declared != nil {
+		settings += ", numbers: " + yaml(c.declared)
+	}
+	if settings != "" {
+		return "{type: " + name + settings + "}"
 	}
 	return name
 }
@@ -383,7 +390,7 @@ func quote(text string) string {
 	if strings.Contains(text, `\`) && !strings.ContainsAny(text, "'\t\r\n") {
 		return "'" + text + "'"
 	}
-	return strconv.QuoteToASCII(text)
+	return strconv.Quote(text)
 }
 
 // list returns one text, or a list of several, as YAML.
