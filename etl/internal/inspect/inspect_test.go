@@ -246,6 +246,14 @@ func TestGuesses(t *testing.T) {
 			},
 		},
 		{
+			name:  "rows below others of the file",
+			files: map[string]string{"category.csv": "id,name,parent_id\n1,a,0\n2,b,1\n3,c,1\n4,d,2\n"},
+			want: []string{
+				"category_below:", "on: parent_id   # 3 of 4 values are in category.csv's id; 1 are 0",
+				`filters: {no parent: {column: parent_id, drop: "0"}}`, "each: category_below",
+			},
+		},
+		{
 			name:  "flags",
 			files: map[string]string{"item.csv": "id,is_new,level,word\n1,1,1,true\n2,0,0,false\n"},
 			want:  []string{"is_new: flag", "level: int", "word: flag"},

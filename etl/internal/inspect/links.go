@@ -50,11 +50,14 @@ func (in *inspection) candidates(t *table) {
 		}
 		for _, to := range in.tables {
 			for k, key := range to.columns {
-				if to == t || !key.unique() || key.kind != c.kind {
+				if to == t && k == i || !key.unique() || key.kind != c.kind {
 					continue
 				}
 				r := &reference{column: i, to: to, key: k, like: alikeNames(c.name, to.base(), key.name)}
-				if r.like > unlike || unlikely(c, key) {
+				if to == t && named(c.name, aboveNames) {
+					r.like = same
+				}
+				if r.like > unlike || to != t && unlikely(c, key) {
 					t.references = append(t.references, r)
 				}
 			}
@@ -216,6 +219,7 @@ type tree struct {
 	parents map[*table]*reference
 	depth   map[*table]int
 	lookups []*table // looked up by the rows of others
+	files   int      // in order
 }
 
 // grow returns the largest tree below a root.
@@ -249,7 +253,7 @@ func (in *inspection) place(tr *tree, reach map[*table]bool, waits bool) (added 
 
 func (tr *tree) bestParent(t *table, reach map[*table]bool, waits bool) (best *reference) {
 	for _, r := range t.references {
-		if !t.canHang(r) {
+		if r.to == t || !t.canHang(r) {
 			continue
 		}
 		if _, there := tr.depth[r.to]; !there {
@@ -340,6 +344,8 @@ func (in *inspection) plant(wanted string) (*tree, error) {
 	if best == nil {
 		return nil, in.noRoot(wanted)
 	}
+	best.files = len(best.order)
+	best.addBelow()
 	for i := 0; i < len(best.order)+len(best.lookups); i++ {
 		t := slices.Concat(best.order, best.lookups)[i]
 		for _, r := range t.references {
@@ -373,6 +379,27 @@ func (t *table) hasName(other *table) bool {
 	return false
 }
 
+// belowSuffix is in the name of the second source of a file.
+const belowSuffix = "_below"
+
+// addBelow adds a source for each file whose rows refer to others of it: the rows below a row are its children.
+func (tr *tree) addBelow() {
+	for _, t := range tr.order[:tr.files] {
+		for _, r := range t.references {
+			if r.to != t || !t.canHang(r) {
+				continue
+			}
+			below := *t
+			below.source += belowSuffix
+			below.references = slices.DeleteFunc(slices.Clone(t.references), func(other *reference) bool { return other.to == t })
+			parent := *r
+			tr.parents[&below], tr.depth[&below] = &parent, tr.depth[t]+1
+			tr.order = append(tr.order, &below)
+			break
+		}
+	}
+}
+
 // isLookup reports whether a column looks up the rows of a file that is not in the tree.
 func (tr *tree) isLookup(t *table, r *reference) bool {
 	_, placed := tr.depth[r.to]
@@ -392,11 +419,21 @@ func (in *inspection) findLists() {
 		for _, r := range t.references {
 			name := noun(r.to.base())
 			listed := slices.ContainsFunc(listNames, func(list string) bool { return sameNoun(list, name[len(name)-1]) })
-			if listed && r.like > unlike && t.canHang(r) && len(r.to.references) == 0 && r.to.rows <= t.rows && t.hasText() {
+			if listed && r.like > unlike && t.canHang(r) && r.to != t && r.to.refersToOthers() == 0 && r.to.rows <= t.rows && t.hasText() {
 				in.lists[r.to] = true
 			}
 		}
 	}
+}
+
+// refersToOthers returns the number of references to other files.
+func (t *table) refersToOthers() (n int) {
+	for _, r := range t.references {
+		if r.to != t {
+			n++
+		}
+	}
+	return n
 }
 
 // hasText reports whether the file has a text that is not its key.

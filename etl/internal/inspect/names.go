@@ -16,6 +16,7 @@ var (
 	idNames = []string{
 		"id", "ids", "key", "code", "uuid", "guid", "handle", "slug", "sku", "isbn", "number", "no", "num", "nr", "ref", "fk", "pk",
 	}
+	aboveNames = []string{"parent", "boss", "manager", "supervisor", "reports"}
 	moneyNames = []string{
 		"price", "prices", "cost", "costs", "amount", "fee", "fees", "tax", "salary", "revenue", "budget", "eur", "usd", "gbp", "fare", "freight", "total", "subtotal", "balance", "discount", "payment",
 	}

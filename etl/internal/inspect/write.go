@@ -134,6 +134,9 @@ func (w *writer) ownDialect(t *table) {
 func (w *writer) nulls() (found []string, evidence string) {
 	counts := make([]int64, afterWords)
 	for _, t := range w.sources() {
+		if strings.HasSuffix(t.source, belowSuffix) {
+			continue // the same file
+		}
 		for _, c := range t.columns {
 			for i := range counts {
 				if c.nullable && (i > emptyWord || c.kind != shape.Text) {
@@ -163,8 +166,8 @@ func (w *writer) source(t *table) {
 	case w.tree.root != t:
 	case w.in.options.Root != "":
 		rows += "; the items, as --root says"
-	case len(w.tree.order) > 1:
-		rows += fmt.Sprintf("; the items, because %s refer to it, directly or not", count(int64(len(w.tree.order)-1), "file"))
+	case w.tree.files > 1:
+		rows += fmt.Sprintf("; the items, because %s refer to it, directly or not", count(int64(w.tree.files-1), "file"))
 	default:
 		rows += "; the items"
 	}
@@ -181,6 +184,9 @@ func (w *writer) source(t *table) {
 	}
 	if w.tree.isOneToOne(t) {
 		w.line(2, "one_to_one: true", "the key is that of the parent")
+	}
+	if parent != nil && parent.zeros*damage > parent.checked {
+		w.line(2, "filters: {no parent: {column: "+quote(t.columns[parent.column].name)+`, drop: "0"}}`, comma(parent.zeros)+" are 0")
 	}
 	if t.notation.openEnd {
 		w.line(2, "final_newline: optional", "its last line has no line end: is the file complete?")
