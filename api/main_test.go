@@ -190,7 +190,7 @@ func start(t testing.TB, args ...string) *process {
 	p := &process{t: t, database: testdb.New(t), log: new(buffer), exited: make(chan error, 1)}
 	table := publishtest.Table{Endpoint: sql.Endpoint{Name: "item"}}
 	for id := int64(1); id <= ids; id++ {
-		table.Rows = append(table.Rows, publishtest.Row{ID: id, ETag: uint64(id), Body: text(id)})
+		table.Rows = append(table.Rows, publishtest.Row{ID: sql.IntID(id), ETag: uint64(id), Body: text(id)})
 	}
 	p.run = publishtest.NewPublisher(t, p.database).Publish("things", table)
 

@@ -194,9 +194,9 @@ func AppendID(dst []byte, parts ...string) []byte {
 	return dst
 }
 
-// CheckID returns ErrNoAddress unless a text can be the id of an item in a collection whose ids have a number of parts. Addresses are
-// normalized before they are compared, so they have no empty, "." and ".." segments.
-func CheckID[T string | []byte](text T, parts int) error {
+// CheckID returns ErrNoAddress unless a text can be the id of an item in a collection whose ids have a number of parts. paths are those of
+// its endpoints. Addresses are normalized before they are compared, so they have no empty, "." and ".." segments.
+func CheckID[T string | []byte](text T, parts int, paths ...string) error {
 	if len(text) == 0 || len(text) > MaxIDLength || !isText(text) {
 		return ErrNoAddress
 	}
@@ -212,9 +212,17 @@ func CheckID[T string | []byte](text T, parts int) error {
 		segments++
 		begin = i + 1
 	}
-	// The only part of an id may contain slashes.
-	if parts > 1 && segments != parts {
+	switch {
+	case parts > 1 && segments != parts, parts == 1 && string(text) == ChangesPath:
 		return ErrNoAddress
+	case parts > 1 || segments == 1:
+		return nil
+	}
+	// The only part of an id contains slashes. If it ended with the path of an endpoint, the address would be that of another item.
+	for _, path := range paths {
+		if rest, found := strings.CutSuffix(string(text), path); found && path != "" && strings.HasSuffix(rest, "/") {
+			return ErrNoAddress
+		}
 	}
 	return nil
 }

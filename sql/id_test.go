@@ -99,6 +99,18 @@ func TestCheckID(t *testing.T) {
 		f(text, 1, ErrNoAddress)
 	}
 	f("a", 2, ErrNoAddress)
+	f("changes", 1, ErrNoAddress)
+	f("a/changes", 1, nil)
+	f("changes/a", 2, nil)
+	f("styles", 1, nil)
+	for text, want := range map[string]error{"styles": nil, "a/styles": ErrNoAddress, "a/b": nil, "a/hairstyles": nil, "styles/a": nil} {
+		if err := CheckID(text, 1, "", "styles"); !errors.Is(err, want) {
+			t.Errorf("CheckID(%q) beside the path styles = %v, want %v", text, err, want)
+		}
+	}
+	if err := CheckID("a/styles", 2, "styles"); err != nil {
+		t.Errorf("two parts, the last one like a path: %v", err)
+	}
 	f("a/b/c", 2, ErrNoAddress)
 }
 

@@ -72,6 +72,19 @@ func DocumentTable(collection, endpoint string, generation int64) string {
 	return fmt.Sprintf("%s_%s_g%d", collection, endpoint, generation)
 }
 
+// ChangeTable returns the unqualified name of the change log, in the schema catalog, of a collection. See Endpoint.IDParts.
+func ChangeTable(idParts int) string { return textTable("change", idParts) }
+
+// AnchorTable returns the unqualified name of the table, in the schema catalog, that holds the page anchors of a collection.
+func AnchorTable(idParts int) string { return textTable("page_anchor", idParts) }
+
+func textTable(name string, idParts int) string {
+	if idParts > 0 {
+		return "text_" + name
+	}
+	return name
+}
+
 // HoldTable returns the unqualified name of the table, in the schema catalog, that a run of the collection locks.
 func HoldTable(collection string) string { return collection + "_hold" }
 
@@ -80,6 +93,9 @@ type Endpoint struct {
 	Name string `json:"name"`           // as in the shape file and in the table's name
 	Path string `json:"path"`           // follows /{collection}/{id}/ in the URL; empty for /{collection}/{id}
 	List bool   `json:"list,omitempty"` // served in pages at /{collection}; Path is not used
+
+	// IDParts is the number of parts of an id that is a text, and 0 if the ids are integers. It is equal for all endpoints of a collection.
+	IDParts int `json:"id_parts,omitempty"`
 
 	// Schema is the JSON Schema of the body, as text; of a list, of one element. It is empty if an older build published the endpoint.
 	Schema string `json:"schema,omitempty"`

@@ -6,6 +6,8 @@ package openapi
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
+	"strings"
 	"text/template"
 )
 
@@ -22,7 +24,25 @@ var collectionTemplate = template.Must(template.New("collection").Parse(collecti
 // Collection is a published collection. Its names consist of lower-case letters, digits and underscores.
 type Collection struct {
 	Name      string
+	IDParts   int // see sql.Endpoint
 	Endpoints []Endpoint
+}
+
+// IDPath returns the template of the path of an id, such as {id} or {part1}/{part2}.
+func (c Collection) IDPath() string {
+	if c.IDParts < 2 {
+		return "{id}"
+	}
+	var segments []string
+	for i := range c.IDParts {
+		segments = append(segments, fmt.Sprintf("{part%d}", i+1))
+	}
+	return strings.Join(segments, "/")
+}
+
+// Parameters returns the names of the parameters in IDPath.
+func (c Collection) Parameters() []string {
+	return strings.FieldsFunc(c.IDPath(), func(r rune) bool { return strings.ContainsRune("{}/", r) })
 }
 
 // Endpoint is a kind of document: one for each item, or the elements of a page.

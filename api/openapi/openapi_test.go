@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -85,8 +86,11 @@ func TestDescribe(t *testing.T) {
 		}},
 		products,
 		Collection{Name: "q_1", Endpoints: []Endpoint{{Path: "answers"}}},
+		Collection{Name: "slugs", IDParts: 1, Endpoints: []Endpoint{{}}},
+		Collection{Name: "teams", IDParts: 2, Endpoints: []Endpoint{{Path: "games"}}},
 	))
-	want := append(pathsOf(parse(t, YAML)), "/reviews", "/reviews/{id}", "/reviews/{id}/photos", "/reviews/changes", "/q_1/{id}/answers", "/q_1/changes")
+	want := append(pathsOf(parse(t, YAML)), "/reviews", "/reviews/{id}", "/reviews/{id}/photos", "/reviews/changes", "/q_1/{id}/answers", "/q_1/changes",
+		"/slugs/{id}", "/slugs/changes", "/teams/{part1}/{part2}/games", "/teams/changes")
 	slices.Sort(want)
 	if got := pathsOf(document); !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -95,6 +99,24 @@ func TestDescribe(t *testing.T) {
 		operation := document["paths"].(map[string]any)[path].(map[string]any)["get"].(map[string]any)
 		if responses, _ := operation["responses"].(map[string]any); responses["200"] == nil || responses["405"] == nil || responses["default"] == nil {
 			t.Errorf("%s answers %v", path, responses)
+		}
+	}
+	parametersOf := func(path string) (names []string) {
+		node := document["paths"].(map[string]any)[path].(map[string]any)["get"].(map[string]any)["parameters"]
+		for _, parameter := range node.([]any) {
+			if name, inPlace := parameter.(map[string]any)["name"].(string); inPlace {
+				names = append(names, name+" "+fmt.Sprint(parameter.(map[string]any)["schema"]))
+			}
+		}
+		return names
+	}
+	for path, want := range map[string][]string{
+		"/reviews/{id}":                {"id map[$ref:#/components/schemas/ID]"},
+		"/slugs/{id}":                  {"id map[$ref:#/components/schemas/TextID]"},
+		"/teams/{part1}/{part2}/games": {"part1 map[$ref:#/components/schemas/IDPart]", "part2 map[$ref:#/components/schemas/IDPart]"},
+	} {
+		if got := parametersOf(path); !slices.Equal(got, want) {
+			t.Errorf("the parameters of %s are %q, want %q", path, got, want)
 		}
 	}
 	schemaAt := func(path string) any {

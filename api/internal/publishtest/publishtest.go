@@ -4,8 +4,10 @@ package publishtest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +20,7 @@ import (
 
 // Row is a document.
 type Row struct {
-	ID   int64
+	ID   sql.ID
 	ETag uint64
 	Body string // JSON text, as Postgres would print it
 }
@@ -28,7 +30,17 @@ func NewRow(document string, edition int, id int64) Row {
 	etag := uint64(edition)<<40 | uint64(id)<<8 | uint64(len(document)) | 1<<63
 	pad := strings.Repeat(document+" ", int(id*37%499))
 	body := fmt.Sprintf(`{"id": %d, "pad": "%s", "etag": "%016x", "edition": %d}`, id, pad, etag, edition)
-	return Row{ID: id, ETag: etag, Body: body}
+	return Row{ID: sql.IntID(id), ETag: etag, Body: body}
+}
+
+// NewTextRow returns a document whose body contains its id, a text, and its edition.
+func NewTextRow(document string, edition int, id string) Row {
+	text, err := json.Marshal(id)
+	if err != nil {
+		panic(err)
+	}
+	etag := uint64(edition)<<40 | uint64(crc32.ChecksumIEEE([]byte(document+" "+id)))
+	return Row{ID: sql.TextID(id), ETag: etag, Body: fmt.Sprintf(`{"id": %s, "document": "%s", "edition": %d}`, text, document, edition)}
 }
 
 // Table is an endpoint with its documents, in order of id.
@@ -90,15 +102,23 @@ func (p *Publisher) publish(ctx context.Context, collection string, tables []Tab
 
 func (p *Publisher) load(ctx context.Context, collection string, generation int64, table Table) error {
 	name := sql.DocumentTable(collection, table.Name, generation)
-	if _, err := p.conn.Exec(ctx, sql.QueryFor("etl/create_document_table", "table", name)); err != nil {
+	create := "etl/create_document_table"
+	if table.IDParts > 0 {
+		create = "etl/create_text_document_table"
+	}
+	if _, err := p.conn.Exec(ctx, sql.QueryFor(create, "table", name)); err != nil {
 		return err
 	}
 	rows := make([][]any, len(table.Rows))
 	var anchors [][]any
 	for i, row := range table.Rows {
-		rows[i] = []any{row.ID, int64(row.ETag), row.Body}
+		id, err := row.ID.Value()
+		if err != nil {
+			return err
+		}
+		rows[i] = []any{id, int64(row.ETag), row.Body}
 		if table.List && i%sql.AnchorEvery == 0 {
-			anchors = append(anchors, []any{collection, generation, int64(i / sql.AnchorEvery), row.ID})
+			anchors = append(anchors, []any{collection, generation, int64(i / sql.AnchorEvery), id})
 		}
 	}
 	_, err := p.conn.CopyFrom(ctx, pgx.Identifier{"catalog", name}, []string{"id", "etag", "body"}, pgx.CopyFromRows(rows))
@@ -109,7 +129,7 @@ func (p *Publisher) load(ctx context.Context, collection string, generation int6
 	if err != nil {
 		return err
 	}
-	_, err = p.conn.CopyFrom(ctx, pgx.Identifier{"catalog", "page_anchor"},
+	_, err = p.conn.CopyFrom(ctx, pgx.Identifier{"catalog", sql.AnchorTable(table.IDParts)},
 		[]string{"collection", "generation", "page", "first_id"}, pgx.CopyFromRows(anchors))
 	return err
 }

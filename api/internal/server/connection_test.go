@@ -174,7 +174,7 @@ func TestSlowLoris(t *testing.T) {
 func large() publishtest.Table {
 	return publishtest.Table{
 		Endpoint: sql.Endpoint{Name: "item"},
-		Rows:     []publishtest.Row{{ID: 1, ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}},
+		Rows:     []publishtest.Row{{ID: sql.IntID(1), ETag: 7, Body: `{"pad": "` + strings.Repeat("x", 8<<20) + `"}`}},
 	}
 }
 

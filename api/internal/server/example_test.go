@@ -18,8 +18,8 @@ type oneBook struct{ snapshot *store.Snapshot }
 
 func (b oneBook) Snapshot() *store.Snapshot { return b.snapshot }
 
-func (b oneBook) Get(endpoint *store.Endpoint, id int64, _ store.Match, dst []byte) (store.Result, error) {
-	if id != 1 {
+func (b oneBook) Get(endpoint *store.Endpoint, id sql.ID, _ store.Match, dst []byte) (store.Result, error) {
+	if id != sql.IntID(1) {
 		return store.Result{Run: endpoint.Run, Body: dst}, store.ErrNotFound
 	}
 	return store.Result{Run: endpoint.Run, ETag: 0xb00c, Body: append(dst, `{"id": 1, "title": "Emma"}`...)}, nil

@@ -74,7 +74,7 @@ func (f *fake) rows(endpoint *store.Endpoint) ([]publishtest.Row, error) {
 	return rows, fail
 }
 
-func (f *fake) Get(endpoint *store.Endpoint, id int64, unless store.Match, dst []byte) (store.Result, error) {
+func (f *fake) Get(endpoint *store.Endpoint, id sql.ID, unless store.Match, dst []byte) (store.Result, error) {
 	rows, err := f.rows(endpoint)
 	if errors.Is(err, store.ErrTimeout) {
 		return store.Result{}, err // the buffer is lost
@@ -82,7 +82,7 @@ func (f *fake) Get(endpoint *store.Endpoint, id int64, unless store.Match, dst [
 	if err != nil {
 		return store.Result{Body: dst}, err
 	}
-	at := sort.Search(len(rows), func(i int) bool { return rows[i].ID >= id })
+	at := sort.Search(len(rows), func(i int) bool { return !rows[i].ID.Before(id) })
 	if at == len(rows) || rows[at].ID != id {
 		return store.Result{Run: endpoint.Run, PublishedAt: time.UnixMicro(endpoint.Run), Body: dst}, store.ErrNotFound
 	}
@@ -119,7 +119,7 @@ func (f *fake) Changes(collection *store.Collection, since int64, after store.Cu
 	}
 	return store.Result{
 		Run: collection.Run, PublishedAt: collection.PublishedAt,
-		Body: fmt.Appendf(dst, `{"collection": %q, "since": %d, "after": "%d.%s.%d", "count": %d}`,
+		Body: fmt.Appendf(dst, `{"collection": %q, "since": %d, "after": "%d.%s.%s", "count": %d}`,
 			collection.Collection, since, after.Run, after.Document, after.ID, limit),
 	}, nil
 }

@@ -59,7 +59,7 @@ func (p *pages) description(snapshot *store.Snapshot) *web.File {
 	}
 	var collections []openapi.Collection
 	for _, collection := range snapshot.Collections() {
-		next := openapi.Collection{Name: collection.Collection}
+		next := openapi.Collection{Name: collection.Collection, IDParts: collection.IDParts()}
 		for _, endpoint := range collection.Endpoints {
 			next.Endpoints = append(next.Endpoints, openapi.Endpoint{Path: endpoint.Path, List: endpoint.List, Schema: endpoint.Schema})
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"systemscale/api/internal/store"
+	"systemscale/sql"
 )
 
 const (
@@ -53,9 +54,12 @@ func (s *Server) route(c *fiber.Ctx) error {
 	if !nested {
 		return s.page(ctx, collection, prefixed)
 	}
-	// Ids are digits, so this is not the address of a document.
+	// No document has this address: sql.CheckID refuses such an id.
 	if string(rest) == "changes" {
 		return s.changes(ctx, collection, prefixed)
+	}
+	if collection.IDParts() > 0 {
+		return s.textDocument(ctx, collection, rest, prefixed)
 	}
 	idText, documentPath, nested := bytes.Cut(rest, slash)
 	endpoint := collection.Path(documentPath)
@@ -71,7 +75,54 @@ func (s *Server) route(c *fiber.Ctx) error {
 	if _, err := readQuery(ctx, prefixed); err != nil {
 		return err
 	}
-	return s.document(ctx, endpoint, id)
+	return s.document(ctx, endpoint, sql.IntID(id))
+}
+
+// textDocument answers with a document of a collection whose ids are texts. rest is the decoded path after the collection's name.
+func (s *Server) textDocument(ctx *fasthttp.RequestCtx, collection *store.Collection, rest []byte, lenient bool) error {
+	endpoint, id, documentPath := textID(collection, rest)
+	if endpoint == nil {
+		return errNoSuchAddress
+	}
+	s.setTemplate(ctx, collection, "/{id}", documentPath)
+	if _, err := readQuery(ctx, lenient); err != nil {
+		return err
+	}
+	if sql.CheckID(id, collection.IDParts()) != nil {
+		return store.ErrNotFound
+	}
+	return s.document(ctx, endpoint, sql.TextID(string(id)))
+}
+
+// textID splits the decoded path of a document into its id and the path of its endpoint, which is nil if there is none. An id of several
+// parts has as many segments. An id of one part may contain slashes: only if the last of several segments is the path of an endpoint, it is
+// not part of the id.
+func textID(collection *store.Collection, rest []byte) (endpoint *store.Endpoint, id, documentPath []byte) {
+	parts := collection.IDParts()
+	if parts == 1 {
+		if last := bytes.LastIndexByte(rest, '/'); last > 0 && last+1 < len(rest) {
+			if endpoint := collection.Path(rest[last+1:]); endpoint != nil {
+				return endpoint, rest[:last], rest[last+1:]
+			}
+		}
+		return collection.Path(nil), rest, nil
+	}
+	end := 0
+	for range parts {
+		if end == len(rest) {
+			return nil, nil, nil
+		}
+		if end > 0 {
+			end++ // the slash
+		}
+		if next := bytes.IndexByte(rest[end:], '/'); next >= 0 {
+			end += next
+		} else {
+			end = len(rest)
+		}
+	}
+	id, documentPath = rest[:end], bytes.TrimPrefix(rest[end:], slash)
+	return collection.Path(documentPath), id, documentPath
 }
 
 // setTemplate sets the route of a request, for the metrics, to a template of a collection's address.
@@ -85,7 +136,7 @@ func (s *Server) setTemplate(ctx *fasthttp.RequestCtx, collection *store.Collect
 }
 
 // document answers with a document, or with a 304.
-func (s *Server) document(ctx *fasthttp.RequestCtx, endpoint *store.Endpoint, id int64) error {
+func (s *Server) document(ctx *fasthttp.RequestCtx, endpoint *store.Endpoint, id sql.ID) error {
 	unless := heldDocuments(&ctx.Request)
 	response := &ctx.Response
 	start := time.Now()
@@ -154,7 +205,7 @@ func (s *Server) changes(ctx *fasthttp.RequestCtx, collection *store.Collection,
 	}
 	var after store.Cursor
 	if query.given[afterParameter] {
-		if after, err = parseCursor(query.values[afterParameter]); err != nil {
+		if after, err = parseCursor(query.values[afterParameter], collection.IDParts()); err != nil {
 			return errBadAfter
 		}
 	}
@@ -208,8 +259,8 @@ func parseSince(text []byte) (int64, error) {
 	return value, err
 }
 
-// parseCursor parses RUN.ENDPOINT.ID.
-func parseCursor(text []byte) (store.Cursor, error) {
+// parseCursor parses RUN.ENDPOINT.ID. An id that is a text may contain dots.
+func parseCursor(text []byte, idParts int) (store.Cursor, error) {
 	run, rest, _ := bytes.Cut(text, dot)
 	document, id, _ := bytes.Cut(rest, dot)
 	if !isName(document) {
@@ -220,9 +271,18 @@ func parseCursor(text []byte) (store.Cursor, error) {
 	if cursor.Run, err = parseNumber(run); err != nil {
 		return store.Cursor{}, err
 	}
-	if cursor.ID, err = parseID(id); err != nil {
+	if idParts > 0 {
+		if err := sql.CheckID(id, idParts); err != nil {
+			return store.Cursor{}, err
+		}
+		cursor.ID = sql.TextID(string(id))
+		return cursor, nil
+	}
+	number, err := parseID(id)
+	if err != nil {
 		return store.Cursor{}, err
 	}
+	cursor.ID = sql.IntID(number)
 	return cursor, nil
 }
 

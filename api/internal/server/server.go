@@ -9,8 +9,8 @@
 //
 // Other addresses may have pages; see package web.
 //
-// Pages and counts are positive integers without sign or leading zero. Ids may be zero and negative, too. Paths are normalized as in the gateway; see canonical. Unknown
-// query parameters are errors; see readQuery.
+// Pages and counts are positive integers without sign or leading zero. Ids are integers, too, which may be zero and negative, or texts; see
+// textID. Paths are normalized as in the gateway; see canonical. Unknown query parameters are errors; see readQuery.
 //
 // The stored etag identifies a document, the data version a page. Only this package sets cache lifetimes: max-age for browsers, s-maxage
 // and stale-while-revalidate for shared caches. Every error is application/problem+json with a fixed text and must not be cached, with one
@@ -27,12 +27,13 @@ import (
 
 	"systemscale/api/internal/store"
 	"systemscale/api/web"
+	"systemscale/sql"
 )
 
 // Store is the source of documents. See store.Store for the contract of each method.
 type Store interface {
 	Snapshot() *store.Snapshot
-	Get(endpoint *store.Endpoint, id int64, unless store.Match, dst []byte) (store.Result, error)
+	Get(endpoint *store.Endpoint, id sql.ID, unless store.Match, dst []byte) (store.Result, error)
 	List(endpoint *store.Endpoint, skip, limit int64, dst []byte) (store.Result, error)
 	Changes(collection *store.Collection, since int64, after store.Cursor, limit int64, dst []byte) (store.Result, error)
 }

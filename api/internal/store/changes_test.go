@@ -102,10 +102,10 @@ func TestChanges(t *testing.T) {
 			fmt.Sprintf("2: 1 detail 3 removed /things/3/detail, 1 item 1 changed /things/1, "+
 				"/things/changes?since=%d&after=%d.item.1&count=2", first, second),
 		},
-		{first, Cursor{second, "item", 1}, 2, "2: 1 page 1 changed none, 2 detail 2 added /things/2/detail,"},
+		{first, Cursor{second, "item", sql.IntID(1)}, 2, "2: 1 page 1 changed none, 2 detail 2 added /things/2/detail,"},
 		{
 			first,
-			Cursor{second, "item", 1},
+			Cursor{second, "item", sql.IntID(1)},
 			1,
 			fmt.Sprintf("2: 1 page 1 changed none, /things/changes?since=%d&after=%d.page.1&count=1", first, second),
 		},
@@ -113,12 +113,12 @@ func TestChanges(t *testing.T) {
 		{third, Cursor{}, 10, "2:"},
 		{third + 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
 		{1<<63 - 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
-		{first, Cursor{third, "detail", 2}, 10, "2:"},
-		{first, Cursor{third, "zzz", 1<<63 - 1}, 10, "2:"},
-		{first, Cursor{third + 1, "detail", 2}, 10, ErrBadCursor.Error()},
-		{first, Cursor{first, "detail", 2}, 10, ErrBadCursor.Error()},
-		{second, Cursor{second, "zzz", 5}, 10, ErrBadCursor.Error()},
-		{third, Cursor{second, "item", 1}, 10, ErrBadCursor.Error()},
+		{first, Cursor{third, "detail", sql.IntID(2)}, 10, "2:"},
+		{first, Cursor{third, "zzz", sql.IntID(1<<63 - 1)}, 10, "2:"},
+		{first, Cursor{third + 1, "detail", sql.IntID(2)}, 10, ErrBadCursor.Error()},
+		{first, Cursor{first, "detail", sql.IntID(2)}, 10, ErrBadCursor.Error()},
+		{second, Cursor{second, "zzz", sql.IntID(5)}, 10, ErrBadCursor.Error()},
+		{third, Cursor{second, "item", sql.IntID(1)}, 10, ErrBadCursor.Error()},
 		{first - 1, Cursor{}, 10, ErrHistoryTooShort.Error()},
 	} {
 		if got := get(c.since, c.after, c.limit); got != c.want {

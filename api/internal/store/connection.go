@@ -44,13 +44,13 @@ func (c *connection) statement(endpoint *Endpoint, kind kind) (*prepared, error)
 	}
 	made := &prepared{statement: wanted, endpoint: endpoint, unnamed: c.losses > maxLosses}
 	if !made.unnamed {
-		description, err := c.Prepare(context.Background(), wanted.name, wanted.text, statements[kind].parameters)
+		description, err := c.Prepare(context.Background(), wanted.name, wanted.text, wanted.declared.parameters)
 		switch {
 		case codeOf(err) == pgerrcode.DuplicatePreparedStatement:
 			// Another client of a pooler has prepared it on this server connection. The name implies the same statement.
 		case err != nil:
 			return nil, err
-		case !returns(description.Fields, statements[kind].results):
+		case !returns(description.Fields, wanted.declared.results):
 			return nil, errors.Join(
 				fmt.Errorf("%w: catalog.%s has columns of other types than a document table", errMalformed, endpoint.table),
 				c.Deallocate(context.Background(), wanted.name))

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"systemscale/api/internal/publishtest"
+	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
 
@@ -193,7 +194,7 @@ func TestPagesDoNotDelayDocuments(t *testing.T) {
 		}
 	}
 	for id := int64(1); id <= 20; id++ {
-		result, err := f.Get(f.document(""), id, Match{}, nil)
+		result, err := f.Get(f.document(""), sql.IntID(id), Match{}, nil)
 		if err != nil {
 			t.Fatalf("a document while pages are delayed: %v", err)
 		}

@@ -40,7 +40,7 @@ func TestDroppedCollection(t *testing.T) {
 							return
 						default:
 						}
-						if _, err := f.Get(endpoint, 1, Match{}, nil); err != nil && (endpoint == other || !errors.Is(err, ErrNotFound)) {
+						if _, err := f.Get(endpoint, sql.IntID(1), Match{}, nil); err != nil && (endpoint == other || !errors.Is(err, ErrNotFound)) {
 							t.Errorf("a lookup in %s: %v", endpoint.Collection, err)
 							return
 						}
@@ -55,7 +55,7 @@ func TestDroppedCollection(t *testing.T) {
 			publishtest.Eventually(t, "the collection is no longer served", func() bool { return f.Snapshot().Collection([]byte(collection)) == nil })
 			close(stop)
 			clients.Wait()
-			if _, err := f.Get(other, 1, Match{}, nil); err != nil {
+			if _, err := f.Get(other, sql.IntID(1), Match{}, nil); err != nil {
 				t.Errorf("a lookup in the other collection: %v", err)
 			}
 			if err := f.Ready(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -74,11 +75,47 @@ func (w *worker) sort() {
 			continue
 		}
 		g := w.group(l)
-		g.members = append(g.members, member{l.id, l})
+		g.members = append(g.members, member{l.id, l.text, l})
 	}
 	for i := range w.groups {
-		slices.SortFunc(w.groups[i].members, func(a, b member) int { return cmp.Compare(a.id, b.id) })
+		slices.SortFunc(w.groups[i].members, compareMembers)
 	}
+}
+
+func compareMembers(a, b member) int {
+	if a.id != b.id || a.text == "" {
+		return cmp.Compare(a.id, b.id)
+	}
+	return strings.Compare(a.text, b.text)
+}
+
+// rowID is the id in a row; one of its parts is zero.
+type rowID struct {
+	number int64
+	text   []byte
+}
+
+func (g *group) rowID(value []byte) (rowID, error) {
+	switch {
+	case g.endpoint.idParts > 0:
+		return rowID{text: value}, nil
+	case len(value) == 8:
+		return rowID{number: int64(binary.BigEndian.Uint64(value))}, nil
+	}
+	return rowID{}, errForeign
+}
+
+func (m *member) has(id rowID) bool { return m.id == id.number && m.text == string(id.text) }
+
+// find returns the index of the first member with an id that is not less than id.
+func (g *group) find(id rowID) int {
+	at, _ := slices.BinarySearchFunc(g.members, id, func(m member, id rowID) int {
+		if m.id != id.number || m.text == "" {
+			return cmp.Compare(m.id, id.number)
+		}
+		return strings.Compare(m.text, string(id.text))
+	})
+	return at
 }
 
 // group returns the group that l belongs to.
@@ -123,9 +160,12 @@ func (w *worker) assemble(batch *pgconn.Batch) error {
 			continue
 		}
 		w.arguments.reset()
-		if g.kind.shared() {
+		switch {
+		case g.kind.shared() && g.endpoint.idParts > 0:
+			w.arguments.texts(g.members)
+		case g.kind.shared():
 			w.arguments.ids(g.members)
-		} else {
+		default:
 			w.sequence++
 			g.members[0].lookup.sequence = w.sequence
 			g.members[0].lookup.bind(&w.arguments)
@@ -165,17 +205,20 @@ func (w *worker) read(g *group, rows *pgconn.ResultReader) error {
 	next := 0 // an index scan returns rows in order
 	for rows.NextRow() {
 		values := rows.Values()
-		if !g.sent.owns(values) || len(values[1]) != 8 || len(values[2]) != 8 {
+		if !g.sent.owns(values) || len(values[2]) != 8 {
 			return errForeign
 		}
-		id := int64(binary.BigEndian.Uint64(values[1]))
-		if next >= len(g.members) || g.members[next].id != id {
-			next, _ = slices.BinarySearchFunc(g.members, id, func(m member, id int64) int { return cmp.Compare(m.id, id) })
+		id, err := g.rowID(values[1])
+		if err != nil {
+			return err
 		}
-		if next >= len(g.members) || g.members[next].id != id || g.members[next].lookup == nil {
+		if next >= len(g.members) || !g.members[next].has(id) {
+			next = g.find(id)
+		}
+		if next >= len(g.members) || !g.members[next].has(id) || g.members[next].lookup == nil {
 			return errForeign
 		}
-		for ; next < len(g.members) && g.members[next].id == id; next++ {
+		for ; next < len(g.members) && g.members[next].has(id); next++ {
 			l := g.members[next].lookup
 			g.members[next].lookup = nil
 			switch {
@@ -274,6 +317,19 @@ func (a *arguments) ids(members []member) {
 	for _, member := range members {
 		a.buffer = binary.BigEndian.AppendUint32(a.buffer, 8)
 		a.buffer = binary.BigEndian.AppendUint64(a.buffer, uint64(member.id))
+	}
+	a.from(start)
+}
+
+// texts encodes the ids of members as a text array, in the format that appendArray describes.
+func (a *arguments) texts(members []member) {
+	start := len(a.buffer)
+	for _, word := range [...]uint32{1, 0, pgtype.TextOID, uint32(len(members)), 1} {
+		a.buffer = binary.BigEndian.AppendUint32(a.buffer, word)
+	}
+	for _, member := range members {
+		a.buffer = binary.BigEndian.AppendUint32(a.buffer, uint32(len(member.text)))
+		a.buffer = append(a.buffer, member.text...)
 	}
 	a.from(start)
 }

@@ -54,7 +54,7 @@ func TestFollowsTheVersion(t *testing.T) {
 	for edition := 2; edition <= 4; edition++ {
 		run := f.publish(edition, 1)
 		publishtest.Eventually(t, "the new version is seen", func() bool { return f.document("").Run == run })
-		result, err := f.Get(f.document(""), 1, Match{}, nil)
+		result, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,8 +110,8 @@ func TestDroppedGeneration(t *testing.T) {
 			old, detail, list := f.document(""), f.document("detail"), f.list()
 			if warm {
 				for range 8 { // almost certainly on both connections
-					_, _ = f.Get(old, 1, Match{}, nil)
-					_, _ = f.Get(old, 1, Match{ETags: []uint64{1}}, nil)
+					_, _ = f.Get(old, sql.IntID(1), Match{}, nil)
+					_, _ = f.Get(old, sql.IntID(1), Match{ETags: []uint64{1}}, nil)
 					_, _ = f.List(list, 0, 5, nil)
 				}
 			}
@@ -119,7 +119,7 @@ func TestDroppedGeneration(t *testing.T) {
 			f.publisher.Drop(collection, old.Generation, all...)
 
 			for _, unless := range []Match{{}, {ETags: []uint64{publishtest.NewRow("item", 1, 1).ETag}}} {
-				result, err := f.Get(old, 1, unless, nil)
+				result, err := f.Get(old, sql.IntID(1), unless, nil)
 				if err != nil {
 					t.Fatalf("a lookup in a dropped table: %v", err)
 				}
@@ -137,7 +137,7 @@ func TestDroppedGeneration(t *testing.T) {
 				Endpoint: sql.Endpoint{Name: "item"}, Rows: []publishtest.Row{publishtest.NewRow("item", 3, 1)},
 			})
 			f.publisher.Drop(collection, run, all...)
-			if _, err := f.Get(detail, 1, Match{}, nil); !errors.Is(err, ErrNotFound) {
+			if _, err := f.Get(detail, sql.IntID(1), Match{}, nil); !errors.Is(err, ErrNotFound) {
 				t.Errorf("a document that is no longer published: %v, want %v", err, ErrNotFound)
 			}
 		})
@@ -164,7 +164,7 @@ func TestDroppedGenerationUnderLoad(t *testing.T) {
 				default:
 				}
 				id := 1 + random.Int64N(ids)
-				result, err := f.Get(f.document("detail"), id, Match{}, nil)
+				result, err := f.Get(f.document("detail"), sql.IntID(id), Match{}, nil)
 				if err != nil {
 					t.Errorf("detail %d: %v", id, err)
 					return
@@ -201,12 +201,12 @@ func TestDroppedGenerationUnderLoad(t *testing.T) {
 func TestVersionRowWithoutTables(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: time.Hour})
 	f.publisher.Drop(collection, f.document("").Generation, "item")
-	_, err := f.Get(f.document(""), 1, Match{}, nil)
+	_, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil)
 	var refusal *pgconn.PgError
 	if !errors.As(err, &refusal) {
 		t.Errorf("without the live table: got %v, want the server's error", err)
 	}
-	if result, err := f.Get(f.document("detail"), 1, Match{}, nil); err != nil {
+	if result, err := f.Get(f.document("detail"), sql.IntID(1), Match{}, nil); err != nil {
 		t.Errorf("the other documents: %v", err)
 	} else {
 		checkBody(t, "detail", 1, result)
@@ -215,7 +215,7 @@ func TestVersionRowWithoutTables(t *testing.T) {
 
 func TestTableOfOtherTypes(t *testing.T) {
 	f := newFixture(t, 1, Options{Poll: time.Hour})
-	if _, err := f.Get(f.document(""), 1, Match{}, nil); err != nil {
+	if _, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, err := testdb.Connect(t, f.database.ETL).Exec(context.Background(),
@@ -224,7 +224,7 @@ func TestTableOfOtherTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 8 {
-		if _, err := f.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, errMalformed) {
+		if _, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil); !errors.Is(err, errMalformed) {
 			t.Errorf("got %v, want %v", err, errMalformed)
 		}
 	}
@@ -301,14 +301,14 @@ func TestRowFailsAlone(t *testing.T) {
 	}
 	unlock := f.lock(f.document("detail"))
 	var wait sync.WaitGroup
-	wait.Go(func() { _, _ = f.Get(f.document("detail"), 1, Match{}, nil) })
+	wait.Go(func() { _, _ = f.Get(f.document("detail"), sql.IntID(1), Match{}, nil) })
 	publishtest.Eventually(t, "the connection is busy", func() bool {
 		pending, _ := f.queue.state()
 		return pending == 1 && len(f.queue.fetchable()) == 0
 	})
 	for id := int64(1); id <= 3; id++ {
 		wait.Go(func() {
-			result, err := f.Get(f.document(""), id, Match{}, nil)
+			result, err := f.Get(f.document(""), sql.IntID(id), Match{}, nil)
 			var refusal *pgconn.PgError
 			switch {
 			case id == 2 && (!errors.As(err, &refusal) || refusal.Code != "22012"):

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"systemscale/api/internal/publishtest"
+	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
 
@@ -68,7 +69,7 @@ func TestSpreadAndFailover(t *testing.T) {
 	for _, lost := range []*proxy{first, second} {
 		lost.down()
 		publishtest.Eventually(t, "both connections lead to the remaining host", func() bool {
-			result, err := f.Get(f.document(""), 1, Match{}, nil)
+			result, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil)
 			if err == nil {
 				checkBody(t, "item", 1, result)
 			} else if !errors.Is(err, ErrUnavailable) {

@@ -19,13 +19,16 @@ const (
 // shared reports whether lookups of this kind and of one endpoint share a statement.
 func (k kind) shared() bool { return k == kindGet || k == kindETag }
 
-// statements holds the query of each kind with its declared types. Parameters and results are in binary format. The first column of every
-// row is the statement's identity; see statement.
-var statements = [...]struct {
+// declaration is a query with its types. Parameters and results are in binary format. The first column of every row is the statement's
+// identity; see statement.
+type declaration struct {
 	query      string
 	parameters []uint32
 	results    []uint32
-}{
+}
+
+// statements holds the query of each kind, for ids that are integers.
+var statements = [...]declaration{
 	kindGet: {
 		query:      "api/get_documents",
 		parameters: []uint32{pgtype.Int8ArrayOID},
@@ -52,6 +55,28 @@ var statements = [...]struct {
 	},
 }
 
+// textStatements holds the query of each kind, for ids that are texts.
+var textStatements = [...]declaration{
+	kindGet: {
+		query:      "api/get_documents",
+		parameters: []uint32{pgtype.TextArrayOID},
+		results:    []uint32{pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID, pgtype.JSONBOID},
+	},
+	kindETag: {
+		query:      "api/get_etags",
+		parameters: []uint32{pgtype.TextArrayOID},
+		results:    []uint32{pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID},
+	},
+	kindList: statements[kindList],
+	kindChanges: {
+		query: "api/list_text_changes",
+		parameters: []uint32{
+			pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID,
+		},
+		results: statements[kindChanges].results,
+	},
+}
+
 // statement is the text of one kind of lookup in one endpoint's table. It is immutable.
 //
 // A pooler may run a statement on a server connection on which other clients have prepared statements. Therefore the name is a hash of the
@@ -59,6 +84,7 @@ var statements = [...]struct {
 // that the row comes from this statement.
 type statement struct {
 	kind     kind
+	declared *declaration
 	identity int64
 	name     string // at most 63 bytes: Postgres truncates longer names
 	text     string

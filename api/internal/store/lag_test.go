@@ -13,6 +13,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"systemscale/api/internal/publishtest"
+	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
 
@@ -110,7 +111,7 @@ func (l *load) read(random *rand.Rand, ids int) {
 			what = "a page"
 			result, err = l.on.List(l.on.list(), 0, 3, nil)
 		} else {
-			result, err = l.on.Get(l.on.document("detail"), id, Match{}, nil)
+			result, err = l.on.Get(l.on.document("detail"), sql.IntID(id), Match{}, nil)
 			if err == nil {
 				checkBody(l.on.t, "detail", id, result)
 			}
@@ -330,7 +331,7 @@ func (p *pair) checkRoles() (after func()) {
 		})}
 		stores[attributes] = f
 		only(f, want)
-		if result, err := f.Get(f.document(""), 1, Match{}, nil); err != nil || result.Run != p.document("").Run {
+		if result, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil); err != nil || result.Run != p.document("").Run {
 			p.t.Errorf("%s: run %d, %v", attributes, result.Run, err)
 		}
 	}
@@ -341,7 +342,7 @@ func (p *pair) checkRoles() (after func()) {
 	only(stores["prefer-standby"], p.primary)
 	publishtest.Eventually(p.t, "the primary's version is followed",
 		func() bool { return stores["prefer-standby"].document("").Run == run })
-	if result, err := stores["standby"].Get(stores["standby"].document(""), 1, Match{}, nil); err != nil || result.Run != held {
+	if result, err := stores["standby"].Get(stores["standby"].document(""), sql.IntID(1), Match{}, nil); err != nil || result.Run != held {
 		p.t.Errorf("standby: run %d, %v, want %d", result.Run, err, held)
 	}
 	p.replica.Exec("select pg_wal_replay_resume()")
@@ -371,7 +372,7 @@ func (p *pair) loseThePrimary() {
 	publishtest.Eventually(p.t, "the replica's version is served", func() bool { return p.document("").Run == held })
 	p.atReplica()
 	p.more(500)
-	result, err := p.Get(p.document(""), 1, Match{}, nil)
+	result, err := p.Get(p.document(""), sql.IntID(1), Match{}, nil)
 	if err != nil || result.Run != held {
 		p.t.Errorf("run %d, %v, want run %d", result.Run, err, held)
 	} else {

@@ -60,7 +60,8 @@ type lookup struct {
 type request struct {
 	kind     kind
 	endpoint *Endpoint
-	id       int64
+	id       int64  // 0 if the id is a text
+	text     string // empty if the id is an integer
 	unless   Match
 	anchor   int64  // of a page: number of the page anchor to start from
 	offset   int64  // of a page: documents to skip after the anchor
@@ -71,10 +72,10 @@ type request struct {
 }
 
 // lookupKey identifies lookups that can share a result. An endpoint belongs to one version, so no caller gets a result that is older than
-// the version of its request.
+// the version of its request. Texts with the same hash do not share a result.
 type lookupKey struct {
 	endpoint *Endpoint
-	id       int64
+	id       int64 // of a text, a hash
 }
 
 // slot is the queue's state of a worker. The queue's mutex guards it.
@@ -128,7 +129,11 @@ func (l *lookup) bind(a *arguments) {
 		a.integer(l.since)
 		a.integer(l.after.Run)
 		a.text(l.after.Document)
-		a.integer(l.after.ID)
+		if l.endpoint.idParts > 0 {
+			a.text(l.after.ID.Text())
+		} else {
+			a.integer(l.after.ID.Int())
+		}
 		a.integer(l.limit)
 		a.integer(l.sequence)
 	default:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"systemscale/api/internal/publishtest"
+	"systemscale/sql"
 )
 
 func TestBodiesNeverMix(t *testing.T) {
@@ -81,7 +82,7 @@ func (m *mixing) read(f *fixture, reader uint64) {
 			buffer = result.Body
 			continue
 		}
-		result, err := f.Get(endpoint, id, unless, buffer[:0])
+		result, err := f.Get(endpoint, sql.IntID(id), unless, buffer[:0])
 		buffer = result.Body
 		switch {
 		case err != nil:

@@ -103,7 +103,7 @@ func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
 		}
 		return
 	case 2:
-		result, err := s.Get(endpoint, id, Match{Any: true}, nil)
+		result, err := s.Get(endpoint, sql.IntID(id), Match{Any: true}, nil)
 		if err != nil || !result.NotModified {
 			t.Errorf("etag of %d: %v", id, err)
 		} else if edition := int(result.ETag << 1 >> 41); result.ETag != publishtest.NewRow("item", edition, id).ETag {
@@ -111,14 +111,14 @@ func lookUpAnything(t *testing.T, s *Store, random *rand.Rand, ids int64) {
 		}
 		return
 	case 3:
-		if _, err := s.Get(endpoint, ids+id, Match{}, nil); !errors.Is(err, ErrNotFound) {
+		if _, err := s.Get(endpoint, sql.IntID(ids+id), Match{}, nil); !errors.Is(err, ErrNotFound) {
 			t.Errorf("a document that does not exist: %v", err)
 		}
 		return
 	case 4:
 		endpoint, name = things.Path([]byte("detail")), "detail"
 	}
-	result, err := s.Get(endpoint, id, Match{}, nil)
+	result, err := s.Get(endpoint, sql.IntID(id), Match{}, nil)
 	if err != nil {
 		t.Errorf("%s %d: %v", name, id, err)
 		return

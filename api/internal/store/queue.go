@@ -63,7 +63,9 @@ func (q *queue) push(l *lookup) error {
 		return ErrUnavailable
 	}
 	if l.key.endpoint != nil {
-		if first := q.inFlight[l.key]; first != nil {
+		if first := q.inFlight[l.key]; first != nil && first.text != l.text {
+			l.key = lookupKey{}
+		} else if first != nil {
 			first.joined = append(first.joined, l)
 			q.enlist(l)
 			q.metrics.joined.Inc()

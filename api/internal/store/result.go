@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"systemscale/sql"
+)
 
 // Match is the condition of a lookup: the etags of the client's copies. With the zero value, the body is always read.
 type Match struct {
@@ -24,5 +28,5 @@ type Result struct {
 type Cursor struct {
 	Run      int64
 	Document string
-	ID       int64
+	ID       sql.ID
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"systemscale/api/internal/publishtest"
+	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
 
@@ -26,7 +27,7 @@ func TestSettingsOfTheRole(t *testing.T) {
 	first := sessions()
 	for range 20 {
 		endpoint := s.Snapshot().Collection([]byte(collection)).Path(nil)
-		result, err := s.Get(endpoint, 2, Match{}, nil)
+		result, err := s.Get(endpoint, sql.IntID(2), Match{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"systemscale/api/internal/publishtest"
+	"systemscale/sql"
 )
 
 // gathered returns the sum of a metric over its labels; of a histogram, the sum of the observations.
@@ -48,7 +49,7 @@ func TestConcurrentCallersShareLookup(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range callers {
 		wait.Go(func() {
-			result, err := f.Get(f.document(""), 2, Match{}, make([]byte, 0, i))
+			result, err := f.Get(f.document(""), sql.IntID(2), Match{}, make([]byte, 0, i))
 			if err != nil {
 				t.Errorf("a caller gets %v", err)
 				return

@@ -19,6 +19,14 @@ type Version struct {
 	Endpoints   []sql.Endpoint
 }
 
+// IDParts returns the number of parts of the items' ids; see sql.Endpoint.
+func (v Version) IDParts() int {
+	if len(v.Endpoints) == 0 {
+		return 0
+	}
+	return v.Endpoints[0].IDParts
+}
+
 func (v Version) equal(other Version) bool {
 	return v.Generation == other.Generation && v.Run == other.Run &&
 		v.PublishedAt.Equal(other.PublishedAt) && slices.Equal(v.Endpoints, other.Endpoints)
@@ -54,6 +62,7 @@ type Endpoint struct {
 	Generation int64
 	Run        int64
 
+	idParts     int // see sql.Endpoint
 	publishedAt time.Time
 	table       string
 	statements  [len(statements)]atomic.Pointer[statement] // by kind, made on first use
@@ -82,7 +91,9 @@ func NewSnapshot(previous *Snapshot, versions ...Version) *Snapshot {
 
 // endpoint returns an endpoint of this version, without its table.
 func (v Version) endpoint(name string) *Endpoint {
-	return &Endpoint{Collection: v.Collection, Name: name, Generation: v.Generation, Run: v.Run, publishedAt: v.PublishedAt}
+	return &Endpoint{
+		Collection: v.Collection, Name: name, Generation: v.Generation, Run: v.Run, idParts: v.IDParts(), publishedAt: v.PublishedAt,
+	}
 }
 
 func newCollection(version Version) *Collection {
@@ -131,7 +142,7 @@ func (s *Snapshot) Collections() []*Collection {
 // for the empty path, or nil. It does not retain path.
 func (c *Collection) Path(path []byte) *Endpoint { return c.byPath[string(path)] }
 
-// current returns the endpoint of s with the collection and name of e, or nil.
+// current returns the endpoint of s with the collection, the name and the kind of ids of e, or nil.
 func (s *Snapshot) current(e *Endpoint) *Endpoint {
 	if s == nil {
 		return nil
@@ -140,7 +151,11 @@ func (s *Snapshot) current(e *Endpoint) *Endpoint {
 	if collection == nil {
 		return nil
 	}
-	return collection.byName[e.Name]
+	live := collection.byName[e.Name]
+	if live != nil && live.idParts != e.idParts {
+		return nil
+	}
+	return live
 }
 
 // has reports whether s contains the version of e, or a later one.

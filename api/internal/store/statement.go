@@ -26,15 +26,20 @@ func (e *Endpoint) statement(kind kind) *statement {
 // newStatement returns the statement for a kind of lookup in endpoint.
 func newStatement(endpoint *Endpoint, kind kind) *statement {
 	declared := &statements[kind]
+	if endpoint.idParts > 0 {
+		declared = &textStatements[kind]
+	}
+	query := sql.QueryFor(declared.query, "table", endpoint.table, "page_anchor", sql.AnchorTable(endpoint.idParts))
 	described := fmt.Sprintf("%q %q %d %d %s %v %v %s", endpoint.Collection, endpoint.Name, endpoint.Generation, kind,
-		declared.query, declared.parameters, declared.results, sql.QueryFor(declared.query, "table", endpoint.table))
+		declared.query, declared.parameters, declared.results, query)
 	sum := sha256.Sum256([]byte(described))
 	identity := int64(binary.BigEndian.Uint64(sum[:]))
 	return &statement{
 		kind:     kind,
+		declared: declared,
 		identity: identity,
 		name:     "lookup_" + hex.EncodeToString(sum[:16]),
-		text:     sql.QueryFor(declared.query, "table", endpoint.table, "identity", strconv.FormatInt(identity, 10)),
+		text:     sql.Fill(query, "identity", strconv.FormatInt(identity, 10)),
 	}
 }
 
@@ -52,7 +57,7 @@ type prepared struct {
 func (s *prepared) add(batch *pgconn.Batch, values [][]byte) {
 	switch {
 	case s.unnamed:
-		batch.ExecParams(s.text, values, statements[s.kind].parameters, binaryFormat, binaryFormat)
+		batch.ExecParams(s.text, values, s.declared.parameters, binaryFormat, binaryFormat)
 	case s.description == nil:
 		batch.ExecPrepared(s.name, values, binaryFormat, binaryFormat)
 	default:
@@ -65,7 +70,7 @@ var errForeign = errors.New("the answer belongs to another statement")
 
 // check returns an error unless rows have the columns of the statement. If there is a description, it was checked when it was made.
 func (s *prepared) check(rows *pgconn.ResultReader) error {
-	if s.description == nil && !returns(rows.FieldDescriptions(), statements[s.kind].results) {
+	if s.description == nil && !returns(rows.FieldDescriptions(), s.declared.results) {
 		return errForeign
 	}
 	return nil
@@ -73,7 +78,7 @@ func (s *prepared) check(rows *pgconn.ResultReader) error {
 
 // owns reports whether a row begins with the statement's identity.
 func (s *prepared) owns(values [][]byte) bool {
-	return len(values) == len(statements[s.kind].results) && len(values[0]) == 8 &&
+	return len(values) == len(s.declared.results) && len(values[0]) == 8 &&
 		int64(binary.BigEndian.Uint64(values[0])) == s.identity
 }
 

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"slices"
 	"sync"
@@ -135,7 +136,7 @@ func (s *Store) Ready() error {
 	return nil
 }
 
-// Get reads a document by id. If the etag matches unless, only the index is read.
+// Get reads a document by id, whose kind is that of the collection. If the etag matches unless, only the index is read.
 //
 // Get appends the text to dst, which belongs to the store until Get returns. On an error, Body is dst unchanged, or nil if the caller must
 // discard dst because the lookup was abandoned and may still be writing to it.
@@ -144,17 +145,23 @@ func (s *Store) Ready() error {
 // There is no context: a lookup ends after Options.Timeout, and a fasthttp handler has no context that ends earlier.
 //
 // If the endpoint's generation has been dropped, the live one is read, and Run is that of the live one.
-func (s *Store) Get(endpoint *Endpoint, id int64, unless Match, dst []byte) (Result, error) {
+func (s *Store) Get(endpoint *Endpoint, id sql.ID, unless Match, dst []byte) (Result, error) {
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindGet
-	l.endpoint, l.id, l.unless = endpoint, id, unless
-	if unless.none() {
-		l.key = lookupKey{endpoint, id}
-	} else {
+	l.endpoint, l.id, l.text, l.unless = endpoint, id.Int(), id.Text(), unless
+	switch {
+	case !unless.none():
 		l.kind = kindETag
+	case l.text != "":
+		l.key = lookupKey{endpoint, int64(maphash.String(textSeed, l.text))}
+	default:
+		l.key = lookupKey{endpoint, l.id}
 	}
 	return s.lookUp(l, dst)
 }
+
+// textSeed is that of the hashes in keys.
+var textSeed = maphash.MakeSeed()
 
 // MaxPage is the maximum number of documents in one page of a list.
 const MaxPage = 1000

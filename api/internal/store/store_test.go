@@ -44,7 +44,7 @@ func TestGet(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const prefix = "as it was"
-			result, err := f.Get(c.endpoint, c.id, c.unless, []byte(prefix))
+			result, err := f.Get(c.endpoint, sql.IntID(c.id), c.unless, []byte(prefix))
 			if !errors.Is(err, c.err) {
 				t.Fatalf("Get(%s, %d) fails with %v, want %v", c.endpoint.Name, c.id, err, c.err)
 			}
@@ -171,7 +171,7 @@ func TestReadiness(t *testing.T) {
 		t.Error("without a database, the snapshot is not empty")
 	}
 	ghost := &Endpoint{Collection: collection, Name: "item", table: "things_item_g1"}
-	if result, err := s.Get(ghost, 1, Match{}, []byte("kept")); !errors.Is(err, ErrUnavailable) || string(result.Body) != "kept" {
+	if result, err := s.Get(ghost, sql.IntID(1), Match{}, []byte("kept")); !errors.Is(err, ErrUnavailable) || string(result.Body) != "kept" {
 		t.Errorf("without a database: got %q, %v; want %v and the buffer back", result.Body, err, ErrUnavailable)
 	}
 
@@ -181,7 +181,7 @@ func TestReadiness(t *testing.T) {
 	f := &fixture{Store: s, t: t, database: database, publisher: publishtest.NewPublisher(t, database)}
 	f.publish(1, 1)
 	publishtest.Eventually(t, "the store is ready", func() bool { return s.Ready() == nil })
-	result, err := s.Get(f.document(""), 1, Match{}, nil)
+	result, err := s.Get(f.document(""), sql.IntID(1), Match{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestReadiness(t *testing.T) {
 
 	between.down()
 	publishtest.Eventually(t, "the loss is detected", func() bool {
-		if _, err := s.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
+		if _, err := s.Get(f.document(""), sql.IntID(1), Match{}, nil); !errors.Is(err, ErrUnavailable) {
 			t.Fatalf("without a database: got %v, want %v", err, ErrUnavailable)
 		}
 		lost, _ := s.queue.disconnected()
@@ -220,7 +220,7 @@ func TestReadiness(t *testing.T) {
 
 	between.up()
 	publishtest.Eventually(t, "the store recovers", func() bool {
-		result, err := s.Get(f.document(""), 1, Match{}, nil)
+		result, err := s.Get(f.document(""), sql.IntID(1), Match{}, nil)
 		if err == nil {
 			checkBody(t, "item", 1, result)
 		}
@@ -253,7 +253,7 @@ func TestOverload(t *testing.T) {
 	results := make(chan error)
 	for id := int64(1); id <= 20; id++ {
 		go func() {
-			_, err := f.Get(f.document(""), id, Match{}, nil)
+			_, err := f.Get(f.document(""), sql.IntID(id), Match{}, nil)
 			results <- err
 		}()
 	}
@@ -281,17 +281,17 @@ func TestSilentNetwork(t *testing.T) {
 	before := between.connections()
 
 	between.stall()
-	result, err := f.Get(f.document(""), 1, Match{}, make([]byte, 0, 64<<10))
+	result, err := f.Get(f.document(""), sql.IntID(1), Match{}, make([]byte, 0, 64<<10))
 	if !errors.Is(err, ErrTimeout) || result.Body != nil {
 		t.Errorf("got %v and a buffer of %d, want %v and none", err, cap(result.Body), ErrTimeout)
 	}
 	publishtest.Eventually(t, "the silent connections are closed", func() bool {
-		_, err := f.Get(f.document(""), 1, Match{}, nil)
+		_, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil)
 		return errors.Is(err, ErrUnavailable)
 	})
 	between.resume()
 	publishtest.Eventually(t, "lookups succeed again", func() bool {
-		_, err := f.Get(f.document(""), 1, Match{}, nil)
+		_, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil)
 		return err == nil
 	})
 	if between.connections() == before {
@@ -316,7 +316,7 @@ func TestKilledConnections(t *testing.T) {
 				default:
 				}
 				id := 1 + random.Int64N(ids)
-				result, err := f.Get(f.document("detail"), id, Match{}, nil)
+				result, err := f.Get(f.document("detail"), sql.IntID(id), Match{}, nil)
 				switch {
 				case err == nil:
 					checkBody(t, "detail", id, result)
@@ -354,7 +354,7 @@ func TestConnectionKilledWhileIdle(t *testing.T) {
 			return publishtest.TerminateServers(t, admin) >= 2
 		})
 		for range 8 {
-			result, err := f.Get(f.document(""), 1, Match{}, nil)
+			result, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil)
 			if err != nil {
 				t.Fatalf("after the connections were killed: %v", err)
 			}
@@ -369,7 +369,7 @@ func TestCloseFinishesLookups(t *testing.T) {
 	results := make(chan error)
 	for id := int64(1); id <= 10; id++ {
 		go func() {
-			result, err := f.Get(f.document(""), id, Match{}, nil)
+			result, err := f.Get(f.document(""), sql.IntID(id), Match{}, nil)
 			if err == nil {
 				checkBody(t, "item", id, result)
 			}
@@ -386,7 +386,7 @@ func TestCloseFinishesLookups(t *testing.T) {
 	if err := f.Close(short); !errors.Is(err, context.Canceled) {
 		t.Errorf("Close without time: %v", err)
 	}
-	if _, err := f.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnavailable) {
+	if _, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a lookup after Close: %v, want %v", err, ErrUnavailable)
 	}
 	unlock()
@@ -409,7 +409,7 @@ func TestAllocations(t *testing.T) {
 	var buffer []byte
 	var size int
 	get := func() {
-		result, err := f.Get(f.document("detail"), 482, Match{}, buffer[:0])
+		result, err := f.Get(f.document("detail"), sql.IntID(482), Match{}, buffer[:0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"systemscale/api/internal/publishtest"
+	"systemscale/sql"
 	"systemscale/sql/testdb"
 )
 
@@ -27,8 +28,8 @@ func TestMissingPrivileges(t *testing.T) {
 		table string
 		look  func() error
 	}{
-		{item, func() error { _, err := f.Get(f.document(""), 1, Match{}, nil); return err }},
-		{item, func() error { _, err := f.Get(f.document(""), 1, Match{Any: true}, nil); return err }},
+		{item, func() error { _, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil); return err }},
+		{item, func() error { _, err := f.Get(f.document(""), sql.IntID(1), Match{Any: true}, nil); return err }},
 		{"page_anchor", func() error { _, err := f.List(f.list(), 0, 1, nil); return err }},
 		{"change", func() error {
 			_, err := f.Changes(f.Snapshot().Collection([]byte(collection)), 0, Cursor{}, 1, nil)
@@ -40,7 +41,7 @@ func TestMissingPrivileges(t *testing.T) {
 		if err := c.look(); !errors.Is(err, ErrUnreadable) {
 			t.Errorf("a lookup without the privilege on %s: %v, want %v", c.table, err, ErrUnreadable)
 		}
-		if _, err := f.Get(f.document("detail"), 1, Match{}, nil); err != nil {
+		if _, err := f.Get(f.document("detail"), sql.IntID(1), Match{}, nil); err != nil {
 			t.Errorf("a lookup that needs no privilege on %s: %v", c.table, err)
 		}
 		exec("grant select on catalog." + c.table + " to systemscale_api")
@@ -75,7 +76,7 @@ func TestLookupWithoutPrivilege(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "revoke select on catalog."+f.document("").table+" from systemscale_api"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Get(f.document(""), 1, Match{}, nil); !errors.Is(err, ErrUnreadable) {
+	if _, err := f.Get(f.document(""), sql.IntID(1), Match{}, nil); !errors.Is(err, ErrUnreadable) {
 		t.Errorf("a lookup without the privilege: %v, want %v", err, ErrUnreadable)
 	}
 	publishtest.Eventually(t, "the store is not ready", func() bool { return errors.Is(f.Ready(), ErrUnreadable) })

@@ -42,6 +42,7 @@ type group struct {
 // member is one lookup of a group.
 type member struct {
 	id     int64
+	text   string  // of an id that is a text
 	lookup *lookup // nil once it is settled
 }
 

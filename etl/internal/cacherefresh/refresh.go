@@ -60,7 +60,7 @@ type Counts struct {
 	Behind    int64 // could not be replaced by a copy of the run
 }
 
-// Paths calls yield with each path, such as /products/1, and ends with its first error.
+// Paths calls yield with each path, such as /products/1, percent-encoded, and ends with its first error.
 type Paths func(ctx context.Context, yield func(path string) error) error
 
 // Refresh refreshes the copies of an earlier run than run in a gateway: of each path, and of all lists. looked is called after the first
@@ -318,9 +318,13 @@ func busy(status int) bool { return status == http.StatusTooManyRequests || stat
 
 // head sends one request, and returns the status of the response and its data version, 0 if it has none.
 func (r *refresher) head(ctx context.Context, path, encoding string) (status int, version int64, err error) {
+	decoded, err := url.PathUnescape(path)
+	if err != nil {
+		return 0, 0, fmt.Errorf("request %s: %w", path, err)
+	}
 	request := (&http.Request{
 		Method: http.MethodHead,
-		URL:    &url.URL{Scheme: r.gateway.scheme, Host: r.gateway.host, Path: path},
+		URL:    &url.URL{Scheme: r.gateway.scheme, Host: r.gateway.host, Path: decoded, RawPath: path},
 		Header: http.Header{"Accept-Encoding": {encoding}, "User-Agent": {"systemscale-etl"}},
 	}).WithContext(ctx)
 	response, err := r.transport.RoundTrip(request)

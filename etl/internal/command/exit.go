@@ -69,7 +69,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case is[*shape.Error](err), is[*usageError](err), is[*publish.NotRetainedError](err), is[*publish.UnknownError](err), errors.Is(err, sql.ErrURL):
+	case is[*shape.Error](err), is[*usageError](err), is[*publish.NotRetainedError](err), is[*publish.UnknownError](err),
+		is[*publish.IDKindError](err), errors.Is(err, sql.ErrURL):
 		return exitUsage
 	case errors.As(err, &gates):
 		return gateExits[gates.First()]

@@ -90,10 +90,13 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer session.Close()
+	live := session.Live()
+	if err := publish.CheckIDs(spec.Collection, live.Endpoints, spec.Published()); err != nil {
+		return err
+	}
 	if err := c.Gateways.register(ctx, session); err != nil {
 		return err
 	}
-	live := session.Live()
 	r := &run{flags: c, out: out, began: began, session: session, mode: publish.Delta, endpoints: spec.Published()}
 	sameAddresses := live.Run != 0 && slices.EqualFunc(live.Endpoints, r.endpoints, sql.Endpoint.SameAddress)
 	if !sameAddresses && c.Mode == string(publish.Delta) {

@@ -82,6 +82,9 @@ func (c *Comparison) open() error {
 	if c.version, err = readVersion(c.ctx, c.conn, c.collection); err != nil {
 		return err
 	}
+	if err := CheckIDs(c.collection, c.version.Endpoints, c.rendered); err != nil {
+		return err
+	}
 	if c.last, err = readLastRun(c.ctx, c.conn, c.collection); err != nil {
 		return err
 	}
@@ -136,8 +139,12 @@ func (c *Comparison) read(empty <-chan *batch, stopped chan<- struct{}) {
 	for i := range statements {
 		statements[i] = sql.QueryFor("etl/fetch_cursor", "cursor", cursor(i))
 	}
+	fetch := c.fetch
+	if idParts(c.version.Endpoints) > 0 {
+		fetch = c.fetchTexts
+	}
 	for b := range empty {
-		b.rows, b.err = c.fetch(statements[b.endpoint], b.rows[:0])
+		b.rows, b.err = fetch(statements[b.endpoint], b.rows[:0])
 		c.endpoints[b.endpoint].full <- b // the channel has room for every batch of the endpoint
 	}
 }
@@ -145,23 +152,56 @@ func (c *Comparison) read(empty <-chan *batch, stopped chan<- struct{}) {
 var errMalformed = errors.New("a row is not an id and an etag")
 
 func (c *Comparison) fetch(statement string, rows []etagRow) ([]etagRow, error) {
+	err := c.eachRow(statement, func(id []byte, etag uint64) error {
+		if len(id) != 8 {
+			return errMalformed
+		}
+		rows = append(rows, etagRow{sql.IntID(int64(binary.BigEndian.Uint64(id))), etag})
+		return nil
+	})
+	return rows, err
+}
+
+// fetchTexts is fetch for ids that are texts. They share their memory.
+func (c *Comparison) fetchTexts(statement string, rows []etagRow) ([]etagRow, error) {
+	var texts []byte
+	var ends []int
+	err := c.eachRow(statement, func(id []byte, etag uint64) error {
+		if len(id) == 0 {
+			return errMalformed
+		}
+		texts = append(texts, id...)
+		ends = append(ends, len(texts))
+		rows = append(rows, etagRow{etag: etag})
+		return nil
+	})
+	all, begin := string(texts), 0
+	for i, end := range ends {
+		rows[i].id = sql.TextID(all[begin:end])
+		begin = end
+	}
+	return rows, err
+}
+
+// eachRow executes a statement, and calls take with each row.
+func (c *Comparison) eachRow(statement string, take func(id []byte, etag uint64) error) error {
 	results := c.conn.PgConn().Exec(c.ctx, statement)
 	var malformed error
 	for results.NextResult() {
 		reader := results.ResultReader()
 		for reader.NextRow() {
 			values := reader.Values()
-			if len(values) != 2 || len(values[0]) != 8 || len(values[1]) != 8 {
+			if len(values) != 2 || len(values[1]) != 8 {
 				malformed = errMalformed
-				continue
+			} else if err := take(values[0], binary.BigEndian.Uint64(values[1])); err != nil {
+				malformed = err
 			}
-			rows = append(rows, etagRow{sql.IntID(int64(binary.BigEndian.Uint64(values[0]))), binary.BigEndian.Uint64(values[1])})
 		}
 		if _, err := reader.Close(); err != nil {
 			break // Close of the results returns it too
 		}
 	}
-	return rows, errors.Join(results.Close(), malformed)
+	return errors.Join(results.Close(), malformed)
 }
 
 // Version returns the version that was live when the comparison was opened.

@@ -21,8 +21,8 @@ func (r *Run) PublishDelta(
 	version.Run, version.Endpoints = r.id, endpoints
 	published := Published{Run: r.id, Mode: Delta, Tables: tables}
 	return published, r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sql.Query("etl/create_staging")); err != nil {
-			return fmt.Errorf("create the staging tables: %w", err)
+		if err := createStaging(ctx, tx, idParts(endpoints)); err != nil {
+			return err
 		}
 		for i, d := range version.Endpoints {
 			if err := copySpooled(ctx, tx, spool.staged[i], "etl/copy_staged"); err != nil {
@@ -65,16 +65,17 @@ func copySpooled(ctx context.Context, tx pgx.Tx, spooled *spoolFile, statement s
 func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, endpoint sql.Endpoint) (Counts, error) {
 	collection, name := r.session.collection, endpoint.Name
 	table := sql.DocumentTable(collection, name, generation)
+	log, anchors := sql.ChangeTable(endpoint.IDParts), sql.AnchorTable(endpoint.IDParts)
 	var counts Counts
 	if _, err := tx.Exec(ctx, sql.Query("etl/analyze_staging")); err != nil {
 		return counts, fmt.Errorf("analyze the staged documents: %w", err)
 	}
-	err := tx.QueryRow(ctx, sql.QueryFor("etl/log_staged", "table", table), collection, generation, r.id, name).
+	err := tx.QueryRow(ctx, sql.QueryFor("etl/log_staged", "table", table, "change", log), collection, generation, r.id, name).
 		Scan(&counts.Added, &counts.Changed)
 	if err != nil {
 		return counts, fmt.Errorf("log the changes of %s: %w", name, err)
 	}
-	removed, err := tx.Exec(ctx, sql.QueryFor("etl/log_removed", "table", table), collection, generation, r.id, name)
+	removed, err := tx.Exec(ctx, sql.QueryFor("etl/log_removed", "table", table, "change", log), collection, generation, r.id, name)
 	if err != nil {
 		return counts, fmt.Errorf("log the removals of %s: %w", name, err)
 	}
@@ -88,10 +89,11 @@ func (r *Run) applyStaged(ctx context.Context, tx pgx.Tx, generation int64, endp
 		}
 	}
 	if endpoint.List && counts.Added+counts.Removed > 0 {
-		if _, err := tx.Exec(ctx, sql.Query("etl/delete_page_anchors"), collection, generation); err != nil {
+		if _, err := tx.Exec(ctx, sql.QueryFor("etl/delete_page_anchors", "page_anchor", anchors), collection, generation); err != nil {
 			return counts, fmt.Errorf("remove the page anchors: %w", err)
 		}
-		if _, err := tx.Exec(ctx, sql.QueryFor("etl/insert_page_anchors", "table", table), collection, generation, sql.AnchorEvery); err != nil {
+		statement := sql.QueryFor("etl/insert_page_anchors", "table", table, "page_anchor", anchors)
+		if _, err := tx.Exec(ctx, statement, collection, generation, sql.AnchorEvery); err != nil {
 			return counts, fmt.Errorf("insert the page anchors: %w", err)
 		}
 	}

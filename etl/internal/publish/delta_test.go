@@ -368,7 +368,7 @@ func TestReadersSeeOneVersion(t *testing.T) {
 	for range 2 {
 		conn := testdb.Connect(t, database.API)
 		readers.Go(func() {
-			statement := sql.QueryFor("api/list_documents", "identity", "0", "table", "things_summary_g1")
+			statement := sql.QueryFor("api/list_documents", "identity", "0", "table", "things_summary_g1", "page_anchor", "page_anchor")
 			for last := int64(0); ; {
 				var run int64
 				var bodies []struct{ Etag int64 }

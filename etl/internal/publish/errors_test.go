@@ -64,6 +64,7 @@ func TestDatabaseErrors(t *testing.T) {
 		"Run.PublishDelta":         func() error { _, err := run.PublishDelta(ctx, spool, one, Changes{}, nil, Record{}); return err },
 		"Run.PublishRollback":      func() error { _, _, err := run.PublishRollback(ctx, target); return err },
 		"Run.Unchanged":            func() error { return run.Unchanged(ctx, Record{}) },
+		"Session.Drop":             func() error { return session.Drop(ctx) },
 		"Run.Abort":                func() error { return run.Abort(errors.New("test"), Record{}) },
 		"Load.Publish":             func() error { _, err := loading.Publish(ctx, Record{}, func(string) {}); return err },
 		"Comparison.Finish":        func() error { return finish(comparison, ignore) },

@@ -21,6 +21,7 @@ type Journal struct {
 	live, since int64
 	changed     int64
 	logged      bool
+	changes     string            // the table of the change log
 	paths       map[string]string // of the endpoints with an address for each item: the part after the item's id
 }
 
@@ -52,6 +53,7 @@ func (j *Journal) open(ctx context.Context) error {
 	if err != nil {
 		return migrationMissing(fmt.Errorf("read the bookmark of %s: %w", j.gateway, err))
 	}
+	j.changes = sql.ChangeTable(idParts(endpoints))
 	j.paths = make(map[string]string, len(endpoints))
 	for _, d := range endpoints {
 		switch {
@@ -65,7 +67,8 @@ func (j *Journal) open(ctx context.Context) error {
 	if !j.logged {
 		return nil
 	}
-	err = j.conn.QueryRow(ctx, sql.Query("etl/count_changed"), j.collection, j.since, j.live, j.names(), j.limit+1).Scan(&j.changed)
+	count := sql.QueryFor("etl/count_changed", "change", j.changes)
+	err = j.conn.QueryRow(ctx, count, j.collection, j.since, j.live, j.names(), j.limit+1).Scan(&j.changed)
 	if err != nil {
 		return fmt.Errorf("count the changes since run %d: %w", j.since, err)
 	}
@@ -111,7 +114,7 @@ func (j *Journal) Paths(ctx context.Context, yield func(path string) error) erro
 }
 
 func (j *Journal) eachPath(ctx context.Context, yield func(path string) error) error {
-	rows, err := j.conn.Query(ctx, sql.Query("etl/select_changed"), j.collection, j.since, j.live, j.names())
+	rows, err := j.conn.Query(ctx, sql.QueryFor("etl/select_changed", "change", j.changes), j.collection, j.since, j.live, j.names())
 	if err != nil {
 		return fmt.Errorf("read the changes since run %d: %w", j.since, err)
 	}

@@ -44,8 +44,8 @@ func (r *Run) Load(ctx context.Context, endpoints []sql.Endpoint, streams int) (
 		list: slices.IndexFunc(endpoints, func(e sql.Endpoint) bool { return e.List }),
 	}
 	for _, table := range tables {
-		if _, err := r.session.conn.Exec(ctx, sql.QueryFor("etl/create_document_table", "table", table)); err != nil {
-			return nil, fmt.Errorf("create the table %s: %w", table, err)
+		if err := createDocumentTable(ctx, r.session.conn, table, idParts(endpoints)); err != nil {
+			return nil, err
 		}
 	}
 	r.streams.start()
@@ -101,9 +101,10 @@ func (l *Load) Publish(ctx context.Context, record Record, progress func(string)
 	}
 	version := Version{Run: l.run.id, Generation: l.run.id, Endpoints: l.endpoints}
 	return published, l.run.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
-		_, err := tx.CopyFrom(ctx, pgx.Identifier{"catalog", "page_anchor"}, []string{"collection", "generation", "page", "first_id"},
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{"catalog", sql.AnchorTable(idParts(l.endpoints))}, []string{"collection", "generation", "page", "first_id"},
 			pgx.CopyFromSlice(len(l.anchors), func(i int) ([]any, error) {
-				return []any{l.run.session.collection, l.run.id, int64(i), l.anchors[i]}, nil
+				id, err := l.anchors[i].Value()
+				return []any{l.run.session.collection, l.run.id, int64(i), id}, err
 			}))
 		if err != nil {
 			return fmt.Errorf("write the page anchors: %w", err)

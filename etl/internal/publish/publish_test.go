@@ -161,7 +161,7 @@ func TestPublishMakesAGenerationLive(t *testing.T) {
 	var run int64
 	var at time.Time
 	var bodies []string
-	list := sql.QueryFor("api/list_documents", "identity", "0", "table", listed)
+	list := sql.QueryFor("api/list_documents", "identity", "0", "table", listed, "page_anchor", "page_anchor")
 	err = conn.QueryRow(t.Context(), list, "things", live.Generation, 53, 7, 3, "summary", 0).Scan(nil, nil, &run, &at, nil, &bodies)
 	if run != live.Run || !at.Equal(live.At) {
 		t.Errorf("the page is of run %d, published at %v, want %d and %v", run, at, live.Run, live.At)

@@ -58,7 +58,8 @@ func makeReadable(ctx context.Context, q querier, collection string, generation 
 	for i, d := range endpoints {
 		tables[i] = sql.DocumentTable(collection, d.Name, generation)
 	}
-	missing, err := selectUnreadable(ctx, q, tables)
+	parts := idParts(endpoints)
+	missing, err := selectUnreadable(ctx, q, tables, parts)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func makeReadable(ctx context.Context, q querier, collection string, generation 
 		granted = true
 	}
 	if granted {
-		if missing, err = selectUnreadable(ctx, q, tables); err != nil {
+		if missing, err = selectUnreadable(ctx, q, tables, parts); err != nil {
 			return err
 		}
 	}
@@ -93,8 +94,9 @@ func makeReadable(ctx context.Context, q querier, collection string, generation 
 	return refused
 }
 
-func selectUnreadable(ctx context.Context, q querier, tables []string) ([]unreadable, error) {
-	rows, err := q.Query(ctx, sql.Query("etl/select_unreadable"), tables)
+func selectUnreadable(ctx context.Context, q querier, tables []string, idParts int) ([]unreadable, error) {
+	statement := sql.QueryFor("etl/select_unreadable", "page_anchor", sql.AnchorTable(idParts), "change", sql.ChangeTable(idParts))
+	rows, err := q.Query(ctx, statement, tables)
 	if err != nil {
 		return nil, fmt.Errorf("check which roles may read the published documents: %w", err)
 	}

@@ -49,13 +49,14 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published
 	record := Record{Shape: target.Shape}
 	err = r.publish(ctx, version, published, &record, func(tx pgx.Tx) error {
 		changes = Changes{}
-		if _, err := tx.Exec(ctx, sql.Query("etl/create_staging")); err != nil {
-			return fmt.Errorf("create the staging tables: %w", err)
+		if err := createStaging(ctx, tx, idParts(version.Endpoints)); err != nil {
+			return err
 		}
 		for _, d := range version.Endpoints {
 			table := sql.DocumentTable(r.session.collection, d.Name, version.Generation)
 			for _, statement := range []string{"etl/stage_undo", "etl/stage_undo_of_additions"} {
-				_, err := tx.Exec(ctx, sql.QueryFor(statement, "table", table), r.session.collection, version.Generation, d.Name, target.Run)
+				undo := sql.QueryFor(statement, "table", table, "change", sql.ChangeTable(d.IDParts))
+				_, err := tx.Exec(ctx, undo, r.session.collection, version.Generation, d.Name, target.Run)
 				if err != nil {
 					return fmt.Errorf("stage the earlier documents of %s: %w", d.Name, err)
 				}

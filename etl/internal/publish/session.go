@@ -124,7 +124,7 @@ func (s *Session) retain(ctx context.Context) error {
 	if _, err := s.conn.Exec(ctx, sql.Query("etl/release_versions"), s.collection, s.keep+1); err != nil {
 		return fmt.Errorf("release old versions: %w", err)
 	}
-	if _, err := s.conn.Exec(ctx, sql.Query("etl/delete_changes"), s.collection); err != nil {
+	if _, err := s.conn.Exec(ctx, sql.QueryFor("etl/delete_changes", "change", sql.ChangeTable(idParts(s.live.Endpoints))), s.collection); err != nil {
 		return fmt.Errorf("truncate the change log: %w", err)
 	}
 	return dropDeadTables(ctx, s.conn, s.collection)

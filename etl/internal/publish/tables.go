@@ -42,8 +42,11 @@ func dropDeadTables(ctx context.Context, conn *pgx.Conn, collection string) erro
 			continue
 		}
 		// The anchors are deleted after the tables: a reader with an outdated version must find no table, rather than a list without pages.
-		if _, err := conn.Exec(ctx, sql.Query("etl/delete_page_anchors"), collection, t.Generation); err != nil {
-			return fmt.Errorf("delete the page anchors of generation %d: %w", t.Generation, err)
+		for _, parts := range []int{0, 1} { // a table does not tell the kind of its ids
+			statement := sql.QueryFor("etl/delete_page_anchors", "page_anchor", sql.AnchorTable(parts))
+			if _, err := conn.Exec(ctx, statement, collection, t.Generation); err != nil {
+				return migrationMissing(fmt.Errorf("delete the page anchors of generation %d: %w", t.Generation, err))
+			}
 		}
 	}
 	return nil

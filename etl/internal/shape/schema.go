@@ -237,7 +237,7 @@ func (s *Shape) Published() []sql.Endpoint {
 		if err != nil {
 			panic("BUG: encode a schema as JSON: " + err.Error())
 		}
-		endpoints[i] = sql.Endpoint{Name: e.Name, Path: e.Path, List: e.List, Schema: string(schema)}
+		endpoints[i] = sql.Endpoint{Name: e.Name, Path: e.Path, List: e.List, IDParts: s.IDParts(), Schema: string(schema)}
 	}
 	return endpoints
 }

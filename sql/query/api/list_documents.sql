@@ -11,7 +11,7 @@ select :'identity'::bigint, $7::bigint, p."run_id", p."published_at", (
     from "catalog".:"table" d
     where d."id" >= (
         select a."first_id"
-        from "catalog"."page_anchor" a
+        from "catalog".:"page_anchor" a
         where a."collection" = $1 and a."generation" = $2 and a."page" = $3
     )
     order by d."id"

@@ -1,7 +1,7 @@
 select count(*)
 from (
     select distinct c."document", c."id"
-    from "catalog"."change" c
+    from "catalog".:"change" c
     where c."collection" = $1 and c."run_id" > $2 and c."run_id" <= $3 and c."document" = any ($4)
     limit $5
 ) d

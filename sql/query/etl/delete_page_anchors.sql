@@ -1,2 +1,2 @@
-delete from "catalog"."page_anchor"
+delete from "catalog".:"page_anchor"
 where "collection" = $1 and "generation" = $2

@@ -1,4 +1,4 @@
-insert into "catalog"."page_anchor" ("collection", "generation", "page", "first_id")
+insert into "catalog".:"page_anchor" ("collection", "generation", "page", "first_id")
 select $1, $2, n."number" / $3::bigint, n."id"
 from (
     select "id", row_number() over (order by "id") - 1 as "number"

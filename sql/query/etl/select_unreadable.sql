@@ -20,7 +20,7 @@ where not has_schema_privilege(r."name", 'catalog', 'usage')
 union all
 select r."name", t."name", t."name" = any ($1) and pg_has_role(c."relowner", 'usage')
 from "reader" r
-cross join unnest(array['version', 'run', 'page_anchor', 'change'] || $1::text[]) t("name")
+cross join unnest(array['version', 'run', :'page_anchor', :'change'] || $1::text[]) t("name")
 join "pg_catalog"."pg_class" c on c."relname" = t."name" and c."relnamespace" = 'catalog'::regnamespace
 where not has_table_privilege(r."name", c."oid", 'select')
 order by 1, 2
