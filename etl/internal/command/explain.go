@@ -89,7 +89,8 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 			root.Name, root.Names(root.Key), c.ID)}
 	}
 	for _, l := range lines {
-		fmt.Fprintf(out.stdout, "%s:%d: %s\n", d.FileName(l.source), l.line, l.raw)
+		file, line := d.Place(l.source, l.line)
+		fmt.Fprintf(out.stdout, "%s:%d: %s\n", file, line, l.raw)
 	}
 	for i, body := range documents {
 		endpoint := spec.Endpoints[i]

@@ -167,7 +167,7 @@ func (d *Dump) settle(ctx context.Context) error {
 	var longest time.Duration
 	for _, file := range d.files {
 		if file != nil {
-			longest = max(longest, file.state.Unsettled(time.Now()))
+			longest = max(longest, file.unsettled(time.Now()))
 		}
 	}
 	if longest == 0 {
@@ -184,6 +184,7 @@ func (d *Dump) settle(ctx context.Context) error {
 // unchanged returns err, the result of reading. If that is nil or an error about the content of the files, and a file has changed
 // since the dump was opened, it returns the change instead.
 func (d *Dump) unchanged(err error) error {
+	d.relocate(err)
 	if err != nil && (!errors.As(err, new(*source.FileError)) && !errors.As(err, new(*OversizeError)) || errors.Is(err, context.Canceled)) {
 		return err
 	}
@@ -239,6 +240,11 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 	if arranged.sorted != nil {
 		options.Origins = arranged.sorted
 	} else {
+		if file.parts != nil {
+			if err := file.readHeaders(ctx, s, d.spec.DialectOf(s)); err != nil {
+				return err
+			}
+		}
 		opened, err := file.open(ctx)
 		if err != nil {
 			return &source.FileError{File: file.path, Message: reason(err), Err: err}
@@ -249,7 +255,7 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 	options.Encoding = file.encoding
 	named := *s // the shape stays as it is
 	named.File = file.name()
-	rejects := &sink{dump: d, source: i, shared: d.shared(s.File), encoding: file.encoding}
+	rejects := &sink{dump: d, source: i, shared: d.shared(s.File), file: file}
 	reader, err := source.NewReader(text, &named, d.spec.DialectOf(s), rejects, options)
 	if err != nil {
 		var mistake *source.FileError
@@ -284,22 +290,28 @@ func (d *Dump) shared(name string) bool {
 // the text, so the rejects have its uncompressed name. Offsets are those of the text in UTF-8, but the kept rows have the encoding of the
 // file: they can be appended to it.
 type sink struct {
-	dump     *Dump
-	source   int
-	shared   bool // several sources read the file
-	encoding string
+	dump   *Dump
+	source int
+	shared bool // several sources read the file
+	file   *file
 }
 
 // mostEvidence is the number of rejected rows in the message about a file without any row that can be used.
 const mostEvidence = 3
 
 func (s *sink) Reject(reject source.Reject) error {
+	encoding := s.file.encoding
 	reject.File, reject.Shared = s.dump.spec.Sources[s.source].File, s.shared
+	if parts := s.file.parts; parts != nil {
+		part, at := parts.at(reject.Line)
+		reject.File, encoding = plainName(part.name()), part.encoding
+		reject.Line, reject.Offset = reject.Line-at.line+at.skippedLines, reject.Offset-at.offset+at.skipped
+	}
 	if s.source == 0 && len(s.dump.evidence) < mostEvidence {
 		s.dump.evidence = append(s.dump.evidence, reject.String())
 	}
-	if s.encoding != "" {
-		reject.Encode = func(w io.Writer) io.Writer { return charset.NewEncoder(w, s.encoding) }
+	if encoding != "" {
+		reject.Encode = func(w io.Writer) io.Writer { return charset.NewEncoder(w, encoding) }
 	}
 	return s.dump.rejects.Reject(reject)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
@@ -45,7 +46,9 @@ func (d *Dump) cutErrors(run int64, before map[string]*source.Ending) (cut []*so
 			continue
 		}
 		s, last := &d.spec.Sources[i], before[plainName(c.File)]
-		mistake := &source.FileError{File: c.File, Line: c.Ending.Line, Message: string(c.Ending.Fault)}
+		cut = append(cut, d.cutParts(i)...)
+		mistake := &source.FileError{Message: string(c.Ending.Fault)}
+		mistake.File, mistake.Line = d.Place(i, c.Ending.Line)
 		switch {
 		case c.Ending.Fault != "":
 		case c.Ending.Newline:
@@ -62,11 +65,29 @@ func (d *Dump) cutErrors(run int64, before map[string]*source.Ending) (cut []*so
 			}
 			continue
 		default:
-			mistake.Message = fmt.Sprintf(
-				"the last line has no line end. If complete files of source %s have none, declare final_newline: optional in %s",
-				s.Name, d.spec.Name)
+			mistake.Message = d.openEnd(s)
 		}
 		cut = append(cut, mistake)
+	}
+	return cut
+}
+
+// openEnd returns the message about a file of a source whose last line has no line end.
+func (d *Dump) openEnd(s *shape.Source) string {
+	return fmt.Sprintf("the last line has no line end. If complete files of source %s have none, declare final_newline: optional in %s",
+		s.Name, d.spec.Name)
+}
+
+// cutParts returns an error for each file of a pattern, but the last one, whose last line has no line end.
+func (d *Dump) cutParts(i int) (cut []*source.FileError) {
+	s, f := &d.spec.Sources[i], d.files[i]
+	if f.parts == nil || s.OpenEnd {
+		return nil
+	}
+	for _, p := range f.parts.files[:len(f.parts.files)-1] {
+		if p.open {
+			cut = append(cut, &source.FileError{File: p.name(), Line: p.lastLine, Message: d.openEnd(s)})
+		}
 	}
 	return cut
 }

@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"systemscale/etl/internal/regular"
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
@@ -24,12 +26,16 @@ type file struct {
 	declared string // encoding; "" is UTF-8
 	encoding string // that of the text that was opened last; a byte order mark can differ from the declaration
 
-	read atomic.Int64
+	read  atomic.Int64
+	parts *parts // of a pattern; nil for one file
 }
 
 // findFile returns the file with a name in a directory, plain or compressed. Both are an error, because
 // one of them is out of date, and nothing shows which.
 func findFile(directory, name string) (*file, error) {
+	if shape.IsPattern(name) {
+		return findFiles(directory, name)
+	}
 	plain := filepath.Join(directory, name)
 	var found []string
 	var missing error
@@ -65,7 +71,22 @@ func (f *file) name() string { return filepath.Base(f.path) }
 func (f *file) position() int64 { return f.read.Load() }
 
 // open returns the file's text from the beginning, decompressed and in UTF-8. It can be called repeatedly. The context ends every Read.
-func (f *file) open(ctx context.Context) (*stream, error) {
+func (f *file) open(ctx context.Context) (text, error) {
+	f.read.Store(0)
+	if f.parts != nil {
+		return f.openParts(ctx)
+	}
+	return f.openText(ctx, &f.read)
+}
+
+// text is the text of a file, or of the files of a pattern.
+type text interface {
+	io.ReadCloser
+	skip(offset int64) error
+}
+
+// openText opens one file. read counts the bytes that are read from the disk.
+func (f *file) openText(ctx context.Context, read *atomic.Int64) (*stream, error) {
 	opened, err := regular.Open(f.path)
 	if err != nil {
 		return nil, err
@@ -78,8 +99,7 @@ func (f *file) open(ctx context.Context) (*stream, error) {
 		_ = opened.Close() // nothing was written
 		return nil, err
 	}
-	f.read.Store(0)
-	text, err := newStream(ctx, opened, f.size, &f.read)
+	text, err := newStream(ctx, opened, f.size, read)
 	if err == nil {
 		f.encoding = text.decode(f.declared)
 	}
@@ -88,6 +108,9 @@ func (f *file) open(ctx context.Context) (*stream, error) {
 
 // check returns a *source.FileError if the file, which is called name in the shape, has changed since it was found.
 func (f *file) check(name string) error {
+	if f.parts != nil {
+		return f.checkParts(name)
+	}
 	now, err := findFile(filepath.Dir(f.path), name)
 	switch {
 	case err != nil:
@@ -104,13 +127,29 @@ func (f *file) check(name string) error {
 }
 
 // openAside opens the text as open does, without any effect on position. The error is a *source.FileError.
-func (f *file) openAside(ctx context.Context) (*stream, error) {
-	other := &file{path: f.path, size: f.size, state: f.state, declared: f.declared}
-	text, err := other.open(ctx)
+func (f *file) openAside(ctx context.Context) (text, error) {
+	text, err := f.again().open(ctx)
 	if err != nil {
 		return nil, &source.FileError{File: f.path, Message: reason(err), Err: err}
 	}
 	return text, nil
+}
+
+// again returns the file for another reading, with a position of its own.
+func (f *file) again() *file {
+	return &file{path: f.path, size: f.size, state: f.state, parts: f.parts, declared: f.declared, encoding: f.encoding}
+}
+
+// unsettled returns the duration from now during which a write might not change the times of the file.
+func (f *file) unsettled(now time.Time) time.Duration {
+	if f.parts == nil {
+		return f.state.Unsettled(now)
+	}
+	var longest time.Duration
+	for _, p := range f.parts.files {
+		longest = max(longest, p.unsettled(now))
+	}
+	return longest
 }
 
 // section opens size bytes of the text from offset on.

@@ -30,6 +30,10 @@ func ReadHeader(ctx context.Context, directory string, spec *shape.Shape, s *sha
 	if err != nil {
 		return nil, notFound(directory, spec, s, err)
 	}
+	whole := file
+	if file.parts != nil {
+		file = file.parts.files[0].file
+	}
 	file.declared = spec.DialectOf(s).Encoding
 	text, err := file.open(ctx)
 	if err != nil {
@@ -48,7 +52,7 @@ func ReadHeader(ctx context.Context, directory string, spec *shape.Shape, s *sha
 		}
 		return nil, &source.FileError{File: file.path, Message: message}
 	}
-	if err := file.check(s.File); err != nil {
+	if err := whole.check(s.File); err != nil {
 		return nil, err
 	}
 	if dialect.NoHeader {
@@ -97,7 +101,14 @@ func otherFiles(directory string, spec *shape.Shape) []string {
 	}
 	read := map[string]bool{}
 	for i := range spec.Sources {
-		read[spec.Sources[i].File] = true
+		name := spec.Sources[i].File
+		read[name] = true
+		if shape.IsPattern(name) {
+			names, _ := matching(directory, name)
+			for _, name := range names {
+				read[name] = true
+			}
+		}
 	}
 	var names []string
 	for _, entry := range entries {

@@ -91,7 +91,7 @@ func (d *Dump) openApart(ctx context.Context, sources []int) (*Dump, error) {
 	apart.files, apart.skips = make([]*file, len(d.files)), make([]bool, len(d.files))
 	for i, f := range d.files {
 		apart.skips[i] = !slices.Contains(sources, i)
-		apart.files[i] = &file{path: f.path, size: f.size, state: f.state}
+		apart.files[i] = f.again()
 	}
 	d.apart = append(d.apart, apart)
 	return apart, apart.reopen(ctx)

@@ -12,12 +12,14 @@ func (d *Dump) WarnOfWide() {
 	for source, reader := range d.readers {
 		for _, wide := range reader.Wide() {
 			column := d.spec.Sources[source].Columns[wide.Column].Name
+			file, line := d.Place(source, wide.Line)
+			where := fmt.Sprintf("%s:%d", file, line)
 			for i := range d.spec.Endpoints {
 				document := &d.spec.Endpoints[i]
 				for _, field := range numberFields(d.spec, document.Body, "", 0, source, wide.Column) {
 					d.options.Logger.Warn("clients in JavaScript round numbers beyond 2^53 - 1: write this one as text in the shape file",
 						"document", document.Name, "field", field,
-						"where", fmt.Sprintf("%s:%d", d.FileName(source), wide.Line), "value", wide.Value, "rows", wide.Rows,
+						"where", where, "value", wide.Value, "rows", wide.Rows,
 						"remedy", fmt.Sprintf("{text: %s}", column))
 				}
 			}

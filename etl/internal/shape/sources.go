@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -64,6 +65,9 @@ func (r *reader) source(e entry, source *Source) link {
 			}
 			if strings.ContainsAny(source.File, `/\`) {
 				r.fail(position(setting.value), "file %q must be a plain name: --csv sets the directory", source.File)
+			}
+			if _, err := path.Match(source.File, ""); err != nil {
+				r.fail(position(setting.value), "file %q is no pattern: a [ needs a ] after it", source.File)
 			}
 		case "key":
 			source.Key = r.keyColumn(setting.value, *source)
@@ -340,3 +344,6 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 	r.columnLookups(ordered)
 	return ordered
 }
+
+// IsPattern reports whether the file of a source is a pattern that several files may match.
+func IsPattern(file string) bool { return strings.ContainsAny(file, "*?[") }

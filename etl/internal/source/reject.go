@@ -91,6 +91,9 @@ func (f *FirstRejects) Reject(reject Reject) error {
 // First returns one line of text for each of the first rejects.
 func (f *FirstRejects) First() []string { return f.first }
 
+// RejectLog is the name of the file that lists the rejects.
+const RejectLog = "rejects.ndjson"
+
 // kept is the number of rejects that are kept in memory for a report.
 const kept = 10
 
@@ -148,7 +151,7 @@ func (f *RejectFiles) Reject(reject Reject) error {
 		if err := f.claim(); err != nil {
 			return err
 		}
-		log, err := f.create("rejects.ndjson")
+		log, err := f.create(RejectLog)
 		if err != nil {
 			return err
 		}
