@@ -129,6 +129,14 @@ func (f *aggregate) add(w *writer, found *result, tree *join.Tree, places join.R
 		return
 	}
 	rows := tree.Rows(f.last)
+	if f.fixed && len(f.where) == 0 && f.operation != shape.Counts && tree.InPlace(f.last) {
+		if f.operation == shape.Sum || f.operation == shape.Average {
+			f.addSpan(found, rows, places)
+		} else {
+			f.compareSpan(found, rows, places)
+		}
+		return
+	}
 	for place := places.Begin; place < places.End; place++ {
 		row := tree.At(f.last, place)
 		cells := rows.Row(row)
@@ -150,10 +158,52 @@ func (f *aggregate) add(w *writer, found *result, tree *join.Tree, places join.R
 		case f.operation == shape.Min || f.operation == shape.Max:
 			f.compare(found, rows, row, text)
 		case f.fixed:
-			found.total.addFixed(parseFixed(f.kind, text))
+			found.total.addFixed(longFixed(text))
 		default:
 			found.total.add(text)
 		}
+	}
+}
+
+// addSpan is add for the sum of fixed values of consecutive rows, without a test. Most values are short ints, whose sum fits into 64 bits.
+func (f *aggregate) addSpan(found *result, rows *source.Rows, span join.Range) {
+	cells, width := rows.Span(span.Begin, span.End)
+	sum, count, isInt := uint64(0), uint64(0), f.kind == shape.Int
+	for i := f.place; i < len(cells); i += width {
+		cell := &cells[i]
+		if cell.Null {
+			continue
+		}
+		count++
+		if word, length := rows.Word(cell); isInt && isShort(word, length) {
+			sum += shortInt(word, length)
+		} else {
+			found.total.addFixed(longFixed(rows.Text(cell)))
+		}
+	}
+	found.count += count
+	found.total.addFixed(int64(sum))
+}
+
+// compareSpan is add for the least or the largest of fixed values of consecutive rows, without a test.
+func (f *aggregate) compareSpan(found *result, rows *source.Rows, span join.Range) {
+	cells, width := rows.Span(span.Begin, span.End)
+	isInt, isMin := f.kind == shape.Int, f.operation == shape.Min
+	for i := f.place; i < len(cells); i += width {
+		cell := &cells[i]
+		if cell.Null {
+			continue
+		}
+		var value int64
+		if word, length := rows.Word(cell); isInt && isShort(word, length) {
+			value = int64(shortInt(word, length))
+		} else {
+			value = longFixed(rows.Text(cell))
+		}
+		if found.count == 0 || value < found.value == isMin && value != found.value {
+			found.row, found.value = span.Begin+int32(i/width), value
+		}
+		found.count++
 	}
 }
 
@@ -163,7 +213,7 @@ func (f *aggregate) compare(found *result, rows *source.Rows, row int32, text []
 	order := 0
 	switch {
 	case f.fixed:
-		value = parseFixed(f.kind, text)
+		value = longFixed(text)
 		order = -1
 		if value >= found.value {
 			order = 1

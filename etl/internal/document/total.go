@@ -6,8 +6,6 @@ import (
 	"math/big"
 	"math/bits"
 	"strconv"
-
-	"systemscale/etl/internal/shape"
 )
 
 // total is an exact sum of decimal numbers: high and low are a 128-bit integer in units of the last decimal. big replaces them once
@@ -165,6 +163,9 @@ func (t *total) quotient(count uint64, decimals int) (negative bool, quotient ui
 		return false, 0, false
 	}
 	negative, high, low := t.magnitude()
+	if more == 0 && high == 0 && count == 1 {
+		return negative, low, true
+	}
 	if more >= 0 {
 		high, low, ok = multiply(high, low, powers[more])
 	} else {
@@ -175,7 +176,10 @@ func (t *total) quotient(count uint64, decimals int) (negative bool, quotient ui
 	if !ok || high >= count {
 		return false, 0, false
 	}
-	quotient, rest := bits.Div64(high, low, count)
+	quotient, rest := low/count, low%count
+	if high > 0 {
+		quotient, rest = bits.Div64(high, low, count)
+	}
 	if rest > count-rest || rest == count-rest && quotient&1 == 1 {
 		quotient++ // a quotient of all ones becomes 0
 		ok = quotient > 0
@@ -202,23 +206,33 @@ func appendPoint(dst []byte, negative bool, digits []byte, decimals int) []byte 
 	return append(append(append(dst, digits[:whole]...), '.'), digits[whole:]...)
 }
 
-// parseFixed returns the number of a canonical int, or of an amount in hundredths.
-func parseFixed(kind shape.Type, text []byte) int64 {
+// isShort reports whether shortInt can read an int of a length.
+func isShort(word uint64, length int) bool { return length <= 8 && byte(word) != '-' }
+
+// shortInt returns the number of up to eight digits in a little-endian word.
+func shortInt(word uint64, length int) uint64 {
+	return eightDigits(word << ((64 - 8*uint(length)) & 63))
+}
+
+// eightDigits returns the number that the digits of a little-endian word represent; zero bytes count as zeros. See package source.
+func eightDigits(word uint64) uint64 {
+	word &= 0x0f0f0f0f0f0f0f0f
+	word = (word * (10<<8 + 1)) >> 8 & 0x00ff00ff00ff00ff
+	word = (word * (100<<16 + 1)) >> 16 & 0x0000ffff0000ffff
+	return word * (10000<<32 + 1) >> 32
+}
+
+// longFixed returns the number of a canonical int, or of an amount in hundredths.
+func longFixed(text []byte) int64 {
 	negative := text[0] == '-'
 	if negative {
 		text = text[1:]
 	}
-	var cents [2]byte
-	if kind == shape.Money {
-		cents = [2]byte(text[len(text)-2:])
-		text = text[:len(text)-3]
-	}
 	var n uint64
 	for _, c := range text {
-		n = n*10 + uint64(c-'0')
-	}
-	if kind == shape.Money {
-		n = n*100 + uint64(cents[0]-'0')*10 + uint64(cents[1]-'0')
+		if digit := uint64(c - '0'); digit <= 9 { // no point
+			n = n*10 + digit
+		}
 	}
 	if negative {
 		return -int64(n)

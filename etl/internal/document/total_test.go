@@ -1,6 +1,7 @@
 package document
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/big"
 	"strings"
@@ -90,10 +91,14 @@ func FuzzFixed(f *testing.F) {
 			for _, value := range []int64{a, b, c} {
 				number := big.NewRat(value, unit)
 				text := []byte(number.FloatString(map[int64]int{1: 0, 100: 2}[unit]))
-				if got := parseFixed(kind, text); got != value {
-					t.Fatalf("parseFixed(%s) = %d, want %d", text, got, value)
+				if got := longFixed(text); got != value {
+					t.Fatalf("longFixed(%s) = %d, want %d", text, got, value)
 				}
-				sum.addFixed(parseFixed(kind, text))
+				word := binary.LittleEndian.Uint64(append(text[:len(text):len(text)], "12345678"...))
+				if kind == shape.Int && isShort(word, len(text)) && int64(shortInt(word, len(text))) != value {
+					t.Fatalf("shortInt(%s) = %d, want %d", text, shortInt(word, len(text)), value)
+				}
+				sum.addFixed(value)
 				want.Add(want, number)
 			}
 			if kind == shape.Money {

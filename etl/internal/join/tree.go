@@ -60,6 +60,9 @@ func (t *Tree) Children(source int, row int32, slot int) Range {
 	return t.levels[source].children[slot][row]
 }
 
+// InPlace reports whether the row at each place of a source is the one with that index.
+func (t *Tree) InPlace(source int) bool { return len(t.levels[source].order) == 0 }
+
 // At returns the row of a source at a place.
 func (t *Tree) At(source int, place int32) int32 {
 	if l := &t.levels[source]; len(l.order) > 0 {

@@ -1,6 +1,10 @@
 package source
 
-import "systemscale/etl/internal/csvscan"
+import (
+	"encoding/binary"
+
+	"systemscale/etl/internal/csvscan"
+)
 
 // Cell is one value of a row in canonical form: an int without leading zeros, money with two decimals, a flag as
 // true or false, a text unchanged. Rows.Text returns the text of a cell.
@@ -74,6 +78,23 @@ func (r *Rows) LastParentKey() int64 { return r.parentKeys[r.end-1] }
 func (r *Rows) Row(row int32) []Cell {
 	from := (r.first + int(row)) * r.width
 	return r.cells[from : from+r.width]
+}
+
+// Cell returns one of the cells that Row returns.
+func (r *Rows) Cell(row int32, place int) *Cell { return &r.cells[(r.first+int(row))*r.width+place] }
+
+// Span returns the cells of consecutive rows, and the number of cells of one row.
+func (r *Rows) Span(from, to int32) (cells []Cell, width int) {
+	return r.cells[(r.first+int(from))*r.width : (r.first+int(to))*r.width], r.width
+}
+
+// Word returns the first eight bytes of a cell's text and of what follows it, little-endian, and the text's length.
+func (r *Rows) Word(c *Cell) (word uint64, length int) {
+	text, at := r.held, int(c.at-r.origin)
+	if c.at < 0 {
+		text, at = r.spare[:cap(r.spare)], int(^c.at)
+	}
+	return binary.LittleEndian.Uint64(text[at : at+8]), int(c.length)
 }
 
 // Text returns a cell's text, which is empty for null. Its capacity has at least csvscan.Slack more bytes, which may be read.
