@@ -19,7 +19,7 @@ dialect: {null: "null"}
 sources:
   a: {file: a.csv, key: id, columns: {id: int, word: text?, more: text?, sum: money?, yes: flag?, n: int?}}
   b: {file: b.csv, key: id, parent: a, on: a, columns: {id: int, a: int, word: text?, n: int?, sum: money?, yes: flag?}}
-  c: {file: c.csv, key: id, parent: b, on: b, columns: {id: int, b: int, word: text?, n: int?, sum: money?}}
+  c: {file: c.csv, key: id, parent: b, on: b, columns: {id: int, b: int, word: text?, n: int?, sum: money?, x: decimal?}}
   d: {file: d.csv, key: id, parent: a, on: id, one_to_one: true, columns: {id: int, word: text?, list: text?}}
 documents:
   only: {path: "", body: BODY}
@@ -33,8 +33,8 @@ var formFiles = map[string]string{
 		`3,"",b,-0.05,0,-3` + "\n",
 	"b.csv": "id,a,word,n,sum,yes\n" +
 		"14,1,four,10,5,1\n12,1,two,9,12.25,0\n11,1,one,null,0.10,null\n13,1,three,9,null,1\n31,3,x,1,1,1\n",
-	"c.csv": "id,b,word,n,sum\n" +
-		"1,14,p,4,0.01\n2,12,q,null,null\n3,12,r,-5,0.02\n4,11,p,100,0.03\n5,31,p,3,3\n",
+	"c.csv": "id,b,word,n,sum,x\n" +
+		"1,14,p,4,0.01,0.1\n2,12,q,null,null,1e2\n3,12,r,-5,0.02,null\n4,11,p,100,0.03,.50\n5,31,p,3,3,-0.0\n",
 	"d.csv": "id,word,list\n1,uno,\" -007|00 | 12|-0\"\n3,null,\n",
 }
 
@@ -104,30 +104,44 @@ var forms = map[string][3]string{
 	`{one: b, where: {n: {below: 10}}, order: id desc, as: word}`:           {`"three"`, `null`, `"x"`},
 	`{one: d, where: {word: {not: null}}, as: word, empty: none}`:           {`"uno"`, `"none"`, `"none"`},
 
-	`{count: b}`:                                   {`4`, `0`, `1`},
-	`{text: {count: b.c}}`:                         {`"4"`, `"0"`, `"1"`},
-	`{count: b.c, where: {word: p}}`:               {`2`, `0`, `1`},
-	`{each: b, as: {count: c}}`:                    {`[1,2,1,0]`, `[]`, `[1]`},
-	`{sum: n, of: b}`:                              {`28`, `0`, `1`},
-	`{sum: sum, of: b}`:                            {`"17.35"`, `"0.00"`, `"1.00"`},
-	`{sum: sum, of: b, round: 0}`:                  {`"17"`, `"0"`, `"1"`},
-	`{sum: n, of: b.c, where: {n: {above: 0}}}`:    {`104`, `0`, `3`},
-	`{min: n, of: b.c}`:                            {`-5`, `null`, `3`},
-	`{max: n, of: b.c}`:                            {`100`, `null`, `3`},
-	`{text: {min: n, of: b}}`:                      {`"9"`, `null`, `"1"`},
-	`{min: sum, of: b}`:                            {`"0.10"`, `null`, `"1.00"`},
-	`{max: sum, of: b, round: 1}`:                  {`"12.2"`, `null`, `"1.0"`},
-	`[{min: word, of: b}, {max: word, of: b}]`:     {`["four","two"]`, `[null,null]`, `["x","x"]`},
-	`{average: n, of: b}`:                          {`9.33`, `null`, `1.00`},
-	`{average: n, of: b.c, round: 0}`:              {`33`, `null`, `3`},
-	`{text: {average: n, of: b, round: 5}}`:        {`"9.33333"`, `null`, `"1.00000"`},
-	`{average: sum, of: b}`:                        {`"5.78"`, `null`, `"1.00"`},
-	`{counts: n, of: b}`:                           {`{"9":2,"10":1}`, `{}`, `{"1":1}`},
-	`{counts: word, of: b.c}`:                      {`{"p":2,"q":1,"r":1}`, `{}`, `{"p":1}`},
-	`{counts: yes, of: b, where: {id: {not: 13}}}`: {`{"false":1,"true":1}`, `{}`, `{"true":1}`},
-	`{each: b, order: id, as: {counts: n, of: c}}`: {`[{"100":1},{"-5":1},{},{"4":1}]`, `[]`, `[{"3":1}]`},
-	`{average: {average: n, of: b}, count: n}`:     {`{"average":9.33,"count":7}`, `{"average":null,"count":null}`, `{"average":1.00,"count":-3}`},
-	`{join: [{constant: "#"}, id]}`:                {`"#1"`, `"#2"`, `"#3"`},
+	`{count: b}`:                                                {`4`, `0`, `1`},
+	`{text: {count: b.c}}`:                                      {`"4"`, `"0"`, `"1"`},
+	`{count: b.c, where: {word: p}}`:                            {`2`, `0`, `1`},
+	`{each: b, as: {count: c}}`:                                 {`[1,2,1,0]`, `[]`, `[1]`},
+	`{sum: n, of: b}`:                                           {`28`, `0`, `1`},
+	`{sum: sum, of: b}`:                                         {`"17.35"`, `"0.00"`, `"1.00"`},
+	`{sum: sum, of: b, round: 0}`:                               {`"17"`, `"0"`, `"1"`},
+	`{sum: n, of: b.c, where: {n: {above: 0}}}`:                 {`104`, `0`, `3`},
+	`{min: n, of: b.c}`:                                         {`-5`, `null`, `3`},
+	`{max: n, of: b.c}`:                                         {`100`, `null`, `3`},
+	`{text: {min: n, of: b}}`:                                   {`"9"`, `null`, `"1"`},
+	`{min: sum, of: b}`:                                         {`"0.10"`, `null`, `"1.00"`},
+	`{max: sum, of: b, round: 1}`:                               {`"12.2"`, `null`, `"1.0"`},
+	`[{min: word, of: b}, {max: word, of: b}]`:                  {`["four","two"]`, `[null,null]`, `["x","x"]`},
+	`{average: n, of: b}`:                                       {`9.33`, `null`, `1.00`},
+	`{average: n, of: b.c, round: 0}`:                           {`33`, `null`, `3`},
+	`{text: {average: n, of: b, round: 5}}`:                     {`"9.33333"`, `null`, `"1.00000"`},
+	`{average: sum, of: b}`:                                     {`"5.78"`, `null`, `"1.00"`},
+	`{counts: n, of: b}`:                                        {`{"9":2,"10":1}`, `{}`, `{"1":1}`},
+	`{counts: word, of: b.c}`:                                   {`{"p":2,"q":1,"r":1}`, `{}`, `{"p":1}`},
+	`{counts: yes, of: b, where: {id: {not: 13}}}`:              {`{"false":1,"true":1}`, `{}`, `{"true":1}`},
+	`{each: b, order: id, as: {counts: n, of: c}}`:              {`[{"100":1},{"-5":1},{},{"4":1}]`, `[]`, `[{"3":1}]`},
+	`{sum: x, of: b.c}`:                                         {`100.60`, `0`, `0.0`},
+	`{average: x, of: b.c}`:                                     {`33.53`, `null`, `0.00`},
+	`{text: {average: x, of: b.c, round: 15}}`:                  {`"33.533333333333333"`, `null`, `"0.000000000000000"`},
+	`{min: x, of: b.c}`:                                         {`0.1`, `null`, `0.0`},
+	`{max: x, of: b.c}`:                                         {`1e2`, `null`, `0.0`},
+	`{text: {max: x, of: b.c, round: 1}}`:                       {`"100.0"`, `null`, `"0.0"`},
+	`{each: b, order: id, as: {each: c, order: x desc, as: x}}`: {`[[0.50],[null,1e2],[],[0.1]]`, `[]`, `[[0.0]]`},
+	`{count: b.c, where: {x: {above: 0.3}}}`:                    {`2`, `0`, `0`},
+	`{sum: n, of: b, where: {yes: false}}`:                      {`9`, `0`, `0`},
+	`{min: n, of: b, where: {n: {not: 9}}}`:                     {`10`, `null`, `1`},
+	`{max: sum, of: b, where: {n: 9}}`:                          {`"12.25"`, `null`, `null`},
+	`{each: b, as: [{min: n, of: c}, {max: x, of: c}, {sum: sum, of: c}]}`: {
+		`[[4,0.1,"0.01"],[-5,1e2,"0.02"],[100,0.50,"0.03"],[null,null,"0.00"]]`, `[]`, `[[3,0.0,"3.00"]]`,
+	},
+	`{average: {average: n, of: b}, count: n}`: {`{"average":9.33,"count":7}`, `{"average":null,"count":null}`, `{"average":1.00,"count":-3}`},
+	`{join: [{constant: "#"}, id]}`:            {`"#1"`, `"#2"`, `"#3"`},
 }
 
 // TestCompareFixed compares ints and amounts.

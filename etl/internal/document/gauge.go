@@ -84,8 +84,8 @@ func (g *Gauge) form(endpoint, of int, form any) {
 	case *dropping:
 		p.constant += int64(len("[]"))
 		for _, element := range f.elements {
-			// Only an element that is one cell can be counted without knowing whether it is null.
-			if s := &element[0]; s.literal.all == "" && s.operation <= writeQuoted {
+			// Only an element that is the text of one cell can be counted without knowing whether it is null.
+			if s := &element[0]; s.literal.all == "" && s.operation == writeQuoted {
 				p.cells = append(p.cells, cellPart{place: s.place})
 			}
 		}

@@ -240,29 +240,36 @@ func longFixed(text []byte) int64 {
 	return int64(n)
 }
 
-// parseDecimal returns a number of up to 18 digits and without exponent, in units of its last decimal.
+// parseDecimal returns a number of up to 18 digits in units of its last decimal.
 func parseDecimal(text []byte) (value int64, scale int, ok bool) {
 	negative := text[0] == '-'
 	if negative {
 		text = text[1:]
 	}
-	if len(text) > 19 {
-		return 0, 0, false
-	}
-	point := len(text)
+	digits, point := 0, -1
 	for i, c := range text {
-		switch digit := c - '0'; {
-		case digit <= 9:
-			value = value*10 + int64(digit)
-		case c == '.' && point == len(text):
-			point = i
-			scale = len(text) - i - 1
-		default:
+		if c|0x20 == 'e' {
+			scale = -parseExponent(text[i+1:])
+			break
+		}
+		if c == '.' {
+			point = digits
+			continue
+		}
+		value = value*10 + int64(c-'0')
+		if digits++; digits > 18 {
 			return 0, 0, false
 		}
 	}
-	if point == len(text) && len(text) > 18 {
-		return 0, 0, false
+	if point >= 0 {
+		scale += digits - point
+	}
+	if scale < 0 {
+		if digits-scale > 18 {
+			return 0, 0, false
+		}
+		value *= int64(powers[-scale])
+		scale = 0
 	}
 	if negative {
 		value = -value
@@ -270,11 +277,25 @@ func parseDecimal(text []byte) (value int64, scale int, ok bool) {
 	return value, scale, true
 }
 
+// parseExponent returns the exponent of a number that a reader has accepted, which is not large.
+func parseExponent(text []byte) int {
+	exponent := 0
+	for _, c := range text {
+		if digit := c - '0'; digit <= 9 {
+			exponent = exponent*10 + int(digit)
+		}
+	}
+	if text[0] == '-' {
+		return -exponent
+	}
+	return exponent
+}
+
 // parseBig returns any JSON number in units of its last decimal.
 func parseBig(text []byte) (value *big.Int, scale int) {
 	exponent := 0
 	if i := bytes.IndexAny(text, "eE"); i >= 0 {
-		exponent, _ = strconv.Atoi(string(text[i+1:])) // a text that a reader accepted
+		exponent = parseExponent(text[i+1:])
 		text = text[:i]
 	}
 	whole, decimals, _ := bytes.Cut(text, []byte{'.'})

@@ -119,6 +119,7 @@ func (t Type) isOrdered() bool { return t != Flag }
 func (r *reader) path(n ast.Node, name string, sources []Source, in int) []int {
 	for _, child := range sources[in].Children {
 		if sources[child].Name == name {
+			r.readsRowsOf(child)
 			return []int{child}
 		}
 		if rest, ok := strings.CutPrefix(name, sources[child].Name+"."); ok {

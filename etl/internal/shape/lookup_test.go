@@ -67,6 +67,17 @@ func TestLookupTables(t *testing.T) {
 	}
 }
 
+// TestFragmentsOfAggregates reads the sources whose rows a fragment aggregates.
+func TestFragmentsOfAggregates(t *testing.T) {
+	for _, body := range []string{"{count: part}", "{max: code, of: part}", "{one: part, as: code}", "[{text: {count: part}}]"} {
+		s := parseCars(t, strings.Replace(cars, "as: {id: id, parts: {each: part, as: code}}", "as: "+body, 1))
+		readings := s.Readings()
+		if last := readings[len(readings)-1]; last.Source != 0 || len(last.Reads) != 2 {
+			t.Errorf("%s: the reading of the items is %+v, want one of two sources", body, last)
+		}
+	}
+}
+
 // TestLookupUsesShareATable looks up the same fragment in several places.
 func TestLookupUsesShareATable(t *testing.T) {
 	s := parseCars(t, strings.Replace(cars, "again: {lookup: model, by: model_id, as: name}",

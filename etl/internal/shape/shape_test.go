@@ -520,6 +520,14 @@ func TestNullWords(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add(shapes.Products)
+	const body = "{title: title, pages: {each: page, as: words}}"
+	for _, other := range []string{
+		`[{constant: {a: 1}}, {array: [id], nulls: drop}, {join: [title, {constant: x}], with: " "}, {split: title, at: x, as: int}]`,
+		"{one: page, as: words, where: {id: {above: 1}}, order: [id desc], empty: 1}",
+		"{a: {text: {average: id, of: page, round: 1}}, b: {counts: words, of: page, where: {words: [a, null]}}, count: {count: page}}",
+	} {
+		f.Add([]byte(strings.Replace(small, body, other, 1)))
+	}
 	f.Add([]byte("a: &a [*a]"))
 	f.Add([]byte("? [a]\n: b"))
 	f.Fuzz(func(t *testing.T, text []byte) {
