@@ -194,9 +194,11 @@ func (r *Renderer) AppendRow(dst []byte, tree *join.Tree, rows *source.Rows, of 
 	w := writer{buffer: dst[:cap(dst)], end: len(dst)}
 	if r.scratch != nil {
 		w.scratch = r.scratch.Get().(*scratch)
-		defer r.scratch.Put(w.scratch)
 	}
 	w.steps(r.steps, tree, rows, of, row)
+	if w.scratch != nil {
+		r.scratch.Put(w.scratch)
+	}
 	return w.buffer[:w.end]
 }
 
