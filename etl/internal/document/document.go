@@ -9,7 +9,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
-	"sync"
+	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
 
@@ -21,7 +21,7 @@ import (
 // Renderer renders the documents of one endpoint. It is safe for concurrent use.
 type Renderer struct {
 	steps   []step
-	scratch *sync.Pool // of *scratch; nil if no step needs one
+	scratch *atomic.Pointer[scratch] // one that is not in use; nil if no step needs one
 }
 
 type operation uint8
@@ -66,7 +66,7 @@ func newRenderer(spec *shape.Shape, body shape.Node, of int) *Renderer {
 	c := compiler{sources: spec.Sources, scratch: new(bool)}
 	r := &Renderer{steps: c.finish(c.compile(nil, body, of))}
 	if *c.scratch {
-		r.scratch = &sync.Pool{New: func() any { return &scratch{} }}
+		r.scratch = new(atomic.Pointer[scratch])
 	}
 	return r
 }
@@ -193,11 +193,14 @@ func (r *Renderer) Append(dst []byte, tree *join.Tree) []byte {
 func (r *Renderer) AppendRow(dst []byte, tree *join.Tree, rows *source.Rows, of int, row int32) []byte {
 	w := writer{buffer: dst[:cap(dst)], end: len(dst)}
 	if r.scratch != nil {
-		w.scratch = r.scratch.Get().(*scratch)
+		// Not a sync.Pool, which loses its content at times: nearly always one goroutine renders.
+		if w.scratch = r.scratch.Swap(nil); w.scratch == nil {
+			w.scratch = &scratch{}
+		}
 	}
 	w.steps(r.steps, tree, rows, of, row)
 	if w.scratch != nil {
-		r.scratch.Put(w.scratch)
+		r.scratch.Store(w.scratch)
 	}
 	return w.buffer[:w.end]
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 
 	"systemscale/etl/internal/join"
@@ -71,38 +72,38 @@ func formTrees(t testing.TB, body string, use func(spec *shape.Shape, renderer *
 
 // forms are bodies with the documents of the three items of formFiles.
 var forms = map[string][3]string{
-	`{constant: {a: [1.50, null, "x\"y"]}}`:                                 {`{"a":[1.50,null,"x\"y"]}`, `{"a":[1.50,null,"x\"y"]}`, `{"a":[1.50,null,"x\"y"]}`},
-	`[n, {text: n}, sum, {constant: null}]`:                                 {`[7,"7","12.50",null]`, `[null,null,null,null]`, `[-3,"-3","-0.05",null]`},
-	`[[n], {m: n}]`:                                                         {`[[7],{"m":7}]`, `[[null],{"m":null}]`, `[[-3],{"m":-3}]`},
-	`{array: [n, word, [sum]], nulls: drop}`:                                {`[7,"say \"hi\"",["12.50"]]`, `[[null]]`, `[-3,"",["-0.05"]]`},
-	`{array: [more, {constant: null}], nulls: drop}`:                        {`["over \\ there"]`, `[]`, `["b"]`},
-	`{array: [n, sum], nulls: keep}`:                                        {`[7,"12.50"]`, `[null,null]`, `[-3,"-0.05"]`},
-	`{join: [word, more], with: " "}`:                                       {`"say \"hi\" over \\ there"`, `null`, `" b"`},
-	`{join: [n, {constant: "\"\n"}, sum, yes], with: /}`:                    {`"7/\"\n/12.50/true"`, `null`, `"-3/\"\n/-0.05/false"`},
-	`{split: more, at: e}`:                                                  {`["ov","r \\ th","r",""]`, `[]`, `["b"]`},
-	`{split: word, at: "\""}`:                                               {`["say","hi",""]`, `[]`, `[]`},
-	`{each: b, limit: 2, as: id}`:                                           {`[14,12]`, `[]`, `[31]`},
-	`{each: b, order: n, as: id}`:                                           {`[12,13,14,11]`, `[]`, `[31]`},
-	`{each: b, order: [n desc], as: id}`:                                    {`[11,14,12,13]`, `[]`, `[31]`},
-	`{each: b, order: [n, id desc], limit: 2, as: id}`:                      {`[13,12]`, `[]`, `[31]`},
-	`{each: b, order: sum, as: sum, empty: {none: 1}}`:                      {`["0.10","5.00","12.25",null]`, `{"none":1}`, `["1.00"]`},
-	`{each: b, order: [yes desc, word], as: word}`:                          {`["one","four","three","two"]`, `[]`, `["x"]`},
-	`{each: b, keyed: id, order: word, limit: 1, as: [word]}`:               {`{"14":["four"]}`, `{}`, `{"31":["x"]}`},
-	`{each: b, as: [id, {each: c, order: n desc, as: n}]}`:                  {`[[14,[4]],[12,[null,-5]],[11,[100]],[13,[]]]`, `[]`, `[[31,[3]]]`},
-	`{each: b, order: id, as: {each: c, order: n, as: n}}`:                  {`[[100],[-5,null],[],[4]]`, `[]`, `[[3]]`},
-	`{one: b, as: {i: id, w: word}}`:                                        {`{"i":14,"w":"four"}`, `null`, `{"i":31,"w":"x"}`},
-	`{one: b, order: [n desc, id], as: id, empty: 0}`:                       {`11`, `0`, `31`},
-	`{one: b, order: n, as: {one: c, order: n, as: n}}`:                     {`-5`, `null`, `3`},
-	`{array: [{one: b, order: sum desc, as: sum}, id], nulls: drop}`:        {`[1]`, `[2]`, `["1.00",3]`},
-	`{one: d, as: word}`:                                                    {`"uno"`, `null`, `null`},
-	`{one: d, as: {list: {split: list, at: "|", as: int}}, empty: {}}`:      {`{"list":[-7,0,12,0]}`, `{}`, `{"list":[]}`},
-	`{each: b, where: {n: 9}, as: id}`:                                      {`[12,13]`, `[]`, `[]`},
-	`{each: b, where: {n: {not: [9, null]}, yes: true}, as: id, empty: no}`: {`[14]`, `"no"`, `[31]`},
-	`{each: b, where: {word: {matches: o}}, order: n, limit: 2, as: word}`:  {`["two","four"]`, `[]`, `[]`},
-	`{each: b, keyed: id, where: {sum: null}, as: {constant: 1}}`:           {`{"13":1}`, `{}`, `{}`},
-	`{one: b, where: {n: {below: 10}}, as: word}`:                           {`"two"`, `null`, `"x"`},
-	`{one: b, where: {n: {below: 10}}, order: id desc, as: word}`:           {`"three"`, `null`, `"x"`},
-	`{one: d, where: {word: {not: null}}, as: word, empty: none}`:           {`"uno"`, `"none"`, `"none"`},
+	`{constant: {a: [1.50, null, "x\"y"]}}`:                                       {`{"a":[1.50,null,"x\"y"]}`, `{"a":[1.50,null,"x\"y"]}`, `{"a":[1.50,null,"x\"y"]}`},
+	`[n, {text: n}, sum, {constant: null}]`:                                       {`[7,"7","12.50",null]`, `[null,null,null,null]`, `[-3,"-3","-0.05",null]`},
+	`[[n], {m: n}]`:                                                               {`[[7],{"m":7}]`, `[[null],{"m":null}]`, `[[-3],{"m":-3}]`},
+	`{array: [n, word, [sum]], nulls: drop}`:                                      {`[7,"say \"hi\"",["12.50"]]`, `[[null]]`, `[-3,"",["-0.05"]]`},
+	`{array: [more, {constant: null}], nulls: drop}`:                              {`["over \\ there"]`, `[]`, `["b"]`},
+	`{array: [n, sum], nulls: keep}`:                                              {`[7,"12.50"]`, `[null,null]`, `[-3,"-0.05"]`},
+	`{join: [word, more], with: " "}`:                                             {`"say \"hi\" over \\ there"`, `null`, `" b"`},
+	`{join: [n, {constant: "\"\n"}, sum, yes], with: /}`:                          {`"7/\"\n/12.50/true"`, `null`, `"-3/\"\n/-0.05/false"`},
+	`{split: more, at: e}`:                                                        {`["ov","r \\ th","r",""]`, `[]`, `["b"]`},
+	`{split: word, at: "\""}`:                                                     {`["say","hi",""]`, `[]`, `[]`},
+	`{each: b, limit: 2, as: id}`:                                                 {`[14,12]`, `[]`, `[31]`},
+	`{each: b, order: n, as: id}`:                                                 {`[12,13,14,11]`, `[]`, `[31]`},
+	`{each: b, order: [n desc], as: id}`:                                          {`[11,14,12,13]`, `[]`, `[31]`},
+	`{each: b, order: [n, id desc], limit: 2, as: id}`:                            {`[13,12]`, `[]`, `[31]`},
+	`{each: b, order: sum, as: sum, empty: {none: 1}}`:                            {`["0.10","5.00","12.25",null]`, `{"none":1}`, `["1.00"]`},
+	`{each: b, order: [yes desc, word], as: word}`:                                {`["one","four","three","two"]`, `[]`, `["x"]`},
+	`{each: b, keyed: id, order: word, limit: 1, as: [word]}`:                     {`{"14":["four"]}`, `{}`, `{"31":["x"]}`},
+	`{each: b, as: [id, {each: c, order: n desc, as: n}]}`:                        {`[[14,[4]],[12,[null,-5]],[11,[100]],[13,[]]]`, `[]`, `[[31,[3]]]`},
+	`{each: b, order: id, as: {each: c, order: n, as: n}}`:                        {`[[100],[-5,null],[],[4]]`, `[]`, `[[3]]`},
+	`{one: b, as: {i: id, w: word}}`:                                              {`{"i":14,"w":"four"}`, `null`, `{"i":31,"w":"x"}`},
+	`{one: b, order: [n desc, id], as: id, empty: 0}`:                             {`11`, `0`, `31`},
+	`{one: b, order: n, as: {one: c, order: n, as: n}}`:                           {`-5`, `null`, `3`},
+	`{array: [{one: b, order: sum desc, as: sum}, id], nulls: drop}`:              {`[1]`, `[2]`, `["1.00",3]`},
+	`{one: d, as: word}`:                                                          {`"uno"`, `null`, `null`},
+	`{one: d, as: {list: {split: list, at: "|", as: int}}, empty: {}}`:            {`{"list":[-7,0,12,0]}`, `{}`, `{"list":[]}`},
+	`{each: b, where: {n: 9}, as: id}`:                                            {`[12,13]`, `[]`, `[]`},
+	`{each: b, where: {n: {not: [9, null]}, yes: true}, as: id, empty: no}`:       {`[14]`, `"no"`, `[31]`},
+	`{each: b, where: {word: {not: [one, three]}}, order: n, limit: 2, as: word}`: {`["two","four"]`, `[]`, `["x"]`},
+	`{each: b, keyed: id, where: {sum: null}, as: {constant: 1}}`:                 {`{"13":1}`, `{}`, `{}`},
+	`{one: b, where: {n: {below: 10}}, as: word}`:                                 {`"two"`, `null`, `"x"`},
+	`{one: b, where: {n: {below: 10}}, order: id desc, as: word}`:                 {`"three"`, `null`, `"x"`},
+	`{one: d, where: {word: {not: null}}, as: word, empty: none}`:                 {`"uno"`, `"none"`, `"none"`},
 
 	`{count: b}`:                                                {`4`, `0`, `1`},
 	`{text: {count: b.c}}`:                                      {`"4"`, `"0"`, `"1"`},
@@ -187,6 +188,26 @@ func TestFormsAllocateNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAppendConcurrently renders with one Renderer in several goroutines.
+func TestAppendConcurrently(t *testing.T) {
+	const body = "{each: b, order: [n, id], as: [word, {each: c, order: n desc, as: n}, {counts: n, of: c}]}"
+	formTrees(t, body, func(_ *shape.Shape, renderer *Renderer, tree *join.Tree) {
+		want := string(renderer.Append(nil, tree))
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				for range 200 {
+					if got := renderer.Append(nil, tree); string(got) != want {
+						t.Errorf("rendered %s, want %s", got, want)
+						return
+					}
+				}
+			})
+		}
+		group.Wait()
+	})
 }
 
 // TestGaugeOfForms compares the lower bound of each body with the document.
