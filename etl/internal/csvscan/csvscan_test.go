@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func show(s *Scanner) record {
 }
 
 func TestScan(t *testing.T) {
-	trim := Dialect{TrimSpaces: true}
+	trim, many := Dialect{TrimSpaces: true}, Dialect{Multiline: true}
 	cases := []struct {
 		name    string
 		dialect Dialect
@@ -65,6 +66,20 @@ func TestScan(t *testing.T) {
 		{"no quotes", Dialect{NoQuotes: true}, "\"a,b\"\n5\" x\"\"y,\n\"", []record{{1, 0, `"a|b"`}, {2, 6, `5" x""y|`}, {3, 15, `"`}}},
 		{"no quotes, long delimiter", Dialect{Delimiter: "+|", NoQuotes: true}, "+|\"a+|+", []record{{1, 0, `|"a|+`}}},
 		{"no quotes, spaces trimmed", Dialect{Delimiter: "\t", TrimSpaces: true, NoQuotes: true}, " \"a \t\t b", []record{{1, 0, `"a||b`}}},
+		{"records of several lines", many, "1,\"a\nb\",2\r\n3,4\n\"\r\n\"\r\n", []record{{1, 0, "1|'a\nb'|2"}, {3, 11, "3|4"}, {4, 15, "'\r\n'"}}},
+		{"a record of several lines at the end", many, "1,\"\n\n\"\"x\"", []record{{1, 0, "1|'\n\n\"x'"}}},
+		{"a byte order mark, several lines", many, "\xef\xbb\xbf\"\n\"\n2", []record{{1, 0, "'\n'"}, {3, 7, "2"}}},
+		{"several lines, empty ones between", many, "\n\"\n\"\n\n2\n", []record{{2, 1, "'\n'"}, {5, 6, "2"}}},
+		{"several lines and an open quote at the end", many, "1,\"a\n2,b\n", []record{{1, 0, "1|'unclosed:a'"}, {2, 5, "2|b"}}},
+		{"several lines and a missing quote", many, "1,\"a\n2,\"b\"\n", []record{{1, 0, "1|'unclosed:a'"}, {2, 5, "2|'b'"}}},
+		{"several lines and damage before them", many, "x\"y,\"a\n\",2\n", []record{{1, 0, "bare:x\"y|'unclosed:a'"}, {2, 7, "'unclosed:,2'"}}},
+		{"several lines and damage in them", many, "1,\"a\n\"b,2\n", []record{{1, 0, "1|'unclosed:a'"}, {2, 5, "'unclosed:b,2'"}}},
+		{
+			"several lines, a long delimiter and spaces",
+			Dialect{Delimiter: "+|", TrimSpaces: true, Multiline: true},
+			"1+| \"a+|\n\" +|+\n2+|3",
+			[]record{{1, 0, "1|'a+|\n'|+"}, {3, 15, "2|3"}},
+		},
 
 		{"spaces kept", Dialect{}, "a , b", []record{{1, 0, "a | b"}}},
 		{"a tab that separates is no space", Dialect{Delimiter: "\t", TrimSpaces: true}, "1\t\t B \t\n", []record{{1, 0, "1||B|"}}},
@@ -292,6 +307,126 @@ func scanAll(t *testing.T, scanner *Scanner) (records [][]string, damaged bool) 
 		t.Fatalf("Err() = %v", scanner.Err())
 	}
 	return records, damaged
+}
+
+// FuzzMultiline compares the scanner of records of several lines with encoding/csv. Input that encoding/csv rejects must be damaged, and no
+// byte of it may be lost. With long, every comma of the input is replaced by a long delimiter.
+func FuzzMultiline(f *testing.F) {
+	for _, seed := range []string{
+		"", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "1,\"open\n2,\"x\"\n", "1,\"a\nb\"\"\r\n\r\n\",\"\n\"\n2,3\n", "x\",\",\nx\",\",\n\"\n",
+		"\"\n\"\r", "\"\n\"\rx", "\"\r", "\n\n\"\n\n\"\n", "1,\"\n2,\"\"\n",
+	} {
+		f.Add([]byte(seed), false)
+		f.Add([]byte(seed), true)
+	}
+	f.Fuzz(func(t *testing.T, in []byte, long bool) {
+		if bytes.HasPrefix(in, byteOrderMark) || long && bytes.ContainsAny(in, "+|") {
+			return // encoding/csv does not skip it
+		}
+		reader := csv.NewReader(bytes.NewReader(in))
+		reader.FieldsPerRecord = -1
+		want, wantErr := reader.ReadAll()
+		dialect := Dialect{Multiline: true}
+		if long {
+			dialect.Delimiter = "+|"
+			in = bytes.ReplaceAll(in, []byte(","), []byte("+|"))
+		}
+		scanner := tight(bytes.NewReader(in), dialect, 1+len(in)%13)
+		var got [][]string
+		damaged, at, line := false, int64(0), int64(1)
+		for scanner.Scan() {
+			if skipped := in[at:scanner.Offset()]; len(bytes.Trim(skipped, "\r\n")) > 0 {
+				t.Fatalf("%q: %q is skipped", in, skipped)
+			}
+			line += int64(bytes.Count(in[at:scanner.Offset()], []byte("\n")))
+			at = scanner.BytesRead()
+			record := in[scanner.Offset():at]
+			if scanner.Line() != line || !bytes.Equal(bytes.TrimRight(record, "\r\n"), bytes.TrimRight(scanner.Raw(), "\r\n")) {
+				t.Fatalf("%q: line %d is %q, want line %d, %q", in, scanner.Line(), scanner.Raw(), line, record)
+			}
+			line += int64(bytes.Count(record, []byte("\n")))
+			var fields []string
+			for _, field := range scanner.Fields() {
+				text := string(bytes.ReplaceAll(field.Text, []byte("\r\n"), []byte("\n"))) // as encoding/csv does
+				if long {
+					text = strings.ReplaceAll(text, "+|", ",")
+				}
+				fields = append(fields, text)
+				damaged = damaged || field.Damage != Sound
+			}
+			got = append(got, fields)
+		}
+		if rest := in[at:]; scanner.Err() != nil || len(bytes.Trim(rest, "\r\n")) > 0 {
+			t.Fatalf("%q: %q is not read (%v)", in, rest, scanner.Err())
+		}
+		if wantErr != nil {
+			if !damaged {
+				t.Fatalf("no damage in %q, but encoding/csv returns %v", in, wantErr)
+			}
+			return
+		}
+		if damaged || !slices.EqualFunc(got, want, slices.Equal[[]string]) {
+			t.Fatalf("%q: records %q (damaged %v), want %q", in, got, damaged, want)
+		}
+	})
+}
+
+// TestMultilineBounds reads records about as long as the limit, and the lines after one that is longer.
+func TestMultilineBounds(t *testing.T) {
+	for _, end := range []string{"\n", "\r\n", ""} {
+		for size := MaxLine - 1; size <= MaxLine+2; size++ {
+			text := strings.Repeat("x\n", size)[:size-len("1,\"\"")]
+			scanner := New(iotest.HalfReader(strings.NewReader("0\n1,\""+text+"\""+end)), Dialect{Multiline: true})
+			scanner.Scan()
+			if !scanner.Scan() || scanner.Line() != 2 || scanner.TooLong() {
+				t.Fatalf("%d bytes: line %d, too long %v", size, scanner.Line(), scanner.TooLong())
+			}
+			last := scanner.Fields()[1]
+			if whole := last.Damage == Sound && string(last.Text) == text; whole != (size <= MaxLine) {
+				t.Errorf("a record of %d bytes: whole %v, damage %v, %d bytes", size, whole, last.Damage, len(last.Text))
+			}
+			lines := int64(3 + strings.Count(text, "\n"))
+			for size > MaxLine && scanner.Scan() {
+			}
+			if scanner.Scan() || scanner.Line() != lines-1 || scanner.Err() != nil {
+				t.Errorf("a record of %d bytes: at the end in line %d, want %d (%v)", size, scanner.Line(), lines-1, scanner.Err())
+			}
+			if len(scanner.buffer) > 8*MaxLine {
+				t.Errorf("a record of %d bytes took a buffer of %d", size, len(scanner.buffer))
+			}
+		}
+	}
+}
+
+// TestMultilineReadsAheadOnce reads files of which a naive scanner would read a megabyte for each line, which takes hours.
+func TestMultilineReadsAheadOnce(t *testing.T) {
+	for _, line := range []string{"x\",\",\n", "1,\"\"\"\"\"\n", "a\"b,\"c\n", "1,\"\"\"x\n", "\",\"\n", "\"\"\",\n"} {
+		scanner := New(strings.NewReader(strings.Repeat(line, 400_000)), Dialect{Multiline: true})
+		for scanner.Scan() {
+		}
+		if scanner.Err() != nil || scanner.Line() != 400_000 {
+			t.Errorf("%q: read to line %d (%v)", line, scanner.Line(), scanner.Err())
+		}
+	}
+}
+
+// TestLines reads records whose numbers of lines are known.
+func TestLines(t *testing.T) {
+	in := "1,\"a\n2,\"b\nc\"\n3,\"\n4,\"\n\n\"\n5\n"
+	scanner := New(iotest.OneByteReader(strings.NewReader(in)), Dialect{Multiline: true})
+	counts := []int{1, 2, 1, 3}
+	scanner.Lines(func() int {
+		count := counts[0]
+		counts = counts[1:]
+		return count
+	})
+	var got []string
+	for scanner.Scan() {
+		got = append(got, fmt.Sprintf("%d:%q", scanner.Line(), scanner.Raw()))
+	}
+	if want := `1:"1,\"a" 2:"2,\"b\nc\"" 4:"3,\"" 5:"4,\"\n\n\"" 8:"5"`; strings.Join(got, " ") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, " "), want)
+	}
 }
 
 // FuzzNoQuotes compares the scanner without quotes with bytes.Split.

@@ -26,6 +26,7 @@ type Dialect struct {
 	Delimiter  string // one or more bytes; empty means a comma
 	TrimSpaces bool   // with it, a delimiter of several bytes must not begin with a space or a tab
 	NoQuotes   bool   // a quote is a character like any other: no field is quoted or damaged
+	Multiline  bool   // a quoted field may contain line ends; for a Scanner
 }
 
 // Cutter splits lines into fields. A Scanner has one; others split lines that do not come from a Scanner.

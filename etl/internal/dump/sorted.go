@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -17,12 +18,13 @@ type sortedFile struct {
 	records int64
 	spilled int64 // bytes written to temporary files
 
-	ctx    context.Context // of the reading, too
-	count  int
-	byItem bool
-	total  source.Total
-	rows   *extsort.Sorted
-	err    error
+	ctx       context.Context // of the reading, too
+	count     int
+	byItem    bool
+	multiline bool // a record may have several lines
+	total     source.Total
+	rows      *extsort.Sorted
+	err       error
 
 	done    int64  // bytes of the file whose records have been read
 	pending []byte // text that Read has not returned yet
@@ -33,7 +35,7 @@ type sortedFile struct {
 // sort sorts a source. The context ends the reading of the result, too.
 func (o *ordering) sort(ctx context.Context, i int, by order) (sorted *sortedFile, err error) {
 	sorter := o.sorter(ctx)
-	sorted = &sortedFile{ctx: ctx, byItem: by == byItem}
+	sorted = &sortedFile{ctx: ctx, byItem: by == byItem, multiline: o.spec.DialectOf(&o.spec.Sources[i]).Multiline}
 	var payload []byte
 	header, total, err := o.records(ctx, i, func(r record) error {
 		sorted.records++
@@ -55,7 +57,9 @@ func (o *ordering) sort(ctx context.Context, i int, by order) (sorted *sortedFil
 	sorted.total, sorted.rows = total, rows
 	if !o.spec.DialectOf(&o.spec.Sources[i]).NoHeader {
 		sorted.pending = append(header, '\n')
-		sorted.origins = append(sorted.origins, source.Origin{Line: 1, Size: int64(len(header)) + 1, Ended: sorted.records > 0 || total.Ended})
+		sorted.origins = append(sorted.origins, source.Origin{
+			Line: 1, Size: int64(len(header)) + 1, Ended: sorted.records > 0 || total.Ended, Lines: 1 + bytes.Count(header, []byte{'\n'}),
+		})
 	}
 	return sorted, nil
 }
@@ -194,6 +198,10 @@ func (s *sortedFile) Read(p []byte) (int, error) {
 		origin := source.Origin{
 			Line: int64(binary.LittleEndian.Uint64(payload)), Offset: int64(binary.LittleEndian.Uint64(payload[8:])),
 			Size: int64(binary.LittleEndian.Uint64(payload[16:])), Ended: payload[24] == 1, Break: source.Break(payload[25]), Item: item,
+			Lines: 1,
+		}
+		if s.multiline {
+			origin.Lines += bytes.Count(payload[headSize:], []byte{'\n'})
 		}
 		s.origins = append(s.origins, origin)
 		s.pending = append(append(s.pending[:0], payload[headSize:]...), '\n')
@@ -213,6 +221,9 @@ func (s *sortedFile) Next() source.Origin {
 	}
 	return origin
 }
+
+// Lines returns the number of lines of the next record.
+func (s *sortedFile) Lines() int { return s.origins[s.first].Lines }
 
 // progress returns the share of the file whose records have been read, from 0 to 1.
 func (s *sortedFile) progress() float64 { return float64(s.done) / float64(max(s.total.Bytes, 1)) }

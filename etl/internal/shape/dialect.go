@@ -36,6 +36,8 @@ func (r *reader) dialect(n ast.Node, base fileForm) fileForm {
 			d.NoQuotes = !r.boolean(e.value, "quotes")
 		case "header":
 			d.NoHeader = !r.boolean(e.value, "header")
+		case "records":
+			d.Multiline = r.records(e.value)
 		case "short_rows":
 			d.ShortRows = r.shortRows(e.value)
 		case "trim_spaces":
@@ -55,6 +57,13 @@ func (r *reader) checkDialect(at *token.Position, d *Dialect) {
 	if d.TrimSpaces && len(d.Delimiter) > 1 && strings.ContainsAny(string(d.Delimiter[0]), " \t") {
 		r.fail(at, "with trim_spaces, a delimiter of several bytes cannot begin with a space or a tab: %q; leave its spaces out",
 			string(d.Delimiter))
+	}
+	if d.Multiline && d.CloseQuotes {
+		r.fail(at, "with records: quoted, a quote that is open at the end of a line cannot be closed there; write close_quotes: false here, "+
+			"or leave it out of the shape's dialect")
+	}
+	if d.Multiline && d.NoQuotes {
+		r.fail(at, "records: quoted has no meaning with quotes: false; leave one of them out, or write records: lines here")
 	}
 	if d.NoQuotes && d.CloseQuotes {
 		r.fail(at, "close_quotes has no meaning with quotes: false; write close_quotes: false here, or leave it out of the shape's dialect")
@@ -85,6 +94,15 @@ func (r *reader) encoding(n ast.Node) string {
 		r.fail(position(n), "%q is no encoding; the encodings are %s", name, strings.Join(charset.Names(), ", "))
 	}
 	return name
+}
+
+// records reports whether a quoted field may contain line ends.
+func (r *reader) records(n ast.Node) bool {
+	word := r.text(n, "records")
+	if word != "quoted" && word != "lines" {
+		r.fail(position(n), "records must be lines, or quoted if a quoted field may contain line ends; it is %q", word)
+	}
+	return word == "quoted"
 }
 
 // shortRows reports whether the last fields of a row may be missing.

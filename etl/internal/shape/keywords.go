@@ -4,7 +4,7 @@ package shape
 var (
 	shapeKeywords   = []string{"collection", "dialect", "sources", "documents"}
 	dialectKeywords = []string{
-		"delimiter", "null", "encoding", "numbers", "quotes", "header", "short_rows", "trim_spaces", "close_quotes", "final_newline",
+		"delimiter", "null", "encoding", "numbers", "quotes", "header", "records", "short_rows", "trim_spaces", "close_quotes", "final_newline",
 	}
 	sourceKeywords   = []string{"file", "dialect", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows", "root"}
 	columnKeywords   = []string{"type", "null", "numbers"}

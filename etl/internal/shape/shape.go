@@ -36,6 +36,7 @@ type Dialect struct {
 	Encoding    string `json:",omitempty"` // of package charset; "" is UTF-8
 	CloseQuotes bool   // close a quote that is open at the end of a line if the next line is a row, instead of rejecting the row
 
+	Multiline bool `json:",omitempty"` // a quoted field may contain line ends
 	NoQuotes  bool `json:",omitempty"` // a quote is a character like any other
 	NoHeader  bool `json:",omitempty"` // the columns of the file are those of the source, in this order
 	ShortRows bool `json:",omitempty"` // the last fields of a row may be missing: they are null

@@ -327,6 +327,18 @@ func TestParseErrors(t *testing.T) {
 			"quotes to close and none", "collection: books", "collection: books\ndialect: {close_quotes: true, quotes: false}",
 			"small.yaml:2:11: close_quotes has no meaning with quotes: false",
 		},
+		{
+			"quotes to close and records of several lines", "collection: books", "collection: books\ndialect: {close_quotes: true, records: quoted}",
+			"small.yaml:2:11: with records: quoted, a quote that is open at the end of a line cannot be closed there",
+		},
+		{
+			"records of several lines without quotes", "collection: books", "collection: books\ndialect: {quotes: false, records: quoted}",
+			"small.yaml:2:11: records: quoted has no meaning with quotes: false",
+		},
+		{
+			"another word for records", "collection: books", "collection: books\ndialect: {records: many}",
+			"small.yaml:2:20: records must be lines, or quoted",
+		},
 		{"a header by name", "collection: books", "collection: books\ndialect: {header: none}", "small.yaml:2:19: header must be true or false"},
 		{
 			"a long delimiter that is trimmed", "collection: books", "collection: books\ndialect: {delimiter: \" |\", trim_spaces: true}",

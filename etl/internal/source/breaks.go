@@ -27,17 +27,21 @@ const (
 //   - Otherwise, the closing quote is missing if the next line is plausible: it has as many fields as the header, and ints as keys.
 //   - Otherwise, the line and all lines before the next plausible one are a damaged record of several lines.
 //
+// If the Scanner reads records of several lines itself, only those reach Breaks of which it has not found the end. Every line after them
+// is read as any other.
+//
 // The zero value is not usable. A Breaks must be used by one goroutine.
 type Breaks struct {
 	width  int
 	ints   []int // indices of the key fields
 	cutter *csvscan.Cutter
-	until  int64 // the last line of the current record
+	many   bool  // the Scanner reads records of several lines
+	until  int64 // the last line of the current record; 0 with many
 }
 
 // NewBreaks returns a Breaks for a file with width fields per record. The fields with the indices ints are keys.
 func NewBreaks(dialect csvscan.Dialect, width int, ints ...int) *Breaks {
-	return &Breaks{width: width, ints: ints, cutter: csvscan.NewCutter(dialect)}
+	return &Breaks{width: width, ints: ints, cutter: csvscan.NewCutter(dialect), many: dialect.Multiline}
 }
 
 // Pending reports whether the line after the given one continues a record of several lines.
@@ -56,7 +60,20 @@ func (b *Breaks) Of(s *csvscan.Scanner) Break {
 	if !s.Ended() {
 		return EndsInQuotes
 	}
+	if b.many {
+		return b.lookFromFirst(s)
+	}
 	return b.look(s, len(fields))
+}
+
+// lookFromFirst reads ahead after the first line of a record of several lines, of which the Scanner has not found the end.
+func (b *Breaks) lookFromFirst(s *csvscan.Scanner) Break {
+	if s.Rest() == csvscan.Open {
+		if _, plausible := b.nextPlausible(s); !plausible {
+			return EndsInQuotes
+		}
+	}
+	return MissingQuote
 }
 
 // look reads ahead after a line with the given number of fields, the last of which is open.

@@ -226,3 +226,17 @@ func TestEnding(t *testing.T) {
 		t.Errorf("a header that is cut: %v", err)
 	}
 }
+
+// TestHintOfLineBreaks reads a file with records of several lines as lines, without and with close_quotes.
+func TestHintOfLineBreaks(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		d := shape.Dialect{Delimiter: ",", CloseQuotes: closed}
+		_, counts := outcomes(t, strings.NewReader("id,item,title,text\n1,1,a,\"b\nc\"\n2,1,a,b\n"), &d)
+		if counts.Rejected[BrokenLine] != 2 || counts.Used != 1 || counts.Repaired[RepairedQuote] != 0 {
+			t.Errorf("close_quotes %v: counts %+v, want two lines rejected for their line break", closed, counts)
+		}
+	}
+	if hint := BrokenLine.Hint(); !strings.Contains(hint, "declare records: quoted") {
+		t.Errorf("the hint is %q", hint)
+	}
+}

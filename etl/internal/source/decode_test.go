@@ -260,6 +260,7 @@ func dialects() []shape.Dialect {
 		shape.Dialect{Delimiter: ",", Nulls: []string{"\x00", "null"}},
 		shape.Dialect{Delimiter: "+|", Null: "null", TrimSpaces: true},
 		shape.Dialect{Delimiter: "\t", Null: `\N`, NoQuotes: true},
+		shape.Dialect{Delimiter: ",", Null: "null", TrimSpaces: true, Multiline: true},
 		shape.Dialect{Delimiter: ",", Nulls: []string{"", "null"}, NoQuotes: true, TrimSpaces: true},
 		shape.Dialect{Delimiter: ",,", Null: "null", NoQuotes: true},
 		shape.Dialect{Delimiter: ",", Null: "null", NoHeader: true, ShortRows: true},
@@ -307,7 +308,7 @@ func TestDecodeAgainstConvert(t *testing.T) {
 	}
 	flags := []string{"0", "1", "true", "false", `"0"`, `"true"`, " 1", "null", "2", "10", ""}
 	words := []string{
-		`"abc"`, `""`, `abc`, ``, ` abc`, `abc `, ` "abc"`, `"abc" `, `"a""b"`, `""""`, `a"b`, `"abc`, `"abc"d`, `"a\b"`, `a\b`,
+		`"abc"`, `""`, `abc`, ``, ` abc`, `abc `, ` "abc"`, `"abc" `, `"a""b"`, `""""`, `a"b`, `"abc`, `"abc"d`, `"a\b"`, `a\b`, "\"a\nb\"", "\"a\n,b\r\n\"\"c\"",
 		"\"a\tb\"", "a\tb", `"ü"`, `ü`,
 		"\"\xff\"", "\xff", "\"a\x00b\"", "null", "nullx", "nul", `"null"`, `\N`, "gone", `"gone"`, "uhttps://x", `"uhttps://x"`,
 		`"uhttps://ü\"`, "\x7f", "a\rb", "\r",

@@ -62,8 +62,11 @@ func EncodingHint(header []byte, encoding string) string {
 
 // Hint returns the remedy for the rows that are rejected for a reason, in parentheses, or "" if the rows themselves have to be corrected.
 func (r Reason) Hint() string {
-	if r == NotUTF8 {
+	switch r {
+	case NotUTF8:
 		return " (declare the file's encoding in the dialect of the shape file, such as encoding: latin1 or windows-1252)"
+	case BrokenLine:
+		return " (if its quoted fields may contain line ends, declare records: quoted in the dialect of the shape file)"
 	}
 	return ""
 }

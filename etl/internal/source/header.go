@@ -13,7 +13,9 @@ import (
 
 // Notation returns the part of a dialect that determines the fields of a record.
 func Notation(dialect *shape.Dialect) csvscan.Dialect {
-	return csvscan.Dialect{Delimiter: string(dialect.Delimiter), TrimSpaces: dialect.TrimSpaces, NoQuotes: dialect.NoQuotes}
+	return csvscan.Dialect{
+		Delimiter: string(dialect.Delimiter), TrimSpaces: dialect.TrimSpaces, NoQuotes: dialect.NoQuotes, Multiline: dialect.Multiline,
+	}
 }
 
 // header determines the layout of the file from its header, or from the shape if it has none.

@@ -17,6 +17,7 @@ type Origin struct {
 	Ended  bool  // it ends with a line feed
 	Break  Break
 	Item   int64 // the key of its item, if Origins.ByItem
+	Lines  int   // see Origins.Lines
 }
 
 // Total describes a whole file.
@@ -31,6 +32,7 @@ type Total struct {
 // Origins returns the origins of the records of an input that has another order than the file.
 type Origins interface {
 	Next() Origin // returns the origin of the next record, the first of which is the header
+	Lines() int   // returns the number of lines of that record, once its first line has been read; for records of several lines
 	ByItem() bool // reports whether Origin.Item is set
 	Total() Total
 }

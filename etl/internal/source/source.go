@@ -38,6 +38,9 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		rows: Rows{width: len(spec.Rendered) + len(spec.Lookups), spare: append(make([]byte, 0, releasedSpare+csvscan.Slack), statics...)},
 	}
 	r.scanner = csvscan.New(r.input, Notation(r.dialect))
+	if options.Origins != nil {
+		r.scanner.Lines(options.Origins.Lines)
+	}
 	for _, declared := range spec.Filters {
 		f := filter{column: declared.Column, text: []byte(declared.Drop), keep: declared.Keep, lookedUp: spec.Columns[declared.Column].LookedUp}
 		switch kind := spec.Columns[f.column].Type; {

@@ -368,6 +368,7 @@ func TestNotations(t *testing.T) {
 	}
 	noQuotes := with(func(d *shape.Dialect) { d.NoQuotes, d.TrimSpaces = true, false })
 	noHeader := with(func(d *shape.Dialect) { d.NoHeader = true })
+	many := with(func(d *shape.Dialect) { d.Multiline = true })
 	short := with(func(d *shape.Dialect) { d.ShortRows = true })
 	cases := []struct {
 		name    string
@@ -383,6 +384,24 @@ func TestNotations(t *testing.T) {
 		{
 			"no header, other columns", noHeader, "1,2\n1,2,a,3,1,u,7\n1,2,a,3,1,a\rb\n", `[1,2,"a","3.00","true","a\rb"]`,
 			"1: field count (2 fields, and source items has 6 columns); 2: field count (7 fields, and source items has 6 columns)",
+		},
+		{
+			"records of several lines", many, header + "1,2,\"a\n\"\"b\",3,1,u\r\n2,2,c,3,1,\"u\r\n\"\r\n3,2,d,3,1,u\n",
+			`[1,2,"a\n\"b","3.00","true","u"] [2,2,"c","3.00","true","u\r\n"] [3,2,"d","3.00","true","u"]`, "",
+		},
+		{
+			"records of several lines with mistakes", many,
+			header + "1,2,\"a\nb\",x,1,u\n2,2,\"c\nd\"\n3,2,\"e,3,1,u\n4,2,\"f\",3,1,u\n5,2,\"g\n\xff\",3,1,u\n",
+			`[4,2,"f","3.00","true","u"]`,
+			"2: price not money; 4: field count (3 fields, and the header has 6); 6: name unclosed quote; 8: not UTF-8",
+		},
+		{
+			"a quote that is open to the end, before rows", many, header + "1,2,\"a,3,1,u\n2,2,b,3,1,u\n3,2,c,3,1,u\n",
+			`[2,2,"b","3.00","true","u"] [3,2,"c","3.00","true","u"]`, "2: name unclosed quote",
+		},
+		{
+			"the end within quotes", many, header + "1,2,b,3,1,u\n2,2,c,3,1,\"u\nand\nmore", `[1,2,"b","3.00","true","u"]`,
+			"3: truncated; 4: field count (1 field, and the header has 6); 5: field count (1 field, and the header has 6)",
 		},
 		{"short rows", short, "id,parent,url,flag,name,price\n1,2,u,1,a\n2,2,u,1\n3,2,u,1,a,3\n", `[1,2,"a",null,"true","u"] [2,2,null,null,"true","u"] [3,2,"a","3.00","true","u"]`, ""},
 		{
@@ -411,6 +430,12 @@ func TestNotations(t *testing.T) {
 			counts := reader.Counts()
 			if n := counts.Unreconciled(); n != 0 {
 				t.Errorf("%d rows are not reconciled", n)
+			}
+			if truncated := strings.Contains(c.rejects, "truncated"); (counts.Ending.Fault == FaultQuotes) != truncated {
+				t.Errorf("the fault is %q", counts.Ending.Fault)
+			}
+			if lines := int64(strings.Count(c.in, "\n")); counts.Ending.Line != lines && counts.Ending.Line != lines+1 {
+				t.Errorf("the last line is %d", counts.Ending.Line)
 			}
 		})
 	}
