@@ -40,6 +40,8 @@ func TestCacheKeysOfListsAndChanges(t *testing.T) {
 		{"/products/changes?since=3", "/products/changes?since=3&"},
 		{"/products/changes?count=5&since=3&after=3.styles.9&utm_source=1", "/products/changes?since=3&after=3.styles.9&count=5"},
 		{"/api/fec2/x/products/changes/?after=3.styles.9&since=3&count=5", ""},
+		{"/shop/changes?after=3.item.Blue-shirt_2.x~&since=3", "/shop/changes?since=3&after=3.item.Blue-shirt_2.x~&"},
+		{"/shop/changes?since=3&after=3.item.Blue-shirt_2.x~&", ""},
 		{"/products/1?yclid=3", "/products/1"},
 		{"/products/1/changes", "/products/1/changes"},
 		// The storefront's pages read their own arguments.
