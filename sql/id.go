@@ -77,7 +77,7 @@ func (id ID) AppendPath(dst []byte) []byte {
 }
 
 // appendEncoded appends text with all bytes percent-encoded except those that are plain.
-func appendEncoded(dst []byte, text string, plain func(byte) bool) []byte {
+func appendEncoded[T string | []byte](dst []byte, text T, plain func(byte) bool) []byte {
 	const digits = "0123456789ABCDEF"
 	for i := range len(text) {
 		if c := text[i]; plain(c) {
@@ -189,9 +189,14 @@ func AppendID(dst []byte, parts ...string) []byte {
 		if i > 0 {
 			dst = append(dst, '/')
 		}
-		dst = appendEncoded(dst, part, func(c byte) bool { return c != '/' && c != '%' })
+		dst = AppendIDPart(dst, part)
 	}
 	return dst
+}
+
+// AppendIDPart appends a part of an id with several parts, without a slash.
+func AppendIDPart[T string | []byte](dst []byte, part T) []byte {
+	return appendEncoded(dst, part, func(c byte) bool { return c != '/' && c != '%' })
 }
 
 // CheckID returns ErrNoAddress unless a text can be the id of an item in a collection whose ids have a number of parts. paths are those of

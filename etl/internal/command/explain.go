@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/dustin/go-humanize"
 	"github.com/goccy/go-json"
@@ -11,13 +12,14 @@ import (
 	"systemscale/etl/internal/document"
 	"systemscale/etl/internal/dump"
 	"systemscale/etl/internal/plan"
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 	"systemscale/sql"
 )
 
 type explainCommand struct {
 	Collection string         `arg:"" help:"Name of the collection, as in the shape file."`
-	ID         int64          `arg:"" name:"id" help:"Id of the item."`
+	ID         string         `arg:"" name:"id" help:"Id of the item, as in its address."`
 	Files      fileFlags      `embed:""`
 	Temporary  temporaryFlags `embed:""`
 	Item       itemFlags      `embed:""`
@@ -51,6 +53,11 @@ func (c *explainCommand) Run(ctx context.Context, out *output) error {
 		return &usageError{fmt.Sprintf("the shape %s is of the collection %s, not %s: name that, or another file with --shape",
 			spec.Name, spec.Collection, c.Collection)}
 	}
+	if root := &d.Spec().Sources[0]; root.KeyForm != shape.IDKeys {
+		if _, err := strconv.ParseInt(c.ID, 10, 64); err != nil {
+			return &usageError{fmt.Sprintf("the id of a %s is an integer, and not %q", root.Name, c.ID)}
+		}
+	}
 	return d.Arranged(ctx, func(d *dump.Dump) error { return c.explain(ctx, out, d) })
 }
 
@@ -59,18 +66,20 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 	var lines []usedLine
 	var documents [][]byte
 	wanted := false
+	var item sql.ID
 	err := d.Pass(ctx, dump.Handlers{
 		Row: func(i int, reader *source.Reader) {
 			if i == 0 {
-				wanted = reader.Rows().LastKey() == c.ID
+				wanted = reader.LastID().String() == c.ID
 			}
 			if wanted {
 				lines = append(lines, usedLine{i, reader.Line(), bytes.Clone(reader.Raw())})
 			}
 		},
 		Document: func(_ int, id sql.ID, _ uint64, body []byte) error {
-			if id == sql.IntID(c.ID) {
+			if id.String() == c.ID {
 				documents = append(documents, bytes.Clone(body))
+				item = id
 			}
 			return nil
 		},
@@ -85,7 +94,7 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 	if len(documents) == 0 {
 		root := &spec.Sources[0]
 		return &source.FileError{File: d.FileName(0), Message: fmt.Sprintf(
-			"there is no %s with %s %d: no row has this id, or its row is rejected or filtered; etl run reports the rejected rows",
+			"there is no %s with %s %s: no row has this id, or its row is rejected or filtered; etl run reports the rejected rows",
 			root.Name, root.Names(root.Key), c.ID)}
 	}
 	for _, l := range lines {
@@ -99,7 +108,7 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 			return fmt.Errorf("indent %s: %w", endpoint.Name, err)
 		}
 		fmt.Fprintf(out.stdout, "\n%s, at %s, etag %016x, %s bytes\n%s\n",
-			endpoint.Name, plan.AddressOf(spec, endpoint, sql.IntID(c.ID)), document.Etag(body), humanize.Comma(int64(len(body))), indented.String())
+			endpoint.Name, plan.AddressOf(spec, endpoint, item), document.Etag(body), humanize.Comma(int64(len(body))), indented.String())
 	}
 	return nil
 }

@@ -276,17 +276,17 @@ func checkThings(t testing.TB, spec *shape.Shape, renderers []*Renderer, data []
 			dst := append(make([]byte, 0, prefix+room), before...)
 			got := renderers[i].Append(dst, tree)
 			if !bytes.HasPrefix(got, before) {
-				t.Fatalf("%s of %d overwrote the prefix", d.Name, tree.Key())
+				t.Fatalf("%s of %d overwrote the prefix", d.Name, tree.ID().Int())
 			}
 			got = got[prefix:]
 			for how, decode := range map[string]func([]byte) (any, error){"encoding/json": decodeStd, "goccy/go-json": decodeGoccy} {
-				if value, err := decode(got); err != nil || !reflect.DeepEqual(value, want[tree.Key()][d.Name]) {
-					t.Fatalf("%s of %d, into %d bytes of room, is %.2000q; %s reads %.2000q (%v), want %.2000q", d.Name, tree.Key(), room, got, how, value,
-						err, want[tree.Key()][d.Name])
+				if value, err := decode(got); err != nil || !reflect.DeepEqual(value, want[tree.ID().Int()][d.Name]) {
+					t.Fatalf("%s of %d, into %d bytes of room, is %.2000q; %s reads %.2000q (%v), want %.2000q", d.Name, tree.ID().Int(), room, got, how, value,
+						err, want[tree.ID().Int()][d.Name])
 				}
 			}
 		}
-		delete(want, tree.Key())
+		delete(want, tree.ID().Int())
 	}
 	if len(want) > 0 {
 		t.Fatalf("%d things are missing", len(want))

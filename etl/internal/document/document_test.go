@@ -55,10 +55,10 @@ func render(t testing.TB, spec *shape.Shape, open func(file string) io.Reader) m
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts[tree.Key()] = map[string]string{}
+		texts[tree.ID().Int()] = map[string]string{}
 		for i := range spec.Endpoints {
 			d := &spec.Endpoints[i]
-			texts[tree.Key()][d.Name] = string(New(spec, d).Append(nil, tree))
+			texts[tree.ID().Int()][d.Name] = string(New(spec, d).Append(nil, tree))
 		}
 	}
 }

@@ -105,8 +105,8 @@ func (g *Gauge) Grow(tree *join.Tree) (endpoint int, size int64) {
 	if tree.Size(0) == 0 {
 		return 0, 0 // rows that belong to no item
 	}
-	if key := tree.Key(); key != g.item {
-		g.item = key
+	if number := tree.Number(); number != g.item {
+		g.item = number
 		clear(g.counted)
 		clear(g.sizes)
 	}

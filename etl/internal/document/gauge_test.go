@@ -75,7 +75,7 @@ func TestGaugeIsLowerBound(t *testing.T) {
 	}
 	gauged(t, spec, files, func(tree *join.Tree, texts []string, document int, size int64) {
 		if actual := int64(len(texts[document])); size > actual || size < actual/2 {
-			t.Errorf("%s of %d has %d bytes, but the lower bound is %d", spec.Endpoints[document].Name, tree.Key(), actual, size)
+			t.Errorf("%s of %d has %d bytes, but the lower bound is %d", spec.Endpoints[document].Name, tree.ID().Int(), actual, size)
 		}
 	})
 }
@@ -122,11 +122,11 @@ documents:
 		func(tree *join.Tree, texts []string, document int, size int64) {
 			// A product without children has [] and {}, and the Gauge counts one byte of each.
 			want := int64(len(texts[1]))
-			if tree.Key() == 1 {
+			if tree.ID().Int() == 1 {
 				want -= 2
 			}
 			if document != 1 || size != want {
-				t.Errorf("document %d of %d has a lower bound of %d bytes, want document 1 and %d", document, tree.Key(), size, want)
+				t.Errorf("document %d of %d has a lower bound of %d bytes, want document 1 and %d", document, tree.ID().Int(), size, want)
 			}
 		})
 	if calls < 30 {

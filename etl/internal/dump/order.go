@@ -1,11 +1,11 @@
 package dump
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"systemscale/etl/internal/source"
 )
@@ -24,15 +24,18 @@ func (o *ordering) examine(ctx context.Context) ([]order, error) {
 	orders := make([]order, len(o.spec.Sources)) // the look-up sources stay as they are
 	interleaved := make([]bool, len(orders))     // keys go back from item to item
 	for i := range o.spec.Tree() {
-		highest, highestKey, earlierKey := int64(math.MinInt64), int64(math.MinInt64), int64(math.MinInt64)
+		var highest, highestKey, earlierKey []byte
 		_, _, err := o.records(ctx, i, func(r record) error {
-			if r.parentKey < highest {
+			switch order := bytes.Compare(r.parentKey, highest); {
+			case order < 0:
 				orders[i] = byParent
-			} else if r.parentKey > highest {
-				highest, earlierKey = r.parentKey, highestKey
+			case order > 0:
+				highest, earlierKey = append(highest[:0], r.parentKey...), append(earlierKey[:0], highestKey...)
 			}
-			interleaved[i] = interleaved[i] || r.key <= earlierKey
-			highestKey = max(highestKey, r.key)
+			interleaved[i] = interleaved[i] || bytes.Compare(r.key, earlierKey) <= 0
+			if bytes.Compare(r.key, highestKey) > 0 {
+				highestKey = append(highestKey[:0], r.key...)
+			}
 			return nil
 		})
 		if err != nil {
@@ -41,8 +44,8 @@ func (o *ordering) examine(ctx context.Context) ([]order, error) {
 	}
 	for i, s := range o.spec.Sources {
 		// The order of the keys of a parent that must itself be sorted is not known yet. Below a source that is sorted by item,
-		// rows can only be sorted by item, too.
-		if p := s.Parent; p > 0 && (orders[p] != asIs || interleaved[p]) {
+		// rows can only be sorted by item, too. References have another order than keys.
+		if p := s.Parent; s.ByReference() || p > 0 && (orders[p] != asIs || interleaved[p]) {
 			orders[i] = byItem
 		}
 	}
@@ -65,7 +68,8 @@ func (o *ordering) duplicates(ctx context.Context, i int) (map[int64]struct{}, e
 	}
 	defer func() { _ = sorted.Close() }()
 	lines := map[int64]struct{}{}
-	for last, began, count := int64(0), false, 0; ; began, count = true, count+1 {
+	var last []byte
+	for began, count := false, 0; ; began, count = true, count+1 {
 		if count%checkEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -76,13 +80,13 @@ func (o *ordering) duplicates(ctx context.Context, i int) (map[int64]struct{}, e
 		if err != nil {
 			return nil, err
 		}
-		if began && key == last {
+		if began && bytes.Equal(key, last) {
 			if len(lines) == maxDuplicates {
 				return nil, &source.FileError{File: o.spec.Sources[i].File, Line: line, Message: fmt.Sprintf(
 					"the ids of more than %d rows are also on earlier lines: is this column the key?", maxDuplicates)}
 			}
 			lines[line] = struct{}{}
 		}
-		last = key
+		last = append(last[:0], key...)
 	}
 }

@@ -42,7 +42,7 @@ func sizeGuard(spec *shape.Shape, joiner *join.Joiner, limit int64) func(*source
 		}
 		e := &OversizeError{File: reader.Counts().File, Line: reader.Line(), Limit: limit}
 		if size > limit {
-			e.excess = fmt.Sprintf("%s %d has more than %d bytes at this line", spec.Endpoints[of].Name, tree.Key(), limit)
+			e.excess = fmt.Sprintf("%s %s has more than %d bytes at this line", spec.Endpoints[of].Name, tree.ID(), limit)
 		} else {
 			e.excess = fmt.Sprintf("the rows of %s take more than %d bytes of memory at this line, whatever the documents show of them",
 				itemName(spec, tree), memory)
@@ -55,5 +55,5 @@ func itemName(spec *shape.Shape, tree *join.Tree) string {
 	if tree.Size(0) == 0 {
 		return "no item"
 	}
-	return fmt.Sprintf("%s %d", spec.Sources[0].Name, tree.Key())
+	return fmt.Sprintf("%s %s", spec.Sources[0].Name, tree.ID())
 }

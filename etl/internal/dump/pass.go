@@ -75,7 +75,7 @@ func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
 		if err != nil {
 			return err
 		}
-		id := sql.IntID(tree.Key())
+		id := tree.ID()
 		for i, renderer := range renderers {
 			body = renderer.Append(body[:0], tree)
 			if err := handlers.Document(i, id, document.Etag(body), body); err != nil {

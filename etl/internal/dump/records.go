@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
-	"slices"
-	"strconv"
 
 	"github.com/zeebo/xxh3"
 
@@ -41,14 +38,17 @@ func (o *ordering) sorter(ctx context.Context) *extsort.Sorter {
 
 // record holds the fields of a record for sorting. A key that cannot be read is that of the record before.
 type record struct {
-	key       int64
-	parentKey int64 // of the root, its key
-	line      int64
-	offset    int64
-	size      int64 // with the line end
-	ended     bool
-	broken    source.Break
-	raw       []byte
+	key       []byte // valid until the next record, as the others are
+	parentKey []byte // of the root, its key
+
+	references [][]byte // values of the References of the source; empty if there is none
+
+	line   int64
+	offset int64
+	size   int64 // with the line end
+	ended  bool
+	broken source.Break
+	raw    []byte
 }
 
 // records calls take with every record of a source after the header, in the order of the file. take may not keep raw.
@@ -73,25 +73,15 @@ func (o *ordering) records(ctx context.Context, i int, take func(record) error) 
 			names = append(names, string(field.Text))
 		}
 	}
-	key, parentKey := -1, -1
-	if len(spec.Key) > 0 {
-		key = slices.Index(names, spec.Columns[spec.Key[0]].Name)
-	}
-	if len(spec.ParentKey) > 0 {
-		parentKey = slices.Index(names, spec.Columns[spec.ParentKey[0]].Name)
-	}
-	if spec.Parent < 0 {
-		parentKey = key
-	}
-	breaks := source.NewBreaks(dialect, len(names), key, parentKey)
-	current := record{key: math.MinInt64, parentKey: math.MinInt64}
+	keys := source.NewRecordKeys(spec, o.spec.DialectOf(spec), names)
+	breaks := source.NewBreaks(dialect, keys.Width(), keys.IntFields()...)
+	current := record{references: make([][]byte, len(spec.References))}
 	for count := 0; scanner.Scan(); count++ {
 		if count%checkEvery == 0 && ctx.Err() != nil {
 			return nil, total, ctx.Err()
 		}
 		if current.broken = breaks.Of(scanner); current.broken != source.Continued {
-			current.key = number(scanner.Fields(), key, current.key)
-			current.parentKey = number(scanner.Fields(), parentKey, current.parentKey)
+			current.read(keys, scanner.Fields(), spec.Parent < 0)
 		}
 		current.line, current.offset, current.ended = scanner.Line(), scanner.Offset(), scanner.Ended()
 		current.size = scanner.BytesRead() - scanner.Offset()
@@ -114,14 +104,19 @@ func (o *ordering) records(ctx context.Context, i int, take func(record) error) 
 	}, nil
 }
 
-// number returns a field as an int, or otherwise if it is not an int.
-func number(fields []csvscan.Field, at int, otherwise int64) int64 {
-	if at < 0 || at >= len(fields) {
-		return otherwise
+// read reads the keys of a record.
+func (r *record) read(keys *source.RecordKeys, fields []csvscan.Field, isRoot bool) {
+	r.key, _ = keys.Own(r.key, fields)
+	if isRoot {
+		r.parentKey = append(r.parentKey[:0], r.key...)
+	} else {
+		r.parentKey, _ = keys.Parent(r.parentKey, fields)
 	}
-	n, err := strconv.ParseInt(string(fields[at].Text), 10, 64)
-	if err != nil {
-		return otherwise
+	for i := range r.references {
+		if value, found := keys.Reference(i, r.references[i], fields); found {
+			r.references[i] = value
+		} else {
+			r.references[i] = r.references[i][:0]
+		}
 	}
-	return n
 }

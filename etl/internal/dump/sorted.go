@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"systemscale/etl/internal/extsort"
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
@@ -21,7 +22,9 @@ type sortedFile struct {
 	ctx       context.Context // of the reading, too
 	count     int
 	byItem    bool
-	multiline bool // a record may have several lines
+	texts     bool   // the items are not ints
+	item      string // of the last record, if texts
+	multiline bool   // a record may have several lines
 	total     source.Total
 	rows      *extsort.Sorted
 	err       error
@@ -35,7 +38,10 @@ type sortedFile struct {
 // sort sorts a source. The context ends the reading of the result, too.
 func (o *ordering) sort(ctx context.Context, i int, by order) (sorted *sortedFile, err error) {
 	sorter := o.sorter(ctx)
-	sorted = &sortedFile{ctx: ctx, byItem: by == byItem, multiline: o.spec.DialectOf(&o.spec.Sources[i]).Multiline}
+	spec := &o.spec.Sources[i]
+	sorted = &sortedFile{
+		ctx: ctx, byItem: by == byItem, texts: spec.KeyForm != shape.IntKeys, multiline: o.spec.DialectOf(spec).Multiline,
+	}
 	var payload []byte
 	header, total, err := o.records(ctx, i, func(r record) error {
 		sorted.records++
@@ -69,99 +75,162 @@ func (o *ordering) sortByItem(ctx context.Context, i int, rows *extsort.Sorted, 
 	defer func() { _ = rows.Close() }()
 	written, _ := rows.Spilled()
 	sorted.spilled += written
-	items, err := o.items(ctx, o.spec.Sources[i].Parent)
+	items, err := o.itemsOf(ctx, i, false)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = items.Close() }()
+	defer func() { _ = items.rows.Close() }()
 	sorter := o.sorter(ctx)
-	err = eachWithItem(ctx, rows, items, func(item, _, line int64, payload []byte) error { return sorter.Add(item, line, payload) })
+	byReference := o.spec.Sources[i].ByReference()
+	err = eachWithItem(ctx, rows, items, func(item []byte, ambiguous bool, line int64, payload []byte) error {
+		if ambiguous && byReference {
+			payload[headSize-2] |= ambiguousFlag
+		}
+		return sorter.Add(item, line, payload)
+	})
 	if err != nil {
 		return nil, errors.Join(err, sorter.Close())
 	}
 	return sorter.Sort()
 }
 
-// items returns the keys of a source's rows, each with the item that its row belongs to, which is the sequence.
-func (o *ordering) items(ctx context.Context, i int) (*extsort.Sorted, error) {
-	keys := o.sorter(ctx)
+// itemsOf returns what names the parent of a source's rows, each with the item that the parent belongs to. If exact, the item exists.
+func (o *ordering) itemsOf(ctx context.Context, i int, exact bool) (*itemReader, error) {
 	spec := &o.spec.Sources[i]
-	if spec.Parent == 0 {
-		if _, _, err := o.records(ctx, i, func(r record) error { return keys.Add(r.key, r.parentKey, nil) }); err != nil {
-			return nil, errors.Join(err, keys.Close())
+	if spec.ByReference() {
+		// An orphan with the same value would make the value ambiguous.
+		return o.items(ctx, spec.Parent, true, func(r *record) []byte { return r.references[spec.Reference] })
+	}
+	return o.items(ctx, spec.Parent, exact, func(r *record) []byte { return r.key })
+}
+
+// items returns a value of each of a source's rows with the item that the row belongs to. Rows without a value and orphans are left out.
+func (o *ordering) items(ctx context.Context, i int, exact bool, valueOf func(*record) []byte) (*itemReader, error) {
+	values := &itemSorter{sorter: o.sorter(ctx)}
+	// The key of a parent in the root source is that of the item.
+	if spec := &o.spec.Sources[i]; i == 0 || spec.Parent == 0 && !spec.ByReference() && !exact {
+		if _, _, err := o.records(ctx, i, func(r record) error { return values.add(valueOf(&r), r.parentKey, r.line) }); err != nil {
+			return nil, errors.Join(err, values.sorter.Close())
 		}
-		return keys.Sort()
+		return values.sort()
 	}
 	rowSorter := o.sorter(ctx)
-	_, _, err := o.records(ctx, i, func(r record) error {
-		return rowSorter.Add(r.parentKey, r.line, binary.LittleEndian.AppendUint64(nil, uint64(r.key)))
-	})
+	_, _, err := o.records(ctx, i, func(r record) error { return rowSorter.Add(r.parentKey, r.line, valueOf(&r)) })
 	if err != nil {
-		return nil, errors.Join(err, rowSorter.Close(), keys.Close())
+		return nil, errors.Join(err, rowSorter.Close(), values.sorter.Close())
 	}
 	rows, err := rowSorter.Sort()
 	if err != nil {
-		return nil, errors.Join(err, keys.Close())
+		return nil, errors.Join(err, values.sorter.Close())
 	}
 	defer func() { _ = rows.Close() }()
-	items, err := o.items(ctx, spec.Parent)
+	items, err := o.itemsOf(ctx, i, exact)
 	if err != nil {
-		return nil, errors.Join(err, keys.Close())
+		return nil, errors.Join(err, values.sorter.Close())
 	}
-	defer func() { _ = items.Close() }()
-	err = eachWithItem(ctx, rows, items, func(item, _, _ int64, payload []byte) error {
-		if item == noItem {
+	defer func() { _ = items.rows.Close() }()
+	err = eachWithItem(ctx, rows, items, func(item []byte, _ bool, line int64, value []byte) error {
+		if len(item) == 0 {
 			return nil // the descendants of an orphan are orphans
 		}
-		return keys.Add(int64(binary.LittleEndian.Uint64(payload)), item, nil)
+		return values.add(value, item, line)
 	})
 	if err != nil {
-		return nil, errors.Join(err, keys.Close())
+		return nil, errors.Join(err, values.sorter.Close())
 	}
-	return keys.Sort()
+	return values.sort()
 }
 
-// noItem is the item of a row whose parent does not exist. Such rows come first.
-const noItem = math.MinInt64
+// itemSorter sorts values, each with an item, by both.
+type itemSorter struct {
+	sorter *extsort.Sorter
+	pair   []byte
+}
 
-// eachWithItem merges rows, which are by their parent's key, with the items of the parents, and calls take for each row. Of parents
-// with the same key the lowest item counts, because the join reads it first.
-func eachWithItem(ctx context.Context, rows, items *extsort.Sorted, take func(item, key, sequence int64, payload []byte) error) error {
-	var parent, item int64
-	var itemErr error
-	ended := false
-	next := func() {
-		var err error
-		parent, item, _, err = items.Next()
-		if err == io.EOF {
-			ended = true
-			return
-		}
-		itemErr = err
+// add adds a value unless it is empty. An item that may be an int is the sequence. Any other follows the value in the key, after a zero:
+// no value is the beginning of another one that continues with a zero.
+func (s *itemSorter) add(value, item []byte, line int64) error {
+	switch {
+	case len(value) == 0:
+		return nil
+	case len(item) == extsort.IntSize:
+		return s.sorter.Add(value, extsort.Int(item), nil)
 	}
-	next()
+	s.pair = append(append(append(s.pair[:0], value...), 0), item...)
+	return s.sorter.Add(s.pair, line, binary.LittleEndian.AppendUint16(nil, uint16(len(value))))
+}
+
+func (s *itemSorter) sort() (*itemReader, error) {
+	rows, err := s.sorter.Sort()
+	if err != nil {
+		return nil, err
+	}
+	return &itemReader{rows: rows}, nil
+}
+
+// itemReader returns values in order, each with its item.
+type itemReader struct {
+	rows        *extsort.Sorted
+	value, item []byte // the current ones
+	ended       bool
+}
+
+// next advances to the next value. It sets ended after the last one.
+func (r *itemReader) next() error {
+	key, sequence, payload, err := r.rows.Next()
+	switch {
+	case err == io.EOF:
+		r.ended = true
+		return nil
+	case err != nil:
+		return err
+	case len(payload) == 0:
+		r.value, r.item = append(r.value[:0], key...), extsort.AppendInt(r.item[:0], sequence)
+		return nil
+	}
+	length := int(binary.LittleEndian.Uint16(payload))
+	r.value, r.item = append(r.value[:0], key[:length]...), append(r.item[:0], key[length+1:]...)
+	return nil
+}
+
+// eachWithItem merges rows, which are by what names their parent, with the items of the parents, and calls take for each row. The item is
+// empty for a row whose parent does not exist; such rows come first. Of parents with the same key the lowest item counts, because the join
+// reads it first; ambiguous means that there is another one.
+func eachWithItem(ctx context.Context, rows *extsort.Sorted, items *itemReader,
+	take func(item []byte, ambiguous bool, line int64, payload []byte) error,
+) error {
+	if err := items.next(); err != nil {
+		return err
+	}
+	var parent, item []byte // of the last row with a parent
+	ambiguous := false
 	for count := 0; ; count++ {
 		if count%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		key, sequence, payload, err := rows.Next()
+		key, line, payload, err := rows.Next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		for !ended && itemErr == nil && parent < key {
-			next()
+		if len(item) == 0 || !bytes.Equal(key, parent) {
+			parent, item, ambiguous = append(parent[:0], key...), item[:0], false
+			for !items.ended && bytes.Compare(items.value, key) <= 0 {
+				switch {
+				case !bytes.Equal(items.value, key):
+				case len(item) == 0:
+					item = append(item, items.item...)
+				default:
+					ambiguous = ambiguous || !bytes.Equal(items.item, item)
+				}
+				if err := items.next(); err != nil {
+					return err
+				}
+			}
 		}
-		if itemErr != nil {
-			return itemErr
-		}
-		of := int64(noItem)
-		if !ended && parent == key {
-			of = item
-		}
-		if err := take(of, key, sequence, payload); err != nil {
+		if err := take(item, ambiguous, line, payload); err != nil {
 			return err
 		}
 	}
@@ -170,13 +239,16 @@ func eachWithItem(ctx context.Context, rows, items *extsort.Sorted, take func(it
 // headSize is the length of the fields before the text of a record in a payload: line, offset, size, ended and broken.
 const headSize = 8 + 8 + 8 + 2
 
+// The flags of ended.
+const endedFlag, ambiguousFlag = 1, 2
+
 func (r record) append(dst []byte) []byte {
 	for _, n := range [...]int64{r.line, r.offset, r.size} {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
 	}
 	ended := byte(0)
 	if r.ended {
-		ended = 1
+		ended = endedFlag
 	}
 	return append(append(dst, ended, byte(r.broken)), r.raw...)
 }
@@ -190,15 +262,17 @@ func (s *sortedFile) Read(p []byte) (int, error) {
 		if s.count++; s.count%checkEvery == 1 && s.ctx.Err() != nil {
 			return 0, s.ctx.Err()
 		}
-		var item int64
-		var payload []byte
+		var item, payload []byte
 		if item, _, payload, s.err = s.rows.Next(); s.err != nil {
 			return 0, s.err
 		}
 		origin := source.Origin{
 			Line: int64(binary.LittleEndian.Uint64(payload)), Offset: int64(binary.LittleEndian.Uint64(payload[8:])),
-			Size: int64(binary.LittleEndian.Uint64(payload[16:])), Ended: payload[24] == 1, Break: source.Break(payload[25]), Item: item,
-			Lines: 1,
+			Size: int64(binary.LittleEndian.Uint64(payload[16:])), Ended: payload[24]&endedFlag != 0,
+			Ambiguous: payload[24]&ambiguousFlag != 0, Break: source.Break(payload[25]), Lines: 1,
+		}
+		if s.byItem {
+			s.setItem(&origin, item)
 		}
 		if s.multiline {
 			origin.Lines += bytes.Count(payload[headSize:], []byte{'\n'})
@@ -209,6 +283,21 @@ func (s *sortedFile) Read(p []byte) (int, error) {
 	n := copy(p, s.pending)
 	s.pending = s.pending[n:]
 	return n, nil
+}
+
+// setItem sets the item of an origin.
+func (s *sortedFile) setItem(origin *source.Origin, item []byte) {
+	switch {
+	case s.texts && string(item) == s.item:
+		origin.ItemText = s.item
+	case s.texts:
+		s.item = string(item)
+		origin.ItemText = s.item
+	case len(item) == 0:
+		origin.Item = math.MinInt64 // before all others: an orphan
+	default:
+		origin.Item = extsort.Int(item)
+	}
 }
 
 // Next returns the origin of the next record, in the order of the text.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -89,7 +90,7 @@ func lines(t *testing.T, sorted *sortedFile) string {
 		record := fmt.Sprintf("%d:%s", origin.Line, strings.TrimSuffix(line, "\n"))
 		if sorted.ByItem() && origin.Line > 1 {
 			record += fmt.Sprintf("@%d", origin.Item)
-			if origin.Item == noItem {
+			if origin.Item == math.MinInt64 {
 				record = fmt.Sprintf("%d:orphan", origin.Line)
 			}
 		}

@@ -1,5 +1,7 @@
 // Package extsort sorts more records than fit in memory.
 //
+// Keys are compared as bytes; AppendInt makes one of an int.
+//
 // A Sorter buffers records up to a number of bytes. When the buffer is full, it sorts the records and writes them to a temporary
 // file as a run. Reading merges the runs. The file is unlinked right after it is created, so it disappears with the process.
 // Nothing is written if all records fit in memory.
@@ -32,8 +34,9 @@ const (
 	// maxFanIn is the number of runs that are merged at once. More runs need several passes.
 	maxFanIn = 64
 
-	// The length of a payload is stored before it in its block, so an index entry takes only 24 bytes.
-	lengthSize = 4
+	// The lengths of a payload and of its key, and the rest of the key, are stored before the payload in its block, so an index entry
+	// takes only 24 bytes.
+	lengthSize = 4 + 2
 	entrySize  = 24
 
 	// checkEvery is the number of records that are merged between two checks of the context.
@@ -56,6 +59,7 @@ type Sorter struct {
 	index   []entry
 	held    int // size of blocks and index, in bytes
 	ordered bool
+	long    bool // some key is not as long as its prefix
 
 	file    *os.File // all runs, one after the other; nil before the first spill
 	writer  *bufio.Writer
@@ -67,8 +71,8 @@ type Sorter struct {
 
 // entry is a buffered record. It contains no pointer, so the garbage collector does not scan the index.
 type entry struct {
-	key, sequence int64
-	at            uint64 // block << 32 | offset of the payload's length
+	prefix, sequence int64  // prefix is the beginning of the key
+	at               uint64 // block << 32 | offset of the payload's length
 }
 
 // section is the place of a run in the file.
@@ -84,10 +88,18 @@ func New(directory string, memory int) *Sorter {
 	}
 }
 
-// Add adds a record and copies its payload. Records are sorted by key and then by sequence. The sequences of a key's records must be
-// different.
-func (s *Sorter) Add(key, sequence int64, payload []byte) error {
-	size := lengthSize + len(payload)
+// MaxKey is the length of the longest key, in bytes.
+const MaxKey = 1<<16 - 1
+
+// Add adds a record and copies its key and its payload. Records are sorted by key and then by sequence. The sequences of a key's records
+// must be different.
+func (s *Sorter) Add(key []byte, sequence int64, payload []byte) error {
+	if len(key) > MaxKey {
+		return fmt.Errorf("a key of %d bytes is longer than %d", len(key), MaxKey)
+	}
+	prefix, rest := prefixOf(key), restOf(key)
+	s.long = s.long || len(key) != IntSize
+	size := lengthSize + len(rest) + len(payload)
 	if !s.reserve(size, len(s.index) > 0) {
 		if err := s.spill(); err != nil {
 			return s.failed(err)
@@ -96,11 +108,18 @@ func (s *Sorter) Add(key, sequence int64, payload []byte) error {
 	}
 	if n := len(s.index); s.ordered && n > 0 {
 		last := &s.index[n-1]
-		s.ordered = last.key < key || last.key == key && last.sequence < sequence
+		order := cmp.Compare(last.prefix, prefix)
+		if order == 0 && s.long {
+			rest, length := s.keyRest(*last)
+			order = compareRests(rest, restOf(key), length, len(key))
+		}
+		s.ordered = order < 0 || order == 0 && last.sequence < sequence
 	}
 	block := &s.blocks[s.used-1]
-	s.index = append(s.index, entry{key, sequence, uint64(s.used-1)<<32 | uint64(len(*block))})
-	*block = append(binary.LittleEndian.AppendUint32(*block, uint32(len(payload))), payload...)
+	s.index = append(s.index, entry{prefix, sequence, uint64(s.used-1)<<32 | uint64(len(*block))})
+	*block = binary.LittleEndian.AppendUint32(*block, uint32(len(payload)))
+	*block = binary.LittleEndian.AppendUint16(*block, uint16(len(key)))
+	*block = append(append(*block, rest...), payload...)
 	return nil
 }
 
@@ -134,9 +153,17 @@ func (s *Sorter) reserve(size int, limited bool) bool {
 	return true
 }
 
+// keyRest returns the bytes of the key after its prefix, and the length of the key.
+func (s *Sorter) keyRest(e entry) (rest []byte, length int) {
+	block := s.blocks[e.at>>32][uint32(e.at):]
+	length = int(binary.LittleEndian.Uint16(block[4:]))
+	return block[lengthSize:][:max(length-IntSize, 0)], length
+}
+
 func (s *Sorter) payload(e entry) []byte {
 	block := s.blocks[e.at>>32][uint32(e.at):]
-	return block[lengthSize:][:binary.LittleEndian.Uint32(block)]
+	rest := max(int(binary.LittleEndian.Uint16(block[4:]))-IntSize, 0)
+	return block[lengthSize+rest:][:binary.LittleEndian.Uint32(block)]
 }
 
 func (s *Sorter) sortIndex() {
@@ -144,8 +171,15 @@ func (s *Sorter) sortIndex() {
 		return
 	}
 	slices.SortFunc(s.index, func(a, b entry) int {
-		if order := cmp.Compare(a.key, b.key); order != 0 {
+		if order := cmp.Compare(a.prefix, b.prefix); order != 0 {
 			return order
+		}
+		if s.long {
+			restOfA, lengthOfA := s.keyRest(a)
+			restOfB, lengthOfB := s.keyRest(b)
+			if order := compareRests(restOfA, restOfB, lengthOfA, lengthOfB); order != 0 {
+				return order
+			}
 		}
 		return cmp.Compare(a.sequence, b.sequence)
 	})
@@ -169,7 +203,8 @@ func (s *Sorter) spill() error {
 	s.sortIndex()
 	from := s.written
 	for _, e := range s.index {
-		if err := s.write(e.key, e.sequence, s.payload(e)); err != nil {
+		rest, length := s.keyRest(e)
+		if err := s.write(e.prefix, e.sequence, length, rest, s.payload(e)); err != nil {
 			return err
 		}
 	}
@@ -194,10 +229,13 @@ func (s *Sorter) stopped() error {
 	return s.Context.Err()
 }
 
-func (s *Sorter) write(key, sequence int64, payload []byte) error {
-	s.header = binary.AppendVarint(s.header[:0], key)
+// write writes a record, whose key is given by its prefix, its length and its rest.
+func (s *Sorter) write(prefix, sequence int64, length int, rest, payload []byte) error {
+	s.header = binary.AppendVarint(s.header[:0], prefix)
 	s.header = binary.AppendVarint(s.header, sequence)
+	s.header = binary.AppendUvarint(s.header, uint64(length))
 	s.header = binary.AppendUvarint(s.header, uint64(len(payload)))
+	s.header = append(s.header, rest...)
 	s.written += int64(len(s.header) + len(payload))
 	if _, err := s.writer.Write(s.header); err != nil {
 		return err
@@ -255,7 +293,7 @@ func (s *Sorter) merge() (*merger, error) {
 			if err != nil {
 				return nil, err
 			}
-			if err := s.write(r.key, r.sequence, r.payload); err != nil {
+			if err := s.write(r.prefix, r.sequence, r.length, r.rest, r.payload); err != nil {
 				return nil, err
 			}
 		}
@@ -286,26 +324,30 @@ type Sorted struct {
 	sorter *Sorter
 	merged *merger // nil if all records are in memory
 	next   int     // index of the next record in memory
+	key    []byte  // of the last record
 }
 
-// Next returns the next record, or io.EOF after the last one. The payload is valid until the next call.
-func (s *Sorted) Next() (key, sequence int64, payload []byte, err error) {
+// Next returns the next record, or io.EOF after the last one. The key and the payload are valid until the next call.
+func (s *Sorted) Next() (key []byte, sequence int64, payload []byte, err error) {
 	if s.merged != nil {
 		r, err := s.merged.next()
 		if errors.Is(err, io.EOF) {
-			return 0, 0, nil, io.EOF
+			return nil, 0, nil, io.EOF
 		}
 		if err != nil {
-			return 0, 0, nil, s.sorter.failed(err)
+			return nil, 0, nil, s.sorter.failed(err)
 		}
-		return r.key, r.sequence, r.payload, nil
+		s.key = appendKey(s.key[:0], r.prefix, r.length, r.rest)
+		return s.key, r.sequence, r.payload, nil
 	}
 	if s.next == len(s.sorter.index) {
-		return 0, 0, nil, io.EOF
+		return nil, 0, nil, io.EOF
 	}
 	e := s.sorter.index[s.next]
 	s.next++
-	return e.key, e.sequence, s.sorter.payload(e), nil
+	rest, length := s.sorter.keyRest(e)
+	s.key = appendKey(s.key[:0], e.prefix, length, rest)
+	return s.key, e.sequence, s.sorter.payload(e), nil
 }
 
 // Spilled returns the number of bytes written to disk and the number of runs. Both are 0 if all records fitted in memory. Bytes that

@@ -33,7 +33,7 @@ func sorted(t *testing.T, memory int, records []record) (got []record, spilled i
 	var scratch []byte
 	for _, r := range records {
 		scratch = append(scratch[:0], r.payload...)
-		if err := s.Add(r.key, r.sequence, scratch); err != nil {
+		if err := s.Add(AppendInt(nil, r.key), r.sequence, scratch); err != nil {
 			t.Fatal(err)
 		}
 		clear(scratch)
@@ -50,7 +50,7 @@ func sorted(t *testing.T, memory int, records []record) (got []record, spilled i
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, record{key, sequence, bytes.Clone(payload)})
+		got = append(got, record{Int(key), sequence, bytes.Clone(payload)})
 	}
 	if _, _, _, err := result.Next(); err != io.EOF {
 		t.Errorf("Next after the end = %v", err)
@@ -182,7 +182,7 @@ func FuzzSort(f *testing.F) {
 // fill adds records until a Sorter with little memory has spilled.
 func fill(s *Sorter) error {
 	for i := range int64(10_000) {
-		if err := s.Add(-i, i, []byte("payload")); err != nil {
+		if err := s.Add(AppendInt(nil, -i), i, []byte("payload")); err != nil {
 			return err
 		}
 	}
@@ -274,8 +274,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	const records = 300_000
+	var key []byte
 	for i := range int64(records) {
-		if err := s.Add(scattered(i), i, payload); err != nil {
+		key = AppendInt(key[:0], scattered(i))
+		if err := s.Add(key, i, payload); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -326,10 +328,12 @@ func BenchmarkSort(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%dMiB", order.name, memory>>20), func(b *testing.B) {
 				b.SetBytes(records * size)
 				b.ReportAllocs()
+				var key []byte
 				for b.Loop() {
 					s := New(b.TempDir(), memory)
 					for i := range int64(records) {
-						if err := s.Add(order.key(i), i, payload); err != nil {
+						key = AppendInt(key[:0], order.key(i))
+						if err := s.Add(key, i, payload); err != nil {
 							b.Fatal(err)
 						}
 					}
@@ -339,20 +343,62 @@ func BenchmarkSort(b *testing.B) {
 					}
 					count, last := 0, int64(math.MinInt64)
 					for {
-						key, _, _, err := result.Next()
+						next, _, _, err := result.Next()
 						if err == io.EOF {
 							break
 						}
-						if err != nil || key < last {
-							b.Fatal(err, key, last)
+						if err != nil || Int(next) < last {
+							b.Fatal(err, next, last)
 						}
-						count, last = count+1, key
+						count, last = count+1, Int(next)
 					}
 					if err := result.Close(); err != nil || count != records {
 						b.Fatal(err, count)
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestSortOfTextKeys compares keys of all lengths, many of which have a beginning in common, with a sort in memory.
+func TestSortOfTextKeys(t *testing.T) {
+	random := rand.New(rand.NewPCG(21, 22))
+	keys := [][]byte{nil, {0}, {0, 0}, []byte("12345678"), []byte("12345678\x00"), []byte("1234567"), bytes.Repeat([]byte{'x'}, 5000)}
+	for range 3000 {
+		key := []byte(strings.Repeat("ab", random.IntN(8)))
+		for range random.IntN(12) {
+			key = append(key, "\x00a\xff"[random.IntN(3)])
+		}
+		keys = append(keys, key)
+	}
+	for _, memory := range []int{1, 64 << 10, 8 << 20} {
+		s := New(t.TempDir(), memory)
+		for i, key := range keys {
+			if err := s.Add(key, int64(i), payloadOf(int64(i), i%50)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := make([]int64, len(keys))
+		for i := range want {
+			want[i] = int64(i)
+		}
+		slices.SortStableFunc(want, func(a, b int64) int { return bytes.Compare(keys[a], keys[b]) })
+		result, err := s.Sort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at, i := range want {
+			key, sequence, payload, err := result.Next()
+			if err != nil || sequence != i || !bytes.Equal(key, keys[i]) || !bytes.Equal(payload, payloadOf(i, int(i)%50)) {
+				t.Fatalf("with %d bytes of memory, record %d is %d, %.40q (%v), want %d, %.40q", memory, at, sequence, key, err, i, keys[i])
+			}
+		}
+		if _, _, _, err := result.Next(); err != io.EOF {
+			t.Errorf("after the last record: %v", err)
+		}
+		if err := result.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// maxHeader is the maximal size of a record's header in a run: key, sequence and length of the payload.
-const maxHeader = 3 * binary.MaxVarintLen64
+// maxHeader is the maximal size of a record's header in a run: prefix and length of the key, sequence, and length of the payload.
+const maxHeader = 4 * binary.MaxVarintLen64
 
 var errRun = errors.New("the temporary file is damaged: it does not contain the data written to it")
 
@@ -72,9 +72,11 @@ func (m *merger) next() (*run, error) {
 
 // run reads a run. It holds the current record.
 type run struct {
-	key, sequence int64
-	payload       []byte
-	ended         bool
+	prefix, sequence int64
+	length           int    // of the key
+	rest             []byte // of the key
+	payload          []byte
+	ended            bool
 
 	file        *os.File
 	section     section // the unread part
@@ -86,8 +88,12 @@ func (r *run) before(other *run) bool {
 	switch {
 	case r.ended || other.ended:
 		return !r.ended
-	case r.key != other.key:
-		return r.key < other.key
+	case r.prefix != other.prefix:
+		return r.prefix < other.prefix
+	case r.length != IntSize || other.length != IntSize:
+		if order := compareRests(r.rest, other.rest, r.length, other.length); order != 0 {
+			return order < 0
+		}
 	}
 	return r.sequence < other.sequence
 }
@@ -101,21 +107,29 @@ func (r *run) next() error {
 		r.ended, r.payload = true, nil
 		return nil
 	}
-	var sizes [3]int
-	var length uint64
-	r.key, sizes[0] = binary.Varint(r.buffer[r.start:r.stop])
-	r.sequence, sizes[1] = binary.Varint(r.buffer[r.start+max(sizes[0], 0) : r.stop])
-	length, sizes[2] = binary.Uvarint(r.buffer[r.start+max(sizes[0], 0)+max(sizes[1], 0) : r.stop])
-	if min(sizes[0], sizes[1], sizes[2]) <= 0 {
+	var sizes [4]int
+	var keyLength, length uint64
+	at := r.start
+	r.prefix, sizes[0] = binary.Varint(r.buffer[at:r.stop])
+	at += max(sizes[0], 0)
+	r.sequence, sizes[1] = binary.Varint(r.buffer[at:r.stop])
+	at += max(sizes[1], 0)
+	keyLength, sizes[2] = binary.Uvarint(r.buffer[at:r.stop])
+	at += max(sizes[2], 0)
+	length, sizes[3] = binary.Uvarint(r.buffer[at:r.stop])
+	if min(sizes[0], sizes[1], sizes[2], sizes[3]) <= 0 || keyLength > MaxKey {
 		return errRun
 	}
-	r.start += sizes[0] + sizes[1] + sizes[2]
-	if length > uint64(r.stop-r.start)+uint64(r.section.to-r.section.from) {
+	r.start, r.length = at+sizes[3], int(keyLength)
+	rest := max(r.length-IntSize, 0)
+	if left := uint64(r.stop-r.start) + uint64(r.section.to-r.section.from); length > left || length+uint64(rest) > left {
 		return errRun
 	}
-	if err := r.fill(int(length)); err != nil {
+	if err := r.fill(rest + int(length)); err != nil {
 		return err
 	}
+	r.rest = r.buffer[r.start : r.start+rest]
+	r.start += rest
 	r.payload = r.buffer[r.start : r.start+int(length) : r.start+int(length)]
 	r.start += int(length)
 	return nil

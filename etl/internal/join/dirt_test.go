@@ -225,7 +225,7 @@ func TestKeySetAgainstMap(t *testing.T) {
 	}
 	for name, key := range ranges {
 		t.Run(name, func(t *testing.T) {
-			var set keySet
+			var set intSet
 			want := map[int64]bool{}
 			for range 5_000 {
 				k := key()
@@ -239,7 +239,7 @@ func TestKeySetAgainstMap(t *testing.T) {
 }
 
 func TestKeySetIsFull(t *testing.T) {
-	var set keySet
+	var set intSet
 	for i := range int64(mostPieces) {
 		if found, full := set.add(i << 16); found || full {
 			t.Fatalf("add(%d) = %v, full %v, want neither", i<<16, found, full)

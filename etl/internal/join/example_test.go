@@ -53,7 +53,7 @@ documents:
 			fmt.Println(err)
 			return
 		}
-		fmt.Printf("book %d has %d pages\n", tree.Key(), tree.Size(1))
+		fmt.Printf("book %s has %d pages\n", tree.ID(), tree.Size(1))
 	}
 	// Output:
 	// book 1 has 2 pages

@@ -22,17 +22,25 @@ type Joiner struct {
 	// Observe is called for every used row, which is its Reader's last row. It may be nil.
 	Observe func(source int, reader *source.Reader)
 
-	inputs []input
-	tree   Tree
+	readers []*source.Reader
+	tree    Tree
+	joiner  interface{ next() error }
 }
 
-// none means that there is no row.
-const none int32 = -1
+// joiner is a Joiner of keys of one type.
+type joiner[K int64 | string] struct {
+	*Joiner
+	inputs []input[K]
+}
+
+// none means that there is no row, and several that there is more than one.
+const none, several int32 = -1, -2
 
 // input is the state of one source in the join.
-type input struct {
+type input[K int64 | string] struct {
 	reader *source.Reader
-	rows   *source.Rows
+	keys   source.Keys[K]
+	item   func(*source.Reader) K // of the reader's last row, if byItem
 	level  *level
 	spec   *shape.Source
 	slot   int  // place among the parent's children
@@ -42,66 +50,98 @@ type input struct {
 	checked       bool // the keys are looked for duplicates
 	childrenFound bool // by item, so the keys need not ascend from item to item
 
-	began            bool  // a row of the root has been used
-	highestParentKey int64 // so far, to distinguish an orphan from a file out of order
-	highestKey       int64 // of this tree, or of those before it while this one has no row
-	earlierKey       int64 // the highest key of the trees before
-	ascending        bool  // whether the keys of this tree ascend so far
-	seen             keySet
+	began            bool // a row of the root has been used
+	highestParentKey K    // so far, to distinguish an orphan from a file out of order
+	highestKey       K    // of this tree, or of those before it while this one has no row
+	earlierKey       K    // the highest key of the trees before
+	ascending        bool // whether the keys of this tree ascend so far
+	seen             keySet[K]
+	within           bool    // the same key has the same parent, so seen has the keys of one tree
 	order            []int32 // the rows of this tree by ascending key, when they do not ascend by themselves
 	ordered          bool
+	references       []int32 // the parent's rows of this tree by the value that ParentKey holds, if that is not their key
+	referenced       bool
 	parentCursor     int
-	firsts           map[int64]placed // if the source merges rows: the rows of this tree by key
+	firsts           map[K]placed // if the source merges rows: the rows of this tree by key
 }
 
 // placed is a row of the tree and its parent's.
 type placed struct{ row, parent int32 }
 
+// keySet is the set of the keys of a file so far.
+type keySet[K int64 | string] interface {
+	// add adds a key, and reports whether the set contained it. full means that the key could not be added.
+	add(key K) (found, full bool)
+	clear()
+}
+
 // New returns a Joiner. readers are those of the shape's sources, in its order. It reads the first row of each.
 func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
-	j := &Joiner{inputs: make([]input, len(sources)), tree: newTree(sources, readers)}
-	for i := range j.inputs {
-		in := &j.inputs[i]
-		in.reader, in.spec, in.level = readers[i], &sources[i], &j.tree.levels[i]
-		in.rows = in.level.rows
-		in.highestParentKey, in.highestKey = math.MinInt64, math.MinInt64
+	j := &Joiner{readers: readers, tree: newTree(sources, readers)}
+	if sources[0].KeyForm == shape.IntKeys {
+		ints := newJoiner(j, sources, (*source.Rows).IntKeys, (*source.Reader).Item, func() keySet[int64] { return &intSet{} })
+		ints.setLeast(math.MinInt64)
+		j.joiner = ints
+		return j, ints.begin()
+	}
+	texts := newJoiner(j, sources, (*source.Rows).TextKeys, (*source.Reader).ItemText, func() keySet[string] { return &textSet{} })
+	j.joiner = texts
+	return j, texts.begin()
+}
+
+func newJoiner[K int64 | string](j *Joiner, sources []shape.Source, keys func(*source.Rows) source.Keys[K], item func(*source.Reader) K,
+	newSet func() keySet[K],
+) *joiner[K] {
+	typed := &joiner[K]{Joiner: j, inputs: make([]input[K], len(sources))}
+	for i := range typed.inputs {
+		in := &typed.inputs[i]
+		in.reader, in.spec, in.level, in.item, in.seen = j.readers[i], &sources[i], &j.tree.levels[i], item, newSet()
+		in.keys = keys(in.level.rows)
 		in.byItem, in.checked = in.reader.ByItem(), len(in.spec.Key) > 0 && !in.reader.KeysChecked()
+		in.within = in.spec.Parent >= 0
+		for _, column := range in.spec.ParentKey {
+			in.within = in.within && slices.Contains(in.spec.Key, column)
+		}
 		if in.spec.Merge {
-			in.firsts = map[int64]placed{}
+			in.firsts = map[K]placed{}
 		}
 		in.childrenFound = i > 0
 		for _, child := range in.spec.Children {
-			in.childrenFound = in.childrenFound && readers[child].ByItem()
+			in.childrenFound = in.childrenFound && j.readers[child].ByItem()
 		}
 		if in.spec.Parent >= 0 {
 			in.slot = slices.Index(sources[in.spec.Parent].Children, i)
 		}
+	}
+	return typed
+}
+
+// setLeast sets what is not above any key.
+func (j *joiner[K]) setLeast(least K) {
+	for i := range j.inputs {
+		j.inputs[i].highestParentKey, j.inputs[i].highestKey = least, least
+	}
+}
+
+// begin reads the first row of each source.
+func (j *joiner[K]) begin() error {
+	for i := range j.inputs {
+		in := &j.inputs[i]
 		if err := in.advance(); err != nil {
-			return nil, err
+			return err
+		}
+		if in.more && in.spec.ByReference() && !in.byItem {
+			return in.disorder(i, ByValue, in.spec.ParentKey, in.keys.LastParent(), in.highestParentKey)
 		}
 	}
-	return j, nil
+	return nil
 }
 
 // Next returns the next item with all its descendants, or io.EOF after the last one, when every row of every file has been read. The
 // tree is valid until the next call. The error is a *Disorder if the files are not in an order that can be joined.
 func (j *Joiner) Next() (*Tree, error) {
-	for i := range j.inputs {
-		in := &j.inputs[i]
-		in.reader.Release()
-		in.level.reset()
-		in.earlierKey = in.highestKey
-		in.ascending, in.ordered = true, false
-		in.parentCursor = 0
-		clear(in.firsts)
-	}
-	if err := j.root(); err != nil {
+	if err := j.joiner.next(); err != nil {
 		return nil, err
-	}
-	for i := 1; i < len(j.inputs); i++ {
-		if err := j.collect(i); err != nil {
-			return nil, err
-		}
 	}
 	if j.tree.levels[0].size == 0 {
 		return nil, io.EOF
@@ -109,12 +149,37 @@ func (j *Joiner) Next() (*Tree, error) {
 	return &j.tree, nil
 }
 
+// next makes the next tree, which is empty after the last one.
+func (j *joiner[K]) next() error {
+	j.tree.number++
+	for i := range j.inputs {
+		in := &j.inputs[i]
+		in.reader.Release()
+		in.level.reset()
+		in.earlierKey = in.highestKey
+		in.ascending, in.ordered, in.referenced = true, false, false
+		in.parentCursor = 0
+		clear(in.firsts)
+		if in.within {
+			in.seen.clear()
+		}
+	}
+	if err := j.root(); err != nil {
+		return err
+	}
+	for i := 1; i < len(j.inputs); i++ {
+		if err := j.collect(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Watch sets a function that is called each time an item has grown by some hundred rows of a source, or by much text. It gets the Reader
 // of that source, which is at its last row, and the unfinished tree, whose rows have neither parents nor places yet. If it returns an
 // error, Next returns it. For most items it is not called.
 func (j *Joiner) Watch(grown func(reader *source.Reader, tree *Tree) error) {
-	for i := range j.inputs {
-		reader := j.inputs[i].reader
+	for _, reader := range j.readers {
 		reader.Watch(func() error { return grown(reader, &j.tree) })
 	}
 }
@@ -122,27 +187,24 @@ func (j *Joiner) Watch(grown func(reader *source.Reader, tree *Tree) error) {
 // Held returns the approximate memory, in bytes, of the rows of the item.
 func (j *Joiner) Held() int64 {
 	var held int64
-	for i := range j.inputs {
-		in := &j.inputs[i]
+	for i, reader := range j.readers {
+		level := &j.tree.levels[i]
 		const perChild = 8
-		held += in.reader.Held() + int64(in.level.size)*int64(perChild*len(in.level.children))
+		held += reader.Held() + int64(level.size)*int64(perChild*len(level.children))
 	}
 	return held
 }
 
-func (in *input) advance() (err error) {
+func (in *input[K]) advance() (err error) {
 	in.more, err = in.reader.Next()
 	return err
 }
 
-// keys returns the keys of the input's rows in the tree.
-func (in *input) keys() []int64 { return in.rows.Keys()[:in.level.size] }
-
 // root adds the next root row to the tree, if there is one.
-func (j *Joiner) root() error {
+func (j *joiner[K]) root() error {
 	in := &j.inputs[0]
 	for in.more {
-		key := in.rows.LastKey()
+		key := in.keys.Last()
 		switch {
 		case key > in.highestKey || !in.began:
 			in.began = true
@@ -161,9 +223,9 @@ func (j *Joiner) root() error {
 }
 
 // mergeRoot merges the next root rows with the same key into the tree's, if the shape says so.
-func (j *Joiner) mergeRoot(key int64) error {
+func (j *joiner[K]) mergeRoot(key K) error {
 	in := &j.inputs[0]
-	for in.spec.Merge && in.more && in.rows.LastKey() == key {
+	for in.spec.Merge && in.more && in.keys.Last() == key {
 		if err := j.merge(0, 0); err != nil {
 			return err
 		}
@@ -172,7 +234,7 @@ func (j *Joiner) mergeRoot(key int64) error {
 }
 
 // merge merges the input's row into a row of the tree and reads the next.
-func (j *Joiner) merge(i int, row int32) error {
+func (j *joiner[K]) merge(i int, row int32) error {
 	in := &j.inputs[i]
 	if j.Observe != nil {
 		j.Observe(i, in.reader)
@@ -182,21 +244,28 @@ func (j *Joiner) merge(i int, row int32) error {
 }
 
 // collect adds all rows of a child source whose parent is in the tree.
-func (j *Joiner) collect(i int) error {
+func (j *joiner[K]) collect(i int) error {
 	in := &j.inputs[i]
 	parent := &j.inputs[in.spec.Parent]
-	keys := parent.keys()
+	keys := parent.keys.All()[:parent.level.size]
+	if in.spec.ByReference() {
+		keys = parent.keys.References(in.spec.Reference)[:parent.level.size]
+	}
 	atEnd := j.tree.levels[0].size == 0
 	for in.more {
-		parentKey := in.rows.LastParentKey()
+		parentKey := in.keys.LastParent()
 		switch {
 		case atEnd:
-		case in.byItem && in.reader.Item() > j.tree.Key(), !in.byItem && (len(keys) == 0 || parentKey > parent.highestKey):
+		case in.byItem && in.item(in.reader) > j.inputs[0].keys.All()[0], !in.byItem && (len(keys) == 0 || parentKey > parent.highestKey):
 			in.gather(parent)
 			return nil // the row belongs to a later tree
 		}
 		parentRow := none
-		if len(keys) > 0 {
+		switch {
+		case len(keys) == 0:
+		case in.spec.ByReference():
+			parentRow = in.referencedRow(keys, parentKey)
+		default:
 			parentRow = in.parentRow(parent, keys, parentKey)
 		}
 		// If the parent could have been in an earlier tree, the file is unsorted; otherwise the row is an orphan.
@@ -204,8 +273,12 @@ func (j *Joiner) collect(i int) error {
 			return in.disorder(i, Unsorted, in.spec.ParentKey, parentKey, in.highestParentKey)
 		}
 		in.highestParentKey = max(in.highestParentKey, parentKey)
-		if parentRow == none {
-			if err := in.reject(source.Orphan, in.spec.ParentKey); err != nil {
+		if parentRow < 0 {
+			reason := source.Orphan
+			if parentRow == several {
+				reason = source.Ambiguous
+			}
+			if err := in.reject(reason, in.spec.ParentKey); err != nil {
 				return err
 			}
 			continue
@@ -218,18 +291,18 @@ func (j *Joiner) collect(i int) error {
 	return nil
 }
 
-func (in *input) gather(parent *input) {
+func (in *input[K]) gather(parent *input[K]) {
 	if in.level.scattered {
 		in.level.gather(parent.level, in.slot)
 	}
 }
 
 // children adds the next rows of a source, as long as they have the same parent, which is parentRow.
-func (j *Joiner) children(i int, parentKey int64, parentRow int32) error {
+func (j *joiner[K]) children(i int, parentKey K, parentRow int32) error {
 	in := &j.inputs[i]
 	from := in.level.size
-	for in.more && in.rows.LastParentKey() == parentKey {
-		key := in.rows.LastKey()
+	for in.more && in.keys.LastParent() == parentKey {
+		key := in.keys.Last()
 		found, full := false, false
 		if in.checked {
 			found, full = in.seen.add(key)
@@ -269,7 +342,7 @@ func (j *Joiner) children(i int, parentKey int64, parentRow int32) error {
 }
 
 // use adds the input's row to the tree and reads the next.
-func (j *Joiner) use(i int, key int64) error {
+func (j *joiner[K]) use(i int, key K) error {
 	in := &j.inputs[i]
 	if j.Observe != nil {
 		j.Observe(i, in.reader)
@@ -283,7 +356,7 @@ func (j *Joiner) use(i int, key int64) error {
 	return in.advance()
 }
 
-func (in *input) reject(reason source.Reason, columns shape.Indices) error {
+func (in *input[K]) reject(reason source.Reason, columns shape.Indices) error {
 	if err := in.reader.Reject(reason, columns...); err != nil {
 		return err
 	}
@@ -291,10 +364,10 @@ func (in *input) reject(reason source.Reason, columns shape.Indices) error {
 }
 
 // parentRow returns the row of the parent's source, in this tree, whose key is parentKey, or none.
-func (in *input) parentRow(parent *input, keys []int64, parentKey int64) int32 {
+func (in *input[K]) parentRow(parent *input[K], keys []K, parentKey K) int32 {
 	if !parent.ascending {
 		parent.sortRows(keys)
-		at, found := slices.BinarySearchFunc(parent.order, parentKey, func(row int32, key int64) int {
+		at, found := slices.BinarySearchFunc(parent.order, parentKey, func(row int32, key K) int {
 			return cmp.Compare(keys[row], key)
 		})
 		if !found {
@@ -317,8 +390,28 @@ func (in *input) parentRow(parent *input, keys []int64, parentKey int64) int32 {
 	return int32(at)
 }
 
+// referencedRow returns the row of the parent's source, in this tree, whose reference is a value, or none, or several.
+func (in *input[K]) referencedRow(references []K, value K) int32 {
+	if !in.referenced {
+		in.referenced = true
+		in.references = in.references[:0]
+		for row := range references {
+			in.references = append(in.references, int32(row))
+		}
+		slices.SortFunc(in.references, func(a, b int32) int { return cmp.Compare(references[a], references[b]) })
+	}
+	at, found := slices.BinarySearchFunc(in.references, value, func(row int32, value K) int { return cmp.Compare(references[row], value) })
+	switch {
+	case in.reader.Ambiguous(), found && at+1 < len(in.references) && references[in.references[at+1]] == value:
+		return several
+	case !found:
+		return none
+	}
+	return in.references[at]
+}
+
 // sortRows fills order once for each tree.
-func (in *input) sortRows(keys []int64) {
+func (in *input[K]) sortRows(keys []K) {
 	if in.ordered {
 		return
 	}
@@ -332,9 +425,9 @@ func (in *input) sortRows(keys []int64) {
 
 // Counts returns the counts of each source, in the shape's order. After the end of the join, no row is unreconciled.
 func (j *Joiner) Counts() []source.Counts {
-	counts := make([]source.Counts, len(j.inputs))
-	for i := range j.inputs {
-		counts[i] = j.inputs[i].reader.Counts()
+	counts := make([]source.Counts, len(j.readers))
+	for i, reader := range j.readers {
+		counts[i] = reader.Counts()
 	}
 	return counts
 }

@@ -1,8 +1,8 @@
 package join
 
-// keySet is the set of the keys of a file so far, as a bitmap in pieces of 65,536 keys: the ids of a dump are nearly dense, so
+// intSet is a keySet, as a bitmap in pieces of 65,536 keys: the ids of a dump are nearly dense, so
 // eleven million of them take 1.4 MB. The zero value is an empty set.
-type keySet struct {
+type intSet struct {
 	pieces map[int64]*piece
 	last   *piece // the piece of the last key, which the next one nearly always shares
 	number int64  // of last
@@ -14,7 +14,7 @@ type piece [1 << 10]uint64
 const mostPieces = 4096
 
 // add adds a key, and reports whether the set contained it. full means that the key could not be added.
-func (s *keySet) add(key int64) (found, full bool) {
+func (s *intSet) add(key int64) (found, full bool) {
 	if number := key >> 16; (s.last == nil || number != s.number) && !s.turn(number) {
 		return false, true
 	}
@@ -24,8 +24,11 @@ func (s *keySet) add(key int64) (found, full bool) {
 	return found, false
 }
 
+// clear removes all keys.
+func (s *intSet) clear() { *s = intSet{} }
+
 // turn makes the piece of a number the last one. It returns false if the set has no room for it.
-func (s *keySet) turn(number int64) bool {
+func (s *intSet) turn(number int64) bool {
 	p := s.pieces[number]
 	if p == nil {
 		if len(s.pieces) == mostPieces {

@@ -6,6 +6,7 @@ import (
 
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/sql"
 )
 
 // Tree is one row of the root source with all its descendants. Sources are named by their index in the shape,
@@ -15,6 +16,8 @@ import (
 // A Tree is valid until the joiner's next call to Next, and may be read by several goroutines until then.
 type Tree struct {
 	levels []level
+	root   *source.Reader
+	number int64
 }
 
 // Range is the half-open range of the places of the rows of one source with the same parent.
@@ -37,7 +40,7 @@ type run struct {
 }
 
 func newTree(sources []shape.Source, readers []*source.Reader) Tree {
-	tree := Tree{levels: make([]level, len(sources))}
+	tree := Tree{levels: make([]level, len(sources)), root: readers[0]}
 	for i := range sources {
 		l := &tree.levels[i]
 		l.rows = readers[i].Rows()
@@ -46,8 +49,11 @@ func newTree(sources []shape.Source, readers []*source.Reader) Tree {
 	return tree
 }
 
-// Key returns the root row's key.
-func (t *Tree) Key() int64 { return t.levels[0].rows.Keys()[0] }
+// ID returns the id of the item, which the root row's key is. It stays valid.
+func (t *Tree) ID() sql.ID { return t.root.ID() }
+
+// Number returns the number of the tree, from 1.
+func (t *Tree) Number() int64 { return t.number }
 
 // Rows returns the rows of a source, of which the tree's are the first ones.
 func (t *Tree) Rows(source int) *source.Rows { return t.levels[source].rows }

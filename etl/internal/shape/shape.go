@@ -63,10 +63,19 @@ type Source struct {
 	Parent    int     // index in Shape.Sources, or -1 for the root and for a look-up source
 	ParentKey Indices `json:"On"` // the columns that hold the parent's key; none for the root
 	Children  []int   // indices in Shape.Sources
-	Merge     bool    `json:",omitempty"` // rows with the same key are one row; the first value that is not null counts for each column
-	Repairs   []Repair
-	Filters   []Filter
-	Rendered  []int // indices in Columns of the columns that documents contain or depend on, ascending
+
+	// ParentColumns are the columns of the parent whose values ParentKey holds. If there are none, it holds the parent's key.
+	ParentColumns Indices `json:",omitempty"`
+
+	KeyForm    KeyForm   `json:"-"` // of Key
+	ParentForm KeyForm   `json:"-"` // of ParentKey
+	References []Indices `json:"-"` // the columns other than Key on which children are joined
+	Reference  int       `json:"-"` // index of ParentColumns in the parent's References, or -1
+
+	Merge    bool `json:",omitempty"` // rows with the same key are one row; the first value that is not null counts for each column
+	Repairs  []Repair
+	Filters  []Filter
+	Rendered []int // indices in Columns of the columns that documents contain or depend on, ascending
 
 	OneToOne bool      `json:",omitempty"` // at most one row per row of the parent: Key is ParentKey
 	IntLists []IntList `json:",omitempty"` // columns that contain lists of ints

@@ -375,8 +375,8 @@ func TestParseErrors(t *testing.T) {
 			`small.yaml:5:10: page has no column "ident"; it has id, book_id, words`,
 		},
 		{
-			"a key of text", "key: id\n    parent", "key: words\n    parent",
-			"small.yaml:5:10: column words of page is a key, so its type must be int",
+			"a key of money", "key: id\n    columns: {id: int, title", "key: price\n    columns: {id: int, title",
+			"small.yaml:15:10: column price of book is a key, so its type must be int or text",
 		},
 		{"another word for rows", "    key: id\n    parent", "    rows: join\n    key: id\n    parent", `small.yaml:5:11: rows must be merge, not "join"`},
 		{"rows to merge without a key", "    key: id\n    parent", "    rows: merge\n    parent", "small.yaml:3:3: source page merges rows and has no key"},

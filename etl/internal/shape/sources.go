@@ -15,6 +15,9 @@ type link struct {
 	parentAt *token.Position
 	at       *token.Position
 	root     bool // declared
+
+	onAt          *token.Position
+	parentColumns []parentColumn
 }
 
 func (r *reader) sources(n ast.Node, dialect fileForm) []Source {
@@ -70,9 +73,10 @@ func (r *reader) source(e entry, source *Source) link {
 				r.fail(position(setting.value), "file %q is no pattern: a [ needs a ] after it", source.File)
 			}
 		case "key":
-			source.Key = r.keyColumn(setting.value, *source)
+			source.Key = r.keyColumns(setting.value, source)
 		case "on":
-			source.ParentKey = r.keyColumn(setting.value, *source)
+			parent.onAt = position(setting.value)
+			source.ParentKey, parent.parentColumns = r.on(setting.value, source)
 		case "one_to_one":
 			source.OneToOne = r.boolean(setting.value, "one_to_one")
 		case "parent":
@@ -202,15 +206,6 @@ func (r *reader) fileColumn(n ast.Node, source Source) int {
 	return at
 }
 
-// keyColumn returns the column of a key or of a parent's key.
-func (r *reader) keyColumn(n ast.Node, source Source) Indices {
-	at := r.fileColumn(n, source)
-	if c := source.Columns[at]; c.Type != Int {
-		r.fail(position(n), "column %s of %s is a key, so its type must be int", c.Name, source.Name)
-	}
-	return Indices{at}
-}
-
 func columnNames(source Source) string {
 	names := make([]string, len(source.Columns))
 	for i, c := range source.Columns {
@@ -319,10 +314,7 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 			}
 			if i != root {
 				source.Parent = parent
-				if above := &ordered[parent]; len(above.Key) == 0 {
-					r.fail(links[i].parentAt, "source %s has no key, so it cannot be the parent of %s: "+
-						"name the column of %[1]s that identifies a row, such as key: id", above.Name, source.Name)
-				}
+				r.connect(&source, &ordered[parent], links[i])
 				ordered[parent].Children = append(ordered[parent].Children, len(ordered))
 			}
 			newIndex[source.Name] = len(ordered)
@@ -336,6 +328,7 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 			r.fail(links[at].at, "source %s is its own ancestor: its parents form a cycle", sources[at].Name)
 		}
 	}
+	setKeyForms(ordered)
 	for i, source := range sources {
 		if links[i].parent == "" && i != root {
 			ordered = append(ordered, source)

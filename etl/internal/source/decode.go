@@ -41,6 +41,11 @@ func (r *Reader) decode() int {
 		if looksUp && next >= 0 && (r.lookUp() >= 0 || r.lookedUpFilter() >= 0) {
 			next = -1 // convert rejects or filters the record
 		}
+		if next >= 0 && r.keys != nil {
+			if reason, _ := r.encodeKeys(); reason != "" {
+				next = -1
+			}
+		}
 		if next < 0 {
 			rows.spare = rows.spare[:mark]
 			break
@@ -75,7 +80,10 @@ func (r *Reader) plan() []field {
 			key: slices.Contains(r.spec.Key, i), parentKey: slices.Contains(r.spec.ParentKey, i),
 		}
 		f.nullable = f.nullable && !f.key && !f.parentKey // convert rejects or counts the rows without a key
-		numeric := false                                  // a null could be mistaken for a number
+		if r.keys != nil {
+			f.key, f.parentKey = false, false // encodeKeys has them
+		}
+		numeric := false // a null could be mistaken for a number
 		for _, word := range c.nulls {
 			if bytes.IndexByte(word, r.delimiter) >= 0 || bytes.ContainsAny(word, "\x00 \t\r\n\"") {
 				return nil // no field, or only a quoted one, can contain it

@@ -31,7 +31,7 @@ func (r *Reader) header() error {
 	r.layout.width = len(names)
 	for i, declared := range r.spec.Columns {
 		at := slices.Index(names, declared.Name)
-		place := slices.Index(r.spec.Rendered, i)
+		place := r.placeOf(i)
 		r.layout.columns[i] = column{
 			field: at, converter: newConverter(&declared, r.dialect), nullable: declared.Nullable, place: place, nulls: r.nullWords(i),
 			tests: r.tests(i), lists: r.lists(i),
@@ -45,7 +45,7 @@ func (r *Reader) header() error {
 			return &FileError{File: r.spec.File, Line: r.scanner.Line(), Message: message}
 		}
 		kind := MissingColumn
-		if slices.Contains(r.spec.Key, i) || slices.Contains(r.spec.ParentKey, i) {
+		if r.spec.IsKey(i) {
 			kind = "" // a key cannot be null in all rows
 		}
 		if at < 0 && r.options.MissingColumns && kind != "" {

@@ -8,8 +8,12 @@ func (r *Reader) Watch(grown func() error) {
 
 // Held returns the approximate memory, in bytes, of the rows that have not been released.
 func (r *Reader) Held() int64 {
-	const row, cell = 3 * 8, 16
-	return r.text() + int64(r.rows.Len())*int64(row+r.rows.width*cell)
+	const row, cell, textKey = 3 * 8, 16, 48
+	size := row + r.rows.width*cell
+	if r.keys != nil {
+		size += (2 + len(r.keys.references)) * textKey
+	}
+	return r.text() + int64(r.rows.Len())*int64(size)
 }
 
 // text returns the size of the held text, in bytes.

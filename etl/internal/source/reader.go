@@ -16,8 +16,12 @@ type Origin struct {
 	Size   int64 // in bytes, with its line end
 	Ended  bool  // it ends with a line feed
 	Break  Break
-	Item   int64 // the key of its item, if Origins.ByItem
-	Lines  int   // see Origins.Lines
+	Lines  int // see Origins.Lines
+
+	Item     int64  // the key of its item, if Origins.ByItem and keys are ints
+	ItemText string // the key of its item, if Origins.ByItem and keys are not ints
+
+	Ambiguous bool // several items have a row that could be its parent
 }
 
 // Total describes a whole file.
@@ -61,7 +65,10 @@ type Reader struct {
 	lookups   []rowLookup
 	breaks    *Breaks
 	layout    layout
-	fault     Fault // evidence so far that the file is truncated
+	keys      *keyParts // nil if keys are ints
+	hidden    []int     // columns of the keys that are not rendered
+	first     int       // index of the cell of the first hidden column
+	fault     Fault     // evidence so far that the file is truncated
 	atEnd     bool
 
 	rows    Rows

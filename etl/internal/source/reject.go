@@ -35,8 +35,11 @@ const (
 	NotDecimal     Reason = "not a decimal"
 	NullValue      Reason = "null" // in a column that is not nullable
 	DuplicateKey   Reason = "duplicate key"
-	NoTarget       Reason = "no target" // a look-up that is required finds no row
-	Orphan         Reason = "orphan"    // the parent does not exist, or was rejected or filtered
+	NoTarget       Reason = "no target"        // a look-up that is required finds no row
+	KeyLength      Reason = "key length"       // a text in a key is empty or longer than 512 bytes
+	NoID           Reason = "no id"            // the key of the root source cannot be part of an address
+	Ambiguous      Reason = "ambiguous parent" // several rows of the parent have the value
+	Orphan         Reason = "orphan"           // the parent does not exist, or was rejected or filtered
 )
 
 // Reject is a rejected row.

@@ -28,7 +28,8 @@ type Rows struct {
 	ahead      int // the row after the last decoded one; Next has not returned the rows from end on
 	keys       []int64
 	parentKeys []int64
-	start      []int64 // positions of the records
+	texts      *textKeys // instead of keys and parentKeys, or nil
+	start      []int64   // positions of the records
 	cells      []Cell
 
 	held   []byte // the scanner's buffer
@@ -118,6 +119,9 @@ func (r *Rows) grow(rows int) {
 		}
 		r.keys = append(r.keys, make([]int64, more)...)
 		r.parentKeys = append(r.parentKeys, make([]int64, more)...)
+		if r.texts != nil {
+			r.texts.all(func(keys *[]string) { *keys = append(*keys, make([]string, more)...) })
+		}
 		r.start = append(r.start, make([]int64, more)...)
 		r.cells = append(r.cells, make([]Cell, more*r.width)...)
 	}
@@ -152,6 +156,9 @@ func (r *Rows) complete(row int32) {
 func (r *Rows) move(from, to int) {
 	copy(r.keys[to:], r.keys[from:r.ahead])
 	copy(r.parentKeys[to:], r.parentKeys[from:r.ahead])
+	if r.texts != nil {
+		r.texts.all(func(keys *[]string) { copy((*keys)[to:], (*keys)[from:r.ahead]) })
+	}
 	copy(r.start[to:], r.start[from:r.ahead])
 	copy(r.cells[to*r.width:], r.cells[from*r.width:r.ahead*r.width])
 	r.end -= from - to

@@ -51,6 +51,7 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		}
 		r.filters = append(r.filters, f)
 	}
+	r.planKeys()
 	if err := r.header(); err != nil {
 		return nil, err
 	}
@@ -91,7 +92,7 @@ func (r *Reader) keyFields() []int {
 	var fields []int
 	for _, column := range slices.Concat(r.spec.Key, r.spec.ParentKey) {
 		// A nullable column may have another text than an int.
-		if c := &r.layout.columns[column]; !c.nullable {
+		if c := &r.layout.columns[column]; c.converter.kind == shape.Int && !c.nullable {
 			fields = append(fields, c.field)
 		}
 	}
@@ -205,6 +206,11 @@ func (r *Reader) convertOrReject() (used bool, err error) {
 			return false, nil
 		}
 	}
+	if r.keys != nil {
+		if reason, column := r.encodeKeys(); reason != "" {
+			return false, r.reject(reason, column)
+		}
+	}
 	if !r.spec.Merge && r.Duplicate() {
 		return false, r.reject(DuplicateKey, r.spec.Key...)
 	}
@@ -261,8 +267,14 @@ func (r *Reader) KeysChecked() bool { return r.options.Duplicates != nil }
 // ByItem reports whether Item is known.
 func (r *Reader) ByItem() bool { return r.options.Origins != nil && r.options.Origins.ByItem() }
 
-// Item returns the key of the last row's item. It is valid only if ByItem.
+// Item returns the key of the last row's item. It is valid only if ByItem, and if keys are ints.
 func (r *Reader) Item() int64 { return r.current.origin.Item }
+
+// ItemText returns the key of the last row's item. It is valid only if ByItem, and if keys are not ints.
+func (r *Reader) ItemText() string { return r.current.origin.ItemText }
+
+// Ambiguous reports whether rows of several items could be the last row's parent. It is valid only if ByItem.
+func (r *Reader) Ambiguous() bool { return r.current.origin.Ambiguous }
 
 // Reject removes the last row, counts it as rejected and writes it to the sink. columns are the faulty columns.
 func (r *Reader) Reject(reason Reason, columns ...int) error {
