@@ -150,6 +150,14 @@ func (r *Rows) complete(row int32) {
 			cells[i] = candidate[i]
 		}
 	}
+	if r.texts == nil {
+		return
+	}
+	for _, values := range r.texts.references {
+		if to := &values[r.first+int(row)]; *to == "" {
+			*to = values[r.end-1]
+		}
+	}
 }
 
 // move moves the rows that begin at from to an earlier place.
