@@ -48,6 +48,7 @@ type input[K int64 | string] struct {
 
 	byItem        bool // the reader has the item of each row
 	checked       bool // the keys are looked for duplicates
+	leaf          bool // without children, so the order of its keys has no meaning
 	childrenFound bool // by item, so the keys need not ascend from item to item
 
 	began            bool // a row of the root has been used
@@ -105,7 +106,7 @@ func newJoiner[K int64 | string](j *Joiner, sources []shape.Source, keys func(*s
 		if in.spec.Merge {
 			in.firsts = map[K]placed{}
 		}
-		in.childrenFound = i > 0
+		in.leaf, in.childrenFound = i > 0 && len(in.spec.Children) == 0, i > 0
 		for _, child := range in.spec.Children {
 			in.childrenFound = in.childrenFound && j.readers[child].ByItem()
 		}
@@ -328,7 +329,7 @@ func (j *joiner[K]) children(i int, parentKey K, parentRow int32) error {
 		switch {
 		case full:
 			return in.disorder(i, SparseKeys, in.spec.Key, key, in.highestKey)
-		case key <= in.earlierKey && !in.childrenFound:
+		case !in.childrenFound && key <= in.earlierKey:
 			return in.disorder(i, ItemsInterleaved, in.spec.Key, key, in.earlierKey)
 		}
 		if err := j.use(i, key); err != nil {
@@ -347,9 +348,11 @@ func (j *joiner[K]) use(i int, key K) error {
 	if j.Observe != nil {
 		j.Observe(i, in.reader)
 	}
-	if key > in.highestKey || in.level.size == 0 {
+	switch {
+	case in.leaf:
+	case key > in.highestKey || in.level.size == 0:
 		in.highestKey = key
-	} else {
+	default:
 		in.ascending = false
 	}
 	in.level.add()

@@ -110,6 +110,7 @@ func (r *Reader) plan() []field {
 		if c.converter.numbers != nil && f.kind != shape.Int {
 			f.converter = &r.layout.columns[i].converter
 		}
+		f.bare = f.kind == shape.Text && len(f.nulls) == 0 && !f.special && !r.dialect.TrimSpaces
 		f.drop = math.MaxUint64
 		if f.int && f.special {
 			n, _ := parseInt(f.drops[0])
@@ -149,6 +150,13 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 			}
 			cell = Cell{at: position + int64(at+1), length: int32(end - at - 1), Plain: plain}
 			at = end + 1
+		} else if f.bare {
+			end := bareText(w, at, r.delimiter)
+			if end < 0 {
+				return -1
+			}
+			cell = Cell{at: position + int64(at), length: int32(end - at), Plain: true}
+			at = end
 		} else if cell, at = r.decodeField(f, w, at, position); at < 0 {
 			return -1
 		}
@@ -488,14 +496,19 @@ func foreignText(w words, begin, at int) (int, bool) {
 
 // bareText returns the index of the end of the bare text at an index of w, or -1 if it is not plain ASCII.
 func bareText(w words, at int, delimiter byte) int {
-	for ; ; at++ {
-		switch c := w.byte(at); {
-		case c == delimiter || c == '\n' || c == '\r':
-			return at
-		case c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf:
-			return -1
+	delimiters := uint64(delimiter) * ones
+	for {
+		word := w.word(at)
+		if found := special(word) | ((word^delimiters)-ones)&highs; found != 0 {
+			at += bits.TrailingZeros64(found) >> 3
+			break
 		}
+		at += 8
 	}
+	if c := w.byte(at); c != delimiter && c != '\n' && c != '\r' {
+		return -1
+	}
+	return at
 }
 
 // bareValue returns the index of the end of the bare field at an index of w, or -1 if it contains a quote or a control character. The

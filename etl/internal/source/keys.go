@@ -68,16 +68,6 @@ func (t *textKeys) all(do func(keys *[]string)) {
 	}
 }
 
-// keep stores the end of the chunk from an index on as a string, or returns the last key if that is equal.
-func (t *textKeys) keep(from int, last string) string {
-	text := t.chunk[from:]
-	if string(text) == last {
-		t.chunk = t.chunk[:from]
-		return last
-	}
-	return unsafe.String(unsafe.SliceData(text), len(text))
-}
-
 // reserve makes room for size bytes in the chunk.
 func (t *textKeys) reserve(size int) {
 	if cap(t.chunk)-len(t.chunk) < size {
@@ -135,48 +125,43 @@ func (r *Reader) placeOf(column int) int {
 
 // encodeKeys encodes the keys of the row after the last one, whose cells are complete. It returns the reason why the row cannot be used,
 // and the column.
-func (r *Reader) encodeKeys() (Reason, int) {
+func (r *Reader) encodeKeys() (reason Reason, column int) {
 	texts, row := r.rows.texts, r.rows.ahead
-	last := func(keys []string) string {
-		if row == 0 {
-			return ""
-		}
-		return keys[row-1]
-	}
-	from, reason, column := r.encode(r.keys.own, r.spec.KeyForm)
-	if reason != "" {
+	if texts.own[row], reason, column = r.encode(r.keys.own, r.spec.KeyForm, ""); reason != "" {
 		return reason, column
 	}
-	texts.own[row] = texts.keep(from, "")
-	from, reason, column = r.encode(r.keys.parent, r.spec.ParentForm)
-	if reason != "" {
+	last := "" // most rows have the parent of the row before
+	if row > 0 {
+		last = texts.parent[row-1]
+	}
+	if texts.parent[row], reason, column = r.encode(r.keys.parent, r.spec.ParentForm, last); reason != "" {
 		return reason, column
 	}
-	texts.parent[row] = texts.keep(from, last(texts.parent))
 	for i, parts := range r.keys.references {
-		from, reason, _ = r.encode(parts, shape.EncodedKeys)
-		if reason != "" {
-			texts.chunk = texts.chunk[:from] // no child can have this value
-		}
-		texts.references[i][row] = texts.keep(from, "")
+		texts.references[i][row], _, _ = r.encode(parts, shape.EncodedKeys, "") // empty if no child can have the value
 	}
 	return "", -1
 }
 
-// encode appends a key to the chunk, at from.
-func (r *Reader) encode(parts []keyPart, form shape.KeyForm) (from int, reason Reason, column int) {
+// encode returns a key of the row after the last one. If it is equal to the last key, it returns that.
+func (r *Reader) encode(parts []keyPart, form shape.KeyForm, last string) (key string, reason Reason, column int) {
 	texts, rows := r.rows.texts, &r.rows
 	cells := rows.cells[rows.ahead*rows.width:]
+	if len(parts) == 1 && parts[0].kind == shape.Text {
+		if key = r.textKey(&cells[parts[0].place], form, last); key != "" {
+			return key, "", -1
+		}
+	}
 	size := 0
 	for i := range parts {
 		cell := &cells[parts[i].place]
 		if cell.Null {
-			return len(texts.chunk), NullValue, parts[i].column
+			return "", NullValue, parts[i].column
 		}
 		size += 3*int(cell.length) + 1 + extsort.IntSize
 	}
 	texts.reserve(size)
-	from = len(texts.chunk)
+	from := len(texts.chunk)
 	for i := range parts {
 		part := &parts[i]
 		if i > 0 && form == shape.IDKeys {
@@ -186,14 +171,35 @@ func (r *Reader) encode(parts []keyPart, form shape.KeyForm) (from int, reason R
 		var ok bool
 		if texts.chunk, ok = AppendKeyPart(texts.chunk, part.kind, text, form, i, len(parts)); !ok {
 			texts.chunk = texts.chunk[:from]
-			return from, KeyLength, part.column
+			return "", KeyLength, part.column
 		}
 	}
-	if form == shape.IDKeys && sql.CheckID(texts.chunk[from:], len(parts)) != nil {
+	text := texts.chunk[from:]
+	if string(text) == last {
 		texts.chunk = texts.chunk[:from]
-		return from, NoID, parts[0].column
+		return last, "", -1
 	}
-	return from, "", -1
+	if form == shape.IDKeys && sql.CheckID(text, len(parts)) != nil {
+		texts.chunk = texts.chunk[:from]
+		return "", NoID, parts[0].column
+	}
+	return unsafe.String(unsafe.SliceData(text), len(text)), "", -1
+}
+
+// textKey returns a key of one column of text, or "" if encode does not accept it.
+func (r *Reader) textKey(cell *Cell, form shape.KeyForm, last string) string {
+	text, texts := r.rows.Text(cell), r.rows.texts
+	switch {
+	case string(text) == last:
+		return last
+	case len(text) == 0 || len(text) > maxKeyText || form == shape.IDKeys && sql.CheckID(text, 1) != nil:
+		return ""
+	case cap(texts.chunk)-len(texts.chunk) < len(text):
+		texts.reserve(len(text))
+	}
+	from := len(texts.chunk)
+	texts.chunk = append(texts.chunk, text...)
+	return unsafe.String(&texts.chunk[from], len(text))
 }
 
 // AppendKeyPart appends a value to a key, at an index of count columns. It returns false if no key can contain

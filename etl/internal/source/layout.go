@@ -53,6 +53,7 @@ type field struct {
 	key       bool   // it holds the row's key
 	parentKey bool   // it holds the parent's key
 	int       bool   // decodeInts decodes it, except for the value drop
+	bare      bool   // a text without quotes needs no check
 	drop      uint64 // a value for which a filter drops the row
 	special   bool   // drops, repairs, tests or lists is not empty
 	nullable  bool
