@@ -56,6 +56,13 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	r.lookups.names = append(lookupNames(sources), lookupNames(documents)...)
 	shape.Sources = r.sources(sources, dialect)
 	shape.Endpoints = r.endpoints(documents, shape.Sources)
+	if root := &shape.Sources[0]; root.KeyForm == IDKeys {
+		for i := range shape.Endpoints {
+			if e := &shape.Endpoints[i]; !e.List && e.Path != "" {
+				root.IDPaths = append(root.IDPaths, e.Path)
+			}
+		}
+	}
 	r.finishLookups(shape)
 	return shape, nil
 }

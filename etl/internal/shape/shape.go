@@ -70,6 +70,7 @@ type Source struct {
 	KeyForm    KeyForm   `json:"-"` // of Key
 	ParentForm KeyForm   `json:"-"` // of ParentKey
 	References []Indices `json:"-"` // the columns other than Key on which children are joined
+	IDPaths    []string  `json:"-"` // of the root: the paths of the endpoints, which follow the ids in addresses, if Key is IDKeys
 	Reference  int       `json:"-"` // index of ParentColumns in the parent's References, or -1
 
 	Merge    bool `json:",omitempty"` // rows with the same key are one row; the first value that is not null counts for each column

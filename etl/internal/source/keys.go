@@ -179,7 +179,7 @@ func (r *Reader) encode(parts []keyPart, form shape.KeyForm, last string) (key s
 		texts.chunk = texts.chunk[:from]
 		return last, "", -1
 	}
-	if form == shape.IDKeys && sql.CheckID(text, len(parts)) != nil {
+	if form == shape.IDKeys && sql.CheckID(text, len(parts), r.spec.IDPaths...) != nil {
 		texts.chunk = texts.chunk[:from]
 		return "", NoID, parts[0].column
 	}
@@ -192,7 +192,7 @@ func (r *Reader) textKey(cell *Cell, form shape.KeyForm, last string) string {
 	switch {
 	case string(text) == last:
 		return last
-	case len(text) == 0 || len(text) > maxKeyText || form == shape.IDKeys && sql.CheckID(text, 1) != nil:
+	case len(text) == 0 || len(text) > maxKeyText || form == shape.IDKeys && sql.CheckID(text, 1, r.spec.IDPaths...) != nil:
 		return ""
 	case cap(texts.chunk)-len(texts.chunk) < len(text):
 		texts.reserve(len(text))
