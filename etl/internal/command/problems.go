@@ -56,9 +56,7 @@ func (p *problems) Reject(reject source.Reject) error {
 func (p *problems) value(reject source.Reject) string {
 	if h, s := p.check.headers[reject.File], p.source(reject.Source); h != nil && s != nil {
 		dialect := p.check.spec.DialectOf(s)
-		fields := csvscan.NewCutter(csvscan.Dialect{
-			Delimiter: string(dialect.Delimiter), TrimSpaces: dialect.TrimSpaces, NoQuotes: dialect.NoQuotes,
-		}).Cut(reject.Raw)
+		fields := csvscan.NewCutter(source.Notation(dialect)).Cut(reject.Raw)
 		if at := slices.Index(h.Names, reject.Column); at >= 0 && at < len(fields) {
 			return fmt.Sprintf("%s %s", reject.Column, quoted(fields[at].Text))
 		}
@@ -115,8 +113,9 @@ func (p *problems) report(w io.Writer) {
 
 // remedy returns what to write into the shape file.
 func (p *problems) remedy(f *problem) string {
-	name, kind := printable.Name(f.column), ""
+	name, kind, multiline := printable.Name(f.column), "", false
 	if s := p.source(f.source); s != nil {
+		multiline = p.check.spec.DialectOf(s).Multiline
 		name += " of source " + s.Name
 		for _, c := range s.Columns {
 			if c.Name == f.column {
@@ -134,9 +133,14 @@ func (p *problems) remedy(f *problem) string {
 	case source.Orphan:
 		return "filter these rows, such as filters: {no parent: {column: " + printable.Name(f.column) + `, drop: "0"}}`
 	case source.FieldCount:
-		return "declare the delimiter in the dialect"
+		return `declare the delimiter in the dialect, or short_rows: "null" if the last fields may be missing`
 	case source.UnclosedQuote:
-		return "declare close_quotes: true in the dialect"
+		if multiline {
+			return ""
+		}
+		return "declare close_quotes: true in the dialect, or quotes: false if a quote is a character like any other"
+	case source.BareQuote, source.TextAfterQuote:
+		return "declare quotes: false in the dialect: a quote is then a character like any other"
 	}
 	return strings.Trim(f.reason.Hint(), " ()")
 }

@@ -29,7 +29,8 @@ func TestCheckRows(t *testing.T) {
 					"  review.csv:4: stars \"two, or so\"\n  and 1 more\n  If the file is correct, declare the column stars of source review as text, or ",
 				"review.csv: 1 row would be rejected, column id: duplicate key\n  review.csv:7: id \"5\"\n  If the file is correct, declare another key; ",
 				"review.csv: 1 row would be rejected, column isbn: orphan\n  review.csv:8: isbn \"8\"\n",
-				"review.csv: 1 row would be rejected, field count\n  review.csv:9: ",
+				"review.csv: 1 row would be rejected, field count\n  review.csv:9: 2 fields, and the header has 3: \"7,7\"\n" +
+					"  If the file is correct, declare the delimiter in the dialect, or short_rows: \"null\" if the last fields may be missing",
 			},
 			stderr: []string{"a run would fail at the gate rejects: 7 of 8 rows of review.csv would be rejected, more than 1%"},
 		},
@@ -37,6 +38,22 @@ func TestCheckRows(t *testing.T) {
 			name:   "a few rows",
 			files:  map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n" + good + "901,7,x\n"},
 			stdout: []string{"review.csv: 1 row would be rejected, column stars: not an int\n  review.csv:802: stars \"x\"\n", "fits these headers"},
+		},
+		{
+			name: "other notations of quotes", code: 21,
+			files: map[string]string{"book.csv": "isbn,title\n7,\"Seven\nand more\"\n8,5\" heel\n9,Nine\n10,\"Ten\n11,Eleven\n"},
+			stdout: []string{
+				"line break in quotes", "if its quoted fields may contain line ends, declare records: quoted in the dialect",
+				"column title: bare quote\n", "declare quotes: false in the dialect: a quote is then a character like any other",
+				"column title: unclosed quote\n", "declare close_quotes: true in the dialect, or quotes: false",
+			},
+		},
+		{
+			name: "an open quote in a file with records of several lines", code: 21,
+			files: map[string]string{
+				"books.yaml": "dialect: {records: quoted}\n" + dumptest.Books, "book.csv": "isbn,title\n7,\"Seven\nand more\"\n8,\"Eight\n9,Nine\n",
+			},
+			stdout: []string{"book.csv: 1 row would be rejected, column title: unclosed quote\n  book.csv:4: title \"Eight\"\n"},
 		},
 		{
 			name: "no row can be used", code: exitFiles,
