@@ -113,7 +113,7 @@ func (r *reader) checkOperation(e entry, a *Aggregate, column *Column) {
 }
 
 // isOrdered reports whether one value can be less than another.
-func (t Type) isOrdered() bool { return t != Flag }
+func (t Type) isOrdered() bool { return t != Flag && t != JSON }
 
 // path returns the sources that a dotted name leads through, from a source on.
 func (r *reader) path(n ast.Node, name string, sources []Source, in int) []int {

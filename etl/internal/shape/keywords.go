@@ -7,7 +7,7 @@ var (
 		"delimiter", "null", "encoding", "numbers", "quotes", "header", "records", "short_rows", "trim_spaces", "close_quotes", "final_newline",
 	}
 	sourceKeywords   = []string{"file", "dialect", "key", "parent", "on", "one_to_one", "columns", "repairs", "filters", "final_newline", "rows", "root"}
-	columnKeywords   = []string{"type", "null", "numbers"}
+	columnKeywords   = []string{"type", "null", "numbers", "format"}
 	numbersKeywords  = []string{"decimal", "thousands", "currency"}
 	repairKeywords   = []string{"column", "prefix", "with"}
 	filterKeywords   = []string{"column", "drop", "keep"}

@@ -132,7 +132,7 @@ func (r *reader) resolve(l *columnLookup, sources []Source) {
 		}
 	}
 	shown := &target.Columns[l.shows]
-	column.Type = shown.Type
+	column.Type, column.Format = shown.Type, shown.Format
 	column.Nullable = !l.required || shown.Nullable || of.Columns[l.byColumn].Nullable
 	l.state = resolved
 	r.lookups.resolved = append(r.lookups.resolved, l)

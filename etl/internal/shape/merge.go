@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// isoFormats are the formats of the schema's strings.
+var isoFormats = map[string]string{"date": "%Y-%m-%d", "date-time": "%Y-%m-%dT%H:%M:%S.%f%z"}
+
 // constantSchema returns the schema of a value that is in every document.
 func constantSchema(value any) *Schema {
 	s := &Schema{}
@@ -27,10 +30,10 @@ func (s *Schema) merge(other *Schema) {
 	bothObjects := slices.Contains(s.Type, "object") && slices.Contains(other.Type, "object")
 	bothStrings := slices.Contains(s.Type, "string") && slices.Contains(other.Type, "string")
 	switch {
-	case bothStrings && s.Pattern != other.Pattern:
-		s.Pattern = ""
-	case !bothStrings && s.Pattern == "":
-		s.Pattern = other.Pattern
+	case bothStrings && (s.Pattern != other.Pattern || s.Format != other.Format):
+		s.Pattern, s.Format = "", ""
+	case !bothStrings && s.Pattern == "" && s.Format == "":
+		s.Pattern, s.Format = other.Pattern, other.Format
 	}
 	switch {
 	case bothObjects:
@@ -63,8 +66,13 @@ func merged(a, b *Schema) *Schema {
 	return a
 }
 
-// admitText removes the pattern if a text does not match it.
+// admitText removes the pattern or the format if a text does not match it.
 func (s *Schema) admitText(text string) {
+	if s.Format != "" {
+		if _, ok := mustCompile(isoFormats[s.Format]).AppendTime(nil, []byte(text)); !ok {
+			s.Format = ""
+		}
+	}
 	if s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(text) {
 		s.Pattern = ""
 	}

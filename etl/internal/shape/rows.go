@@ -115,6 +115,9 @@ func (r *reader) order(n ast.Node, sources []Source, of int) []Sort {
 		if slices.ContainsFunc(order, func(other Sort) bool { return other.Column == s.Column }) {
 			r.fail(position(node), "order has column %s twice", sources[of].Columns[s.Column].Name)
 		}
+		if column := &sources[of].Columns[s.Column]; column.Type == JSON {
+			r.fail(position(node), "column %s of %s is JSON, which has no order", column.Name, sources[of].Name)
+		}
 		sources[of].Rendered = append(sources[of].Rendered, s.Column)
 		order = append(order, s)
 	}

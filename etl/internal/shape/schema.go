@@ -15,6 +15,7 @@ import (
 type Schema struct {
 	Type       []string           `json:"type"`                 // some of string, integer, number, boolean, null, object and array
 	Pattern    string             `json:"pattern,omitempty"`    // for strings
+	Format     string             `json:"format,omitempty"`     // for strings: date or date-time
 	Items      *Schema            `json:"items,omitempty"`      // for arrays; nil if the array is always empty
 	Properties map[string]*Schema `json:"properties,omitempty"` // for objects with fixed fields
 	Required   []string           `json:"required,omitempty"`   // fields that are always present, sorted
@@ -115,6 +116,13 @@ func (c *Column) schema(text bool) *Schema {
 		one.Type = []string{"boolean"}
 	case c.Type == Decimal && !text:
 		one.Type = []string{"number"}
+	case c.Type == JSON && !text:
+		one.Type = []string{"array", "boolean", "null", "number", "object", "string"}
+		return &one
+	case c.Type == Date:
+		one.Type, one.Format = []string{"string"}, "date"
+	case c.Type == Time:
+		one.Type, one.Format = []string{"string"}, "date-time"
 	case c.Type == Money:
 		one.Type, one.Pattern = []string{"string"}, moneyPattern
 	default:
@@ -189,17 +197,22 @@ func (s *Schema) breakingChanges(next *Schema, at string) []string {
 		}
 		found = append(found, where+" "+fmt.Sprintf(format, args...))
 	}
+	changed := false
 	for _, kind := range next.Type {
 		switch {
 		case slices.Contains(s.Type, kind), kind == "integer" && slices.Contains(s.Type, "number"):
 		case kind == "null":
 			add("may now be null")
-		default:
+		case !changed:
+			changed = true
 			add("changed its type from %s to %s", strings.Join(s.Type, " or "), strings.Join(next.Type, " or "))
 		}
 	}
 	if s.Pattern != next.Pattern && s.Pattern != "" && slices.Contains(next.Type, "string") {
 		add("no longer matches %s", s.Pattern)
+	}
+	if s.Format != next.Format && s.Format != "" && slices.Contains(next.Type, "string") {
+		add("is no longer a %s", s.Format)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		path := name

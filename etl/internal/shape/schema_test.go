@@ -10,7 +10,7 @@ import (
 const schemaShape = `
 collection: things
 sources:
-  thing: {file: thing.csv, key: id, columns: {id: int, name: text, note: text?, price: money, hot: flag, lat: decimal?}}
+  thing: {file: thing.csv, key: id, columns: {id: int, name: text, note: text?, price: money, hot: flag, lat: decimal?, day: date, at: time?, more: json}}
   part: {file: part.csv, key: id, parent: thing, on: thing_id, columns: {id: int, thing_id: int, size: text, weight: int?}}
 documents:
   page: {list: true, body: {id: id, name: name}}
@@ -23,6 +23,10 @@ documents:
       hot: hot
       lat: lat
       lat_text: {text: lat}
+      day: day
+      at: at
+      more: more
+      more_text: {text: more}
       parts: {each: part, as: {size: size, weight: weight}, empty: [{size: null}]}
       keyed: {each: part, keyed: id, as: {size: size}, empty: {"null": {size: null}}}
       sizes: {each: part, as: size}
@@ -49,18 +53,22 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"type":["object"],"properties":{` +
+		`"at":{"type":["string","null"],"format":"date-time"},` +
+		`"day":{"type":["string"],"format":"date"},` +
 		`"hot":{"type":["boolean"]},` +
 		`"id":{"type":["string"]},` +
 		`"keyed":{"type":["object"],"additionalProperties":` +
 		`{"type":["object"],"properties":{"size":{"type":["string","null"]}},"required":["size"]}},` +
 		`"lat":{"type":["number","null"]},` +
 		`"lat_text":{"type":["string","null"]},` +
+		`"more":{"type":["array","boolean","null","number","object","string"]},` +
+		`"more_text":{"type":["string"]},` +
 		`"note":{"type":["string","null"]},` +
 		`"parts":{"type":["array"],"items":{"type":["object"],"properties":` +
 		`{"size":{"type":["string","null"]},"weight":{"type":["integer","null"]}},"required":["size"]}},` +
 		`"price":{"type":["string"],"pattern":"^-?[0-9]+\\.[0-9]{2}$"},` +
 		`"sizes":{"type":["array"],"items":{"type":["string"]}}` +
-		`},"required":["hot","id","keyed","lat","lat_text","note","parts","price","sizes"]}`
+		`},"required":["at","day","hot","id","keyed","lat","lat_text","more","more_text","note","parts","price","sizes"]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -120,6 +128,13 @@ func TestBreakingChanges(t *testing.T) {
 		{"a column may no longer be null", "note: text?", "note: text", ""},
 		{"a decimal is an int now", "lat: decimal?", "lat: int?", ""},
 		{"an int is a decimal now", "weight: int?", "weight: decimal?", "parts[].weight changed its type from integer or null to number or null"},
+		{"a date is a text now", "day: date", "day: text", "day is no longer a date"},
+		{"any JSON is a date now", "more: json", "more: date", ""},
+		{
+			"a date is any JSON now", "day: day", "day: more",
+			"day changed its type from string to array or boolean or null or number or object or string; day may now be null; " +
+				"day is no longer a date",
+		},
 		{"money no more", "price: price", "price: note", "price may now be null; price no longer matches ^-?[0-9]+\\.[0-9]{2}$"},
 		{"deep in an array", "as: {size: size, weight: weight}", "as: {weight: weight}", "parts[].size is no longer always present"},
 		{

@@ -138,6 +138,7 @@ type Column struct {
 	Nullable bool
 	Nulls    []string `json:",omitzero"`  // replace those of the dialect; nil if the column declares none
 	Numbers  *Numbers `json:",omitempty"` // replaces that of the dialect
+	Format   string   `json:",omitempty"` // of a Date or a Time, for package strftime; "" is ISO 8601
 	LookedUp bool     `json:",omitempty"` // the values are those of another source, see Source.Lookups
 }
 

@@ -134,7 +134,7 @@ func (r *reader) columns(n ast.Node, source string) []Column {
 // settings parses the long form of a column, a mapping.
 func (r *reader) settings(e entry, source string, column *Column) {
 	typed := false
-	var numbers ast.Node
+	var numbers, format ast.Node
 	for _, setting := range r.mapping(e.value, "column "+e.key, columnKeywords...) {
 		switch setting.key {
 		case "type":
@@ -144,6 +144,8 @@ func (r *reader) settings(e entry, source string, column *Column) {
 			column.Nulls = r.nullWords(setting.value)
 		case "numbers":
 			column.Numbers, numbers = r.numbers(setting.value), setting.value
+		case "format":
+			column.Format, format = r.text(setting.value, "format"), setting.value
 		}
 	}
 	if !typed {
@@ -151,6 +153,9 @@ func (r *reader) settings(e entry, source string, column *Column) {
 	}
 	if numbers != nil {
 		r.checkNumbers(numbers, column)
+	}
+	if format != nil {
+		r.checkFormat(format, column)
 	}
 }
 

@@ -111,6 +111,8 @@ func (r *reader) operand(n ast.Node, what string, column *Column, operator Opera
 	}
 	at := position(n)
 	switch {
+	case column.Type == JSON:
+		r.fail(at, "%s: column %s is JSON, which is only compared with null", what, column.Name)
 	case text == "":
 		r.fail(at, `%s can never match: column %s has the type %s, and an empty field is not %s, so its row is rejected. `+
 			`If an empty field means that there is no value, write null: "" in the dialect, %[2]s: %[3]s?, and null instead of ""`,
@@ -146,6 +148,10 @@ func canonicalOperand(text string, column *Column, equality bool) (string, bool)
 		return strconv.FormatBool(set), ok && equality
 	case Decimal:
 		return text, decimalForm.MatchString(text)
+	case Date, Time:
+		return column.canonicalTime(text)
+	case JSON:
+		return "", false
 	}
 	return text, true
 }

@@ -15,7 +15,8 @@ sources:
   thing:
     file: things.csv
     key: id
-    columns: {id: int, shelf: int, size: int?, price: money, name: text, note: text?, hot: flag, lat: decimal?}
+    columns: {id: int, shelf: int, size: int?, price: money, name: text, note: text?, hot: flag, lat: decimal?,
+      day: date, at: time, exact: {type: time?, format: epoch ms}, more: json?}
     filters: {test: FILTER}
 documents:
   thing: {path: "", body: {id: id}}
@@ -52,6 +53,12 @@ func TestParseFilters(t *testing.T) {
 		{`{column: lat, drop: "-"}`, Filter{Column: 7, Drop: "-"}},
 		{`{column: lat, drop: 0}`, Filter{Column: 7, Test: one(Is, "0")}},
 		{`{column: lat, keep: {above: -1.5e2}}`, Filter{Column: 7, Test: one(Above, "-1.5e2"), Keep: true}},
+		{`{column: day, drop: 2024-01-31}`, Filter{Column: 8, Test: one(Is, "2024-01-31")}},
+		{`{column: at, drop: {below: 2024-01-31}}`, Filter{Column: 9, Test: one(Below, "2024-01-31T00:00:00Z")}},
+		{`{column: at, drop: "2024-01-31T10:11:12.000+02:00"}`, Filter{Column: 9, Test: one(Is, "2024-01-31T08:11:12Z")}},
+		{`{column: exact, keep: {above: 2024-01-31 10:11}}`, Filter{Column: 10, Test: one(Above, "2024-01-31T10:11:00.000Z"), Keep: true}},
+		{`{column: exact, keep: "2024-01-31T10:11:12.5Z"}`, Filter{Column: 10, Test: one(Is, "2024-01-31T10:11:12.500Z"), Keep: true}},
+		{`{column: more, keep: {not: null}}`, Filter{Column: 11, Test: &Test{[]Term{{Operator: Not, Null: true}}}, Keep: true}},
 		{`{column: shelf, keep: "9"}`, Filter{Column: 1, Test: one(Is, "9"), Keep: true}},
 		{`{column: shelf, keep: [9, "007", -1]}`, Filter{Column: 1, Test: one(Is, "9", "7", "-1"), Keep: true}},
 		{`{column: shelf, keep: {not: 9}}`, Filter{Column: 1, Test: one(Not, "9"), Keep: true}},
@@ -81,7 +88,7 @@ func TestParseFilterErrors(t *testing.T) {
 	for _, c := range []struct{ filter, want string }{
 		{
 			`{column: shelf, drop: ""}`,
-			`things.yaml:8:43: filter test can never match: column shelf has the type int, and an empty field is not a whole number, ` +
+			`things.yaml:9:43: filter test can never match: column shelf has the type int, and an empty field is not a whole number, ` +
 				`so its row is rejected. If an empty field means that there is no value, write null: "" in the dialect, ` +
 				`shelf: int?, and null instead of ""`,
 		},
@@ -93,11 +100,16 @@ func TestParseFilterErrors(t *testing.T) {
 		{`{column: price, keep: 1.234}`, `"1.234" is not an amount with at most two decimals`},
 		{`{column: price, drop: "$5"}`, `"$5" is not an amount`},
 		{`{column: lat, keep: north}`, `"north" is not a decimal number. Write a number such as 4.5`},
+		{`{column: day, keep: 2024-02-30}`, `"2024-02-30" is not a date in the form of ISO 8601. Write a date such as 2024-01-31`},
+		{`{column: day, keep: 2024-01-31T10:11:12Z}`, `is not a date in the form of ISO 8601`},
+		{`{column: at, keep: "2024-01-31T10:11:12.5Z"}`, `is not a time in the form of ISO 8601`},
+		{`{column: at, keep: "31/01/2024"}`, `is not a time in the form of ISO 8601`},
+		{`{column: more, keep: "{}"}`, `column more is JSON, which is only compared with null`},
 		{`{column: hot, keep: maybe}`, `"maybe" is not a flag. Write true or false`},
 		{`{column: hot, keep: {below: 1}}`, "a flag is true or false, and has no order: use hot: true or hot: false"},
 		{
 			`{column: shelf, drop: null}`,
-			"things.yaml:8:43: filter test can never match: column shelf is never null, because its type has no ?; " +
+			"things.yaml:9:43: filter test can never match: column shelf is never null, because its type has no ?; " +
 				"rows that are null there are rejected. If they are wanted, write shelf: int?",
 		},
 		{`{column: shelf, keep: {not: null}}`, "column shelf is never null"},

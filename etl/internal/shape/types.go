@@ -12,6 +12,9 @@ const (
 	Text                // any text; a JSON string
 	Flag                // a word for true or false, such as 1, t, yes or true; a JSON boolean
 	Decimal             // a number with any decimals; a JSON number with the same digits
+	Date                // a date in a declared format; a JSON string such as 2024-01-31
+	Time                // a date and time in a declared format; a JSON string such as 2024-01-31T10:11:12Z
+	JSON                // JSON; itself, without white space between its parts
 )
 
 // types are the names of the types in a shape file, and words for messages.
@@ -21,6 +24,9 @@ var types = [...]struct{ name, noun, example string }{
 	Text:    {"text", "a text", "a text"},
 	Flag:    {"flag", "a flag", "true or false"},
 	Decimal: {"decimal", "a decimal number", "a number such as 4.5"},
+	Date:    {"date", "a date in the form of ISO 8601", "a date such as 2024-01-31"},
+	Time:    {"time", "a time in the form of ISO 8601", "a time such as 2024-01-31T10:11:12Z"},
+	JSON:    {"json", "JSON", "null"},
 }
 
 // String returns the name of the type in a shape file.
@@ -30,7 +36,7 @@ func (t Type) String() string { return types[t].name }
 func (t Type) IsNumber() bool { return t == Int || t == Money || t == Decimal }
 
 // IsBare reports whether a document contains the canonical form as it is, without quotes.
-func (t Type) IsBare() bool { return t == Int || t == Flag || t == Decimal }
+func (t Type) IsBare() bool { return t == Int || t == Flag || t == Decimal || t == JSON }
 
 func (t Type) noun() string    { return types[t].noun }
 func (t Type) example() string { return types[t].example }

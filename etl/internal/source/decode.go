@@ -107,7 +107,7 @@ func (r *Reader) plan() []field {
 		f.tests, f.lists = c.tests, c.lists
 		f.special = len(f.drops) > 0 || len(f.repairs) > 0 || len(f.tests) > 0 || len(f.lists) > 0
 		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.tests) == 0 && len(f.drops) < 2 && !numeric
-		if c.converter.numbers != nil && f.kind != shape.Int {
+		if c.converter.numbers != nil && f.kind != shape.Int || f.kind == shape.Date || f.kind == shape.Time || f.kind == shape.JSON {
 			f.converter = &r.layout.columns[i].converter
 		}
 		f.bare = f.kind == shape.Text && len(f.nulls) == 0 && !f.special && !r.dialect.TrimSpaces
@@ -347,6 +347,7 @@ func (r *Reader) decodeText(f *field, w words, at int, quoted bool, cell *Cell) 
 	}
 	r.rows.spare = text
 	cell.at, cell.length = ^int64(from), int32(len(text)-from)
+	cell.Plain = f.kind != shape.JSON || isPlain(text[from:])
 	return end
 }
 

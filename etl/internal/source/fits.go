@@ -5,7 +5,7 @@ import "systemscale/etl/internal/shape"
 // Fits reports whether a text is a value of a type, with numbers in the plain notation.
 func Fits(kind shape.Type, text []byte) bool {
 	var canonical [2 * longestNumber]byte
-	c := converter{kind: kind}
+	c := newConverter(&shape.Column{Type: kind}, &shape.Dialect{})
 	if kind == shape.Text {
 		return true
 	}

@@ -33,6 +33,9 @@ const (
 	NotMoney       Reason = "not money"
 	NotFlag        Reason = "not a flag"
 	NotDecimal     Reason = "not a decimal"
+	NotDate        Reason = "not a date" // or not in the declared format
+	NotTime        Reason = "not a time"
+	NotJSON        Reason = "not JSON"
 	NullValue      Reason = "null" // in a column that is not nullable
 	DuplicateKey   Reason = "duplicate key"
 	NoTarget       Reason = "no target"        // a look-up that is required finds no row

@@ -5,16 +5,22 @@ import (
 
 	"systemscale/etl/internal/decimal"
 	"systemscale/etl/internal/shape"
+	"systemscale/etl/internal/strftime"
 )
 
 // converter converts texts to the canonical form of a column's values.
 type converter struct {
 	kind    shape.Type
-	numbers *notation // nil for the plain one
+	numbers *notation        // nil for the plain one
+	layout  *strftime.Layout // of a date or a time
 }
 
 func newConverter(column *shape.Column, dialect *shape.Dialect) converter {
-	return converter{kind: column.Type, numbers: newNotation(dialect.NumbersOf(column), column.Type)}
+	c := converter{kind: column.Type, numbers: newNotation(dialect.NumbersOf(column), column.Type)}
+	if c.kind == shape.Date || c.kind == shape.Time {
+		c.layout = column.Layout()
+	}
+	return c
 }
 
 // longestNumber is the largest number of bytes by which a canonical form is longer than its text.
@@ -50,6 +56,24 @@ func (c *converter) append(dst, text []byte) (canonical []byte, number int64, re
 		canonical, isDecimal := decimal.Append(dst, text)
 		if !ok || !isDecimal {
 			return nil, 0, NotDecimal
+		}
+		return canonical, 0, ""
+	case shape.Date:
+		canonical, isDate := c.layout.AppendDate(dst, text)
+		if !isDate {
+			return nil, 0, NotDate
+		}
+		return canonical, 0, ""
+	case shape.Time:
+		canonical, isTime := c.layout.AppendTime(dst, text)
+		if !isTime {
+			return nil, 0, NotTime
+		}
+		return canonical, 0, ""
+	case shape.JSON:
+		canonical, isJSON := appendJSON(dst, text)
+		if !isJSON {
+			return nil, 0, NotJSON
 		}
 		return canonical, 0, ""
 	}
