@@ -64,6 +64,7 @@ type column struct {
 	high     int64
 	bits     [65]int64 // ints from 0 on, by their length in bits
 	longest  int
+	example  string // the first value
 
 	few        []uint64 // hashes of the first different values
 	known      *set     // nil once a value has come too often
@@ -92,7 +93,9 @@ func (c *column) observe(text []byte, quoted bool, line int64) {
 			return
 		}
 	}
-	c.values++
+	if c.values++; c.values == 1 {
+		c.example = string(text[:min(len(text), mostShown)])
+	}
 	c.longest = max(c.longest, len(text))
 	if len(text) == 0 {
 		c.empty++

@@ -254,6 +254,22 @@ func TestGuesses(t *testing.T) {
 			},
 		},
 		{
+			name: "text keys",
+			files: map[string]string{
+				"countries.csv": "code,name\nfr,France\nde,Germany\n", "cities.csv": "slug,name,country_code\nparis,Paris,fr\nbonn,Bonn,de\nlyon,Lyon,fr\n",
+				"sights.csv": "city,title\nparis,Tower\nparis,Tower\nbonn,Museum\n",
+			},
+			want: []string{
+				"collection: cities", "key: slug", "on: city   # 3 of 3 values are in cities.csv's slug", "lookup: countries", "by: country_code",
+				"# no key: no column has a different value in each row, nor have two of them together",
+			},
+		},
+		{
+			name:  "a key of two columns",
+			files: map[string]string{"teams.csv": "year,team,name\n1901,ABC,x\n1902,ABC,x\n1901,DEF,y\n"},
+			want:  []string{"key: [year, team]", "item:   # GET /teams/1901/ABC"},
+		},
+		{
 			name:  "flags",
 			files: map[string]string{"item.csv": "id,is_new,level,word\n1,1,1,true\n2,0,0,false\n"},
 			want:  []string{"is_new: flag", "level: int", "word: flag"},
@@ -350,7 +366,7 @@ func TestErrors(t *testing.T) {
 		{name: "an unknown root", files: map[string]string{"a.csv": "id\n1\n"}, root: "b.csv", want: "there is no file b.csv"},
 		{
 			name: "a root without key", files: map[string]string{"a.csv": "x,y\n1,1\n1,1\n", "b.csv": "id\n1\n"}, root: "a.csv",
-			want: "a.csv: its rows cannot be the items: no column has a different value in each row",
+			want: "a.csv: its rows cannot be the items: no column has a different value in each row, nor have two of them together",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

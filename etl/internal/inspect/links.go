@@ -32,13 +32,17 @@ const containedShare = 0.9
 func (in *inspection) references(ctx context.Context) error {
 	for _, t := range in.tables {
 		in.candidates(t)
-		if len(t.references) == 0 {
+		if !t.hasKey() {
+			t.pairs = in.pairsOf(t)
+		}
+		if len(t.references) == 0 && len(t.pairs) == 0 {
 			continue
 		}
 		if err := in.compare(ctx, t); err != nil {
 			return err
 		}
 		t.references = slices.DeleteFunc(t.references, func(r *reference) bool { return !r.holds() })
+		t.keepPairs()
 	}
 	return nil
 }
@@ -84,6 +88,9 @@ func (in *inspection) compare(ctx context.Context, t *table) error {
 		if header {
 			header = false
 			return nil
+		}
+		for _, p := range t.pairs {
+			p.observe(fields)
 		}
 		column, hash := -1, uint64(0)
 		for _, r := range t.references {
@@ -152,6 +159,16 @@ func (r *reference) evidence(t *table) string {
 		text += ", though no name says so"
 	}
 	return text
+}
+
+// hasKey reports whether a column may be the key, whatever refers to it.
+func (t *table) hasKey() bool {
+	for i, c := range t.columns {
+		if keyScore(t, c, i, 0) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // chooseKeys chooses the column of each file that identifies a row.
@@ -263,6 +280,7 @@ func (tr *tree) bestParent(t *table, reach map[*table]bool, waits bool) (best *r
 			continue
 		}
 		if best == nil || cmp.Or(compareBool(r.complete(), best.complete()), compareBool(t.hasName(r.to), t.hasName(best.to)),
+			compareBool(r.key == r.to.key, best.key == best.to.key),
 			cmp.Compare(tr.depth[r.to], tr.depth[best.to]),
 			cmp.Compare(r.like, best.like), cmp.Compare(best.column, r.column)) > 0 {
 			best = r
@@ -274,7 +292,7 @@ func (tr *tree) bestParent(t *table, reach map[*table]bool, waits bool) (best *r
 // isOneToOne reports whether the key of a file is also that of its parent.
 func (tr *tree) isOneToOne(t *table) bool {
 	parent := tr.parents[t]
-	return parent != nil && parent.column == t.key
+	return parent != nil && parent.column == t.key && t.key >= 0
 }
 
 func compareBool(a, b bool) int {
@@ -309,16 +327,14 @@ func (in *inspection) reach(root *table) map[*table]bool {
 
 // canHang reports whether a file can be a child by a reference.
 func (t *table) canHang(r *reference) bool {
-	return r.key == r.to.key && t.columns[r.column].kind == shape.Int
+	return r.to.key >= 0 && (r.key == r.to.key || r.to != t && r.column != t.key)
 }
 
 // canBeRoot returns why the rows of a file cannot be the items, or "".
 func (t *table) canBeRoot() string {
 	switch {
-	case t.key < 0:
-		return "no column has a different value in each row"
-	case t.columns[t.key].kind != shape.Int:
-		return "its key " + t.columns[t.key].name + " is no int"
+	case t.key < 0 && len(t.pairs) == 0:
+		return "no column has a different value in each row, nor have two of them together"
 	}
 	return ""
 }
@@ -386,7 +402,7 @@ const belowSuffix = "_below"
 func (tr *tree) addBelow() {
 	for _, t := range tr.order[:tr.files] {
 		for _, r := range t.references {
-			if r.to != t || !t.canHang(r) {
+			if r.to != t || r.key != t.key {
 				continue
 			}
 			below := *t
@@ -403,7 +419,7 @@ func (tr *tree) addBelow() {
 // isLookup reports whether a column looks up the rows of a file that is not in the tree.
 func (tr *tree) isLookup(t *table, r *reference) bool {
 	_, placed := tr.depth[r.to]
-	return !placed && r.to != t && r.like > unlike && t.canHang(r) && r.column != t.key
+	return !placed && r.to != t && r.like > unlike && r.key == r.to.key && r.column != t.key
 }
 
 // listNames are names of files whose rows say something about the rows that refer to them.
@@ -419,7 +435,7 @@ func (in *inspection) findLists() {
 		for _, r := range t.references {
 			name := noun(r.to.base())
 			listed := slices.ContainsFunc(listNames, func(list string) bool { return sameNoun(list, name[len(name)-1]) })
-			if listed && r.like > unlike && t.canHang(r) && r.to != t && r.to.refersToOthers() == 0 && r.to.rows <= t.rows && t.hasText() {
+			if listed && r.like > unlike && r.key == r.to.key && r.to != t && r.to.refersToOthers() == 0 && r.to.rows <= t.rows && t.hasText() {
 				in.lists[r.to] = true
 			}
 		}

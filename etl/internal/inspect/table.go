@@ -52,7 +52,8 @@ type table struct {
 
 	strange map[int]bool // columns that may have numbers in another notation
 
-	key        int // of columns, or -1
+	key        int     // of columns, or -1
+	pairs      []*pair // without a key, columns that have different values together; the first one is the best
 	references []*reference
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -167,7 +168,7 @@ func (w *writer) source(t *table) {
 	case w.in.options.Root != "":
 		rows += "; the items, as --root says"
 	case w.tree.files > 1:
-		rows += fmt.Sprintf("; the items, because %s refer to it, directly or not", count(int64(w.tree.files-1), "file"))
+		rows += fmt.Sprintf("; the items: it leads to %s", count(int64(w.tree.files-1), "other file"))
 	default:
 		rows += "; the items"
 	}
@@ -180,7 +181,11 @@ func (w *writer) source(t *table) {
 	parent := w.tree.parents[t]
 	if parent != nil {
 		w.line(2, "parent: "+quote(parent.to.source), "")
-		w.line(2, "on: "+quote(t.columns[parent.column].name), parent.evidence(t))
+		on := quote(t.columns[parent.column].name)
+		if parent.key != parent.to.key {
+			on = "{" + on + ": " + quote(parent.to.columns[parent.key].name) + "}"
+		}
+		w.line(2, "on: "+on, parent.evidence(t))
 	}
 	if w.tree.isOneToOne(t) {
 		w.line(2, "one_to_one: true", "the key is that of the parent")
@@ -193,7 +198,7 @@ func (w *writer) source(t *table) {
 	}
 	w.line(2, "columns:", "")
 	for i, c := range t.columns {
-		isKey := i == t.key && c.kind == shape.Int || parent != nil && i == parent.column && c.rarelyNull()
+		isKey := i == t.key || parent != nil && i == parent.column && c.rarelyNull()
 		w.line(3, quote(c.name)+": "+c.declaration(isKey), c.comment(t, i, parent))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(t.damaged)) {
@@ -201,15 +206,16 @@ func (w *writer) source(t *table) {
 	}
 }
 
-// key writes the key of a source, which only children need.
+// key writes the key of a source. Without children, it needs none.
 func (w *writer) key(t *table) {
 	switch {
-	case t.key < 0:
-		w.comment(2, "no key: no column has a different value in each row")
-	case t.columns[t.key].kind != shape.Int:
-		w.comment(2, "no key: "+t.columns[t.key].name+" is no int")
-	default:
+	case t.key >= 0:
 		w.line(2, "key: "+quote(t.columns[t.key].name), t.columns[t.key].uniqueness())
+	case len(t.pairs) > 0:
+		p := t.pairs[0]
+		w.line(2, "key: ["+quote(t.columns[p.first].name)+", "+quote(t.columns[p.second].name)+"]", "different in all rows, together")
+	default:
+		w.comment(2, "no key: no column has a different value in each row, nor have two of them together")
 	}
 }
 
@@ -292,8 +298,14 @@ func (w *writer) documents() {
 	w.object(3, root, false)
 }
 
-// example is a key of the file.
-func (t *table) example() string { return strconv.FormatInt(t.columns[t.key].low, 10) }
+// example is the id of an item, in an address.
+func (t *table) example() string {
+	if t.key >= 0 {
+		return url.PathEscape(t.columns[t.key].example)
+	}
+	p := t.pairs[0]
+	return url.PathEscape(t.columns[p.first].example) + "/" + url.PathEscape(t.columns[p.second].example)
+}
 
 // field is a field of an object in a body.
 type field struct{ name, value string }
@@ -302,7 +314,7 @@ type field struct{ name, value string }
 func (w *writer) fields(t *table, parent *reference) []field {
 	var fields []field
 	for i, c := range t.columns {
-		if parent != nil && i == parent.column && i != t.key {
+		if parent != nil && i == parent.column && i != t.key && parent.key == parent.to.key {
 			continue
 		}
 		value := quote(c.name)
