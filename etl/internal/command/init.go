@@ -19,8 +19,8 @@ type initCommand struct {
 }
 
 func (c *initCommand) Help() string {
-	return `Reads the CSV files of a directory to their ends and writes a shape file for them: dialect, types, keys, joins and one nested document
-for each item. Each guess has a comment with its evidence. It needs no database, and bounded memory for files of any size.
+	return `Reads the CSV files of a directory to their ends and writes a shape file for them: dialect, types, keys, joins and one nested
+document for each item. Each guess has a comment with its evidence. It needs no database, and bounded memory for files of any size.
 
 Example:
   etl init --csv ./dump --out ./books.yaml

@@ -344,3 +344,30 @@ func (c *column) isFlag() bool {
 	}
 	return len(words) > 1 || len(words[0]) > 1
 }
+
+// foreign decides whether the column has numbers in another notation: all of its values.
+func (c *column) foreign() bool {
+	if c.numerals == nil || c.ints+c.money+c.decimals == c.values {
+		return false
+	}
+	n := c.numerals
+	isMoney := len(n.signs) > 0 || named(c.name, moneyNames)
+	for i, declared := range notations {
+		fits := func(kind int) bool { return n.fits[i][kind] == c.values }
+		kind := 0
+		switch {
+		case isMoney && fits(1):
+			kind = 1
+		case fits(0) && declared.Thousands != " ": // phone numbers have spaces, too
+		case fits(2) && !fits(0):
+			kind = 2
+		default:
+			continue
+		}
+		declared.Currency = n.signs
+		c.kind, c.declared = numberKinds[kind], &declared
+		c.evidence = "all values are numbers in this notation"
+		return true
+	}
+	return false
+}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"systemscale/etl/internal/dump"
@@ -18,26 +17,6 @@ import (
 
 // mostFiles is the number of files that Directory reads at most.
 const mostFiles = 200
-
-// Options are what Directory takes.
-type Options struct {
-	Directory string
-	Name      string // of the shape file, for its comments
-	Root      string // the file or source whose rows are the items, or "" for a guess
-
-	// Progress is called now and then with the number of bytes that are read, of the total. It may be nil.
-	Progress func(read, total int64)
-}
-
-type inspection struct {
-	options Options
-	memory  memory
-	tables  []*table        // that can be used
-	left    []*table        // that cannot
-	lists   map[*table]bool // of tables: their rows are looked up
-	read    int64
-	total   int64
-}
 
 // Directory returns the text of a shape file for a directory. The error has a *source.FileError for each file that cannot be read.
 func Directory(ctx context.Context, options Options) ([]byte, error) {
@@ -97,32 +76,4 @@ func (in *inspection) readAll(ctx context.Context, texts []dump.Text) error {
 		}
 	}
 	return nil
-}
-
-// tick returns the function that reports progress in a file.
-func (in *inspection) tick(t *table) func() {
-	return func() {
-		if in.options.Progress != nil {
-			in.options.Progress(in.read+t.text.Position(), in.total)
-		}
-	}
-}
-
-// noRoot explains that no file can be the root.
-func (in *inspection) noRoot(wanted string) error {
-	var errs []error
-	for _, t := range slices.Concat(in.tables, in.left) {
-		if wanted != "" && t.text.Name != wanted && t.source != wanted {
-			continue
-		}
-		problem := t.problem
-		if problem == "" {
-			problem = "its rows cannot be the items: " + t.canBeRoot()
-		}
-		errs = append(errs, &source.FileError{File: t.text.Name, Message: problem})
-	}
-	if len(errs) == 0 {
-		return &source.FileError{File: in.options.Directory, Message: "there is no file " + wanted}
-	}
-	return errors.Join(errs...)
 }

@@ -165,7 +165,7 @@ func TestGuesses(t *testing.T) {
 	}{
 		{
 			name:  "types from all rows, not from a sample",
-			files: map[string]string{"item.csv": "id,n\n" + rows(5000, func(i int) string { return "7" }) + "5001,x\n5002,y\n5003,z\n"},
+			files: map[string]string{"item.csv": "id,n\n" + rows(5000, func(int) string { return "7" }) + "5001,x\n5002,y\n5003,z\n"},
 			want:  []string{"n: int   # 7 to 7; 3 rows with another value will be rejected, such as \"x\" in line 5002"},
 		},
 		{

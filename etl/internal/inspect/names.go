@@ -18,7 +18,8 @@ var (
 	}
 	aboveNames = []string{"parent", "boss", "manager", "supervisor", "reports"}
 	moneyNames = []string{
-		"price", "prices", "cost", "costs", "amount", "fee", "fees", "tax", "salary", "revenue", "budget", "eur", "usd", "gbp", "fare", "freight", "total", "subtotal", "balance", "discount", "payment",
+		"price", "prices", "cost", "costs", "amount", "fee", "fees", "tax", "salary", "revenue", "budget", "eur", "usd", "gbp", "fare",
+		"freight", "total", "subtotal", "balance", "discount", "payment",
 	}
 	flagNames = []string{
 		"is", "has", "can", "default", "active", "enabled", "disabled", "flag", "deleted", "visible", "public", "available", "primary", "allow",
@@ -73,7 +74,8 @@ func sameNouns(a, b []string) bool {
 
 // isPlural reports whether a word is the plural of an English noun, nearly always.
 func isPlural(word string) bool {
-	return strings.HasSuffix(word, "s") && !strings.HasSuffix(word, "ss") || slices.Contains([]string{"people", "children", "data", "media"}, word)
+	others := []string{"people", "children", "data", "media"}
+	return strings.HasSuffix(word, "s") && !strings.HasSuffix(word, "ss") || slices.Contains(others, word)
 }
 
 // noun returns the words of a name without those such as id at the end.

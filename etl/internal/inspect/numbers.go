@@ -3,7 +3,6 @@ package inspect
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
@@ -61,46 +60,4 @@ func (n *numerals) observe(text []byte) {
 // isForeign reports whether a text that is no number in the plain notation looks like one in another.
 func isForeign(text []byte) bool {
 	return len(text) <= 40 && bytes.ContainsAny(text, "0123456789") && bytes.ContainsAny(text, ",. €$£¥₹EUGC\u00a0")
-}
-
-// foreign decides whether the column has numbers in another notation: all of its values.
-func (c *column) foreign() bool {
-	if c.numerals == nil || c.ints+c.money+c.decimals == c.values {
-		return false
-	}
-	n := c.numerals
-	isMoney := len(n.signs) > 0 || named(c.name, moneyNames)
-	for i, declared := range notations {
-		fits := func(kind int) bool { return n.fits[i][kind] == c.values }
-		kind := 0
-		switch {
-		case isMoney && fits(1):
-			kind = 1
-		case fits(0) && declared.Thousands != " ": // phone numbers have spaces, too
-		case fits(2) && !fits(0):
-			kind = 2
-		default:
-			continue
-		}
-		declared.Currency = n.signs
-		c.kind, c.declared = numberKinds[kind], &declared
-		c.evidence = "all values are numbers in this notation"
-		return true
-	}
-	return false
-}
-
-// yaml returns the notation as in a shape file.
-func yaml(n *shape.Numbers) string {
-	var parts []string
-	if n.Decimal != "." {
-		parts = append(parts, "decimal: "+list([]string{n.Decimal}))
-	}
-	if n.Thousands != "" {
-		parts = append(parts, "thousands: "+list([]string{n.Thousands}))
-	}
-	if len(n.Currency) > 0 {
-		parts = append(parts, "currency: "+list(n.Currency))
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
 }

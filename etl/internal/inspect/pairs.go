@@ -12,13 +12,6 @@ import (
 // mostPaired is the number of columns of which all pairs are tried.
 const mostPaired = 6
 
-// pair is two columns that may identify a row together.
-type pair struct {
-	first, second int
-	known         *set // nil once the values of two rows are the same
-	joined        []byte
-}
-
 // pairsOf returns the pairs of the columns that are most likely a key: those that refer to other files, then the first ones.
 func (in *inspection) pairsOf(t *table) []*pair {
 	var columns []int

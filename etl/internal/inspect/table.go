@@ -208,7 +208,8 @@ func (t *table) records(ctx context.Context, tick func(), take func(line int64, 
 			if t.damaged[reason]++; t.worst.line == 0 {
 				t.worst = sample{text: string(reason), line: scanner.Line()}
 			}
-			if !t.notation.trim && reason == source.BareQuote && slices.ContainsFunc(scanner.Fields(), func(f csvscan.Field) bool { return t.spaced(&f) }) {
+			spaced := func(f csvscan.Field) bool { return t.spaced(&f) }
+			if !t.notation.trim && reason == source.BareQuote && slices.ContainsFunc(scanner.Fields(), spaced) {
 				t.notation.trim = true
 				return errAgain
 			}
@@ -462,4 +463,25 @@ func widened(line []byte, delimiter byte) string {
 func (t *table) base() string {
 	name := t.text.Name
 	return name[:strings.LastIndexByte(name, '.')]
+}
+
+// reference is a column whose values may be keys of a file.
+type reference struct {
+	column int
+	to     *table
+	key    int // of to's columns
+	like   likeness
+
+	checked   int64 // values that the key's set can answer for
+	contained int64 // of them
+	zeros     int64 // values 0 that are no key
+	missing   sample
+	dropped   bool
+}
+
+// pair is two columns that may identify a row together.
+type pair struct {
+	first, second int
+	known         *set // nil once the values of two rows are the same
+	joined        []byte
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
@@ -113,7 +111,8 @@ func (n notation) settings(other notation) []setting {
 	}
 	add(n.shortRows != other.shortRows, !n.shortRows, "short_rows: "+shortRows, "rows end before the last field")
 	add(n.trim != other.trim, !n.trim, fmt.Sprintf("trim_spaces: %t", n.trim), "spaces around fields")
-	add(n.closeQuotes != other.closeQuotes, !n.closeQuotes, fmt.Sprintf("close_quotes: %t", n.closeQuotes), "quotes that are open at the end of a line")
+	add(n.closeQuotes != other.closeQuotes, !n.closeQuotes, fmt.Sprintf("close_quotes: %t", n.closeQuotes),
+		"quotes that are open at the end of a line")
 	return found
 }
 
@@ -185,7 +184,7 @@ func (w *writer) source(t *table) {
 		if parent.key != parent.to.key {
 			on = "{" + on + ": " + quote(parent.to.columns[parent.key].name) + "}"
 		}
-		w.line(2, "on: "+on, parent.evidence(t))
+		w.line(2, "on: "+on, parent.evidence())
 	}
 	if w.tree.isOneToOne(t) {
 		w.line(2, "one_to_one: true", "the key is that of the parent")
@@ -254,7 +253,7 @@ func (c *column) comment(t *table, at int, parent *reference) string {
 	comment := c.evidence
 	for _, r := range t.references {
 		if r.column == at && r != parent {
-			comment += "; " + r.evidence(t)
+			comment += "; " + r.evidence()
 		}
 	}
 	return comment
@@ -267,21 +266,15 @@ func (w *writer) leftOut() {
 			continue
 		}
 		reason := "no column has the keys of a file above"
-		if r := slices.MaxFunc(append(t.references, nil), func(a, b *reference) int { return cmp.Compare(likenessOf(a), likenessOf(b)) }); r != nil {
-			reason = t.columns[r.column].name + ": " + r.evidence(t)
+		if len(t.references) > 0 {
+			r := slices.MaxFunc(t.references, func(a, b *reference) int { return cmp.Compare(a.like, b.like) })
+			reason = t.columns[r.column].name + ": " + r.evidence()
 		}
 		w.comment(1, fmt.Sprintf("%s (%s) is not used: %s", t.text.Name, count(t.rows, "row"), reason))
 	}
 	for _, t := range w.in.left {
 		w.comment(1, fmt.Sprintf("%s is not used: %s", t.text.Name, t.problem))
 	}
-}
-
-func likenessOf(r *reference) likeness {
-	if r == nil {
-		return -1
-	}
-	return r.like
 }
 
 // documents writes a list and one document of each item, with all rows below it.
@@ -334,7 +327,7 @@ func (w *writer) object(indent int, t *table, flat bool, above ...*table) {
 	for _, f := range fields {
 		taken[f.name] = true
 	}
-	if slices.ContainsFunc(fields, func(f field) bool { return bodyWords[f.name] }) {
+	if slices.ContainsFunc(fields, func(f field) bool { return slices.Contains(bodyWords, f.name) }) {
 		w.line(indent, "object:", "")
 		indent++
 	}
@@ -345,7 +338,7 @@ func (w *writer) object(indent int, t *table, flat bool, above ...*table) {
 		return
 	}
 	free := func(name string) string {
-		for taken[name] || bodyWords[name] {
+		for taken[name] || slices.Contains(bodyWords, name) {
 			name += "_row"
 		}
 		taken[name] = true
@@ -385,43 +378,6 @@ func (w *writer) children(of *table) []*table {
 }
 
 // bodyWords are the keywords of a body, which cannot be the names of fields without object.
-var bodyWords = map[string]bool{}
-
-func init() {
-	for _, word := range []string{
-		"each", "text", "object", "constant", "array", "join", "split", "one", "count", "sum", "min", "max", "average", "counts", "lookup",
-	} {
-		bodyWords[word] = true
-	}
-}
-
-var (
-	plainText = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
-	yamlWord  = regexp.MustCompile(`(?i)^(null|true|false|yes|no|on|off|nan|inf)$`)
-)
-
-// quote returns a text as YAML.
-func quote(text string) string {
-	if plainText.MatchString(text) && !yamlWord.MatchString(text) {
-		return text
-	}
-	if strings.Contains(text, `\`) && !strings.ContainsAny(text, "'\t\r\n") {
-		return "'" + text + "'"
-	}
-	return strconv.Quote(text)
-}
-
-// list returns one text, or a list of several, as YAML.
-func list(texts []string) string {
-	quoted := make([]string, len(texts))
-	for i, text := range texts {
-		quoted[i] = quote(text)
-		if quoted[i] == text {
-			quoted[i] = strconv.Quote(text)
-		}
-	}
-	if len(quoted) == 1 {
-		return quoted[0]
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
+var bodyWords = []string{
+	"each", "text", "object", "constant", "array", "join", "split", "one", "count", "sum", "min", "max", "average", "counts", "lookup",
 }
