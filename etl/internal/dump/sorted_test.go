@@ -175,7 +175,7 @@ func TestSortKeepsOrigins(t *testing.T) {
 		{Line: 3, Offset: 14, Size: size, Ended: true},
 	} {
 		got := sorted.Next()
-		got.Item = 0
+		got.Item, got.Lines = 0, 0
 		if got != want {
 			t.Errorf("record %d: %+v, want %+v", i, got, want)
 		}
