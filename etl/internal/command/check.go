@@ -36,6 +36,11 @@ Example:
 
 // Run checks the headers of one directory.
 func (c *checkCommand) Run(ctx context.Context, out *output) error {
+	done, err := c.Files.spool(ctx, c.Temporary.Temp)
+	if err != nil {
+		return err
+	}
+	defer done()
 	spec, err := dump.ReadShape(c.Files.Shape)
 	if err != nil {
 		return err

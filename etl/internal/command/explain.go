@@ -42,6 +42,11 @@ type usedLine struct {
 
 // Run explains one item.
 func (c *explainCommand) Run(ctx context.Context, out *output) error {
+	done, err := c.Files.spool(ctx, c.Temporary.Temp)
+	if err != nil {
+		return err
+	}
+	defer done()
 	options := c.Files.options(out)
 	options.Temp, options.MaxDocument = c.Temporary.Temp, int64(c.Item.MaxDocument)
 	d, err := dump.Open(ctx, options)

@@ -1,10 +1,15 @@
 package command
 
 import (
+	"context"
 	"fmt"
+	"os"
+
+	"golang.org/x/term"
 
 	"systemscale/etl/internal/dump"
 	"systemscale/etl/internal/plan"
+	"systemscale/etl/internal/shape"
 )
 
 // Flags that several commands have. Each type is embedded by kong, and by no Go struct.
@@ -14,8 +19,24 @@ type databaseFlags struct {
 }
 
 type fileFlags struct {
-	CSV   string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files."`
+	CSV   string `name:"csv" required:"" type:"path" placeholder:"DIR" help:"Directory that holds the CSV files. It is not used if the shape's only source is the standard input, file: \"-\"."`
 	Shape string `placeholder:"FILE" help:"Shape file, which declares the CSV files and the documents. Default: the built-in catalog of products."`
+}
+
+// spool copies the standard input to a temporary directory, which becomes that of the CSV files, if the shape reads it. done removes it.
+func (f *fileFlags) spool(ctx context.Context, temp string) (done func(), err error) {
+	spec, err := dump.ReadShape(f.Shape)
+	if err != nil {
+		return nil, err
+	}
+	if spec.Sources[0].File != shape.StandardInput {
+		return func() {}, nil
+	}
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil, &usageError{fmt.Sprintf("%s reads the standard input, which is a terminal: give it a file, as in etl run ... < items.csv", f.Shape)}
+	}
+	f.CSV, done, err = dump.Spool(ctx, os.Stdin, temp)
+	return done, err
 }
 
 // options returns the options of the dump.

@@ -56,6 +56,11 @@ Example:
 // Run shows the plan. The error is a codeError with its result.
 func (c *planCommand) Run(ctx context.Context, out *output) error {
 	began := time.Now()
+	done, err := c.Compare.Files.spool(ctx, c.Compare.Temporary.Temp)
+	if err != nil {
+		return err
+	}
+	defer done()
 	d, err := dump.Open(ctx, c.Compare.options(out))
 	if err != nil {
 		return err

@@ -36,6 +36,11 @@ Example:
 
 // Run renders the files of one directory.
 func (c *renderCommand) Run(ctx context.Context, out *output) error {
+	done, err := c.Files.spool(ctx, c.Temporary.Temp)
+	if err != nil {
+		return err
+	}
+	defer done()
 	options := c.Files.options(out)
 	options.Temp, options.MaxDocument = c.Temporary.Temp, int64(c.Item.MaxDocument)
 	began := time.Now()

@@ -78,6 +78,11 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		collection = spec.Collection
 	}
 	out.metrics = newMetrics(c.Metrics, collection)
+	done, err := c.Compare.Files.spool(ctx, c.Compare.Temporary.Temp)
+	if err != nil {
+		return err
+	}
+	defer done()
 	d, err := dump.Open(ctx, c.Compare.options(out))
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"systemscale/sql"
 )
@@ -55,6 +56,12 @@ func Parse(name string, text []byte) (shape *Shape, err error) {
 	shape.Dialect = dialect.Dialect
 	r.lookups.names = append(lookupNames(sources), lookupNames(documents)...)
 	shape.Sources = r.sources(sources, dialect)
+	for _, s := range shape.Sources {
+		if s.File == StandardInput && len(shape.Sources) > 1 {
+			r.fail(&token.Position{Line: s.FileAt.Line, Column: s.FileAt.Column},
+				"file - is the standard input, which holds one file: a shape that reads it has one source")
+		}
+	}
 	shape.Endpoints = r.endpoints(documents, shape.Sources)
 	if root := &shape.Sources[0]; root.KeyForm == IDKeys {
 		for i := range shape.Endpoints {

@@ -368,6 +368,7 @@ func TestParseErrors(t *testing.T) {
 
 		{"no file", "    file: page.csv\n", "", "small.yaml:3:3: source page has no file"},
 		{"a path for a file", "file: page.csv", "file: ../page.csv", `small.yaml:4:11: file "../page.csv" must be a plain name`},
+		{"the standard input beside a file", "file: page.csv", `file: "-"`, "small.yaml:4:11: file - is the standard input, which holds one file"},
 		{"a pattern without end", "file: page.csv", "file: \"page-[0-9.csv\"", `small.yaml:4:11: file "page-[0-9.csv" is no pattern`},
 		{"no key in the root", "    key: id\n    columns: {id: int, title", "    columns: {id: int, title", "small.yaml:13:3: source book has no key"},
 		{

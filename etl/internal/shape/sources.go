@@ -345,3 +345,6 @@ func (r *reader) tree(sources []Source, links []link) []Source {
 
 // IsPattern reports whether the file of a source is a pattern that several files may match.
 func IsPattern(file string) bool { return strings.ContainsAny(file, "*?[") }
+
+// StandardInput is the file of a source that is read from the standard input.
+const StandardInput = "-"
