@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -413,5 +415,42 @@ func BenchmarkProbe(b *testing.B) {
 	}, func() {})
 	if err != nil || counts.Absent != int64((b.N+1)/CopiesOfPath*CopiesOfPath) {
 		b.Fatalf("%+v, %v", counts, err)
+	}
+}
+
+// TestEncodedPaths sends paths as they are, percent-encoding included.
+func TestEncodedPaths(t *testing.T) {
+	gateway := gatewaytest.New(t)
+	gateway.Publish(run)
+	var mu sync.Mutex
+	sent := map[string]bool{}
+	gateway.Spoil(func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		sent[r.RequestURI] = true
+		return false
+	})
+	paths := []string{
+		"/things/AC/DC", "/things/100%25", "/things/a%20b%3F%23%3B%2B%C3%BC/parts", "/teams/1901/a%252Fb%2525", "/things/%0A", "/things/a..",
+		"/things/~._-", "/things/%22%27%5C%3C", "/things/-7",
+	}
+	for _, path := range paths {
+		decoded, err := url.PathUnescape(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gateway.Hold(run-1, gatewaytest.Copy{Path: decoded, Encoding: "gzip"})
+	}
+	counts, err := refreshThings(t, hurried, gateway, paths...)
+	if want := (Counts{Absent: int64(len(paths)), Refreshed: int64(len(paths))}); err != nil || counts != want {
+		t.Errorf("counts %+v (%v), want %+v", counts, err, want)
+	}
+	for _, path := range paths {
+		if !sent["/cached"+path] || !sent["/refresh"+path] {
+			t.Errorf("%s was not requested as it is", path)
+		}
+	}
+	if _, err := refreshThings(t, hurried, gateway, "/things/%zz"); err == nil {
+		t.Error("a path that is not percent-encoded was sent")
 	}
 }
