@@ -71,8 +71,11 @@ type column struct {
 	duplicates int64
 	first      sample // the first duplicate
 
-	strange  int64     // values that may be numbers in another notation
+	strange  int64     // values that may be numbers in another notation, dates or JSON
 	numerals *numerals // nil unless the column has such values
+
+	forms  *forms
+	format string // of dates and times; "" is ISO 8601
 
 	kind     shape.Type
 	declared *shape.Numbers // nil for the plain notation
@@ -103,6 +106,7 @@ func (c *column) observe(text []byte, quoted bool, line int64) {
 	c.classify(text, line)
 	if c.numerals != nil {
 		c.numerals.observe(text)
+		c.forms.observe(text)
 	}
 	c.hash(text, line)
 }
@@ -128,7 +132,7 @@ func (c *column) classify(text []byte, line int64) {
 		c.decimals++
 	default:
 		c.other++
-		if isForeign(text) {
+		if isForeign(text) || mayBeForm(text) {
 			c.strange++
 		}
 		at := slices.IndexFunc(c.others, func(s sample) bool { return s.text == string(text[:min(len(text), mostShown)]) })
@@ -238,7 +242,7 @@ func (c *column) decide() {
 	case c.isFlag():
 		c.kind, others = shape.Flag, 0
 		c.evidence = "all values are " + strings.Join(slices.Sorted(slices.Values(c.words)), " or ")
-	case c.foreign():
+	case c.isForm(), c.foreign():
 	case c.numbers() == 0 || others*tolerated > c.values:
 		c.kind = shape.Text
 		c.textEvidence()
@@ -252,7 +256,7 @@ func (c *column) decide() {
 		c.kind = shape.Int
 		c.evidence = comma(c.low) + " to " + comma(c.high)
 	}
-	if c.declared != nil {
+	if c.declared != nil || c.kind == shape.Date || c.kind == shape.Time || c.kind == shape.JSON {
 		words, others = nil, 0
 	}
 	if c.kind != shape.Text {

@@ -270,6 +270,23 @@ func TestGuesses(t *testing.T) {
 			want:  []string{"key: [year, team]", "item:   # GET /teams/1901/ABC"},
 		},
 		{
+			name: "dates, times and JSON",
+			files: map[string]string{
+				"item.csv": "id|day|at|us|both|when|extra|text\n1|2024-01-31|2024-01-31T10:11:12Z|01/31/2024|01/02/2024|2024-01-31 10:11:12|{\"a\": 1}|[x]\n" +
+					"2|2023-02-01|2024-01-31T10:11:12+02:00|12/01/2024|03/04/2024|2024-01-31 10:11:13|[]|[y]\n",
+			},
+			want: []string{
+				"day: date   # all values have this form", "at: time", `us: {type: date, format: "%m/%d/%Y"}`,
+				`both: {type: date, format: "%d/%m/%Y"}   # all values have this form, and also %m/%d/%Y`,
+				`when: {type: time, format: "%Y-%m-%d %H:%M:%S"}`, "extra: json", "text: text",
+			},
+		},
+		{
+			name:  "records of several lines",
+			files: map[string]string{"item.csv": "id,text\n1,\"a\nb\"\n2,c\n"},
+			want:  []string{"records: quoted", "id: int   # 1 to 2"},
+		},
+		{
 			name:  "flags",
 			files: map[string]string{"item.csv": "id,is_new,level,word\n1,1,1,true\n2,0,0,false\n"},
 			want:  []string{"is_new: flag", "level: int", "word: flag"},

@@ -35,7 +35,7 @@ func newNumerals() *numerals {
 	for i := range notations {
 		var fitters []*source.Fitter
 		for _, kind := range numberKinds {
-			fitters = append(fitters, source.NewFitter(kind, &notations[i]))
+			fitters = append(fitters, source.NewFitter(&shape.Column{Type: kind, Numbers: &notations[i]}))
 		}
 		n.fitters, n.fits = append(n.fitters, fitters), append(n.fits, make([]int64, len(numberKinds)))
 	}

@@ -28,6 +28,7 @@ type notation struct {
 	headerless  bool
 	noQuotes    bool
 	shortRows   bool
+	multiline   bool
 	encoding    string // "" is UTF-8, or that of the byte order mark
 }
 
@@ -50,7 +51,7 @@ type table struct {
 	quoted   int64  // rows with a field in quotes
 	short    int64  // rows that lack the last fields
 
-	strange map[int]bool // columns that may have numbers in another notation
+	strange map[int]bool // columns that may have numbers in another notation, dates or JSON
 
 	key        int     // of columns, or -1
 	pairs      []*pair // without a key, columns that have different values together; the first one is the best
@@ -131,14 +132,16 @@ func (t *table) amend() bool {
 		t.notation.noQuotes = true
 	case !n.shortRows && t.short*20 > t.good:
 		t.notation.shortRows = true
+	case !n.multiline && t.multiple*damage > t.good:
+		t.notation.multiline = true
 	default:
-		return t.amendNumbers()
+		return t.amendColumns()
 	}
 	return t.notation != n
 }
 
-// amendNumbers notes the columns that may have numbers in another notation, and reports whether there are more than before.
-func (t *table) amendNumbers() (more bool) {
+// amendColumns notes the columns that may have numbers in another notation, dates or JSON, and reports whether there are more than before.
+func (t *table) amendColumns() (more bool) {
 	for i, c := range t.columns {
 		if c.strange > 0 && c.strange == c.other && !t.strange[i] {
 			if t.strange == nil {
@@ -158,7 +161,7 @@ func (t *table) begin(fields []csvscan.Field, m *memory) []csvscan.Field {
 		first[i] = f
 		c := newColumn("", m)
 		if t.strange[i] {
-			c.numerals = newNumerals()
+			c.numerals, c.forms = newNumerals(), newForms()
 		}
 		t.columns = append(t.columns, c)
 	}
@@ -187,7 +190,7 @@ func (t *table) records(ctx context.Context, tick func(), take func(line int64, 
 		return err
 	}
 	defer func() { _ = text.Close() }() // only read
-	dialect := csvscan.Dialect{Delimiter: t.notation.delimiter, TrimSpaces: t.notation.trim, NoQuotes: t.notation.noQuotes}
+	dialect := csvscan.Dialect{Delimiter: t.notation.delimiter, TrimSpaces: t.notation.trim, NoQuotes: t.notation.noQuotes, Multiline: t.notation.multiline}
 	scanner := csvscan.New(text, dialect)
 	var breaks *source.Breaks
 	width := 0
@@ -279,7 +282,7 @@ func (t *table) damage(scanner *csvscan.Scanner, broken source.Break, width int)
 
 // conclude decides what the rows show together.
 func (t *table) conclude(first []csvscan.Field) {
-	t.notation.closeQuotes = t.closed > 0
+	t.notation.closeQuotes = t.closed > 0 && !t.notation.multiline
 	if first == nil {
 		t.problem = "it has no row"
 		return
@@ -326,8 +329,6 @@ func (t *table) missing() {
 	share := func(reason source.Reason) bool { return t.damaged[reason]*20 > t.rows }
 	switch {
 	case t.problem != "":
-	case share(source.BrokenLine):
-		t.problem = "its quoted fields have line ends: write them as spaces"
 	case share(source.FieldCount):
 		t.problem = comma(t.damaged[source.FieldCount]) + " of " + count(t.rows+t.damaged[source.FieldCount], "row") +
 			" with more or fewer fields than the header"

@@ -105,6 +105,11 @@ func (n notation) settings(other notation) []setting {
 	add(n.encoding != other.encoding, n.encoding == "", "encoding: "+encoding, "the bytes are letters in it")
 	add(n.headerless != other.headerless, !n.headerless, fmt.Sprintf("header: %t", !n.headerless), "the first row is like the others")
 	add(n.noQuotes != other.noQuotes, !n.noQuotes, fmt.Sprintf("quotes: %t", !n.noQuotes), "quotes are in fields, not around them")
+	records := "lines"
+	if n.multiline {
+		records = "quoted"
+	}
+	add(n.multiline != other.multiline, !n.multiline, "records: "+records, "quoted fields have line ends")
 	shortRows := "reject"
 	if n.shortRows {
 		shortRows = `"null"`
@@ -242,6 +247,9 @@ func (c *column) declaration(isKey bool) string {
 	}
 	if c.declared != nil {
 		settings += ", numbers: " + yaml(c.declared)
+	}
+	if c.format != "" {
+		settings += ", format: " + list([]string{c.format})
 	}
 	if settings != "" {
 		return "{type: " + name + settings + "}"

@@ -13,18 +13,18 @@ func Fits(kind shape.Type, text []byte) bool {
 	return reason == ""
 }
 
-// Fitter is Fits for numbers in another notation. It is used by one goroutine.
+// Fitter is Fits for a column with settings. It is used by one goroutine.
 type Fitter struct {
 	converter converter
 	canonical []byte
 }
 
-// NewFitter returns a Fitter for a type of numbers.
-func NewFitter(kind shape.Type, numbers *shape.Numbers) *Fitter {
-	return &Fitter{converter: converter{kind: kind, numbers: newNotation(numbers, kind)}}
+// NewFitter returns a Fitter for a column.
+func NewFitter(column *shape.Column) *Fitter {
+	return &Fitter{converter: newConverter(column, &shape.Dialect{})}
 }
 
-// Fits reports whether a text is such a number.
+// Fits reports whether a text is a value of the column.
 func (f *Fitter) Fits(text []byte) bool {
 	canonical, _, reason := f.converter.append(f.canonical[:0], text)
 	if reason == "" {
