@@ -71,23 +71,3 @@ func mayBeForm(text []byte) bool {
 	}
 	return len(text) >= 8 && len(text) <= 40 && bytes.ContainsAny(text, "0123456789") && bytes.ContainsAny(text, "-/.: ")
 }
-
-// isForm decides whether all values of the column are dates, times or JSON of one form.
-func (c *column) isForm() bool {
-	if c.forms == nil || c.other < c.values {
-		return false
-	}
-	found := -1
-	for i, fitter := range c.forms.fitters {
-		switch {
-		case fitter == nil:
-		case found < 0:
-			found = i
-			c.kind, c.format = formed[i].Type, formed[i].Format
-			c.evidence = "all values have this form"
-		case formed[i].Type == formed[found].Type:
-			c.evidence += ", and also " + formed[i].Format
-		}
-	}
-	return found >= 0
-}
