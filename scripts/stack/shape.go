@@ -12,13 +12,6 @@ import (
 	"strings"
 )
 
-// collection is a collection that up has loaded with a shape file, beside the catalog.
-type collection struct {
-	Name      string `json:"name"`
-	Shape     string `json:"shape"` // path of the shape file
-	Directory string `json:"directory"`
-}
-
 var collectionInShape = regexp.MustCompile(`(?m)^collection:\s*["']?([a-z][a-z0-9_]*)["']?\s*(?:#.*)?$`)
 
 // readCollection returns the collection of a shape file and a directory, both absolute. The ETL checks all the rest.

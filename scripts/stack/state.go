@@ -87,6 +87,13 @@ func (c catalog) String() string {
 	return "the catalog from " + c.Directory
 }
 
+// collection is a collection that up has loaded with a shape file, beside the catalog.
+type collection struct {
+	Name      string `json:"name"`
+	Shape     string `json:"shape"` // path of the shape file
+	Directory string `json:"directory"`
+}
+
 // readState reads the state, or returns an empty one if there is none. All paths in it are absolute.
 func readState(directory string) (*state, error) {
 	read := &state{path: filepath.Join(directory, "state.json")}

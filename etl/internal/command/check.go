@@ -73,7 +73,10 @@ func (c *checkCommand) read(ctx context.Context, out *output, check *check) erro
 	}
 	defer d.Close()
 	return d.Arranged(ctx, func(d *dump.Dump) error {
-		found := &problems{check: check}
+		found := &problems{spec: check.spec, columns: map[string][]string{}}
+		for file, h := range check.headers {
+			found.columns[file] = h.Names
+		}
 		progress := newProgress(out.stderr, d.Size(), "check")
 		err := d.Pass(ctx, dump.Handlers{
 			Rejects: found, Tick: func() { progress.at(d.Position()) },

@@ -30,8 +30,9 @@ type problem struct {
 
 // problems is a Sink that collects the first rejected rows for each reason.
 type problems struct {
-	check *check
-	found []*problem
+	spec    *shape.Shape
+	columns map[string][]string // of each file, by its name in the shape
+	found   []*problem
 }
 
 // Reject notes one row.
@@ -54,10 +55,10 @@ func (p *problems) Reject(reject source.Reject) error {
 
 // value is the field of the faulty column, or the row.
 func (p *problems) value(reject source.Reject) string {
-	if h, s := p.check.headers[reject.File], p.source(reject.Source); h != nil && s != nil {
-		dialect := p.check.spec.DialectOf(s)
+	if s := p.source(reject.Source); s != nil {
+		dialect := p.spec.DialectOf(s)
 		fields := csvscan.NewCutter(source.Notation(dialect)).Cut(reject.Raw)
-		if at := slices.Index(h.Names, reject.Column); at >= 0 && at < len(fields) {
+		if at := slices.Index(p.columns[reject.File], reject.Column); at >= 0 && at < len(fields) {
 			return fmt.Sprintf("%s %s", reject.Column, quoted(fields[at].Text))
 		}
 	}
@@ -79,8 +80,8 @@ func quoted(text []byte) string {
 
 // source returns the source with a name, or nil.
 func (p *problems) source(name string) *shape.Source {
-	for i := range p.check.spec.Sources {
-		if s := &p.check.spec.Sources[i]; s.Name == name {
+	for i := range p.spec.Sources {
+		if s := &p.spec.Sources[i]; s.Name == name {
 			return s
 		}
 	}
@@ -115,7 +116,7 @@ func (p *problems) report(w io.Writer) {
 func (p *problems) remedy(f *problem) string {
 	name, kind, multiline := printable.Name(f.column), "", false
 	if s := p.source(f.source); s != nil {
-		multiline = p.check.spec.DialectOf(s).Multiline
+		multiline = p.spec.DialectOf(s).Multiline
 		name += " of source " + s.Name
 		for _, c := range s.Columns {
 			if c.Name == f.column {

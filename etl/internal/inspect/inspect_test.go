@@ -174,9 +174,11 @@ func TestGuesses(t *testing.T) {
 			want:  []string{"id: int   # 1 to 300; 1 row with another value will be rejected"},
 		},
 		{
-			name:  "a type that a twentieth of the rows contradicts",
-			files: map[string]string{"item.csv": "id,n\n" + rows(100, func(i int) string { return map[bool]string{true: "x" + string(rune('a'+i%26)), false: "7"}[i%20 == 0] })},
-			want:  []string{"n: text   # no number, such as \"x"},
+			name: "a type that a twentieth of the rows contradicts",
+			files: map[string]string{
+				"item.csv": "id,n\n" + rows(100, func(i int) string { return map[bool]string{true: "x" + string(rune('a'+i%26)), false: "7"}[i%20 == 0] }),
+			},
+			want: []string{"n: text   # no number, such as \"x"},
 		},
 		{
 			name:  "zeros before a number",
@@ -184,9 +186,11 @@ func TestGuesses(t *testing.T) {
 			want:  []string{"zip: text   # an int would lose the zeros before 1 value"},
 		},
 		{
-			name:  "a word of its own that means null",
-			files: map[string]string{"item.csv": "id,n\n" + rows(40, func(i int) string { return map[bool]string{true: "unknown", false: "7"}[i%10 == 0] })},
-			want:  []string{"n: {type: int?, null: \"unknown\"}   # 7 to 7; 4 null"},
+			name: "a word of its own that means null",
+			files: map[string]string{
+				"item.csv": "id,n\n" + rows(40, func(i int) string { return map[bool]string{true: "unknown", false: "7"}[i%10 == 0] }),
+			},
+			want: []string{"n: {type: int?, null: \"unknown\"}   # 7 to 7; 4 null"},
 		},
 		{
 			name:  "an empty text stays a text",
@@ -238,8 +242,10 @@ func TestGuesses(t *testing.T) {
 			want:  []string{`delimiter: "+|"`, `dialect: {delimiter: ";"}`},
 		},
 		{
-			name:  "numbers in another notation",
-			files: map[string]string{"item.csv": "id;price;weight;stock;phone;pay\n1;4,50 €;1.299,5;1.000;030 123;$1,200.50\n2;1.200,00 €;7;20;1 234 567;$3\n"},
+			name: "numbers in another notation",
+			files: map[string]string{
+				"item.csv": "id;price;weight;stock;phone;pay\n1;4,50 €;1.299,5;1.000;030 123;$1,200.50\n2;1.200,00 €;7;20;1 234 567;$3\n",
+			},
 			want: []string{
 				`price: {type: money, numbers: {decimal: ",", thousands: ".", currency: "€"}}`,
 				`weight: {type: decimal, numbers: {decimal: ",", thousands: "."}}`, "phone: text", `pay: {type: money, numbers: {thousands: ",", currency: "$"}}`,
@@ -314,13 +320,21 @@ func TestGuesses(t *testing.T) {
 			want: []string{"on: belongs   # 50 of 50 values are in product.csv's id, though no name says so"},
 		},
 		{
-			name:  "orphans",
-			files: map[string]string{"product.csv": "id,name\n" + rows(40, func(int) string { return "x" }), "sku.csv": "id,product_id\n" + numbersOf(40) + "41,77\n"},
-			want:  []string{"on: product_id   # 40 of 41 values are in product.csv's id; not \"77\" in line 42"},
+			name: "orphans",
+			files: map[string]string{
+				"product.csv": "id,name\n" + rows(40, func(int) string { return "x" }),
+				"sku.csv":     "id,product_id\n" + numbersOf(40) + "41,77\n",
+			},
+			want: []string{"on: product_id   # 40 of 41 values are in product.csv's id; not \"77\" in line 42"},
 		},
 		{
-			name:  "a file that does not fit",
-			files: map[string]string{"product.csv": "id,name,x\n1,a,b\n", "weather.csv": "id,rain\n1,7\n", "empty.csv": "", "head.csv": "id\n"},
+			name: "a file that does not fit",
+			files: map[string]string{
+				"product.csv": "id,name,x\n1,a,b\n",
+				"weather.csv": "id,rain\n1,7\n",
+				"empty.csv":   "",
+				"head.csv":    "id\n",
+			},
 			want: []string{
 				"# weather.csv (1 row) is not used: no column has the keys of a file above", "# empty.csv is not used: the file is empty",
 				"# head.csv is not used: it has a header and no row",

@@ -190,7 +190,8 @@ func (t *table) records(ctx context.Context, tick func(), take func(line int64, 
 		return err
 	}
 	defer func() { _ = text.Close() }() // only read
-	dialect := csvscan.Dialect{Delimiter: t.notation.delimiter, TrimSpaces: t.notation.trim, NoQuotes: t.notation.noQuotes, Multiline: t.notation.multiline}
+	n := t.notation
+	dialect := csvscan.Dialect{Delimiter: n.delimiter, TrimSpaces: n.trim, NoQuotes: n.noQuotes, Multiline: n.multiline}
 	scanner := csvscan.New(text, dialect)
 	var breaks *source.Breaks
 	width := 0
