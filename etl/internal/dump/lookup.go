@@ -122,7 +122,7 @@ type filler struct {
 func (f *filler) begin(temp string, tables []int) error {
 	for _, i := range tables {
 		table := &f.spec.Tables[i]
-		builder, err := lookup.NewBuilder(temp)
+		builder, err := lookup.NewBuilder(temp, f.source == 0)
 		if err != nil {
 			return err
 		}

@@ -52,11 +52,13 @@ type Builder struct {
 	index     *region
 	count     int
 	buffer    []byte
+	distinct  bool
 }
 
-// NewBuilder returns a Builder with temporary files in a directory; "" is the system's. It must be closed unless Table is called.
-func NewBuilder(directory string) (*Builder, error) {
-	b := &Builder{directory: directory}
+// NewBuilder returns a Builder with temporary files in a directory; "" is the system's. It must be closed unless Table is called. distinct
+// means that no key comes twice, so that Add need not look for it.
+func NewBuilder(directory string, distinct bool) (*Builder, error) {
+	b := &Builder{directory: directory, distinct: distinct}
 	var err error
 	if b.entries, err = temporary(directory); err != nil {
 		return nil, b.failed(err)
@@ -70,8 +72,12 @@ func NewBuilder(directory string) (*Builder, error) {
 
 // Add adds an entry, unless there is one with this key: then it returns false. It copies the key and the value.
 func (b *Builder) Add(key []byte, value Value) (added bool, err error) {
-	if 2*(b.count+1) > len(b.index.bytes)/slotSize {
-		if err := b.grow(); err != nil {
+	if b.distinct {
+		b.count++
+		return true, b.failed(b.write(key, value))
+	}
+	if slots := len(b.index.bytes) / slotSize; 2*(b.count+1) > slots {
+		if err := b.reindex(2 * slots); err != nil {
 			return false, b.failed(err)
 		}
 	}
@@ -91,15 +97,15 @@ func (b *Builder) Add(key []byte, value Value) (added bool, err error) {
 			return false, b.failed(err)
 		}
 	}
-	if b.written >= addressMask {
-		return false, b.failed(errors.New("a look-up table has more than 1 TiB"))
-	}
 	binary.LittleEndian.PutUint64(b.index.bytes[at*slotSize:], hash>>addressBits<<addressBits|uint64(b.written+1))
 	b.count++
 	return true, b.failed(b.write(key, value))
 }
 
 func (b *Builder) write(key []byte, value Value) error {
+	if b.written >= addressMask {
+		return errors.New("a look-up table has more than 1 TiB")
+	}
 	flags := uint64(0)
 	if value.Null {
 		flags |= flagNull
@@ -143,10 +149,10 @@ func parse(entries []byte) (key, text []byte, value uint64) {
 	return text[:size], text[size:], value
 }
 
-// grow doubles the index.
-func (b *Builder) grow() error {
-	slots := uint64(2 * len(b.index.bytes) / slotSize)
-	larger, err := newIndex(b.directory, int(slots))
+// reindex replaces the index by one with another number of slots, a power of two.
+func (b *Builder) reindex(size int) error {
+	slots := uint64(size)
+	larger, err := newIndex(b.directory, size)
 	if err != nil {
 		return err
 	}
@@ -187,7 +193,15 @@ func (b *Builder) grow() error {
 
 // Table returns the entries. The Builder must not be used afterwards; close the Table instead.
 func (b *Builder) Table() (*Table, error) {
-	if err := b.writer.Flush(); err != nil {
+	err := b.writer.Flush()
+	if b.distinct && err == nil {
+		slots := firstSlots
+		for slots < 2*b.count {
+			slots *= 2
+		}
+		err = b.reindex(slots)
+	}
+	if err != nil {
 		return nil, errors.Join(b.failed(err), b.Close())
 	}
 	entries, err := mapFile(b.entries, b.written, false)
@@ -226,8 +240,40 @@ type Table struct {
 func (t *Table) Len() int { return t.count }
 
 // Find returns the value of a key. Its text is valid until Close.
-func (t *Table) Find(key []byte) (Value, bool) {
-	hash := xxh3.Hash(key)
+func (t *Table) Find(key []byte) (Value, bool) { return t.find(key, xxh3.Hash(key)) }
+
+// Finder finds the values of many keys in less time than Find needs for each: the waits for the memory overlap. It must be used by one
+// goroutine.
+type Finder struct {
+	hashes [Most]uint64
+	warm   byte
+}
+
+// Most is the number of keys that a Finder finds at once.
+const Most = 64
+
+// Find sets found and values for keys, of which there may be Most. The texts are valid until Close.
+func (f *Finder) Find(t *Table, keys [][]byte, values []Value, found []bool) {
+	warm := f.warm
+	for i, key := range keys {
+		f.hashes[i] = xxh3.Hash(key)
+	}
+	// The loads of a loop do not depend on each other, so that the processor waits for several at a time.
+	for _, hash := range f.hashes[:len(keys)] {
+		warm ^= t.index.bytes[hash&t.mask*slotSize]
+	}
+	for _, hash := range f.hashes[:len(keys)] {
+		if slot := binary.LittleEndian.Uint64(t.index.bytes[hash&t.mask*slotSize:]); slot != 0 {
+			warm ^= t.entries.bytes[slot&addressMask-1]
+		}
+	}
+	f.warm = warm
+	for i, key := range keys {
+		values[i], found[i] = t.find(key, f.hashes[i])
+	}
+}
+
+func (t *Table) find(key []byte, hash uint64) (Value, bool) {
 	for at := hash & t.mask; ; at = (at + 1) & t.mask {
 		slot := binary.LittleEndian.Uint64(t.index.bytes[at*slotSize:])
 		if slot == 0 {

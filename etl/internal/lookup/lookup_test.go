@@ -14,7 +14,7 @@ import (
 func TestTableLikeAMap(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, size := range []int{0, 1, 255, 256, 257, 20_000} {
-		builder, err := NewBuilder(t.TempDir())
+		builder, err := NewBuilder(t.TempDir(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestTableLikeAMap(t *testing.T) {
 // TestNoFileStays builds a table and looks for its files.
 func TestNoFileStays(t *testing.T) {
 	directory := t.TempDir()
-	builder, err := NewBuilder(directory)
+	builder, err := NewBuilder(directory, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,15 +77,51 @@ func TestNoFileStays(t *testing.T) {
 	}
 }
 
+// TestFinder finds keys of a table whose keys are distinct, many at a time.
+func TestFinder(t *testing.T) {
+	builder, err := NewBuilder(t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 5000
+	for i := range size {
+		if added, err := builder.Add(fmt.Append(nil, i), Value{Text: fmt.Append(nil, "value ", i)}); !added || err != nil {
+			t.Fatal(added, err)
+		}
+	}
+	table, err := builder.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = table.Close() }()
+	var finder Finder
+	var values [Most]Value
+	var found [Most]bool
+	for begin := 0; begin < size; begin += Most {
+		var keys [][]byte
+		for i := range Most {
+			keys = append(keys, fmt.Append(nil, (begin+i)*3))
+		}
+		keys = keys[:1+begin/Most%Most]
+		finder.Find(table, keys, values[:], found[:])
+		for i := range keys {
+			n := (begin + i) * 3
+			if want := fmt.Sprint("value ", n); found[i] != (n < size) || found[i] && string(values[i].Text) != want {
+				t.Fatalf("key %d: found %t, %q", n, found[i], values[i].Text)
+			}
+		}
+	}
+}
+
 func TestNoDirectory(t *testing.T) {
-	_, err := NewBuilder(filepath.Join(t.TempDir(), "none"))
+	_, err := NewBuilder(filepath.Join(t.TempDir(), "none"), false)
 	if err == nil || !strings.Contains(err.Error(), "--temp") {
 		t.Errorf("error %v", err)
 	}
 }
 
 func BenchmarkFind(b *testing.B) {
-	builder, err := NewBuilder(b.TempDir())
+	builder, err := NewBuilder(b.TempDir(), true)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (r *Reader) decode() int {
 	w := newWords(r.scanner.Window())
 	position := r.scanner.Position()
 	at, count := 0, 0
-	looksUp, noQuotes := r.looksUp(), r.dialect.NoQuotes
+	first, noQuotes := rows.ahead, r.dialect.NoQuotes
 	for count < batch {
 		mark := len(rows.spare)
 		var next int
@@ -37,9 +37,6 @@ func (r *Reader) decode() int {
 			next = r.decodeBare(w, at, position)
 		} else {
 			next = r.decodeRecord(w, at, position)
-		}
-		if looksUp && next >= 0 && (r.lookUp() >= 0 || r.lookedUpFilter() >= 0) {
-			next = -1 // convert rejects or filters the record
 		}
 		if next >= 0 && r.keys != nil {
 			if reason, _ := r.encodeKeys(); reason != "" {
@@ -54,6 +51,13 @@ func (r *Reader) decode() int {
 		rows.ahead++
 		at = next
 		count++
+	}
+	if r.looksUp() && count > 0 {
+		// convert rejects or filters the record after the last good one
+		if good := r.lookUp(first, count); good < count {
+			at, count = int(rows.start[first+good]-position), good
+			rows.ahead = first + good
+		}
 	}
 	r.scanner.Take(at, count)
 	return count

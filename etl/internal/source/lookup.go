@@ -35,48 +35,91 @@ func (r *Reader) LookUp(tables []*lookup.Table) {
 		}
 		r.lookups = append(r.lookups, one)
 	}
+	if len(r.lookups) > 0 && r.finding == nil {
+		r.finding = &finding{}
+	}
 }
 
-// lookUp fills the looked-up cells of the row after the last one. It returns the column with the key if a value that is required is
-// missing, and otherwise -1.
-func (r *Reader) lookUp() int {
+// finding is the search for the values of several rows.
+type finding struct {
+	finder lookup.Finder
+	keys   [][]byte
+	rows   [lookup.Most]int
+	values [lookup.Most]lookup.Value
+	found  [lookup.Most]bool
+}
+
+// lookUp fills the looked-up cells of at most batch rows, of which the first has an index in the cells. It returns the number of rows before
+// one that lacks a value that is required, or that a filter of a looked-up column drops.
+func (r *Reader) lookUp(first, count int) (good int) {
+	r.noTarget = -1
 	for i := range r.lookups {
-		l := &r.lookups[i]
-		to := r.cell(l.place)
-		*to = null
-		if l.unused >= 0 {
-			*r.cell(l.unused) = null
+		count = r.fill(&r.lookups[i], first, count)
+	}
+	for row := range count {
+		if r.lookedUpFilter(first+row) >= 0 {
+			return row
 		}
-		by := r.cell(l.by)
-		var value lookup.Value
-		found := false
-		if l.table != nil && !by.Null {
-			if value, found = l.table.Find(r.rows.Text(by)); !found && l.required {
-				return l.key
-			}
-		}
-		if !found {
-			value = lookup.Value{Text: l.empty, Null: len(l.empty) == 0, Plain: true}
-		}
-		if value.Null {
+	}
+	return count
+}
+
+// fill is lookUp for one look-up, without the filters.
+func (r *Reader) fill(l *rowLookup, first, count int) (good int) {
+	f := r.finding
+	f.keys = f.keys[:0]
+	for row := first; row < first+count; row++ {
+		if by := r.cellOf(row, l.by); !by.Null && l.table != nil {
+			f.rows[len(f.keys)] = row
+			f.keys = append(f.keys, r.rows.Text(by))
 			continue
 		}
-		from := len(r.rows.spare)
-		r.rows.reserve(len(value.Text))
-		r.rows.spare = append(r.rows.spare, value.Text...)
-		*to = Cell{at: ^int64(from), length: int32(len(value.Text)), Plain: value.Plain}
+		r.set(l, row, lookup.Value{}, false)
 	}
-	return -1
+	if len(f.keys) == 0 {
+		return count
+	}
+	f.finder.Find(l.table, f.keys, f.values[:], f.found[:])
+	for i := range f.keys {
+		if l.required && !f.found[i] {
+			r.noTarget = l.key
+			return f.rows[i] - first
+		}
+		r.set(l, f.rows[i], f.values[i], f.found[i])
+	}
+	return count
 }
 
-// lookedUpFilter returns the index of the filter of a looked-up column that drops the row that lookUp has filled, or -1.
-func (r *Reader) lookedUpFilter() int {
+// set sets the cells of a row for a look-up to a value, or, unless found, to the value for none.
+func (r *Reader) set(l *rowLookup, row int, value lookup.Value, found bool) {
+	to := r.cellOf(row, l.place)
+	*to = null
+	if l.unused >= 0 {
+		*r.cellOf(row, l.unused) = null
+	}
+	if !found {
+		value = lookup.Value{Text: l.empty, Null: len(l.empty) == 0, Plain: true}
+	}
+	if value.Null {
+		return
+	}
+	from := len(r.rows.spare)
+	r.rows.reserve(len(value.Text))
+	r.rows.spare = append(r.rows.spare, value.Text...)
+	*to = Cell{at: ^int64(from), length: int32(len(value.Text)), Plain: value.Plain}
+}
+
+// cellOf returns a cell of a row.
+func (r *Reader) cellOf(row, place int) *Cell { return &r.rows.cells[row*r.rows.width+place] }
+
+// lookedUpFilter returns the index of the filter of a looked-up column that drops a row that lookUp has filled, or -1.
+func (r *Reader) lookedUpFilter(row int) int {
 	for i := range r.filters {
 		f := &r.filters[i]
 		if !f.lookedUp {
 			continue
 		}
-		cell := r.cell(r.layout.columns[f.column].place)
+		cell := r.cellOf(row, r.layout.columns[f.column].place)
 		text := r.rows.Text(cell)
 		drops := false
 		switch {

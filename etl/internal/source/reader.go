@@ -63,6 +63,8 @@ type Reader struct {
 	delimiter byte
 	filters   []filter
 	lookups   []rowLookup
+	finding   *finding // nil without look-ups
+	noTarget  int      // after lookUp has found no value that is required, the column with the key
 	breaks    *Breaks
 	layout    layout
 	keys      *keyParts // nil if keys are ints

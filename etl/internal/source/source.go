@@ -198,10 +198,10 @@ func (r *Reader) convertOrReject() (used bool, err error) {
 		return false, nil
 	}
 	if r.looksUp() {
-		if column := r.lookUp(); column >= 0 {
-			return false, r.reject(NoTarget, column)
+		if r.lookUp(r.rows.ahead, 1) == 0 && r.noTarget >= 0 {
+			return false, r.reject(NoTarget, r.noTarget)
 		}
-		if filter := r.lookedUpFilter(); filter >= 0 {
+		if filter := r.lookedUpFilter(r.rows.ahead); filter >= 0 {
 			r.tally.filtered[filter]++
 			return false, nil
 		}
