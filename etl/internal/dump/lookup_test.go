@@ -195,6 +195,22 @@ func TestLookupCounts(t *testing.T) {
 	}
 }
 
+// TestLookupInADialect looks up items and others in files in latin1, without headers, and with looked-up columns before others.
+func TestLookupInADialect(t *testing.T) {
+	text := strings.NewReplacer(`null: "null"`, `null: "null", encoding: latin1, header: false`,
+		"{id: int, item: int, other: int, other_name: {lookup: item, by: other, show: name}}",
+		"{other_name: {lookup: item, by: other, show: name}, id: int, item: int, other: int}").Replace(shop)
+	got, _, _ := renderAll(t, writeShop(t, map[string]string{
+		"shop.yaml": text, "item.csv": "1,7,Gr\xfcn\n2,8,Two\n", "kind.csv": "7,S\xfc\xdf\n", "like.csv": "1,2,1\n",
+	}))
+	if want := `{"name":"Two","kind":null,"likes":[{"name":"Grün","likes":[]}]}`; !strings.HasSuffix(got["item 2"], want) {
+		t.Errorf("got %s, want %s", got["item 2"], want)
+	}
+	if want := `{"name":"Grün","kind":{"code":7,"title":"Süß"},"likes":[]}`; !strings.HasSuffix(got["item 1"], want) {
+		t.Errorf("got %s, want %s", got["item 1"], want)
+	}
+}
+
 // TestLookupChangesEtags changes one row that is looked up. Exactly the documents that show it change.
 func TestLookupChangesEtags(t *testing.T) {
 	before, _, _ := renderAll(t, writeShop(t, nil))
