@@ -43,8 +43,8 @@ func numberFields(spec *shape.Shape, body shape.Node, path string, of, source, c
 			fields = append(fields, numberFields(spec, element, fmt.Sprintf("%s[%d]", path, i), of, source, column)...)
 		}
 	case shape.Aggregate:
-		shows := body.Operation == shape.Sum || body.Operation == shape.Min || body.Operation == shape.Max
-		if shows && body.Last() == source && body.Column == column && !body.Text {
+		isNumber := body.Operation == shape.Sum || body.Operation == shape.Min || body.Operation == shape.Max
+		if isNumber && !body.Text && shows(spec, body.Last(), body.Column, source, column) {
 			return []string{path}
 		}
 	case shape.One:

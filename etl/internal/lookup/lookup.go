@@ -53,6 +53,7 @@ type Builder struct {
 	count     int
 	buffer    []byte
 	distinct  bool
+	warm      byte
 }
 
 // NewBuilder returns a Builder with temporary files in a directory; "" is the system's. It must be closed unless Table is called. distinct
@@ -150,45 +151,50 @@ func parse(entries []byte) (key, text []byte, value uint64) {
 }
 
 // reindex replaces the index by one with another number of slots, a power of two.
-func (b *Builder) reindex(size int) error {
-	slots := uint64(size)
-	larger, err := newIndex(b.directory, size)
+func (b *Builder) reindex(slots int) error {
+	if err := b.writer.Flush(); err != nil {
+		return err
+	}
+	larger, err := newIndex(b.directory, slots)
 	if err != nil {
 		return err
 	}
 	smaller := b.index
 	b.index = larger
 	defer func() { _ = smaller.close() }()
-	if err := b.writer.Flush(); err != nil {
+	entries, err := mapFile(b.entries, b.written, false)
+	if err != nil {
 		return err
 	}
-	entries := bufio.NewReaderSize(io.NewSectionReader(b.entries, 0, b.written), 64<<10)
-	for address := int64(0); address < b.written; {
-		head, err := entries.Peek(int(min(maxEntryHead, b.written-address)))
-		if err != nil {
-			return err
+	defer func() { _ = entries.close() }()
+	var hashes, addresses [Most]uint64
+	count := 0
+	for rest := entries.bytes; len(rest) > 0; {
+		key, text, value := parse(rest)
+		hashes[count], addresses[count] = xxh3.Hash(key), uint64(len(entries.bytes)-len(rest))
+		rest = text[value>>flagBits:]
+		if count++; count == Most || len(rest) == 0 {
+			b.insert(hashes[:count], addresses[:count])
+			count = 0
 		}
-		size, n := binary.Uvarint(head)
-		value, m := binary.Uvarint(head[n:])
-		if _, err := entries.Discard(n + m); err != nil {
-			return err
-		}
-		b.buffer = append(b.buffer[:0], make([]byte, size)...)
-		if _, err := io.ReadFull(entries, b.buffer); err != nil {
-			return err
-		}
-		hash := xxh3.Hash(b.buffer)
-		at := hash & (slots - 1)
-		for binary.LittleEndian.Uint64(larger.bytes[at*slotSize:]) != 0 {
-			at = (at + 1) & (slots - 1)
-		}
-		binary.LittleEndian.PutUint64(larger.bytes[at*slotSize:], hash>>addressBits<<addressBits|uint64(address+1))
-		if _, err := entries.Discard(int(value >> flagBits)); err != nil {
-			return err
-		}
-		address += int64(n+m) + int64(size) + int64(value>>flagBits)
 	}
 	return nil
+}
+
+// insert adds entries with different keys to the index.
+func (b *Builder) insert(hashes, addresses []uint64) {
+	index := b.index.bytes
+	mask := uint64(len(index)/slotSize) - 1
+	for _, hash := range hashes { // as in Finder.Find
+		b.warm ^= index[hash&mask*slotSize]
+	}
+	for i, hash := range hashes {
+		at := hash & mask
+		for binary.LittleEndian.Uint64(index[at*slotSize:]) != 0 {
+			at = (at + 1) & mask
+		}
+		binary.LittleEndian.PutUint64(index[at*slotSize:], hash>>addressBits<<addressBits|(addresses[i]+1))
+	}
 }
 
 // Table returns the entries. The Builder must not be used afterwards; close the Table instead.

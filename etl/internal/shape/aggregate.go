@@ -55,6 +55,7 @@ func (r *reader) aggregate(keyword string, entries []entry, sources []Source, in
 	for _, e := range entries {
 		if e.key == rows {
 			a.Path = r.path(e.value, r.text(e.value, "a child source"), sources, in)
+			r.readsRowsOf(a.Last())
 		}
 	}
 	if a.Path == nil {

@@ -218,6 +218,10 @@ func (r *reader) split(entries []entry, sources []Source, in int) Node {
 		r.fail(entries[0].at, `split needs a column and the text between the elements, such as {split: genres, at: "|"}`)
 	}
 	list := IntList{Column: split.Column, At: split.At}
+	if c := &sources[in].Columns[split.Column]; split.Ints && c.LookedUp {
+		r.fail(entries[0].at, "column %s of %s is looked up: split it into ints where its rows are, as in "+
+			"{lookup: source, by: column, as: {split: ...}}", c.Name, sources[in].Name)
+	}
 	if split.Ints && !slices.Contains(sources[in].IntLists, list) {
 		sources[in].IntLists = append(sources[in].IntLists, list)
 	}
