@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"systemscale/etl/internal/charset"
@@ -109,7 +110,7 @@ func (d *Dump) Size() int64 {
 	for _, file := range d.files {
 		size += file.size
 	}
-	for _, reading := range d.readings() {
+	for _, reading := range readingsOf(d.spec) {
 		if reading.apart {
 			for _, i := range reading.Reads {
 				size += d.files[i].size
@@ -284,6 +285,15 @@ func (d *Dump) shared(name string) bool {
 		}
 	}
 	return sources > 1
+}
+
+// skipSource opens a source without rows.
+func (d *Dump) skipSource(i int) error {
+	options := source.Options{NoHeader: true}
+	s := &d.spec.Sources[i]
+	reader, err := source.NewReader(strings.NewReader(""), s, d.spec.DialectOf(s), source.Discard{}, options)
+	d.readers[i] = reader
+	return err
 }
 
 // sink passes rejects to the sink of the pass. The kept rows of a compressed file are plain text, and lines and offsets are those of

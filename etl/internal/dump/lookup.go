@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strings"
 
 	"systemscale/etl/internal/document"
 	"systemscale/etl/internal/join"
@@ -14,30 +13,13 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// reading is a shape.Reading. The first one of a look-up source is that of the Dump's own reader, which counts its rows and rejects. All
-// others are apart.
-type reading struct {
-	shape.Reading
-	apart bool
-}
-
-func (d *Dump) readings() []reading {
-	var readings []reading
-	read := map[int]bool{0: true}
-	for _, r := range d.spec.Readings() {
-		readings = append(readings, reading{r, read[r.Source]})
-		read[r.Source] = true
-	}
-	return readings
-}
-
 // fillTables reads the sources that are looked up and fills the tables of the shape.
 func (d *Dump) fillTables(ctx context.Context, tick func()) error {
 	if len(d.spec.Tables) == 0 {
 		return nil
 	}
 	d.tables = make([]*lookup.Table, len(d.spec.Tables))
-	for _, r := range d.readings() {
+	for _, r := range readingsOf(d.spec) {
 		if err := d.fillReading(ctx, r, tick); err != nil {
 			return err
 		}
@@ -95,15 +77,6 @@ func (d *Dump) openApart(ctx context.Context, sources []int) (*Dump, error) {
 	}
 	d.apart = append(d.apart, apart)
 	return apart, apart.reopen(ctx)
-}
-
-// skipSource opens a source without rows.
-func (d *Dump) skipSource(i int) error {
-	options := source.Options{NoHeader: true}
-	s := &d.spec.Sources[i]
-	reader, err := source.NewReader(strings.NewReader(""), s, d.spec.DialectOf(s), source.Discard{}, options)
-	d.readers[i] = reader
-	return err
 }
 
 // filler fills tables of one source.

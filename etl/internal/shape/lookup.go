@@ -2,32 +2,6 @@ package shape
 
 import "slices"
 
-// Table is what look-ups find by the key of a row of a source: the row's fragment, or the value of one of its columns.
-type Table struct {
-	Source int
-	Body   Node // the fragment; nil for a value
-	Column int  // index in Source.Columns; -1 for a fragment
-
-	// Needs has the indices in Shape.Tables of those that must be complete before the source is read for this one, and Reads the sources
-	// of the tree that must be read with it. Both follow from the other fields.
-	Needs []int `json:"-"`
-	Reads []int `json:"-"`
-}
-
-// Lookup is a look-up by the rows of a source. Those of a source are in an order in which each finds its By.
-type Lookup struct {
-	Table    int    // index in Shape.Tables
-	By       int    // index in Source.Columns of the column that holds the key
-	Column   int    // index in Source.Columns of the column that gets the value; -1 for a fragment
-	Required bool   // reject rows whose key is not in the table
-	Empty    string // the JSON if the key is null, or is not in the table; "" for null
-}
-
-// LookedUp is the fragment that a look-up by the enclosing source's row finds.
-type LookedUp struct{ Lookup int } // index in Source.Lookups
-
-func (LookedUp) node() {}
-
 // Tree returns the sources that form one tree: the root and all below it. The look-up sources follow them in Sources.
 func (s *Shape) Tree() []Source {
 	end := 1
@@ -104,17 +78,6 @@ func (s *Shape) Readings() []Reading {
 		readings = append(readings, *best)
 	}
 	return readings
-}
-
-func (s *Shape) lookupSchema(n LookedUp, in int) *Schema {
-	of := &s.Sources[in]
-	l := &of.Lookups[n.Lookup]
-	table := &s.Tables[l.Table]
-	one := s.schema(table.Body, table.Source)
-	if !l.Required || of.Columns[l.By].Nullable {
-		one.admit(decoded(l.EmptyJSON()))
-	}
-	return one
 }
 
 // EmptyJSON returns the JSON if there is no fragment.

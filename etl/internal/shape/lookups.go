@@ -6,51 +6,6 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
-)
-
-// lookups collects the look-ups of a shape file.
-type lookups struct {
-	names    []string        // the sources that are looked up
-	columns  []*columnLookup // as declared
-	resolved []*columnLookup // each after those that it needs
-	tables   []*draft
-	current  *draft      // the fragment whose body is being parsed; nil outside of one
-	rendered []rowColumn // columns that must be rendered, apart from those in the bodies of documents
-}
-
-// draft is a table with what it uses.
-type draft struct {
-	Table
-	at      *token.Position
-	columns []rowColumn
-	uses    []rowLookup
-	sources []int // children whose rows it uses
-}
-
-type (
-	rowColumn struct{ source, column int }
-	rowLookup struct{ source, lookup int }
-)
-
-// columnLookup is a column with values of another source.
-type columnLookup struct {
-	at              *token.Position
-	source          string
-	column          int
-	target          ast.Node
-	by, show        ast.Node
-	required        bool
-	state           resolution
-	byColumn, shows int
-}
-
-type resolution uint8
-
-const (
-	unresolved resolution = iota
-	resolving
-	resolved
 )
 
 // lookupNames returns the names after the keyword lookup in a part of a shape file.
@@ -212,7 +167,8 @@ func (r *reader) lookup(n ast.Node, sources []Source, in int) Node {
 		case keywordLookup:
 			target = e.value
 		case "by":
-			by, use.By = e.value, r.use(e.value, sources, in)
+			by, use.By = e.value, r.column(e.value, sources[in])
+			sources[in].Rendered = append(sources[in].Rendered, use.By)
 		case "as":
 			as = e.value
 		case "empty":
@@ -250,7 +206,7 @@ func (r *reader) fragment(d *draft, as ast.Node, sources []Source) {
 	for i := range sources {
 		others[i], sources[i].Rendered = sources[i].Rendered, nil
 	}
-	d.Body = r.body(as, sources, d.Source)
+	d.Body = r.parseBody(as, sources, d.Source)
 	for i := range sources {
 		for _, column := range sources[i].Rendered {
 			d.columns = append(d.columns, rowColumn{i, column})
@@ -339,53 +295,4 @@ func (d *draft) needs(sources []Source) (tables, reads []int) {
 		}
 	}
 	return tables, reads
-}
-
-// root returns the index of the root source, whose rows are the items.
-func (r *reader) root(sources []Source, links []link) int {
-	var without, declared, apart, parents []int
-	for i, l := range links {
-		if l.parent != "" {
-			continue
-		}
-		without = append(without, i)
-		if l.root {
-			declared = append(declared, i)
-		}
-		if !slices.Contains(r.lookups.names, sources[i].Name) {
-			apart = append(apart, i)
-		}
-		if slices.ContainsFunc(links, func(child link) bool { return child.parent == sources[i].Name }) {
-			parents = append(parents, i)
-		}
-	}
-	if len(without) == 0 {
-		r.fail(links[0].at, "every source has a parent; the root source, whose rows are the items, must have none")
-	}
-	root := -1
-	switch {
-	case len(declared) > 1:
-		r.fail(links[declared[1]].at, "sources %s and %s both have root: true; one source is the root",
-			sources[declared[0]].Name, sources[declared[1]].Name)
-	case len(declared) == 1:
-		root = declared[0]
-	case len(without) == 1:
-		root = without[0]
-	case len(apart) == 1:
-		root = apart[0]
-	case len(apart) == 0 && len(parents) == 1:
-		root = parents[0]
-	case len(apart) > 1:
-		r.fail(links[apart[1]].at, "sources %s and %s both have no parent, and no lookup names them; exactly one source, the root, has none: "+
-			"name the parent of one, or look it up", sources[apart[0]].Name, sources[apart[1]].Name)
-	default:
-		r.fail(links[without[1]].at, "sources %s and %s both have no parent: declare root: true in the one whose rows are the items",
-			sources[without[0]].Name, sources[without[1]].Name)
-	}
-	for _, i := range apart {
-		if i != root {
-			r.fail(links[i].at, "source %s has no parent, and no lookup names it: name its parent, or look it up", sources[i].Name)
-		}
-	}
-	return root
 }

@@ -14,6 +14,7 @@ import (
 // Parse parses a shape file. Messages use name. The error is an *Error.
 func Parse(name string, text []byte) (shape *Shape, err error) {
 	r := &reader{file: name}
+	r.parseBody = r.body
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			mistake, ok := thrown.(*Error)

@@ -70,6 +70,17 @@ func (s *Shape) schema(n Node, in int) *Schema {
 	panic(fmt.Sprintf("BUG: a body of type %T", n))
 }
 
+func (s *Shape) lookupSchema(n LookedUp, in int) *Schema {
+	of := &s.Sources[in]
+	l := &of.Lookups[n.Lookup]
+	table := &s.Tables[l.Table]
+	one := s.schema(table.Body, table.Source)
+	if !l.Required || of.Columns[l.By].Nullable {
+		one.admit(decoded(l.EmptyJSON()))
+	}
+	return one
+}
+
 // decoded returns the value of a JSON text that Parse has written.
 func decoded(text string) any {
 	var value any

@@ -184,6 +184,30 @@ type Filter struct {
 	Keep   bool  `json:",omitempty"` // drops the rows that do not meet Test instead
 }
 
+// Table is what look-ups find by the key of a row of a source: the row's fragment, or the value of one of its columns.
+type Table struct {
+	Source int
+	Body   Node // the fragment; nil for a value
+	Column int  // index in Source.Columns; -1 for a fragment
+
+	// Needs has the indices in Shape.Tables of those that must be complete before the source is read for this one, and Reads the sources
+	// of the tree that must be read with it. Both follow from the other fields.
+	Needs []int `json:"-"`
+	Reads []int `json:"-"`
+}
+
+// Lookup is a look-up by the rows of a source. Those of a source are in an order in which each finds its By.
+type Lookup struct {
+	Table    int    // index in Shape.Tables
+	By       int    // index in Source.Columns of the column that holds the key
+	Column   int    // index in Source.Columns of the column that gets the value; -1 for a fragment
+	Required bool   // reject rows whose key is not in the table
+	Empty    string // the JSON if the key is null, or is not in the table; "" for null
+}
+
+// LookedUp is the fragment that a look-up by the enclosing source's row finds.
+type LookedUp struct{ Lookup int } // index in Source.Lookups
+
 // Endpoint declares one document of each item, or one element of a list.
 type Endpoint struct {
 	Name string
@@ -277,6 +301,7 @@ type Split struct {
 func (Object) node()   {}
 func (One) node()      {}
 func (Split) node()    {}
+func (LookedUp) node() {}
 func (Value) node()    {}
 func (Each) node()     {}
 func (Constant) node() {}

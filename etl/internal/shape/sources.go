@@ -192,33 +192,6 @@ func (r *reader) nullWords(n ast.Node) []string {
 	return words
 }
 
-// column returns the index of the column that n names.
-func (r *reader) column(n ast.Node, source Source) int {
-	name := r.text(n, "a column")
-	at := slices.IndexFunc(source.Columns, func(c Column) bool { return c.Name == name })
-	if at < 0 {
-		r.fail(position(n), "%s has no column %q; it has %s", source.Name, name, columnNames(source))
-	}
-	return at
-}
-
-// fileColumn returns the index of the column that n names, which is in the file.
-func (r *reader) fileColumn(n ast.Node, source Source) int {
-	at := r.column(n, source)
-	if source.Columns[at].LookedUp {
-		r.fail(position(n), "column %s of %s is looked up: name a column of the file", source.Columns[at].Name, source.Name)
-	}
-	return at
-}
-
-func columnNames(source Source) string {
-	names := make([]string, len(source.Columns))
-	for i, c := range source.Columns {
-		names[i] = c.Name
-	}
-	return strings.Join(names, ", ")
-}
-
 func (r *reader) repairs(n ast.Node, source Source) []Repair {
 	var repairs []Repair
 	for _, e := range r.mapping(n, "repairs of "+source.Name) {
@@ -282,6 +255,55 @@ func (r *reader) filter(e entry, source Source) Filter {
 	}
 	filter.Test = r.test(test.value, "filter "+e.key, column)
 	return filter
+}
+
+// root returns the index of the root source, whose rows are the items.
+func (r *reader) root(sources []Source, links []link) int {
+	var without, declared, apart, parents []int
+	for i, l := range links {
+		if l.parent != "" {
+			continue
+		}
+		without = append(without, i)
+		if l.root {
+			declared = append(declared, i)
+		}
+		if !slices.Contains(r.lookups.names, sources[i].Name) {
+			apart = append(apart, i)
+		}
+		if slices.ContainsFunc(links, func(child link) bool { return child.parent == sources[i].Name }) {
+			parents = append(parents, i)
+		}
+	}
+	if len(without) == 0 {
+		r.fail(links[0].at, "every source has a parent; the root source, whose rows are the items, must have none")
+	}
+	root := -1
+	switch {
+	case len(declared) > 1:
+		r.fail(links[declared[1]].at, "sources %s and %s both have root: true; one source is the root",
+			sources[declared[0]].Name, sources[declared[1]].Name)
+	case len(declared) == 1:
+		root = declared[0]
+	case len(without) == 1:
+		root = without[0]
+	case len(apart) == 1:
+		root = apart[0]
+	case len(apart) == 0 && len(parents) == 1:
+		root = parents[0]
+	case len(apart) > 1:
+		r.fail(links[apart[1]].at, "sources %s and %s both have no parent, and no lookup names them; exactly one source, the root, has none: "+
+			"name the parent of one, or look it up", sources[apart[0]].Name, sources[apart[1]].Name)
+	default:
+		r.fail(links[without[1]].at, "sources %s and %s both have no parent: declare root: true in the one whose rows are the items",
+			sources[without[0]].Name, sources[without[1]].Name)
+	}
+	for _, i := range apart {
+		if i != root {
+			r.fail(links[i].at, "source %s has no parent, and no lookup names it: name its parent, or look it up", sources[i].Name)
+		}
+	}
+	return root
 }
 
 // tree sorts the sources so that parents come first, and connects parents and children.

@@ -18,6 +18,9 @@ type reader struct {
 	file    string
 	format  *Dialect // of the source
 	lookups lookups
+
+	// parseBody parses a body for a row of the source with the index in.
+	parseBody func(n ast.Node, sources []Source, in int) Node
 }
 
 // entry is one key of a mapping and its value.

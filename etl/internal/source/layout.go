@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"systemscale/etl/internal/condition"
+	"systemscale/etl/internal/lookup"
 	"systemscale/etl/internal/shape"
 )
 
@@ -97,4 +98,25 @@ func (r *Reader) lists(column int) (lists [][]byte) {
 		}
 	}
 	return lists
+}
+
+// rowLookup copies the value that a row looks up to a cell of the row.
+type rowLookup struct {
+	table    *lookup.Table
+	by       int // index of the cell with the key
+	place    int // index of the cell for the value
+	column   int // index of the column that gets the value, or -1 for a fragment
+	key      int // index of the column with the key
+	required bool
+	empty    []byte // the value if there is none; empty for null
+	unused   int    // index of the cell for a fragment if the look-up has none, or -1
+}
+
+// finding is the search for the values of several rows.
+type finding struct {
+	finder lookup.Finder
+	keys   [][]byte
+	rows   [lookup.Most]int
+	values [lookup.Most]lookup.Value
+	found  [lookup.Most]bool
 }

@@ -7,18 +7,6 @@ import (
 	"systemscale/etl/internal/lookup"
 )
 
-// rowLookup copies the value that a row looks up to a cell of the row.
-type rowLookup struct {
-	table    *lookup.Table
-	by       int // index of the cell with the key
-	place    int // index of the cell for the value
-	column   int // index of the column that gets the value, or -1 for a fragment
-	key      int // index of the column with the key
-	required bool
-	empty    []byte // the value if there is none; empty for null
-	unused   int    // index of the cell for a fragment if the look-up has none, or -1
-}
-
 // LookUp sets the tables of the shape. It must be called before the first Next. A value that is in a table that is nil is null.
 func (r *Reader) LookUp(tables []*lookup.Table) {
 	r.lookups = r.lookups[:0]
@@ -38,15 +26,6 @@ func (r *Reader) LookUp(tables []*lookup.Table) {
 	if len(r.lookups) > 0 && r.finding == nil {
 		r.finding = &finding{}
 	}
-}
-
-// finding is the search for the values of several rows.
-type finding struct {
-	finder lookup.Finder
-	keys   [][]byte
-	rows   [lookup.Most]int
-	values [lookup.Most]lookup.Value
-	found  [lookup.Most]bool
 }
 
 // lookUp fills the looked-up cells of at most batch rows, of which the first has an index in the cells. It returns the number of rows before

@@ -1,0 +1,35 @@
+package shape
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// column returns the index of the column that n names.
+func (r *reader) column(n ast.Node, source Source) int {
+	name := r.text(n, "a column")
+	at := slices.IndexFunc(source.Columns, func(c Column) bool { return c.Name == name })
+	if at < 0 {
+		r.fail(position(n), "%s has no column %q; it has %s", source.Name, name, columnNames(source))
+	}
+	return at
+}
+
+// fileColumn returns the index of the column that n names, which is in the file.
+func (r *reader) fileColumn(n ast.Node, source Source) int {
+	at := r.column(n, source)
+	if source.Columns[at].LookedUp {
+		r.fail(position(n), "column %s of %s is looked up: name a column of the file", source.Columns[at].Name, source.Name)
+	}
+	return at
+}
+
+func columnNames(source Source) string {
+	names := make([]string, len(source.Columns))
+	for i, c := range source.Columns {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
