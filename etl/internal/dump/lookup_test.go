@@ -211,6 +211,27 @@ func TestLookupInADialect(t *testing.T) {
 	}
 }
 
+// TestLookupInSeveralFiles looks up items and others in files that match a pattern, in the wrong order.
+func TestLookupInSeveralFiles(t *testing.T) {
+	options := writeShop(t, map[string]string{
+		"shop.yaml":  strings.NewReplacer("file: item.csv", "file: item-*.csv", "file: kind.csv", "file: kind-*.csv").Replace(shop),
+		"item-1.csv": "id,kind,name\n2,8,Two\n", "item-2.csv": "id,kind,name\n1,7,One\n",
+		"kind-1.csv": "code,title\n8,Eight\n", "kind-2.csv": "code,title\n7,Seven\n8,Again\n",
+	})
+	for _, name := range []string{"item.csv", "kind.csv"} {
+		if err := os.Remove(filepath.Join(options.Directory, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, _, rejects := renderAll(t, options)
+	if want := `{"name":"Two","kind":{"code":8,"title":"Eight"},"likes":[{"name":"One","likes":[]}]}`; !strings.HasSuffix(got["item 2"], want) {
+		t.Errorf("got %s, want %s", got["item 2"], want)
+	}
+	if rejects["kind-2.csv:3 duplicate key"] != 1 {
+		t.Errorf("rejects %v", rejects)
+	}
+}
+
 // TestLookupChangesEtags changes one row that is looked up. Exactly the documents that show it change.
 func TestLookupChangesEtags(t *testing.T) {
 	before, _, _ := renderAll(t, writeShop(t, nil))
