@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -297,6 +298,7 @@ func treeText(spec *shape.Shape, tree *join.Tree, of int, row int32) string {
 
 // TestKeysAgainstMaps compares the join of files with keys of all kinds, in order and shuffled, with a join by maps.
 func TestKeysAgainstMaps(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(2000)) // every file has large buffers
 	random := rand.New(rand.NewPCG(31, 32))
 	temp := t.TempDir()
 	specs := make([]*shape.Shape, len(keyed))
