@@ -26,12 +26,12 @@ func blocks(t *testing.T, conn *pgx.Conn, s *statement, arguments string) (read 
 		}
 	}
 	var types []string
-	for _, oid := range statements[s.kind].parameters {
+	for _, oid := range s.declared.parameters {
 		known, found := conn.TypeMap().TypeForOID(oid)
 		if !found {
 			t.Fatalf("no type %d", oid)
 		}
-		types = append(types, strings.Replace(known.Name, "_int8", "int8[]", 1))
+		types = append(types, strings.NewReplacer("_int8", "int8[]", "_text", "text[]").Replace(known.Name))
 	}
 	exec("prepare costly (" + strings.Join(types, ", ") + ") as " + s.text)
 	defer exec("deallocate costly")
