@@ -127,6 +127,10 @@ func (p *problems) remedy(f *problem) string {
 	switch f.reason {
 	case source.NotInt, source.NotMoney, source.NotDecimal, source.NotFlag:
 		return fmt.Sprintf(`declare the column %s as text, or the words in it that mean no value, such as {type: %s?, null: ["n/a"]}`, name, kind)
+	case source.NotDate, source.NotTime:
+		return fmt.Sprintf(`declare the format of the column %s, such as {type: %s, format: "%%d/%%m/%%Y"}`, name, kind)
+	case source.NotJSON:
+		return fmt.Sprintf("declare the column %s as text", name)
 	case source.NullValue:
 		return fmt.Sprintf("declare the column %s as %s?, which may be null", name, kind)
 	case source.DuplicateKey:

@@ -35,6 +35,15 @@ func TestCheckRows(t *testing.T) {
 			stderr: []string{"a run would fail at the gate rejects: 7 of 8 rows of review.csv would be rejected, more than 1%"},
 		},
 		{
+			name: "a date in another format", code: 21,
+			files: map[string]string{
+				"books.yaml": strings.Replace(dumptest.Books, "stars: int", "stars: date", 1),
+				"book.csv":   "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,7,31/01/2024\n",
+			},
+			stdout: []string{`review.csv:2: stars "31/01/2024"`, "declare the format of the column stars of source review, such as {type: date, format: "},
+			stderr: []string{"1 of 1 row of review.csv"},
+		},
+		{
 			name:   "a few rows",
 			files:  map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n" + good + "901,7,x\n"},
 			stdout: []string{"review.csv: 1 row would be rejected, column stars: not an int\n  review.csv:802: stars \"x\"\n", "fits these headers"},
