@@ -103,7 +103,7 @@ func (r *reader) checkOperation(e entry, a *Aggregate, column *Column) {
 			r.fail(position(e.value), "%s needs a column of numbers, and %s has the type %s", e.key, column.Name, kind)
 		}
 	case Min, Max:
-		if !kind.isOrdered() {
+		if !kind.hasOrder() || kind == Flag {
 			r.fail(position(e.value), "%s needs a column with an order, and %s has the type %s", e.key, column.Name, kind)
 		}
 	case Counts:
@@ -113,8 +113,8 @@ func (r *reader) checkOperation(e entry, a *Aggregate, column *Column) {
 	}
 }
 
-// isOrdered reports whether one value can be less than another.
-func (t Type) isOrdered() bool { return t != Flag && t != JSON }
+// hasOrder reports whether one value can be less than another.
+func (t Type) hasOrder() bool { return t != JSON }
 
 // path returns the sources that a dotted name leads through, from a source on.
 func (r *reader) path(n ast.Node, name string, sources []Source, in int) []int {

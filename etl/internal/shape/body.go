@@ -183,7 +183,11 @@ func (r *reader) join(entries []entry, sources []Source, in int) Node {
 // part parses an element of a join.
 func (r *reader) part(n ast.Node, sources []Source, in int) Part {
 	if _, ok := n.(ast.MapNode); !ok {
-		return Part{Column: r.use(n, sources, in)}
+		column := r.use(n, sources, in)
+		if c := sources[in].Columns[column]; !c.Type.hasOrder() {
+			r.fail(position(n), "column %s has the type %s, so it cannot be a part of a text", c.Name, c.Type)
+		}
+		return Part{Column: column}
 	}
 	entries := r.mapping(n, "an element of join", keywordConstant)
 	if len(entries) == 0 {
