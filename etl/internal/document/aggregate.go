@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strconv"
 
@@ -23,7 +24,18 @@ type aggregate struct {
 	where     []filter
 	decimals  int // or -1
 	quotes    bool
+	group     int // index in the scratch of what this aggregate shares with others of the same values; -1 for none
 }
+
+// group is what several aggregates of the same values of a row have found together.
+type group struct {
+	document uint64 // number of the document
+	row      int32
+	found    result
+}
+
+// groupKey identifies the values of an aggregate: a source, a source below it, and a column.
+type groupKey struct{ of, last, place int }
 
 // filter is a test of a column.
 type filter struct {
@@ -51,7 +63,11 @@ func admit(filters []filter, rows *source.Rows, cells []source.Cell) bool {
 
 func (c *compiler) aggregate(a *shape.Aggregate, of int) *aggregate {
 	last := &c.sources[a.Last()]
-	f := &aggregate{operation: a.Operation, path: a.Path, last: a.Last(), where: newFilters(last, a.Where), decimals: a.Decimals, quotes: a.Text}
+	f := &aggregate{
+		operation: a.Operation, path: a.Path, last: a.Last(), where: newFilters(last, a.Where), decimals: a.Decimals,
+		quotes: a.Text, group: -1,
+	}
+	key := groupKey{of: of, last: f.last}
 	for _, child := range a.Path {
 		f.slots = append(f.slots, slices.Index(c.sources[of].Children, child))
 		of = child
@@ -63,49 +79,102 @@ func (c *compiler) aggregate(a *shape.Aggregate, of int) *aggregate {
 		f.quotes = f.quotes || f.kind == shape.Money || a.Operation != shape.Average && a.Operation != shape.Sum && !f.kind.IsNumber()
 	}
 	if a.Operation == shape.Counts {
-		*c.scratch = true
+		c.shared.scratch = true
+	}
+	if f.fixed && len(f.where) == 0 && f.operation != shape.Counts {
+		key.place = f.place
+		c.shared.join(f, key)
 	}
 	return f
+}
+
+// join makes an aggregate share its scan of the rows with others of the same values.
+func (s *shared) join(f *aggregate, key groupKey) {
+	other := s.aggregates[key]
+	if other == nil {
+		if s.aggregates == nil {
+			s.aggregates = map[groupKey]*aggregate{}
+		}
+		s.aggregates[key] = f
+		return
+	}
+	if other.group < 0 {
+		other.group = s.groups
+		s.groups++
+		s.scratch = true
+	}
+	f.group = other.group
 }
 
 // result is what an aggregate has found so far.
 type result struct {
 	count uint64 // of the values; of Count, of the rows
 	total total
-	row   int32 // of the least or largest value
-	value int64 // it, if the values are fixed
+	row   int32 // of the least or largest value, if the values are not fixed
+
+	least, most int64 // of fixed values
 }
 
+// nothing is the result of no row.
+var nothing = result{least: math.MaxInt64, most: math.MinInt64}
+
 func (f *aggregate) write(w *writer, at place) {
-	var found result
+	if f.group >= 0 {
+		f.finish(w, at, f.findOnce(w, at), 0)
+		return
+	}
+	found := nothing
 	from := 0
 	if w.scratch != nil {
 		from = len(w.scratch.places)
 	}
+	f.find(w, at, &found)
+	f.finish(w, at, &found, from)
+}
+
+// findOnce finds the values of the group, unless another aggregate has.
+func (f *aggregate) findOnce(w *writer, at place) *result {
+	for len(w.scratch.groups) <= f.group {
+		w.scratch.groups = append(w.scratch.groups, group{})
+	}
+	g := &w.scratch.groups[f.group]
+	if g.document != w.scratch.document || g.row != at.row {
+		g.document, g.row, g.found = w.scratch.document, at.row, nothing
+		f.find(w, at, &g.found)
+	}
+	return &g.found
+}
+
+// find adds the rows below the current one.
+func (f *aggregate) find(w *writer, at place, found *result) {
 	if at.of == 0 && at.tree.Size(0) == 1 {
-		f.add(w, &found, at.tree, join.Range{End: int32(at.tree.Size(f.last))}) // all rows of the source
-	} else {
-		f.descend(w, &found, at.tree, at.of, at.row, 0)
+		f.add(w, found, at.tree, join.Range{End: int32(at.tree.Size(f.last))}) // all rows of the source
+		return
+	}
+	f.descend(w, found, at.tree, at.of, at.row, 0)
+}
+
+// finish writes what an aggregate has found.
+func (f *aggregate) finish(w *writer, at place, found *result, from int) {
+	sum := found.total
+	if f.kind == shape.Money {
+		sum.scale = 2
 	}
 	switch f.operation {
 	case shape.Count:
-		found.total.low = found.count
-		f.number(w, &found.total, 1, 0)
+		f.number(w, &total{low: found.count}, 1, 0)
 	case shape.Sum:
-		f.sum(w, &found)
+		f.number(w, &sum, 1, f.decimals)
 	case shape.Average:
-		if f.kind == shape.Money {
-			found.total.scale = 2
-		}
 		if found.count == 0 {
 			w.text(&nullText)
 			return
 		}
-		f.number(w, &found.total, found.count, f.decimals)
+		f.number(w, &sum, found.count, f.decimals)
 	case shape.Counts:
 		f.counts(w, at.tree.Rows(f.last), from)
 	default:
-		f.extreme(w, &found, at.tree.Rows(f.last))
+		f.extreme(w, found, at.tree.Rows(f.last))
 	}
 }
 
@@ -130,11 +199,7 @@ func (f *aggregate) add(w *writer, found *result, tree *join.Tree, places join.R
 	}
 	rows := tree.Rows(f.last)
 	if f.fixed && len(f.where) == 0 && f.operation != shape.Counts && tree.InPlace(f.last) {
-		if f.operation == shape.Sum || f.operation == shape.Average {
-			f.addSpan(found, rows, places)
-		} else {
-			f.compareSpan(found, rows, places)
-		}
+		f.addSpan(found, rows, places)
 		return
 	}
 	for place := places.Begin; place < places.End; place++ {
@@ -155,93 +220,61 @@ func (f *aggregate) add(w *writer, found *result, tree *join.Tree, places join.R
 		switch text := rows.Text(cell); {
 		case f.operation == shape.Counts:
 			w.scratch.places = append(w.scratch.places, row)
+		case f.fixed:
+			value := longFixed(text)
+			found.total.addFixed(value)
+			found.least, found.most = min(found.least, value), max(found.most, value)
 		case f.operation == shape.Min || f.operation == shape.Max:
 			f.compare(found, rows, row, text)
-		case f.fixed:
-			found.total.addFixed(longFixed(text))
 		default:
 			found.total.add(text)
 		}
 	}
 }
 
-// addSpan is add for the sum of fixed values of consecutive rows, without a test. Most values are short ints, whose sum fits into 64 bits.
+// addSpan is add for the fixed values of consecutive rows, without a test. Most values are short ints, whose sum fits into 64 bits.
 func (f *aggregate) addSpan(found *result, rows *source.Rows, span join.Range) {
 	cells, width := rows.Span(span.Begin, span.End)
-	sum, count, isInt := uint64(0), uint64(0), f.kind == shape.Int
+	sum, count, least, most, isInt := int64(0), uint64(0), found.least, found.most, f.kind == shape.Int
 	for i := f.place; i < len(cells); i += width {
 		cell := &cells[i]
 		if cell.Null {
 			continue
 		}
 		count++
-		if word, length := rows.Word(cell); isInt && isShort(word, length) {
-			sum += shortInt(word, length)
-		} else {
-			found.total.addFixed(longFixed(rows.Text(cell)))
-		}
-	}
-	found.count += count
-	found.total.addFixed(int64(sum))
-}
-
-// compareSpan is add for the least or the largest of fixed values of consecutive rows, without a test.
-func (f *aggregate) compareSpan(found *result, rows *source.Rows, span join.Range) {
-	cells, width := rows.Span(span.Begin, span.End)
-	isInt, isMin := f.kind == shape.Int, f.operation == shape.Min
-	for i := f.place; i < len(cells); i += width {
-		cell := &cells[i]
-		if cell.Null {
-			continue
-		}
 		var value int64
 		if word, length := rows.Word(cell); isInt && isShort(word, length) {
 			value = int64(shortInt(word, length))
+			sum += value
 		} else {
 			value = longFixed(rows.Text(cell))
+			found.total.addFixed(value)
 		}
-		if found.count == 0 || value < found.value == isMin && value != found.value {
-			found.row, found.value = span.Begin+int32(i/width), value
-		}
-		found.count++
+		least, most = min(least, value), max(most, value)
 	}
+	found.count += count
+	found.least, found.most = least, most
+	found.total.addFixed(sum)
 }
 
 // compare keeps the row if its value is less, or larger, than the one so far.
 func (f *aggregate) compare(found *result, rows *source.Rows, row int32, text []byte) {
-	var value int64
-	order := 0
-	switch {
-	case f.fixed:
-		value = longFixed(text)
-		order = -1
-		if value >= found.value {
-			order = 1
-		}
-	case found.count > 1:
-		best := rows.Text(&rows.Row(found.row)[f.place])
-		if order = compareTexts(f.kind, text, best); order == 0 && bytes.Compare(text, best) < 0 {
-			found.row = row // so that 1.0 and 1.00 give the same document in every order
-		}
+	if found.count == 1 {
+		found.row = row
+		return
 	}
-	if found.count == 1 || order < 0 && f.operation == shape.Min || order > 0 && f.operation == shape.Max {
-		found.row, found.value = row, value
+	best := rows.Text(&rows.Row(found.row)[f.place])
+	order := compareTexts(f.kind, text, best)
+	if order == 0 && bytes.Compare(text, best) < 0 || order < 0 && f.operation == shape.Min || order > 0 && f.operation == shape.Max {
+		found.row = row // of equal values, the same in every order of the rows: 1.0 and not 1.00
 	}
 }
 
-func (f *aggregate) sum(w *writer, found *result) {
-	if f.kind == shape.Money {
-		found.total.scale = 2
-	}
-	decimals := f.decimals
-	if decimals < 0 {
-		decimals = found.total.scale
-	}
-	f.number(w, &found.total, 1, decimals)
-}
-
-// number writes a total divided by count.
+// number writes a total divided by count. Without decimals, it has those of the total.
 func (f *aggregate) number(w *writer, t *total, count uint64, decimals int) {
+	if decimals < 0 {
+		decimals = t.scale
+	}
 	if f.quotes {
 		w.byte('"')
 	}
@@ -254,17 +287,31 @@ func (f *aggregate) number(w *writer, t *total, count uint64, decimals int) {
 
 // extreme writes the least or the largest value.
 func (f *aggregate) extreme(w *writer, found *result, rows *source.Rows) {
-	if found.count == 0 {
+	var value total
+	switch {
+	case found.count == 0:
 		w.text(&nullText)
 		return
-	}
-	cell := &rows.Row(found.row)[f.place]
-	if f.decimals >= 0 {
-		var rounded total
-		rounded.add(rows.Text(cell))
-		f.number(w, &rounded, 1, f.decimals)
+	case f.fixed:
+		value.addFixed(found.least)
+		if f.operation == shape.Max {
+			value = total{}
+			value.addFixed(found.most)
+		}
+		if f.kind == shape.Money {
+			value.scale = 2
+		}
+	case f.decimals < 0:
+		f.cell(w, rows, &rows.Row(found.row)[f.place])
 		return
+	default:
+		value.add(rows.Text(&rows.Row(found.row)[f.place]))
 	}
+	f.number(w, &value, 1, f.decimals)
+}
+
+// cell writes a value as it is.
+func (f *aggregate) cell(w *writer, rows *source.Rows, cell *source.Cell) {
 	if f.quotes {
 		w.byte('"')
 	}

@@ -63,9 +63,9 @@ func NewFragment(spec *shape.Shape, table *shape.Table) *Renderer {
 
 // newRenderer returns a Renderer of a body for the rows of a source.
 func newRenderer(spec *shape.Shape, body shape.Node, of int) *Renderer {
-	c := compiler{sources: spec.Sources, scratch: new(bool)}
+	c := compiler{sources: spec.Sources, shared: &shared{}}
 	r := &Renderer{steps: c.finish(c.compile(nil, body, of))}
-	if *c.scratch {
+	if c.shared.scratch {
 		r.scratch = new(atomic.Pointer[scratch])
 	}
 	return r
@@ -75,12 +75,19 @@ func newRenderer(spec *shape.Shape, body shape.Node, of int) *Renderer {
 type compiler struct {
 	sources []shape.Source
 	literal string
-	scratch *bool // whether a step needs a scratch
+	shared  *shared
+}
+
+// shared is what the compilers of one Renderer share.
+type shared struct {
+	scratch    bool // whether a step needs a scratch
+	groups     int
+	aggregates map[groupKey]*aggregate // the first of each key
 }
 
 // apart returns the steps of a body that are not executed after the steps before them.
 func (c *compiler) apart(literal string, body shape.Node, of int) []step {
-	inner := compiler{sources: c.sources, scratch: c.scratch, literal: literal}
+	inner := compiler{sources: c.sources, shared: c.shared, literal: literal}
 	return inner.finish(inner.compile(nil, body, of))
 }
 
@@ -145,7 +152,7 @@ func (c *compiler) each(steps []step, body shape.Each, of int) []step {
 		operation: writeEach, child: body.Source, slot: slices.Index(c.sources[of].Children, body.Source),
 		empty: newText(body.Empty), open: '[', close: ']',
 	}
-	elements := compiler{sources: c.sources, scratch: c.scratch, literal: ","}
+	elements := compiler{sources: c.sources, shared: c.shared, literal: ","}
 	if body.Keyed >= 0 {
 		each.open, each.close = '{', '}'
 		each.as = elements.value(nil, &c.sources[body.Source], shape.Value{Column: body.Keyed, Text: true})
@@ -197,6 +204,7 @@ func (r *Renderer) AppendRow(dst []byte, tree *join.Tree, rows *source.Rows, of 
 		if w.scratch = r.scratch.Swap(nil); w.scratch == nil {
 			w.scratch = &scratch{}
 		}
+		w.scratch.document++
 	}
 	w.steps(r.steps, tree, rows, of, row)
 	if w.scratch != nil {

@@ -141,6 +141,15 @@ var forms = map[string][3]string{
 	`{each: b, as: [{min: n, of: c}, {max: x, of: c}, {sum: sum, of: c}]}`: {
 		`[[4,0.1,"0.01"],[-5,1e2,"0.02"],[100,0.50,"0.03"],[null,null,"0.00"]]`, `[]`, `[[3,0.0,"3.00"]]`,
 	},
+	`[{sum: n, of: b}, {min: n, of: b}, {max: n, of: b}, {average: n, of: b}, {sum: n, of: b, where: {n: 9}}]`: {
+		`[28,9,10,9.33,18]`, `[0,null,null,null,0]`, `[1,1,1,1.00,0]`,
+	},
+	`{each: b, order: id, as: [{min: n, of: c}, {text: {max: n, of: c}}, {sum: n, of: c}]}`: {
+		`[[100,"100",100],[-5,"-5",-5],[null,null,0],[4,"4",4]]`, `[]`, `[[3,"3",3]]`,
+	},
+	`[{max: sum, of: b.c}, {sum: sum, of: b.c}, {min: sum, of: b.c, round: 1}]`: {
+		`["0.03","0.06","0.0"]`, `[null,"0.00",null]`, `["3.00","3.00","3.0"]`,
+	},
 	`{average: {average: n, of: b}, count: n}`: {`{"average":9.33,"count":7}`, `{"average":null,"count":null}`, `{"average":1.00,"count":-3}`},
 	`{join: [{constant: "#"}, id]}`:            {`"#1"`, `"#2"`, `"#3"`},
 }

@@ -10,9 +10,11 @@ import (
 	"systemscale/etl/internal/source"
 )
 
-// scratch is memory for selecting rows.
+// scratch is memory for selecting and aggregating rows.
 type scratch struct {
-	places []int32 // of the rows that are selected, also by the steps around the current one
+	document uint64  // number of the document
+	groups   []group // what aggregates share
+	places   []int32 // of the rows that are selected, also by the steps around the current one
 }
 
 // selection selects rows of a child source.
@@ -28,7 +30,7 @@ func (c *compiler) selection(child, of int, declared *shape.Selection) selection
 	s.where = newFilters(&c.sources[child], declared.Where)
 	for _, by := range declared.Order {
 		s.order = append(s.order, newSorting(&c.sources[child], by))
-		*c.scratch = true
+		c.shared.scratch = true
 	}
 	return s
 }
