@@ -112,9 +112,6 @@ func (r *reader) order(n ast.Node, sources []Source, of int) []Sort {
 	var order []Sort
 	for _, node := range nodes {
 		s := r.sort(node, sources[of])
-		if c := sources[of].Columns[s.Column]; !c.Type.hasOrder() {
-			r.fail(position(node), "the values of %s have no order, because its type is %s", c.Name, c.Type)
-		}
 		if slices.ContainsFunc(order, func(other Sort) bool { return other.Column == s.Column }) {
 			r.fail(position(node), "order has column %s twice", sources[of].Columns[s.Column].Name)
 		}

@@ -530,6 +530,22 @@ func TestNullWords(t *testing.T) {
 	}
 }
 
+// TestJSONHasNoOrder uses a column of JSON where a text or an order is needed.
+func TestJSONHasNoOrder(t *testing.T) {
+	text := strings.Replace(small, "words: text?}", "words: text?, tags: json?}", 1)
+	for body, want := range map[string]string{
+		"{each: page, as: {join: [words, tags]}}": "column tags has the type json, so it cannot be a part of a text",
+		"{min: tags, of: page}":                   "min needs a column with an order, and tags has the type json",
+		"{each: page, as: id, order: tags}":       "column tags of page is JSON, which has no order",
+		"{counts: tags, of: page}":                "counts needs a column of type int, text or flag",
+	} {
+		_, err := Parse("small.yaml", []byte(strings.Replace(text, "{title: title, pages: {each: page, as: words}}", body, 1)))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: Parse = %v, want an error with %q", body, err, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add(shapes.Products)
