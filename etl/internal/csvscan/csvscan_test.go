@@ -386,7 +386,8 @@ func TestMultilineBounds(t *testing.T) {
 				t.Errorf("a record of %d bytes: whole %v, damage %v, %d bytes", size, whole, last.Damage, len(last.Text))
 			}
 			lines := int64(3 + strings.Count(text, "\n"))
-			for size > MaxLine && scanner.Scan() {
+			for more := size > MaxLine; more; {
+				more = scanner.Scan()
 			}
 			if scanner.Scan() || scanner.Line() != lines-1 || scanner.Err() != nil {
 				t.Errorf("a record of %d bytes: at the end in line %d, want %d (%v)", size, scanner.Line(), lines-1, scanner.Err())

@@ -134,7 +134,8 @@ func (p *part) readHeader(ctx context.Context, dialect *shape.Dialect) ([]string
 		}
 		return nil, &source.FileError{File: p.path, Message: "the file is empty: it has no header"}
 	}
-	p.headerLines, p.headerSize, p.headerOpen = scanner.Line(), scanner.BytesRead(), !scanner.Ended()
+	p.headerLines = scanner.Line() + int64(bytes.Count(scanner.Raw(), []byte{'\n'})) // with records: quoted, it may have several
+	p.headerSize, p.headerOpen = scanner.BytesRead(), !scanner.Ended()
 	if form := source.Form(scanner.Raw()); form != "" {
 		return nil, &source.FileError{File: p.path, Line: p.headerLines, Message: form}
 	}

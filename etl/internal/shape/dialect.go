@@ -124,3 +124,25 @@ func (r *reader) finalNewline(n ast.Node) bool {
 	}
 	return word == "optional"
 }
+
+// nullWords parses one null word or a list. The result is not nil.
+func (r *reader) nullWords(n ast.Node) []string {
+	nodes := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		nodes = list.Values
+	}
+	words := []string{}
+	for _, node := range nodes {
+		if node.Type() == ast.NullType {
+			r.fail(position(node), `null is a value of YAML: put quotes around the word that means null, such as null: "NULL"`)
+		}
+		word := r.text(node, "a null word")
+		if strings.ContainsAny(word, "\r\n\x00") {
+			r.fail(position(node), "no field can be %q: a null word has no line end and no NUL", word)
+		}
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return words
+}

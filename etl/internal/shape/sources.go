@@ -170,28 +170,6 @@ func (r *reader) columnType(n ast.Node, source string, column *Column) {
 	column.Type, column.Nullable = kind, nullable
 }
 
-// nullWords parses one null word or a list. The result is not nil.
-func (r *reader) nullWords(n ast.Node) []string {
-	nodes := []ast.Node{n}
-	if list, ok := n.(*ast.SequenceNode); ok {
-		nodes = list.Values
-	}
-	words := []string{}
-	for _, node := range nodes {
-		if node.Type() == ast.NullType {
-			r.fail(position(node), `null is a value of YAML: put quotes around the word that means null, such as null: "NULL"`)
-		}
-		word := r.text(node, "a null word")
-		if strings.ContainsAny(word, "\r\n\x00") {
-			r.fail(position(node), "no field can be %q: a null word has no line end and no NUL", word)
-		}
-		if !slices.Contains(words, word) {
-			words = append(words, word)
-		}
-	}
-	return words
-}
-
 func (r *reader) repairs(n ast.Node, source Source) []Repair {
 	var repairs []Repair
 	for _, e := range r.mapping(n, "repairs of "+source.Name) {

@@ -156,3 +156,37 @@ func RowHint(spec *shape.Source, names []string) string {
 	}
 	return ". If the first line is a row, declare header: false in the dialect"
 }
+
+// encodingHint returns the part of a message about the header that tells whether the encoding may be a cause. It is often empty.
+func (r *Reader) encodingHint() string { return EncodingHint(r.scanner.Raw(), r.options.Encoding) }
+
+// keyFields returns the indices of the fields that hold an int of the row's key or of the parent's key.
+func (r *Reader) keyFields() []int {
+	var fields []int
+	for _, column := range slices.Concat(r.spec.Key, r.spec.ParentKey) {
+		// A nullable column may have another text than an int.
+		if c := &r.layout.columns[column]; c.converter.kind == shape.Int && !c.nullable {
+			fields = append(fields, c.field)
+		}
+	}
+	return fields
+}
+
+// nullWords returns the unquoted fields that mean null in a column.
+func (r *Reader) nullWords(column int) (words [][]byte) {
+	for _, word := range r.dialect.NullWords(&r.spec.Columns[column]) {
+		words = append(words, []byte(word))
+	}
+	return words
+}
+
+// tests returns the filters with a test of a column.
+func (r *Reader) tests(column int) []*filter {
+	var tests []*filter
+	for i := range r.filters {
+		if f := &r.filters[i]; f.column == column && f.test != nil {
+			tests = append(tests, f)
+		}
+	}
+	return tests
+}

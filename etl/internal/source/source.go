@@ -65,40 +65,6 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 	return r, nil
 }
 
-// tests returns the filters with a test of a column.
-func (r *Reader) tests(column int) []*filter {
-	var tests []*filter
-	for i := range r.filters {
-		if f := &r.filters[i]; f.column == column && f.test != nil {
-			tests = append(tests, f)
-		}
-	}
-	return tests
-}
-
-// encodingHint returns the part of a message about the header that tells whether the encoding may be a cause. It is often empty.
-func (r *Reader) encodingHint() string { return EncodingHint(r.scanner.Raw(), r.options.Encoding) }
-
-// nullWords returns the unquoted fields that mean null in a column.
-func (r *Reader) nullWords(column int) (words [][]byte) {
-	for _, word := range r.dialect.NullWords(&r.spec.Columns[column]) {
-		words = append(words, []byte(word))
-	}
-	return words
-}
-
-// keyFields returns the indices of the fields that hold an int of the row's key or of the parent's key.
-func (r *Reader) keyFields() []int {
-	var fields []int
-	for _, column := range slices.Concat(r.spec.Key, r.spec.ParentKey) {
-		// A nullable column may have another text than an int.
-		if c := &r.layout.columns[column]; c.converter.kind == shape.Int && !c.nullable {
-			fields = append(fields, c.field)
-		}
-	}
-	return fields
-}
-
 // Missing returns the declared columns that the header lacks.
 func (r *Reader) Missing() []string { return r.layout.missing }
 
