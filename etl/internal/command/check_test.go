@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"systemscale/etl/internal/dump/dumptest"
+	"systemscale/etl/internal/plan"
 )
 
 // shapeLine returns the position of a text in the shape of books, as messages show it.
@@ -78,6 +79,27 @@ func TestCheckHeaders(t *testing.T) {
 			name:   "no header",
 			files:  map[string]string{"books.yaml": "dialect: {header: false}\n" + dumptest.Books, "book.csv": "7,Seven\n", "review.csv": "1,7,5\n"},
 			stdout: []string{"book.csv: 2 columns, all are read", "fits these headers"},
+		},
+		{
+			name: "looked-up columns",
+			files: map[string]string{
+				"books.yaml": strings.NewReplacer("title: text}", "title: text, kind: {lookup: kind, by: isbn, show: name}}", "  review:",
+					"  kind: {file: kind.csv, key: id, columns: {id: int, name: text}}\n  review:", "book: title", "book: kind").Replace(dumptest.Books),
+				"book.csv": "isbn,title\n7,Seven\n", "kind.csv": "id,name,x\n7,Kind,\n", "review.csv": "id,isbn,stars\n1,7,5\n",
+			},
+			stdout: []string{"book.csv: 2 columns, all are read", "kind.csv: 3 columns, not read: x", "fits these headers"},
+		},
+		{
+			name: "a look-up that is required finds nothing",
+			files: map[string]string{
+				"books.yaml": strings.NewReplacer("title: text}", "title: text, kind: {lookup: kind, by: isbn, show: name, required: true}}",
+					"  review:", "  kind: {file: kind.csv, key: id, columns: {id: int, name: text}}\n  review:", "book: title", "book: kind",
+				).Replace(dumptest.Books),
+				"book.csv": "isbn,title\n7,Seven\n8,Eight\n", "kind.csv": "id,name\n7,Kind\n", "review.csv": "id,isbn,stars\n1,7,5\n",
+			},
+			code:   gateExits[plan.Rejects],
+			stdout: []string{"no target", "remove required: true from the look-up by isbn"},
+			stderr: []string{"1 of 2 rows of book.csv"},
 		},
 		{
 			name: "old Macs", files: map[string]string{"book.csv": "isbn,title\r7,Seven\r"}, code: exitFiles,

@@ -137,6 +137,8 @@ func (p *problems) remedy(f *problem) string {
 		return "declare another key; rows: merge if the rows are one row; or no key, for a source without children"
 	case source.Orphan:
 		return "filter these rows, such as filters: {no parent: {column: " + printable.Name(f.column) + `, drop: "0"}}`
+	case source.NoTarget:
+		return "remove required: true from the look-up by " + printable.Name(f.column) + ": the value is then null"
 	case source.FieldCount:
 		return `declare the delimiter in the dialect, or short_rows: "null" if the last fields may be missing`
 	case source.UnclosedQuote:
