@@ -23,7 +23,8 @@ func TestDrop(t *testing.T) {
 		session.Close()
 	}
 	const rows = `select (select count(*) from catalog.version where collection = $1) + (select count(*) from catalog.run where collection = $1)
-		+ (select count(*) from catalog.gateway where collection = $1) + (select count(*) from catalog.page_anchor where collection = $1)
+		+ (select count(*) from catalog.gateway where collection = $1) + (select count(*) from catalog.page_anchor where collection = $1) + (select count(*) from catalog.text_page_anchor where collection = $1)
+		+ (select count(*) from catalog.change where collection = $1) + (select count(*) from catalog.text_change where collection = $1)
 		+ (select count(*) from pg_tables where schemaname = 'catalog' and tablename like $1 || '\_%')`
 	count := func(collection string) (n int) {
 		t.Helper()
