@@ -90,7 +90,8 @@ func randomKey(random *rand.Rand, kind shape.Type, nullable bool) string {
 	case kind == shape.Int:
 		return strconv.Itoa(random.IntN(24) - 8)
 	}
-	return []string{"a", "a/b", "b", "b%", "ab", "é", "longer than a prefix", "longer than a prefix too", "10", "9", "A", "a b"}[random.IntN(12)]
+	texts := [...]string{"a", "a/b", "b", "b%", "ab", "é", "longer than a prefix", "longer than a prefix too", "10", "9", "A", "a b"}
+	return texts[random.IntN(len(texts))]
 }
 
 func parentColumns(spec *shape.Shape, i int) shape.Indices {

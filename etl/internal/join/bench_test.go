@@ -48,7 +48,9 @@ documents: {all: {path: "", body: {t: t, b: {each: b, as: t}}}}
 			for b.Loop() {
 				readers := make([]*source.Reader, 2)
 				for i, file := range [][]byte{first.Bytes(), second.Bytes()} {
-					if readers[i], err = source.NewReader(bytes.NewReader(file), &spec.Sources[i], &spec.Dialect, source.Discard{}, source.Options{}); err != nil {
+					input := bytes.NewReader(file)
+					readers[i], err = source.NewReader(input, &spec.Sources[i], &spec.Dialect, source.Discard{}, source.Options{})
+					if err != nil {
 						b.Fatal(err)
 					}
 				}

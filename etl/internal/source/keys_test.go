@@ -40,10 +40,16 @@ documents: {all: {path: "", body: {id: k, b: {each: b, as: t}}}}
 		{"ids", "p/q%,-3,r\n\"p\",007,-\n", a, `"p%2Fq%25/-3""" ["r"] "p/7""" [""]`},
 		{"keys", "k,5,x,t\n\"k k\",-1,\"x/\",t\n", b, `"k""x/5" "k k""x%2F/-1"`},
 		{
-			"rejects", "-,5,x,t\nk,-,x,t\n,5,x,t\n" + strings.Repeat("k", 513) + ",5,x,t\nk,5,..,t\nk,5,,t\nk,5," + strings.Repeat("x", 511) + ",t\n", b,
+			"rejects",
+			"-,5,x,t\nk,-,x,t\n,5,x,t\n" + strings.Repeat("k", 513) + ",5,x,t\nk,5,..,t\nk,5,,t\nk,5," +
+				strings.Repeat("x", 511) + ",t\n",
+			b,
 			"null n, key length n, key length n, no id x, key length x, no id x; 1 without a parent",
 		},
-		{"an id that is no address", ".,1,-\n..,1,-\n" + strings.Repeat("/", 200) + ",1,-\n", a, "no id k, no id k, no id k; 0 without a parent"},
+		{
+			"an id that is no address", ".,1,-\n..,1,-\n" + strings.Repeat("/", 200) + ",1,-\n", a,
+			"no id k, no id k, no id k; 0 without a parent",
+		},
 	} {
 		for way, end := range map[string]string{"plain": "\n", "converted": ",\"\"\"\"\n"} {
 			t.Run(c.name+", "+way, func(t *testing.T) {
