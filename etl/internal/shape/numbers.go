@@ -8,13 +8,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Numbers is the notation of the ints, amounts and decimals in a file.
-type Numbers struct {
-	Decimal   string   // the character between the whole and the decimals
-	Thousands string   `json:",omitempty"` // the character between groups of three digits, or "" for none; " " is any space
-	Currency  []string `json:",omitempty"` // may be before or after an amount or a decimal
-}
-
 // NumbersOf returns the notation of numbers in a column, or nil for the plain one: a point, and nothing else.
 func (d *Dialect) NumbersOf(c *Column) *Numbers {
 	if c.Numbers != nil || !c.Type.IsNumber() {

@@ -53,6 +53,13 @@ func (d Delimiter) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(d))
 }
 
+// Numbers is the notation of the ints, amounts and decimals in a file.
+type Numbers struct {
+	Decimal   string   // the character between the whole and the decimals
+	Thousands string   `json:",omitempty"` // the character between groups of three digits, or "" for none; " " is any space
+	Currency  []string `json:",omitempty"` // may be before or after an amount or a decimal
+}
+
 // Source is one CSV file.
 type Source struct {
 	Name      string
@@ -183,6 +190,30 @@ type Filter struct {
 	Test   *Test `json:",omitempty"` // drops the rows that meet it
 	Keep   bool  `json:",omitempty"` // drops the rows that do not meet Test instead
 }
+
+// Test is a condition on the value of a column. All of its Terms must hold. Package condition evaluates it.
+type Test struct{ Terms []Term }
+
+// Term compares a value. Of null, only Is and Not with Null can hold; Not without Null always holds.
+type Term struct {
+	Operator Operator
+	Values   []string `json:",omitempty"` // in canonical form; any number for Is and Not, otherwise one
+	Null     bool     `json:",omitempty"` // for Is and Not: null is one of the values
+}
+
+// Operator is the operator of a Term.
+type Operator uint8
+
+// The operators. Numbers are compared as numbers, texts by their bytes.
+const (
+	Is  Operator = iota // one of the values
+	Not                 // none of the values
+	Below
+	AtMost
+	Above
+	AtLeast
+	Matches // the value contains a match of a regular expression
+)
 
 // Table is what look-ups find by the key of a row of a source: the row's fragment, or the value of one of its columns.
 type Table struct {

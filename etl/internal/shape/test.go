@@ -11,30 +11,6 @@ import (
 	"systemscale/etl/internal/decimal"
 )
 
-// Test is a condition on the value of a column. All of its Terms must hold. Package condition evaluates it.
-type Test struct{ Terms []Term }
-
-// Term compares a value. Of null, only Is and Not with Null can hold; Not without Null always holds.
-type Term struct {
-	Operator Operator
-	Values   []string `json:",omitempty"` // in canonical form; any number for Is and Not, otherwise one
-	Null     bool     `json:",omitempty"` // for Is and Not: null is one of the values
-}
-
-// Operator is the operator of a Term.
-type Operator uint8
-
-// The operators. Numbers are compared as numbers, texts by their bytes.
-const (
-	Is  Operator = iota // one of the values
-	Not                 // none of the values
-	Below
-	AtMost
-	Above
-	AtLeast
-	Matches // the value contains a match of a regular expression
-)
-
 var operators = map[string]Operator{
 	"not": Not, "below": Below, "at_most": AtMost, "above": Above, "at_least": AtLeast, "matches": Matches,
 }

@@ -40,23 +40,6 @@ type Rows struct {
 // null is the cell of a null value.
 var null = Cell{at: ^int64(0), Null: true}
 
-// The texts of flags are at the beginning of spare.
-const (
-	statics   = "falsetrue"
-	falseSize = 5
-	trueSize  = 4
-)
-
-var flagTexts = []byte(statics)
-
-// flagText returns the canonical form of a flag.
-func flagText(set bool) []byte {
-	if set {
-		return flagTexts[falseSize:]
-	}
-	return flagTexts[:falseSize]
-}
-
 // Compact once this many rows or spare bytes have been released.
 const releasedRows, releasedSpare = 512, 64 << 10
 

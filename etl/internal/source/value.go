@@ -8,6 +8,23 @@ import (
 	"systemscale/etl/internal/strftime"
 )
 
+// The texts of flags are at the beginning of Rows.spare.
+const (
+	statics   = "falsetrue"
+	falseSize = 5
+	trueSize  = 4
+)
+
+var flagTexts = []byte(statics)
+
+// flagText returns the canonical form of a flag.
+func flagText(set bool) []byte {
+	if set {
+		return flagTexts[falseSize:]
+	}
+	return flagTexts[:falseSize]
+}
+
 // converter converts texts to the canonical form of a column's values.
 type converter struct {
 	kind    shape.Type
