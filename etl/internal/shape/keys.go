@@ -7,16 +7,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// KeyForm is the form in which keys are compared.
-type KeyForm uint8
-
-// The forms of keys.
-const (
-	IntKeys     KeyForm = iota // one int. Either all sources of a shape have this form, or none.
-	EncodedKeys                // bytes in the order of the values
-	IDKeys                     // the text of the item's id: of the root, unless its key is one int
-)
-
 // IsKey reports whether a column is part of the key or of the parent's key.
 func (s *Source) IsKey(column int) bool {
 	return slices.Contains(s.Key, column) || slices.Contains(s.ParentKey, column)
@@ -51,6 +41,17 @@ func (r *reader) keyColumn(n ast.Node, source *Source) int {
 		r.fail(position(n), "column %s of %s is a key, so its type must be int or text", c.Name, source.Name)
 	}
 	return at
+}
+
+// link is the declaration of a source's parent, which may be declared later.
+type link struct {
+	parent   string
+	parentAt *token.Position
+	at       *token.Position
+	root     bool // declared
+
+	onAt          *token.Position
+	parentColumns []parentColumn
 }
 
 // parentColumn is a column of the parent that a child is joined on.

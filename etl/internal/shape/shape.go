@@ -95,6 +95,16 @@ type Source struct {
 	OpenEnd bool `json:"-"`
 }
 
+// KeyForm is the form in which keys are compared.
+type KeyForm uint8
+
+// The forms of keys.
+const (
+	IntKeys     KeyForm = iota // one int. Either all sources of a shape have this form, or none.
+	EncodedKeys                // bytes in the order of the values
+	IDKeys                     // the text of the item's id: of the root, unless its key is one int
+)
+
 // Indices are indices in Columns.
 type Indices []int
 

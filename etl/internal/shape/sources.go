@@ -6,19 +6,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
 )
-
-// link is the declaration of a source's parent, which may be declared later.
-type link struct {
-	parent   string
-	parentAt *token.Position
-	at       *token.Position
-	root     bool // declared
-
-	onAt          *token.Position
-	parentColumns []parentColumn
-}
 
 func (r *reader) sources(n ast.Node, dialect fileForm) []Source {
 	var sources []Source
