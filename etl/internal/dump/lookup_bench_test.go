@@ -12,7 +12,8 @@ import (
 	"systemscale/sql"
 )
 
-// writeCatalog writes the files of a built-in catalog and two shapes: plain.yaml, and cards.yaml, which shows a card for each related product.
+// writeCatalog writes the files of a built-in catalog and two shapes: plain.yaml, and cards.yaml, which shows a card for each
+// related product.
 func writeCatalog(b *testing.B, products int) (directory string) {
 	b.Helper()
 	texts := map[string]*strings.Builder{}

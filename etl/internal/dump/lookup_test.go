@@ -224,7 +224,8 @@ func TestLookupInSeveralFiles(t *testing.T) {
 		}
 	}
 	got, _, rejects := renderAll(t, options)
-	if want := `{"name":"Two","kind":{"code":8,"title":"Eight"},"likes":[{"name":"One","likes":[]}]}`; !strings.HasSuffix(got["item 2"], want) {
+	want := `{"name":"Two","kind":{"code":8,"title":"Eight"},"likes":[{"name":"One","likes":[]}]}`
+	if !strings.HasSuffix(got["item 2"], want) {
 		t.Errorf("got %s, want %s", got["item 2"], want)
 	}
 	if rejects["kind-2.csv:3 duplicate key"] != 1 {

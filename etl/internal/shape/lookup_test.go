@@ -163,7 +163,8 @@ func TestLookupErrors(t *testing.T) {
 			"column maker of car is looked up",
 		},
 		{
-			"a child of a look-up source", "car.csv, key: id", "car.csv, key: id, root: true, columns: {id: int}}\n  x: {parent: maker, on: id, file: x.csv",
+			"a child of a look-up source", "car.csv, key: id",
+			"car.csv, key: id, root: true, columns: {id: int}}\n  x: {parent: maker, on: id, file: x.csv",
 			"source x cannot have the parent maker, which is looked up",
 		},
 		{
@@ -179,7 +180,10 @@ func TestLookupErrors(t *testing.T) {
 		{"a root with a parent", "part.csv,", "part.csv, root: true,", "source part has root: true and a parent"},
 		{"look-ups by merged rows", "car.csv,", "car.csv, rows: merge,", "source car merges rows, and its rows cannot look up others"},
 		{"merged rows that are looked up", "maker.csv,", "maker.csv, rows: merge,", "source maker merges rows, so it cannot be looked up"},
-		{"a list of ints that is looked up", "maker: maker\n", "maker: {split: maker, at: \",\", as: int}\n", "column maker of car is looked up: split it"},
+		{
+			"a list of ints that is looked up", "maker: maker\n", "maker: {split: maker, at: \",\", as: int}\n",
+			"column maker of car is looked up: split it",
+		},
 		{"no key", "maker.csv, key: id,", "maker.csv,", "source maker has no key"},
 		{
 			"a required look-up by the same source", "owner_id: int,",

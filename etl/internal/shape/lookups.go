@@ -116,7 +116,8 @@ func (r *reader) target(n, byNode ast.Node, sources []Source, in, by int) int {
 			"declare the file as a second source without parent", target.Name)
 	}
 	if sources[in].Merge {
-		r.fail(position(byNode), "source %s merges rows, and its rows cannot look up others: remove rows: merge, or the look-up", sources[in].Name)
+		r.fail(position(byNode), "source %s merges rows, and its rows cannot look up others: remove rows: merge, or the look-up",
+			sources[in].Name)
 	}
 	if target.Merge && at > 0 {
 		r.fail(position(n), "source %s merges rows, so it cannot be looked up: only the root source may do both", target.Name)

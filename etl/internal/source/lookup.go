@@ -28,7 +28,7 @@ func (r *Reader) LookUp(tables []*lookup.Table) {
 	}
 }
 
-// lookUp fills the looked-up cells of at most batch rows, of which the first has an index in the cells. It returns the number of rows before
+// lookUp fills the looked-up cells of at most batch rows from the row first on. It returns the number of rows before
 // one that lacks a value that is required, or that a filter of a looked-up column drops.
 func (r *Reader) lookUp(first, count int) (good int) {
 	r.noTarget = -1
