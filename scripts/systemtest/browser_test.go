@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,6 +59,13 @@ func TestPages(t *testing.T) {
 		b.run(t, "dashboard.mjs", nil)
 	})
 	t.Run("the OpenAPI description", func(t *testing.T) { testDescription(t, s, p, csv) })
+	t.Run("a page of reviews", func(t *testing.T) {
+		reviews := filepath.Join(s.root, "etl", "shapes", "reviews")
+		// Neither changes the catalog of products.
+		s.up("--csv", reviews, "--shape", filepath.Join(reviews, "shape.yaml"), "--aliases", filepath.Join(reviews, "aliases"))
+		eventually(t, "the reviews", func() bool { return s.get("/reviews?product_id=1").status == http.StatusOK })
+		b.run(t, "reviews.mjs", nil)
+	})
 	t.Run("ids beyond 2^53", func(t *testing.T) {
 		s.etl("run", "--csv", largeIDs(t), "--accept", "removed", "--accept", "changed")
 		eventually(t, "the new catalog", func() bool { return strings.Contains(s.get("/products").body, "Odd Bat") })

@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,11 +11,15 @@ import (
 	"github.com/goccy/go-json"
 )
 
-// testCases publishes each of the ETL's golden cases and compares the documents and the lists with the responses.
+// testCases publishes each of the ETL's golden cases, and the shapes with sample data, and compares the documents and the lists with the responses.
 func testCases(t *testing.T, s *stack) {
 	directories, err := filepath.Glob("../../etl/internal/dump/testdata/cases/*")
-	if err != nil || len(directories) == 0 {
+	shapes, shapesErr := filepath.Glob("../../etl/shapes/*/want.json")
+	if err := errors.Join(err, shapesErr); err != nil || len(directories) == 0 || len(shapes) == 0 {
 		t.Fatalf("no cases (%v)", err)
+	}
+	for _, shape := range shapes {
+		directories = append(directories, filepath.Dir(shape))
 	}
 	for _, directory := range directories {
 		t.Run(filepath.Base(directory), func(t *testing.T) {

@@ -22,9 +22,9 @@ type aggregate struct {
 	kind      shape.Type
 	fixed     bool // every value has the same number of decimals and fits into 64 bits
 	where     []filter
-	decimals  int // or -1
-	quotes    bool
-	group     int // index in the scratch of what this aggregate shares with others of the same values; -1 for none
+	decimals  int  // or -1
+	quotes    bool // around the value
+	group     int  // index in the scratch of what this aggregate shares with others of the same values; -1 for none
 }
 
 // group is what several aggregates of the same values of a row have found together.
@@ -80,6 +80,7 @@ func (c *compiler) aggregate(a *shape.Aggregate, of int) *aggregate {
 	}
 	if a.Operation == shape.Counts {
 		c.shared.scratch = true
+		f.quotes = a.Text
 	}
 	if f.fixed && len(f.where) == 0 && f.operation != shape.Counts {
 		key.place = f.place
@@ -338,8 +339,14 @@ func (f *aggregate) counts(w *writer, rows *source.Rows, from int) {
 		w.inside(rows, cell)
 		w.byte('"')
 		w.byte(':')
+		if f.quotes {
+			w.byte('"')
+		}
 		w.buffer = strconv.AppendInt(w.buffer[:w.end], int64(end-i), 10)
 		w.adopt()
+		if f.quotes {
+			w.byte('"')
+		}
 		i = end
 	}
 	w.close(begin, '{', '}')

@@ -35,11 +35,16 @@ type caseCounts struct {
 	WithoutParent int64 `json:"without_parent"`
 }
 
-// TestCases renders the dump of each directory in testdata/cases and compares the documents, the lists and the counts with its want.json.
+// TestCases renders the dump of each directory in testdata/cases and etl/shapes, and compares the documents, the lists and the counts with
+// its want.json.
 func TestCases(t *testing.T) {
 	directories, err := filepath.Glob("testdata/cases/*")
-	if err != nil || len(directories) == 0 {
+	shapes, shapesErr := filepath.Glob("../../shapes/*/want.json")
+	if err := errors.Join(err, shapesErr); err != nil || len(directories) == 0 || len(shapes) == 0 {
 		t.Fatalf("no cases (%v)", err)
+	}
+	for _, shape := range shapes {
+		directories = append(directories, filepath.Dir(shape))
 	}
 	for _, directory := range directories {
 		t.Run(filepath.Base(directory), func(t *testing.T) {

@@ -38,7 +38,7 @@ type Aggregate struct {
 	Column    int     // index in the Columns of the last source of Path; -1 for Count
 	Where     []Where `json:",omitempty"`
 	Decimals  int     // number of decimals, rounded half to even; -1 for those of the values
-	Text      bool    // a cast: write the number as a JSON string
+	Text      bool    // a cast: write the number, or each number of Counts, as a JSON string
 }
 
 func (Aggregate) node() {}
@@ -159,7 +159,7 @@ func (r *reader) textForm(n ast.Node, sources []Source, in int) Node {
 		return r.value(n, sources, in, true)
 	}
 	a, ok := r.body(n, sources, in).(Aggregate)
-	if !ok || a.Operation == Counts {
+	if !ok {
 		r.fail(position(n), "text is a cast of a column or of an aggregate, such as {text: id} or {text: {average: stars, of: ratings}}")
 	}
 	a.Text = true
@@ -171,7 +171,7 @@ func (s *Shape) aggregateSchema(a *Aggregate) *Schema {
 	case Count:
 		return numberSchema(0, a.Text, false)
 	case Counts:
-		return &Schema{Type: []string{"object"}, Keyed: &Schema{Type: []string{"integer"}}}
+		return &Schema{Type: []string{"object"}, Keyed: numberSchema(0, a.Text, false)}
 	}
 	column := s.Sources[a.Last()].Columns[a.Column]
 	column.Nullable = a.Operation != Sum

@@ -155,7 +155,6 @@ func TestSchemaRejects(t *testing.T) {
 		{"one with a limit", "{each: page, as: words}", "{one: page, as: words, limit: 1}"},
 		{"sum of nothing", "{title: title,", "{title: {sum: price},"},
 		{"round to half a digit", "{title: title,", "{title: {average: id, of: page, round: 0.5},"},
-		{"text of counts", "{title: title,", "{title: {text: {counts: id, of: page}},"},
 		{"where of nothing", "as: words}", "as: words, where: {}}"},
 		{"empty array", "{title: title,", "{title: [],"},
 		{"array of no list", "{title: title,", "{title: {array: title},"},

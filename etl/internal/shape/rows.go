@@ -24,6 +24,13 @@ func (r *reader) oneToOne(e entry, source *Source, parent string) {
 	}
 }
 
+// isUnique reports whether no two rows of one parent have the same value in a column: it is the key, perhaps beside the columns that hold
+// the parent's key.
+func (s *Source) isUnique(column int) bool {
+	rest := slices.DeleteFunc(slices.Clone(s.Key), func(i int) bool { return slices.Contains(s.ParentKey, i) })
+	return len(rest) == 1 && rest[0] == column || len(s.Key) == 1 && s.Key[0] == column
+}
+
 func (r *reader) each(entries []entry, sources []Source, in int) Node {
 	each := Each{Source: r.childOf(entries, keywordEach, sources, in), Keyed: -1}
 	source := &sources[each.Source]
@@ -41,9 +48,10 @@ func (r *reader) each(entries []entry, sources []Source, in int) Node {
 			case len(source.Key) == 0:
 				r.fail(position(e.value), "%s cannot be keyed, because it has no key: declare the column that identifies a row, such as key: id",
 					source.Name)
-			case len(source.Key) > 1 || each.Keyed != source.Key[0]:
-				r.fail(position(e.value), "%s can only be keyed by %s: other columns may contain duplicates",
-					source.Name, source.Names(source.Key))
+			case !source.isUnique(each.Keyed):
+				r.fail(position(e.value), "%s can only be keyed by %s: other columns may contain duplicates. If %s is unique among the rows of "+
+					"one parent, make it a part of the key, such as key: [%s, %[3]s]", source.Name, source.Names(source.Key),
+					source.Columns[each.Keyed].Name, source.Names(source.ParentKey))
 			}
 		case "empty":
 			each.Empty = r.literal(e.value)

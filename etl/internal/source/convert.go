@@ -100,7 +100,7 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 		return BareQuote
 	}
 	v.text = field.Text
-	if !field.Quoted && column.isNull(field.Text) {
+	if isNull(column.nulls, &field) {
 		if !column.nullable {
 			return NullValue
 		}

@@ -30,7 +30,7 @@ func (r *Reader) plan() []field {
 			continue
 		}
 		f := field{
-			kind: c.converter.kind, nullable: c.nullable, place: c.place, nulls: c.nulls,
+			kind: c.converter.kind, nullable: c.nullable, place: c.place,
 			key: slices.Contains(r.spec.Key, i), parentKey: slices.Contains(r.spec.ParentKey, i),
 		}
 		f.nullable = f.nullable && !f.key && !f.parentKey // convert rejects or counts the rows without a key
@@ -39,6 +39,11 @@ func (r *Reader) plan() []field {
 		}
 		numeric := false // a null could be mistaken for a number
 		for _, word := range c.nulls {
+			if inner := unquoted(word); inner != nil && !r.dialect.NoQuotes {
+				f.quoted = append(f.quoted, inner)
+				continue
+			}
+			f.nulls = append(f.nulls, word)
 			if bytes.IndexByte(word, r.delimiter) >= 0 || bytes.ContainsAny(word, "\x00 \t\r\n\"") {
 				return nil // no field, or only a quoted one, can contain it
 			}
@@ -59,14 +64,14 @@ func (r *Reader) plan() []field {
 			}
 		}
 		f.tests, f.lists = c.tests, c.lists
-		f.special = len(f.drops) > 0 || len(f.repairs) > 0 || len(f.tests) > 0 || len(f.lists) > 0
+		f.special = len(f.drops) > 0 || len(f.quoted) > 0 || len(f.repairs) > 0 || len(f.tests) > 0 || len(f.lists) > 0
 		f.int = f.kind == shape.Int && len(f.repairs) == 0 && len(f.tests) == 0 && len(f.drops) < 2 && !numeric
 		if c.converter.numbers != nil && f.kind != shape.Int || f.kind == shape.Date || f.kind == shape.Time || f.kind == shape.JSON {
 			f.converter = &r.layout.columns[i].converter
 		}
 		f.bare = f.kind == shape.Text && len(f.nulls) == 0 && !f.special && !r.dialect.TrimSpaces
 		f.drop = math.MaxUint64
-		if f.int && f.special {
+		if f.int && len(f.drops) > 0 {
 			n, _ := parseInt(f.drops[0])
 			f.drop = uint64(n)
 		}
@@ -194,6 +199,11 @@ var tens = [8]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000}
 func (f *field) matches(text, canonical []byte, null bool) bool {
 	for _, drop := range f.drops {
 		if bytes.Equal(text, drop) {
+			return true
+		}
+	}
+	for _, word := range f.quoted {
+		if bytes.Equal(text, word) {
 			return true
 		}
 	}

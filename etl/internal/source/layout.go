@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"systemscale/etl/internal/condition"
+	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/lookup"
 	"systemscale/etl/internal/shape"
 )
@@ -23,7 +24,7 @@ type column struct {
 	converter converter
 	nullable  bool
 	place     int      // index of the cell in the row, or -1
-	nulls     [][]byte // unquoted fields that mean null
+	nulls     [][]byte // words for isNull
 	tests     []*filter
 	lists     [][]byte // texts between the ints of a list in the column
 }
@@ -38,14 +39,22 @@ func (c *column) isList(text []byte) bool {
 	return true
 }
 
-// isNull reports whether an unquoted field means null.
-func (c *column) isNull(text []byte) bool {
-	for _, word := range c.nulls {
-		if bytes.Equal(text, word) {
+// isNull reports whether a field is one of the words that mean null. A word in quotes means the quoted field.
+func isNull(words [][]byte, field *csvscan.Field) bool {
+	for _, word := range words {
+		if inner := unquoted(word); field.Quoted && inner != nil && bytes.Equal(field.Text, inner) || !field.Quoted && bytes.Equal(field.Text, word) {
 			return true
 		}
 	}
 	return false
+}
+
+// unquoted returns the text in the quotes of a word, or nil if it has none.
+func unquoted(word []byte) []byte {
+	if n := len(word); n >= 2 && word[0] == '"' && word[n-1] == '"' {
+		return word[1 : n-1]
+	}
+	return nil
 }
 
 // field is one field of the records, for decode.
@@ -56,9 +65,10 @@ type field struct {
 	int       bool   // decodeInts decodes it, except for the value drop
 	bare      bool   // a text without quotes needs no check
 	drop      uint64 // a value for which a filter drops the row
-	special   bool   // drops, repairs, tests or lists is not empty
+	special   bool   // drops, quoted, repairs, tests or lists is not empty
 	nullable  bool
 	nulls     [][]byte // unquoted fields that mean null
+	quoted    [][]byte // quoted fields that mean null
 	place     int      // index of the cell in the row, or -1 for a column that is not rendered
 	drops     [][]byte // texts for which a filter drops the row
 	repairs   [][]byte // prefixes that a repair replaces

@@ -120,10 +120,8 @@ func (p *recordPart) text(field *csvscan.Field) (text []byte, ok bool) {
 			text = append([]byte(repair.With), rest...)
 		}
 	}
-	for _, word := range p.nulls {
-		if !field.Quoted && bytes.Equal(text, word) {
-			return nil, false
-		}
+	if isNull(p.nulls, &csvscan.Field{Text: text, Quoted: field.Quoted}) {
+		return nil, false
 	}
 	if p.kind == shape.Int {
 		_, ok = parseInt(text)
