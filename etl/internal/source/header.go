@@ -190,3 +190,13 @@ func (r *Reader) tests(column int) []*filter {
 	}
 	return tests
 }
+
+// lists returns the texts between the ints of the lists in a column.
+func (r *Reader) lists(column int) (lists [][]byte) {
+	for _, list := range r.spec.IntLists {
+		if list.Column == column {
+			lists = append(lists, []byte(list.At))
+		}
+	}
+	return lists
+}

@@ -100,16 +100,6 @@ type value struct {
 	text   []byte // the field's text; nil if the row lacks the field
 }
 
-// lists returns the texts between the ints of the lists in a column.
-func (r *Reader) lists(column int) (lists [][]byte) {
-	for _, list := range r.spec.IntLists {
-		if list.Column == column {
-			lists = append(lists, []byte(list.At))
-		}
-	}
-	return lists
-}
-
 // rowLookup copies the value that a row looks up to a cell of the row.
 type rowLookup struct {
 	table    *lookup.Table
