@@ -1,8 +1,6 @@
 package shape
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -113,9 +111,6 @@ func (r *reader) checkOperation(e entry, a *Aggregate, column *Column) {
 	}
 }
 
-// hasOrder reports whether one value can be less than another.
-func (t Type) hasOrder() bool { return t != JSON }
-
 // path returns the sources that a dotted name leads through, from a source on.
 func (r *reader) path(n ast.Node, name string, sources []Source, in int) []int {
 	for _, child := range sources[in].Children {
@@ -134,72 +129,4 @@ func (r *reader) path(n ast.Node, name string, sources []Source, in int) []int {
 	r.fail(position(n), "%s has no child source %q; it has %s. A source below one of them is written with a point, such as %s.name",
 		sources[in].Name, first, childNames(sources, in), example(sources, in))
 	return nil
-}
-
-// where parses the tests that a row must pass, by column.
-func (r *reader) where(n ast.Node, sources []Source, of int) []Where {
-	var where []Where
-	for _, e := range r.mapping(n, "where") {
-		at := slices.IndexFunc(sources[of].Columns, func(c Column) bool { return c.Name == e.key })
-		if at < 0 {
-			r.fail(e.at, "%s has no column %q; it has %s", sources[of].Name, e.key, columnNames(sources[of]))
-		}
-		where = append(where, Where{Column: at, Test: r.test(e.value, "where", &sources[of].Columns[at])})
-		sources[of].Rendered = append(sources[of].Rendered, at)
-	}
-	if len(where) == 0 {
-		r.fail(position(n), "where needs at least one column and its test, such as where: {stars: {at_least: 4}}")
-	}
-	return where
-}
-
-// textForm parses a cast, of a column or of an aggregate that is a number.
-func (r *reader) textForm(n ast.Node, sources []Source, in int) Node {
-	if _, ok := n.(ast.MapNode); !ok {
-		return r.value(n, sources, in, true)
-	}
-	a, ok := r.body(n, sources, in).(Aggregate)
-	if !ok {
-		r.fail(position(n), "text is a cast of a column or of an aggregate, such as {text: id} or {text: {average: stars, of: ratings}}")
-	}
-	a.Text = true
-	return a
-}
-
-func (s *Shape) aggregateSchema(a *Aggregate) *Schema {
-	switch a.Operation {
-	case Count:
-		return numberSchema(0, a.Text, false)
-	case Counts:
-		return &Schema{Type: []string{"object"}, Keyed: numberSchema(0, a.Text, false)}
-	}
-	column := s.Sources[a.Last()].Columns[a.Column]
-	column.Nullable = a.Operation != Sum
-	asText := a.Text || column.Type == Money
-	switch {
-	case column.Type == Int && a.Operation != Average:
-		return numberSchema(0, asText, column.Nullable)
-	case a.Decimals >= 0:
-		return numberSchema(a.Decimals, asText, column.Nullable)
-	}
-	return column.schema(asText)
-}
-
-// numberSchema returns the schema of a number with some decimals, or of its text.
-func numberSchema(decimals int, asText, nullable bool) *Schema {
-	var schema Schema
-	switch {
-	case asText && decimals == 0:
-		schema = Schema{Type: []string{"string"}, Pattern: "^-?[0-9]+$"}
-	case asText:
-		schema = Schema{Type: []string{"string"}, Pattern: fmt.Sprintf(`^-?[0-9]+\.[0-9]{%d}$`, decimals)}
-	case decimals == 0:
-		schema = Schema{Type: []string{"integer"}}
-	default:
-		schema = Schema{Type: []string{"number"}}
-	}
-	if nullable {
-		schema.Type = append(schema.Type, "null")
-	}
-	return &schema
 }

@@ -105,15 +105,21 @@ func (r *reader) checkSettings(keyword entry, entries []entry) {
 	}
 }
 
-// use returns the index of a column that a body uses.
-func (r *reader) use(n ast.Node, sources []Source, in int) int {
-	column := r.column(n, sources[in])
-	sources[in].Rendered = append(sources[in].Rendered, column)
-	return column
-}
-
 func (r *reader) value(n ast.Node, sources []Source, in int, text bool) Node {
 	return Value{Column: r.use(n, sources, in), Text: text}
+}
+
+// textForm parses a cast, of a column or of an aggregate that is a number.
+func (r *reader) textForm(n ast.Node, sources []Source, in int) Node {
+	if _, ok := n.(ast.MapNode); !ok {
+		return r.value(n, sources, in, true)
+	}
+	a, ok := r.body(n, sources, in).(Aggregate)
+	if !ok {
+		r.fail(position(n), "text is a cast of a column or of an aggregate, such as {text: id} or {text: {average: stars, of: ratings}}")
+	}
+	a.Text = true
+	return a
 }
 
 func (r *reader) object(entries []entry, sources []Source, in int) Node {

@@ -26,6 +26,13 @@ func (r *reader) fileColumn(n ast.Node, source Source) int {
 	return at
 }
 
+// use returns the index of a column that a body uses.
+func (r *reader) use(n ast.Node, sources []Source, in int) int {
+	column := r.column(n, sources[in])
+	sources[in].Rendered = append(sources[in].Rendered, column)
+	return column
+}
+
 func columnNames(source Source) string {
 	names := make([]string, len(source.Columns))
 	for i, c := range source.Columns {

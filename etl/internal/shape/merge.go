@@ -66,6 +66,56 @@ func merged(a, b *Schema) *Schema {
 	return a
 }
 
+// admit extends s so that value is valid.
+func (s *Schema) admit(value any) {
+	kind, fields, elements := "", map[string]any{}, []any{}
+	switch value := value.(type) {
+	case nil:
+		kind = "null"
+	case bool:
+		kind = "boolean"
+	case string:
+		kind = "string"
+		s.admitText(value)
+	case float64:
+		kind = "number"
+		if value == float64(int64(value)) {
+			kind = "integer"
+		}
+	case []any:
+		kind, elements = "array", value
+	case map[string]any:
+		kind, fields = "object", value
+	}
+	if !slices.Contains(s.Type, kind) {
+		s.Type = append(s.Type, kind)
+	}
+	for _, element := range elements {
+		if s.Items == nil {
+			s.Items = &Schema{}
+		}
+		s.Items.admit(element)
+	}
+	if kind != "object" {
+		return
+	}
+	s.Required = slices.DeleteFunc(s.Required, func(name string) bool { _, there := fields[name]; return !there })
+	for name, field := range fields {
+		switch known := s.Properties[name]; {
+		case known != nil:
+			known.admit(field)
+		case s.Keyed != nil:
+			s.Keyed.admit(field)
+		default:
+			if s.Properties == nil {
+				s.Properties = map[string]*Schema{}
+			}
+			s.Properties[name] = &Schema{}
+			s.Properties[name].admit(field)
+		}
+	}
+}
+
 // admitText removes the pattern or the format if a text does not match it.
 func (s *Schema) admitText(text string) {
 	if s.Format != "" {

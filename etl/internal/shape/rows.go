@@ -41,7 +41,7 @@ func (r *reader) each(entries []entry, sources []Source, in int) Node {
 	for _, e := range entries {
 		switch e.key {
 		case "as":
-			each.As = r.body(e.value, sources, each.Source)
+			each.As = r.parseBody(e.value, sources, each.Source)
 		case "keyed":
 			each.Keyed = r.use(e.value, sources, each.Source)
 			switch {
@@ -82,7 +82,7 @@ func (r *reader) one(entries []entry, sources []Source, in int) Node {
 	for _, e := range entries {
 		switch e.key {
 		case "as":
-			one.As = r.body(e.value, sources, one.Source)
+			one.As = r.parseBody(e.value, sources, one.Source)
 		case "empty":
 			one.Empty = r.literal(e.value)
 		default:
@@ -106,6 +106,23 @@ func (r *reader) selection(e entry, sources []Source, of int, selection *Selecti
 	case "where":
 		selection.Where = r.where(e.value, sources, of)
 	}
+}
+
+// where parses the tests that a row must pass, by column.
+func (r *reader) where(n ast.Node, sources []Source, of int) []Where {
+	var where []Where
+	for _, e := range r.mapping(n, "where") {
+		at := slices.IndexFunc(sources[of].Columns, func(c Column) bool { return c.Name == e.key })
+		if at < 0 {
+			r.fail(e.at, "%s has no column %q; it has %s", sources[of].Name, e.key, columnNames(sources[of]))
+		}
+		where = append(where, Where{Column: at, Test: r.test(e.value, "where", &sources[of].Columns[at])})
+		sources[of].Rendered = append(sources[of].Rendered, at)
+	}
+	if len(where) == 0 {
+		r.fail(position(n), "where needs at least one column and its test, such as where: {stars: {at_least: 4}}")
+	}
+	return where
 }
 
 // order parses one column or a list, each with an optional desc.

@@ -35,6 +35,9 @@ func (t Type) String() string { return types[t].name }
 // IsNumber reports whether values are compared as numbers.
 func (t Type) IsNumber() bool { return t == Int || t == Money || t == Decimal }
 
+// hasOrder reports whether one value can be less than another.
+func (t Type) hasOrder() bool { return t != JSON }
+
 // IsBare reports whether a document contains the canonical form as it is, without quotes.
 func (t Type) IsBare() bool { return t == Int || t == Flag || t == Decimal || t == JSON }
 
