@@ -245,7 +245,7 @@ func orderedJoin(t *testing.T, temp string, spec *shape.Shape, rows table) (tree
 		}
 		var disorder *join.Disorder
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			for _, counts := range joiner.Counts() {
 				withoutParent += int(counts.WithoutParent)
 				if n := counts.Unreconciled(); n != 0 {

@@ -155,7 +155,7 @@ func (d *Dump) fillFromItems(f *filler) error {
 	}
 	for {
 		item, err := joiner.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {

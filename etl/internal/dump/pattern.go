@@ -192,7 +192,7 @@ func (j *joined) Read(p []byte) (int, error) {
 			return n, nil
 		}
 		name := j.all.parts.files[j.next-1].name()
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, fmt.Errorf("%s: %w", name, err)
 		}
 		if err == nil {
@@ -262,7 +262,8 @@ func (d *Dump) Place(source int, line int64) (name string, lineOf int64) {
 
 // relocate replaces the pattern and the line in the errors about a source of several files by the file and its line.
 func (d *Dump) relocate(err error) {
-	switch e := err.(type) {
+	// Not errors.As, which finds one error: each in the tree is changed.
+	switch e := any(err).(type) {
 	case nil:
 		return
 	case *source.FileError:
@@ -270,7 +271,7 @@ func (d *Dump) relocate(err error) {
 	case *OversizeError:
 		d.locate(&e.File, &e.Line)
 	}
-	switch e := err.(type) {
+	switch e := any(err).(type) {
 	case interface{ Unwrap() []error }:
 		for _, one := range e.Unwrap() {
 			d.relocate(one)

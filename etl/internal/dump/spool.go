@@ -36,7 +36,7 @@ func spool(ctx context.Context, input io.Reader, directory string) error {
 	reader := &interruptible{ctx: ctx, reader: input}
 	head := make([]byte, source.ArchiveSize)
 	n, err := io.ReadFull(reader, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
 	head = head[:n]

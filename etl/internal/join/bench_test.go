@@ -2,6 +2,7 @@ package join
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -62,7 +63,7 @@ documents: {all: {path: "", body: {t: t, b: {each: b, as: t}}}}
 						found += tree.Size(1)
 					}
 				}
-				if err != io.EOF || found != rows {
+				if !errors.Is(err, io.EOF) || found != rows {
 					b.Fatalf("%d rows, %v", found, err)
 				}
 			}

@@ -65,7 +65,7 @@ test("a page of reviews, questions and answers", async (t) => {
     assert.equal(articles.length, 5);
     assert.match(articles[0], /★★★★ Good.*Response: Thank you!bo, 2021-01-09, 2 photos/s);
     assert.doesNotMatch(articles[1], /Response/);
-    assert.match(articles[3], /Which colour is it really\?.*Sand\..*helpful to 7.*Like wet sand\./s);
+    assert.match(articles[3], /Which colou?r is it really\?.*Sand\..*helpful to 7.*Like wet sand\./s);
     assert.deepEqual(await page.locator("li").allTextContents(), ["Size: 3.3 of 5", "Quality: 4.7 of 5"]);
     await page.getByText("3 ratings, recommended by 2").waitFor();
     assert.equal(await page.getByText("Once was enough.").count(), 0, "a reported review is shown");
