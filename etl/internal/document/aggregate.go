@@ -2,11 +2,9 @@ package document
 
 import (
 	"bytes"
-	"math"
 	"slices"
 	"strconv"
 
-	"systemscale/etl/internal/condition"
 	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
@@ -27,49 +25,15 @@ type aggregate struct {
 	group     int  // index in the scratch of what this aggregate shares with others of the same values; -1 for none
 }
 
-// group is what several aggregates of the same values of a row have found together.
-type group struct {
-	document uint64 // number of the document
-	row      int32
-	found    result
-}
-
-// groupKey identifies the values of an aggregate: a source, a source below it, and a column.
-type groupKey struct{ of, last, place int }
-
-// filter is a test of a column.
-type filter struct {
-	place int
-	test  *condition.Condition
-}
-
-func newFilters(of *shape.Source, where []shape.Where) (filters []filter) {
-	for _, w := range where {
-		filters = append(filters, filter{slices.Index(of.Rendered, w.Column), condition.New(w.Test, of.Columns[w.Column].Type)})
-	}
-	return filters
-}
-
-// admit reports whether a row passes all tests.
-func admit(filters []filter, rows *source.Rows, cells []source.Cell) bool {
-	for i := range filters {
-		cell := &cells[filters[i].place]
-		if !filters[i].test.Holds(rows.Text(cell), cell.Null) {
-			return false
-		}
-	}
-	return true
-}
-
-func (c *compiler) aggregate(a *shape.Aggregate, of int) *aggregate {
-	last := &c.sources[a.Last()]
+func newAggregate(sources []shape.Source, a *shape.Aggregate, of int, shared *sharing) *aggregate {
+	last := &sources[a.Last()]
 	f := &aggregate{
 		operation: a.Operation, path: a.Path, last: a.Last(), where: newFilters(last, a.Where), decimals: a.Decimals,
 		quotes: a.Text, group: -1,
 	}
 	key := groupKey{of: of, last: f.last}
 	for _, child := range a.Path {
-		f.slots = append(f.slots, slices.Index(c.sources[of].Children, child))
+		f.slots = append(f.slots, slices.Index(sources[of].Children, child))
 		of = child
 	}
 	if a.Column >= 0 {
@@ -79,45 +43,43 @@ func (c *compiler) aggregate(a *shape.Aggregate, of int) *aggregate {
 		f.quotes = f.quotes || f.kind == shape.Money || a.Operation != shape.Average && a.Operation != shape.Sum && !f.kind.IsNumber()
 	}
 	if a.Operation == shape.Counts {
-		c.shared.scratch = true
 		f.quotes = a.Text
 	}
 	if f.fixed && len(f.where) == 0 && f.operation != shape.Counts {
 		key.place = f.place
-		c.shared.join(f, key)
+		shared.join(f, key)
 	}
 	return f
 }
 
+// needsScratch reports whether write uses the scratch.
+func (f *aggregate) needsScratch() bool { return f.operation == shape.Counts || f.group >= 0 }
+
+// sharing groups the aggregates of one Renderer.
+type sharing struct {
+	groups int
+	first  map[groupKey]*aggregate // the first of each key
+}
+
+// groupKey identifies the values of an aggregate: a source, a source below it, and a column.
+type groupKey struct{ of, last, place int }
+
 // join makes an aggregate share its scan of the rows with others of the same values.
-func (s *shared) join(f *aggregate, key groupKey) {
-	other := s.aggregates[key]
+func (s *sharing) join(f *aggregate, key groupKey) {
+	other := s.first[key]
 	if other == nil {
-		if s.aggregates == nil {
-			s.aggregates = map[groupKey]*aggregate{}
+		if s.first == nil {
+			s.first = map[groupKey]*aggregate{}
 		}
-		s.aggregates[key] = f
+		s.first[key] = f
 		return
 	}
 	if other.group < 0 {
 		other.group = s.groups
 		s.groups++
-		s.scratch = true
 	}
 	f.group = other.group
 }
-
-// result is what an aggregate has found so far.
-type result struct {
-	count uint64 // of the values; of Count, of the rows
-	total total
-	row   int32 // of the least or largest value, if the values are not fixed
-
-	least, most int64 // of fixed values
-}
-
-// nothing is the result of no row.
-var nothing = result{least: math.MaxInt64, most: math.MinInt64}
 
 func (f *aggregate) write(w *writer, at place) {
 	if f.group >= 0 {

@@ -4,84 +4,8 @@ import (
 	"bytes"
 	"slices"
 
-	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/shape"
-	"systemscale/etl/internal/source"
 )
-
-// place is the row that a form is written for.
-type place struct {
-	tree  *join.Tree
-	rows  *source.Rows
-	cells []source.Cell // of the row
-	of    int           // index of the source
-	row   int32
-}
-
-// form writes the value of a step with the operation writeForm. The forms are concrete types and not an interface, so that the writer
-// stays on the stack.
-func (w *writer) form(form any, at place) {
-	switch f := form.(type) {
-	case *dropping:
-		f.write(w, at)
-	case *joined:
-		f.write(w, at)
-	case *split:
-		f.write(w, at)
-	case *chosen:
-		f.write(w, at)
-	case *single:
-		f.write(w, at)
-	case *aggregate:
-		f.write(w, at)
-	}
-}
-
-// dropping is an array that leaves out the elements that are null.
-type dropping struct{ elements [][]step }
-
-// array appends the steps of an array.
-func (c *compiler) array(steps []step, array shape.Array, of int) []step {
-	if array.DropNulls {
-		form := &dropping{}
-		for _, element := range array.Elements {
-			form.elements = append(form.elements, c.apart("", element, of))
-		}
-		return c.add(steps, step{operation: writeForm, form: form})
-	}
-	for i, element := range array.Elements {
-		separator := ","
-		if i == 0 {
-			separator = "["
-		}
-		c.literal += separator
-		steps = c.compile(steps, element, of)
-	}
-	c.literal += "]"
-	return steps
-}
-
-func (f *dropping) write(w *writer, at place) {
-	first := w.end
-	for _, element := range f.elements {
-		begin := w.end
-		w.byte(',')
-		w.steps(element, at.tree, at.rows, at.of, at.row)
-		if string(w.buffer[begin+1:w.end]) == nullText.all {
-			w.end = begin
-		}
-	}
-	w.close(first, '[', ']')
-}
-
-// close ends an array or an object whose elements, each after a comma, begin at from.
-func (w *writer) close(from int, opening, closing byte) {
-	if w.end == from {
-		w.byte(opening)
-	}
-	w.buffer[from] = opening
-	w.byte(closing)
-}
 
 // joined is a string of several texts.
 type joined struct {
@@ -135,16 +59,6 @@ func (f *joined) write(w *writer, at place) {
 		return
 	}
 	w.byte('"')
-}
-
-// inside writes a cell's text, which is not null, without the quotes around it.
-func (w *writer) inside(rows *source.Rows, cell *source.Cell) {
-	if cell.Plain {
-		w.bytes(rows.Text(cell))
-		return
-	}
-	w.buffer = appendEscaped(w.buffer[:w.end], rows.Text(cell))
-	w.adopt()
 }
 
 // split is an array of the elements of a list in a cell.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"systemscale/etl/internal/csvscan"
+	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/source"
 )
 
 // writer appends to buffer[:end]. Most pieces are short, and a call of memmove costs more than storing three words. So the writer
@@ -20,6 +22,15 @@ const short = 24
 
 // Compilation fails unless the slack after a cell's text is large enough to load three words from it.
 const _ = uint(csvscan.Slack - short)
+
+// place is the row that a form is written for.
+type place struct {
+	tree  *join.Tree
+	rows  *source.Rows
+	cells []source.Cell // of the row
+	of    int           // index of the source
+	row   int32
+}
 
 // text is a constant piece.
 type text struct {
@@ -66,10 +77,29 @@ func (w *writer) bytes(text []byte) {
 	w.end = at + len(text)
 }
 
+// inside writes a cell's text, which is not null, without the quotes around it.
+func (w *writer) inside(rows *source.Rows, cell *source.Cell) {
+	if cell.Plain {
+		w.bytes(rows.Text(cell))
+		return
+	}
+	w.buffer = appendEscaped(w.buffer[:w.end], rows.Text(cell))
+	w.adopt()
+}
+
 func (w *writer) byte(c byte) {
 	at := w.reserve(1)
 	w.buffer[at] = c
 	w.end = at + 1
+}
+
+// close ends an array or an object whose elements, each after a comma, begin at from.
+func (w *writer) close(from int, opening, closing byte) {
+	if w.end == from {
+		w.byte(opening)
+	}
+	w.buffer[from] = opening
+	w.byte(closing)
 }
 
 // reserve makes room for size bytes and the excess of a short piece, and returns end.
