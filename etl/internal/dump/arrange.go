@@ -27,7 +27,7 @@ func (d *Dump) Arranged(ctx context.Context, attempt func(*Dump) error) error {
 		if !errors.As(err, &disorder) || n > len(d.spec.Sources) {
 			return err
 		}
-		d.relocate(disorder)
+		relocate(disorder, d.spec.Sources, d.files)
 		d.options.Logger.Warn("the files are read again, in another order", "reason", disorder)
 		again, err := d.arrange(ctx, disorder)
 		if err != nil {

@@ -139,6 +139,12 @@ func (d *Dump) Position() int64 {
 // FileName returns the name of a source's file on disk.
 func (d *Dump) FileName(source int) string { return d.files[source].name() }
 
+// Place returns the name of the file on disk and the line in it of a line that a Reader of a source has returned. They differ from
+// FileName and the line for a source of several files.
+func (d *Dump) Place(source int, line int64) (name string, lineOf int64) {
+	return d.files[source].locate(line)
+}
+
 // Counts returns the counts of the rows read so far, by source, and an empty slice before the first row.
 func (d *Dump) Counts() []source.Counts {
 	switch {
@@ -185,7 +191,7 @@ func (d *Dump) settle(ctx context.Context) error {
 // unchanged returns err, the result of reading. If that is nil or an error about the content of the files, and a file has changed
 // since the dump was opened, it returns the change instead.
 func (d *Dump) unchanged(err error) error {
-	d.relocate(err)
+	relocate(err, d.spec.Sources, d.files)
 	if err != nil && (!errors.As(err, new(*source.FileError)) && !errors.As(err, new(*OversizeError)) || errors.Is(err, context.Canceled)) {
 		return err
 	}

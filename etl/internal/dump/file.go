@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"systemscale/etl/internal/regular"
-	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
@@ -30,12 +28,33 @@ type file struct {
 	parts *parts // of a pattern; nil for one file
 }
 
-// findFile returns the file with a name in a directory, plain or compressed. Both are an error, because
+// part is one file of a pattern.
+type part struct {
+	*file
+	headerLines int64 // with the empty lines before it
+	headerSize  int64
+	headerOpen  bool // it has no line end
+
+	// Set when the end of the file has been read.
+	open     bool // the last line has no line end
+	lastLine int64
+}
+
+// place is the beginning of a part in the text of all.
+type place struct {
+	line, offset          int64 // in the text, lines before it
+	skippedLines, skipped int64 // in the file, which the text does not have
+}
+
+// parts are the files of a pattern.
+type parts struct {
+	files  []*part
+	places []place // of the files that have been read so far
+}
+
+// findOne returns the file with a name in a directory, plain or compressed. Both are an error, because
 // one of them is out of date, and nothing shows which.
-func findFile(directory, name string) (*file, error) {
-	if shape.IsPattern(name) {
-		return findFiles(directory, name)
-	}
+func findOne(directory, name string) (*file, error) {
 	plain := filepath.Join(directory, name)
 	var found []string
 	var missing error
@@ -70,21 +89,6 @@ func (f *file) name() string { return filepath.Base(f.path) }
 // position returns how many bytes of the file on disk have been read of the stream that was opened last.
 func (f *file) position() int64 { return f.read.Load() }
 
-// open returns the file's text from the beginning, decompressed and in UTF-8. It can be called repeatedly. The context ends every Read.
-func (f *file) open(ctx context.Context) (text, error) {
-	f.read.Store(0)
-	if f.parts != nil {
-		return f.openParts(ctx)
-	}
-	return f.openText(ctx, &f.read)
-}
-
-// text is the text of a file, or of the files of a pattern.
-type text interface {
-	io.ReadCloser
-	skip(offset int64) error
-}
-
 // openText opens one file. read counts the bytes that are read from the disk.
 func (f *file) openText(ctx context.Context, read *atomic.Int64) (*stream, error) {
 	opened, err := regular.Open(f.path)
@@ -106,35 +110,6 @@ func (f *file) openText(ctx context.Context, read *atomic.Int64) (*stream, error
 	return text, err
 }
 
-// check returns a *source.FileError if the file, which is called name in the shape, has changed since it was found.
-func (f *file) check(name string) error {
-	if f.parts != nil {
-		return f.checkParts(name)
-	}
-	now, err := findFile(filepath.Dir(f.path), name)
-	switch {
-	case err != nil:
-		err = changedError(reason(err))
-	case now.path != f.path:
-		err = changedError("it is " + now.name() + " now")
-	default:
-		err = changedError(f.state.Differs(now.state))
-	}
-	if err != nil {
-		return &source.FileError{File: f.path, Message: err.Error(), Err: err}
-	}
-	return nil
-}
-
-// openAside opens the text as open does, without any effect on position. The error is a *source.FileError.
-func (f *file) openAside(ctx context.Context) (text, error) {
-	text, err := f.again().open(ctx)
-	if err != nil {
-		return nil, &source.FileError{File: f.path, Message: reason(err), Err: err}
-	}
-	return text, nil
-}
-
 // again returns the file for another reading, with a position of its own.
 func (f *file) again() *file {
 	return &file{path: f.path, size: f.size, state: f.state, parts: f.parts, declared: f.declared, encoding: f.encoding}
@@ -152,18 +127,38 @@ func (f *file) unsettled(now time.Time) time.Duration {
 	return longest
 }
 
-// section opens size bytes of the text from offset on.
-func (f *file) section(ctx context.Context, offset, size int64) (io.ReadCloser, error) {
-	text, err := f.openAside(ctx)
+// checkOne returns a *source.FileError if one file, which is called name, has changed since it was found.
+func (f *file) checkOne(name string) error {
+	now, err := findOne(filepath.Dir(f.path), name)
+	switch {
+	case err != nil:
+		err = changedError(reason(err))
+	case now.path != f.path:
+		err = changedError("it is " + now.name() + " now")
+	default:
+		err = changedError(f.state.Differs(now.state))
+	}
 	if err != nil {
-		return nil, err
+		return &source.FileError{File: f.path, Message: err.Error(), Err: err}
 	}
-	if err := text.skip(offset); err != nil {
-		_ = text.Close() // only read
-		return nil, err
+	return nil
+}
+
+// at returns the file with a line of the text, and the place where it begins.
+func (p *parts) at(line int64) (*part, place) {
+	for i := len(p.places) - 1; i > 0; i-- {
+		if p.places[i].line < line {
+			return p.files[i], p.places[i]
+		}
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(text, size), text}, nil
+	return p.files[0], place{}
+}
+
+// locate returns the name of the file on disk and the line in it of a line of the text.
+func (f *file) locate(line int64) (name string, lineOf int64) {
+	if f.parts == nil || line == 0 {
+		return f.name(), line
+	}
+	p, at := f.parts.at(line)
+	return p.name(), line - at.line + at.skippedLines
 }

@@ -23,30 +23,6 @@ import (
 // Several files that match a pattern are read as one text: the header of the first one, and then the rows of all, in the order of the
 // files' names. Lines and offsets within the package are those of this text. place has those of the files.
 
-// part is one file of a pattern.
-type part struct {
-	*file
-	headerLines int64 // with the empty lines before it
-	headerSize  int64
-	headerOpen  bool // it has no line end
-
-	// Set when the end of the file has been read.
-	open     bool // the last line has no line end
-	lastLine int64
-}
-
-// place is the beginning of a part in the text of all.
-type place struct {
-	line, offset          int64 // in the text, lines before it
-	skippedLines, skipped int64 // in the file, which the text does not have
-}
-
-// parts are the files of a pattern.
-type parts struct {
-	files  []*part
-	places []place // of the files that have been read so far
-}
-
 // noMatch is the error about a pattern without files.
 type noMatch struct{}
 
@@ -64,7 +40,7 @@ func findFiles(directory, pattern string) (*file, error) {
 	}
 	all := &file{path: filepath.Join(directory, pattern), parts: &parts{}}
 	for _, name := range names {
-		found, err := findFile(directory, name)
+		found, err := findOne(directory, name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -239,57 +215,6 @@ func (j *joined) skip(offset int64) error {
 // Close closes the current part.
 func (j *joined) Close() error { return j.current.Close() }
 
-// at returns the file with a line of the text, and the place where it begins.
-func (p *parts) at(line int64) (*part, place) {
-	for i := len(p.places) - 1; i > 0; i-- {
-		if p.places[i].line < line {
-			return p.files[i], p.places[i]
-		}
-	}
-	return p.files[0], place{}
-}
-
-// Place returns the name of the file on disk and the line in it of a line that a Reader of a source has returned. They differ from
-// FileName and the line for a source of several files.
-func (d *Dump) Place(source int, line int64) (name string, lineOf int64) {
-	f := d.files[source]
-	if f.parts == nil || line == 0 {
-		return f.name(), line
-	}
-	p, at := f.parts.at(line)
-	return p.name(), line - at.line + at.skippedLines
-}
-
-// relocate replaces the pattern and the line in the errors about a source of several files by the file and its line.
-func (d *Dump) relocate(err error) {
-	// Not errors.As, which finds one error: each in the tree is changed.
-	switch e := any(err).(type) {
-	case nil:
-		return
-	case *source.FileError:
-		d.locate(&e.File, &e.Line)
-	case *OversizeError:
-		d.locate(&e.File, &e.Line)
-	}
-	switch e := any(err).(type) {
-	case interface{ Unwrap() []error }:
-		for _, one := range e.Unwrap() {
-			d.relocate(one)
-		}
-	case interface{ Unwrap() error }:
-		d.relocate(e.Unwrap())
-	}
-}
-
-func (d *Dump) locate(name *string, line *int64) {
-	for i, f := range d.files {
-		if f != nil && f.parts != nil && *line > 0 && *name == d.spec.Sources[i].File {
-			*name, *line = d.Place(i, *line)
-			return
-		}
-	}
-}
-
 // checkParts returns the change of the files of a pattern since they were found, or nil.
 func (f *file) checkParts(pattern string) error {
 	now, err := matching(filepath.Dir(f.path), pattern)
@@ -299,7 +224,7 @@ func (f *file) checkParts(pattern string) error {
 	var errs []error
 	for _, p := range f.parts.files {
 		name := plainName(p.name())
-		errs = append(errs, p.check(name))
+		errs = append(errs, p.checkOne(name))
 		now = slices.DeleteFunc(now, func(other string) bool { return other == name })
 	}
 	for _, added := range now {

@@ -93,6 +93,14 @@ func TestSeveralFiles(t *testing.T) {
 	}
 }
 
+// TestSeveralFilesWithNamesLikePatterns reads files whose names are themselves patterns.
+func TestSeveralFilesWithNamesLikePatterns(t *testing.T) {
+	_, stars, _, err := passSeveral(t, map[string]string{"review-*.csv": "id,isbn,stars\n1,7,5\n", "review-[.csv": "id,isbn,stars\n2,7,4\n"})
+	if err != nil || stars != `{"book":"Seven","stars":[5,4]}` {
+		t.Errorf("%s (%v)", stars, err)
+	}
+}
+
 func TestSeveralFilesThatAreCutOff(t *testing.T) {
 	const header = "id,isbn,stars\n"
 	for _, c := range []struct{ first, second, want string }{
