@@ -165,7 +165,7 @@ func (c *check) source(ctx context.Context, s *shape.Source) {
 // remedy suggests what to do about a column that a header lacks.
 func (c *check) remedy(s *shape.Source, h *header, column string) string {
 	if hint := source.SpacesHint(c.spec.DialectOf(s), h.Names, column); hint != "" {
-		return strings.TrimPrefix(hint, ". ")
+		return hint
 	}
 	suggestion := nearest.Remedy(column, h.unread())
 	if strings.HasSuffix(suggestion, "?") {

@@ -68,7 +68,7 @@ func TestCheckHeaders(t *testing.T) {
 		{
 			name: "names with spaces", files: map[string]string{"book.csv": "isbn , title\n"}, code: exitUsage,
 			stderr: []string{
-				shapeLine("isbn: int"), `book.csv:1 has no such column; Did you mean "isbn "? With trim_spaces: true in the dialect`, `" title"?`,
+				shapeLine("isbn: int"), `book.csv:1 has no such column; did you mean "isbn " (with a space at its beginning or end)? With trim_spaces: true in the dialect`, `" title" (with a space at its beginning or end)?`,
 			},
 		},
 		{

@@ -42,7 +42,7 @@ func Form(header []byte) string {
 	}
 	// Names do not contain a carriage return, except perhaps within quotes.
 	at := bytes.IndexByte(header, '\r')
-	if at >= 0 && at < len(header)-1 && header[at+1] != '\n' && bytes.Count(header[:at], []byte{'"'})%2 == 0 {
+	if at >= 0 && at < len(header)-1 && bytes.IndexByte([]byte("\n,;|\t"), header[at+1]) < 0 && bytes.Count(header[:at], []byte{'"'})%2 == 0 {
 		return "its lines end with CR alone, as on old Macs; convert it, for example with tr '\\r' '\\n'"
 	}
 	return ""

@@ -109,7 +109,7 @@ func (r *Reader) lookAtBeginning() ([]string, error) {
 // headerHint returns an addition to the message about a missing column.
 func (r *Reader) headerHint(names []string, missing string) string {
 	if hint := SpacesHint(r.dialect, names, missing); hint != "" {
-		return hint
+		return ": " + hint
 	}
 	return RowHint(r.spec, names)
 }
@@ -137,14 +137,15 @@ func Beginning(text []byte) string {
 	return Form(line)
 }
 
-// SpacesHint returns an addition to a message about a header that lacks a column, if it has the name with spaces. Otherwise it
-// returns "".
+// SpacesHint returns the remedy for a header that lacks a column, if it has the name with spaces that trim_spaces would remove. Otherwise
+// it returns "".
 func SpacesHint(dialect *shape.Dialect, names []string, missing string) string {
-	at := slices.IndexFunc(names, func(name string) bool { return strings.TrimSpace(name) == missing })
+	at := slices.IndexFunc(names, func(name string) bool { return strings.Trim(name, " \t") == missing })
 	if at < 0 || dialect.TrimSpaces {
 		return ""
 	}
-	return fmt.Sprintf(". Did you mean %q? With trim_spaces: true in the dialect, spaces around names and fields do not count", names[at])
+	return fmt.Sprintf("did you mean %s? With trim_spaces: true in the dialect, spaces around names and fields do not count",
+		printable.Name(names[at]))
 }
 
 // RowHint returns an addition to a message about a header that lacks a column of a source, if it may be a row. Otherwise it returns "".
