@@ -161,12 +161,12 @@ func RowHint(spec *shape.Source, names []string) string {
 // encodingHint returns the part of a message about the header that tells whether the encoding may be a cause. It is often empty.
 func (r *Reader) encodingHint() string { return EncodingHint(r.scanner.Raw(), r.options.Encoding) }
 
-// keyFields returns the indices of the fields that hold an int of the row's key or of the parent's key.
+// keyFields returns the indices of the fields that hold an int of the row's key or of the parent's key, in the plain notation.
 func (r *Reader) keyFields() []int {
 	var fields []int
 	for _, column := range slices.Concat(r.spec.Key, r.spec.ParentKey) {
 		// A nullable column may have another text than an int.
-		if c := &r.layout.columns[column]; c.converter.kind == shape.Int && !c.nullable {
+		if c := &r.layout.columns[column]; c.converter.kind == shape.Int && !c.nullable && c.converter.numbers == nil {
 			fields = append(fields, c.field)
 		}
 	}

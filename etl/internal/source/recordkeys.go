@@ -20,10 +20,10 @@ type RecordKeys struct {
 
 // recordPart is a column of a key.
 type recordPart struct {
-	field int // -1 if the header lacks it
-	kind  shape.Type
-	nulls [][]byte
-
+	field   int // -1 if the header lacks it
+	kind    shape.Type
+	nulls   [][]byte
+	numbers *notation // nil for the plain one
 	repairs []*shape.Repair
 }
 
@@ -33,7 +33,10 @@ func NewRecordKeys(spec *shape.Source, dialect *shape.Dialect, header []string) 
 	plan := func(columns shape.Indices) (parts []recordPart) {
 		for _, column := range columns {
 			declared := &spec.Columns[column]
-			part := recordPart{field: slices.Index(header, declared.Name), kind: declared.Type}
+			part := recordPart{
+				field: slices.Index(header, declared.Name), kind: declared.Type,
+				numbers: newNotation(dialect.NumbersOf(declared), declared.Type),
+			}
 			for _, word := range dialect.NullWords(declared) {
 				part.nulls = append(part.nulls, []byte(word))
 			}
@@ -56,12 +59,13 @@ func NewRecordKeys(spec *shape.Source, dialect *shape.Dialect, header []string) 
 // Width returns the number of fields of the header.
 func (k *RecordKeys) Width() int { return k.width }
 
-// IntFields returns the fields of a sound record that are ints: those of the keys, except for nullable ones.
+// IntFields returns the fields of a sound record that are ints in the plain notation: those of the keys, except for nullable ones.
 func (k *RecordKeys) IntFields() (fields []int) {
 	for i, columns := range [...]shape.Indices{k.spec.Key, k.spec.ParentKey} {
 		for at, column := range columns {
-			if c := &k.spec.Columns[column]; c.Type == shape.Int && !c.Nullable {
-				fields = append(fields, [...][]recordPart{k.own, k.parent}[i][at].field)
+			part := &[...][]recordPart{k.own, k.parent}[i][at]
+			if c := &k.spec.Columns[column]; c.Type == shape.Int && !c.Nullable && part.numbers == nil {
+				fields = append(fields, part.field)
 			}
 		}
 	}
@@ -124,6 +128,11 @@ func (p *recordPart) text(field *csvscan.Field) (text []byte, ok bool) {
 		return nil, false
 	}
 	if p.kind == shape.Int {
+		if p.numbers != nil {
+			if text, ok = p.numbers.plain(text); !ok {
+				return nil, false
+			}
+		}
 		_, ok = parseInt(text)
 		return text, ok
 	}
