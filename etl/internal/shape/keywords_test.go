@@ -183,6 +183,41 @@ func TestSchemaRejects(t *testing.T) {
 	}
 }
 
+// Keywords returns the keywords that the parser accepts, by the name of their definition in the schema. The settings of a keyword of a
+// body have its name; "keyword" has those without settings, and "" has the top level.
+func Keywords() map[string][]string {
+	lists := map[string][]string{
+		"dialect":         dialectKeywords,
+		"source":          sourceKeywords,
+		"repair":          repairKeywords,
+		"filter":          filterKeywords,
+		"test":            testKeywords,
+		"column_settings": columnKeywords,
+		"column_lookup":   columnLookupKeywords,
+		"numbers":         numbersKeywords,
+		"document":        endpointKeywords,
+		"part":            {keywordConstant},
+		"":                shapeKeywords,
+	}
+	for keyword, settings := range formKeywords {
+		if len(settings) > 1 {
+			lists[keyword] = settings
+		} else {
+			lists["keyword"] = append(lists["keyword"], keyword)
+		}
+	}
+	return lists
+}
+
+// Types returns the names of the types.
+func Types() []string {
+	var names []string
+	for _, kind := range types {
+		names = append(names, kind.name)
+	}
+	return names
+}
+
 // TestSchemaHasTheKeywords compares the properties in the schema with the keywords that the parser accepts.
 func TestSchemaHasTheKeywords(t *testing.T) {
 	type node struct {
@@ -200,26 +235,7 @@ func TestSchemaHasTheKeywords(t *testing.T) {
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&schema); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string][]string{
-		"dialect":         dialectKeywords,
-		"source":          sourceKeywords,
-		"repair":          repairKeywords,
-		"filter":          filterKeywords,
-		"test":            testKeywords,
-		"column_settings": columnKeywords,
-		"column_lookup":   columnLookupKeywords,
-		"numbers":         numbersKeywords,
-		"document":        endpointKeywords,
-		"part":            {keywordConstant},
-		"":                shapeKeywords,
-	}
-	for keyword, settings := range formKeywords {
-		if len(settings) > 1 {
-			want[keyword] = settings
-		} else {
-			want["keyword"] = append(want["keyword"], keyword)
-		}
-	}
+	want := Keywords()
 	got := map[string][]string{"": slices.Collect(maps.Keys(schema.Properties))}
 	for name, definition := range schema.Definitions {
 		if definition.Properties != nil {
@@ -235,8 +251,8 @@ func TestSchemaHasTheKeywords(t *testing.T) {
 		t.Errorf("keywords of the parser (-) and the schema (+):\n%s", diff)
 	}
 	var names []string
-	for _, kind := range types {
-		names = append(names, kind.name, kind.name+"?")
+	for _, name := range Types() {
+		names = append(names, name, name+"?")
 	}
 	if diff := cmp.Diff(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(schema.Definitions["type"].Enum))); diff != "" {
 		t.Errorf("types of the parser (-) and the schema (+):\n%s", diff)
