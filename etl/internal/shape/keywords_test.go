@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -216,6 +217,20 @@ func Types() []string {
 		names = append(names, kind.name)
 	}
 	return names
+}
+
+// TestKeywords finds all words of keywords.go in Keywords.
+func TestKeywords(t *testing.T) {
+	text, err := os.ReadFile("keywords.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := slices.Concat(slices.Collect(maps.Values(Keywords()))...)
+	for _, match := range regexp.MustCompile(`"([a-z_]+)"`).FindAllStringSubmatch(string(text), -1) {
+		if !slices.Contains(known, match[1]) {
+			t.Errorf("the lists lack %s", match[1])
+		}
+	}
 }
 
 // TestSchemaHasTheKeywords compares the properties in the schema with the keywords that the parser accepts.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/goccy/go-json"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -63,8 +62,18 @@ type shop struct {
 	spec  string
 }
 
-// results has the index of the cell with the result, by kind.
-var results = map[string]int{"request": 1, "body": 1, "setting": 2, "test": 1, "dialect": 2, "column": 2}
+// headers are the first cells of the headers of tables with examples. The last one is over the result.
+var headers = map[string][]string{
+	"request": {"request", "response"},
+	"body":    {"body", "result"},
+	"setting": {"setting", "body", "result"},
+	"test":    {"test", "offers"},
+	"dialect": {"dialect", "lines", "value"},
+	"column":  {"column", "field", "value"},
+}
+
+// otherTables are the first cells of the headers of other tables.
+var otherTables = []string{"keyword", "directive"}
 
 // TestReference executes the examples, and checks that each keyword and each type has one.
 func TestReference(t *testing.T) {
@@ -76,7 +85,7 @@ func TestReference(t *testing.T) {
 	used := uses{}
 	shared := readShop(t, string(text))
 	t.Run("examples", func(t *testing.T) {
-		for _, e := range examples(string(text)) {
+		for _, e := range examples(t, string(text)) {
 			t.Run(fmt.Sprintf("line %d", e.line), func(t *testing.T) {
 				t.Parallel()
 				want := expected(t, e)
@@ -115,8 +124,9 @@ var (
 	escape    = regexp.MustCompile(`\\x[0-9A-F]{2}`)
 )
 
-// examples returns the rows of the tables that have a known kind.
-func examples(text string) []example {
+// examples returns the rows of the tables with examples.
+func examples(t *testing.T, text string) []example {
+	t.Helper()
 	var found []example
 	kind := ""
 	for i, line := range strings.Split(text, "\n") {
@@ -134,13 +144,19 @@ func examples(text string) []example {
 			}
 			e.cells = append(e.cells, c)
 		}
-		_, known := results[e.cells[0].text]
+		first := e.cells[0].text
 		switch {
-		case kind == "" && known:
-			kind = e.cells[0].text
 		case kind == "":
-			kind = "another"
-		case kind != "another" && !strings.HasPrefix(e.cells[0].text, "---"):
+			kind = first
+			for j, name := range headers[kind] {
+				if j >= len(e.cells) || e.cells[j].text != name {
+					t.Fatalf("%s:%d: a table with the first column %s has the columns %s", reference, i+1, kind, headers[kind])
+				}
+			}
+			if headers[kind] == nil && !slices.Contains(otherTables, kind) {
+				t.Fatalf("%s:%d: a table with the first column %s is neither one of examples nor one of %s", reference, i+1, kind, otherTables)
+			}
+		case headers[kind] != nil && !strings.HasPrefix(first, "---"):
 			found = append(found, e)
 		}
 	}
@@ -150,7 +166,7 @@ func examples(text string) []example {
 // expected returns what the page says.
 func expected(t *testing.T, e example) outcome {
 	t.Helper()
-	at := results[e.kind]
+	at := len(headers[e.kind]) - 1
 	if len(e.cells) <= at || len(e.cells[0].code) == 0 || len(e.cells[at].code) == 0 {
 		t.Fatalf("%s:%d: a row of %s needs code in its cell %d", reference, e.line, e.kind, at+1)
 	}
@@ -331,30 +347,6 @@ func readShop(t *testing.T, page string) shop {
 	return s
 }
 
-func parse(t *testing.T, text string) ast.Node {
-	t.Helper()
-	file, err := parser.ParseBytes([]byte(text), 0)
-	if err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	return file.Docs[0].Body
-}
-
-// entries returns the entries of a mapping, and nothing for another node.
-func entries(n ast.Node) func(yield func(string, ast.Node) bool) {
-	return func(yield func(string, ast.Node) bool) {
-		m, ok := n.(ast.MapNode)
-		if !ok {
-			return
-		}
-		for each := m.MapRange(); each.Next(); {
-			if !yield(each.Key().GetToken().Value, each.Value()) {
-				return
-			}
-		}
-	}
-}
-
 // merged returns a shape file with the entries of another one added. An entry of both has the value of the other one.
 func merged(t *testing.T, base, other string) string {
 	t.Helper()
@@ -391,133 +383,4 @@ func flow(n, other ast.Node) string {
 		}
 	}
 	return "{" + strings.Join(written, ", ") + "}"
-}
-
-// A use is a keyword in its list.
-type use struct{ list, keyword string }
-
-// uses are the keywords that examples have.
-type uses map[use]bool
-
-func (u uses) add(list string, n ast.Node) {
-	for key := range entries(n) {
-		u[use{list, key}] = true
-	}
-}
-
-func (u uses) shape(n ast.Node) {
-	u.add("", n)
-	for key, value := range entries(n) {
-		for _, part := range entries(value) {
-			switch key {
-			case "sources":
-				u.source(part)
-			case "documents":
-				u.add("document", part)
-				for key, value := range entries(part) {
-					if key == "body" {
-						u.body(value)
-					}
-				}
-			}
-		}
-		if key == "dialect" {
-			u.dialect(value)
-		}
-	}
-}
-
-func (u uses) dialect(n ast.Node) {
-	u.add("dialect", n)
-	u.numbers(n)
-}
-
-func (u uses) numbers(n ast.Node) {
-	for key, value := range entries(n) {
-		if key == "numbers" {
-			u.add("numbers", value)
-		}
-	}
-}
-
-func (u uses) source(n ast.Node) {
-	u.add("source", n)
-	for key, value := range entries(n) {
-		if key == "dialect" {
-			u.dialect(value)
-		}
-		for _, part := range entries(value) {
-			switch key {
-			case "columns":
-				u.column(part)
-			case "repairs":
-				u.add("repair", part)
-			case "filters":
-				u.add("filter", part)
-				for _, test := range entries(part) {
-					u.add("test", test)
-				}
-			}
-		}
-	}
-}
-
-func (u uses) column(n ast.Node) {
-	list, kind := "column_settings", n.String()
-	for key, value := range entries(n) {
-		switch key {
-		case "lookup":
-			list = "column_lookup"
-		case "type":
-			kind = value.String()
-		}
-	}
-	u[use{"type", strings.TrimSuffix(kind, "?")}] = true
-	u.add(list, n)
-	u.numbers(n)
-}
-
-// body adds the keywords of a body. A mapping has the form of a keyword if all its entries are settings of that.
-func (u uses) body(n ast.Node) {
-	if list, ok := n.(*ast.SequenceNode); ok {
-		for _, element := range list.Values {
-			u.body(element)
-		}
-		return
-	}
-	form := formOf(n)
-	if form != "" {
-		u.add(form, n)
-		u[use{"keyword", form}] = true
-	}
-	for key, value := range entries(n) {
-		switch {
-		case form != "" && key == "where":
-			for _, test := range entries(value) {
-				u.add("test", test)
-			}
-		case form == "join" && key == "join":
-			for _, part := range value.(*ast.SequenceNode).Values {
-				u.add("part", part)
-			}
-		case form != "constant":
-			u.body(value)
-		}
-	}
-}
-
-func formOf(n ast.Node) string {
-	lists := shape.Keywords()
-	for keyword, value := range entries(n) {
-		settings, alone := lists[keyword], slices.Contains(lists["keyword"], keyword)
-		_, mapping := value.(ast.MapNode)
-		fits := alone || slices.Contains(settings, keyword) && !mapping
-		for key := range entries(n) {
-			fits = fits && (key == keyword || slices.Contains(settings, key))
-		}
-		if fits {
-			return keyword
-		}
-	}
-	return ""
 }
