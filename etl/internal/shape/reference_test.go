@@ -138,11 +138,7 @@ func examples(t *testing.T, text string) []example {
 		line = separator.ReplaceAllStringFunc(line, func(s string) string { return map[string]string{"|": "\x00", `\|`: "|"}[s] })
 		e := example{line: i + 1, kind: kind}
 		for _, text := range strings.Split(strings.Trim(line, "\x00"), "\x00") {
-			c := cell{text: strings.TrimSpace(text)}
-			for _, match := range span.FindAllStringSubmatch(text, -1) {
-				c.code = append(c.code, match[1])
-			}
-			e.cells = append(e.cells, c)
+			e.cells = append(e.cells, cell{text: strings.TrimSpace(text), code: pieces(text)})
 		}
 		first := e.cells[0].text
 		switch {
@@ -163,6 +159,14 @@ func examples(t *testing.T, text string) []example {
 	return found
 }
 
+// pieces returns the pieces of code in a text.
+func pieces(text string) (code []string) {
+	for _, match := range span.FindAllStringSubmatch(text, -1) {
+		code = append(code, match[1])
+	}
+	return code
+}
+
 // expected returns what the page says.
 func expected(t *testing.T, e example) outcome {
 	t.Helper()
@@ -175,15 +179,11 @@ func expected(t *testing.T, e example) outcome {
 		return outcome{Refused: c.code[0]}
 	}
 	var want outcome
-	values, _, _ := strings.Cut(c.text, "rejected:")
-	values = strings.Join(span.FindAllString(values, -1), "")
-	for _, code := range c.code {
-		if strings.Contains(values, "`"+code+"`") {
-			want.Values = append(want.Values, decoded(t, code))
-		} else {
-			want.Rejected = append(want.Rejected, code)
-		}
+	values, rejected, _ := strings.Cut(c.text, "rejected:")
+	for _, code := range pieces(values) {
+		want.Values = append(want.Values, decoded(t, code))
 	}
+	want.Rejected = pieces(rejected)
 	return want
 }
 
@@ -292,8 +292,8 @@ func render(t *testing.T, files map[string]string, spec, path string) (got outco
 			got.Values = []any{list}
 		}
 		got.Rejected = rejects.found
-		if errors.As(err, new(*source.FileError)) && len(rejects.found) > 0 {
-			return nil // every row was rejected
+		if errors.As(err, new(*source.FileError)) && len(got.Values) == 0 && len(rejects.found) > 0 {
+			return nil // every item was rejected
 		}
 		return errors.Join(err, d.RefuseCutFiles())
 	})
