@@ -9,6 +9,7 @@ import (
 
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/extsort"
+	"systemscale/etl/internal/lookup"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
@@ -22,6 +23,9 @@ type ordering struct {
 	spec *shape.Shape
 	open []func() (io.ReadCloser, error) // by source, from the beginning
 	temp string                          // directory for temporary files; "" is the system's
+
+	tables   []*lookup.Table // what rows look up
+	onlyUsed bool            // the rows that are rejected or filtered are no parents; see sort
 }
 
 // sortMemory is what one sort buffers, in bytes. Of 2 to 32 MiB none was faster than this by more than a tenth (extsort.BenchmarkSort).
@@ -40,6 +44,7 @@ func (o *ordering) sorter(ctx context.Context) *extsort.Sorter {
 type record struct {
 	key       []byte // valid until the next record, as the others are
 	parentKey []byte // of the root, its key
+	sound     bool   // both could be read
 
 	references [][]byte // values of the References of the source; empty if there is none
 
@@ -106,11 +111,13 @@ func (o *ordering) records(ctx context.Context, i int, take func(record) error) 
 
 // read reads the keys of a record.
 func (r *record) read(keys *source.RecordKeys, fields []csvscan.Field, isRoot bool) {
-	r.key, _ = keys.Own(r.key, fields)
+	r.key, r.sound = keys.Own(r.key, fields)
 	if isRoot {
 		r.parentKey = append(r.parentKey[:0], r.key...)
 	} else {
-		r.parentKey, _ = keys.Parent(r.parentKey, fields)
+		found := false
+		r.parentKey, found = keys.Parent(r.parentKey, fields)
+		r.sound = r.sound && found
 	}
 	for i := range r.references {
 		if value, found := keys.Reference(i, r.references[i], fields); found {

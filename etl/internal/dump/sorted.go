@@ -35,8 +35,22 @@ type sortedFile struct {
 	first   int
 }
 
-// sort sorts a source. The context ends the reading of the result, too.
-func (o *ordering) sort(ctx context.Context, i int, by order) (sorted *sortedFile, err error) {
+// errSeveralItems is the result of sortOnce if rows of several items have the key of a row's parent. At most one of them is used.
+var errSeveralItems = errors.New("several items have the parent")
+
+// sort sorts a source. The context ends the reading of the result, too. If several items have a row that could be the parent, it sorts again,
+// and finds out which of these rows are used.
+func (o *ordering) sort(ctx context.Context, i int, by order) (*sortedFile, error) {
+	sorted, err := o.sortOnce(ctx, i, by)
+	if errors.Is(err, errSeveralItems) {
+		again := *o
+		again.onlyUsed = true
+		return again.sortOnce(ctx, i, by)
+	}
+	return sorted, err
+}
+
+func (o *ordering) sortOnce(ctx context.Context, i int, by order) (sorted *sortedFile, err error) {
 	sorter := o.sorter(ctx)
 	spec := &o.spec.Sources[i]
 	sorted = &sortedFile{
@@ -83,8 +97,11 @@ func (o *ordering) sortByItem(ctx context.Context, i int, rows *extsort.Sorted, 
 	sorter := o.sorter(ctx)
 	byReference := o.spec.Sources[i].ByReference()
 	err = eachWithItem(ctx, rows, items, func(item []byte, ambiguous bool, line int64, payload []byte) error {
-		if ambiguous && byReference {
+		switch {
+		case ambiguous && byReference:
 			payload[headSize-2] |= ambiguousFlag
+		case ambiguous && !o.onlyUsed:
+			return errSeveralItems
 		}
 		return sorter.Add(item, line, payload)
 	})
@@ -99,23 +116,46 @@ func (o *ordering) itemsOf(ctx context.Context, i int, exact bool) (*itemReader,
 	spec := &o.spec.Sources[i]
 	if spec.ByReference() {
 		// An orphan with the same value would make the value ambiguous.
-		return o.items(ctx, spec.Parent, true, func(r *record) []byte { return r.references[spec.Reference] })
+		return o.items(ctx, spec.Parent, true, nil, func(r *record) []byte { return r.references[spec.Reference] })
 	}
-	return o.items(ctx, spec.Parent, exact, func(r *record) []byte { return r.key })
+	var used *usedRows
+	if o.onlyUsed && spec.Parent > 0 {
+		var err error
+		if used, err = o.usedRows(spec.Parent); err != nil {
+			return nil, err
+		}
+		defer used.close()
+	}
+	return o.items(ctx, spec.Parent, exact || o.onlyUsed, used, func(r *record) []byte { return r.key })
 }
 
-// items returns a value of each of a source's rows with the item that the row belongs to. Rows without a value and orphans are left out.
-func (o *ordering) items(ctx context.Context, i int, exact bool, valueOf func(*record) []byte) (*itemReader, error) {
+// items returns a value of each of a source's rows with the item that the row belongs to. Rows without a value and orphans are left out,
+// and so are the rows that used does not have.
+func (o *ordering) items(ctx context.Context, i int, exact bool, used *usedRows, valueOf func(*record) []byte) (*itemReader, error) {
 	values := &itemSorter{sorter: o.sorter(ctx)}
 	// The key of a parent in the root source is that of the item.
 	if spec := &o.spec.Sources[i]; i == 0 || spec.Parent == 0 && !spec.ByReference() && !exact {
-		if _, _, err := o.records(ctx, i, func(r record) error { return values.add(valueOf(&r), r.parentKey, r.line) }); err != nil {
+		_, _, err := o.records(ctx, i, func(r record) error {
+			if !r.sound {
+				return nil // no row has it as its parent
+			}
+			return values.add(valueOf(&r), r.parentKey, r.line)
+		})
+		if err != nil {
 			return nil, errors.Join(err, values.sorter.Close())
 		}
 		return values.sort()
 	}
 	rowSorter := o.sorter(ctx)
-	_, _, err := o.records(ctx, i, func(r record) error { return rowSorter.Add(r.parentKey, r.line, valueOf(&r)) })
+	_, _, err := o.records(ctx, i, func(r record) error {
+		if !r.sound {
+			return nil
+		}
+		if has, err := used.has(r.line); !has || err != nil {
+			return err
+		}
+		return rowSorter.Add(r.parentKey, r.line, valueOf(&r))
+	})
 	if err != nil {
 		return nil, errors.Join(err, rowSorter.Close(), values.sorter.Close())
 	}
@@ -129,9 +169,12 @@ func (o *ordering) items(ctx context.Context, i int, exact bool, valueOf func(*r
 		return nil, errors.Join(err, values.sorter.Close())
 	}
 	defer func() { _ = items.rows.Close() }()
-	err = eachWithItem(ctx, rows, items, func(item []byte, _ bool, line int64, value []byte) error {
-		if len(item) == 0 {
+	err = eachWithItem(ctx, rows, items, func(item []byte, ambiguous bool, line int64, value []byte) error {
+		switch {
+		case len(item) == 0:
 			return nil // the descendants of an orphan are orphans
+		case ambiguous && !o.onlyUsed && !o.spec.Sources[i].ByReference():
+			return errSeveralItems
 		}
 		return values.add(value, item, line)
 	})

@@ -136,7 +136,9 @@ func TestSort(t *testing.T) {
 			3, byItem,
 			"1:id,page 5:orphan 3:2,2@1 2:1,1@2 4:3,1@2",
 		},
-		{"by item, and a parent's key twice", []string{"", "10,2\n10,1\n", "1,10\n"}, 2, byItem, "1:id,book 2:1,10@1"},
+		{"by item, and a parent's key twice", []string{"1\n2\n", "10,2\n10,1\n", "1,10\n"}, 2, byItem, "1:id,book 2:1,10@1"},
+		{"by item, and a parent's key twice, once of an orphan", []string{"2\n", "10,2\n10,1\n", "1,10\n"}, 2, byItem, "1:id,book 2:1,10@2"},
+		{"by item, and a bad row after the parent", []string{"1\n2\n", "10,2\nbad,1\n", "1,10\n"}, 2, byItem, "1:id,book 2:1,10@2"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

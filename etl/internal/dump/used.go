@@ -1,0 +1,54 @@
+package dump
+
+import (
+	"io"
+
+	"systemscale/etl/internal/source"
+)
+
+// usedRows finds the rows of a source that a Reader neither rejects nor filters. They are asked for in the order of the file.
+type usedRows struct {
+	reader *source.Reader
+	file   io.Closer
+	line   int64 // of the last row that was read
+	ended  bool
+}
+
+func (o *ordering) usedRows(i int) (*usedRows, error) {
+	spec := &o.spec.Sources[i]
+	file, err := o.open[i]()
+	if err != nil {
+		return nil, err
+	}
+	// The first reading has checked the header.
+	options := source.Options{MissingColumns: true, NoHeader: true}
+	reader, err := source.NewReader(file, spec, o.spec.DialectOf(spec), source.Discard{}, options)
+	if err != nil {
+		_ = file.Close() // only read
+		return nil, err
+	}
+	reader.LookUp(o.tables)
+	return &usedRows{reader: reader, file: file}, nil
+}
+
+// has reports whether the row on a line can be used. A nil usedRows has all rows.
+func (u *usedRows) has(line int64) (bool, error) {
+	if u == nil {
+		return true, nil
+	}
+	for u.line < line && !u.ended {
+		more, err := u.reader.Next()
+		if err != nil {
+			return false, err
+		}
+		u.line, u.ended = u.reader.Line(), !more
+		u.reader.Release()
+	}
+	return u.line == line && !u.ended, nil
+}
+
+func (u *usedRows) close() {
+	if u != nil {
+		_ = u.file.Close() // only read
+	}
+}
