@@ -22,6 +22,7 @@ type etlCommand struct {
 	Streams   int       `default:"2" help:"COPY streams, of the ETL and of the bare COPY. Default: ${default}."`
 	Crossover []float64 `placeholder:"PERCENT,..." help:"${crossover}"`
 	Memory    []int     `placeholder:"N,..." help:"${memory}"`
+	Variants  bool      `help:"${variants}"`
 }
 
 // nightlyChange is the share of products that change from one nightly run to the next.
@@ -30,8 +31,10 @@ const nightlyChange = 0.01
 // Run runs the measurements that the flags select.
 func (c *etlCommand) Run(ctx context.Context, stdout io.Writer) error {
 	switch {
-	case len(c.Crossover) > 0 && len(c.Memory) > 0:
-		return errors.New("--crossover and --memory exclude each other")
+	case c.Variants && len(c.Crossover)+len(c.Memory) > 0, len(c.Crossover) > 0 && len(c.Memory) > 0:
+		return errors.New("--crossover, --memory and --variants exclude each other")
+	case c.Variants:
+		return c.compareVariants(ctx, c.Rounds, stdout)
 	case len(c.Crossover) > 0:
 		return c.crossover(ctx, stdout)
 	case len(c.Memory) > 0:
@@ -331,25 +334,6 @@ func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (
 		err = fmt.Errorf("etl run of %s published nothing", csv)
 	}
 	return took, mode, err
-}
-
-// warm reads all CSV files of a directory, so that they are in the page cache and the next measurement does not include the disk.
-func warm(directory string) error {
-	files, err := filepath.Glob(filepath.Join(directory, "*.csv"))
-	if err != nil {
-		return err
-	}
-	for _, path := range files {
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(struct{ io.Writer }{io.Discard}, file)
-		if err := errors.Join(err, file.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // lastRun returns the number and mode of the last run that published something, or 0 if there is none.

@@ -22,6 +22,7 @@ Example:
   ./scripts/task bench:etl
   ./scripts/task bench:etl -- --crossover 1,2,5,10,20,30
   ./scripts/task bench:etl -- --memory 100000,1000000,3000000
+  ./scripts/task bench:etl -- --variants --products 100000
   ./scripts/task bench:api -- --products 100000 --rounds 1 --only hits,constant`
 
 type arguments struct {
@@ -41,6 +42,7 @@ var longHelp = kong.Vars{
 	"admin":       "PostgreSQL server, as its superuser. The database bench is replaced.",
 	"api_flags":   "More flags for every API process, such as --api-flags=\"--connections 1 --batch 128\".",
 	"memory":      "Measure only the peak memory, with catalogs of these sizes, such as 100000,1000000,3000000.",
+	"variants":    "Measure only rendering, with the built-in shape, with texts as keys, with look-ups, and with aggregates.",
 }
 
 func main() {

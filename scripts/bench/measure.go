@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -41,4 +43,23 @@ func measure(ctx context.Context, name string, args ...string) (cost, error) {
 		return cost{}, errors.Join(fmt.Errorf("%s %s: %w", filepath.Base(name), args[0], err), errors.New(errOut.String()))
 	}
 	return cost{wall: took, cpu: command.ProcessState.UserTime() + command.ProcessState.SystemTime(), memory: memory, out: out.String()}, nil
+}
+
+// warm reads all CSV files of a directory, so that they are in the page cache and the next measurement does not include the disk.
+func warm(directory string) error {
+	files, err := filepath.Glob(filepath.Join(directory, "*.csv"))
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(struct{ io.Writer }{io.Discard}, file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
