@@ -140,7 +140,8 @@ func (p *problems) remedy(f *problem) string {
 	case source.NoTarget:
 		return "remove required: true from the look-up by " + printable.Name(f.column) + ": the value is then null"
 	case source.FieldCount:
-		return `declare the delimiter in the dialect, or short_rows: "null" if the last fields may be missing`
+		return `declare the delimiter in the dialect, or short_rows: "null" if the last fields may be missing. ` +
+			"A field that contains the delimiter needs quotes"
 	case source.UnclosedQuote:
 		if multiline {
 			return ""

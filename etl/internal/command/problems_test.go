@@ -30,7 +30,8 @@ func TestCheckRows(t *testing.T) {
 				"review.csv: 1 row would be rejected, column id: duplicate key\n  review.csv:7: id \"5\"\n  If the file is correct, declare another key; ",
 				"review.csv: 1 row would be rejected, column isbn: orphan\n  review.csv:8: isbn \"8\"\n",
 				"review.csv: 1 row would be rejected, field count\n  review.csv:9: 2 fields, and the header has 3: \"7,7\"\n" +
-					"  If the file is correct, declare the delimiter in the dialect, or short_rows: \"null\" if the last fields may be missing",
+					"  If the file is correct, declare the delimiter in the dialect, or short_rows: \"null\" if the last fields may be missing. " +
+					"A field that contains the delimiter needs quotes",
 			},
 			stderr: []string{"a run would fail at the gate rejects: 7 of 8 rows of review.csv would be rejected, more than 1%"},
 		},

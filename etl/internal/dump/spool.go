@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -26,6 +27,10 @@ func Spool(ctx context.Context, input io.Reader, temp string) (directory string,
 		remove()
 		if ctx.Err() != nil {
 			return "", nil, ctx.Err()
+		}
+		if path := (*fs.PathError)(nil); errors.As(err, &path) && path.Op != "read" {
+			err = fmt.Errorf("copy the standard input into %s: %w; --temp names another directory, on a disk with more room", directory, path.Err)
+			return "", nil, err
 		}
 		return "", nil, &source.FileError{File: shape.StandardInput, Message: reason(err), Err: err}
 	}
