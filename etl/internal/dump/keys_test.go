@@ -315,7 +315,7 @@ func TestKeysAgainstMaps(t *testing.T) {
 		specs[i] = spec
 	}
 	found := map[string]int{}
-	for round := range 10_000 {
+	for round := range 5_000 {
 		spec := specs[round%len(specs)]
 		rows := randomTable(random, spec)
 		inOrder := round%2 == 0
