@@ -5,6 +5,9 @@ import (
 
 	"github.com/goccy/go-json"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+
+	"systemscale/etl/internal/decimal"
 )
 
 // literal returns the JSON of a YAML value. Fields keep their order.
@@ -29,10 +32,22 @@ func (r *reader) literal(n ast.Node) string {
 			return text
 		}
 	case *ast.StringNode:
-		return r.quote(n, value.Value)
+		if !isLargeNumber(value) {
+			return r.quote(n, value.Value)
+		}
+		if _, stored := decimal.Append(nil, []byte(value.Value)); stored {
+			return value.Value
+		}
+		r.fail(position(n), "PostgreSQL cannot store this number: put quotes around it to make it a string")
 	}
 	r.fail(position(n), "not a JSON value: put quotes around a string")
 	return ""
+}
+
+// isLargeNumber reports whether n is a number that the YAML parser takes for a string, because it does not fit into 64 bits.
+func isLargeNumber(n *ast.StringNode) bool {
+	text := n.Value
+	return n.Token.Type == token.StringType && text != "" && (text[0] == '-' || text[0]-'0' <= 9) && json.Valid([]byte(text))
 }
 
 func (r *reader) quote(n ast.Node, text string) string {

@@ -165,6 +165,10 @@ func TestParseBody(t *testing.T) {
 		},
 		{"constant", `{constant: {b: null, a: [1.50, "x"]}}`, Constant{`{"b":null,"a":[1.50,"x"]}`}},
 		{"constant null", `{constant: null}`, Constant{"null"}},
+		{
+			"numbers beyond 64 bits", `{constant: [12345678901234567890123, -1e400, "1e400", 1-2]}`,
+			Constant{`[12345678901234567890123,-1e400,"1e400","1-2"]`},
+		},
 		{"array", `[id, {text: id}, {constant: 1}]`, Array{Elements: []Node{id, Value{0, true}, Constant{"1"}}}},
 		{"array without nulls", `{array: [id], nulls: drop}`, Array{[]Node{id}, true}},
 		{"array in an object with a field array", `{object: {array: [id]}}`, object("array", Array{Elements: []Node{id}})},
@@ -442,6 +446,7 @@ func TestParseErrors(t *testing.T) {
 		{"a constant beside a field", "{title: title,", "{title: {constant: 1, id: id},", "constant is a keyword of a body"},
 		{"a constant with NUL", "{title: title,", `{title: {constant: "\0"},`, "PostgreSQL cannot store a NUL"},
 		{"a constant that is no JSON", "{title: title,", "{title: {constant: .5},", "not a JSON value"},
+		{"a constant that PostgreSQL cannot store", "{title: title,", "{title: {constant: 1e999999},", "PostgreSQL cannot store this number"},
 		{"join of no list", "{title: title,", "{title: {join: title},", "join must be a list of columns"},
 		{"join without a column", "{title: title,", "{title: {join: [{constant: a}]},", "join needs at least one column"},
 		{"join of a body", "{title: title,", "{title: {join: [{text: id}]},", `an element of join has no setting "text"; it has constant`},
