@@ -111,7 +111,7 @@ func (d *Dump) reopen(ctx context.Context) error {
 }
 
 func (d *Dump) ordering(ctx context.Context) *ordering {
-	o := &ordering{spec: d.spec, temp: d.options.Temp, tables: d.tables}
+	o := &ordering{spec: d.spec, temp: d.options.Temp}
 	for _, file := range d.files {
 		o.open = append(o.open, func() (io.ReadCloser, error) { return file.openAside(ctx) })
 	}

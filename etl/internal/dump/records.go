@@ -9,7 +9,6 @@ import (
 
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/extsort"
-	"systemscale/etl/internal/lookup"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
@@ -24,8 +23,7 @@ type ordering struct {
 	open []func() (io.ReadCloser, error) // by source, from the beginning
 	temp string                          // directory for temporary files; "" is the system's
 
-	tables   []*lookup.Table // what rows look up
-	onlyUsed bool            // the rows that are rejected or filtered are no parents; see sort
+	onlyUsed bool // the rows that are rejected or filtered are no parents; see sort
 }
 
 // sortMemory is what one sort buffers, in bytes. Of 2 to 32 MiB none was faster than this by more than a tenth (extsort.BenchmarkSort).

@@ -2,11 +2,14 @@ package dump
 
 import (
 	"io"
+	"slices"
 
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
-// usedRows finds the rows of a source that a Reader neither rejects nor filters. They are asked for in the order of the file.
+// usedRows finds the rows of a source that a Reader neither rejects nor filters. They are asked for in the order of the file. Look-ups do not
+// count: their tables are filled after the files have been sorted.
 type usedRows struct {
 	reader *source.Reader
 	file   io.Closer
@@ -15,19 +18,22 @@ type usedRows struct {
 }
 
 func (o *ordering) usedRows(i int) (*usedRows, error) {
-	spec := &o.spec.Sources[i]
+	spec := o.spec.Sources[i] // the shape stays as it is
+	spec.Filters = slices.DeleteFunc(slices.Clone(spec.Filters), func(f shape.Filter) bool {
+		return spec.Columns[f.Column].LookedUp
+	})
 	file, err := o.open[i]()
 	if err != nil {
 		return nil, err
 	}
 	// The first reading has checked the header.
 	options := source.Options{MissingColumns: true, NoHeader: true}
-	reader, err := source.NewReader(file, spec, o.spec.DialectOf(spec), source.Discard{}, options)
+	reader, err := source.NewReader(file, &spec, o.spec.DialectOf(&o.spec.Sources[i]), source.Discard{}, options)
 	if err != nil {
 		_ = file.Close() // only read
 		return nil, err
 	}
-	reader.LookUp(o.tables)
+	reader.LookUp(nil)
 	return &usedRows{reader: reader, file: file}, nil
 }
 
