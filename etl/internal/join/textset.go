@@ -4,13 +4,20 @@ import "github.com/zeebo/xxh3"
 
 // textSet is a keySet that has a hash of 128 bits of each key: two keys among billions are not taken for one. While the keys ascend, as
 // they often do, they are all different, and after the first ones none is stored. The zero value is an empty set.
+//
+// Most keys are larger than all before, also in a file whose keys do not ascend. They are stored in batches, so that the waits for the
+// memory overlap: only a key that may have been there must be looked up at once.
 type textSet struct {
-	table  []xxh3.Uint128 // a hash table with open addressing, at most three quarters full
-	count  int
-	last   string // the last key, while the keys ascend
-	random bool   // the keys do not ascend
-	gap    bool   // some key is not stored
+	table   []xxh3.Uint128 // a hash table with open addressing, at most three quarters full
+	pending []xxh3.Uint128 // not yet in the table
+	count   int            // with the pending ones
+	largest string
+	random  bool // some key was not larger than those before
+	gap     bool // some key is not stored
 }
+
+// batch is the number of hashes that are stored at a time.
+const batch = 256
 
 // mostHashes bounds the set to 32 MiB, and mostAscending what is stored of keys that ascend, which stays in a core's cache.
 const (
@@ -21,30 +28,48 @@ const (
 
 // add adds a key, and reports whether the set contained it. full means that the key could not be added, or may have been there.
 func (s *textSet) add(key string) (found, full bool) {
-	if !s.random && s.count > 0 && key == s.last {
-		return true, false
-	}
-	if !s.random && (key > s.last || s.count == 0) {
-		s.last = key
-		if s.count >= mostAscending {
+	larger := s.count == 0 || key > s.largest
+	switch {
+	case larger:
+		s.largest = key
+		if !s.random && s.count >= mostAscending {
 			s.gap = true
 			return false, false
 		}
-	} else if s.random = true; s.gap || s.count >= mostHashes {
-		return false, true
+	case key == s.largest:
+		return true, false
+	default:
+		s.random = true
 	}
-	if 4*(s.count+1) > 3*len(s.table) {
-		s.grow()
+	if s.random && (s.gap || s.count >= mostHashes) {
+		return false, true
 	}
 	hash := xxh3.HashString128(key)
 	if hash == (xxh3.Uint128{}) {
 		hash.Lo = 1 // zero is a free place
 	}
-	found = s.insert(hash)
-	if !found {
-		s.count++
+	if s.count++; larger {
+		if s.pending = append(s.pending, hash); len(s.pending) == batch {
+			s.flush()
+		}
+		return false, false
+	}
+	s.flush()
+	if found = s.insert(hash); found {
+		s.count--
 	}
 	return found, false
+}
+
+// flush stores the pending hashes, and makes room for one more.
+func (s *textSet) flush() {
+	for 4*(s.count+1) > 3*len(s.table) {
+		s.grow()
+	}
+	for _, hash := range s.pending {
+		s.insert(hash)
+	}
+	s.pending = s.pending[:0]
 }
 
 // insert stores a hash, and reports whether it was there.
@@ -80,5 +105,5 @@ func (s *textSet) clear() {
 	default:
 		clear(s.table)
 	}
-	*s = textSet{table: s.table}
+	*s = textSet{table: s.table, pending: s.pending[:0]}
 }

@@ -10,7 +10,11 @@ func TestTextSetAgainstMap(t *testing.T) {
 	random := rand.New(rand.NewPCG(41, 42))
 	number := 0
 	for name, key := range map[string]func() string{
-		"random":                 func() string { return fmt.Sprint(random.IntN(20_000)) },
+		"random": func() string { return fmt.Sprint(random.IntN(20_000)) },
+		"nearly ascending": func() string {
+			number++
+			return fmt.Sprintf("%09d", number-random.IntN(2)*random.IntN(1000))
+		},
 		"ascending, with copies": func() string { number += random.IntN(2); return fmt.Sprintf("%09d", number) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +48,7 @@ func TestTextSetIsFull(t *testing.T) {
 	if _, full := set.add("000000500"); !full {
 		t.Error("a key goes back, and the set is not full")
 	}
-	*set = textSet{count: mostHashes, last: "m"}
+	*set = textSet{count: mostHashes, largest: "m"}
 	if _, full := set.add("a"); !full {
 		t.Error("the set has the most hashes and is not full")
 	}
