@@ -26,6 +26,8 @@ type problem struct {
 	shared               bool // other sources read the file, too
 	rows                 int64
 	shown                []string
+	value                string // of the faulty column in the first row, quoted
+	differ               bool   // the rows have different values
 }
 
 // problems is a Sink that collects the first rejected rows for each reason.
@@ -46,10 +48,13 @@ func (p *problems) Reject(reject source.Reject) error {
 			file: reject.File, source: reject.Source, column: reject.Column, reason: reject.Reason, shared: reject.Shared,
 		})
 	}
-	found := p.found[at]
+	found, value := p.found[at], p.value(reject)
 	if found.rows++; found.rows <= shownRows {
-		found.shown = append(found.shown, fmt.Sprintf("%s:%d: %s", reject.File, reject.Line, p.value(reject)))
+		found.shown = append(found.shown, fmt.Sprintf("%s:%d: %s", reject.File, reject.Line, value))
 	}
+	value = strings.TrimPrefix(value, reject.Column+" ")
+	found.value = cmp.Or(found.value, value)
+	found.differ = found.differ || value != found.value
 	return nil
 }
 
@@ -136,7 +141,10 @@ func (p *problems) remedy(f *problem) string {
 	case source.DuplicateKey:
 		return "declare another key; rows: merge if the rows are one row; or no key, for a source without children"
 	case source.Orphan:
-		return "filter these rows, such as filters: {no parent: {column: " + printable.Name(f.column) + `, drop: "0"}}`
+		if !f.differ {
+			return "filter these rows: filters: {no parent: {column: " + printable.Name(f.column) + ", drop: " + f.value + "}}"
+		}
+		return "a run publishes without these rows, as far as --max-rejects permits"
 	case source.NoTarget:
 		return "remove required: true from the look-up by " + printable.Name(f.column) + ": the value is then null"
 	case source.FieldCount:

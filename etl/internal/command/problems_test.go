@@ -28,12 +28,18 @@ func TestCheckRows(t *testing.T) {
 				"review.csv: 4 rows would be rejected, column stars: not an int\n  review.csv:2: stars \"five\"\n  review.csv:3: stars \"four\"\n" +
 					"  review.csv:4: stars \"two, or so\"\n  and 1 more\n  If the file is correct, declare the column stars of source review as text, or ",
 				"review.csv: 1 row would be rejected, column id: duplicate key\n  review.csv:7: id \"5\"\n  If the file is correct, declare another key; ",
-				"review.csv: 1 row would be rejected, column isbn: orphan\n  review.csv:8: isbn \"8\"\n",
+				"review.csv: 1 row would be rejected, column isbn: orphan\n  review.csv:8: isbn \"8\"\n" +
+					"  If the file is correct, filter these rows: filters: {no parent: {column: isbn, drop: \"8\"}}\n",
 				"review.csv: 1 row would be rejected, field count\n  review.csv:9: 2 fields, and the header has 3: \"7,7\"\n" +
 					"  If the file is correct, declare the delimiter in the dialect, or short_rows: \"null\" if the last fields may be missing. " +
 					"A field that contains the delimiter needs quotes",
 			},
 			stderr: []string{"a run would fail at the gate rejects: 7 of 8 rows of review.csv would be rejected, more than 1%"},
+		},
+		{
+			name: "orphans of several parents", code: 21,
+			files:  map[string]string{"book.csv": "isbn,title\n7,Seven\n", "review.csv": "id,isbn,stars\n1,8,5\n2,9,5\n3,7,5\n"},
+			stdout: []string{"a run publishes without these rows, as far as --max-rejects permits"},
 		},
 		{
 			name: "a date in another format", code: 21,

@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -49,9 +50,13 @@ func (r *reader) each(entries []entry, sources []Source, in int) Node {
 				r.fail(position(e.value), "%s cannot be keyed, because it has no key: declare the column that identifies a row, such as key: id",
 					source.Name)
 			case !source.isUnique(each.Keyed):
-				r.fail(position(e.value), "%s can only be keyed by %s: other columns may contain duplicates. If %s is unique among the rows of "+
-					"one parent, make it a part of the key, such as key: [%s, %[3]s]", source.Name, source.Names(source.Key),
-					source.Columns[each.Keyed].Name, source.Names(source.ParentKey))
+				remedy := ""
+				if name := source.Columns[each.Keyed].Name; !slices.Contains(source.ParentKey, each.Keyed) {
+					remedy = fmt.Sprintf(". If %s is unique among the rows of one parent, make it a part of the key, such as key: [%s, %[1]s]",
+						name, source.Names(source.ParentKey))
+				}
+				r.fail(position(e.value), "%s can only be keyed by %s: other columns may contain duplicates%s",
+					source.Name, source.Names(source.Key), remedy)
 			}
 		case "empty":
 			each.Empty = r.literal(e.value)
