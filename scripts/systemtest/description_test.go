@@ -329,8 +329,11 @@ func (o *operation) refused() (all []map[string]string) {
 			continue
 		}
 		name, schema := parameter["name"].(string), parameter["schema"].(map[string]any)
-		bad := []string{"x", "-1", "1.5", "+1", "01"}
-		if name == "id" || schema["minimum"] != nil && fmt.Sprint(schema["minimum"]) == "1" {
+		bad := []string{"x", "1.5", "+1", "01", "-0"}
+		if parameter["in"] == "query" { // ids may be negative
+			bad = append(bad, "-1")
+		}
+		if schema["minimum"] != nil && fmt.Sprint(schema["minimum"]) == "1" {
 			bad = append(bad, "0")
 		}
 		if maximum := schema["maximum"]; maximum != nil {
