@@ -41,7 +41,7 @@ comment on column catalog.version.documents is
     'path is the URL''s last segment, or empty; list marks the endpoint that is served in pages; '
     'id_parts is the number of parts of an id that is a text, and absent if the ids are integers.';
 
--- Whoever reads the change log and the anchors, such as another role of an API, reads those of texts too.
+-- Roles that may read the change log and the anchors, such as that of another API, may also read those of texts.
 do $$
 declare
     reader record;

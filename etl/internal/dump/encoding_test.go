@@ -34,17 +34,26 @@ func passEncoded(t *testing.T, declared string, files map[string]string) (last *
 	dumptest.Write(t, directory, map[string]string{
 		"books.yaml": strings.Replace(dumptest.Books, "sources:", "dialect: {encoding: "+declared+"}\nsources:", 1),
 	})
-	rejects = filepath.Join(directory, "rejects")
+	last, rejects, err = passAll(t, directory, func() { documents = "" }, func(_ sql.ID, body []byte) { documents += string(body) + "\n" })
+	return last, documents, rejects, err
+}
+
+// passAll reads a directory, as often as necessary, with its rejects in a directory below it. It calls begin before each attempt, and
+// document with each document.
+func passAll(t *testing.T, directory string, begin func(), document func(id sql.ID, body []byte)) (last *Dump, rejects string, err error) {
+	t.Helper()
 	d, err := Open(t.Context(), optionsOf(directory))
 	if err != nil {
-		return nil, "", "", err
+		return nil, "", err
 	}
 	t.Cleanup(d.Close)
+	rejects = filepath.Join(directory, "rejects")
 	err = d.Arranged(t.Context(), func(d *Dump) error {
-		last, documents = d, ""
+		last = d
+		begin()
 		sink := &source.RejectFiles{Directory: rejects}
-		err := d.Pass(t.Context(), Handlers{Rejects: sink, Document: func(_ int, _ sql.ID, _ uint64, body []byte) error {
-			documents += string(body) + "\n"
+		err := d.Pass(t.Context(), Handlers{Rejects: sink, Document: func(_ int, id sql.ID, _ uint64, body []byte) error {
+			document(id, body)
 			return nil
 		}})
 		if err != nil {
@@ -52,7 +61,7 @@ func passEncoded(t *testing.T, declared string, files map[string]string) (last *
 		}
 		return sink.Close()
 	})
-	return last, documents, rejects, err
+	return last, rejects, err
 }
 
 func TestEncodings(t *testing.T) {

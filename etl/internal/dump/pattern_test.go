@@ -1,7 +1,6 @@
 package dump
 
 import (
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,25 +24,10 @@ func passSeveral(t *testing.T, files map[string]string) (last *Dump, stars, reje
 	directory := t.TempDir()
 	dumptest.Write(t, directory, map[string]string{"books.yaml": severalBooks, "book.csv": "isbn,title\n7,Seven\n8,Eight\n"})
 	dumptest.Write(t, directory, files)
-	d, err := Open(t.Context(), optionsOf(directory))
-	if err != nil {
-		return nil, "", "", err
-	}
-	t.Cleanup(d.Close)
-	rejects = filepath.Join(directory, "rejects")
-	err = d.Arranged(t.Context(), func(d *Dump) error {
-		last = d
-		sink := &source.RejectFiles{Directory: rejects}
-		err := d.Pass(t.Context(), Handlers{Rejects: sink, Document: func(_ int, id sql.ID, _ uint64, body []byte) error {
-			if id == sql.IntID(7) {
-				stars = string(body)
-			}
-			return nil
-		}})
-		if err != nil {
-			return errors.Join(err, sink.Remove())
+	last, rejects, err = passAll(t, directory, func() {}, func(id sql.ID, body []byte) {
+		if id == sql.IntID(7) {
+			stars = string(body)
 		}
-		return sink.Close()
 	})
 	return last, stars, rejects, err
 }

@@ -1,4 +1,4 @@
-// Package nearest finds the name that somebody meant by a name that does not exist.
+// Package nearest suggests an existing name for one that does not exist.
 package nearest
 
 import (

@@ -3,7 +3,6 @@ package source
 import (
 	"unicode/utf8"
 
-	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/shape"
 )
 
@@ -42,16 +41,7 @@ func (r *Reader) decodeBare(w words, at int, position int64) int {
 		}
 		at++
 	}
-	if w.byte(at) == '\r' {
-		at++
-	}
-	if w.byte(at) != '\n' || at-begin > csvscan.MaxLine {
-		return -1
-	}
-	for _, place := range r.layout.absent {
-		r.rows.cells[r.rows.ahead*r.rows.width+place] = null
-	}
-	return at + 1
+	return r.endRecord(w, begin, at)
 }
 
 // decodeBareText decodes the text at an index of w. It returns its cell and the index of its end, or -1 if it is not plain.
