@@ -16,11 +16,13 @@ import (
 func FuzzDirectory(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"id,name\n1,a\n2,b\n", "id,first_id\n1,1\n2,1\n"},
+		{"1,2\n\n,43", "a|b\n\"x|N\ny\\\"<\xb6C~"},
 		{"id;price\n1;4,50 €\n2;\n", "\"a\tb\"\n"},
 		{"1,2\n3,4\n", "a|b\n\"x\"y|\\N\n"},
 		{"id , name\n1, \"a\n", "\xff\xfei\x00d\x00\n\x00"},
 		{"slug,parent_slug\na,\nb,a\n", "first,no\na,1\nb,\"2\n"},
 		{"a,b\nx,y\nx,z\n", "id,first\n1,x\n"},
+		{"id;pr\x10\x00\n1e;4,50 €\n25;\n", "id\xe9\n1\n2\n"},
 	} {
 		f.Add(seed[0], seed[1])
 	}

@@ -394,6 +394,10 @@ func TestErrors(t *testing.T) {
 		{name: "two forms", files: map[string]string{"a.csv": "id\n1\n", "a.csv.gz": "x"}, want: "both exist: keep only one of them"},
 		{name: "a damaged archive", files: map[string]string{"a.csv.gz": "x"}, want: "a.csv.gz: the archive ends early"},
 		{name: "only empty files", files: map[string]string{"a.csv": "", "b.csv": "id\n"}, want: "a.csv: the file is empty\nb.csv: it has a header and no row"},
+		{
+			name: "a header that cannot be read", files: map[string]string{"a.csv": "id\x00,name\n1,x\n2,y\n", "b.csv": "id\n"},
+			want: "a.csv: its first record cannot be read: NUL byte\nb.csv: it has a header and no row",
+		},
 		{name: "an unknown root", files: map[string]string{"a.csv": "id\n1\n"}, root: "b.csv", want: "there is no file b.csv"},
 		{
 			name: "a root without key", files: map[string]string{"a.csv": "x,y\n1,1\n1,1\n", "b.csv": "id\n1\n"}, root: "a.csv",
@@ -421,6 +425,19 @@ func TestErrors(t *testing.T) {
 		if _, err := Directory(t.Context(), Options{Directory: directory}); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("error %v for a file that cannot be read", err)
 		}
+	}
+}
+
+// TestAccentsInTheHeaderAlone guesses the encoding of a file of many rows without other letters than those of ASCII.
+func TestAccentsInTheHeaderAlone(t *testing.T) {
+	directory := t.TempDir()
+	dumptest.Write(t, directory, map[string]string{"a.csv": "id,pr\xe9nom\n" + "1,x\n2,y\n3,z\n"})
+	got, err := guess(t, directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(got, "encoding: latin1") || !strings.Contains(got, `"prénom": text`) {
+		t.Errorf("the guess is\n%s", got)
 	}
 }
 

@@ -40,16 +40,19 @@ type table struct {
 	columns  []*column
 	problem  string // why the file is left out; "" if it is not
 
-	rows     int64 // that can be read
-	good     int64 // of them, so far
-	damaged  map[source.Reason]int64
-	worst    sample // the first damaged row
-	closed   int64  // quotes that the line end closes
-	accented int64  // rows in UTF-8 with other than ASCII letters
-	windows  bool   // bytes that are letters in windows-1252 and not in latin1
-	multiple int64  // records of several lines
-	quoted   int64  // rows with a field in quotes
-	short    int64  // rows that lack the last fields
+	rows    int64 // that can be read
+	good    int64 // of them, so far
+	damaged map[source.Reason]int64
+	worst   sample // the first damaged row
+
+	firstDamage source.Reason // of the first record
+
+	closed   int64 // quotes that the line end closes
+	accented int64 // rows in UTF-8 with other than ASCII letters
+	windows  bool  // bytes that are letters in windows-1252 and not in latin1
+	multiple int64 // records of several lines
+	quoted   int64 // rows with a field in quotes
+	short    int64 // rows that lack the last fields
 
 	strange map[int]bool // columns that may have numbers in another notation, dates or JSON
 
@@ -81,6 +84,7 @@ func (t *table) read(ctx context.Context, m *memory, tick func()) error {
 
 func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 	t.columns, t.rows, t.damaged, t.closed, t.multiple, t.accented = nil, 0, map[source.Reason]int64{}, 0, 0, 0
+	t.firstDamage = ""
 	t.worst, t.good, t.quoted, t.short = sample{}, 0, 0, 0
 	var first []csvscan.Field
 	err := t.records(ctx, tick, func(line int64, fields []csvscan.Field) error {
@@ -111,17 +115,31 @@ func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 	}
 	wrong := t.damaged[source.NotUTF8]
 	if wrong > t.accented && wrong*damage > wrong+t.good && t.notation.encoding == "" {
-		t.notation.encoding = "latin1"
-		if t.windows {
-			t.notation.encoding = "windows-1252"
-		}
+		t.guessEncoding()
+		return errAgain
+	}
+	if t.firstDamage == source.NotUTF8 && t.accented == 0 && t.notation.encoding == "" {
+		t.guessEncoding()
 		return errAgain
 	}
 	if t.amend() {
 		return errAgain
 	}
+	if t.firstDamage != "" {
+		// The names of the columns may be in it: the record after it must not be taken for them.
+		t.problem = "its first record cannot be read: " + string(t.firstDamage)
+		return nil
+	}
 	t.conclude(first)
 	return nil
+}
+
+// guessEncoding takes a file that is not UTF-8 for one with a byte per character.
+func (t *table) guessEncoding() {
+	t.notation.encoding = "latin1"
+	if t.windows {
+		t.notation.encoding = "windows-1252"
+	}
 }
 
 // amend changes the notation if that explains the damage of many rows, and reports whether it did.
@@ -129,7 +147,7 @@ func (t *table) amend() bool {
 	n := t.notation
 	switch {
 	case !n.noQuotes && t.damaged[source.BareQuote]+t.damaged[source.TextAfterQuote] > t.quoted:
-		t.notation.noQuotes = true
+		t.notation.noQuotes, t.notation.multiline = true, false
 	case !n.shortRows && t.short*20 > t.good:
 		t.notation.shortRows = true
 	case !n.multiline && t.multiple*damage > t.good:
@@ -209,6 +227,9 @@ func (t *table) records(ctx context.Context, tick func(), take func(line int64, 
 		}
 		broken := breaks.Of(scanner)
 		if reason := t.damage(scanner, broken, width); reason != "" {
+			if n == 0 {
+				t.firstDamage = reason
+			}
 			if t.damaged[reason]++; t.worst.line == 0 {
 				t.worst = sample{text: string(reason), line: scanner.Line()}
 			}
