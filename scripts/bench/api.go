@@ -7,23 +7,26 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"systemscale/scripts/measure"
+	"systemscale/scripts/measure/load"
 )
 
 // Run measures the selected subjects in every round and writes the report. A subject that fails is an error, after the report.
 func (c *apiCommand) Run(ctx context.Context, stdout io.Writer) (err error) {
-	if err := c.prepare(ctx); err != nil {
+	if err := c.Prepare(ctx); err != nil {
 		return err
 	}
-	r, err := newReport(ctx, "api", &c.environment, c.Rounds)
+	r, err := newReport(ctx, "api", &c.Workspace, c.Rounds)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "load the catalog")
-	if _, err := measure(ctx, c.program("etl"), "run", "--csv", c.csv(), "--database", c.etlURL(),
-		"--accept", "rejects", "--rejects", c.rejects()); err != nil {
+	if _, err := measure.Run(ctx, c.Program("etl"), "run", "--csv", c.CSV(), "--database", c.ETLURL(),
+		"--accept", "rejects", "--rejects", c.Rejects()); err != nil {
 		return err
 	}
-	if err := c.checkpoint(ctx); err != nil {
+	if err := c.Checkpoint(ctx); err != nil {
 		return err
 	}
 	s := &serving{command: c}
@@ -49,16 +52,16 @@ func (c *apiCommand) Run(ctx context.Context, stdout io.Writer) (err error) {
 					continue
 				}
 				r.addLoad(one.name, connections, got)
-				fmt.Fprintf(os.Stderr, " %s %.0f/s;", one.name, got.rate())
+				fmt.Fprintf(os.Stderr, " %s %.0f/s;", one.name, got.Rate())
 			}
 			fmt.Fprintln(os.Stderr)
 		}
 	}
-	r.Machine.NGINX = s.gateways.nginx.Version.String()
-	c.addTargets(r, meanSize(s.hot))
-	r.add("api, peak memory", "MiB", float64(peakResident(s.api.PID))/(1<<20))
+	r.Machine.NGINX = s.gateways.NGINX.Version.String()
+	c.addTargets(r, load.MeanSize(s.hot))
+	r.add("api, peak memory", "MiB", float64(measure.PeakResident(s.api.PID))/(1<<20))
 	for i, instance := range s.instances {
-		r.add(fmt.Sprintf("api instance %d behind nginx, peak memory", i+1), "MiB", float64(peakResident(instance.PID))/(1<<20))
+		r.add(fmt.Sprintf("api instance %d behind nginx, peak memory", i+1), "MiB", float64(measure.PeakResident(instance.PID))/(1<<20))
 	}
 	return r.write(stdout, c.Work)
 }

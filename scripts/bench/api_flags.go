@@ -1,9 +1,13 @@
 package main
 
-import "errors"
+import (
+	"errors"
+
+	"systemscale/scripts/measure/workspace"
+)
 
 type apiCommand struct {
-	environment
+	workspace.Workspace
 	Rounds      int      `default:"3" help:"Rounds; each measures everything once. Default: ${default}."`
 	Seconds     int      `default:"4" help:"Length of one measurement. Default: ${default}."`
 	Connections []int    `default:"64,256" placeholder:"N" help:"${connections} Default: ${default}."`

@@ -13,11 +13,13 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/scripts/measure"
+	"systemscale/scripts/measure/workspace"
 	"systemscale/sql"
 )
 
 type etlCommand struct {
-	environment
+	workspace.Workspace
 	Rounds    int       `default:"3" help:"Rounds; each measures everything once. Default: ${default}."`
 	Streams   int       `default:"2" help:"COPY streams, of the ETL and of the bare COPY. Default: ${default}."`
 	Crossover []float64 `placeholder:"PERCENT,..." help:"${crossover}"`
@@ -54,20 +56,20 @@ type etlRounds struct {
 // all measures in each round: rendering alone; the bare COPY of the finished documents; etl run, which does both and publishes the
 // documents; etl plan without changes; and etl run with some changed products. After the rounds it measures the same job in SQL once.
 func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
-	if err := c.prepare(ctx); err != nil {
+	if err := c.Prepare(ctx); err != nil {
 		return err
 	}
-	changed, err := c.generate(ctx, "changed", append(slices.Clip(spoiled), "--change", fmt.Sprint(nightlyChange))...)
+	changed, err := c.Generate(ctx, "changed", append(slices.Clip(workspace.Spoiled), "--change", fmt.Sprint(nightlyChange))...)
 	if err != nil {
 		return err
 	}
-	r, err := newReport(ctx, "etl", &c.environment, c.Rounds)
+	r, err := newReport(ctx, "etl", &c.Workspace, c.Rounds)
 	if err != nil {
 		return err
 	}
 	documents := filepath.Join(c.Work, "documents")
 	defer func() { _ = os.RemoveAll(documents) }()
-	if _, err := measure(ctx, c.program("etl"), "render", "--csv", c.csv(), "--out", documents); err != nil {
+	if _, err := measure.Run(ctx, c.Program("etl"), "render", "--csv", c.CSV(), "--out", documents); err != nil {
 		return err
 	}
 	tables, err := readCopyFiles(documents)
@@ -75,7 +77,7 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	// This is not measured: the first load of a new cluster creates the files of the write-ahead log, which later ones reuse.
-	if _, err := bareCopy(ctx, c.etlURL(), tables, c.Streams); err != nil {
+	if _, err := bareCopy(ctx, c.ETLURL(), tables, c.Streams); err != nil {
 		return fmt.Errorf("bare COPY: %w", err)
 	}
 	rounds := etlRounds{nightlyModes: map[string]int{}}
@@ -86,7 +88,7 @@ func (c *etlCommand) all(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	fmt.Fprintf(stdout, "rejects: %s, exactly those that the generator spoiled\n", english.Plural(rounds.rejects, "row", ""))
-	size, err := directorySize(c.csv())
+	size, err := directorySize(c.CSV())
 	if err != nil {
 		return err
 	}
@@ -124,58 +126,58 @@ func (c *etlCommand) addTargets(r *report, rounds *etlRounds, size float64) {
 // round measures everything once. The database is new, so that the full load is a first one, without a comparison.
 func (c *etlCommand) round(ctx context.Context, rounds *etlRounds, tables []copyTable, changed string) error {
 	fmt.Fprint(os.Stderr, "render")
-	if err := warm(c.csv()); err != nil {
+	if err := workspace.Warm(c.CSV()); err != nil {
 		return err
 	}
-	alone, err := measure(ctx, c.program("etl"), "render", "--csv", c.csv())
+	alone, err := measure.Run(ctx, c.Program("etl"), "render", "--csv", c.CSV())
 	if err != nil {
 		return err
 	}
-	rounds.render, rounds.renderCPU = append(rounds.render, alone.wall.Seconds()), append(rounds.renderCPU, alone.cpu.Seconds())
+	rounds.render, rounds.renderCPU = append(rounds.render, alone.Wall.Seconds()), append(rounds.renderCPU, alone.CPU.Seconds())
 
-	fmt.Fprintf(os.Stderr, " %.1f s, bare COPY", alone.wall.Seconds())
-	if err := c.createMigrated(ctx); err != nil {
+	fmt.Fprintf(os.Stderr, " %.1f s, bare COPY", alone.Wall.Seconds())
+	if err := c.CreateMigrated(ctx); err != nil {
 		return err
 	}
-	if err := c.checkpoint(ctx); err != nil {
+	if err := c.Checkpoint(ctx); err != nil {
 		return err
 	}
-	took, err := bareCopy(ctx, c.etlURL(), tables, c.Streams)
+	took, err := bareCopy(ctx, c.ETLURL(), tables, c.Streams)
 	if err != nil {
 		return fmt.Errorf("bare COPY: %w", err)
 	}
 	rounds.bare = append(rounds.bare, took.Seconds())
 
 	fmt.Fprintf(os.Stderr, " %.1f s, etl run", took.Seconds())
-	full, _, err := c.publish(ctx, c.csv())
+	full, _, err := c.publish(ctx, c.CSV())
 	if err != nil {
 		return err
 	}
 	if len(rounds.full) == 0 {
-		if rounds.rejects, err = compareWithSpoiled(ctx, c.program("etl"), c.etlURL(), c.csv(), c.rejects()); err != nil {
+		if rounds.rejects, err = compareWithSpoiled(ctx, c.Program("etl"), c.ETLURL(), c.CSV(), c.Rejects()); err != nil {
 			return fmt.Errorf("compare the report of etl run with that of the generator: %w", err)
 		}
 	}
-	rounds.full, rounds.fullCPU = append(rounds.full, full.wall.Seconds()), append(rounds.fullCPU, full.cpu.Seconds())
-	rounds.fullMemory = append(rounds.fullMemory, full.mebibytes())
+	rounds.full, rounds.fullCPU = append(rounds.full, full.Wall.Seconds()), append(rounds.fullCPU, full.CPU.Seconds())
+	rounds.fullMemory = append(rounds.fullMemory, full.Mebibytes())
 
-	fmt.Fprintf(os.Stderr, " %.1f s, etl plan", full.wall.Seconds())
-	plan, err := c.plan(ctx, c.csv())
+	fmt.Fprintf(os.Stderr, " %.1f s, etl plan", full.Wall.Seconds())
+	plan, err := c.plan(ctx, c.CSV())
 	if err != nil {
 		return err
 	}
-	rounds.plan, rounds.planMemory = append(rounds.plan, plan.wall.Seconds()), append(rounds.planMemory, plan.mebibytes())
+	rounds.plan, rounds.planMemory = append(rounds.plan, plan.Wall.Seconds()), append(rounds.planMemory, plan.Mebibytes())
 
 	// The second run reverts the first, so both change the same number of products.
-	fmt.Fprintf(os.Stderr, " %.1f s, nightly", plan.wall.Seconds())
-	for _, csv := range []string{changed, c.csv()} {
+	fmt.Fprintf(os.Stderr, " %.1f s, nightly", plan.Wall.Seconds())
+	for _, csv := range []string{changed, c.CSV()} {
 		nightly, mode, err := c.publish(ctx, csv)
 		if err != nil {
 			return err
 		}
 		rounds.nightlyModes[mode]++
-		rounds.nightly, rounds.nightlyMemory = append(rounds.nightly, nightly.wall.Seconds()), append(rounds.nightlyMemory, nightly.mebibytes())
-		fmt.Fprintf(os.Stderr, " %.1f s", nightly.wall.Seconds())
+		rounds.nightly, rounds.nightlyMemory = append(rounds.nightly, nightly.Wall.Seconds()), append(rounds.nightlyMemory, nightly.Mebibytes())
+		fmt.Fprintf(os.Stderr, " %.1f s", nightly.Wall.Seconds())
 	}
 	fmt.Fprintln(os.Stderr)
 	return nil
@@ -184,23 +186,23 @@ func (c *etlCommand) round(ctx context.Context, rounds *etlRounds, tables []copy
 // againstSQL measures the same job in SQL, and etl run on the same files, and compares the documents of the two.
 func (c *etlCommand) againstSQL(ctx context.Context, r *report) error {
 	fmt.Fprint(os.Stderr, "in SQL")
-	clean, err := c.generate(ctx, "clean")
+	clean, err := c.Generate(ctx, "clean")
 	if err != nil {
 		return err
 	}
-	if err := c.createMigrated(ctx); err != nil {
+	if err := c.CreateMigrated(ctx); err != nil {
 		return err
 	}
-	if err := c.checkpoint(ctx); err != nil {
+	if err := c.Checkpoint(ctx); err != nil {
 		return err
 	}
-	took, err := runSQL(ctx, c.etlURL(), clean, sqlTimeout)
+	took, err := runSQL(ctx, c.ETLURL(), clean, sqlTimeout)
 	name := "the same job in SQL, one session, files without dirt"
 	canceled := errors.Is(err, errSQLTimeout)
 	if canceled {
 		// The server may still be busy; replacing the database ends that.
 		name += ", ended before it was done"
-		err = c.createMigrated(ctx)
+		err = c.CreateMigrated(ctx)
 	}
 	if err != nil {
 		return err
@@ -210,32 +212,32 @@ func (c *etlCommand) againstSQL(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, " %.1f s\n", run.wall.Seconds())
+	fmt.Fprintf(os.Stderr, " %.1f s\n", run.Wall.Seconds())
 	if !canceled {
-		if err := compareWithSQL(ctx, c.etlURL()); err != nil {
+		if err := compareWithSQL(ctx, c.ETLURL()); err != nil {
 			return err
 		}
 	}
 	inSQL := r.add(name, "s", took.Seconds())
-	ours := r.add("etl run, first load, the same files", "s", run.wall.Seconds())
+	ours := r.add("etl run, first load, the same files", "s", run.Wall.Seconds())
 	r.atLeast("the same job in SQL / etl run", inSQL/ours, 6)
 	return nil
 }
 
 // crossover measures both ways of writing with several shares of changed products. It has no targets.
 func (c *etlCommand) crossover(ctx context.Context, stdout io.Writer) error {
-	if err := c.prepare(ctx); err != nil {
+	if err := c.Prepare(ctx); err != nil {
 		return err
 	}
-	r, err := newReport(ctx, "crossover", &c.environment, c.Rounds)
+	r, err := newReport(ctx, "crossover", &c.Workspace, c.Rounds)
 	if err != nil {
 		return err
 	}
-	if _, _, err := c.publish(ctx, c.csv()); err != nil {
+	if _, _, err := c.publish(ctx, c.CSV()); err != nil {
 		return err
 	}
 	for _, percent := range c.Crossover {
-		changed, err := c.generate(ctx, "changed", append(slices.Clip(spoiled), "--change", fmt.Sprint(percent/100))...)
+		changed, err := c.Generate(ctx, "changed", append(slices.Clip(workspace.Spoiled), "--change", fmt.Sprint(percent/100))...)
 		if err != nil {
 			return err
 		}
@@ -243,7 +245,7 @@ func (c *etlCommand) crossover(ctx context.Context, stdout io.Writer) error {
 		for round := range c.Rounds {
 			fmt.Fprintf(os.Stderr, "%g %%, round %d of %d:", percent, round+1, c.Rounds)
 			// The second run reverts the first. It writes a generation, so that the next round starts with new tables.
-			for _, step := range []struct{ mode, csv string }{{"delta", changed}, {"generation", c.csv()}} {
+			for _, step := range []struct{ mode, csv string }{{"delta", changed}, {"generation", c.CSV()}} {
 				run, mode, err := c.publish(ctx, step.csv, "--mode", step.mode)
 				if err != nil {
 					return err
@@ -251,8 +253,8 @@ func (c *etlCommand) crossover(ctx context.Context, stdout io.Writer) error {
 				if mode != step.mode {
 					return fmt.Errorf("--mode %s wrote a %s", step.mode, mode)
 				}
-				taken[step.mode] = append(taken[step.mode], run.wall.Seconds())
-				fmt.Fprintf(os.Stderr, " %s %.1f s", step.mode, run.wall.Seconds())
+				taken[step.mode] = append(taken[step.mode], run.Wall.Seconds())
+				fmt.Fprintf(os.Stderr, " %s %.1f s", step.mode, run.Wall.Seconds())
 			}
 			fmt.Fprintln(os.Stderr)
 		}
@@ -265,43 +267,43 @@ func (c *etlCommand) crossover(ctx context.Context, stdout io.Writer) error {
 
 // memory measures the peak memory of render, run and plan with catalogs of several sizes.
 func (c *etlCommand) memory(ctx context.Context, stdout io.Writer) error {
-	r, err := newReport(ctx, "memory", &c.environment, 1)
+	r, err := newReport(ctx, "memory", &c.Workspace, 1)
 	if err != nil {
 		return err
 	}
 	var highest float64
 	for _, products := range c.Memory {
 		c.Products = products
-		if err := c.prepare(ctx); err != nil {
+		if err := c.Prepare(ctx); err != nil {
 			return err
 		}
-		changed, err := c.generate(ctx, "changed", append(slices.Clip(spoiled), "--change", fmt.Sprint(nightlyChange))...)
+		changed, err := c.Generate(ctx, "changed", append(slices.Clip(workspace.Spoiled), "--change", fmt.Sprint(nightlyChange))...)
 		if err != nil {
 			return err
 		}
-		publish := func(csv string, flags ...string) func() (cost, error) {
-			return func() (cost, error) {
+		publish := func(csv string, flags ...string) func() (measure.Cost, error) {
+			return func() (measure.Cost, error) {
 				took, _, err := c.publish(ctx, csv, flags...)
 				return took, err
 			}
 		}
 		for _, step := range []struct {
 			name string
-			run  func() (cost, error)
+			run  func() (measure.Cost, error)
 		}{
-			{"render", func() (cost, error) { return measure(ctx, c.program("etl"), "render", "--csv", c.csv()) }},
-			{"etl run, first load", publish(c.csv())},
-			{"etl plan, nothing changed", func() (cost, error) { return c.plan(ctx, c.csv()) }},
+			{"render", func() (measure.Cost, error) { return measure.Run(ctx, c.Program("etl"), "render", "--csv", c.CSV()) }},
+			{"etl run, first load", publish(c.CSV())},
+			{"etl plan, nothing changed", func() (measure.Cost, error) { return c.plan(ctx, c.CSV()) }},
 			{"etl run, nightly", publish(changed)},
-			{"etl run, new generation", publish(c.csv(), "--mode", "generation")},
+			{"etl run, new generation", publish(c.CSV(), "--mode", "generation")},
 		} {
 			fmt.Fprintf(os.Stderr, "%d products, %s", products, step.name)
 			took, err := step.run()
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(os.Stderr, ": %.1f s, %.0f MiB\n", took.wall.Seconds(), took.mebibytes())
-			highest = max(highest, r.add(fmt.Sprintf("%d products, %s, peak memory", products, step.name), "MiB", took.mebibytes()))
+			fmt.Fprintf(os.Stderr, ": %.1f s, %.0f MiB\n", took.Wall.Seconds(), took.Mebibytes())
+			highest = max(highest, r.add(fmt.Sprintf("%d products, %s, peak memory", products, step.name), "MiB", took.Mebibytes()))
 		}
 	}
 	r.Products = c.Memory[len(c.Memory)-1]
@@ -311,23 +313,23 @@ func (c *etlCommand) memory(ctx context.Context, stdout io.Writer) error {
 
 // publish measures etl run, and returns its mode. It accepts the gates that would stop a benchmark; that of rejects would stop only a very
 // small catalog. A run that publishes nothing is an error.
-func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (cost, string, error) {
-	if err := c.checkpoint(ctx); err != nil {
-		return cost{}, "", err
+func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (measure.Cost, string, error) {
+	if err := c.Checkpoint(ctx); err != nil {
+		return measure.Cost{}, "", err
 	}
 	before, _, err := c.lastRun(ctx)
 	if err != nil {
-		return cost{}, "", err
+		return measure.Cost{}, "", err
 	}
-	if err := warm(csv); err != nil {
-		return cost{}, "", err
+	if err := workspace.Warm(csv); err != nil {
+		return measure.Cost{}, "", err
 	}
-	took, err := measure(ctx, c.program("etl"), append([]string{
-		"run", "--csv", csv, "--database", c.etlURL(), "--accept", "changed", "--accept", "removed",
-		"--accept", "rejects", "--rejects", c.rejects(), "--streams", strconv.Itoa(c.Streams),
+	took, err := measure.Run(ctx, c.Program("etl"), append([]string{
+		"run", "--csv", csv, "--database", c.ETLURL(), "--accept", "changed", "--accept", "removed",
+		"--accept", "rejects", "--rejects", c.Rejects(), "--streams", strconv.Itoa(c.Streams),
 	}, flags...)...)
 	if err != nil {
-		return cost{}, "", err
+		return measure.Cost{}, "", err
 	}
 	run, mode, err := c.lastRun(ctx)
 	if err == nil && run == before {
@@ -338,7 +340,7 @@ func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (
 
 // lastRun returns the number and mode of the last run that published something, or 0 if there is none.
 func (c *etlCommand) lastRun(ctx context.Context) (run int64, mode string, err error) {
-	conn, err := sql.Dial(ctx, c.etlURL())
+	conn, err := sql.Dial(ctx, c.ETLURL())
 	if err != nil {
 		return 0, "", err
 	}
@@ -351,14 +353,14 @@ func (c *etlCommand) lastRun(ctx context.Context) (run int64, mode string, err e
 }
 
 // plan measures etl plan. It is an error if there are changes.
-func (c *etlCommand) plan(ctx context.Context, csv string) (cost, error) {
-	if err := c.checkpoint(ctx); err != nil {
-		return cost{}, err
+func (c *etlCommand) plan(ctx context.Context, csv string) (measure.Cost, error) {
+	if err := c.Checkpoint(ctx); err != nil {
+		return measure.Cost{}, err
 	}
-	if err := warm(csv); err != nil {
-		return cost{}, err
+	if err := workspace.Warm(csv); err != nil {
+		return measure.Cost{}, err
 	}
-	return measure(ctx, c.program("etl"), "plan", "--csv", csv, "--database", c.etlURL(), "--accept", "rejects")
+	return measure.Run(ctx, c.Program("etl"), "plan", "--csv", csv, "--database", c.ETLURL(), "--accept", "rejects")
 }
 
 // modes returns the modes of the runs for the name of a measurement, or "" if all were deltas.

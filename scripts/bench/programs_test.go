@@ -3,6 +3,8 @@ package main
 import (
 	"path/filepath"
 	"testing"
+
+	"systemscale/scripts/measure"
 )
 
 // build builds the ETL and the generator and returns their directory.
@@ -24,7 +26,7 @@ func generatedCSV(t *testing.T, programs string, flags ...string) string {
 // measured runs a program that must succeed.
 func measured(t *testing.T, program string, args ...string) {
 	t.Helper()
-	if _, err := measure(t.Context(), program, args...); err != nil {
+	if _, err := measure.Run(t.Context(), program, args...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -8,43 +8,44 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/goccy/go-json"
+	"systemscale/scripts/measure"
+	"systemscale/scripts/measure/load"
+	"systemscale/scripts/measure/workspace"
 
-	"systemscale/sql"
+	"github.com/goccy/go-json"
 )
 
 // report is the result of one benchmark.
 type report struct {
-	Name         string        `json:"name"`
-	Date         string        `json:"date"`
-	Command      string        `json:"command"`
-	Machine      machine       `json:"machine"`
-	Products     int           `json:"products"`
-	Rounds       int           `json:"rounds"`
-	Loads        []*loads      `json:"loads,omitempty"`
-	Measurements []measurement `json:"measurements"`
-	Targets      []target      `json:"targets"`
-	Failures     []failure     `json:"failures,omitempty"`
+	Name         string          `json:"name"`
+	Date         string          `json:"date"`
+	Command      string          `json:"command"`
+	Machine      measure.Machine `json:"machine"`
+	Products     int             `json:"products"`
+	Rounds       int             `json:"rounds"`
+	Loads        []*loads        `json:"loads,omitempty"`
+	Measurements []measurement   `json:"measurements"`
+	Targets      []target        `json:"targets"`
+	Failures     []failure       `json:"failures,omitempty"`
 }
 
 // loads contains the loads of one subject in each round, and their medians. Latencies are milliseconds.
 type loads struct {
-	Name        string  `json:"name"`
-	Connections int     `json:"connections"`
-	Rate        float64 `json:"rate"`
-	P50         float64 `json:"p50"`
-	P99         float64 `json:"p99"`
-	P999        float64 `json:"p999"`
-	FromCache   float64 `json:"from_cache,omitempty"`
-	Allocations float64 `json:"allocations,omitempty"`
-	Allocated   float64 `json:"allocated_bytes,omitempty"`
-	Rounds      []load  `json:"rounds"`
+	Name        string      `json:"name"`
+	Connections int         `json:"connections"`
+	Rate        float64     `json:"rate"`
+	P50         float64     `json:"p50"`
+	P99         float64     `json:"p99"`
+	P999        float64     `json:"p999"`
+	FromCache   float64     `json:"from_cache,omitempty"`
+	Allocations float64     `json:"allocations,omitempty"`
+	Allocated   float64     `json:"allocated_bytes,omitempty"`
+	Rounds      []load.Load `json:"rounds"`
 }
 
 // failure is a subject whose measurement failed.
@@ -52,14 +53,6 @@ type failure struct {
 	Name        string `json:"name"`
 	Connections int    `json:"connections"`
 	Error       string `json:"error"`
-}
-
-type machine struct {
-	CPUs     int    `json:"cpus"`
-	CPU      string `json:"cpu"`
-	Go       string `json:"go"`
-	Postgres string `json:"postgres"`
-	NGINX    string `json:"nginx,omitempty"`
 }
 
 // measurement is a number that was measured in each round. Value is the median.
@@ -78,72 +71,46 @@ type target struct {
 	Reached bool    `json:"reached"`
 }
 
-func newReport(ctx context.Context, name string, e *environment, rounds int) (*report, error) {
-	conn, err := sql.Dial(ctx, e.Admin)
+func newReport(ctx context.Context, name string, w *workspace.Workspace, rounds int) (*report, error) {
+	machine, err := measure.DescribeMachine(ctx, w.Admin)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = conn.Close(ctx) }()
 	return &report{
 		Name: name, Date: time.Now().UTC().Format(time.RFC3339), Command: "bench " + strings.Join(os.Args[1:], " "),
-		Products: e.Products, Rounds: rounds,
-		Machine: machine{
-			CPUs: runtime.NumCPU(), CPU: cpuModel(), Go: runtime.Version(), Postgres: conn.PgConn().ParameterStatus("server_version"),
-		},
+		Products: w.Products, Rounds: rounds, Machine: machine,
 	}, nil
-}
-
-func cpuModel() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
 }
 
 // add adds a measurement with the values of all rounds, and returns their median.
 func (r *report) add(name, unit string, rounds ...float64) float64 {
-	middle := median(rounds)
+	middle := measure.Median(rounds)
 	r.Measurements = append(r.Measurements, measurement{name, unit, middle, rounds})
 	return middle
 }
 
-func median(rounds []float64) float64 {
-	sorted := slices.Sorted(slices.Values(rounds))
-	middle := sorted[len(sorted)/2]
-	if len(sorted)%2 == 0 {
-		middle = (middle + sorted[len(sorted)/2-1]) / 2
-	}
-	return middle
-}
-
 // addLoad adds the load of one round and updates the medians.
-func (r *report) addLoad(name string, connections int, got load) {
+func (r *report) addLoad(name string, connections int, got load.Load) {
 	l := r.load(name, connections)
 	if l == nil {
 		l = &loads{Name: name, Connections: connections}
 		r.Loads = append(r.Loads, l)
 	}
 	l.Rounds = append(l.Rounds, got)
-	medianOf := func(value func(load) float64) float64 {
+	medianOf := func(value func(load.Load) float64) float64 {
 		values := make([]float64, len(l.Rounds))
 		for i, round := range l.Rounds {
 			values[i] = value(round)
 		}
-		return median(values)
+		return measure.Median(values)
 	}
-	l.Rate = medianOf(load.rate)
-	l.P50 = medianOf(func(one load) float64 { return float64(one.P50) / 1e3 })
-	l.P99 = medianOf(func(one load) float64 { return float64(one.P99) / 1e3 })
-	l.P999 = medianOf(func(one load) float64 { return float64(one.P999) / 1e3 })
-	l.FromCache = medianOf(load.fromCache)
-	l.Allocations = medianOf(func(one load) float64 { return one.Allocations })
-	l.Allocated = medianOf(func(one load) float64 { return one.Allocated })
+	l.Rate = medianOf(load.Load.Rate)
+	l.P50 = medianOf(func(one load.Load) float64 { return float64(one.P50) / 1e3 })
+	l.P99 = medianOf(func(one load.Load) float64 { return float64(one.P99) / 1e3 })
+	l.P999 = medianOf(func(one load.Load) float64 { return float64(one.P999) / 1e3 })
+	l.FromCache = medianOf(load.Load.FromCache)
+	l.Allocations = medianOf(func(one load.Load) float64 { return one.Allocations })
+	l.Allocated = medianOf(func(one load.Load) float64 { return one.Allocated })
 }
 
 // load returns the loads of a subject, or nil if there are none or if the subject failed in some round.

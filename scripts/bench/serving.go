@@ -10,20 +10,22 @@ import (
 	"strings"
 
 	"systemscale/infra/process"
+	"systemscale/scripts/measure/load"
+	"systemscale/scripts/measure/server"
 	"systemscale/sql"
 )
 
 // serving contains the servers that run while requests are measured. Only the one being measured gets requests.
 type serving struct {
 	command   *apiCommand
-	api       *server   // measured directly
-	instances []*server // upstreams of the gateways
-	pool      *server   // the plain handler
+	api       *server.Server   // measured directly
+	instances []*server.Server // upstreams of the gateways
+	pool      *server.Server   // the plain handler
 	gateways  *gateways
 	postgres  int    // pid
 	pgbench   string // path of its script
-	hot       []document
-	shop      *shop
+	hot       []load.Document
+	shop      *load.Shop
 }
 
 // start starts all servers and checks that they return the same documents.
@@ -44,36 +46,36 @@ func (s *serving) start(ctx context.Context) error {
 	}
 	for i := range c.Instances {
 		name := fmt.Sprintf("api-%d", i+1)
-		instance, err := c.startAPI(ctx, name, s.gateways.socket(name), []string{"GOMAXPROCS=1"})
+		instance, err := c.startAPI(ctx, name, s.gateways.Socket(name), []string{"GOMAXPROCS=1"})
 		s.instances = append(s.instances, instance)
 		if err != nil {
 			return err
 		}
-		s.gateways.upstreams = append(s.gateways.upstreams, "unix:"+s.gateways.socket(name))
+		s.gateways.Upstreams = append(s.gateways.Upstreams, "unix:"+s.gateways.Socket(name))
 	}
 	if s.pool, err = c.startPool(ctx, table); err != nil {
 		return err
 	}
-	if s.hot, err = hotDocuments(ctx, s.api.address, c.Products); err != nil {
+	if s.hot, err = load.HotStyles(ctx, s.api.Address, c.Products, hotCount); err != nil {
 		return err
 	}
 	if err := errors.Join(s.gateways.startCached(ctx), s.gateways.startUncached(ctx)); err != nil {
 		return err
 	}
-	headers, _, err := get(ctx, s.gateways.cached.address, s.hot[0].path, "", http.StatusOK)
+	headers, _, err := load.Get(ctx, s.gateways.cached.Address, s.hot[0].Path, "", http.StatusOK)
 	if err != nil {
 		return err
 	}
 	if err := s.gateways.startStatic(ctx, s.hot, headers); err != nil {
 		return err
 	}
-	s.shop = newShop(c.Products)
+	s.shop = load.NewShop(c.Products)
 	return s.compare(ctx)
 }
 
 // readDatabase returns the table of the published styles documents, and sets postgres.
 func (s *serving) readDatabase(ctx context.Context) (table string, err error) {
-	conn, err := sql.Dial(ctx, s.command.etlURL())
+	conn, err := sql.Dial(ctx, s.command.ETLURL())
 	if err != nil {
 		return "", err
 	}
@@ -97,15 +99,15 @@ func (s *serving) writeScript(lookup string) error {
 func (s *serving) compare(ctx context.Context) error {
 	for _, at := range []struct {
 		address string
-		header  header
+		header  load.Header
 	}{
-		{s.pool.address, noHeader},
-		{s.gateways.uncached.address, noHeader},
-		{s.gateways.cached.address, noHeader},
-		{s.gateways.cached.address, acceptGzip},
-		{s.gateways.static.address, noHeader},
+		{s.pool.Address, load.NoHeader},
+		{s.gateways.uncached.Address, load.NoHeader},
+		{s.gateways.cached.Address, load.NoHeader},
+		{s.gateways.cached.Address, load.AcceptGzip},
+		{s.gateways.static.Address, load.NoHeader},
 	} {
-		if err := compareDocuments(ctx, at.address, s.hot, at.header); err != nil {
+		if err := load.Compare(ctx, at.address, s.hot, at.header); err != nil {
 			return err
 		}
 	}
@@ -113,46 +115,33 @@ func (s *serving) compare(ctx context.Context) error {
 }
 
 // startAPI starts an API process, which also listens on a unix socket if the path is not empty. It returns the process also with an error.
-func (c *apiCommand) startAPI(ctx context.Context, name, socket string, env []string) (*server, error) {
-	addresses, err := freeAddresses(2)
-	if err != nil {
-		return nil, err
-	}
-	args := []string{"--listen", addresses[0], "--admin", addresses[1]}
-	if socket != "" {
-		args = append(args, "--listen", "unix:"+socket)
-	}
-	s, err := start(ctx, process.Daemon{
-		Name: name, Path: c.program("api"), Args: append(args, strings.Fields(c.APIFlags)...),
-		Env: append(env, "DATABASE_URL="+c.apiURL()), Log: filepath.Join(c.Work, name+".log"),
-	}, addresses[0])
-	if s != nil {
-		s.admin = addresses[1]
-	}
-	return s, err
+func (c *apiCommand) startAPI(ctx context.Context, name, socket string, env []string) (*server.Server, error) {
+	return server.API{
+		Name: name, Program: c.Program("api"), Database: c.APIURL(), Logs: c.Work, Socket: socket, Flags: strings.Fields(c.APIFlags), Env: env,
+	}.Start(ctx)
 }
 
 // startPool starts the plain handler. It returns the process also with an error.
-func (c *apiCommand) startPool(ctx context.Context, table string) (*server, error) {
+func (c *apiCommand) startPool(ctx context.Context, table string) (*server.Server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := freeAddresses(1)
+	addresses, err := server.FreeAddresses(1)
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, process.Daemon{
+	return server.Start(ctx, process.Daemon{
 		Name: "pool-server", Path: self, Args: []string{"pool-server", "--table", table, "--listen", addresses[0]},
-		Env: []string{"DATABASE_URL=" + c.apiURL()}, Log: filepath.Join(c.Work, "pool.log"),
+		Env: []string{"DATABASE_URL=" + c.APIURL()}, Log: filepath.Join(c.Work, "pool.log"),
 	}, addresses[0])
 }
 
 // stop stops all servers.
 func (s *serving) stop() error {
 	var errs []error
-	for _, one := range append([]*server{s.api, s.pool}, s.instances...) {
-		errs = append(errs, one.stop())
+	for _, one := range append([]*server.Server{s.api, s.pool}, s.instances...) {
+		errs = append(errs, one.Stop())
 	}
 	if s.gateways != nil {
 		errs = append(errs, s.gateways.close())

@@ -10,48 +10,23 @@ import (
 	"slices"
 	"strings"
 
+	"systemscale/scripts/measure"
+	"systemscale/scripts/measure/workspace"
+
 	"github.com/goccy/go-json"
 )
 
 // repairs contains the ETL's names for the kinds of dirt that it repairs or filters.
 var repairs = map[string]string{"missing_closing_quote": "closed quote", "uhttps": "uhttps", "zero_related_product_id": "no such product"}
 
-// generated is the generator's report on a catalog.
-type generated struct {
-	Files []struct {
-		Name  string
-		Rows  int64
-		Bytes int64
-		Dirt  []struct {
-			Kind, Fate, Reason string
-			Rows               int64
-			Lines              []int64
-		}
-	}
-}
-
-// readGenerated reads the report in the directory of a catalog.
-func readGenerated(directory string) (generated, error) {
-	path := filepath.Join(directory, "generated.json")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return generated{}, err
-	}
-	var report generated
-	if err := json.Unmarshal(text, &report); err != nil {
-		return generated{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return report, nil
-}
-
 // compareWithSpoiled compares the rejects and counts of the last run with the generator's report. It returns the number of rejects, and
 // an error if they differ. program is the ETL, csv the directory of the catalog, and rejects the directory of all runs' rejects.
 func compareWithSpoiled(ctx context.Context, program, url, csv, rejects string) (int, error) {
-	report, err := readGenerated(csv)
+	report, err := workspace.ReadGenerated(csv)
 	if err != nil {
 		return 0, err
 	}
-	spoiled, wanted := report.expected()
+	spoiled, wanted := expected(report)
 	run, counted, err := readLastRun(ctx, program, url)
 	if err != nil {
 		return 0, err
@@ -64,7 +39,7 @@ func compareWithSpoiled(ctx context.Context, program, url, csv, rejects string) 
 }
 
 // expected returns a line for each row that a run must reject, and a line for each count that it must have.
-func (g generated) expected() (rows, counts []string) {
+func expected(g workspace.Generated) (rows, counts []string) {
 	for _, file := range g.Files {
 		counts = append(counts, fmt.Sprintf("%s: %d read", file.Name, file.Rows))
 		rejected := map[string]int64{}
@@ -86,7 +61,7 @@ func (g generated) expected() (rows, counts []string) {
 
 // readLastRun returns the number of the last run in the history, and a line for each of its counts.
 func readLastRun(ctx context.Context, program, url string) (run int64, counts []string, err error) {
-	took, err := measure(ctx, program, "history", "--database", url, "--json", "--limit", "1")
+	took, err := measure.Run(ctx, program, "history", "--database", url, "--json", "--limit", "1")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -98,7 +73,7 @@ func readLastRun(ctx context.Context, program, url string) (run int64, counts []
 			Filtered, Rejected, Repaired map[string]int64
 		}
 	}
-	if err := json.Unmarshal([]byte(took.out), &runs); err != nil {
+	if err := json.Unmarshal([]byte(took.Out), &runs); err != nil {
 		return 0, nil, fmt.Errorf("read the history: %w", err)
 	}
 	if len(runs) == 0 {

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
-	"systemscale/infra/process"
+	"systemscale/scripts/measure"
+	"systemscale/scripts/measure/load"
 )
 
 // Names of the subjects, to which the targets refer.
@@ -33,6 +34,12 @@ const (
 	nameZipfGzip = "nginx, zipf, gzip"
 )
 
+// trial is one measurement of a subject.
+type trial struct{ connections, round int }
+
+// hotCount is the number of documents that are requested repeatedly.
+const hotCount = 2000
+
 // constantTime is the duration of the constant rate. It is longer than documents stay fresh in NGINX, so that it includes revalidation.
 const constantTime = 12 * time.Second
 
@@ -46,84 +53,81 @@ type subject struct {
 	once    bool     // only with the first number of connections
 	direct  bool     // requests go to the API itself, whose allocations are counted
 	prepare func(context.Context, trial) error
-	measure func(context.Context, trial) (load, error)
-	verify  func(context.Context, load) error // checks the responses after the measurement
+	measure func(context.Context, trial) (load.Load, error)
+	verify  func(context.Context, load.Load) error // checks the responses after the measurement
 }
 
 // subjects returns all subjects in the order of a round: subjects that are compared are next to each other.
 func (s *serving) subjects() []subject {
-	api := func() string { return s.api.address }
-	pool := func() string { return s.pool.address }
-	cached := func() string { return s.gateways.cached.address }
-	uncached := func() string { return s.gateways.uncached.address }
-	static := func() string { return s.gateways.static.address }
+	api := func() string { return s.api.Address }
+	pool := func() string { return s.pool.Address }
+	cached := func() string { return s.gateways.cached.Address }
+	uncached := func() string { return s.gateways.uncached.Address }
+	static := func() string { return s.gateways.static.Address }
 	last := s.command.lastPage()
 	return []subject{
-		{name: namePgbench, lines: []string{"lookups"}, measure: func(ctx context.Context, t trial) (load, error) {
-			return s.command.pgbench(ctx, s.pgbench, t)
+		{name: namePgbench, lines: []string{"lookups"}, measure: func(ctx context.Context, t trial) (load.Load, error) {
+			return s.command.pgbench(t).Run(ctx, s.pgbench)
 		}},
 		{name: namePool, lines: []string{"lookups"}, measure: s.random(pool)},
 		{name: nameAPI, lines: []string{"lookups", "uncached", "random"}, direct: true, measure: s.random(api)},
 		{name: nameUncached, lines: []string{"uncached"}, measure: s.random(uncached)},
 		{name: nameRandom, lines: []string{"random"}, prepare: s.emptyCache, measure: s.random(cached)},
-		{name: nameHot200, lines: []string{"revalidation"}, direct: true, measure: s.repeat(api, s.hot, noHeader)},
+		{name: nameHot200, lines: []string{"revalidation"}, direct: true, measure: s.repeat(api, s.hot, load.NoHeader)},
 		{
 			name: nameHot304, lines: []string{"revalidation"}, direct: true,
-			measure: s.repeat(api, s.hot, ifNoneMatch), verify: s.allNotModified,
+			measure: s.repeat(api, s.hot, load.IfNoneMatch), verify: s.allNotModified,
 		},
 		{name: nameFirst, lines: []string{"list"}, direct: true, measure: s.pages(1, 1)},
 		{name: nameLast, lines: []string{"list"}, direct: true, measure: s.pages(last, last)},
 		{name: nameFirsts, lines: []string{"list"}, direct: true, measure: s.pages(1, min(listWindow, last))},
 		{name: nameLasts, lines: []string{"list"}, direct: true, measure: s.pages(max(1, last-listWindow+1), last)},
-		{name: nameStatic, lines: []string{"hits"}, measure: s.repeat(static, s.hot, noHeader)},
+		{name: nameStatic, lines: []string{"hits"}, measure: s.repeat(static, s.hot, load.NoHeader)},
 		{
-			name: nameHits, lines: []string{"hits"}, prepare: s.fillCache(noHeader),
-			measure: s.repeat(cached, s.hot, noHeader), verify: s.allHits(noHeader),
+			name: nameHits, lines: []string{"hits"}, prepare: s.fillCache(load.NoHeader),
+			measure: s.repeat(cached, s.hot, load.NoHeader), verify: s.allHits(load.NoHeader),
 		},
 		{
-			name: nameHitsGzip, lines: []string{"hits"}, prepare: s.fillCache(acceptGzip),
-			measure: s.repeat(cached, s.hot, acceptGzip), verify: s.allHits(acceptGzip),
+			name: nameHitsGzip, lines: []string{"hits"}, prepare: s.fillCache(load.AcceptGzip),
+			measure: s.repeat(cached, s.hot, load.AcceptGzip), verify: s.allHits(load.AcceptGzip),
 		},
-		{name: nameConstant, lines: []string{"constant"}, once: true, prepare: s.fillCache(noHeader), measure: s.constant},
+		{name: nameConstant, lines: []string{"constant"}, once: true, prepare: s.fillCache(load.NoHeader), measure: s.constant},
 		{name: nameZipf, lines: []string{"zipf"}, prepare: s.warmUp(""), measure: s.visit("")},
 		{
 			name: nameZipfGzip, lines: []string{"zipf"}, once: true,
-			prepare: s.warmUp(acceptGzip(document{})), measure: s.visit(acceptGzip(document{})),
+			prepare: s.warmUp(load.AcceptGzip(load.Document{})), measure: s.visit(load.AcceptGzip(load.Document{})),
 		},
 	}
 }
 
 // measure measures one subject once, including the processor time of each program and the API's allocations.
-func (s *serving) measure(ctx context.Context, one subject, t trial) (load, error) {
+func (s *serving) measure(ctx context.Context, one subject, t trial) (load.Load, error) {
 	if one.prepare != nil {
 		if err := one.prepare(ctx, t); err != nil {
-			return load{}, err
+			return load.Load{}, err
 		}
 	}
 	objects, bytes, counted := 0.0, 0.0, false
 	if one.direct {
-		objects, bytes, counted = s.api.allocations(ctx)
+		objects, bytes, counted = s.api.Allocations(ctx)
 	}
-	groups := s.processes()
-	before := make(map[string]time.Duration, len(groups))
-	for name, pids := range groups {
-		before[name] = process.ProcessorTime(pids...)
-	}
+	roles := s.processes()
+	before := measure.ReadUsage(roles)
 	began := time.Now()
 	got, err := one.measure(ctx, t)
 	if err != nil {
-		return load{}, err
+		return load.Load{}, err
 	}
 	took := time.Since(began).Seconds()
 	if got.Cores == nil {
 		got.Cores = map[string]float64{}
 	}
-	for name, pids := range groups {
-		if cores := (process.ProcessorTime(pids...) - before[name]).Seconds() / took; cores >= 0.005 {
-			got.Cores[name] = cores
+	for role, used := range measure.ReadUsage(roles).Since(before) {
+		if cores := used.Seconds() / took; cores >= 0.005 {
+			got.Cores[role] = cores
 		}
 	}
-	if objectsAfter, bytesAfter, still := s.api.allocations(ctx); counted && still {
+	if objectsAfter, bytesAfter, still := s.api.Allocations(ctx); counted && still {
 		got.Allocations, got.Allocated = (objectsAfter-objects)/float64(got.Requests), (bytesAfter-bytes)/float64(got.Requests)
 	}
 	if one.verify != nil {
@@ -141,40 +145,50 @@ func (s *serving) processes() map[string][]int {
 	return map[string][]int{"api": api, "pool": {s.pool.PID}, "nginx": s.gateways.pids(), "postgres": {s.postgres}}
 }
 
+// wrk returns the configuration of wrk for a trial.
+func (c *apiCommand) wrk(t trial) load.Wrk {
+	return load.Wrk{Directory: c.Work, Connections: t.connections, Seconds: c.Seconds}
+}
+
+// pgbench returns the configuration of pgbench for a trial.
+func (c *apiCommand) pgbench(t trial) load.Pgbench {
+	return load.Pgbench{Database: c.APIURL(), Connections: t.connections, Seconds: c.Seconds, Seed: t.round + 1}
+}
+
 // random makes wrk request the styles of products, all with the same probability. The sequence depends only on the round.
-func (s *serving) random(address func() string) func(context.Context, trial) (load, error) {
-	return func(ctx context.Context, t trial) (load, error) {
-		return s.command.wrk(ctx, address(), t.connections, "random", strconv.Itoa(t.round), strconv.Itoa(s.command.Products))
+func (s *serving) random(address func() string) func(context.Context, trial) (load.Load, error) {
+	return func(ctx context.Context, t trial) (load.Load, error) {
+		return s.command.wrk(t).Run(ctx, address(), "random", strconv.Itoa(t.round), strconv.Itoa(s.command.Products))
 	}
 }
 
 // repeat makes wrk request the same documents repeatedly.
-func (s *serving) repeat(address func() string, documents []document, h header) func(context.Context, trial) (load, error) {
-	return func(ctx context.Context, t trial) (load, error) {
-		path, err := s.command.writeRequests("requests.txt", documents, h)
-		if err != nil {
-			return load{}, err
+func (s *serving) repeat(address func() string, documents []load.Document, h load.Header) func(context.Context, trial) (load.Load, error) {
+	return func(ctx context.Context, t trial) (load.Load, error) {
+		path := filepath.Join(s.command.Work, "requests.txt")
+		if err := load.WriteRequests(path, documents, h); err != nil {
+			return load.Load{}, err
 		}
-		return s.command.wrk(ctx, address(), t.connections, "file", strconv.Itoa(t.round), path)
+		return s.command.wrk(t).Run(ctx, address(), "file", strconv.Itoa(t.round), path)
 	}
 }
 
 // pages makes wrk request pages of the list from the API.
-func (s *serving) pages(first, last int) func(context.Context, trial) (load, error) {
-	var list []document
+func (s *serving) pages(first, last int) func(context.Context, trial) (load.Load, error) {
+	var list []load.Document
 	for page := first; page <= last; page++ {
-		list = append(list, document{path: fmt.Sprintf("/products?page=%d&count=%d", page, pageCount)})
+		list = append(list, load.Document{Path: fmt.Sprintf("/products?page=%d&count=%d", page, load.PageCount)})
 	}
-	return s.repeat(func() string { return s.api.address }, list, noHeader)
+	return s.repeat(func() string { return s.api.Address }, list, load.NoHeader)
 }
 
 // lastPage returns 200,000, or the number of the last full page in a smaller catalog.
-func (c *apiCommand) lastPage() int { return max(1, min(200_000, c.Products/pageCount)) }
+func (c *apiCommand) lastPage() int { return max(1, min(200_000, c.Products/load.PageCount)) }
 
 // allNotModified returns an error if some responses were not 304. wrk accepts any status below 400; the number of bytes shows whether
 // responses had a body.
-func (s *serving) allNotModified(ctx context.Context, got load) error {
-	checked, err := requestAll(ctx, s.api.address, s.hot, ifNoneMatch, http.StatusNotModified)
+func (s *serving) allNotModified(ctx context.Context, got load.Load) error {
+	checked, err := load.RequestAll(ctx, s.api.Address, s.hot, load.IfNoneMatch, http.StatusNotModified)
 	if err != nil {
 		return err
 	}
@@ -188,15 +202,17 @@ func (s *serving) allNotModified(ctx context.Context, got load) error {
 func (s *serving) emptyCache(ctx context.Context, _ trial) error { return s.gateways.startCached(ctx) }
 
 // fillCache requests the hot documents until all are in the gateway's cache and fresh.
-func (s *serving) fillCache(h header) func(context.Context, trial) error {
-	return func(ctx context.Context, _ trial) error { return fillCache(ctx, s.gateways.cached.address, s.hot, h) }
+func (s *serving) fillCache(h load.Header) func(context.Context, trial) error {
+	return func(ctx context.Context, _ trial) error {
+		return load.FillCache(ctx, s.gateways.cached.Address, s.hot, h)
+	}
 }
 
 // allHits returns an error if the gateway's cache no longer contains all hot documents, because then not all responses were hits.
-func (s *serving) allHits(h header) func(context.Context, load) error {
-	return func(ctx context.Context, _ load) error {
-		got, err := requestAll(ctx, s.gateways.cached.address, s.hot, h, http.StatusOK)
-		if err == nil && got.fromCache() < 1 {
+func (s *serving) allHits(h load.Header) func(context.Context, load.Load) error {
+	return func(ctx context.Context, _ load.Load) error {
+		got, err := load.RequestAll(ctx, s.gateways.cached.Address, s.hot, h, http.StatusOK)
+		if err == nil && got.FromCache() < 1 {
 			err = fmt.Errorf("X-Cache was %v afterwards: not all were hits", got.Cache)
 		}
 		return err
@@ -204,13 +220,13 @@ func (s *serving) allHits(h header) func(context.Context, load) error {
 }
 
 // constant requests the hot documents from the gateway at a constant rate.
-func (s *serving) constant(ctx context.Context, t trial) (load, error) {
-	g := generator{
-		address: s.gateways.cached.address, connections: t.connections, duration: constantTime, rate: s.command.Rate, status: http.StatusOK,
+func (s *serving) constant(ctx context.Context, t trial) (load.Load, error) {
+	g := load.Generator{
+		Address: s.gateways.cached.Address, Connections: t.connections, Duration: constantTime, Rate: s.command.Rate, Status: http.StatusOK,
 	}
-	return s.generate(ctx, g, func(connection int) traffic {
+	return s.generate(ctx, g, func(connection int) load.Traffic {
 		random := rand.New(rand.NewPCG(uint64(t.round), uint64(connection)))
-		return &randomTraffic{documents: s.hot, header: noHeader, random: random}
+		return &load.Random{Documents: s.hot, Header: load.NoHeader, Source: random}
 	})
 }
 
@@ -231,32 +247,23 @@ func (s *serving) warmUp(header string) func(context.Context, trial) error {
 }
 
 // visit measures the requests of visitors other than those of warmUp.
-func (s *serving) visit(header string) func(context.Context, trial) (load, error) {
-	return func(ctx context.Context, t trial) (load, error) {
+func (s *serving) visit(header string) func(context.Context, trial) (load.Load, error) {
+	return func(ctx context.Context, t trial) (load.Load, error) {
 		return s.visits(ctx, t, header, 1, time.Duration(s.command.Seconds)*time.Second)
 	}
 }
 
-func (s *serving) visits(ctx context.Context, t trial, header string, part uint64, duration time.Duration) (load, error) {
-	g := generator{address: s.gateways.cached.address, connections: t.connections, duration: duration, status: http.StatusOK}
-	return s.generate(ctx, g, func(connection int) traffic {
-		return s.shop.visitor(uint64(t.round)<<32|part<<16|uint64(connection), header)
+func (s *serving) visits(ctx context.Context, t trial, header string, part uint64, duration time.Duration) (load.Load, error) {
+	g := load.Generator{Address: s.gateways.cached.Address, Connections: t.connections, Duration: duration, Status: http.StatusOK}
+	return s.generate(ctx, g, func(connection int) load.Traffic {
+		return s.shop.Visitor(uint64(t.round)<<32|part<<16|uint64(connection), header)
 	})
 }
 
 // generate runs a generator and adds the processor time of this process.
-func (s *serving) generate(ctx context.Context, g generator, source func(connection int) traffic) (load, error) {
-	before, began := ownTime(), time.Now()
-	got, err := g.run(ctx, source)
-	got.Cores = map[string]float64{"load": (ownTime() - before).Seconds() / time.Since(began).Seconds()}
+func (s *serving) generate(ctx context.Context, g load.Generator, source func(connection int) load.Traffic) (load.Load, error) {
+	before, began := measure.OwnTime(), time.Now()
+	got, err := g.Run(ctx, source)
+	got.Cores = map[string]float64{"load": (measure.OwnTime() - before).Seconds() / time.Since(began).Seconds()}
 	return got, err
-}
-
-// ownTime returns the processor time of this process so far, without its children.
-func ownTime() time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		return 0
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

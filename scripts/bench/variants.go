@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"systemscale/etl/shapes"
+	"systemscale/scripts/measure"
+	"systemscale/scripts/measure/workspace"
 )
 
 // variant is a way to render the catalog: a shape file that is made of the built-in one, and the directory of the CSV files.
@@ -105,15 +107,15 @@ func writeFileWithTextKeys(from, to string, keys int) (err error) {
 }
 
 // compareVariants measures the processor time of rendering each variant, in turn in each round, in proportion to the built-in shape.
-func (e *environment) compareVariants(ctx context.Context, rounds int, stdout io.Writer) error {
-	if err := e.prepare(ctx); err != nil {
+func (c *etlCommand) compareVariants(ctx context.Context, rounds int, stdout io.Writer) error {
+	if err := c.Prepare(ctx); err != nil {
 		return err
 	}
-	csv, err := e.generate(ctx, "clean")
+	csv, err := c.Generate(ctx, "clean")
 	if err != nil {
 		return err
 	}
-	textCSV := e.csv() + "-text-keys"
+	textCSV := c.CSV() + "-text-keys"
 	if err := writeTextKeys(csv, textCSV); err != nil {
 		return fmt.Errorf("write the catalog with texts as keys: %w", err)
 	}
@@ -121,7 +123,7 @@ func (e *environment) compareVariants(ctx context.Context, rounds int, stdout io
 	if err != nil {
 		return err
 	}
-	r, err := newReport(ctx, "variants", e, rounds)
+	r, err := newReport(ctx, "variants", &c.Workspace, rounds)
 	if err != nil {
 		return err
 	}
@@ -129,13 +131,13 @@ func (e *environment) compareVariants(ctx context.Context, rounds int, stdout io
 	for round := range rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d:", round+1, rounds)
 		for i, v := range all {
-			took, err := v.render(ctx, e.program("etl"), e.Work)
+			took, err := v.render(ctx, c.Program("etl"), c.Work)
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
-			fmt.Fprintf(os.Stderr, " %.1f s", took.cpu.Seconds())
-			seconds[i] = append(seconds[i], took.cpu.Seconds())
-			ratios[i] = append(ratios[i], took.cpu.Seconds()/seconds[0][round])
+			fmt.Fprintf(os.Stderr, " %.1f s", took.CPU.Seconds())
+			seconds[i] = append(seconds[i], took.CPU.Seconds())
+			ratios[i] = append(ratios[i], took.CPU.Seconds()/seconds[0][round])
 		}
 		fmt.Fprintln(os.Stderr)
 	}
@@ -145,21 +147,21 @@ func (e *environment) compareVariants(ctx context.Context, rounds int, stdout io
 	for i, v := range all[1:] {
 		r.add(v.name+" / "+all[0].name, "times", ratios[i+1]...)
 	}
-	return r.write(stdout, e.Work)
+	return r.write(stdout, c.Work)
 }
 
 // render measures etl render, which must reject no row. The shape file is written into the directory work.
-func (v *variant) render(ctx context.Context, etl, work string) (cost, error) {
+func (v *variant) render(ctx context.Context, etl, work string) (measure.Cost, error) {
 	shape := filepath.Join(work, "variant.yaml")
 	if err := os.WriteFile(shape, v.shape, 0o644); err != nil {
-		return cost{}, err
+		return measure.Cost{}, err
 	}
-	if err := warm(v.csv); err != nil {
-		return cost{}, err
+	if err := workspace.Warm(v.csv); err != nil {
+		return measure.Cost{}, err
 	}
-	took, err := measure(ctx, etl, "render", "--csv", v.csv, "--shape", shape)
-	if err == nil && !strings.Contains(took.out, "\n0 rows rejected") {
-		err = fmt.Errorf("etl render rejected rows:\n%s", took.out)
+	took, err := measure.Run(ctx, etl, "render", "--csv", v.csv, "--shape", shape)
+	if err == nil && !strings.Contains(took.Out, "\n0 rows rejected") {
+		err = fmt.Errorf("etl render rejected rows:\n%s", took.Out)
 	}
 	return took, err
 }

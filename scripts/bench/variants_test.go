@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"systemscale/scripts/measure/workspace"
 )
 
 // TestVariantsRenderAllRows renders a small catalog in every way. No row is rejected, and each item has its documents.
@@ -33,12 +35,12 @@ func TestVariantsRenderAllRows(t *testing.T) {
 			continue
 		}
 		for _, document := range []string{"summary", "product", "styles", "related"} {
-			if !strings.Contains(took.out, document+": 300 documents") {
-				t.Errorf("%s: no 300 documents of %s:\n%s", v.name, document, took.out)
+			if !strings.Contains(took.Out, document+": 300 documents") {
+				t.Errorf("%s: no 300 documents of %s:\n%s", v.name, document, took.Out)
 			}
 		}
 	}
-	dirty := variant{shape: all[0].shape, csv: generatedCSV(t, programs, spoiled...)}
+	dirty := variant{shape: all[0].shape, csv: generatedCSV(t, programs, workspace.Spoiled...)}
 	if _, err := dirty.render(t.Context(), filepath.Join(programs, "etl"), t.TempDir()); err == nil || !strings.Contains(err.Error(), "rejected rows") {
 		t.Errorf("render with rejected rows returns %v", err)
 	}

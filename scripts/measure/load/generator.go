@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -13,20 +13,20 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// generator is a load generator for measurements that wrk cannot do: it sends requests at a rate that does not depend on the responses,
+// Generator is a load generator for measurements that wrk cannot do: it sends requests at a rate that does not depend on the responses,
 // and checks each response at low cost. (vegeta counts a latency from when a worker is free, and net/http under it needs as much
 // processor time as NGINX.) It uses the same processors as the servers; the report contains its share.
-type generator struct {
-	address     string
-	dial        func(address string) (net.Conn, error) // nil: TCP
-	connections int
-	duration    time.Duration // 0: until the traffic ends
-	rate        float64       // requests per second, also if responses are slow; 0: each connection sends as soon as it has a response
-	status      int           // of every response; any other is an error
+type Generator struct {
+	Address     string
+	Dial        func(address string) (net.Conn, error) // nil: TCP
+	Connections int
+	Duration    time.Duration // 0: until the traffic ends
+	Rate        float64       // requests per second, also if responses are slow; 0: each connection sends as soon as it has a response
+	Status      int           // of every response; any other is an error
 }
 
-// traffic generates the requests of one connection, and nil at the end.
-type traffic interface{ next() []byte }
+// Traffic generates the requests of one connection, and nil at the end.
+type Traffic interface{ Next() []byte }
 
 const (
 	// timeout is the time limit of a request.
@@ -35,19 +35,19 @@ const (
 	maxErrors = 20
 )
 
-// run sends the traffic that source returns for each connection. At a rate, requests are due at equal intervals, in turn on each
+// Run sends the traffic that source returns for each connection. At a rate, requests are due at equal intervals, in turn on each
 // connection. A latency is measured from when the request was due, so that it includes the time that the request waited for the
 // response before it on the same connection.
-func (g generator) run(ctx context.Context, source func(connection int) traffic) (load, error) {
-	clients := make([]*client, g.connections)
+func (g Generator) Run(ctx context.Context, source func(connection int) Traffic) (Load, error) {
+	clients := make([]*client, g.Connections)
 	var wait sync.WaitGroup
 	began := time.Now()
 	for i := range clients {
-		clients[i] = &client{generator: g, traffic: source(i), began: began, number: i, cache: map[string]int64{}}
+		clients[i] = &client{Generator: g, traffic: source(i), began: began, number: i, cache: map[string]int64{}}
 		wait.Go(func() { clients[i].run(ctx) })
 	}
 	wait.Wait()
-	got := load{Microseconds: max(g.duration, time.Since(began)).Microseconds(), Cache: map[string]int64{}}
+	got := Load{Microseconds: max(g.Duration, time.Since(began)).Microseconds(), Cache: map[string]int64{}}
 	var latencies []time.Duration
 	var errs []error
 	for _, c := range clients {
@@ -66,7 +66,7 @@ func (g generator) run(ctx context.Context, source func(connection int) traffic)
 	got.P50 = percentile(latencies, 500).Microseconds()
 	got.P99 = percentile(latencies, 990).Microseconds()
 	got.P999 = percentile(latencies, 999).Microseconds()
-	return got, errors.Join(append(errs, got.valid(), ctx.Err())...)
+	return got, errors.Join(append(errs, got.Valid(), ctx.Err())...)
 }
 
 // percentile returns the smallest of the sorted values that at least perMille in a thousand values do not exceed.
@@ -79,8 +79,8 @@ func percentile(sorted []time.Duration, perMille int) time.Duration {
 
 // client sends the requests of one connection of a generator.
 type client struct {
-	generator
-	traffic traffic
+	Generator
+	traffic Traffic
 	began   time.Time
 	number  int
 
@@ -102,7 +102,7 @@ func (c *client) run(ctx context.Context) {
 		if !more {
 			return
 		}
-		request := c.traffic.next()
+		request := c.traffic.Next()
 		if request == nil {
 			return
 		}
@@ -118,12 +118,12 @@ func (c *client) run(ctx context.Context) {
 
 // await waits until the next request is due and returns that time. more is false if that is after the end.
 func (c *client) await(turn int) (due time.Time, more bool) {
-	if c.rate > 0 {
-		due = c.began.Add(time.Duration(float64(turn*c.connections+c.number) / c.rate * float64(time.Second)))
+	if c.Rate > 0 {
+		due = c.began.Add(time.Duration(float64(turn*c.Connections+c.number) / c.Rate * float64(time.Second)))
 	} else {
 		due = time.Now()
 	}
-	if c.duration > 0 && due.Sub(c.began) >= c.duration {
+	if c.Duration > 0 && due.Sub(c.began) >= c.Duration {
 		return due, false
 	}
 	time.Sleep(time.Until(due))
@@ -132,11 +132,11 @@ func (c *client) await(turn int) (due time.Time, more bool) {
 
 func (c *client) exchange(request []byte) error {
 	if c.connection == nil {
-		dial := c.dial
+		dial := c.Dial
 		if dial == nil {
 			dial = dialTCP
 		}
-		connection, err := dial(c.address)
+		connection, err := dial(c.Address)
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (c *client) exchange(request []byte) error {
 	if err := c.response.Read(c.reader); err != nil {
 		return err
 	}
-	if c.response.StatusCode() != c.status {
+	if c.response.StatusCode() != c.Status {
 		return fmt.Errorf("%d for %q", c.response.StatusCode(), request)
 	}
 	if state := c.response.Header.Peek("X-Cache"); len(state) > 0 {

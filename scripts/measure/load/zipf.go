@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"math"
@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-// zipf draws ranks 0, 1, ... with probabilities proportional to 1/(rank+1)^s. Unlike math/rand's it supports s = 1. It is safe for
+// Zipf draws ranks 0, 1, ... with probabilities proportional to 1/(rank+1)^s. Unlike math/rand's it supports s = 1. It is safe for
 // concurrent use, as only the source of random numbers changes.
-type zipf struct{ cumulative []float64 }
+type Zipf struct{ cumulative []float64 }
 
-func newZipf(count int, s float64) zipf {
-	z := zipf{make([]float64, count)}
+func NewZipf(count int, s float64) Zipf {
+	z := Zipf{make([]float64, count)}
 	total := 0.0
 	for rank := range z.cumulative {
 		total += math.Pow(float64(rank+1), -s)
@@ -21,24 +21,24 @@ func newZipf(count int, s float64) zipf {
 	return z
 }
 
-func (z zipf) rank(random *rand.Rand) int {
+func (z Zipf) Rank(random *rand.Rand) int {
 	last := len(z.cumulative) - 1
 	return min(last, sort.SearchFloat64s(z.cumulative, random.Float64()*z.cumulative[last]))
 }
 
-// shop contains the popularity of products and pages: visitors view few of them often and most of them rarely. It is safe for concurrent
+// Shop contains the popularity of products and pages: visitors view few of them often and most of them rarely. It is safe for concurrent
 // use.
-type shop struct {
-	popularity zipf
+type Shop struct {
+	popularity Zipf
 	products   []int32 // ids by rank, in random order
-	pages      zipf
+	pages      Zipf
 }
 
-// pageCount is the number of products on a page of the list.
-const pageCount = 5
+// PageCount is the number of products on a page of the list.
+const PageCount = 5
 
-func newShop(products int) *shop {
-	s := &shop{popularity: newZipf(products, 1), pages: newZipf((products+pageCount-1)/pageCount, 1), products: make([]int32, products)}
+func NewShop(products int) *Shop {
+	s := &Shop{popularity: NewZipf(products, 1), pages: NewZipf((products+PageCount-1)/PageCount, 1), products: make([]int32, products)}
 	for i, at := range rand.New(rand.NewPCG(1, 0)).Perm(products) {
 		s.products[i] = int32(at + 1)
 	}
@@ -48,7 +48,7 @@ func newShop(products int) *shop {
 // visitor is traffic with the requests of page views of the React client: a page of the list, most often one of the first, then a product,
 // its styles and its related products.
 type visitor struct {
-	*shop
+	*Shop
 	random  *rand.Rand
 	step    int
 	product int32
@@ -56,20 +56,20 @@ type visitor struct {
 	request []byte
 }
 
-func (s *shop) visitor(seed uint64, header string) *visitor {
-	return &visitor{shop: s, header: header, random: rand.New(rand.NewPCG(seed, 1))}
+func (s *Shop) Visitor(seed uint64, header string) *visitor {
+	return &visitor{Shop: s, header: header, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// next returns a request, which is valid until the next call.
-func (v *visitor) next() []byte {
+// Next returns a request, which is valid until the next call.
+func (v *visitor) Next() []byte {
 	v.request = append(v.request[:0], "GET /products"...)
 	switch v.step {
 	case 0:
-		v.product = v.products[v.popularity.rank(v.random)]
+		v.product = v.products[v.popularity.Rank(v.random)]
 		v.request = append(v.request, "?page="...)
-		v.request = strconv.AppendInt(v.request, int64(v.pages.rank(v.random)+1), 10)
+		v.request = strconv.AppendInt(v.request, int64(v.pages.Rank(v.random)+1), 10)
 		v.request = append(v.request, "&count="...)
-		v.request = strconv.AppendInt(v.request, pageCount, 10)
+		v.request = strconv.AppendInt(v.request, PageCount, 10)
 	default:
 		v.request = append(v.request, '/')
 		v.request = strconv.AppendInt(v.request, int64(v.product), 10)

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"math"
@@ -11,10 +11,10 @@ import (
 func TestZipfFrequencies(t *testing.T) {
 	const count, draws = 1000, 400_000
 	for _, s := range []float64{0.8, 1, 1.5} {
-		z, random := newZipf(count, s), rand.New(rand.NewPCG(1, 2))
+		z, random := NewZipf(count, s), rand.New(rand.NewPCG(1, 2))
 		var seen [count]int
 		for range draws {
-			seen[z.rank(random)]++
+			seen[z.Rank(random)]++
 		}
 		total := 0.0
 		for rank := range count {
@@ -28,14 +28,14 @@ func TestZipfFrequencies(t *testing.T) {
 			}
 		}
 	}
-	if rank := newZipf(1, 1).rank(rand.New(rand.NewPCG(1, 2))); rank != 0 {
+	if rank := NewZipf(1, 1).Rank(rand.New(rand.NewPCG(1, 2))); rank != 0 {
 		t.Errorf("of one rank, %d was drawn", rank)
 	}
 }
 
 func TestVisitorRequestsPageViews(t *testing.T) {
 	const products = 98
-	shop := newShop(products)
+	shop := NewShop(products)
 	seen := map[int32]bool{}
 	for _, product := range shop.products {
 		if product < 1 || product > products || seen[product] {
@@ -43,12 +43,12 @@ func TestVisitorRequestsPageViews(t *testing.T) {
 		}
 		seen[product] = true
 	}
-	visitor := shop.visitor(1, "Accept-Encoding: gzip")
+	visitor := shop.Visitor(1, "Accept-Encoding: gzip")
 	pages, visited := map[int]bool{}, map[string]bool{}
 	for range 5000 {
 		var paths [4]string
 		for i := range paths {
-			line, rest, _ := strings.Cut(string(visitor.next()), "\r\n")
+			line, rest, _ := strings.Cut(string(visitor.Next()), "\r\n")
 			if rest != "Host: bench\r\nAccept-Encoding: gzip\r\n\r\n" {
 				t.Fatalf("%q follows %q", rest, line)
 			}

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -42,7 +42,7 @@ const okResponse = "HTTP/1.1 200 OK\r\nX-Cache: HIT\r\nContent-Length: 2\r\n\r\n
 // endless is traffic that repeats one request.
 type endless struct{}
 
-func (endless) next() []byte { return appendEnd([]byte("GET /"), "") }
+func (endless) Next() []byte { return appendEnd([]byte("GET /"), "") }
 
 func TestLatencyIncludesTheDelayOfEarlierResponses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -52,21 +52,21 @@ func TestLatencyIncludesTheDelayOfEarlierResponses(t *testing.T) {
 			}
 			return 0, okResponse
 		})
-		g := generator{connections: 1, duration: 100 * time.Millisecond, rate: 1000, status: 200, dial: dial}
-		got, err := g.run(t.Context(), func(int) traffic { return endless{} })
+		g := Generator{Connections: 1, Duration: 100 * time.Millisecond, Rate: 1000, Status: 200, Dial: dial}
+		got, err := g.Run(t.Context(), func(int) Traffic { return endless{} })
 		if err != nil {
 			t.Fatal(err)
 		}
 		// Requests 10 to 59 wait for the response to request 10, at 60 ms: 50, 49, ... 1 ms. The other 50 do not wait.
-		want := load{
+		want := Load{
 			Requests: 100, Microseconds: 100_000, P50: 0, P99: 49_000, P999: 50_000,
 			Bytes: int64(100 * len(okResponse)), Cache: map[string]int64{"HIT": 100},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("load (-want +got):\n%s", diff)
 		}
-		if got.rate() != 1000 {
-			t.Errorf("%g requests per second, want 1000", got.rate())
+		if got.Rate() != 1000 {
+			t.Errorf("%g requests per second, want 1000", got.Rate())
 		}
 	})
 }
@@ -76,10 +76,10 @@ func TestConnectionsTakeTurns(t *testing.T) {
 	for connections, want := range map[int]struct{ p50, p999 int64 }{4: {3000, 3000}, 2: {15_000, 27_000}} {
 		synctest.Test(t, func(t *testing.T) {
 			dial := dialServer(func(int) (time.Duration, string) { return 3 * time.Millisecond, okResponse })
-			g := generator{connections: connections, duration: 50 * time.Millisecond, rate: 1000, status: 200, dial: dial}
-			got, err := g.run(t.Context(), func(int) traffic { return endless{} })
+			g := Generator{Connections: connections, Duration: 50 * time.Millisecond, Rate: 1000, Status: 200, Dial: dial}
+			got, err := g.Run(t.Context(), func(int) Traffic { return endless{} })
 			if err != nil || got.Requests != 50 || got.P50 != want.p50 || got.P999 != want.p999 {
-				t.Errorf("%d connections: %+v, %v", connections, got, err)
+				t.Errorf("%d Connections: %+v, %v", connections, got, err)
 			}
 		})
 	}
@@ -88,10 +88,10 @@ func TestConnectionsTakeTurns(t *testing.T) {
 func TestWithoutRateConnectionsSendAfterEachResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dial := dialServer(func(int) (time.Duration, string) { return 20 * time.Millisecond, okResponse })
-		g := generator{connections: 3, duration: 90 * time.Millisecond, status: 200, dial: dial}
-		got, err := g.run(t.Context(), func(int) traffic { return endless{} })
+		g := Generator{Connections: 3, Duration: 90 * time.Millisecond, Status: 200, Dial: dial}
+		got, err := g.Run(t.Context(), func(int) Traffic { return endless{} })
 		// The last responses arrive after the duration.
-		if err != nil || got.Requests != 15 || got.P50 != 20_000 || got.P999 != 20_000 || got.rate() != 150 {
+		if err != nil || got.Requests != 15 || got.P50 != 20_000 || got.P999 != 20_000 || got.Rate() != 150 {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
@@ -119,9 +119,9 @@ func TestUnexpectedResponsesAreErrors(t *testing.T) {
 		"no server":    {func(string) (net.Conn, error) { return nil, errors.New("connection refused") }, 2 * maxErrors, "connection refused"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			documents := slices.Repeat([]document{{path: "/"}}, 100)
-			got, err := generator{connections: 2, status: 200, dial: test.dial}.run(t.Context(), func(connection int) traffic {
-				return &eachOnce{documents[connection:], noHeader, 2}
+			documents := slices.Repeat([]Document{{Path: "/"}}, 100)
+			got, err := Generator{Connections: 2, Status: 200, Dial: test.dial}.Run(t.Context(), func(connection int) Traffic {
+				return &eachOnce{documents[connection:], NoHeader, 2}
 			})
 			time.Sleep(2 * timeout) // until the server has ended
 			if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -166,16 +166,16 @@ func TestPercentile(t *testing.T) {
 
 func TestEachOnceRequestsEveryDocumentOnce(t *testing.T) {
 	const connections = 3
-	documents := make([]document, 7)
+	documents := make([]Document, 7)
 	want := map[string]int{}
 	for i := range documents {
-		documents[i] = document{path: "/" + string(rune('a'+i)), etag: `"` + string(rune('a'+i)) + `"`}
-		want["GET "+documents[i].path+" HTTP/1.1\r\nHost: bench\r\nIf-None-Match: "+documents[i].etag+"\r\n\r\n"] = 1
+		documents[i] = Document{Path: "/" + string(rune('a'+i)), ETag: `"` + string(rune('a'+i)) + `"`}
+		want["GET "+documents[i].Path+" HTTP/1.1\r\nHost: bench\r\nIf-None-Match: "+documents[i].ETag+"\r\n\r\n"] = 1
 	}
 	got := map[string]int{}
 	for connection := range connections {
-		source := &eachOnce{documents[connection:], ifNoneMatch, connections}
-		for request := source.next(); request != nil; request = source.next() {
+		source := &eachOnce{documents[connection:], IfNoneMatch, connections}
+		for request := source.Next(); request != nil; request = source.Next() {
 			got[string(request)]++
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"fmt"
@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// watchMemory records the peak resident memory of a process, in bytes, until stop is called. It reads /proc because getrusage counts a
+// WatchMemory records the peak resident memory of a process, in bytes, until stop is called. It reads /proc because getrusage counts a
 // child's memory from that of its parent at the start. Without /proc the result is 0.
-func watchMemory(pid int) (stop func() int64) {
+func WatchMemory(pid int) (stop func() int64) {
 	done, result := make(chan struct{}), make(chan int64)
 	go func() {
 		ticker := time.NewTicker(20 * time.Millisecond)
 		defer ticker.Stop()
 		var peak int64
 		for {
-			peak = max(peak, peakResident(pid))
+			peak = max(peak, PeakResident(pid))
 			select {
 			case <-ticker.C:
 			case <-done:
-				result <- max(peak, peakResident(pid))
+				result <- max(peak, PeakResident(pid))
 				return
 			}
 		}
@@ -32,8 +32,8 @@ func watchMemory(pid int) (stop func() int64) {
 	}
 }
 
-// peakResident returns VmHWM (proc(5)), which never decreases, so that peaks between two reads are included.
-func peakResident(pid int) int64 {
+// PeakResident returns the peak resident memory of a process in bytes, or 0 if it has ended: VmHWM (proc(5)), which never decreases, so that peaks between two reads are included.
+func PeakResident(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
