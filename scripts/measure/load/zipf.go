@@ -45,17 +45,27 @@ func NewShop(products int) *Shop {
 	return s
 }
 
+// Product draws a product by popularity.
+func (s *Shop) Product(random *rand.Rand) int64 { return int64(s.products[s.popularity.Rank(random)]) }
+
+// Page draws a page of the list, from 1, most often one of the first.
+func (s *Shop) Page(random *rand.Rand) int { return s.pages.Rank(random) + 1 }
+
+// Popular returns the most popular products.
+func (s *Shop) Popular(count int) []int32 { return s.products[:min(count, len(s.products))] }
+
 // visitor is traffic with the requests of page views of the React client: a page of the list, most often one of the first, then a product,
 // its styles and its related products.
 type visitor struct {
 	*Shop
 	random  *rand.Rand
 	step    int
-	product int32
+	product int64
 	header  string
 	request []byte
 }
 
+// Visitor returns the requests of a visitor, each with the header if it is not empty. The sequence depends only on the seed.
 func (s *Shop) Visitor(seed uint64, header string) *visitor {
 	return &visitor{Shop: s, header: header, random: rand.New(rand.NewPCG(seed, 1))}
 }
@@ -65,14 +75,14 @@ func (v *visitor) Next() []byte {
 	v.request = append(v.request[:0], "GET /products"...)
 	switch v.step {
 	case 0:
-		v.product = v.products[v.popularity.Rank(v.random)]
+		v.product = v.Product(v.random)
 		v.request = append(v.request, "?page="...)
-		v.request = strconv.AppendInt(v.request, int64(v.pages.Rank(v.random)+1), 10)
+		v.request = strconv.AppendInt(v.request, int64(v.Page(v.random)), 10)
 		v.request = append(v.request, "&count="...)
 		v.request = strconv.AppendInt(v.request, PageCount, 10)
 	default:
 		v.request = append(v.request, '/')
-		v.request = strconv.AppendInt(v.request, int64(v.product), 10)
+		v.request = strconv.AppendInt(v.request, v.product, 10)
 		v.request = append(v.request, [...]string{1: "", 2: "/styles", 3: "/related"}[v.step]...)
 	}
 	v.step = (v.step + 1) % 4
