@@ -82,7 +82,7 @@ func create(t testing.TB, admin string) Database {
 	})
 	return Database{
 		AdminURL: withDatabase(t, admin, name, nil),
-		ETL:      withDatabase(t, admin, name, url.UserPassword(roleETL, password)),
+		ETL:      patient(t, withDatabase(t, admin, name, url.UserPassword(roleETL, password))),
 		API:      withDatabase(t, admin, name, url.UserPassword(roleAPI, password)),
 	}
 }
@@ -126,6 +126,19 @@ func withDatabase(t testing.TB, databaseURL, name string, user *url.Userinfo) st
 	if user != nil {
 		parsed.User = user
 	}
+	return parsed.String()
+}
+
+// patient gives a busy machine more time to connect than programs that write take by default.
+func patient(t testing.TB, databaseURL string) string {
+	t.Helper()
+	parsed, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := parsed.Query()
+	query.Set("connect_timeout", "60")
+	parsed.RawQuery = query.Encode()
 	return parsed.String()
 }
 

@@ -33,7 +33,7 @@ export const phone = { width: 390, height: 844 };
  */
 export async function open(t, address, { before, ...options } = {}) {
   const context = await browser.newContext({ viewport: desktop, ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(String(error)));
@@ -104,9 +104,9 @@ export async function perform(step) {
 
 /** eventually polls until check returns a truthy value, and returns it. */
 export async function eventually(what, check) {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 50))) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 50))) {
     const value = await check();
     if (value) return value;
   }
-  assert.fail(`not after 20 s: ${what}`);
+  assert.fail(`not after 60 s: ${what}`);
 }
