@@ -58,6 +58,7 @@ type Gateway struct {
 	AccessLog string // file, in a directory of Account's, such as Work, so that it can be rotated; "": none
 	Log       string
 	Account   *process.Account // nil: the account of this process
+	Tied      bool             // see process.Daemon
 }
 
 // TLS configures TLS and HTTP/2. Account must be able to read the files.
@@ -143,7 +144,7 @@ func (g Gateway) Start(ctx context.Context) (*process.Running, error) {
 	}
 	running, err := process.Daemon{
 		Name: "NGINX", Path: g.NGINX.Path, Args: append(g.arguments(g.configuration()), "-g", "daemon off;"),
-		Dir: g.Prefix, Log: g.Log, Account: g.Account,
+		Dir: g.Prefix, Log: g.Log, Account: g.Account, Tied: g.Tied,
 	}.Start()
 	if err != nil {
 		return nil, err

@@ -1,7 +1,7 @@
 // Package process starts daemons, recognizes them later and stops them.
 //
-// A daemon outlives the program that started it: it has its own session and writes to a log
-// file. It is known by its pid together with the time it started, because the kernel reuses pids:
+// A daemon has its own session and writes to a log file. It outlives the program that started it
+// unless it is tied to it. It is known by its pid together with the time it started, because the kernel reuses pids:
 // another process with the same pid is never signaled.
 package process
 
@@ -54,6 +54,7 @@ type Daemon struct {
 	Dir     string   // working directory; it must be reachable for Account
 	Log     string   // file for stdout and stderr; an older one is kept as Log + ".old"
 	Account *Account // nil: the account of this process
+	Tied    bool     // the system ends the daemon with SIGTERM when this process ends, however it ends; on Linux only
 }
 
 // Running is a daemon that this process has started.
@@ -81,7 +82,11 @@ func (d Daemon) Start() (*Running, error) {
 	command.Dir = d.Dir
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: d.Account.credential()}
-	if err := command.Start(); err != nil {
+	start := command.Start
+	if d.Tied {
+		start = func() error { return startTied(command) }
+	}
+	if err := start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", d.Name, err)
 	}
 	running := &Running{exited: make(chan struct{}), daemon: d}

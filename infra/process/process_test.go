@@ -129,6 +129,60 @@ func TestDaemon(t *testing.T) {
 	}
 }
 
+// TestTiedDaemonEndsWithItsParent runs itself as a parent that starts one daemon of each kind and is then killed.
+func TestTiedDaemonEndsWithItsParent(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux ties a process to its parent")
+	}
+	if directory := os.Getenv("TIED_PARENT"); directory != "" {
+		for name, tied := range map[string]bool{"tied": true, "loose": false} {
+			daemon, err := Daemon{
+				Name: name, Path: "/bin/sh", Args: []string{"-c", "exec sleep 600"}, Dir: "/", Log: filepath.Join(directory, name+".log"), Tied: tied,
+			}.Start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(directory, name), []byte(strconv.Itoa(daemon.PID)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		select {}
+	}
+	directory := t.TempDir()
+	parent := exec.Command(os.Args[0], "-test.run", "^TestTiedDaemonEndsWithItsParent$")
+	parent.Env = append(os.Environ(), "TIED_PARENT="+directory)
+	if out, err := parent.CombinedOutput(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Fatalf("the parent ended with %v\n%s", err, out)
+	}
+	identity := func(name string) Identity {
+		text, err := os.ReadFile(filepath.Join(directory, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, err := strconv.Atoi(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, _ := Of(pid) // the zero Identity if it has ended
+		return found
+	}
+	loose := identity("loose")
+	t.Cleanup(func() { _ = Stop(context.Background(), loose, syscall.SIGKILL, 10*time.Second) })
+	if !loose.Alive() {
+		t.Error("a daemon that is not tied ended with its parent")
+	}
+	tied := identity("tied")
+	t.Cleanup(func() { _ = Stop(context.Background(), tied, syscall.SIGKILL, 10*time.Second) })
+	for deadline := time.Now().Add(time.Minute); tied.Alive(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a tied daemon still runs after its parent was killed")
+		}
+	}
+}
+
 func TestReusedPidIsNotSignaled(t *testing.T) {
 	running := shell(t, "exec sleep 600")
 	other := Identity{PID: running.PID, Started: running.Started + "0"}

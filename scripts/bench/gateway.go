@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -11,10 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"systemscale/infra/nginx"
-	"systemscale/infra/process"
 	"systemscale/scripts/measure/load"
 	"systemscale/scripts/measure/server"
 )
@@ -31,9 +28,6 @@ func newGateways(logs string) (*gateways, error) {
 	started, err := server.NewGateways(logs)
 	return &gateways{Gateways: started}, err
 }
-
-// close stops every NGINX and removes the directory.
-func (g *gateways) close() error { return errors.Join(g.static.Stop(), g.Close()) }
 
 // pids returns the pids of the NGINX masters.
 func (g *gateways) pids() []int {
@@ -73,15 +67,7 @@ var staticTemplate string
 
 // startStatic writes the documents to files and starts an NGINX that serves them with the headers.
 func (g *gateways) startStatic(ctx context.Context, documents []load.Document, headers http.Header) error {
-	addresses, err := server.FreeAddresses(1)
-	if err != nil {
-		return err
-	}
-	prefix := filepath.Join(g.Directory, "static")
-	if err := g.Account.MakeDirectory(nginx.Work(prefix), 0o755); err != nil {
-		return err
-	}
-	root := filepath.Join(prefix, "files")
+	root := filepath.Join(g.Directory, "files")
 	for _, d := range documents {
 		path := filepath.Join(root, filepath.FromSlash(d.Path))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -91,25 +77,11 @@ func (g *gateways) startStatic(ctx context.Context, documents []load.Document, h
 			return err
 		}
 	}
-	text, err := nginx.Expand(staticTemplate, map[string]string{"LISTEN": addresses[0], "ROOT": root, "HEADERS": addHeaders(headers)})
-	if err != nil {
-		return fmt.Errorf("static.conf.template: %w", err)
+	started, err := g.StartOther(ctx, "static", staticTemplate, map[string]string{"ROOT": root, "HEADERS": addHeaders(headers)}, documents[0].Path)
+	if err == nil {
+		g.static = started
 	}
-	configuration := filepath.Join(prefix, "nginx.conf")
-	if err := os.WriteFile(configuration, []byte(text), 0o644); err != nil {
-		return err
-	}
-	g.static = &server.Gateway{Address: addresses[0]}
-	if g.static.Running, err = (process.Daemon{
-		Name: "static NGINX", Path: g.NGINX.Path, Args: []string{"-p", nginx.Work(prefix), "-c", configuration, "-g", "daemon off;"},
-		Dir: prefix, Log: filepath.Join(g.Logs, "nginx-static.log"), Account: g.Account,
-	}).Start(); err != nil {
-		return err
-	}
-	return g.static.Await(ctx, 15*time.Second, func(ctx context.Context) error {
-		_, _, err := load.Get(ctx, g.static.Address, documents[0].Path, "", http.StatusOK)
-		return err
-	})
+	return err
 }
 
 // addHeaders returns the directives that make the responses of NGINX for files as long as those with the headers.

@@ -144,7 +144,7 @@ func (s *serving) stop() error {
 		errs = append(errs, one.Stop())
 	}
 	if s.gateways != nil {
-		errs = append(errs, s.gateways.close())
+		errs = append(errs, s.gateways.Close())
 	}
 	return errors.Join(errs...)
 }

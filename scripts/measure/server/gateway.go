@@ -3,13 +3,18 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"systemscale/infra/nginx"
 	"systemscale/infra/process"
 	"systemscale/infra/program"
+	"systemscale/scripts/measure/load"
 )
 
 // cacheSize is the size in the local stack.
@@ -96,7 +101,7 @@ func (g *Gateways) Start(ctx context.Context, name, template string) (*Gateway, 
 	configuration := nginx.Gateway{
 		NGINX: g.NGINX, Template: template, Prefix: prefix, Listen: addresses[0], Upstreams: g.Upstreams,
 		Sockets: filepath.Join(prefix, "run"), Refresh: addresses[1], Refreshers: []string{"127.0.0.1"}, Unlimited: []string{"127.0.0.1"},
-		CacheSize: cacheSize, Log: filepath.Join(g.Logs, "nginx-"+name+".log"), Account: g.Account,
+		CacheSize: cacheSize, Log: g.log(name), Account: g.Account, Tied: true,
 	}
 	if _, err := configuration.Configure(ctx); err != nil {
 		return nil, err
@@ -105,7 +110,51 @@ func (g *Gateways) Start(ctx context.Context, name, template string) (*Gateway, 
 	if err != nil {
 		return nil, err
 	}
-	started := &Gateway{running, addresses[0]}
+	return g.add(running, addresses[0]), nil
+}
+
+// StartOther starts an NGINX with a configuration of its own: the template, with ${LISTEN} replaced by its address, and the other
+// placeholders by the values. It runs with a prefix that it may write to, and waits until a request for the path returns 200.
+func (g *Gateways) StartOther(ctx context.Context, name, template string, values map[string]string, path string) (*Gateway, error) {
+	addresses, err := FreeAddresses(1)
+	if err != nil {
+		return nil, err
+	}
+	values = maps.Clone(values)
+	values["LISTEN"] = addresses[0]
+	text, err := nginx.Expand(template, values)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration of NGINX %s: %w", name, err)
+	}
+	prefix := filepath.Join(g.Directory, name)
+	if err := os.RemoveAll(prefix); err != nil {
+		return nil, err
+	}
+	if err := g.Account.MakeDirectory(nginx.Work(prefix), 0o755); err != nil {
+		return nil, err
+	}
+	configuration := filepath.Join(prefix, "nginx.conf")
+	if err := os.WriteFile(configuration, []byte(text), 0o644); err != nil {
+		return nil, err
+	}
+	running, err := process.Daemon{
+		Name: "NGINX " + name, Path: g.NGINX.Path, Args: []string{"-p", nginx.Work(prefix), "-c", configuration, "-g", "daemon off;"},
+		Dir: prefix, Log: g.log(name), Account: g.Account, Tied: true,
+	}.Start()
+	if err != nil {
+		return nil, err
+	}
+	started := g.add(running, addresses[0])
+	return started, running.Await(ctx, 15*time.Second, func(ctx context.Context) error {
+		_, _, err := load.Get(ctx, started.Address, path, "", http.StatusOK)
+		return err
+	})
+}
+
+func (g *Gateways) log(name string) string { return filepath.Join(g.Logs, "nginx-"+name+".log") }
+
+func (g *Gateways) add(running *process.Running, address string) *Gateway {
+	started := &Gateway{running, address}
 	g.started = append(g.started, started)
-	return started, nil
+	return started
 }

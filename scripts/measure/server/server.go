@@ -37,9 +37,10 @@ type Server struct {
 	Admin   string // host:port of its metrics; "" if it has none
 }
 
-// Start starts a server and waits until it returns the styles of product 1. It returns the server also with an error,
-// unless it could not be started.
+// Start starts a server, tied to this process, and waits until it returns the styles of product 1. It returns the server also with an
+// error, unless it could not be started.
 func Start(ctx context.Context, daemon process.Daemon, address string) (*Server, error) {
+	daemon.Tied = true
 	running, err := daemon.Start()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,1 @@
+select generation from catalog.version where collection = $1

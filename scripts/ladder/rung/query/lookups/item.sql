@@ -1,0 +1,3 @@
+select body
+from catalog.:"table"
+where id = $1

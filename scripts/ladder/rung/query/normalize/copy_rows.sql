@@ -1,0 +1,1 @@
+copy ladder.rows (id, etag, body) from stdin (format binary)
