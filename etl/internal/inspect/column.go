@@ -66,8 +66,13 @@ type column struct {
 	longest  int
 	example  string // the first value
 
+	texture texture
+	above   uint64 // hash of the field in the first record, which may be a header
+	again   int64  // other records with it
+
 	few        []uint64 // hashes of the first different values
-	known      *set     // nil once a value has come too often
+	spread     spread
+	known      *set // nil once a value has come too often
 	duplicates int64
 	first      sample // the first duplicate
 
@@ -104,6 +109,7 @@ func (c *column) observe(text []byte, quoted bool, line int64) {
 		c.empty++
 	}
 	c.classify(text, line)
+	c.texture.observe(text)
 	if c.numerals != nil {
 		c.numerals.observe(text)
 		c.forms.observe(text)
@@ -168,6 +174,10 @@ func (c *column) int(text []byte) {
 
 func (c *column) hash(text []byte, line int64) {
 	hash := xxh3.Hash(text)
+	c.spread.add(hash)
+	if hash == c.above {
+		c.again++
+	}
 	if len(c.few) < mostFew && !slices.Contains(c.few, hash) {
 		c.few = append(c.few, hash)
 	}
@@ -185,7 +195,7 @@ func (c *column) hash(text []byte, line int64) {
 
 // settle decides about uniqueness at the end of the file.
 func (c *column) settle() {
-	if c.known != nil && (c.duplicates*damagedID > c.values || !c.rarelyNull() || c.values == 0) {
+	if c.known != nil && (c.duplicates*mostTwice > c.values || !c.rarelyNull() || c.values == 0) {
 		c.known.free()
 		c.known = nil
 	}
@@ -222,6 +232,9 @@ const (
 	damage    = 1000
 	damagedID = 200
 )
+
+// mostTwice is the share of the rows of a key that may have the key of an earlier row: a run publishes without them.
+const mostTwice = 100
 
 // decide chooses the type.
 func (c *column) decide() {

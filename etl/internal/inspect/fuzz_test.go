@@ -22,6 +22,8 @@ func FuzzDirectory(f *testing.F) {
 		{"id , name\n1, \"a\n", "\xff\xfei\x00d\x00\n\x00"},
 		{"slug,parent_slug\na,\nb,a\n", "first,no\na,1\nb,\"2\n"},
 		{"a,b\nx,y\nx,z\n", "id,first\n1,x\n"},
+		{"qqqqqqqqqqqqqqqqqqqq\x8e\nx\n", "+,',(\nx,y,z\n"},
+		{"id,--\n1,2\n2,3\n", "a|?\n1|2\n"},
 		{"id;pr\x10\x00\n1e;4,50 €\n25;\n", "id\xe9\n1\n2\n"},
 	} {
 		f.Add(seed[0], seed[1])

@@ -293,6 +293,36 @@ func TestGuesses(t *testing.T) {
 			want:  []string{"records: quoted", "id: int   # 1 to 2"},
 		},
 		{
+			name: "files without headers",
+			files: map[string]string{
+				"ports.dat":  strings.Join(far(400, ",Port,\"France\"\n"), ""),
+				"lines.dat":  strings.Join(scattered(300), ""),
+				"routes.dat": strings.Join(routes(900), ""),
+			},
+			want: []string{
+				"header: false", "collection: ports", "parent: ports", "on: column_2   # 900 of 900 values are in ports.dat's column_1, though no name says so",
+				"lookup: lines", "lines:", "column_1: int   # 7 to ",
+			},
+			not: []string{"is not used"},
+		},
+		{
+			name: "keys that are a part of another file's",
+			files: map[string]string{
+				"employees.csv": "id,name,at\n1,a,x\n2,b,y\n", "territories.csv": "territory_id,place\n1,x\n2,y\n3,z\n",
+				"employee_territories.csv": "employee_id,territory_id\n1,1\n1,3\n",
+			},
+			want: []string{"parent: employees", "lookup: territories"}, not: []string{"parent: employee_territories"},
+		},
+		{
+			name: "rows that mostly have no parent",
+			files: map[string]string{
+				"chain.csv":   "id,item_id\n" + rows(60, func(i int) string { return map[bool]string{true: "1", false: ""}[i%3 == 0] }),
+				"item.csv":    "id,name\n1,a\n2,b\n",
+				"species.csv": "id,chain_id\n" + numbersOf(60),
+			},
+			want: []string{"collection: chains", "parent: chain", "lookup: item"},
+		},
+		{
 			name:  "flags",
 			files: map[string]string{"item.csv": "id,is_new,level,word\n1,1,1,true\n2,0,0,false\n"},
 			want:  []string{"is_new: flag", "level: int", "word: flag"},
@@ -363,17 +393,23 @@ func TestGuesses(t *testing.T) {
 				return
 			}
 			rejects(t, directory, text)
-			for _, want := range c.want {
-				if !slices.ContainsFunc(strings.Split(text, "\n"), func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), want) }) {
-					t.Errorf("no line begins with %s:\n%s", want, text)
-				}
-			}
-			for _, not := range c.not {
-				if strings.Contains(text, not) {
-					t.Errorf("%s is in the text:\n%s", not, text)
-				}
-			}
+			compareLines(t, text, c.want, c.not)
 		})
+	}
+}
+
+// compareLines fails if no line of a text begins with one of those that are wanted, or a part of it is not.
+func compareLines(t *testing.T, text string, wanted, unwanted []string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !slices.ContainsFunc(strings.Split(text, "\n"), func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), want) }) {
+			t.Errorf("no line begins with %s:\n%s", want, text)
+		}
+	}
+	for _, not := range unwanted {
+		if strings.Contains(text, not) {
+			t.Errorf("%s is in the text:\n%s", not, text)
+		}
 	}
 }
 
@@ -538,6 +574,25 @@ func far(n int, ending string) []string {
 	var found []string
 	for i := range n {
 		found = append(found, strconv.Itoa(1000*(i+1)+i%7)+ending)
+	}
+	return found
+}
+
+// scattered returns rows of a number, with gaps, and a text.
+func scattered(n int) []string {
+	var found []string
+	for i := range n {
+		found = append(found, fmt.Sprintf("%d,Line,Y\n", 7*i+7+i%3))
+	}
+	return found
+}
+
+// routes returns rows of a number of scattered, and one of far.
+func routes(n int) []string {
+	var found []string
+	for i := range n {
+		line, port := i*7%300, i*11%400
+		found = append(found, fmt.Sprintf("%d,%d,x\n", 7*line+7+line%3, 1000*(port+1)+port%7))
 	}
 	return found
 }

@@ -26,10 +26,16 @@ func (in *inspection) references(ctx context.Context) error {
 		if err := in.compare(ctx, t); err != nil {
 			return err
 		}
-		t.references = slices.DeleteFunc(t.references, func(r *reference) bool { return !r.holds() })
+		t.references = slices.DeleteFunc(t.references, func(r *reference) bool { return !r.holds() || r.values && !r.holdsByValues(t) })
+		t.references = slices.DeleteFunc(t.references, t.isMistaken)
 		t.keepPairs()
 	}
 	return nil
+}
+
+// isMistaken reports whether the column of a reference to the file itself has the name of another file, as in employee_territories.
+func (t *table) isMistaken(r *reference) bool {
+	return r.to == t && slices.ContainsFunc(t.references, func(other *reference) bool { return other.column == r.column && other.like > r.like })
 }
 
 func (in *inspection) candidates(t *table) {
@@ -42,11 +48,16 @@ func (in *inspection) candidates(t *table) {
 				if to == t && k == i || !key.unique() || key.kind != c.kind {
 					continue
 				}
-				r := &reference{column: i, to: to, key: k, like: alikeNames(c.name, to.base(), key.name)}
-				if to == t && named(c.name, aboveNames) {
+				r := &reference{column: i, to: to, key: k}
+				switch {
+				case t.notation.headerless || to.notation.headerless:
+					r.values = to != t && surprising(c, key)
+				case to == t && named(c.name, aboveNames):
 					r.like = same
+				default:
+					r.like = alikeNames(c.name, to.base(), key.name)
 				}
-				if r.like > unlike || to != t && unlikely(c, key) {
+				if r.like > unlike || r.values || to != t && unlikely(c, key) {
 					t.references = append(t.references, r)
 				}
 			}
@@ -109,7 +120,7 @@ func (r *reference) look(c *column, f *csvscan.Field, hash uint64, line int64) {
 	if r.missing.count++; r.missing.count == 1 {
 		r.missing.text, r.missing.line = string(f.Text[:min(len(f.Text), mostShown)]), line
 	}
-	r.dropped = r.like == unlike || r.missing.count > c.values/8+1
+	r.dropped = r.like == unlike && !r.values || r.missing.count > c.values/8+1
 }
 
 // isNull reports whether a field without quotes is null in the column.
@@ -123,6 +134,9 @@ func (r *reference) holds() bool {
 	all := r.checked - r.zeros
 	return !r.dropped && r.contained > 0 && float64(r.contained) >= containedShare*float64(all)
 }
+
+// shown reports whether names, or values in their place, show the reference.
+func (r *reference) shown() bool { return r.like > unlike || r.values }
 
 // complete reports whether every value is a key, but for damage.
 func (r *reference) complete() bool { return (r.checked-r.contained)*damage <= r.checked }
@@ -140,7 +154,7 @@ func (r *reference) evidence() string {
 	if r.missing.count > 0 {
 		text += "; not " + r.missing.show()
 	}
-	if r.like == unlike {
+	if r.like == unlike || r.values {
 		text += ", though no name says so"
 	}
 	return text
@@ -161,7 +175,7 @@ func (in *inspection) chooseKeys() {
 	wanted := map[*column]int{} // by how many other columns refer to it, by name
 	for _, t := range in.tables {
 		for _, r := range t.references {
-			if r.like > unlike {
+			if r.shown() {
 				wanted[r.to.columns[r.key]]++
 			}
 		}

@@ -100,7 +100,7 @@ const (
 func alikeNames(column, file, key string) likeness {
 	own, table, k := noun(column), noun(file), words(key)
 	switch {
-	case slices.Equal(k, words(column)) && (len(k) > 1 || !slices.Contains(commonKeys, k[0])):
+	case len(k) > 0 && slices.Equal(k, words(column)) && (len(k) > 1 || !slices.Contains(commonKeys, k[0])):
 		return same
 	case len(own) == 0 || len(table) == 0 || len(own) == 1 && slices.Contains(idNames, own[0]):
 		return unlike

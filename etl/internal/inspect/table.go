@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/zeebo/xxh3"
+
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/dump"
 	"systemscale/etl/internal/shape"
@@ -40,6 +42,7 @@ type table struct {
 	columns  []*column
 	problem  string // why the file is left out; "" if it is not
 
+	bytes   int64 // of the rows that can be read
 	rows    int64 // that can be read
 	good    int64 // of them, so far
 	damaged map[source.Reason]int64
@@ -53,6 +56,8 @@ type table struct {
 	multiple int64 // records of several lines
 	quoted   int64 // rows with a field in quotes
 	short    int64 // rows that lack the last fields
+
+	unsureHeader bool // whether the first record is a header
 
 	strange map[int]bool // columns that may have numbers in another notation, dates or JSON
 
@@ -84,7 +89,7 @@ func (t *table) read(ctx context.Context, m *memory, tick func()) error {
 
 func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 	t.columns, t.rows, t.damaged, t.closed, t.multiple, t.accented = nil, 0, map[source.Reason]int64{}, 0, 0, 0
-	t.firstDamage = ""
+	t.firstDamage, t.bytes = "", 0
 	t.worst, t.good, t.quoted, t.short = sample{}, 0, 0, 0
 	var first []csvscan.Field
 	err := t.records(ctx, tick, func(line int64, fields []csvscan.Field) error {
@@ -95,6 +100,9 @@ func (t *table) readOnce(ctx context.Context, m *memory, tick func()) error {
 				return errAgain
 			}
 			return nil
+		}
+		for i := range fields {
+			t.bytes += int64(len(fields[i].Text)) + 1
 		}
 		for i, c := range t.columns {
 			if i >= len(fields) {
@@ -178,6 +186,7 @@ func (t *table) begin(fields []csvscan.Field, m *memory) []csvscan.Field {
 		f.Text = bytes.Clone(f.Text)
 		first[i] = f
 		c := newColumn("", m)
+		c.above = xxh3.Hash(f.Text)
 		if t.strange[i] {
 			c.numerals, c.forms = newNumerals(), newForms()
 		}
@@ -312,7 +321,9 @@ func (t *table) conclude(first []csvscan.Field) {
 	for _, c := range t.columns {
 		c.decide()
 	}
-	if !t.isHeader(first) {
+	header, sure := t.isHeader(first)
+	t.unsureHeader = !sure
+	if !header {
 		t.notation.headerless = true
 		for i, c := range t.columns {
 			c.observe(first[i].Text, first[i].Quoted, 1)
@@ -357,32 +368,6 @@ func (t *table) missing() {
 	case share(source.BareQuote) || share(source.TextAfterQuote):
 		t.problem = "its fields have quotes that are no quotes: double each, and put quotes around the field"
 	}
-}
-
-// isHeader reports whether the first record is a header: a name where the other rows have numbers, or only names.
-func (t *table) isHeader(first []csvscan.Field) bool {
-	typed := false
-	for i, c := range t.columns {
-		if c.values == 0 || c.kind == shape.Text {
-			continue
-		}
-		typed = true
-		if !source.Fits(c.kind, first[i].Text) && (first[i].Quoted || nullWord(first[i].Text) < 0) {
-			return true
-		}
-	}
-	if typed {
-		return false
-	}
-	var names []string
-	for _, f := range first {
-		name := string(f.Text)
-		if name == "" || source.Fits(shape.Money, f.Text) || slices.Contains(names, name) || nullWord(f.Text) >= 0 && !f.Quoted {
-			return false
-		}
-		names = append(names, name)
-	}
-	return true
 }
 
 // sampleSize is the size of the beginning of a file in which the delimiter is looked for, in bytes.
@@ -494,6 +479,7 @@ type reference struct {
 	to     *table
 	key    int // of to's columns
 	like   likeness
+	values bool // the values show it, since the columns have no names
 
 	checked   int64 // values that the key's set can answer for
 	contained int64 // of them

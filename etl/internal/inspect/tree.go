@@ -17,6 +17,8 @@ type tree struct {
 	depth   map[*table]int
 	lookups []*table // looked up by the rows of others
 	files   int      // in order
+	nested  int      // look-ups in look-ups that the rows below the items show
+	apart   bool     // the files below the items have documents of their own
 }
 
 // grow returns the largest tree below a root.
@@ -60,7 +62,11 @@ func (tr *tree) bestParent(t *table, reach map[*table]bool, waits bool) (best *r
 			}
 			continue
 		}
-		if best == nil || cmp.Or(compareBool(r.complete(), best.complete()), compareBool(t.hasName(r.to), t.hasName(best.to)),
+		if parent := tr.parents[r.to]; parent != nil && parent.loses(r.to) {
+			continue
+		}
+		if best == nil || cmp.Or(compareBool(r.complete(), best.complete()), compareBool(best.loses(t), r.loses(t)),
+			compareBool(t.hasName(r.to), t.hasName(best.to)),
 			compareBool(r.key == r.to.key, best.key == best.to.key),
 			cmp.Compare(tr.depth[r.to], tr.depth[best.to]),
 			cmp.Compare(r.like, best.like), cmp.Compare(best.column, r.column)) > 0 {
@@ -107,7 +113,23 @@ func (in *inspection) reach(root *table) map[*table]bool {
 
 // canHang reports whether a file can be a child by a reference.
 func (t *table) canHang(r *reference) bool {
-	return r.to.key >= 0 && (r.key == r.to.key || r.to != t && r.column != t.key)
+	return !r.isBackward(t) && t.columns[r.column].allNulls() <= t.rows/2 && r.to.key >= 0 && (r.key == r.to.key || r.to != t && r.column != t.key)
+}
+
+// loses reports whether many rows of the file have no parent by the reference: a run rejects the rows below them.
+func (r *reference) loses(t *table) bool {
+	return t.columns[r.column].allNulls()*mostLost > t.rows || (r.checked-r.contained)*mostLost > r.checked
+}
+
+// mostLost is the share of the rows of a file that a run rejects at most, unless the gate is accepted.
+const mostLost = 100
+
+// isBackward reports whether the keys of the file are in fact the ones that the other file refers to, as those of all territories are for
+// the territories of employees: all of its keys are here, and only some of these are there.
+func (r *reference) isBackward(t *table) bool {
+	return !r.complete() && slices.ContainsFunc(r.to.references, func(other *reference) bool {
+		return other.to == t && other.column == r.key && other.key == r.column && other.complete()
+	})
 }
 
 // canBeRoot returns why the rows of a file cannot be the items, or "".
@@ -118,7 +140,7 @@ func (t *table) canBeRoot() string {
 	return ""
 }
 
-// plant chooses the root: the file that most others refer to, directly or not.
+// plant chooses the root: the file that most others refer to, directly or not, if its items are not too large for documents.
 func (in *inspection) plant(wanted string) (*tree, error) {
 	var best *tree
 	for _, t := range in.tables {
@@ -126,7 +148,8 @@ func (in *inspection) plant(wanted string) (*tree, error) {
 			continue
 		}
 		tr := in.grow(t)
-		if best == nil || cmp.Or(cmp.Compare(len(tr.order), len(best.order)), cmp.Compare(tr.namesakes(), best.namesakes()),
+		if best == nil || cmp.Or(compareBool(tr.itemSize() <= largeItem, best.itemSize() <= largeItem), cmp.Compare(len(tr.order), len(best.order)),
+			cmp.Compare(tr.namesakes(), best.namesakes()),
 			cmp.Compare(len(tr.root.columns), len(best.root.columns)),
 			cmp.Compare(tr.root.rows, best.root.rows)) > 0 {
 			best = tr
@@ -141,15 +164,24 @@ func (in *inspection) plant(wanted string) (*tree, error) {
 	}
 	best.files = len(best.order)
 	best.addBelow()
-	for i := 0; i < len(best.order)+len(best.lookups); i++ {
-		t := slices.Concat(best.order, best.lookups)[i]
-		for _, r := range t.references {
-			if best.isLookup(t, r) && !slices.Contains(best.lookups, r.to) {
-				best.lookups = append(best.lookups, r.to)
-			}
-		}
+	best.fit()
+	for _, t := range best.order {
+		best.lookUp(t, best.nestedIn(t))
 	}
 	return best, nil
+}
+
+// lookUp notes the files whose rows the rows of a file look up, and those that these look up.
+func (tr *tree) lookUp(t *table, nested int, above ...*table) {
+	above = append(above, t)
+	for _, r := range t.references {
+		if nested > 0 && tr.isLookup(t, r) && !slices.Contains(above, r.to) {
+			if !slices.Contains(tr.lookups, r.to) {
+				tr.lookups = append(tr.lookups, r.to)
+			}
+			tr.lookUp(r.to, nested-1, above...)
+		}
+	}
 }
 
 // namesakes returns how many files have the name of the root in theirs, as order_lines has that of orders.
@@ -198,7 +230,7 @@ func (tr *tree) addBelow() {
 // isLookup reports whether a column looks up the rows of a file that is not in the tree.
 func (tr *tree) isLookup(t *table, r *reference) bool {
 	_, placed := tr.depth[r.to]
-	return !placed && r.to != t && r.like > unlike && r.key == r.to.key && r.column != t.key
+	return !placed && r.to != t && r.shown() && r.key == r.to.key && (r.column != t.key || t != tr.root && r.like == same)
 }
 
 // listNames are names of files whose rows say something about the rows that refer to them.
@@ -213,8 +245,8 @@ func (in *inspection) findLists() {
 	for _, t := range in.tables {
 		for _, r := range t.references {
 			name := noun(r.to.base())
-			listed := slices.ContainsFunc(listNames, func(list string) bool { return sameNoun(list, name[len(name)-1]) })
-			if listed && r.like > unlike && r.key == r.to.key && r.to != t && r.to.refersToOthers() == 0 && r.to.rows <= t.rows && t.hasText() {
+			listed := len(name) > 0 && slices.ContainsFunc(listNames, func(list string) bool { return sameNoun(list, name[len(name)-1]) })
+			if listed && r.shown() && r.key == r.to.key && r.to != t && r.to.refersToOthers() == 0 && r.to.rows <= t.rows && t.hasText() {
 				in.lists[r.to] = true
 			}
 		}

@@ -59,7 +59,7 @@ func (w *writer) comment(indent int, text string) {
 // collection returns the name of the collection for the name of its root file.
 func collection(file string) string {
 	name := plainName(file, "items")
-	if parts := strings.Split(name, "_"); !isPlural(parts[len(parts)-1]) {
+	if parts := strings.Split(name, "_"); !slices.ContainsFunc(parts, isPlural) {
 		parts[len(parts)-1] = english.PluralWord(2, parts[len(parts)-1], "")
 		name = strings.Join(parts, "_")
 	}
@@ -180,6 +180,12 @@ func (w *writer) source(t *table) {
 		rows += "; looked up by its key"
 	}
 	w.line(2, "file: "+quote(t.text.Name), rows)
+	switch {
+	case t.unsureHeader && t.notation.headerless:
+		w.comment(2, "perhaps the first row has the names of the columns: if so, remove header: false, and use these names below")
+	case t.unsureHeader:
+		w.comment(2, "perhaps the first row is a row like the others: if so, write dialect: {header: false} here, and names of your own below")
+	}
 	w.ownDialect(t)
 	w.key(t)
 	parent := w.tree.parents[t]
@@ -292,11 +298,23 @@ func (w *writer) documents() {
 	w.line(1, "summary:", "GET /"+name+"?page=1&count=5")
 	w.line(2, "list: true", "")
 	w.line(2, "body:", "")
-	w.object(3, root, true)
-	w.line(1, "item:", "GET /"+name+"/"+root.example())
+	w.object(3, root, 0, false)
+	address := "GET /" + name + "/" + root.example()
+	w.line(1, "item:", address+w.tree.shrunk())
 	w.line(2, `path: ""`, "")
 	w.line(2, "body:", "")
-	w.object(3, root, false)
+	w.object(3, root, w.tree.nestedIn(root), !w.tree.apart)
+	if !w.tree.apart {
+		return
+	}
+	for i, child := range w.children(root) {
+		path := strings.ReplaceAll(child.source, "_", "-")
+		w.line(1, quote(fmt.Sprintf("item_%d", i+1))+":", address+"/"+path)
+		w.line(2, "path: "+path, "")
+		w.line(2, "body:", "")
+		w.line(3, "results:", "")
+		w.child(4, child, root)
+	}
 }
 
 // example is the id of an item, in an address.
@@ -327,9 +345,9 @@ func (w *writer) fields(t *table, parent *reference) []field {
 	return fields
 }
 
-// object writes an object with the fields of a file's rows; unless flat, also with its children and what it looks up. above are the files
-// around it.
-func (w *writer) object(indent int, t *table, flat bool, above ...*table) {
+// object writes an object with the fields of a file's rows, as many look-ups in look-ups, and, if below is set, their children. above are the
+// files around it.
+func (w *writer) object(indent int, t *table, lookups int, below bool, above ...*table) {
 	fields := w.fields(t, w.tree.parents[t])
 	taken := map[string]bool{}
 	for _, f := range fields {
@@ -342,9 +360,6 @@ func (w *writer) object(indent int, t *table, flat bool, above ...*table) {
 	for _, f := range fields {
 		w.line(indent, quote(f.name)+": "+f.value, "")
 	}
-	if flat {
-		return
-	}
 	free := func(name string) string {
 		for taken[name] || slices.Contains(bodyWords, name) {
 			name += "_row"
@@ -354,25 +369,39 @@ func (w *writer) object(indent int, t *table, flat bool, above ...*table) {
 	}
 	above = append(above, t)
 	for _, r := range t.references {
-		if w.tree.isLookup(t, r) && !slices.Contains(above, r.to) {
-			name := free(strings.Join(noun(t.columns[r.column].name), "_"))
-			w.line(indent, quote(name)+":", "")
+		if lookups > 0 && w.tree.isLookup(t, r) && !slices.Contains(above, r.to) {
+			w.line(indent, quote(free(t.nameOf(r)))+":", "")
 			w.line(indent+1, "lookup: "+quote(r.to.source), "")
 			w.line(indent+1, "by: "+quote(t.columns[r.column].name), "")
 			w.line(indent+1, "as:", "")
-			w.object(indent+2, r.to, false, above...)
+			w.object(indent+2, r.to, lookups-1, false, above...)
 		}
 	}
-	for _, child := range w.children(t) {
-		w.line(indent, quote(free(child.source))+":", "")
-		each := "each: "
-		if w.tree.isOneToOne(child) {
-			each = "one: "
+	if below {
+		for _, child := range w.children(t) {
+			w.line(indent, quote(free(child.source))+":", "")
+			w.child(indent+1, child, above...)
 		}
-		w.line(indent+1, each+quote(child.source), "")
-		w.line(indent+1, "as:", "")
-		w.object(indent+2, child, false, above...)
 	}
+}
+
+// child writes the rows of a file below a row.
+func (w *writer) child(indent int, t *table, above ...*table) {
+	each := "each: "
+	if w.tree.isOneToOne(t) {
+		each = "one: "
+	}
+	w.line(indent, each+quote(t.source), "")
+	w.line(indent, "as:", "")
+	w.object(indent+1, t, w.tree.nestedIn(t), true, above...)
+}
+
+// nameOf returns the name of the field with the row that a column refers to.
+func (t *table) nameOf(r *reference) string {
+	if r.values {
+		return r.to.source
+	}
+	return strings.Join(noun(t.columns[r.column].name), "_")
 }
 
 func (w *writer) children(of *table) []*table {
