@@ -5,6 +5,7 @@ go 1.26.0
 // npm packages may hold Go files of their own
 ignore (
 	./api/web/node_modules
+	./scripts/ladder/express/node_modules
 	./scripts/systemtest/browser/node_modules
 )
 

@@ -77,11 +77,6 @@ func threads(instances int) []string {
 	return []string{"GOMAXPROCS=1"}
 }
 
-// log returns the path of the log of an instance.
-func (d Data) log(rung, role string, instance int) string {
-	return filepath.Join(d.Directory, fmt.Sprintf("%s-%s-%d.log", rung, role, instance+1))
-}
-
 // statementsOf returns the statement of each endpoint.
 type statementsOf func(context.Context, Data) (map[Endpoint]string, error)
 

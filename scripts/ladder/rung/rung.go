@@ -8,6 +8,8 @@ package rung
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 )
 
@@ -74,11 +76,7 @@ func (r *Running) orStop(err error) (*Running, error) {
 	return r, nil
 }
 
-// All returns all rungs, from the lowest to the highest.
-func All() []Rung {
-	return slices.Concat(
-		[]Rung{joins()},
-		[]Rung{lookups()},
-		[]Rung{pipelined()},
-	)
+// log returns the path of the log of an instance.
+func (d Data) log(rung, role string, instance int) string {
+	return filepath.Join(d.Directory, fmt.Sprintf("%s-%s-%d.log", rung, role, instance+1))
 }
