@@ -69,7 +69,7 @@ var textStatements = [...]declaration{
 	},
 	kindList: statements[kindList],
 	kindChanges: {
-		query: "api/list_text_changes",
+		query: "api/list_changes",
 		parameters: []uint32{
 			pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID,
 		},
