@@ -1,7 +1,6 @@
 package systemtest
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -9,24 +8,14 @@ import (
 	"testing"
 
 	"github.com/goccy/go-json"
+
+	"systemscale/etl/shapes/shapestest"
 )
 
 // testCases publishes each of the ETL's golden cases, and the shapes with sample data, and compares the documents and the lists with the responses.
 func testCases(t *testing.T, s *stack) {
-	directories, err := filepath.Glob("../../etl/internal/dump/testdata/cases/*")
-	shapes, shapesErr := filepath.Glob("../../etl/shapes/*/want.json")
-	if err := errors.Join(err, shapesErr); err != nil || len(directories) == 0 || len(shapes) == 0 {
-		t.Fatalf("no cases (%v)", err)
-	}
-	for _, shape := range shapes {
-		directories = append(directories, filepath.Dir(shape))
-	}
-	for _, directory := range directories {
+	for _, directory := range shapestest.Cases(t, "../../etl") {
 		t.Run(filepath.Base(directory), func(t *testing.T) {
-			directory, err := filepath.Abs(directory)
-			if err != nil {
-				t.Fatal(err)
-			}
 			text, err := os.ReadFile(filepath.Join(directory, "want.json"))
 			if err != nil {
 				t.Fatal(err)

@@ -246,50 +246,71 @@ func TestScanAllocatesNothingPerRecord(t *testing.T) {
 // FuzzAgainstEncodingCSV compares the scanner with encoding/csv for input in which no field spans lines. Input that encoding/csv
 // rejects must be damaged. With long, every comma of the input is replaced by a long delimiter.
 func FuzzAgainstEncodingCSV(f *testing.F) {
-	for _, seed := range []string{
-		"", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "1,\"open\n2,\"x\"\n", "1,\"a\" b\n", "5\" pipe,2", "\r", "a\r\rb\n", "\"\"\"\"", "\xef\xbb\xbfa",
+	addSeeds(
+		f, "", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "1,\"open\n2,\"x\"\n", "1,\"a\" b\n", "5\" pipe,2", "\r", "a\r\rb\n", "\"\"\"\"", "\xef\xbb\xbfa",
 		// From the fuzzer: a minimal set of inputs for statements that the seeds above do not reach.
 		`"""`, `""0,`, strings.Repeat(",", 16),
-	} {
+	)
+	f.Fuzz(func(t *testing.T, in []byte, long bool) {
+		p, ok := newPeer(in, long, Dialect{})
+		if !ok || slices.ContainsFunc(p.want, func(fields []string) bool { return strings.Contains(strings.Join(fields, ""), "\n") }) {
+			return // a field that spans lines, which this dialect excludes
+		}
+		got, damaged := scanAll(t, p.scanner)
+		p.compare(t, got, damaged)
+	})
+}
+
+// addSeeds adds each seed for delimiters of one and of two bytes.
+func addSeeds(f *testing.F, seeds ...string) {
+	for _, seed := range seeds {
 		f.Add([]byte(seed), false)
 		f.Add([]byte(seed), true)
 	}
-	f.Fuzz(func(t *testing.T, in []byte, long bool) {
-		if bytes.HasPrefix(in, byteOrderMark) || long && bytes.ContainsAny(in, "+|") {
-			return // encoding/csv does not skip it
-		}
-		reader := csv.NewReader(bytes.NewReader(in))
-		reader.FieldsPerRecord = -1
-		want, wantErr := reader.ReadAll()
-		for _, fields := range want {
-			if strings.Contains(strings.Join(fields, ""), "\n") {
-				return // a field that spans lines, which this dialect excludes
+}
+
+// peer is an input with what encoding/csv reads from it.
+type peer struct {
+	text    []byte
+	scanner *Scanner
+	want    [][]string
+	err     error
+}
+
+// newPeer reads an input with encoding/csv, and returns a scanner for it. If long, all commas of the text that is scanned are a delimiter of
+// two bytes. ok is false for an input that encoding/csv reads otherwise.
+func newPeer(in []byte, long bool, dialect Dialect) (_ *peer, ok bool) {
+	if bytes.HasPrefix(in, byteOrderMark) || long && bytes.ContainsAny(in, "+|") {
+		return nil, false // encoding/csv does not skip it
+	}
+	p := &peer{text: in}
+	reader := csv.NewReader(bytes.NewReader(in))
+	reader.FieldsPerRecord = -1
+	p.want, p.err = reader.ReadAll()
+	if long {
+		const delimiter = "+|"
+		dialect.Delimiter = delimiter
+		p.text = bytes.ReplaceAll(in, []byte(","), []byte(delimiter))
+		for _, fields := range p.want {
+			for i := range fields {
+				fields[i] = strings.ReplaceAll(fields[i], ",", delimiter)
 			}
 		}
-		dialect := Dialect{}
-		if long {
-			dialect.Delimiter = "+|"
-			in = bytes.ReplaceAll(in, []byte(","), []byte("+|"))
-		}
-		// The buffer is so small that most lines need several reads, and moves or growth of the buffer.
-		got, damaged := scanAll(t, tight(bytes.NewReader(in), dialect, 1+len(in)%13))
-		if wantErr != nil {
-			if !damaged {
-				t.Fatalf("no damage in %q, but encoding/csv returns %v", in, wantErr)
-			}
-			return
-		}
-		if long {
-			for _, fields := range want {
-				for i := range fields {
-					fields[i] = strings.ReplaceAll(fields[i], ",", "+|")
-				}
-			}
-		}
-		if damaged || !slices.EqualFunc(got, want, slices.Equal[[]string]) {
-			t.Fatalf("%q: records %q (damaged %v), want %q", in, got, damaged, want)
-		}
-	})
+	}
+	// The buffer is so small that most lines need several reads, and moves or growth of the buffer.
+	p.scanner = tight(bytes.NewReader(p.text), dialect, 1+len(p.text)%13)
+	return p, true
+}
+
+// compare compares records. Input that encoding/csv rejects must be damaged, and no other input.
+func (p *peer) compare(t *testing.T, got [][]string, damaged bool) {
+	t.Helper()
+	switch {
+	case p.err != nil && !damaged:
+		t.Fatalf("no damage in %q, but encoding/csv returns %v", p.text, p.err)
+	case p.err == nil && (damaged || !slices.EqualFunc(got, p.want, slices.Equal[[]string])):
+		t.Fatalf("%q: records %q (damaged %v), want %q", p.text, got, damaged, p.want)
+	}
 }
 
 // scanAll returns the texts of all fields, and whether any is damaged.
@@ -312,26 +333,16 @@ func scanAll(t *testing.T, scanner *Scanner) (records [][]string, damaged bool) 
 // FuzzMultiline compares the scanner of records of several lines with encoding/csv. Input that encoding/csv rejects must be damaged, and no
 // byte of it may be lost. With long, every comma of the input is replaced by a long delimiter.
 func FuzzMultiline(f *testing.F) {
-	for _, seed := range []string{
-		"", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "1,\"open\n2,\"x\"\n", "1,\"a\nb\"\"\r\n\r\n\",\"\n\"\n2,3\n", "x\",\",\nx\",\",\n\"\n",
+	addSeeds(
+		f, "", "a,b\n1,2\n", "\"a\"\"b\",c\r\n\r\n,\n", "1,\"open\n2,\"x\"\n", "1,\"a\nb\"\"\r\n\r\n\",\"\n\"\n2,3\n", "x\",\",\nx\",\",\n\"\n",
 		"\"\n\"\r", "\"\n\"\rx", "\"\r", "\n\n\"\n\n\"\n", "1,\"\n2,\"\"\n",
-	} {
-		f.Add([]byte(seed), false)
-		f.Add([]byte(seed), true)
-	}
+	)
 	f.Fuzz(func(t *testing.T, in []byte, long bool) {
-		if bytes.HasPrefix(in, byteOrderMark) || long && bytes.ContainsAny(in, "+|") {
-			return // encoding/csv does not skip it
+		p, ok := newPeer(in, long, Dialect{Multiline: true})
+		if !ok {
+			return
 		}
-		reader := csv.NewReader(bytes.NewReader(in))
-		reader.FieldsPerRecord = -1
-		want, wantErr := reader.ReadAll()
-		dialect := Dialect{Multiline: true}
-		if long {
-			dialect.Delimiter = "+|"
-			in = bytes.ReplaceAll(in, []byte(","), []byte("+|"))
-		}
-		scanner := tight(bytes.NewReader(in), dialect, 1+len(in)%13)
+		scanner, in := p.scanner, p.text
 		var got [][]string
 		damaged, at, line := false, int64(0), int64(1)
 		for scanner.Scan() {
@@ -347,11 +358,7 @@ func FuzzMultiline(f *testing.F) {
 			line += int64(bytes.Count(record, []byte("\n")))
 			var fields []string
 			for _, field := range scanner.Fields() {
-				text := string(bytes.ReplaceAll(field.Text, []byte("\r\n"), []byte("\n"))) // as encoding/csv does
-				if long {
-					text = strings.ReplaceAll(text, "+|", ",")
-				}
-				fields = append(fields, text)
+				fields = append(fields, string(bytes.ReplaceAll(field.Text, []byte("\r\n"), []byte("\n")))) // as encoding/csv does
 				damaged = damaged || field.Damage != Sound
 			}
 			got = append(got, fields)
@@ -359,15 +366,7 @@ func FuzzMultiline(f *testing.F) {
 		if rest := in[at:]; scanner.Err() != nil || len(bytes.Trim(rest, "\r\n")) > 0 {
 			t.Fatalf("%q: %q is not read (%v)", in, rest, scanner.Err())
 		}
-		if wantErr != nil {
-			if !damaged {
-				t.Fatalf("no damage in %q, but encoding/csv returns %v", in, wantErr)
-			}
-			return
-		}
-		if damaged || !slices.EqualFunc(got, want, slices.Equal[[]string]) {
-			t.Fatalf("%q: records %q (damaged %v), want %q", in, got, damaged, want)
-		}
+		p.compare(t, got, damaged)
 	})
 }
 

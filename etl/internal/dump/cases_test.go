@@ -15,6 +15,7 @@ import (
 
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
+	"systemscale/etl/shapes/shapestest"
 	"systemscale/sql"
 )
 
@@ -38,15 +39,7 @@ type caseCounts struct {
 // TestCases renders the dump of each directory in testdata/cases and etl/shapes, and compares the documents, the lists and the counts with
 // its want.json.
 func TestCases(t *testing.T) {
-	directories, err := filepath.Glob("testdata/cases/*")
-	shapes, shapesErr := filepath.Glob("../../shapes/*/want.json")
-	if err := errors.Join(err, shapesErr); err != nil || len(directories) == 0 || len(shapes) == 0 {
-		t.Fatalf("no cases (%v)", err)
-	}
-	for _, shape := range shapes {
-		directories = append(directories, filepath.Dir(shape))
-	}
-	for _, directory := range directories {
+	for _, directory := range shapestest.Cases(t, "../..") {
 		t.Run(filepath.Base(directory), func(t *testing.T) {
 			want := readWanted(t, directory)
 			d, documents, lists, err := renderCase(t, directory)

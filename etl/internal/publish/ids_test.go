@@ -7,7 +7,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -268,8 +270,8 @@ func (c *catalog) checkJournal(since int64) {
 	}
 }
 
-// TestTextsAgainstMaps publishes and rolls back at random, and compares every version with a map.
-func TestTextsAgainstMaps(t *testing.T) {
+// universes returns ids by their number of parts.
+func universes() map[int][]sql.ID {
 	universe := map[int][]sql.ID{0: {}, 1: {}, 2: {}}
 	for i, text := range oddTexts {
 		universe[1] = append(universe[1], sql.TextID(text))
@@ -281,8 +283,40 @@ func TestTextsAgainstMaps(t *testing.T) {
 	for i := range 250 {
 		universe[1] = append(universe[1], sql.TextID(fmt.Sprintf("item-%d", i)))
 	}
+	return universe
+}
+
+// step publishes a generation or a delta, or rolls back, at random, and compares the result with the maps.
+func (c *catalog) step(random *rand.Rand, universe []sql.ID) {
+	c.Helper()
+	before := c.session.Live().Run
+	switch random.IntN(5) {
+	case 0:
+		c.generation(c.live.mutate(random, universe))
+	case 1, 2, 3:
+		c.delta(c.live.mutate(random, universe))
+	default:
+		runs := slices.Sorted(maps.Keys(c.runs))
+		to := runs[random.IntN(len(runs))]
+		if to == before {
+			return
+		}
+		published, err := rollBack(c.T, c.session, to)
+		if err != nil {
+			c.Fatalf("back to run %d: %v", to, err)
+		}
+		c.live, c.runs[published.Run] = c.runs[to], c.runs[to]
+	}
+	c.check()
+	if c.Failed() {
+		c.Fatalf("after run %d", c.session.Live().Run)
+	}
+}
+
+// TestTextsAgainstMaps publishes and rolls back at random, and compares every version with a map.
+func TestTextsAgainstMaps(t *testing.T) {
 	const seed = 20260801
-	for parts, ids := range universe {
+	for parts, ids := range universes() {
 		t.Run(fmt.Sprintf("%d parts, seed %d", parts, seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, uint64(parts)))
 			c := newCatalog(t, parts)
@@ -294,29 +328,52 @@ func TestTextsAgainstMaps(t *testing.T) {
 			c.check()
 			for range 25 {
 				before := c.session.Live().Run
-				switch random.IntN(5) {
-				case 0:
-					c.generation(c.live.mutate(random, ids))
-				case 1, 2, 3:
-					c.delta(c.live.mutate(random, ids))
-				default:
-					runs := slices.Sorted(maps.Keys(c.runs))
-					to := runs[random.IntN(len(runs))]
-					if to == before {
-						continue
-					}
-					published, err := rollBack(t, c.session, to)
-					if err != nil {
-						t.Fatalf("back to run %d: %v", to, err)
-					}
-					c.live, c.runs[published.Run] = c.runs[to], c.runs[to]
-				}
-				c.check()
+				c.step(random, ids)
 				c.checkJournal(before)
 				if t.Failed() {
 					t.Fatalf("after run %d", c.session.Live().Run)
 				}
 			}
+		})
+	}
+}
+
+// TestSequencesAgainstMaps is TestTextsAgainstMaps for many short sequences of runs with a few of the ids. SEQUENCES is their number; each
+// takes about 0.1 s.
+func TestSequencesAgainstMaps(t *testing.T) {
+	const seed, sharing = 20261128, 100
+	sequences := 30
+	if given := os.Getenv("SEQUENCES"); given != "" {
+		n, err := strconv.Atoi(given)
+		if err != nil {
+			t.Fatalf("SEQUENCES: %v", err)
+		}
+		sequences = n
+	}
+	for first := 0; first < sequences; first += sharing {
+		parts := 1 + first/sharing%2
+		t.Run(fmt.Sprintf("%d parts, seed %d, from %d", parts, seed, first), func(t *testing.T) {
+			t.Parallel()
+			c := newCatalog(t, parts) // not one for all sequences: the tables of earlier ones make everything slow
+			c.endpoints = c.endpoints[:2]
+			random := rand.New(rand.NewPCG(seed, uint64(first)))
+			universe := universes()[parts]
+			random.Shuffle(len(universe), func(i, j int) { universe[i], universe[j] = universe[j], universe[i] })
+			universe = universe[:1+random.IntN(40)]
+			c.generation(documents{}.mutate(random, universe))
+			steps := 0
+			for range min(sharing, sequences-first) {
+				before := c.session.Live().Run
+				for range 1 + random.IntN(3) {
+					c.step(random, universe)
+					steps++
+				}
+				c.checkJournal(before)
+				if t.Failed() {
+					t.Fatalf("after run %d", c.session.Live().Run)
+				}
+			}
+			t.Logf("%d sequences with %d runs", min(sharing, sequences-first), steps)
 		})
 	}
 }
