@@ -26,9 +26,8 @@ Example:
   ./scripts/task bench:api -- --products 100000 --rounds 1 --only hits,constant`
 
 type arguments struct {
-	ETL        etlCommand        `cmd:"" name:"etl" help:"${etl}"`
-	API        apiCommand        `cmd:"" name:"api" help:"Measure the API and the gateway against pgbench, a plain handler and static files."`
-	PoolServer poolServerCommand `cmd:"" name:"pool-server" hidden:"" help:"Serve documents with a plain handler; bench api starts it."`
+	ETL etlCommand `cmd:"" name:"etl" help:"${etl}"`
+	API apiCommand `cmd:"" name:"api" help:"Measure the API and the gateway against pgbench, a plain handler and static files."`
 }
 
 // longHelp contains help texts that would make the lines of the flags too long.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"systemscale/infra/process"
+	"systemscale/scripts/ladder/rung"
 	"systemscale/scripts/measure/load"
 	"systemscale/scripts/measure/server"
 	"systemscale/sql"
@@ -20,7 +21,7 @@ type serving struct {
 	command   *apiCommand
 	api       *server.Server   // measured directly
 	instances []*server.Server // upstreams of the gateways
-	pool      *server.Server   // the plain handler
+	pool      *rung.Running    // the plain handler
 	gateways  *gateways
 	postgres  int    // pid
 	pgbench   string // path of its script
@@ -53,7 +54,7 @@ func (s *serving) start(ctx context.Context) error {
 		}
 		s.gateways.Upstreams = append(s.gateways.Upstreams, "unix:"+s.gateways.Socket(name))
 	}
-	if s.pool, err = c.startPool(ctx, table); err != nil {
+	if s.pool, err = rung.Lookups().Start(ctx, rung.Data{DatabaseURL: c.APIURL(), Directory: c.Work}); err != nil {
 		return err
 	}
 	if s.hot, err = load.HotStyles(ctx, s.api.Address, c.Products, hotCount); err != nil {
@@ -121,27 +122,14 @@ func (c *apiCommand) startAPI(ctx context.Context, name, socket string, env []st
 	}.Start(ctx)
 }
 
-// startPool starts the plain handler. It returns the process also with an error.
-func (c *apiCommand) startPool(ctx context.Context, table string) (*server.Server, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	addresses, err := server.FreeAddresses(1)
-	if err != nil {
-		return nil, err
-	}
-	return server.Start(ctx, process.Daemon{
-		Name: "pool-server", Path: self, Args: []string{"pool-server", "--table", table, "--listen", addresses[0]},
-		Env: []string{"DATABASE_URL=" + c.APIURL()}, Log: filepath.Join(c.Work, "pool.log"),
-	}, addresses[0])
-}
-
 // stop stops all servers.
 func (s *serving) stop() error {
 	var errs []error
-	for _, one := range append([]*server.Server{s.api, s.pool}, s.instances...) {
+	for _, one := range append([]*server.Server{s.api}, s.instances...) {
 		errs = append(errs, one.Stop())
+	}
+	if s.pool != nil {
+		errs = append(errs, s.pool.Stop())
 	}
 	if s.gateways != nil {
 		errs = append(errs, s.gateways.Close())

@@ -142,7 +142,7 @@ func (s *serving) processes() map[string][]int {
 	for _, instance := range s.instances {
 		api = append(api, instance.PID)
 	}
-	return map[string][]int{"api": api, "pool": {s.pool.PID}, "nginx": s.gateways.pids(), "postgres": {s.postgres}}
+	return map[string][]int{"api": api, "pool": s.pool.Processes["plain"], "nginx": s.gateways.pids(), "postgres": {s.postgres}}
 }
 
 // wrk returns the configuration of wrk for a trial.

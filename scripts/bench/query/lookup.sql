@@ -1,4 +1,4 @@
--- The query of one request, for pgbench and for the plain handler.
+-- The query of one request, for pgbench.
 select "etag", "body"
 from "catalog".:"table"
 where "id" = $1

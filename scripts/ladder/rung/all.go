@@ -9,6 +9,6 @@ func All() []Rung {
 		original(),
 		balancedJoins(),
 		cachedJoins(),
-		[]Rung{lookups(), pipelined(), balanced(2), balanced(4), cached(2)},
+		[]Rung{Lookups(), pipelined(), balanced(2), balanced(4), cached(2)},
 	)
 }

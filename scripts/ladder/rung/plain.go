@@ -19,8 +19,9 @@ func joins() Rung {
 	}
 }
 
-// lookups answers from the published documents with the plain handler.
-func lookups() Rung {
+// Lookups answers from the published documents with the plain handler. It needs neither Data.CSV nor Normalize, and only the rights of the
+// API's role.
+func Lookups() Rung {
 	return Rung{
 		Name: "lookups", Title: "Fiber, precomputed documents", Letter: "e",
 		Start: startPlain("lookups", lookupStatements),
