@@ -31,16 +31,23 @@ func (w *Workspace) Rejects() string { return filepath.Join(w.Work, "rejects") }
 const password = "bench"
 
 // ETLURL returns the URL of the database for the ETL's role.
-func (w *Workspace) ETLURL() string { return w.url(sql.RoleETL) }
+func (w *Workspace) ETLURL() string { return w.url(url.UserPassword(sql.RoleETL, password)) }
 
 // APIURL returns the URL of the database for the API's role.
-func (w *Workspace) APIURL() string { return w.url(sql.RoleAPI) }
+func (w *Workspace) APIURL() string { return w.url(url.UserPassword(sql.RoleAPI, password)) }
 
-func (w *Workspace) url(role string) string {
+// SuperuserURL returns the URL of the database for the superuser.
+func (w *Workspace) SuperuserURL() string { return w.url(nil) }
+
+// url returns the URL of the database for a user, or for that of Admin if it is nil.
+func (w *Workspace) url(user *url.Userinfo) string {
 	parsed, err := url.Parse(w.Admin)
 	if err != nil {
 		return w.Admin // connecting reports the error
 	}
-	parsed.User, parsed.Path = url.UserPassword(role, password), "/bench"
+	if user != nil {
+		parsed.User = user
+	}
+	parsed.Path = "/bench"
 	return parsed.String()
 }

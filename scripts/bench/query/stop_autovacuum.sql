@@ -1,0 +1,2 @@
+-- Its visits would be counted.
+alter table "catalog".:"table" set (autovacuum_enabled = off)
