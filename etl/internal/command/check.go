@@ -152,13 +152,13 @@ func (c *check) source(ctx context.Context, s *shape.Source) {
 			missing = append(missing, column)
 			continue
 		case slices.Contains(h.Names[at+1:], column.Name):
-			c.mistake(column.At, "column %s of source %s: %s:%d has a duplicate column of this name", column.Name, s.Name, h.File, h.Line)
+			c.mistake(column.At, "column %s of source %s: %s:%d has a duplicate column of this name", column.Name, s.Name, shape.FileName(h.File), h.Line)
 		}
 		h.read[column.Name] = true
 	}
 	for _, column := range missing {
 		c.mistake(column.At, "column %s of source %s: %s:%d has no such column; %s",
-			column.Name, s.Name, h.File, h.Line, c.remedy(s, h, column.Name))
+			column.Name, s.Name, shape.FileName(h.File), h.Line, c.remedy(s, h, column.Name))
 	}
 }
 
@@ -205,6 +205,6 @@ func (c *check) report(w io.Writer) {
 		if names := h.unread(); len(names) > 0 {
 			unread = "not read: " + printable.Names(names)
 		}
-		fmt.Fprintf(w, "%s: %s, %s\n", h.File, plural(int64(len(h.Names)), "column"), unread)
+		fmt.Fprintf(w, "%s: %s, %s\n", shape.FileName(h.File), plural(int64(len(h.Names)), "column"), unread)
 	}
 }

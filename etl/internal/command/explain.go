@@ -104,7 +104,7 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 	}
 	for _, l := range lines {
 		file, line := d.Place(l.source, l.line)
-		fmt.Fprintf(out.stdout, "%s:%d: %s\n", file, line, l.raw)
+		fmt.Fprintf(out.stdout, "%s:%d: %s\n", shape.FileName(file), line, l.raw)
 	}
 	for i, body := range documents {
 		endpoint := spec.Endpoints[i]

@@ -50,7 +50,7 @@ func (p *problems) Reject(reject source.Reject) error {
 	}
 	found, value := p.found[at], p.value(reject)
 	if found.rows++; found.rows <= shownRows {
-		found.shown = append(found.shown, fmt.Sprintf("%s:%d: %s", reject.File, reject.Line, value))
+		found.shown = append(found.shown, fmt.Sprintf("%s:%d: %s", shape.FileName(reject.File), reject.Line, value))
 	}
 	value = strings.TrimPrefix(value, reject.Column+" ")
 	found.value = cmp.Or(found.value, value)
@@ -104,7 +104,7 @@ func (p *problems) report(w io.Writer) {
 		if f.shared {
 			what += " (source " + f.source + ")"
 		}
-		fmt.Fprintf(w, "\n%s: %s would be rejected, %s\n", f.file, plural(f.rows, "row"), what)
+		fmt.Fprintf(w, "\n%s: %s would be rejected, %s\n", shape.FileName(f.file), plural(f.rows, "row"), what)
 		for _, row := range f.shown {
 			fmt.Fprintf(w, "  %s\n", row)
 		}

@@ -45,14 +45,14 @@ func TestStandardInput(t *testing.T) {
 			code int
 			want string
 		}{
-			"check":   {nil, 21, "-:4"},
-			"explain": {[]string{"piped", "1"}, exitOK, ":3: 1,Tea"},
+			"check":   {nil, 21, "standard input:4"},
+			"explain": {[]string{"piped", "1"}, exitOK, "standard input:3: 1,Tea"},
 			"render":  {nil, exitOK, "item: 4 documents"},
-			"plan":    {[]string{"--database", database.ETL}, 21, "-:4: id not an int: `x,Ham`"},
+			"plan":    {[]string{"--database", database.ETL}, 21, "standard input:4: id not an int: `x,Ham`"},
 			"run": {
 				[]string{"--database", database.ETL, "--rejects", filepath.Join(t.TempDir(), "rejects"), "--accept", "rejects"},
 				exitOK,
-				": 1 rejected: not an int",
+				"standard input: 1 rejected: not an int",
 			},
 		} {
 			directory := t.TempDir()
@@ -68,6 +68,31 @@ func TestStandardInput(t *testing.T) {
 			if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 				t.Errorf("%s leaves %v in the directory for temporary files (%v)", command, left, err)
 			}
+		}
+	}
+}
+
+// TestMessagesAboutStandardInput has no message with the name of the copy.
+func TestMessagesAboutStandardInput(t *testing.T) {
+	for _, c := range []struct {
+		name, command string
+		input         []byte
+		want          string
+	}{
+		{"headers", "check", dumptest.Gzip(t, []byte("id,Name\n1,a\n")), "standard input:1 has no such column; did you mean Name?"},
+		{"a header", "render", []byte("ID,name\n1,a\n"), "standard input:1: the header has no column \"id\"; it has ID, name."},
+		{"a remedy", "render", []byte("ID,name\n1,a\n"), "did you mean ID?"},
+		{"a cut archive", "render", dumptest.Gzip(t, []byte("id,name\n1,a\n"))[:25], "standard input"},
+		{"an empty file", "render", nil, "standard input: the file is empty"},
+		{"columns", "check", dumptest.Zstd(t, []byte("id,name\n1,a\n")), "standard input: 2 columns, all are read"},
+		{"a line end", "render", dumptest.Gzip(t, []byte("id,name\n1,a\n2,b")), "standard input:3: the last line has no line end"},
+	} {
+		directory, temp := t.TempDir(), t.TempDir()
+		dumptest.Write(t, directory, map[string]string{"piped.yaml": pipedShape})
+		withInput(t, c.input)
+		_, stdout, stderr := etl(t.Context(), c.command, "--csv", directory, "--shape", filepath.Join(directory, "piped.yaml"), "--temp", temp)
+		if text := stdout + stderr; !strings.Contains(text, c.want) || strings.Contains(text, "-.") || strings.Contains(text, temp) {
+			t.Errorf("%s: %s, want %q and not the name of the copy", c.name, text, c.want)
 		}
 	}
 }

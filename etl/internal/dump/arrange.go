@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"systemscale/etl/internal/join"
+	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
@@ -65,7 +66,7 @@ func (d *Dump) arrange(ctx context.Context, disorder *join.Disorder) (*Dump, err
 		}
 		next.arranged[disorder.Source].duplicates = duplicates
 		d.options.Logger.Warn("the ids of a file are too far apart to be kept in memory, so it was sorted by id to find the duplicates",
-			"file", d.spec.Sources[disorder.Source].File, "took", time.Since(began).Round(time.Millisecond))
+			"file", shape.FileName(d.spec.Sources[disorder.Source].File), "took", time.Since(began).Round(time.Millisecond))
 	} else {
 		orders, err := ordering.examine(ctx)
 		if err != nil {
@@ -97,7 +98,7 @@ func (d *Dump) reopen(ctx context.Context) error {
 			}
 			a.sorted = sorted
 			d.streams = append(d.streams, sorted)
-			d.options.Logger.Warn("a file is not in the order of its parents, so it was sorted", "file", d.spec.Sources[i].File,
+			d.options.Logger.Warn("a file is not in the order of its parents, so it was sorted", "file", shape.FileName(d.spec.Sources[i].File),
 				"rows", sorted.records, "temporary", humanize.Bytes(uint64(sorted.spilled)),
 				"took", time.Since(began).Round(time.Millisecond))
 		}

@@ -61,7 +61,7 @@ func (d *Dump) cutErrors(run int64, before map[string]*source.Ending) (cut []*so
 			if anyNewline {
 				d.options.Logger.Warn(
 					"the last line of a file has no line end, and those of others have: if it was cut off, run again with the whole file",
-					"file", c.File, "line", c.Ending.Line)
+					"file", shape.FileName(c.File), "line", c.Ending.Line)
 			}
 			continue
 		default:

@@ -27,7 +27,7 @@ type OversizeError struct {
 
 func (e *OversizeError) Error() string {
 	return fmt.Sprintf("%s:%d: %s. Look at its rows (do all of them name the same parent?), or raise --max-document",
-		e.File, e.Line, e.excess)
+		shape.FileName(e.File), e.Line, e.excess)
 }
 
 // sizeGuard returns a function for join.Joiner.Watch. It returns an *OversizeError as soon as a document of the item is certain to

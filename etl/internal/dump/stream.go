@@ -1,7 +1,6 @@
 package dump
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"systemscale/etl/internal/charset"
@@ -44,6 +42,7 @@ type stream struct {
 	archive *zstd.Decoder // of raw, or nil
 	text    io.Reader     // of raw, decompressed
 	plain   bool          // the text consists of the file's bytes
+	begun   bool          // some of the text has been read
 }
 
 // newStream returns the text of a file, which it takes over: it closes it if there is an error. size is that of the file on disk. read
@@ -54,7 +53,7 @@ func newStream(ctx context.Context, file *os.File, size int64, read *atomic.Int6
 	var err error
 	switch filepath.Ext(file.Name()) {
 	case ".gz":
-		decoder, gzipErr := gzip.NewReader(bufio.NewReaderSize(s.raw, archiveBuffer))
+		decoder, gzipErr := newMembers(s.raw)
 		s.text, s.plain, err = decoder, false, gzipErr
 	case ".zst":
 		decoder, zstdErr := zstd.NewReader(s.raw,
@@ -127,10 +126,14 @@ func (s *stream) skip(offset int64) error {
 
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.text.Read(p)
-	if err != nil && err != io.EOF {
-		return n, explainArchive(err)
+	s.begun = s.begun || n > 0
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case s.begun && errors.Is(err, zstd.ErrMagicMismatch):
+		err = errTrailing
 	}
-	return n, err
+	return n, explainArchive(err)
 }
 
 func (s *stream) Close() error {
@@ -188,7 +191,7 @@ func (i *interruptible) Read(p []byte) (int, error) {
 func explainArchive(err error) error {
 	var system *fs.PathError
 	switch {
-	case errors.As(err, &system), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &system), errors.Is(err, errTrailing), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the archive ends early, so it was cut off while it was written or copied")

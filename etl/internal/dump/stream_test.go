@@ -100,6 +100,17 @@ func TestRejectsOfACompressedFileArePlainText(t *testing.T) {
 	}
 }
 
+func TestGzipOfSeveralMembers(t *testing.T) {
+	members := append(dumptest.Gzip(t, []byte("isbn,title\n7,Se")), dumptest.Gzip(t, []byte("ven\n8,Eight\n"))...)
+	d, err := openBooks(t, ".gz", append(members, dumptest.Gzip(t, nil)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := readBooks(d); err != nil || rows != 2 {
+		t.Errorf("%d rows (%v), want 2", rows, err)
+	}
+}
+
 func TestArchivesThatCannotBeRead(t *testing.T) {
 	text := []byte("isbn,title\n" + strings.Repeat("7,Seven\n", 50_000))
 	spoilt := func(archive []byte) []byte {
@@ -116,11 +127,14 @@ func TestArchivesThatCannotBeRead(t *testing.T) {
 		archive      []byte
 		want         string
 	}{
+		{"gzip with a zero after it", ".gz", append(bytes.Clone(gz), 0), "other bytes follow the end of the archive"},
+		{"two gzip files, the second one cut off", ".gz", append(bytes.Clone(gz), gz[:len(gz)-20]...), "ends early"},
+		{"zstd with other bytes after it", ".zst", append(bytes.Clone(zst), "trailing"...), "other bytes follow the end of the archive"},
 		{"gzip cut off", ".gz", gz[:len(gz)-20], "ends early"},
 		{"gzip of which the beginning is there", ".gz", gz[:5], "ends early"},
 		{"gzip of nothing", ".gz", nil, "ends early"},
 		{"gzip with other bytes", ".gz", spoilt(gz), "is damaged"},
-		{"gzip with more bytes after it", ".gz", append(bytes.Clone(gz), "and more than a header"...), "is damaged"},
+		{"gzip with more bytes after it", ".gz", append(bytes.Clone(gz), "and more than a header"...), "book.csv.gz:50001: the file cannot be read after this line: other bytes follow"},
 		{"no gzip", ".gz", text, "is damaged"},
 		{"zstd of nothing", ".zst", nil, "ends early"},
 		{"zstd cut off", ".zst", zst[:len(zst)-20], "ends early"},

@@ -14,14 +14,25 @@ func Remedy(name string, unused []string) string {
 	if len(unused) == 0 {
 		return "all others are used"
 	}
-	best := slices.MinFunc(unused, func(a, b string) int { return distance(name, a) - distance(name, b) })
-	if distance(name, best)*3 <= len(name) {
-		return fmt.Sprintf("did you mean %s?", printable.Name(best))
+	if question := Question(name, unused); question != "" {
+		return question
 	}
 	if more := len(unused) - mostNames; more > 0 {
 		return fmt.Sprintf("not used: %s and %d more", printable.Names(unused[:mostNames]), more)
 	}
 	return "not used: " + printable.Names(unused)
+}
+
+// Question suggests a name for a missing one, or "" if none is near.
+func Question(name string, names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	best := slices.MinFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	if distance(name, best)*3 > len(name) {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %s?", printable.Name(best))
 }
 
 // mostNames is the number of names that a message lists.

@@ -26,6 +26,22 @@ func TestRemedy(t *testing.T) {
 	}
 }
 
+func TestQuestion(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		names      []string
+	}{
+		{"id", "did you mean ID?", []string{"Name", "ID"}},
+		{"product_id", "did you mean Product Id?", []string{"id", "Product Id", "product"}},
+		{"id", "", []string{"name", "no"}},
+		{"id", "", nil},
+	} {
+		if got := Question(c.name, c.names); got != c.want {
+			t.Errorf("Question(%q, %q) = %q, want %q", c.name, c.names, got, c.want)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	cases := []struct {
 		a, b string

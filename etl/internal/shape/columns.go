@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+
+	"systemscale/etl/internal/nearest"
 )
 
 // column returns the index of the column that n names.
@@ -12,7 +15,7 @@ func (r *reader) column(n ast.Node, source Source) int {
 	name := r.text(n, "a column")
 	at := slices.IndexFunc(source.Columns, func(c Column) bool { return c.Name == name })
 	if at < 0 {
-		r.fail(position(n), "%s has no column %q; it has %s", source.Name, name, columnNames(source))
+		r.noColumn(position(n), source, name)
 	}
 	return at
 }
@@ -33,10 +36,20 @@ func (r *reader) use(n ast.Node, sources []Source, in int) int {
 	return column
 }
 
-func columnNames(source Source) string {
+// noColumn fails because a source has no column of a name.
+func (r *reader) noColumn(at *token.Position, source Source, name string) {
+	r.fail(at, "%s has no column %q; it has %s", source.Name, name, columnNames(source, name))
+}
+
+// columnNames lists the columns of a source, and suggests one for a name that is none.
+func columnNames(source Source, missing string) string {
 	names := make([]string, len(source.Columns))
 	for i, c := range source.Columns {
 		names[i] = c.Name
 	}
-	return strings.Join(names, ", ")
+	list := strings.Join(names, ", ")
+	if question := nearest.Question(missing, names); question != "" {
+		list += ": " + question
+	}
+	return list
 }

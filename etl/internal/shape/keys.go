@@ -68,7 +68,7 @@ func (r *reader) on(n ast.Node, source *Source) (columns Indices, parents []pare
 	for _, e := range r.mapping(n, "on") {
 		at := slices.IndexFunc(source.Columns, func(c Column) bool { return c.Name == e.key })
 		if at < 0 {
-			r.fail(e.at, "%s has no column %q; it has %s", source.Name, e.key, columnNames(*source))
+			r.noColumn(e.at, *source, e.key)
 		}
 		if c := &source.Columns[at]; c.Type != Int && c.Type != Text {
 			r.fail(e.at, "column %s of %s is a key, so its type must be int or text", c.Name, source.Name)

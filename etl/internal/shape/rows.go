@@ -119,7 +119,7 @@ func (r *reader) where(n ast.Node, sources []Source, of int) []Where {
 	for _, e := range r.mapping(n, "where") {
 		at := slices.IndexFunc(sources[of].Columns, func(c Column) bool { return c.Name == e.key })
 		if at < 0 {
-			r.fail(e.at, "%s has no column %q; it has %s", sources[of].Name, e.key, columnNames(sources[of]))
+			r.noColumn(e.at, sources[of], e.key)
 		}
 		where = append(where, Where{Column: at, Test: r.test(e.value, "where", &sources[of].Columns[at])})
 		sources[of].Rendered = append(sources[of].Rendered, at)
@@ -164,8 +164,9 @@ func (r *reader) sort(n ast.Node, source Source) Sort {
 			return Sort{Column: i, Descending: true}
 		}
 	}
+	name := strings.TrimSuffix(text, " desc")
 	r.fail(position(n), "%s has no column %q; it has %s. Descending order is written %s desc",
-		source.Name, strings.TrimSuffix(text, " desc"), columnNames(source), source.Columns[0].Name)
+		source.Name, name, columnNames(source, name), source.Columns[0].Name)
 	return Sort{}
 }
 

@@ -2,6 +2,7 @@ package shape
 
 import (
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -336,3 +337,12 @@ func IsPattern(file string) bool { return strings.ContainsAny(file, "*?[") }
 
 // StandardInput is the file of a source that is read from the standard input.
 const StandardInput = "-"
+
+// FileName returns a file's path as messages name it. A copy of the standard input, plain or compressed, is the standard input.
+func FileName(path string) string {
+	switch filepath.Base(path) {
+	case StandardInput, StandardInput + ".gz", StandardInput + ".zst":
+		return "standard input"
+	}
+	return path
+}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/dustin/go-humanize"
+
+	"systemscale/etl/internal/shape"
 )
 
 // Counts is the number of rows of one file by outcome. Release counts the used rows.
@@ -35,7 +37,7 @@ func Labels(counts []Counts) []string {
 	}
 	labels := make([]string, len(counts))
 	for i, c := range counts {
-		labels[i] = c.File
+		labels[i] = shape.FileName(c.File)
 		if sources[c.File] > 1 && c.Source != "" {
 			labels[i] = fmt.Sprintf("%s (%s)", c.File, c.Source)
 		}

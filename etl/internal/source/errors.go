@@ -1,6 +1,10 @@
 package source
 
-import "fmt"
+import (
+	"fmt"
+
+	"systemscale/etl/internal/shape"
+)
 
 // Kind classifies the FileErrors that --accept can accept.
 type Kind string
@@ -24,7 +28,7 @@ func (e *FileError) Unwrap() error { return e.Err }
 
 func (e *FileError) Error() string {
 	if e.Line == 0 {
-		return e.File + ": " + e.Message
+		return shape.FileName(e.File) + ": " + e.Message
 	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
+	return fmt.Sprintf("%s:%d: %s", shape.FileName(e.File), e.Line, e.Message)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"systemscale/etl/internal/csvscan"
+	"systemscale/etl/internal/nearest"
 	"systemscale/etl/internal/shape"
 	"systemscale/sql/printable"
 )
@@ -110,6 +111,12 @@ func (r *Reader) lookAtBeginning() ([]string, error) {
 func (r *Reader) headerHint(names []string, missing string) string {
 	if hint := SpacesHint(r.dialect, names, missing); hint != "" {
 		return ": " + hint
+	}
+	unused := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(r.spec.Columns, func(c shape.Column) bool { return c.Name == name })
+	})
+	if question := nearest.Question(missing, unused); question != "" {
+		return ": " + question
 	}
 	return RowHint(r.spec, names)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-json"
 
 	"systemscale/etl/internal/regular"
+	"systemscale/etl/internal/shape"
 )
 
 // Reason is the reason for rejecting a row, as reports and reject files show it.
@@ -294,7 +295,7 @@ func (r Reject) String() string {
 	if r.Shared {
 		by = " (" + r.Source + ")"
 	}
-	return fmt.Sprintf("%s:%d:%s %s%s: %#q", r.File, r.Line, column, r.Why(), by, abbreviate(r.Raw))
+	return fmt.Sprintf("%s:%d:%s %s%s: %#q", shape.FileName(r.File), r.Line, column, r.Why(), by, abbreviate(r.Raw))
 }
 
 // Why returns the reason with its detail.
