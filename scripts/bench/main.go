@@ -27,6 +27,8 @@ Example:
   ./scripts/task bench:api -- --products 100000 --rounds 1 --only hits,constant`
 
 type arguments struct {
+	ETL  etlCommand  `cmd:"" name:"etl" help:"${etl}"`
+	API  apiCommand  `cmd:"" name:"api" help:"Measure the API and the gateway against pgbench, a plain handler and static files."`
 	Size sizeCommand `cmd:"" name:"size" help:"${size}"`
 }
 
