@@ -10,9 +10,13 @@ import (
 
 // pipelined answers with one instance of this project's API.
 func pipelined() Rung {
+	const name = "api"
 	return Rung{
-		Name: "api", Title: "this project's API, pipelined lookups", Letter: "f",
-		Start: func(ctx context.Context, data Data) (*Running, error) { return startAPI(ctx, data, "api") },
+		Name: name, Title: "this project's API, pipelined lookups", Letter: "f",
+		Start: func(ctx context.Context, data Data) (*Running, error) {
+			r := &Running{}
+			return r.orStop(r.addAlone(ctx, data, name))
+		},
 	}
 }
 
@@ -26,7 +30,8 @@ func balanced(instances int) Rung {
 			if err != nil {
 				return nil, err
 			}
-			return startGateway(ctx, data, name, template, instances)
+			r := &Running{}
+			return r.orStop(r.addGateway(ctx, data, gateway{name, template, instances}))
 		},
 	}
 }
@@ -37,42 +42,50 @@ func cached(instances int) Rung {
 	return Rung{
 		Name: name, Title: fmt.Sprintf("API, %d instances behind the gateway with its cache", instances), Letter: "h", Cached: true,
 		Start: func(ctx context.Context, data Data) (*Running, error) {
-			return startGateway(ctx, data, name, nginx.Template, instances)
+			r := &Running{}
+			return r.orStop(r.addGateway(ctx, data, gateway{name, nginx.Template, instances}))
 		},
 	}
 }
 
-// startAPI starts one instance of the API, with variables of its environment. The name of the rung is that of its log.
-func startAPI(ctx context.Context, data Data, name string, env ...string) (*Running, error) {
-	r := &Running{}
-	started, err := r.addAPI(ctx, data, server.API{Name: name, Env: env})
-	if err == nil {
+// addAlone starts one instance of the API, with more flags, which clients reach directly. The name of the rung is that of its log.
+func (r *Running) addAlone(ctx context.Context, data Data, name string, flags ...string) error {
+	started, err := r.addAPI(ctx, data, server.API{Name: name, Flags: flags})
+	if started != nil {
 		r.Address = started.Address
 	}
-	return r.orStop(err)
+	return err
 }
 
-// startGateway starts instances of the API and, in front of their unix sockets, the gateway with a template.
-func startGateway(ctx context.Context, data Data, name, template string, instances int, env ...string) (*Running, error) {
+// gateway is the project's gateway in front of instances of the API.
+type gateway struct {
+	name      string // of the rung, for logs
+	template  string // of the configuration of NGINX
+	instances int
+}
+
+// addGateway starts instances of the API, with more flags, and the gateway in front of their unix sockets.
+func (r *Running) addGateway(ctx context.Context, data Data, g gateway, flags ...string) error {
 	gateways, err := server.NewGateways(data.Directory)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := &Running{stops: []func() error{gateways.Close}} // after the gateway and the instances have been stopped
-	for i := range instances {
-		instance := fmt.Sprintf("%s-%d", name, i+1)
-		_, err := r.addAPI(ctx, data, server.API{Name: instance, Socket: gateways.Socket(instance), Env: append(threads(instances), env...)})
-		if err != nil {
-			return r.orStop(err)
+	r.stops = append(r.stops, gateways.Close) // after the gateway and the instances have been stopped
+	for i := range g.instances {
+		instance := fmt.Sprintf("%s-%d", g.name, i+1)
+		socket := gateways.Socket(instance)
+		if _, err := r.addAPI(ctx, data, server.API{Name: instance, Socket: socket, Env: threads(g.instances), Flags: flags}); err != nil {
+			return err
 		}
-		gateways.Upstreams = append(gateways.Upstreams, "unix:"+gateways.Socket(instance))
+		gateways.Upstreams = append(gateways.Upstreams, "unix:"+socket)
 	}
-	started, err := gateways.Start(ctx, name, template)
-	if err == nil {
-		r.Address = started.Address
-		r.add("nginx", started.PID, started.Stop)
+	started, err := gateways.Start(ctx, g.name, g.template)
+	if err != nil {
+		return err
 	}
-	return r.orStop(err)
+	r.Address = started.Address
+	r.add("nginx", started.PID, started.Stop)
+	return nil
 }
 
 // addAPI builds and starts an instance of the API.
@@ -82,7 +95,7 @@ func (r *Running) addAPI(ctx context.Context, data Data, api server.API) (*serve
 		return nil, err
 	}
 	api.Database, api.Logs = data.DatabaseURL, data.Directory
-	api.Flags = []string{"--drain-pause", "0s"} // nothing balances requests away from it
+	api.Flags = append([]string{"--drain-pause", "0s"}, api.Flags...) // no balancer has to notice that it stops
 	started, err := api.Start(ctx)
 	if started != nil {
 		r.add("api", started.PID, started.Stop)

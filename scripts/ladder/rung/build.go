@@ -5,18 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"systemscale/scripts/measure"
 )
 
-// building is held while a program is built: several rungs need the same ones.
-var building sync.Mutex
-
 // build builds a program of the project, given by its package, and returns its path. It must run in a directory of the module.
 func build(ctx context.Context, data Data, source string) (string, error) {
-	building.Lock()
-	defer building.Unlock()
 	path := filepath.Join(data.Directory, "bin", filepath.Base(source))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err

@@ -72,8 +72,6 @@ func (r *Running) addExpress(ctx context.Context, data Data, name string, env ..
 // installExpress copies the files of the server to a directory of the data, and installs its packages there unless they are present. It
 // returns the directory.
 func installExpress(ctx context.Context, data Data, node program.Node) (string, error) {
-	building.Lock()
-	defer building.Unlock()
 	directory := filepath.Join(data.Directory, "express")
 	files, err := fs.ReadDir(express.Files, ".")
 	if err != nil {

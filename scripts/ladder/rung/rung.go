@@ -1,8 +1,8 @@
 // Package rung starts the rungs of the ladder: the ways to answer the catalog's requests, from joins at request time behind one server to
 // precomputed documents behind a gateway with caches. All rungs read the same PostgreSQL and return the same documents, as JSON.
 //
-// A rung consists of processes of its own, so that the processor time of each can be measured. It is started and stopped as a whole. The
-// functions may be called from several goroutines, for rungs with different directories.
+// A rung consists of processes of its own, so that the processor time of each can be measured. It is started and stopped as a whole.
+// Several rungs may run at a time, but only one goroutine may start and stop them.
 package rung
 
 import (
