@@ -36,7 +36,7 @@ func (c *etlCommand) Run(ctx context.Context, stdout io.Writer) error {
 	case c.Variants && len(c.Crossover)+len(c.Memory) > 0, len(c.Crossover) > 0 && len(c.Memory) > 0:
 		return errors.New("--crossover, --memory and --variants exclude each other")
 	case c.Variants:
-		return c.compareVariants(ctx, c.Rounds, stdout)
+		return compareVariants(ctx, &c.Workspace, c.Rounds, stdout)
 	case len(c.Crossover) > 0:
 		return c.crossover(ctx, stdout)
 	case len(c.Memory) > 0:

@@ -16,6 +16,9 @@ import (
 	"systemscale/sql"
 )
 
+// hotCount is the number of documents that are requested repeatedly.
+const hotCount = 2000
+
 // serving contains the servers that run while requests are measured. Only the one being measured gets requests.
 type serving struct {
 	command   *apiCommand

@@ -37,9 +37,6 @@ const (
 // trial is one measurement of a subject.
 type trial struct{ connections, round int }
 
-// hotCount is the number of documents that are requested repeatedly.
-const hotCount = 2000
-
 // constantTime is the duration of the constant rate. It is longer than documents stay fresh in NGINX, so that it includes revalidation.
 const constantTime = 12 * time.Second
 

@@ -107,15 +107,15 @@ func writeFileWithTextKeys(from, to string, keys int) (err error) {
 }
 
 // compareVariants measures the processor time of rendering each variant, in turn in each round, in proportion to the built-in shape.
-func (c *etlCommand) compareVariants(ctx context.Context, rounds int, stdout io.Writer) error {
-	if err := c.Prepare(ctx); err != nil {
+func compareVariants(ctx context.Context, w *workspace.Workspace, rounds int, stdout io.Writer) error {
+	if err := w.Prepare(ctx); err != nil {
 		return err
 	}
-	csv, err := c.Generate(ctx, "clean")
+	csv, err := w.Generate(ctx, "clean")
 	if err != nil {
 		return err
 	}
-	textCSV := c.CSV() + "-text-keys"
+	textCSV := w.CSV() + "-text-keys"
 	if err := writeTextKeys(csv, textCSV); err != nil {
 		return fmt.Errorf("write the catalog with texts as keys: %w", err)
 	}
@@ -123,7 +123,7 @@ func (c *etlCommand) compareVariants(ctx context.Context, rounds int, stdout io.
 	if err != nil {
 		return err
 	}
-	r, err := newReport(ctx, "variants", &c.Workspace, rounds)
+	r, err := newReport(ctx, "variants", w, rounds)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (c *etlCommand) compareVariants(ctx context.Context, rounds int, stdout io.
 	for round := range rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d:", round+1, rounds)
 		for i, v := range all {
-			took, err := v.render(ctx, c.Program("etl"), c.Work)
+			took, err := v.render(ctx, w.Program("etl"), w.Work)
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
@@ -147,7 +147,7 @@ func (c *etlCommand) compareVariants(ctx context.Context, rounds int, stdout io.
 	for i, v := range all[1:] {
 		r.add(v.name+" / "+all[0].name, "times", ratios[i+1]...)
 	}
-	return r.write(stdout, c.Work)
+	return r.write(stdout, w.Work)
 }
 
 // render measures etl render, which must reject no row. The shape file is written into the directory work.

@@ -14,11 +14,12 @@ func TestUsageIsByRole(t *testing.T) {
 	}
 	roles := map[string][]int{"this": {os.Getpid()}, "none": nil}
 	before := ReadUsage(roles)
-	for OwnTime() < before["this"]+50*time.Millisecond {
-		// The clock of /proc has a resolution of 10 ms.
+	turns := 0
+	for OwnTime() < before["this"]+50*time.Millisecond { // the clock of /proc has a resolution of 10 ms
+		turns++
 	}
 	used := ReadUsage(roles).Since(before)
 	if used["this"] < 20*time.Millisecond || used["none"] != 0 || len(used) != 2 {
-		t.Errorf("used %v, want at least 20 ms by this process, and nothing by none", used)
+		t.Errorf("in %d turns, %v, want at least 20 ms by this process, and nothing by none", turns, used)
 	}
 }

@@ -87,7 +87,7 @@ func (s *Sample) Fell() (reason string, fell bool) {
 	case s.Errors > MostErrors:
 		return fmt.Sprintf("%.1f %% of the requests failed", 100*s.Errors), true
 	case s.P99 > MostP99:
-		return fmt.Sprintf("p99 was %.0f ms", s.P99), true
+		return fmt.Sprintf("p99 was %s ms", number(s.P99)), true
 	case s.Done < LeastDone:
 		return fmt.Sprintf("only %.0f %% of the requests had a response when the last one was due", 100*s.Done), true
 	}

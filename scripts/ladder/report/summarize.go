@@ -6,8 +6,9 @@ type windowKey struct {
 	offered                 float64
 }
 
-// Summarize computes the windows and the falls of all rungs from the samples.
+// Summarize computes the windows and the falls of all rungs from the samples, and the rungs that they are compared with.
 func (r *Report) Summarize() {
+	r.setBefore()
 	for i := range r.Rungs {
 		rung := &r.Rungs[i]
 		rung.Windows, rung.FellOver, rung.Reason = nil, nil, ""

@@ -131,6 +131,7 @@ type Random struct {
 	request   []byte
 }
 
+// Next returns a request, which is valid until the next call.
 func (r *Random) Next() []byte {
 	d := r.Documents[r.Source.IntN(len(r.Documents))]
 	r.request = appendEnd(append(append(r.request[:0], "GET "...), d.Path...), r.Header(d))

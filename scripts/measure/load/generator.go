@@ -63,14 +63,14 @@ func (g Generator) Run(ctx context.Context, source func(connection int) Traffic)
 	}
 	slices.Sort(latencies)
 	got.Requests = int64(len(latencies))
-	got.P50 = percentile(latencies, 500).Microseconds()
-	got.P99 = percentile(latencies, 990).Microseconds()
-	got.P999 = percentile(latencies, 999).Microseconds()
+	got.P50 = Percentile(latencies, 500).Microseconds()
+	got.P99 = Percentile(latencies, 990).Microseconds()
+	got.P999 = Percentile(latencies, 999).Microseconds()
 	return got, errors.Join(append(errs, got.Valid(), ctx.Err())...)
 }
 
-// percentile returns the smallest of the sorted values that at least perMille in a thousand values do not exceed.
-func percentile(sorted []time.Duration, perMille int) time.Duration {
+// Percentile returns the smallest of the sorted values that at least perMille in a thousand values do not exceed.
+func Percentile(sorted []time.Duration, perMille int) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}

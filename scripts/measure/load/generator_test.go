@@ -158,7 +158,7 @@ func TestPercentile(t *testing.T) {
 		{thousand[:100], 990, 99},
 		{thousand[:11], 910, 11},
 	} {
-		if got := percentile(test.sorted, test.perMille); got != test.want {
+		if got := Percentile(test.sorted, test.perMille); got != test.want {
 			t.Errorf("percentile of %d values, %d ‰ = %d, want %d", len(test.sorted), test.perMille, got, test.want)
 		}
 	}

@@ -1,6 +1,7 @@
--- For wrk: repeats GET requests in random order. Each thread has a different sequence, which depends on the seed. Arguments:
+-- For wrk: repeats GET requests, in random order or in that of a file. Each thread has a different sequence, which depends on the seed. Arguments:
 --     random SEED PRODUCTS   /products/{id}/styles of random products
 --     file SEED FILE         the requests of a file: each line has a path and, after a tab, a header
+--     trace SEED FILE        the requests of a file in their order, each thread from another place on
 local threads = 0
 
 function setup(thread)
@@ -26,6 +27,15 @@ function init(args)
         requests[#requests + 1] = wrk.format("GET", path, headers)
     end
     local count = #requests
+    if args[1] == "trace" then
+        -- math.random would repeat some requests before all have been sent, which a cache answers.
+        local at = math.floor(count / 2) * number + math.random(count)
+        request = function()
+            at = at % count + 1
+            return requests[at]
+        end
+        return
+    end
     request = function() return requests[math.random(count)] end
 end
 

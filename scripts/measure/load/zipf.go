@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-// Zipf draws ranks 0, 1, ... with probabilities proportional to 1/(rank+1)^s. Unlike math/rand's it supports s = 1. It is safe for
+// zipf draws ranks 0, 1, ... with probabilities proportional to 1/(rank+1)^s. Unlike math/rand's it supports s = 1. It is safe for
 // concurrent use, as only the source of random numbers changes.
-type Zipf struct{ cumulative []float64 }
+type zipf struct{ cumulative []float64 }
 
-func NewZipf(count int, s float64) Zipf {
-	z := Zipf{make([]float64, count)}
+func newZipf(count int, s float64) zipf {
+	z := zipf{make([]float64, count)}
 	total := 0.0
 	for rank := range z.cumulative {
 		total += math.Pow(float64(rank+1), -s)
@@ -21,7 +21,7 @@ func NewZipf(count int, s float64) Zipf {
 	return z
 }
 
-func (z Zipf) Rank(random *rand.Rand) int {
+func (z zipf) rank(random *rand.Rand) int {
 	last := len(z.cumulative) - 1
 	return min(last, sort.SearchFloat64s(z.cumulative, random.Float64()*z.cumulative[last]))
 }
@@ -29,16 +29,17 @@ func (z Zipf) Rank(random *rand.Rand) int {
 // Shop contains the popularity of products and pages: visitors view few of them often and most of them rarely. It is safe for concurrent
 // use.
 type Shop struct {
-	popularity Zipf
+	popularity zipf
 	products   []int32 // ids by rank, in random order
-	pages      Zipf
+	pages      zipf
 }
 
 // PageCount is the number of products on a page of the list.
 const PageCount = 5
 
+// NewShop returns the popularity of a catalog's products and pages. It depends only on their number.
 func NewShop(products int) *Shop {
-	s := &Shop{popularity: NewZipf(products, 1), pages: NewZipf((products+PageCount-1)/PageCount, 1), products: make([]int32, products)}
+	s := &Shop{popularity: newZipf(products, 1), pages: newZipf((products+PageCount-1)/PageCount, 1), products: make([]int32, products)}
 	for i, at := range rand.New(rand.NewPCG(1, 0)).Perm(products) {
 		s.products[i] = int32(at + 1)
 	}
@@ -46,10 +47,10 @@ func NewShop(products int) *Shop {
 }
 
 // Product draws a product by popularity.
-func (s *Shop) Product(random *rand.Rand) int64 { return int64(s.products[s.popularity.Rank(random)]) }
+func (s *Shop) Product(random *rand.Rand) int64 { return int64(s.products[s.popularity.rank(random)]) }
 
 // Page draws a page of the list, from 1, most often one of the first.
-func (s *Shop) Page(random *rand.Rand) int { return s.pages.Rank(random) + 1 }
+func (s *Shop) Page(random *rand.Rand) int { return s.pages.rank(random) + 1 }
 
 // Popular returns the most popular products.
 func (s *Shop) Popular(count int) []int32 { return s.products[:min(count, len(s.products))] }
@@ -66,7 +67,7 @@ type visitor struct {
 }
 
 // Visitor returns the requests of a visitor, each with the header if it is not empty. The sequence depends only on the seed.
-func (s *Shop) Visitor(seed uint64, header string) *visitor {
+func (s *Shop) Visitor(seed uint64, header string) Traffic {
 	return &visitor{Shop: s, header: header, random: rand.New(rand.NewPCG(seed, 1))}
 }
 

@@ -11,10 +11,10 @@ import (
 func TestZipfFrequencies(t *testing.T) {
 	const count, draws = 1000, 400_000
 	for _, s := range []float64{0.8, 1, 1.5} {
-		z, random := NewZipf(count, s), rand.New(rand.NewPCG(1, 2))
+		z, random := newZipf(count, s), rand.New(rand.NewPCG(1, 2))
 		var seen [count]int
 		for range draws {
-			seen[z.Rank(random)]++
+			seen[z.rank(random)]++
 		}
 		total := 0.0
 		for rank := range count {
@@ -28,7 +28,7 @@ func TestZipfFrequencies(t *testing.T) {
 			}
 		}
 	}
-	if rank := NewZipf(1, 1).Rank(rand.New(rand.NewPCG(1, 2))); rank != 0 {
+	if rank := newZipf(1, 1).rank(rand.New(rand.NewPCG(1, 2))); rank != 0 {
 		t.Errorf("of one rank, %d was drawn", rank)
 	}
 }

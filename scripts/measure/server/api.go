@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"path/filepath"
+	"time"
 
 	"systemscale/infra/process"
+	"systemscale/scripts/measure/load"
 )
 
 // API is the configuration of an API process.
@@ -33,8 +36,16 @@ func (a API) Start(ctx context.Context) (*Server, error) {
 		Name: a.Name, Path: a.Program, Args: append(args, a.Flags...),
 		Env: append([]string{"DATABASE_URL=" + a.Database}, a.Env...), Log: filepath.Join(a.Logs, a.Name+".log"),
 	}, addresses[0])
-	if s != nil {
-		s.Admin = addresses[1]
+	if s == nil {
+		return nil, err
 	}
-	return s, err
+	s.Admin = addresses[1]
+	if err != nil {
+		return s, err
+	}
+	// Pages of the list have connections of their own.
+	return s, s.Await(ctx, 20*time.Second, func(ctx context.Context) error {
+		_, _, err := load.Get(ctx, s.Address, "/products?page=1&count=1", "", http.StatusOK)
+		return err
+	})
 }

@@ -11,7 +11,7 @@ import (
 
 // Workspace contains the flags that programs which measure have in common, and the paths and URLs that result from them.
 type Workspace struct {
-	Products int    `default:"${products_default}" placeholder:"N" help:"Products in the catalog. Default: ${default}, ${products}."`
+	Products int    `default:"${products_default}" placeholder:"N" help:"Products in the catalog. ${products}"`
 	Work     string `default:"${work_default}" placeholder:"DIR" help:"${work} Default: ${default}."`
 	Admin    string `env:"TEST_DATABASE_URL" required:"" placeholder:"URL" help:"${admin}"`
 }

@@ -1,0 +1,74 @@
+// Command ladder climbs from joins at request time, one rung at a time, to precomputed documents behind a cache. It measures every rung with
+// the same data and the same requests, and writes a report. Before a rung is measured, its answers are compared with the published documents.
+// It needs a PostgreSQL server as durable as in production, whose superuser is in TEST_DATABASE_URL: ./scripts/task ladder starts one.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"systemscale/sql/printable"
+)
+
+const description = `Measures the rungs of the ladder: ways to answer the same requests, from joins at request time to cached documents.
+
+Example:
+  ./scripts/task ladder
+  ./scripts/task ladder -- --products 10000 --rounds 1 --rungs joins,pipelined
+  ./scripts/task ladder -- report .run/ladder/ladder.json --out infra/docs/ladder`
+
+type arguments struct {
+	Climb  climbCommand  `cmd:"" default:"withargs" help:"Measure the rungs and write the report (the default command)."`
+	Report reportCommand `cmd:"" help:"Write the tables and charts of an earlier climb again, without measuring."`
+}
+
+// longHelp contains help texts that would make the lines of the flags too long.
+var longHelp = kong.Vars{
+	"products":         "Default: 100000, with --quick 1000, and with --full 1000011.",
+	"products_default": "0",
+	"work":             "Directory for the catalog, the programs and the results.",
+	"work_default":     ".run/ladder",
+	"admin":            "PostgreSQL server, as its superuser. The database bench is replaced.",
+	"rungs":            "Measure only these rungs, by name or letter, such as joins,f.",
+	"quick":            "Compare the answers of every rung, and load it only for a moment. Programs that must be installed are left out.",
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process immediately
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes the command line args and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := execute(ctx, args, stdout, stderr); err != nil {
+		fmt.Fprintln(printable.NewWriter(stderr), "ladder:", err)
+		return 1
+	}
+	return 0
+}
+
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var cli arguments
+	exited := false
+	parser, err := kong.New(&cli, kong.Name("ladder"), kong.Description(description), longHelp,
+		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if exited {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s (see ladder --help)", printable.CommandLine(err, args))
+	}
+	return command.Run()
+}

@@ -1,0 +1,4 @@
+-- A published document.
+select "body"
+from "catalog".:"table"
+where "id" = $1

@@ -1,0 +1,3 @@
+select "generation"
+from "catalog"."version"
+where "collection" = $1

@@ -1,0 +1,166 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+)
+
+// Markdown returns the report as a page: sentences, tables, and the charts.
+func (r *Report) Markdown(charts []Picture) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s products, %s, %s. %d × %s, %s, PostgreSQL %s.", number(float64(r.Products)), english.Plural(r.Rounds, "round", ""),
+		r.Date, r.Machine.CPUs, r.Machine.CPU, r.Machine.Go, r.Machine.Postgres)
+	verified := 0
+	for i := range r.Rungs {
+		verified += r.Rungs[i].Verified
+	}
+	fmt.Fprintf(&text, " %s answers were compared with the published documents before the rungs were measured, and %s meanwhile.\n\n",
+		number(float64(verified)), number(float64(r.checked())))
+	if r.Rounds == 1 {
+		text.WriteString("**A single round has no spread: it shows that the answers are equal, not how fast the rungs are.**\n\n")
+	}
+	for _, picture := range charts {
+		if picture.First {
+			text.WriteString(picture.HTML + "\n")
+		}
+	}
+	text.WriteString("### What each rung bought\n\n" + r.Sentences() + "\n")
+	r.writeProcessorTime(&text)
+	if r.Plan.PeakSeconds > 0 {
+		r.writePeaks(&text)
+	}
+	if len(r.Plan.Steps) > 0 {
+		r.writeLatencies(&text)
+	}
+	text.WriteString("### Charts\n\n")
+	for _, picture := range charts {
+		if !picture.First {
+			text.WriteString(picture.HTML + "\n")
+		}
+	}
+	return text.String()
+}
+
+// checked returns the number of bodies that were compared during the measurements.
+func (r *Report) checked() int {
+	checked := 0
+	for i := range r.Samples {
+		if s := &r.Samples[i]; s.Endpoint == All || s.Kind == Peak {
+			checked += s.Checked
+		}
+	}
+	return checked
+}
+
+// writeProcessorTime writes the table of the primary number.
+func (r *Report) writeProcessorTime(text *strings.Builder) {
+	roles := r.roles()
+	fmt.Fprintf(text, "### Processor time per request\n\nMicroseconds per request at %s requests/s, Zipf traffic, all endpoints: "+
+		"the median of all rounds, and their range. The load generator is not included.\n\n", number(r.Plan.Moderate))
+	header := []string{"rung", "in all"}
+	header = append(header, roles...)
+	writeHeader(text, header)
+	for i := range r.Rungs {
+		rung := &r.Rungs[i]
+		w := rung.Find(Moderate, Zipf, All, 0)
+		if w == nil {
+			continue
+		}
+		cells := []string{rung.cell(), spread(w.Total)}
+		for _, role := range roles {
+			cells = append(cells, spread(w.CPU[role]))
+		}
+		writeRow(text, cells)
+	}
+	text.WriteByte('\n')
+}
+
+// writePeaks writes the table of the closed loops.
+func (r *Report) writePeaks(text *strings.Builder) {
+	fmt.Fprintf(text, "### Requests per second\n\nA closed loop of %d connections: each sends the next request when it has a response. "+
+		"Hot traffic is for %s products, each with the same probability; Zipf and uniform traffic for all. "+
+		"Single endpoints get Zipf traffic.\n\n", r.Plan.Connections, number(float64(r.Plan.Hot)))
+	writeHeader(text, append([]string{"rung", Hot, Zipf, Uniform}, endpoints...))
+	for i := range r.Rungs {
+		rung := &r.Rungs[i]
+		cells := []string{rung.cell()}
+		for _, kind := range []string{Hot, Zipf, Uniform} {
+			cells = append(cells, rung.peak(kind, All))
+		}
+		for _, endpoint := range endpoints {
+			cells = append(cells, rung.peak(Zipf, endpoint))
+		}
+		writeRow(text, cells)
+	}
+	text.WriteByte('\n')
+}
+
+// peak formats the rate of a closed loop. Errors are added if there were any.
+func (r *Rung) peak(kind, endpoint string) string {
+	w := r.Find(Peak, kind, endpoint, 0)
+	if w == nil {
+		return ""
+	}
+	if w.Errors.Max > 0 {
+		return fmt.Sprintf("%s, %s %% errors", spread(w.Rate), number(100*w.Errors.Median))
+	}
+	return spread(w.Rate)
+}
+
+// writeLatencies writes the table of the constant rates.
+func (r *Report) writeLatencies(text *strings.Builder) {
+	fmt.Fprintf(text, "### Latency at constant rates\n\np50 / p99 in milliseconds, from when a request was due; Zipf traffic, all endpoints; the medians of "+
+		"all rounds. A rung has fallen over if p99 is above %s ms, if more than %g %% of the requests fail, or if less than %g %% have a response "+
+		"when the last one is due. Then the next rates are not offered.\n\n", number(MostP99), 100*MostErrors, 100*LeastDone)
+	header := []string{"rung"}
+	for _, rate := range r.Plan.Steps {
+		header = append(header, number(rate)+"/s")
+	}
+	writeHeader(text, append(header, "fell over at"))
+	for i := range r.Rungs {
+		rung := &r.Rungs[i]
+		cells := []string{rung.cell()}
+		for _, rate := range r.Plan.Steps {
+			cell := ""
+			if w := rung.Find(Step, Zipf, All, rate); w != nil {
+				cell = number(w.P50.Median) + " / " + number(w.P99.Median)
+				if w.Errors.Median > 0 {
+					cell += fmt.Sprintf(", %s %% errors", number(100*w.Errors.Median))
+				}
+			}
+			cells = append(cells, cell)
+		}
+		writeRow(text, append(cells, rung.fall()))
+	}
+	text.WriteByte('\n')
+}
+
+// fall formats the rates at which the rung fell over.
+func (r *Rung) fall() string {
+	var rates []string
+	for _, rate := range r.FellOver {
+		one := "not"
+		if rate > 0 {
+			one = number(rate)
+		}
+		if !slices.Contains(rates, one) {
+			rates = append(rates, one)
+		}
+	}
+	return strings.Join(rates, ", ")
+}
+
+func writeHeader(text *strings.Builder, cells []string) {
+	writeRow(text, cells)
+	text.WriteString("|" + strings.Repeat(" --- |", len(cells)) + "\n")
+}
+
+func writeRow(text *strings.Builder, cells []string) {
+	for _, cell := range cells {
+		text.WriteString("| " + strings.ReplaceAll(cell, "|", `\|`) + " ")
+	}
+	text.WriteString("|\n")
+}
