@@ -28,8 +28,12 @@ require (
 	github.com/jackc/pgx/v5 v5.12.0
 	// .csv.gz and .csv.zst: the one library that reads both, in Go
 	github.com/klauspost/compress v1.20.3
+	// the document cache in memory: bounded by bytes, keeps what is read often, no allocation for a read
+	github.com/maypok86/otter/v2 v2.4.0
 	// metrics, in the form that operators collect
 	github.com/prometheus/client_golang v1.25.0
+	// the document cache in Redis: concurrent reads share round trips
+	github.com/redis/rueidis v1.0.79
 	// JSON Schema 2020-12: do the API's answers agree with its description?
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	// the bar on a terminal
@@ -78,6 +82,7 @@ require (
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/josharian/intern v1.0.0 // indirect
 	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
+	github.com/kylelemons/godebug v1.1.0 // indirect
 	github.com/mailru/easyjson v0.7.7 // indirect
 	github.com/mattn/go-colorable v0.1.13 // indirect
 	github.com/mattn/go-isatty v0.0.22 // indirect

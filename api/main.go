@@ -25,6 +25,7 @@ import (
 
 	"systemscale/api/internal/admin"
 	"systemscale/api/internal/admin/dashboard"
+	"systemscale/api/internal/cache"
 	"systemscale/api/internal/server"
 	"systemscale/api/internal/store"
 	"systemscale/api/web"
@@ -64,6 +65,9 @@ type flags struct {
 	AdminHost   []string      `env:"API_ADMIN_HOSTS" placeholder:"NAME" help:"Host name that the admin port accepts, such as that of a proxy. It always accepts IP addresses, localhost and the machine's name; for /live, /ready and /metrics it accepts any name. May be repeated."`
 	Peer        []string      `env:"API_PEERS" placeholder:"ADDR" help:"Admin address of another instance, whose requests the dashboard includes. May be repeated."`
 	Gateway     string        `env:"API_GATEWAY_STATUS" placeholder:"URL" help:"URL of the gateway's stub_status, such as http://127.0.0.1:8281/status, for the hit ratio on the dashboard."`
+	Documents   string        `name:"document-cache" env:"CACHE_URL" placeholder:"URL" help:"Cache of documents in front of the database: redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, unix:///PATH, or memory://256MiB for one in this process. Default: none."`
+	CacheWait   time.Duration `name:"document-cache-timeout" env:"API_DOCUMENT_CACHE_TIMEOUT" default:"5ms" help:"Maximum duration of a read of the document cache. Afterwards the database answers."`
+	CacheTTL    time.Duration `name:"document-cache-ttl" env:"API_DOCUMENT_CACHE_TTL" default:"0s" placeholder:"DURATION" help:"After what time a document is removed from the document cache although there is room for it. 0s: never."`
 	CacheAge    time.Duration `env:"API_CACHE_AGE" default:"10s" help:"How long the gateway may use a document without revalidation, in whole seconds. Browsers get half of it."`
 	DrainPause  time.Duration `env:"API_DRAIN_PAUSE" default:"1s" help:"How long to keep serving after a signal, while /ready fails."`
 	DrainLimit  time.Duration `env:"API_DRAIN_LIMIT" default:"10s" help:"How long requests in progress may take to finish after that."`
@@ -88,6 +92,12 @@ func (f *flags) Validate() error {
 	}
 	if f.Timeout < time.Millisecond {
 		return fmt.Errorf("--timeout must be at least 1ms, not %s", f.Timeout)
+	}
+	if f.CacheWait < time.Millisecond || f.CacheWait > f.Timeout {
+		return fmt.Errorf("--document-cache-timeout must be at least 1ms and at most --timeout, not %s", f.CacheWait)
+	}
+	if f.CacheTTL != 0 && f.CacheTTL < time.Second {
+		return fmt.Errorf("--document-cache-ttl must be 0s or at least 1s, not %s", f.CacheTTL)
 	}
 	if f.CacheAge < time.Second || f.CacheAge%time.Second != 0 {
 		return fmt.Errorf("--cache-age must be whole seconds and at least 1s, not %s", f.CacheAge)
@@ -132,7 +142,13 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	documentCache, err := openCache(f, logger, metrics)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
 	documents, err := store.Open(store.Options{
+		Cache:       documentCache,
 		URL:         f.Database,
 		Connections: f.Connections,
 		Batch:       f.Batch,
@@ -143,9 +159,12 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	})
 	if err != nil {
 		closeAll(listeners)
+		if documentCache != nil {
+			documentCache.Close()
+		}
 		return fmt.Errorf("--database (DATABASE_URL): %w", err)
 	}
-	p := &program{flags: f, logger: logger, metrics: metrics, store: documents, server: server.New(documents, server.Options{
+	p := &program{flags: f, logger: logger, metrics: metrics, store: documents, cache: documentCache, server: server.New(documents, server.Options{
 		CacheAge:   f.CacheAge,
 		Logger:     logger,
 		Registerer: metrics,
@@ -160,6 +179,7 @@ type program struct {
 	logger   *slog.Logger
 	metrics  *prometheus.Registry
 	store    *store.Store
+	cache    *cache.Cache // nil without a document cache
 	server   *server.Server
 	draining atomic.Bool
 }
@@ -196,6 +216,7 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 	administration := admin.New(admin.Options{
 		Ready:    p.ready,
 		Snapshot: p.store.Snapshot,
+		Cache:    p.cache,
 		Metrics:  p.metrics,
 		Page:     page,
 		Names:    append(p.flags.AdminHost, p.flags.Admin),
@@ -235,7 +256,31 @@ func (p *program) drain(public []net.Listener) error {
 			defer cancel()
 			return p.store.Close(ctx)
 		}),
+		p.closeCache(),
 	)
+}
+
+// openCache opens the document cache, or returns nil if there is none.
+func openCache(f flags, logger *slog.Logger, metrics prometheus.Registerer) (*cache.Cache, error) {
+	if f.Documents == "" {
+		return nil, nil
+	}
+	opened, err := cache.Open(cache.Options{URL: f.Documents, Timeout: f.CacheWait, TTL: f.CacheTTL, Logger: logger, Registerer: metrics})
+	if err != nil {
+		return nil, fmt.Errorf("--document-cache (CACHE_URL): %w", err)
+	}
+	return opened, nil
+}
+
+// closeCache closes the document cache after the store, which uses it.
+func (p *program) closeCache() error {
+	if p.cache == nil {
+		return nil
+	}
+	return p.phase("close the document cache", func() error {
+		p.cache.Close()
+		return nil
+	})
 }
 
 // phase runs a step of the shutdown and logs its duration.

@@ -31,7 +31,7 @@ func TestStatementParameters(t *testing.T) {
 		if program, _, _ := strings.Cut(name, "/"); program != "etl" && program != "api" && program != "stack" {
 			t.Errorf("%s: a statement is in the directory of the program that sends it", file)
 		}
-		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o", "cursor", "c", "channel", "c", "schema", "s", "reader", "r", "change", "c", "page_anchor", "a", "identity", "1")
+		filled := QueryFor(name, "table", "t", "constraint", "c", "database", "d", "owner", "o", "cursor", "c", "channel", "c", "schema", "s", "reader", "r", "change", "c", "page_anchor", "a", "identity", "1", "collection", "c")
 		if left := open.FindAllString(filled, -1); len(left) > 0 {
 			t.Errorf("%s: no caller sets %v", file, left)
 		}

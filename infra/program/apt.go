@@ -21,7 +21,10 @@ const (
 )
 
 // services are the system services that a package brings.
-var services = map[string]string{"nginx": "nginx.service", "pgbouncer": "pgbouncer.service", "postgresql": "postgresql.service"}
+var services = map[string]string{
+	"nginx": "nginx.service", "pgbouncer": "pgbouncer.service", "postgresql": "postgresql.service",
+	"redis-server": "redis-server.service",
+}
 
 // AptInstall installs Debian packages as root without letting any of their services start, now or at the next boot.
 func AptInstall(ctx context.Context, out io.Writer, packages []string) (err error) {

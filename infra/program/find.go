@@ -205,6 +205,11 @@ func FindChromium() (string, error) {
 	return "", fmt.Errorf("a browser, Chromium, is %w", ErrMissing)
 }
 
+// FindRedis returns the path of a Redis or Valkey server.
+func FindRedis() (string, error) {
+	return FindInPath("redis-server", "valkey-server")
+}
+
 // FindInPath looks up the first of the names in PATH.
 func FindInPath(names ...string) (string, error) {
 	for _, name := range names {

@@ -51,6 +51,11 @@ var (
 		Find: func() error { _, err := FindInPath("pgbouncer", "/usr/sbin/pgbouncer"); return err },
 		Apt:  []string{"pgbouncer"}, Brew: []string{"pgbouncer"},
 	}
+	// NeedRedis is for the document cache in Redis.
+	NeedRedis = Need{
+		Find: func() error { _, err := FindRedis(); return err },
+		Apt:  []string{"redis-server"}, Brew: []string{"redis"},
+	}
 	// NeedFaketime is for the tests in which a clock is set back.
 	NeedFaketime = Need{
 		Find: func() error { _, err := FindFaketime(); return err },

@@ -23,7 +23,7 @@ func (installCommand) Help() string {
 func (c installCommand) Run(ctx context.Context, console console) error {
 	needs := []program.Need{
 		program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium,
-		program.NeedPgBouncer, program.NeedFaketime,
+		program.NeedPgBouncer, program.NeedFaketime, program.NeedRedis,
 	}
 	if c.Bench {
 		needs = append(needs, program.NeedWrk)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"systemscale/api/internal/cache"
 	"systemscale/api/internal/store"
 )
 
@@ -25,6 +26,7 @@ const (
 type Options struct {
 	Ready    func() error           // returns nil, or the reason why the server is not ready
 	Snapshot func() *store.Snapshot // returns the published versions
+	Cache    *cache.Cache           // of documents; nil if there is none
 	Metrics  prometheus.Gatherer
 	Page     http.Handler // the dashboard
 	Names    []string     // host names to accept, in addition to those of checkHost
@@ -37,7 +39,7 @@ type Options struct {
 //	GET /live      200 while the process responds; independent of the database
 //	GET /ready     200, or 503 with the reason why the server is not ready
 //	GET /metrics   metrics in the Prometheus format
-//	GET /version   versions of the build and of the data
+//	GET /version   versions of the build and of the data, and the document cache
 //
 // Any other path is a 404. A panic is logged and results in a 500. A request with an unknown host name results in a 421; see checkHost.
 func New(options Options) *http.Server {
@@ -61,7 +63,7 @@ func New(options Options) *http.Server {
 		MaxRequestsInFlight: maxScrapes,
 	}))
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, versionOf(options.Snapshot(), time.Now()))
+		answer(w, http.StatusOK, versionOf(options.Snapshot(), options.Cache.Status(), time.Now()))
 	})
 	return &http.Server{
 		Handler:        recoverPanics(checkHost(mux, options.Names), options.Logger),

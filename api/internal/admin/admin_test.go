@@ -99,7 +99,7 @@ func TestVersion(t *testing.T) {
 	snapshot := store.NewSnapshot(nil,
 		store.Version{Collection: "things", Run: 7, Generation: 5, PublishedAt: published},
 		store.Version{Collection: "museums", Run: 1, Generation: 1, PublishedAt: published})
-	got := versionOf(snapshot, published.Add(90*time.Second))
+	got := versionOf(snapshot, nil, published.Add(90*time.Second))
 	if got.Go != runtime.Version() || got.Module != "systemscale" {
 		t.Errorf("built by %q from %q", got.Go, got.Module)
 	}

@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"systemscale/api/internal/cache"
 	"systemscale/api/internal/store"
 )
 
@@ -16,6 +17,7 @@ type version struct {
 	Modified bool            `json:"modified,omitempty"` // the source differed from the revision
 	Go       string          `json:"go"`
 	Data     map[string]data `json:"data"` // by collection
+	Cache    *cache.Status   `json:"document_cache,omitempty"`
 }
 
 // data is one published collection.
@@ -26,8 +28,8 @@ type data struct {
 	Age         float64   `json:"age_seconds"`
 }
 
-func versionOf(snapshot *store.Snapshot, now time.Time) version {
-	v := version{Go: runtime.Version(), Data: map[string]data{}}
+func versionOf(snapshot *store.Snapshot, documents *cache.Status, now time.Time) version {
+	v := version{Go: runtime.Version(), Data: map[string]data{}, Cache: documents}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.Module, v.Version = info.Main.Path, info.Main.Version
 		for _, setting := range info.Settings {

@@ -125,6 +125,7 @@ func TestBlocksRead(t *testing.T) {
 		return map[string]int{
 			"document":                      read(item.statement(kindGet), "'{%d}'", size.documents/2),
 			"document that does not exist":  read(item.statement(kindGet), "'{%d}'", size.documents*2),
+			"document with its version":     read(item.statement(kindVersioned), "'{%d}'", size.documents/2),
 			"etag":                          read(item.statement(kindETag), "'{%d}'", size.documents/2),
 			"page, first, 1":                read(page.statement(kindList), "'things', 1, 0, 0, 1, 'page', 0"),
 			"page, first, 1000":             read(page.statement(kindList), "'things', 1, 0, 0, 1000, 'page', 0"),

@@ -202,11 +202,19 @@ func (w *worker) read(g *group, rows *pgconn.ResultReader) error {
 		w.settle(l, l.err)
 		return nil
 	}
-	next := 0 // an index scan returns rows in order
-	for rows.NextRow() {
+	next := 0         // an index scan returns rows in order
+	verified := false // the rows are of the endpoint's version
+	for first := true; rows.NextRow(); first = false {
 		values := rows.Values()
 		if !g.sent.owns(values) || len(values[2]) != 8 {
 			return errForeign
+		}
+		if g.kind == kindVersioned && values[1] == nil {
+			if !first || len(values[4]) != 8 {
+				return errForeign
+			}
+			verified = w.tier.verify(g.endpoint, values)
+			continue
 		}
 		id, err := g.rowID(values[1])
 		if err != nil {
@@ -222,8 +230,11 @@ func (w *worker) read(g *group, rows *pgconn.ResultReader) error {
 			l := g.members[next].lookup
 			g.members[next].lookup = nil
 			switch {
-			case g.kind == kindGet:
+			case g.kind == kindGet || g.kind == kindVersioned:
 				l.take(values)
+				if verified {
+					l.result.from = g.endpoint
+				}
 				w.settle(l, l.err)
 			case l.held(values):
 				w.settle(l, nil)

@@ -126,6 +126,13 @@ func (f *follower) awaitRun(endpoint *Endpoint, run int64) {
 	}
 }
 
+// nextChange returns a channel that is closed when the snapshot changes.
+func (f *follower) nextChange() <-chan struct{} {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.changed
+}
+
 // report records the versions of w's server, which is one of a host, and returns them as a snapshot. From then on w fetches lookups,
 // unless its server is behind.
 func (f *follower) report(w *placement, at *watcher, versions []Version) *Snapshot {

@@ -54,6 +54,7 @@ func TestBlocksReadOfTexts(t *testing.T) {
 		defer func() { _ = conn.Close(context.Background()) }()
 		return map[string]int{
 			"document":            blocks(t, conn, item.statement(kindGet), fmt.Sprintf("'{id %08d}'", rows/2)),
+			"with its version":    blocks(t, conn, item.statement(kindVersioned), fmt.Sprintf("'{id %08d}'", rows/2)),
 			"etag":                blocks(t, conn, item.statement(kindETag), fmt.Sprintf("'{id %08d}'", rows/2)),
 			"page":                blocks(t, conn, item.statement(kindList), fmt.Sprintf("'things', 1, %d, 50, 5, 'item', 0", rows/200)),
 			"changes, first":      blocks(t, conn, log.statement(kindChanges), "'things', 1, 2, '', '', 5, 0"),

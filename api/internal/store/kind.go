@@ -10,14 +10,15 @@ import (
 type kind uint8
 
 const (
-	kindGet     kind = iota // documents; those of a round trip share a statement
-	kindETag                // etags only; they share a statement, too
-	kindList                // a page
-	kindChanges             // a page of the change log
+	kindGet       kind = iota // documents; those of a round trip share a statement
+	kindETag                  // etags only; they share a statement, too
+	kindList                  // a page
+	kindChanges               // a page of the change log
+	kindVersioned             // documents with the version that they were read from; they share a statement, too
 )
 
 // shared reports whether lookups of this kind and of one endpoint share a statement.
-func (k kind) shared() bool { return k == kindGet || k == kindETag }
+func (k kind) shared() bool { return k == kindGet || k == kindETag || k == kindVersioned }
 
 // declaration is a query with its types. Parameters and results are in binary format. The first column of every row is the statement's
 // identity; see statement.
@@ -53,6 +54,11 @@ var statements = [...]declaration{
 		},
 		results: []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.JSONBOID},
 	},
+	kindVersioned: {
+		query:      "api/get_versioned_documents",
+		parameters: []uint32{pgtype.Int8ArrayOID},
+		results:    []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.JSONBOID, pgtype.TimestamptzOID},
+	},
 }
 
 // textStatements holds the query of each kind, for ids that are texts.
@@ -74,6 +80,11 @@ var textStatements = [...]declaration{
 			pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.TextOID, pgtype.TextOID, pgtype.Int8OID, pgtype.Int8OID,
 		},
 		results: statements[kindChanges].results,
+	},
+	kindVersioned: {
+		query:      "api/get_versioned_documents",
+		parameters: []uint32{pgtype.TextArrayOID},
+		results:    []uint32{pgtype.Int8OID, pgtype.TextOID, pgtype.Int8OID, pgtype.JSONBOID, pgtype.TimestamptzOID},
 	},
 }
 

@@ -110,6 +110,7 @@ func (l *lookup) copy(first *lookup) {
 	dst := l.result.Body[:l.base]
 	l.err = first.err
 	l.result = first.result
+	l.result.from = nil // the document is put into the cache once
 	l.result.Body = append(dst, first.result.Body[first.base:]...)
 }
 
@@ -157,7 +158,7 @@ func (l *lookup) take(values [][]byte) {
 // held reads a row of kindETag, identity, id and etag, and reports whether the caller has the document.
 func (l *lookup) held(values [][]byte) bool {
 	etag := binary.BigEndian.Uint64(values[2])
-	if !l.unless.Any && !slices.Contains(l.unless.ETags, etag) {
+	if !l.unless.matches(etag) {
 		return false
 	}
 	l.describe()

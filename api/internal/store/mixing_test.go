@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"systemscale/api/internal/cache"
 	"systemscale/api/internal/publishtest"
 	"systemscale/sql"
 )
@@ -16,13 +17,24 @@ func TestBodiesNeverMix(t *testing.T) {
 		name    string
 		timeout time.Duration
 		allowed []error
+		cache   string
 	}{
 		{name: "in peace", timeout: publishtest.Patience},
+		{name: "with a document cache", timeout: publishtest.Patience, cache: "memory://8MiB"},
 		// So short that the server cancels statements within batches, and lookups are abandoned while their buffers are written.
 		{name: "with timeouts", timeout: 2 * time.Millisecond, allowed: []error{ErrTimeout, ErrUnavailable}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, mixedItems, Options{Batch: 16})
+			options := Options{Batch: 16}
+			if c.cache != "" {
+				documents, err := cache.Open(cache.Options{URL: c.cache})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(documents.Close)
+				options.Cache = documents
+			}
+			f := newFixture(t, mixedItems, options)
 			m := mixing{allowed: c.allowed}
 			// The timeout to choose depends on the machine and its load.
 			timeout := c.timeout

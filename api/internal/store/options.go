@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"systemscale/api/internal/cache"
 )
 
 // Options configure a store. A zero field selects the default in its comment.
@@ -16,6 +18,7 @@ type Options struct {
 	Timeout     time.Duration // of one lookup, from call to return, 2 s
 	Poll        time.Duration // interval between two reads of the version rows, 1 s
 	Logger      *slog.Logger  // slog.Default()
+	Cache       *cache.Cache  // of documents; none. The store does not close it
 
 	Registerer prometheus.Registerer // for the store's metrics; a private one
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"systemscale/sql"
@@ -14,6 +15,9 @@ type Match struct {
 
 func (m Match) none() bool { return !m.Any && len(m.ETags) == 0 }
 
+// matches reports whether the client has the document with an etag.
+func (m Match) matches(etag uint64) bool { return m.Any || slices.Contains(m.ETags, etag) }
+
 // Result is the result of a lookup.
 type Result struct {
 	Run         int64     // the data version: of a page or of changes, the one they were read from; of a document, the one that is served
@@ -22,6 +26,8 @@ type Result struct {
 	NotModified bool      // the etag matches, and Body was not read
 	Total       int64     // of a page: number of documents in the list; -1 if the run did not record it
 	Body        []byte    // dst with the JSON text appended
+
+	from *Endpoint // whose version the document was read from, if that was verified; otherwise nil
 }
 
 // Cursor is a position in the change log: the last change that was read. The zero Cursor is before the first change.

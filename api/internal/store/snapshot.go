@@ -66,6 +66,7 @@ type Endpoint struct {
 	publishedAt time.Time
 	table       string
 	statements  [len(statements)]atomic.Pointer[statement] // by kind, made on first use
+	lineage     atomic.Pointer[lineage]                    // nil until it has been read, and without a document cache
 }
 
 // NewSnapshot returns the snapshot of versions. It reuses unchanged collections of previous, which may be nil. If all are unchanged, it

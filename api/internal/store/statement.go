@@ -29,8 +29,8 @@ func newStatement(endpoint *Endpoint, kind kind) *statement {
 	if endpoint.idParts > 0 {
 		declared = &textStatements[kind]
 	}
-	query := sql.QueryFor(declared.query,
-		"table", endpoint.table, "page_anchor", sql.AnchorTable(endpoint.idParts), "change", sql.ChangeTable(endpoint.idParts))
+	query := sql.QueryFor(declared.query, "table", endpoint.table, "collection", endpoint.Collection,
+		"page_anchor", sql.AnchorTable(endpoint.idParts), "change", sql.ChangeTable(endpoint.idParts))
 	described := fmt.Sprintf("%q %q %d %d %s %v %v %s", endpoint.Collection, endpoint.Name, endpoint.Generation, kind,
 		declared.query, declared.parameters, declared.results, query)
 	sum := sha256.Sum256([]byte(described))

@@ -43,6 +43,7 @@ type Store struct {
 	metrics  *metrics
 	lookups  sync.Pool     // of finished *lookup, never of an abandoned one
 	history  chan struct{} // holds a token while Runs has a connection
+	tier     *tier         // nil without a document cache
 
 	stop    context.CancelFunc // ends connecting and polling, not the lookups in progress
 	running sync.WaitGroup
@@ -60,6 +61,10 @@ func Open(options Options) (*Store, error) {
 	s.queue = newQueue(options.Queue, options.Timeout, options.Logger, s.metrics)
 	s.pages = newQueue(pageQueue, options.Timeout, options.Logger.With("lookups", "pages"), s.metrics)
 	s.follower = newFollower(config, options, s.metrics)
+	if options.Cache != nil {
+		s.tier = newTier(options.Cache, s.follower, options.Logger)
+		s.running.Go(func() { s.tier.run(ctx, options.Poll) })
+	}
 	s.lookups.New = func() any { return newLookup() }
 	if err := s.register(options.Registerer); err != nil {
 		stop()
@@ -79,6 +84,7 @@ func Open(options Options) (*Store, error) {
 			metrics:   s.metrics,
 			limit:     options.Batch,
 			timeout:   options.Timeout,
+			tier:      s.tier,
 		}
 		if i >= options.Connections {
 			w.home, w.queue, w.limit, w.pages = i-options.Connections, s.pages, pageBatch, true
@@ -145,7 +151,12 @@ func (s *Store) Ready() error {
 // There is no context: a lookup ends after Options.Timeout, and a fasthttp handler has no context that ends earlier.
 //
 // If the endpoint's generation has been dropped, the live one is read, and Run is that of the live one.
+//
+// With a document cache, Get returns the document from there if it is current; see tier.
 func (s *Store) Get(endpoint *Endpoint, id sql.ID, unless Match, dst []byte) (Result, error) {
+	if s.tier != nil {
+		return s.getCached(endpoint, id, unless, dst)
+	}
 	l := s.lookups.Get().(*lookup)
 	l.kind = kindGet
 	l.endpoint, l.id, l.text, l.unless = endpoint, id.Int(), id.Text(), unless
@@ -153,14 +164,21 @@ func (s *Store) Get(endpoint *Endpoint, id sql.ID, unless Match, dst []byte) (Re
 	case !unless.none():
 		l.kind = kindETag
 	case l.text != "":
-		l.key = lookupKey{endpoint, int64(maphash.String(textSeed, l.text))}
+		l.key = lookupKey{endpoint, hashed(id)}
 	default:
 		l.key = lookupKey{endpoint, l.id}
 	}
 	return s.lookUp(l, dst)
 }
 
-// textSeed is that of the hashes in keys.
+// hashed returns an id that is an integer, or the hash of a text.
+func hashed(id sql.ID) int64 {
+	if id.IsText() {
+		return int64(maphash.String(textSeed, id.Text()))
+	}
+	return id.Int()
+}
+
 var textSeed = maphash.MakeSeed()
 
 // MaxPage is the maximum number of documents in one page of a list.
@@ -216,6 +234,9 @@ func (s *Store) lookUpPage(l *lookup, dst []byte) (Result, error) {
 	endpoint := l.endpoint
 	result, err := s.lookUp(l, dst)
 	if result.Run > endpoint.Run {
+		if s.tier != nil {
+			s.tier.observe(endpoint.Collection, result.Run, result.PublishedAt)
+		}
 		s.follower.awaitRun(endpoint, result.Run)
 	}
 	return result, err

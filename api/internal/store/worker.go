@@ -56,6 +56,7 @@ type worker struct {
 	metrics  *metrics
 	limit    int // lookups in one round trip
 	timeout  time.Duration
+	tier     *tier // nil without a document cache
 
 	conn      *connection
 	sent      prometheus.Counter // of conn's host; nil in some tests
