@@ -599,10 +599,18 @@ func TestJudge(t *testing.T) {
 		age     int
 		current bool
 	}{
-		{stamp(9), 1, 0, true}, {stamp(9), 2, 0, true}, {stamp(9), 3, 0, true},
-		{stamp(7), 1, 0, false}, {stamp(7), 2, 1, true}, {stamp(7), 3, 1, true},
-		{stamp(4), 1, 0, false}, {stamp(4), 2, 0, false}, {stamp(4), 3, 2, true},
-		{stamp(3), 3, 0, false}, {stamp(8), 3, 0, false}, {stamp(10), 3, 0, false},
+		{stamp(9), 1, 0, true},
+		{stamp(9), 2, 0, true},
+		{stamp(9), 3, 0, true},
+		{stamp(7), 1, 0, false},
+		{stamp(7), 2, 1, true},
+		{stamp(7), 3, 1, true},
+		{stamp(4), 1, 0, false},
+		{stamp(4), 2, 0, false},
+		{stamp(4), 3, 2, true},
+		{stamp(3), 3, 0, false},
+		{stamp(8), 3, 0, false},
+		{stamp(10), 3, 0, false},
 		{cache.Stamp{Run: 9, PublishedAt: 1}, 3, 0, false},
 	} {
 		if age, current := l.judge(c.from, c.id); age != c.age || current != c.current {
