@@ -81,6 +81,7 @@ var forms = map[string][3]string{
 	`{join: [word, more], with: " "}`:                                             {`"say \"hi\" over \\ there"`, `null`, `" b"`},
 	`{join: [n, {constant: "\"\n"}, sum, yes], with: /}`:                          {`"7/\"\n/12.50/true"`, `null`, `"-3/\"\n/-0.05/false"`},
 	`{split: more, at: e}`:                                                        {`["ov","r \\ th","r",""]`, `[]`, `["b"]`},
+	`{one: d, as: {split: list, at: " "}}`:                                        {`["-007|00","|","12|-0"]`, `null`, `[]`},
 	`{split: word, at: "\""}`:                                                     {`["say","hi",""]`, `[]`, `[]`},
 	`{each: b, limit: 2, as: id}`:                                                 {`[14,12]`, `[]`, `[31]`},
 	`{each: b, order: n, as: id}`:                                                 {`[12,13,14,11]`, `[]`, `[31]`},

@@ -51,6 +51,7 @@ type column struct {
 	nulls    []int64
 	empty    int64 // empty in quotes
 	absent   int64 // rows that end before the column
+	jsonNull int64 // null in quotes, which is null in JSON
 	ints     int64
 	money    int64 // that are not ints
 	decimals int64 // that are neither
@@ -107,6 +108,9 @@ func (c *column) observe(text []byte, quoted bool, line int64) {
 	c.longest = max(c.longest, len(text))
 	if len(text) == 0 {
 		c.empty++
+	}
+	if string(text) == "null" {
+		c.jsonNull++
 	}
 	c.classify(text, line)
 	c.texture.observe(text)
@@ -305,6 +309,9 @@ func (c *column) typedNulls(words []sample, damaged int64) {
 	for _, w := range words {
 		nulls += w.count
 	}
+	if c.kind == shape.JSON {
+		nulls += c.jsonNull
+	}
 	c.nullable = nulls > 0
 	for i, n := range c.nulls {
 		if i >= afterWords && n > 0 {
@@ -391,7 +398,7 @@ func (c *column) foreign() bool {
 
 // isForm decides whether all values of the column are dates, times or JSON of one form.
 func (c *column) isForm() bool {
-	if c.forms == nil || c.other < c.values {
+	if c.forms == nil || c.other < c.values || c.jsonNull == c.values {
 		return false
 	}
 	found := -1

@@ -66,6 +66,8 @@ func mayBeForm(text []byte) bool {
 	switch {
 	case len(text) < 2:
 		return false
+	case string(text) == "null":
+		return true
 	case text[0] == '{' && text[len(text)-1] == '}', text[0] == '[' && text[len(text)-1] == ']':
 		return true
 	}

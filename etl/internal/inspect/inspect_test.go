@@ -288,6 +288,11 @@ func TestGuesses(t *testing.T) {
 			},
 		},
 		{
+			name:  "a JSON null in quotes",
+			files: map[string]string{"item.csv": "id|extra\n1|[1]\n2|\"null\"\n3|{}\n"},
+			want:  []string{"extra: json?   # all values have this form; 1 null"},
+		},
+		{
 			name:  "records of several lines",
 			files: map[string]string{"item.csv": "id,text\n1,\"a\nb\"\n2,c\n"},
 			want:  []string{"records: quoted", "id: int   # 1 to 2"},

@@ -260,14 +260,14 @@ func (r *reader) root(sources []Source, links []link) int {
 		root = parents[0]
 	case len(apart) > 1:
 		r.fail(links[apart[1]].at, "sources %s and %s both have no parent, and no lookup names them; exactly one source, the root, has none: "+
-			"name the parent of one, or look it up", sources[apart[0]].Name, sources[apart[1]].Name)
+			"name the parent of one, look it up in a body or a column, or remove it", sources[apart[0]].Name, sources[apart[1]].Name)
 	default:
 		r.fail(links[without[1]].at, "sources %s and %s both have no parent: declare root: true in the one whose rows are the items",
 			sources[without[0]].Name, sources[without[1]].Name)
 	}
 	for _, i := range apart {
 		if i != root {
-			r.fail(links[i].at, "source %s has no parent, and no lookup names it: name its parent, or look it up", sources[i].Name)
+			r.fail(links[i].at, "source %s has no parent, and no lookup names it: name its parent, look it up in a body or a column, or remove it", sources[i].Name)
 		}
 	}
 	return root

@@ -100,7 +100,7 @@ func (r *Reader) convertColumn(i int, fields []csvscan.Field) Reason {
 		return BareQuote
 	}
 	v.text = field.Text
-	if isNull(column.nulls, &field) {
+	if isNull(column.nulls, &field) || column.converter.isNull(field.Text) {
 		if !column.nullable {
 			return NullValue
 		}

@@ -295,7 +295,7 @@ func (r *Reader) decodeText(f *field, w words, at int, quoted bool, cell *Cell) 
 	} else {
 		end = bareValue(w, at, r.delimiter)
 	}
-	if end < 0 {
+	if end < 0 || f.converter.isNull(w.bytes(at, end)) {
 		return -1
 	}
 	from := len(r.rows.spare)

@@ -73,7 +73,7 @@ var typeForms = map[shape.Type]struct {
 	},
 	shape.JSON: {
 		good: map[string]string{
-			"1": "1", "true": "true", "null": "null", "[]": "[]", " { } ": "{}", `{"a": [1, -2.50e3, "x\"y"], "b": {"c": null}}`: `{"a":[1,-2.50e3,"x\"y"],"b":{"c":null}}`,
+			"1": "1", "true": "true", `"null"`: `"null"`, "[]": "[]", " { } ": "{}", `{"a": [1, -2.50e3, "x\"y"], "b": {"c": null}}`: `{"a":[1,-2.50e3,"x\"y"],"b":{"c":null}}`,
 			`"\u00e9\ud83d\ude00\n"`: `"\u00e9\ud83d\ude00\n"`, "[[[]],{}]": "[[[]],{}]", `"é"`: `"é"`, "-0": "0", "\t7": "7",
 		},
 		faulty: []string{

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"strconv"
 
 	"systemscale/etl/internal/decimal"
@@ -42,6 +43,11 @@ func newConverter(column *shape.Column, dialect *shape.Dialect) converter {
 
 // longestNumber is the largest number of bytes by which a canonical form is longer than its text.
 const longestNumber = 24
+
+// isNull reports whether a text is the null of JSON, which is that of the column.
+func (c *converter) isNull(text []byte) bool {
+	return c.kind == shape.JSON && len(text) >= len("null") && string(bytes.Trim(text, " \t\r\n")) == "null"
+}
 
 // append appends the canonical form of a value. For an int, it also returns the number. If text is not such a value, it returns the
 // reason.
