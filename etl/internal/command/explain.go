@@ -26,8 +26,8 @@ type explainCommand struct {
 }
 
 func (c *explainCommand) Help() string {
-	return `Reads all files and prints the lines that an item's documents are made of, each with file and line number, and the documents. It
-needs no database.
+	return `Reads all files and prints the lines that an item's documents are made of, each with file and line number, and the documents. The
+lines that are looked up follow the others. It needs no database.
 
 Example:
   etl explain products 42 --csv ./dump`
@@ -72,13 +72,18 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 	var documents [][]byte
 	wanted := false
 	var item sql.ID
+	targets := d.NewTargets()
+	take := func(i int, reader *source.Reader) {
+		lines = append(lines, usedLine{i, reader.Line(), bytes.Clone(reader.Raw())})
+	}
 	err := d.Pass(ctx, dump.Handlers{
 		Row: func(i int, reader *source.Reader) {
 			if i == 0 {
 				wanted = reader.LastID().String() == c.ID
 			}
 			if wanted {
-				lines = append(lines, usedLine{i, reader.Line(), bytes.Clone(reader.Raw())})
+				take(i, reader)
+				targets.Add(i, reader)
 			}
 		},
 		Document: func(_ int, id sql.ID, _ uint64, body []byte) error {
@@ -101,6 +106,9 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 		return &source.FileError{File: d.FileName(0), Message: fmt.Sprintf(
 			"there is no %s with %s %s: no row has this id, or its row is rejected or filtered; etl run reports the rejected rows",
 			root.Name, root.Names(root.Key), c.ID)}
+	}
+	if err := d.LookedUp(ctx, targets, take); err != nil {
+		return err
 	}
 	for _, l := range lines {
 		file, line := d.Place(l.source, l.line)

@@ -3,6 +3,7 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,6 +82,46 @@ func TestExplainAfterSorting(t *testing.T) {
 		code, stdout, stderr := etl(t.Context(), "explain", "books", id, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
 		if code != exitOK || !strings.HasPrefix(stdout, want) {
 			t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+		}
+	}
+}
+
+// TestExplainPrintsLookedUpLines follows look-ups in look-ups as far as the documents show them.
+func TestExplainPrintsLookedUpLines(t *testing.T) {
+	directory := t.TempDir()
+	dumptest.Write(t, directory, map[string]string{
+		"shop.yaml": `
+collection: shop
+dialect: {null: ""}
+sources:
+  product: {file: product.csv, key: id, columns: {id: int, category: int?, like: int?}}
+  offer: {file: offer.csv, key: id, parent: product, on: product, columns: {id: int, product: int, seller: text, place: {lookup: seller, by: seller, show: place}}}
+  category: {file: category.csv, key: id, columns: {id: int, name: text, above: int?}}
+  seller: {file: seller.csv, key: code, columns: {code: text, place: text}}
+documents:
+  item:
+    path: ""
+    body:
+      category: {lookup: category, by: category, as: {name: name, above: {lookup: category, by: above, as: name}}}
+      like: {lookup: product, by: like, as: id}
+      offers: {each: offer, as: place}
+`,
+		"product.csv":  "id,category,like\n1,4,3\n2,,1\n3,9,\n",
+		"offer.csv":    "id,product,seller\n1,1,b\n2,1,x\n3,2,b\n",
+		"category.csv": "id,name,above\n1,all,\n2,tea,1\n3,jam,1\n4,green,2\n",
+		"seller.csv":   "code,place\na,Rome\nb,Oslo\nb,Bonn\n",
+	})
+	for id, want := range map[string]string{
+		"1": "product.csv:2: 1,4,3\noffer.csv:2: 1,1,b\noffer.csv:3: 2,1,x\ncategory.csv:5: 4,green,2\ncategory.csv:3: 2,tea,1\nproduct.csv:4: 3,9,\nseller.csv:3: b,Oslo\n\n",
+		"3": "product.csv:4: 3,9,\n\n",
+	} {
+		code, stdout, stderr := etl(t.Context(), "explain", "shop", id, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"))
+		lines, _, _ := strings.Cut(stdout, "item, at")
+		got, wanted := strings.Split(lines, "\n"), strings.Split(want, "\n")
+		slices.Sort(got)
+		slices.Sort(wanted)
+		if code != exitOK || !slices.Equal(got, wanted) {
+			t.Errorf("%s: exit code %d, stdout %q, want %q; stderr %s", id, code, lines, want, stderr)
 		}
 	}
 }
