@@ -29,8 +29,8 @@ type outcome struct {
 	offered   int // requests that were due
 	latencies map[rung.Endpoint][]time.Duration
 	errors    map[rung.Endpoint]int
-	done      int // good responses until the last request was due
-	reason    string
+	done      int    // good responses until the last request was due
+	reason    string // of the first error
 	bodies    []sampledBody
 }
 

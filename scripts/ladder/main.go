@@ -21,7 +21,7 @@ const description = `Measures the rungs of the ladder: ways to answer the same r
 Example:
   ./scripts/task ladder
   ./scripts/task ladder -- --products 10000 --rounds 1 --rungs joins,pipelined
-  ./scripts/task ladder -- report .run/ladder/ladder.json --out infra/docs/ladder`
+  ./scripts/task ladder:docs`
 
 type arguments struct {
 	Climb  climbCommand  `cmd:"" default:"withargs" help:"Measure the rungs and write the report (the default command)."`
@@ -36,6 +36,7 @@ var longHelp = kong.Vars{
 	"work_default":     ".run/ladder",
 	"admin":            "PostgreSQL server, as its superuser. The database bench is replaced.",
 	"rungs":            "Measure only these rungs, by name or letter, such as joins,f.",
+	"docs":             "Instead, update ladder.md, its charts and the chart of README.md in this clone of the repository.",
 	"quick":            "Compare the answers of every rung, and load it only for a moment. Programs that must be installed are left out.",
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -41,18 +42,20 @@ func (t *trial) peak(ctx context.Context, kind, endpoint string) error {
 	}
 	sample := report.Sample{
 		Kind: report.Peak, Traffic: kind, Endpoint: endpoint, Requests: got.Requests, Rate: got.Rate(), Checked: checked,
-		P50: float64(got.P50) / 1000, P99: float64(got.P99) / 1000, Errors: float64(got.Errors) / float64(got.Requests),
+		P50: float64(got.P50) / 1000, P99: float64(got.P99) / 1000, Errors: 1,
 	}
-	seconds := float64(got.Microseconds) / 1e6
-	sample.Rate -= float64(got.Errors) / seconds
+	if got.Requests > 0 {
+		sample.Errors = min(1, float64(got.Errors)/float64(got.Requests))
+		sample.Rate *= 1 - sample.Errors
+		sample.Load = got.Cores["load"] * float64(got.Microseconds) / float64(got.Requests)
+	}
 	sample.CPU = t.perRequest(before, got.Requests)
-	sample.Load = got.Cores["load"] * seconds * 1e6 / float64(got.Requests)
 	t.add(sample)
 	return nil
 }
 
 // wrk sends the requests of a trace, and meanwhile a few others whose answers it compares. It returns the number of those. Failed requests
-// are no error unless all failed.
+// are no error, but a wrong answer is.
 func (t *trial) wrk(ctx context.Context, path string, probes []rung.Request) (got load.Load, checked int, err error) {
 	running, ended := context.WithCancel(ctx)
 	defer ended()
@@ -62,20 +65,25 @@ func (t *trial) wrk(ctx context.Context, path string, probes []rung.Request) (go
 		var err error
 		w := load.Wrk{Directory: t.directory, Connections: t.plan.Connections, Seconds: t.plan.PeakSeconds}
 		got, err = w.Run(groupCtx, t.address, "trace", strconv.Itoa(t.round), path)
-		if got.Requests > got.Errors {
+		if got.Microseconds > 0 { // wrk has ended, and its errors are a result
 			err = nil
 		}
 		return err
 	})
 	group.Go(func() error {
-		for tick := time.NewTicker(probeEvery); ; checked++ {
+		tick := time.NewTicker(probeEvery)
+		defer tick.Stop()
+		for probe := 0; ; probe++ {
 			select {
 			case <-running.Done():
-				tick.Stop()
 				return nil
 			case <-tick.C:
 			}
-			if err := t.verify(running, probes[checked%len(probes)]); err != nil && running.Err() == nil {
+			// A subject with more load than it can bear may refuse requests, but not answer wrong.
+			switch err := t.verify(running, probes[probe%len(probes)]); {
+			case err == nil:
+				checked++
+			case errors.Is(err, errDiffers):
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -27,17 +28,20 @@ func (s *subject) path(request rung.Request) string {
 	return request.Path()
 }
 
-// compare returns an error unless the body of a response is the published document.
+// errDiffers means that a rung has returned another document than the published one.
+var errDiffers = errors.New("the answer differs from the published document")
+
+// compare returns errDiffers unless the body of a response is the published document.
 func (s *subject) compare(request rung.Request, want answer, body []byte) error {
 	document := body
 	if s.Body != nil {
 		var err error
 		if document, err = s.Body(body); err != nil {
-			return fmt.Errorf("rung %s, %s: %w", s.Name, s.path(request), err)
+			return fmt.Errorf("rung %s, %s: %w: %w", s.Name, s.path(request), errDiffers, err)
 		}
 	}
 	if found := difference(want.body, document); found != "" {
-		return fmt.Errorf("rung %s, %s: the answer differs from the published document: %s", s.Name, s.path(request), found)
+		return fmt.Errorf("rung %s, %s: %w: %s", s.Name, s.path(request), errDiffers, found)
 	}
 	return nil
 }

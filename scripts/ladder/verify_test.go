@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -142,5 +143,36 @@ func TestLatencyIsFromWhenARequestWasDue(t *testing.T) {
 	all := got.sample(report.All, 100*time.Millisecond)
 	if all.P50 < 199 || got.done != 0 {
 		t.Errorf("while the server does not answer, %d requests are done in time, and the sample is %+v", got.done, all)
+	}
+}
+
+func TestAWrongAnswerWhileWrkRunsEndsTheMeasurement(t *testing.T) {
+	if _, err := exec.LookPath("wrk"); err != nil {
+		t.Skip("wrk is not installed: ./scripts/task ladder installs it")
+	}
+	requests := newTraffic(5, 5)
+	everything := map[rung.Request]answer{}
+	bodies := map[string]string{}
+	for _, request := range requests.allHot() {
+		everything[request] = answer{[]byte(`{"path":1}`), true}
+		bodies[request.Path()] = `{"path":1}`
+	}
+	measure := func(s *subject) error {
+		one := &trial{
+			subject: s, plan: plan{Plan: report.Plan{PeakSeconds: 1, Connections: 2}}, round: 1, traffic: requests, directory: t.TempDir(),
+		}
+		return one.peak(t.Context(), report.Hot, report.All)
+	}
+	if err := measure(serve(t, everything, bodies)); err != nil {
+		t.Fatal(err)
+	}
+	for path := range bodies {
+		bodies[path] = `{"path":2}`
+	}
+	if err := measure(serve(t, everything, bodies)); err == nil || !strings.Contains(err.Error(), "$.path is 2, want 1") {
+		t.Errorf("wrong answers: %v", err)
+	}
+	if err := measure(serve(t, everything, nil)); err != nil {
+		t.Errorf("refused requests are an error: %v", err)
 	}
 }

@@ -17,15 +17,22 @@ type drawing struct {
 }
 
 // WriteCharts writes the charts into a directory, each for light and for dark pages.
-func (r *Report) WriteCharts(directory string) ([]Picture, error) {
-	var pictures []Picture
+func (r *Report) WriteCharts(directory string) error {
 	for _, one := range r.drawings() {
 		if err := chart.Write(directory, one.name, one.chart); err != nil {
-			return nil, err
+			return err
 		}
-		pictures = append(pictures, Picture{one.name, chart.Picture(".", one.name, one.description), one.first})
 	}
-	return pictures, nil
+	return nil
+}
+
+// Pictures returns the charts for a page. directory is that of the charts, relative to the page.
+func (r *Report) Pictures(directory string) []Picture {
+	var pictures []Picture
+	for _, one := range r.drawings() {
+		pictures = append(pictures, Picture{one.name, chart.Picture(directory, one.name, one.description), one.first})
+	}
+	return pictures
 }
 
 func (r *Report) drawings() []drawing {

@@ -11,7 +11,7 @@ var endpoints = []string{"list", "product", "styles", "related"}
 // Picture is a chart of the report.
 type Picture struct {
 	Name  string // of the files, without the theme
-	HTML  string // shows it in a page in the same directory
+	HTML  string // shows it in a page
 	First bool   // it belongs above the tables
 }
 

@@ -142,10 +142,10 @@ func TestReportIsReadAsItWasWritten(t *testing.T) {
 func TestMarkdownShowsEveryChart(t *testing.T) {
 	directory := t.TempDir()
 	r := climbed()
-	pictures, err := r.WriteCharts(directory)
-	if err != nil {
+	if err := r.WriteCharts(directory); err != nil {
 		t.Fatal(err)
 	}
+	pictures := r.Pictures("")
 	page := r.Markdown(pictures)
 	for _, picture := range pictures {
 		for _, theme := range []string{"light", "dark"} {

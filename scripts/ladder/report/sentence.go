@@ -26,6 +26,9 @@ func (r *Report) sentence(rung *Rung) string {
 			}
 		}
 		parts = append(parts, part)
+		if w.Errors.Median > 0 {
+			parts = append(parts, fmt.Sprintf("%s %% of those requests failed", number(100*w.Errors.Median)))
+		}
 	}
 	if w := rung.Find(Peak, Zipf, All, 0); w != nil {
 		part := fmt.Sprintf("at most %s requests/s", number(w.Rate.Median))
