@@ -7,12 +7,12 @@ import (
 	"systemscale/scripts/measure"
 )
 
-// Charts returns the charts of the report by name: lookup, blocks, etl and bytes.
+// Charts returns the charts of the report by name.
 func (r *Report) Charts() map[string]chart.Chart {
 	products := chart.Axis{Label: "products", Log: true}
 	return map[string]chart.Chart{
 		"size-lookup": chart.Lines{
-			Title: "A lookup costs the same at every size", Subtitle: "processor time, uniform traffic",
+			Title: "Processor time of a lookup", Subtitle: "uniform traffic, without a gateway; the bars are the spread of the rounds",
 			X: products, Y: chart.Axis{Label: "processor time per lookup (µs)"},
 			Series: []chart.Line{
 				{Name: "API", Style: 1, Points: r.points(func(s Size) chart.Point { return rounds(s.Lookup.API) })},
