@@ -48,8 +48,11 @@ func (r *Report) Markdown(charts []Picture) string {
 	var text strings.Builder
 	text.WriteString("# The ladder\n\n" + parts[PartOrigin] + "\n" + parts[PartOverview])
 	for _, section := range []struct{ heading, part string }{
-		{"What each rung bought", PartRungs}, {"Processor time per request", PartProcessorTime}, {"Requests per second", PartRates},
-		{"Latency at constant rates", PartLatencies}, {"Charts", PartCharts},
+		{"What each rung bought", PartRungs},
+		{"Processor time per request", PartProcessorTime},
+		{"Requests per second", PartRates},
+		{"Latency at constant rates", PartLatencies},
+		{"Charts", PartCharts},
 	} {
 		if parts[section.part] != "" {
 			text.WriteString("\n## " + section.heading + "\n\n" + parts[section.part])
