@@ -16,10 +16,10 @@ var comparedWith = map[string]string{
 	"api-2":               "api",
 	"api-4":               "api-2",
 	"api-2-cache":         "api-2",
+	"api-memory":          "api",
 	"api-redis":           "api",
-	"api-memory":          "api-redis",
+	"api-2-cache-memory":  "api-2-cache",
 	"api-2-cache-redis":   "api-2-cache",
-	"api-2-cache-memory":  "api-2-cache-redis",
 }
 
 // setBefore sets Before of all rungs, to rungs that the report has.
