@@ -85,6 +85,7 @@ func (d *Dump) arrange(ctx context.Context, disorder *join.Disorder) (*Dump, err
 // reopen sorts the files that need it, and opens all of them.
 func (d *Dump) reopen(ctx context.Context) error {
 	ordering := d.ordering(ctx)
+	defer ordering.early.close()
 	var errs []error
 	for i := range d.arranged {
 		a := &d.arranged[i]
@@ -112,7 +113,7 @@ func (d *Dump) reopen(ctx context.Context) error {
 }
 
 func (d *Dump) ordering(ctx context.Context) *ordering {
-	o := &ordering{spec: d.spec, temp: d.options.Temp}
+	o := &ordering{spec: d.spec, temp: d.options.Temp, early: &earlyTables{of: d}}
 	for _, file := range d.files {
 		o.open = append(o.open, func() (io.ReadCloser, error) { return file.openAside(ctx) })
 	}

@@ -23,6 +23,7 @@ type ordering struct {
 	open []func() (io.ReadCloser, error) // by source, from the beginning
 	temp string                          // directory for temporary files; "" is the system's
 
+	early    *earlyTables
 	onlyUsed bool // the rows that are rejected or filtered are no parents; see sort
 }
 

@@ -121,7 +121,7 @@ func (o *ordering) itemsOf(ctx context.Context, i int, exact bool) (*itemReader,
 	var used *usedRows
 	if o.onlyUsed && spec.Parent > 0 {
 		var err error
-		if used, err = o.usedRows(spec.Parent); err != nil {
+		if used, err = o.usedRows(ctx, spec.Parent); err != nil {
 			return nil, err
 		}
 		defer used.close()

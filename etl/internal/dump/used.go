@@ -1,15 +1,17 @@
 package dump
 
 import (
+	"context"
 	"io"
 	"slices"
 
+	"systemscale/etl/internal/lookup"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
 
-// usedRows finds the rows of a source that a Reader neither rejects nor filters. They are asked for in the order of the file. Look-ups do not
-// count: their tables are filled after the files have been sorted.
+// usedRows finds the rows of a source that a Reader neither rejects nor filters. They are asked for in the order of the file. Look-ups of
+// items do not count: their tables are filled after the files have been sorted.
 type usedRows struct {
 	reader *source.Reader
 	file   io.Closer
@@ -17,10 +19,17 @@ type usedRows struct {
 	ended  bool
 }
 
-func (o *ordering) usedRows(i int) (*usedRows, error) {
+func (o *ordering) usedRows(ctx context.Context, i int) (*usedRows, error) {
 	spec := o.spec.Sources[i] // the shape stays as it is
+	var tables []*lookup.Table
+	if len(spec.Lookups) > 0 {
+		var err error
+		if tables, err = o.early.get(ctx); err != nil {
+			return nil, err
+		}
+	}
 	spec.Filters = slices.DeleteFunc(slices.Clone(spec.Filters), func(f shape.Filter) bool {
-		return spec.Columns[f.Column].LookedUp
+		return slices.ContainsFunc(spec.Lookups, func(l shape.Lookup) bool { return l.Column == f.Column && tables[l.Table] == nil })
 	})
 	file, err := o.open[i]()
 	if err != nil {
@@ -33,7 +42,7 @@ func (o *ordering) usedRows(i int) (*usedRows, error) {
 		_ = file.Close() // only read
 		return nil, err
 	}
-	reader.LookUp(nil)
+	reader.LookUp(tables)
 	return &usedRows{reader: reader, file: file}, nil
 }
 
