@@ -31,6 +31,7 @@ type Server struct {
 	Options []string         // further arguments, such as --maxmemory-policy noeviction; the last of a name counts
 	Log     string           // file
 	Account *process.Account // nil: the account of this process
+	Tied    bool             // see process.Daemon
 }
 
 // Start starts the server and waits until it responds.
@@ -56,7 +57,7 @@ func (s Server) Start(ctx context.Context) (*process.Running, error) {
 		arguments = append(arguments, "--bind", host, "--port", port)
 	}
 	running, err := process.Daemon{
-		Name: "Redis", Path: s.Program, Args: append(arguments, s.Options...), Dir: filepath.Dir(s.Log), Log: s.Log, Account: s.Account,
+		Name: "Redis", Path: s.Program, Args: append(arguments, s.Options...), Dir: filepath.Dir(s.Log), Log: s.Log, Account: s.Account, Tied: s.Tied,
 	}.Start()
 	if err != nil {
 		return nil, err

@@ -10,5 +10,6 @@ func All() []Rung {
 		balancedJoins(),
 		cachedJoins(),
 		[]Rung{Lookups(), pipelined(), balanced(2), balanced(4), cached(2)},
+		tiered(),
 	)
 }

@@ -99,6 +99,7 @@ func (r *Running) addAPI(ctx context.Context, data Data, api server.API) (*serve
 	started, err := api.Start(ctx)
 	if started != nil {
 		r.add("api", started.PID, started.Stop)
+		r.admins = append(r.admins, started.Admin)
 	}
 	return started, err
 }

@@ -46,7 +46,8 @@ type Running struct {
 	// children belong to them. PostgreSQL is not among them.
 	Processes map[string][]int
 
-	stops []func() error // in the order of the starts
+	admins []string       // admin addresses of the API's instances
+	stops  []func() error // in the order of the starts
 }
 
 // Stop ends the rung's processes, in the reverse order of their start, and waits for them. It returns the errors of all.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 
@@ -37,6 +38,9 @@ func TestAnswers(t *testing.T) {
 			for round := range rounds(one) {
 				compare(t, one, running.Address, reference, round)
 			}
+			if one.Letter == "i" {
+				checkTier(t, running)
+			}
 			pids := running.Processes
 			for role, ids := range pids {
 				for _, pid := range ids {
@@ -56,6 +60,25 @@ func TestAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+var tierHits = regexp.MustCompile(`(?m)^systemscale_document_cache_reads_total\{[^}]*outcome="hit"[^}]*\} [1-9]`)
+
+// checkTier reports an error unless an instance that clients reach directly has found documents in its document cache. Behind the gateway,
+// the cache of the gateway answers the second round.
+func checkTier(t *testing.T, running *Running) {
+	t.Helper()
+	if len(running.admins) > 1 {
+		return
+	}
+	for _, admin := range running.admins {
+		_, text, err := load.Get(t.Context(), admin, "/metrics", "", http.StatusOK)
+		if err != nil {
+			t.Error(err)
+		} else if !tierHits.Match(text) {
+			t.Error("the instance has found no document in its document cache")
+		}
 	}
 }
 
