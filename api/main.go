@@ -67,7 +67,7 @@ type flags struct {
 	Gateway     string        `env:"API_GATEWAY_STATUS" placeholder:"URL" help:"URL of the gateway's stub_status, such as http://127.0.0.1:8281/status, for the hit ratio on the dashboard."`
 	Documents   string        `name:"document-cache" env:"CACHE_URL" placeholder:"URL" help:"Cache of documents in front of the database: redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, unix:///PATH, or memory://256MiB for one in this process. Default: none."`
 	CacheWait   time.Duration `name:"document-cache-timeout" env:"API_DOCUMENT_CACHE_TIMEOUT" default:"5ms" help:"Maximum duration of a read of the document cache. Afterwards the database answers."`
-	CacheTTL    time.Duration `name:"document-cache-ttl" env:"API_DOCUMENT_CACHE_TTL" default:"0s" placeholder:"DURATION" help:"After what time a document is removed from the document cache although there is room for it. 0s: never."`
+	CacheTTL    time.Duration `name:"document-cache-ttl" env:"API_DOCUMENT_CACHE_TTL" default:"0s" help:"After what time a document is removed from the document cache although there is room for it. 0s: never."`
 	CacheAge    time.Duration `env:"API_CACHE_AGE" default:"10s" help:"How long the gateway may use a document without revalidation, in whole seconds. Browsers get half of it."`
 	DrainPause  time.Duration `env:"API_DRAIN_PAUSE" default:"1s" help:"How long to keep serving after a signal, while /ready fails."`
 	DrainLimit  time.Duration `env:"API_DRAIN_LIMIT" default:"10s" help:"How long requests in progress may take to finish after that."`

@@ -123,7 +123,7 @@ func runAPI(t *testing.T) (public, admin *http.Client) {
 	if out, err := etl.CombinedOutput(); err != nil {
 		t.Fatalf("etl run: %v\n%s", err, out)
 	}
-	api := exec.CommandContext(t.Context(), filepath.Join(directory, "api"), "--database", database.API, "--drain-pause", "0s",
+	api := exec.CommandContext(t.Context(), filepath.Join(directory, "api"), "--database", database.API, "--drain-pause", "0s", "--document-cache", "memory://8MiB",
 		"--listen", "unix:"+filepath.Join(directory, "public"), "--admin", "unix:"+filepath.Join(directory, "admin"))
 	api.Stderr = t.Output()
 	api.Cancel = func() error { return api.Process.Signal(syscall.SIGTERM) }

@@ -3,6 +3,7 @@ package redis
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,14 +25,15 @@ const (
 
 // Server is the configuration of one server. All paths are absolute.
 type Server struct {
-	Program string           // path of redis-server or valkey-server
-	Socket  string           // unix socket, which only Account can use; "": none
-	Listen  string           // address and port; "": none
-	Memory  int64            // maximum size of the documents, in bytes; the least recently used are removed. 0: no limit
-	Options []string         // further arguments, such as --maxmemory-policy noeviction; the last of a name counts
-	Log     string           // file
-	Account *process.Account // nil: the account of this process
-	Tied    bool             // see process.Daemon
+	Program   string           // path of redis-server or valkey-server
+	Socket    string           // unix socket, which only Account can use; "": none
+	Listen    string           // address and port; "": none
+	Memory    int64            // maximum size of the documents, in bytes; the least recently used are removed. 0: no limit
+	Options   []string         // further arguments, such as --maxmemory-policy noeviction; the last of a name counts
+	Log       string           // file
+	Directory string           // working directory, to which Account has access; "": that of Log
+	Account   *process.Account // nil: the account of this process
+	Tied      bool             // see process.Daemon
 }
 
 // Start starts the server and waits until it responds.
@@ -57,7 +59,8 @@ func (s Server) Start(ctx context.Context) (*process.Running, error) {
 		arguments = append(arguments, "--bind", host, "--port", port)
 	}
 	running, err := process.Daemon{
-		Name: "Redis", Path: s.Program, Args: append(arguments, s.Options...), Dir: filepath.Dir(s.Log), Log: s.Log, Account: s.Account, Tied: s.Tied,
+		Name: "Redis", Path: s.Program, Args: append(arguments, s.Options...), Dir: cmp.Or(s.Directory, filepath.Dir(s.Log)), Log: s.Log,
+		Account: s.Account, Tied: s.Tied,
 	}.Start()
 	if err != nil {
 		return nil, err

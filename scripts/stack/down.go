@@ -9,6 +9,7 @@ import (
 
 	"systemscale/infra/nginx"
 	"systemscale/infra/postgres"
+	"systemscale/infra/redis"
 )
 
 type downCommand struct {
@@ -76,6 +77,12 @@ func (s *stack) stopServers(ctx context.Context) error {
 	draining.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
+	}
+	if s.Redis.Process.Alive() {
+		s.printf("stopping Redis")
+		if err := redis.Stop(ctx, s.Redis.Process); err != nil {
+			return err
+		}
 	}
 	if s.Postgres.Process.Alive() {
 		s.printf("stopping Postgres")

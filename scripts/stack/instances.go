@@ -31,8 +31,8 @@ const (
 
 // startInstances starts the API instances, and replaces those that run another binary or with other settings, one at a time, so that the
 // others serve requests meanwhile. refresh is the port of the refresh endpoint, which has the gateway's request counts.
-func (s *stack) startInstances(ctx context.Context, account *process.Account, databaseURL string, refresh int) error {
-	environment := []string{"DATABASE_URL=" + databaseURL, "API_GATEWAY_STATUS=http://" + address(refresh) + "/status"}
+func (s *stack) startInstances(ctx context.Context, account *process.Account, databaseURL, cacheURL string, refresh int) error {
+	environment := []string{"DATABASE_URL=" + databaseURL, "CACHE_URL=" + cacheURL, "API_GATEWAY_STATUS=http://" + address(refresh) + "/status"}
 	run := instanceRun{account: account, environment: environment}
 	var err error
 	if run.binary, err = s.placeBinary(account); err != nil {

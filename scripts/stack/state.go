@@ -22,6 +22,8 @@ type state struct {
 	Postgres  postgresRun `json:"postgres"`
 	Instances []instance  `json:"instances"`
 	Gateway   gatewayRun  `json:"gateway"`
+	Redis     redisRun    `json:"redis"`
+	Cache     string      `json:"cache,omitempty"`   // of documents: redis, none, a URL, or "" for none
 	Aliases   string      `json:"aliases,omitempty"` // the text of the last aliases file
 	Catalog   catalog     `json:"catalog"`
 	Loading   catalog     `json:"loading"` // set while a load runs; after an interrupted load, it may be published or not
@@ -64,6 +66,12 @@ type gatewayRun struct {
 	TLSPort int              `json:"tlsPort"`
 	Refresh int              `json:"refresh"` // port of the refresh endpoint
 	Cache   int64            `json:"cache"`   // size of the cache in bytes
+}
+
+// redisRun is the private Redis for the document cache.
+type redisRun struct {
+	Process process.Identity `json:"process"`
+	Socket  string           `json:"socket"`
 }
 
 // catalog identifies the files of a load.
@@ -152,6 +160,7 @@ func (s *state) eachPath(do func(path *string)) {
 	do(&s.Sockets)
 	do(&s.Catalog.Directory)
 	do(&s.Loading.Directory)
+	do(&s.Redis.Socket)
 	for i := range s.Instances {
 		do(&s.Instances[i].Socket)
 	}
@@ -192,7 +201,7 @@ func (s *state) settle(directory string) error {
 		return nil
 	}
 	s.copied = former
-	s.Postgres.Process, s.Gateway.Process = process.Identity{}, process.Identity{}
+	s.Postgres.Process, s.Gateway.Process, s.Redis.Process = process.Identity{}, process.Identity{}, process.Identity{}
 	for i := range s.Instances {
 		s.Instances[i].Process = process.Identity{}
 	}
@@ -216,6 +225,6 @@ func (s *state) formerHome(directory string) string {
 
 // runs reports whether any server of the stack runs.
 func (s *state) runs() bool {
-	return s.Postgres.Process.Alive() || s.Gateway.Process.Alive() ||
+	return s.Postgres.Process.Alive() || s.Gateway.Process.Alive() || s.Redis.Process.Alive() ||
 		slices.ContainsFunc(s.Instances, func(instance instance) bool { return instance.Process.Alive() })
 }

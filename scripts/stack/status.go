@@ -37,6 +37,9 @@ func (statusCommand) Run(ctx context.Context, location location, console console
 		}
 		row(fmt.Sprintf("API %d", i+1), instance.Process, where)
 	}
+	if state.Cache == privateRedis {
+		row("Redis", state.Redis.Process, "unix://"+state.Redis.Socket)
+	}
 	row("NGINX", state.Gateway.Process, fmt.Sprintf("http://%s  https://%s  refresh endpoint http://%s",
 		address(state.Gateway.Port), address(state.Gateway.TLSPort), address(state.Gateway.Refresh)))
 	if err := table.Flush(); err != nil {

@@ -24,6 +24,7 @@ type upCommand struct {
 	GatewayPort    number   `help:"Port of the gateway, on 127.0.0.1 (default: 8080)." placeholder:"PORT" env:"GATEWAY_PORT"`
 	GatewayTLSPort number   `name:"gateway-tls-port" help:"Port of the gateway for TLS (default: the first free port from 8443)." placeholder:"PORT" env:"GATEWAY_TLS_PORT"`
 	Aliases        string   `help:"File of addresses of older clients that the gateway maps to documents, such as '/reviews/meta?product_id={id} /reviews/{id}/meta' in each line. Without it, those of the last up remain." placeholder:"FILE" env:"ALIASES"`
+	Cache          string   `help:"Document cache of the API: redis starts a private one, none removes it, and a URL such as memory://256MiB is passed on. Without it, that of the last up remains." placeholder:"URL" env:"CACHE"`
 
 	aliases    string     // text of the file Aliases
 	collection collection // of Shape
@@ -83,7 +84,11 @@ func (c upCommand) Run(ctx context.Context, location location, console console) 
 		}
 		c.aliases = string(text)
 	}
-	if err := installer(console).Ensure(ctx, program.NeedPostgres, program.NeedNGINX); err != nil {
+	needs := []program.Need{program.NeedPostgres, program.NeedNGINX}
+	if c.Cache == privateRedis {
+		needs = append(needs, program.NeedRedis)
+	}
+	if err := installer(console).Ensure(ctx, needs...); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(location.State, 0o755); err != nil {
@@ -145,6 +150,9 @@ func (s *stack) up(ctx context.Context, command upCommand) error {
 	}
 	if command.Aliases != "" {
 		s.Aliases = command.aliases
+	}
+	if command.Cache != "" {
+		s.Cache = command.Cache
 	}
 	requested := gatewayPorts{clients: int(command.GatewayPort), tls: int(command.GatewayTLSPort)}
 	ports, err := s.claimGatewayPorts(requested)
@@ -216,7 +224,11 @@ func (s *stack) serve(ctx context.Context, accounts accounts, database database,
 				return nil, err
 			}
 		}
-		if err := s.startInstances(ctx, accounts.api, database.apiURL, ports.refresh); err != nil {
+		cacheURL, err := s.startCache(ctx, accounts.api)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.startInstances(ctx, accounts.api, database.apiURL, cacheURL, ports.refresh); err != nil {
 			return nil, err
 		}
 		if loaded {
