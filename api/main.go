@@ -93,7 +93,7 @@ func (f *flags) Validate() error {
 	if f.Timeout < time.Millisecond {
 		return fmt.Errorf("--timeout must be at least 1ms, not %s", f.Timeout)
 	}
-	if f.CacheWait < time.Millisecond || f.CacheWait > f.Timeout {
+	if f.Documents != "" && (f.CacheWait < time.Millisecond || f.CacheWait > f.Timeout) {
 		return fmt.Errorf("--document-cache-timeout must be at least 1ms and at most --timeout, not %s", f.CacheWait)
 	}
 	if f.CacheTTL != 0 && f.CacheTTL < time.Second {
@@ -210,6 +210,7 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 		Metrics: p.metrics,
 		Peers:   p.flags.Peer,
 		Gateway: p.flags.Gateway,
+		Cache:   p.cache,
 		Logger:  p.logger,
 	})
 	go page.Watch(ctx)

@@ -84,6 +84,9 @@ func TestCommandLine(t *testing.T) {
 		{name: "no age", args: []string{"--database", "postgres://h/d", "--cache-age", "0s"}, err: "--cache-age must be whole seconds"},
 		{name: "half an age", args: []string{"--database", "postgres://h/d", "--cache-age", "1500ms"}, err: "--cache-age must be whole seconds"},
 		{name: "negative pause", args: []string{"--database", "postgres://h/d", "--drain-pause=-1s"}, err: "--drain-pause"},
+		{name: "bad cache", args: []string{"--database", "postgres://h/d", "--document-cache", "redis://u:hunter2@h:x", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, err: "--document-cache (CACHE_URL): not a URL", secret: "hunter2"},
+		{name: "cache slower than the database", args: []string{"--database", "postgres://h/d", "--document-cache", "memory://8MiB", "--document-cache-timeout", "3s"}, err: "--document-cache-timeout must be"},
+		{name: "short life", args: []string{"--database", "postgres://h/d", "--document-cache-ttl", "1ms"}, err: "--document-cache-ttl must be"},
 		{name: "unknown flag", args: []string{"--frobnicate"}, err: "api --help"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

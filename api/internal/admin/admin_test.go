@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"systemscale/api/internal/cache"
 	"systemscale/api/internal/store"
 )
 
@@ -124,6 +125,17 @@ func TestVersion(t *testing.T) {
 	recorder = send(New(o).Handler, "GET", "/version")
 	if !strings.Contains(recorder.Body.String(), `"things":{"run":7,"generation":5,"published_at":"2026-11-23T03:00:00Z","age_seconds":`) {
 		t.Errorf("%s", recorder.Body)
+	}
+
+	documents, err := cache.Open(cache.Options{URL: "memory://8MiB"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer documents.Close()
+	o.Cache = documents
+	recorder = send(New(o).Handler, "GET", "/version")
+	if !strings.Contains(recorder.Body.String(), `"document_cache":{"kind":"memory","address":"8.0 MiB","up":true}`) {
+		t.Errorf("with a document cache: %s", recorder.Body)
 	}
 }
 

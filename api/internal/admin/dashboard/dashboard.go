@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 
+	"systemscale/api/internal/cache"
 	"systemscale/api/internal/store"
 )
 
@@ -43,8 +44,9 @@ type Store interface {
 type Options struct {
 	Store   Store
 	Metrics prometheus.Gatherer
-	Peers   []string // admin addresses of other instances, whose requests are included
-	Gateway string   // URL of the gateway's stub_status, for the hit ratio; may be empty
+	Peers   []string     // admin addresses of other instances, whose requests are included
+	Gateway string       // URL of the gateway's stub_status, for the hit ratio; may be empty
+	Cache   *cache.Cache // of documents; nil if there is none
 	Logger  *slog.Logger
 }
 
@@ -56,6 +58,7 @@ type Page struct {
 	store   Store
 	sources sources
 	logger  *slog.Logger
+	cache   *cache.Cache
 	now     func() time.Time // time.Now, except in tests
 
 	making singleflight.Group // one call at a time
@@ -82,6 +85,7 @@ func New(options Options) *Page {
 			own: options.Metrics, peers: options.Peers, gateway: options.Gateway, client: &http.Client{Timeout: timeout},
 		},
 		logger: options.Logger,
+		cache:  options.Cache,
 		now:    time.Now,
 	}
 }
@@ -137,6 +141,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 type view struct {
 	Now         time.Time
 	Ready       error
+	Cache       *cache.Status // nil without a document cache
 	Collections []collectionView
 	Charts      []chart
 	Problem     error // why the last sample is missing
@@ -204,7 +209,7 @@ func (p *Page) draw() (still, live []byte, err error) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	v := view{Now: p.now(), Ready: p.store.Ready(), Every: int(sampleEvery.Seconds())}
+	v := view{Now: p.now(), Ready: p.store.Ready(), Cache: p.cache.Status(), Every: int(sampleEvery.Seconds())}
 	for _, collection := range p.store.Snapshot().Collections() {
 		runs, err := p.store.Runs(ctx, collection.Collection, showRuns)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"systemscale/api/internal/cache"
 	"systemscale/api/internal/store"
 	"systemscale/sql"
 )
@@ -264,5 +265,24 @@ func TestCeiling(t *testing.T) {
 		if got := ceiling(value); math.Abs(got-want) > 1e-9 {
 			t.Errorf("ceiling(%g) = %g, want %g", value, got, want)
 		}
+	}
+}
+
+func TestDocumentCache(t *testing.T) {
+	for url, want := range map[string]string{
+		"memory://8MiB": "The document cache is in memory: 8.0 MiB.",
+		"unix:///none":  "The document cache in redis (/none) does not respond.",
+	} {
+		documents, err := cache.Open(cache.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := text(t, newPage(Options{Store: published(), Cache: documents})); !strings.Contains(got, want) {
+			t.Errorf("%s: no %q in\n%s", url, want, got)
+		}
+		documents.Close()
+	}
+	if got := text(t, newPage(Options{Store: published()})); strings.Contains(got, "document cache") {
+		t.Errorf("without a document cache:\n%s", got)
 	}
 }
