@@ -21,6 +21,7 @@ func newContent(n *numbers) (*content, error) {
 	if n.Ladder == nil || n.Size == nil || len(n.Size.Sizes) == 0 {
 		return nil, errors.New("growth.json is not complete: run growth with --ladder and --size")
 	}
+	n.Size.Grow() // the limits may have changed since it was measured
 	costs := n.costs()
 	if err := costs.Check(); err != nil {
 		return nil, err

@@ -57,7 +57,7 @@ type Assumptions struct {
 	MemoryForBlocks   float64 // share of a machine's memory that holds blocks of tables
 	ShardBytes        float64 // the most that one database should hold, so that it can be copied in an hour or two
 	WorkerCores       float64 // of the machine of one run, with its database
-	WorkerUtilization float64 // share of these that a run keeps busy
+	WorkerUtilization float64 // share of these that a run keeps busy: it compares on one, and loads with all
 }
 
 // Default are the assumptions of the page on growth.

@@ -3,6 +3,8 @@ package size
 import (
 	"fmt"
 	"math"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Check is one cost at the smallest and at the largest size, and the most that it may be there.
@@ -79,7 +81,7 @@ func (r *Report) Grow() {
 // descent is the exact check of a lookup: it visits one block of each level of the primary key, and those of one row.
 func descent(s Size) Check {
 	c := Check{
-		Name: fmt.Sprintf("blocks of the primary key per lookup, %d products", s.Products), Unit: "blocks",
+		Name: fmt.Sprintf("blocks of the primary key per lookup, %s products", humanize.Comma(int64(s.Products))), Unit: "blocks",
 		Small: s.Lookup.Index, Large: s.Lookup.Index, Most: float64(s.IndexLevels+1) + replaced,
 	}
 	c.Reached = c.Large <= c.Most

@@ -30,7 +30,7 @@ func TestGrow(t *testing.T) {
 	}{
 		{"as it should be", func(*size.Size) {}, ""},
 		{"one more level", func(s *size.Size) { s.IndexLevels, s.Lookup.Index = 3, 4 }, ""},
-		{"a block too many", func(s *size.Size) { s.Lookup.Index = 3.06 }, "primary key per lookup, 1000000"},
+		{"a block too many", func(s *size.Size) { s.Lookup.Index = 3.06 }, "primary key per lookup, 1,000,000"},
 		{"far more blocks", func(s *size.Size) { s.Lookup.Heap = 10 }, "blocks per lookup"},
 		{"slow lookups", func(s *size.Size) { s.Lookup.API = []float64{200, 200, 200} }, "time per lookup"},
 		{"a load that sorts", func(s *size.Size) { s.Load.CPU *= 2 }, "of a load"},
