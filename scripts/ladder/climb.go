@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"systemscale/scripts/ladder/report"
 	"systemscale/scripts/ladder/rung"
 	"systemscale/scripts/measure"
@@ -92,7 +94,15 @@ func (c *climbCommand) Run(ctx context.Context, stdout io.Writer) error {
 		Date: time.Now().UTC().Format(time.RFC3339), Commit: commit(), Command: "ladder " + strings.Join(os.Args[1:], " "),
 		Machine: machine, Products: c.Products, Rounds: c.Rounds, Plan: plan.Plan, Rungs: l.summary(), Samples: l.samples,
 	}
-	return write(r, c.Out, stdout)
+	if err := write(r, c.Out); err != nil {
+		return err
+	}
+	result := r.Sentences()
+	if c.Quick {
+		result = fmt.Sprintf("the answers of %s are equal to the published documents\n", english.Plural(len(rungs), "rung", ""))
+	}
+	_, err = fmt.Fprintf(stdout, "%s\nsaved in %s\n", result, c.Out)
+	return err
 }
 
 // selected returns the rungs with the names or letters, or all if there are none.

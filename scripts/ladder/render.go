@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -17,7 +15,7 @@ type reportCommand struct {
 }
 
 // Run writes the report of an earlier climb again, or the parts of the documentation that show it.
-func (c *reportCommand) Run(stdout io.Writer) error {
+func (c *reportCommand) Run() error {
 	r, err := report.Read(c.File)
 	if err != nil {
 		return err
@@ -28,11 +26,11 @@ func (c *reportCommand) Run(stdout io.Writer) error {
 	if c.Out == "" {
 		c.Out = filepath.Dir(c.File)
 	}
-	return write(r, c.Out, stdout)
+	return write(r, c.Out)
 }
 
-// write writes ladder.json, ladder.md and the charts into a directory, and prints what each rung bought.
-func write(r *report.Report, directory string, stdout io.Writer) error {
+// write writes ladder.json, ladder.md and the charts into a directory.
+func write(r *report.Report, directory string) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
@@ -43,12 +41,7 @@ func write(r *report.Report, directory string, stdout io.Writer) error {
 	if err := r.WriteCharts(directory); err != nil {
 		return err
 	}
-	pictures := r.Pictures("")
-	if err := os.WriteFile(filepath.Join(directory, "ladder.md"), []byte(r.Markdown(pictures)), 0o644); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(stdout, "%s\nsaved as ladder.json, ladder.md and %d charts in %s\n", r.Sentences(), len(pictures), directory)
-	return err
+	return os.WriteFile(filepath.Join(directory, "ladder.md"), []byte(r.Markdown(r.Pictures(""))), 0o644)
 }
 
 const (
