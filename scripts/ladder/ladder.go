@@ -27,6 +27,9 @@ type ladder struct {
 	verified map[string]int
 }
 
+// errInterrupted is returned after a signal.
+var errInterrupted = errors.New("interrupted: there is no report")
+
 // climb measures every rung in every round. It ends with the first wrong answer.
 func (l *ladder) climb(ctx context.Context) error {
 	l.verified = map[string]int{}
@@ -40,7 +43,10 @@ func (l *ladder) climb(ctx context.Context) error {
 				fmt.Fprintf(l.out, " (about %s left)", left.Round(time.Minute/4))
 			}
 			result, err := l.try(ctx, one, round)
-			if err := errors.Join(ctx.Err(), err); err != nil {
+			if ctx.Err() != nil {
+				err = errInterrupted // and not what it led to
+			}
+			if err != nil {
 				fmt.Fprintln(l.out)
 				return err
 			}
@@ -58,6 +64,7 @@ func (l *ladder) try(ctx context.Context, one rung.Rung, round int) (result stri
 	}
 	defer func() {
 		if stopErr := running.Stop(); stopErr != nil {
+			fmt.Fprintf(l.out, "\nstop rung %s: %v", one.Name, stopErr) // an interruption hides the error
 			err = errors.Join(err, fmt.Errorf("stop rung %s: %w", one.Name, stopErr))
 		}
 	}()

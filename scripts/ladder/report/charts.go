@@ -203,7 +203,8 @@ func (r *Report) latency(endpoint string, q quantity) chart.Lines {
 	return lines
 }
 
-// best returns, for each letter, the rung with the highest rate, as many as a chart can have lines. The lowest rungs come first.
+// best returns, for each letter, the rung with the highest rate, as many as a chart can have lines. The lowest rungs come first. If there are
+// too many, the gateway without its cache (g) is left out: it is the line between (f) and (h).
 func (r *Report) best() []*Rung {
 	var best []*Rung
 	for i := range r.Rungs {
@@ -215,6 +216,9 @@ func (r *Report) best() []*Rung {
 		case rung.peakRate() > best[at].peakRate():
 			best[at] = rung
 		}
+	}
+	if len(best) > chart.Styles {
+		best = slices.DeleteFunc(best, func(rung *Rung) bool { return rung.Letter == "g" })
 	}
 	return best[:min(len(best), chart.Styles)]
 }

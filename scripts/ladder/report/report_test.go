@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,5 +159,23 @@ func TestMarkdownShowsEveryChart(t *testing.T) {
 	if len(pictures) < 10 || !strings.Contains(page, "| a. Joins | 1.00 / 5.00 | 400 / 1,234 | 400 / 1,234 | 1,000, 2,000 |") ||
 		!strings.Contains(page, "| a. Joins | 1,001 (1,000–1,001) | 101 (100–101) | 900 |") {
 		t.Errorf("%d charts, and this page:\n%s", len(pictures), page)
+	}
+}
+
+func TestAChartHasTheBestRungOfEachLetter(t *testing.T) {
+	r := &Report{}
+	for _, letter := range strings.Split("aabcdefghhi", "") {
+		name := fmt.Sprint(letter, len(r.Rungs))
+		rate := float64(100 - len(r.Rungs)) // so that the first of a letter is the best
+		r.Rungs = append(r.Rungs, Rung{
+			Name: name, Letter: letter, Windows: []Window{{Kind: Peak, Traffic: Zipf, Endpoint: All, Rate: Spread{rate, rate, rate}}},
+		})
+	}
+	var got []string
+	for _, rung := range r.best() {
+		got = append(got, rung.Name)
+	}
+	if want := []string{"a0", "b2", "c3", "d4", "e5", "f6", "h8", "i10"}; !cmp.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
