@@ -49,6 +49,7 @@ func (d *Dump) Again(ctx context.Context) (*Dump, error) {
 func (d *Dump) copy() *Dump {
 	return &Dump{
 		options: d.options, spec: d.spec, shapeState: d.shapeState, files: d.files, arranged: slices.Clone(d.arranged),
+		early:   d.early,
 		readers: make([]*source.Reader, len(d.files)), rejects: source.Discard{},
 	}
 }
@@ -85,7 +86,6 @@ func (d *Dump) arrange(ctx context.Context, disorder *join.Disorder) (*Dump, err
 // reopen sorts the files that need it, and opens all of them.
 func (d *Dump) reopen(ctx context.Context) error {
 	ordering := d.ordering(ctx)
-	defer ordering.early.close()
 	var errs []error
 	for i := range d.arranged {
 		a := &d.arranged[i]
@@ -113,7 +113,7 @@ func (d *Dump) reopen(ctx context.Context) error {
 }
 
 func (d *Dump) ordering(ctx context.Context) *ordering {
-	o := &ordering{spec: d.spec, temp: d.options.Temp, early: &earlyTables{of: d}}
+	o := &ordering{spec: d.spec, temp: d.options.Temp, early: d.early}
 	for _, file := range d.files {
 		o.open = append(o.open, func() (io.ReadCloser, error) { return file.openAside(ctx) })
 	}

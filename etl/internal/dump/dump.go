@@ -47,8 +47,11 @@ type Dump struct {
 	files      []*file          // in the order of the shape's sources
 	arranged   []arrangement    // by source
 	readers    []*source.Reader // by source
-	streams    []io.Closer      // open for the readers
-	second     bool             // the files have been read before, in this arrangement
+	// early fills the tables that sorting needs. Filling the tables sets it.
+	early func(context.Context) (tables []*lookup.Table, done func(), err error)
+
+	streams []io.Closer // open for the readers
+	second  bool        // the files have been read before, in this arrangement
 
 	rejects   source.Sink     // of the pass
 	joiner    *join.Joiner    // of the pass; nil before it

@@ -18,6 +18,7 @@ func (d *Dump) fillTables(ctx context.Context, tick func()) error {
 	if len(d.spec.Tables) == 0 {
 		return nil
 	}
+	d.early = d.fillEarly
 	d.tables = make([]*lookup.Table, len(d.spec.Tables))
 	for _, r := range readingsOf(d.spec) {
 		if err := d.fillReading(ctx, r, tick); err != nil {
@@ -28,6 +29,26 @@ func (d *Dump) fillTables(ctx context.Context, tick func()) error {
 		d.readers[i].LookUp(d.tables)
 	}
 	return nil
+}
+
+// fillEarly returns the tables that can be filled before the files are sorted; those that need items are nil. done removes them.
+func (d *Dump) fillEarly(ctx context.Context) (tables []*lookup.Table, done func(), err error) {
+	early := d.copy()
+	early.tables = make([]*lookup.Table, len(d.spec.Tables))
+	for _, r := range readingsOf(d.spec) {
+		lacks := func(table int) bool {
+			return slices.ContainsFunc(d.spec.Tables[table].Needs, func(need int) bool { return early.tables[need] == nil })
+		}
+		if r.Source == 0 || slices.ContainsFunc(r.Tables, lacks) {
+			continue
+		}
+		r.apart = true
+		if err := early.fillReading(ctx, r, nil); err != nil {
+			early.Close()
+			return nil, nil, err
+		}
+	}
+	return early.tables, early.Close, nil
 }
 
 // fillReading fills the tables of one reading.

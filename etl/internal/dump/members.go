@@ -12,6 +12,9 @@ import (
 // errTrailing means that an archive ends, and the file does not.
 var errTrailing = errors.New("other bytes follow the end of the archive: remove them, or compress the file again")
 
+// archiveBuffer is the size of one read of an archive, in bytes.
+const archiveBuffer = 256 << 10
+
 // gzipMagic is the beginning of every member.
 var gzipMagic = []byte{0x1f, 0x8b}
 

@@ -9,6 +9,7 @@ import (
 
 	"systemscale/etl/internal/csvscan"
 	"systemscale/etl/internal/extsort"
+	"systemscale/etl/internal/lookup"
 	"systemscale/etl/internal/shape"
 	"systemscale/etl/internal/source"
 )
@@ -23,8 +24,8 @@ type ordering struct {
 	open []func() (io.ReadCloser, error) // by source, from the beginning
 	temp string                          // directory for temporary files; "" is the system's
 
-	early    *earlyTables
-	onlyUsed bool // the rows that are rejected or filtered are no parents; see sort
+	early    func(context.Context) (tables []*lookup.Table, done func(), err error) // see Dump
+	onlyUsed bool                                                                   // the rows that are rejected or filtered are no parents; see sort
 }
 
 // sortMemory is what one sort buffers, in bytes. Of 2 to 32 MiB none was faster than this by more than a tenth (extsort.BenchmarkSort).

@@ -32,9 +32,6 @@ func plainName(name string) string {
 // the 128 MiB of zstd --ultra -22 would leave no memory for anything else.
 const maxWindow = 8 << 20
 
-// archiveBuffer is the size of one read of an archive, in bytes.
-const archiveBuffer = 256 << 10
-
 // stream is the text of a file, decompressed and in UTF-8. It is used by one goroutine.
 type stream struct {
 	file    *os.File

@@ -15,16 +15,18 @@ import (
 type usedRows struct {
 	reader *source.Reader
 	file   io.Closer
-	line   int64 // of the last row that was read
+	done   func() // removes the look-up tables
+	line   int64  // of the last row that was read
 	ended  bool
 }
 
 func (o *ordering) usedRows(ctx context.Context, i int) (*usedRows, error) {
 	spec := o.spec.Sources[i] // the shape stays as it is
 	var tables []*lookup.Table
+	done := func() {}
 	if len(spec.Lookups) > 0 {
 		var err error
-		if tables, err = o.early.get(ctx); err != nil {
+		if tables, done, err = o.early(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -33,6 +35,7 @@ func (o *ordering) usedRows(ctx context.Context, i int) (*usedRows, error) {
 	})
 	file, err := o.open[i]()
 	if err != nil {
+		done()
 		return nil, err
 	}
 	// The first reading has checked the header.
@@ -40,10 +43,11 @@ func (o *ordering) usedRows(ctx context.Context, i int) (*usedRows, error) {
 	reader, err := source.NewReader(file, &spec, o.spec.DialectOf(&o.spec.Sources[i]), source.Discard{}, options)
 	if err != nil {
 		_ = file.Close() // only read
+		done()
 		return nil, err
 	}
 	reader.LookUp(tables)
-	return &usedRows{reader: reader, file: file}, nil
+	return &usedRows{reader: reader, file: file, done: done}, nil
 }
 
 // has reports whether the row on a line can be used. A nil usedRows has all rows.
@@ -65,5 +69,6 @@ func (u *usedRows) has(line int64) (bool, error) {
 func (u *usedRows) close() {
 	if u != nil {
 		_ = u.file.Close() // only read
+		u.done()
 	}
 }

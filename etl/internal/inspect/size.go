@@ -7,7 +7,7 @@ import "slices"
 const largeItem = 32 << 10
 
 // allLookups is more look-ups in look-ups than there are.
-const allLookups = mostFiles
+const allLookups = 1 << 10
 
 // fit chooses how much of the tree one document shows, so that the mean size is at most largeItem: all look-ups in look-ups; one look-up in
 // the rows below an item, two in the item; none and one; and then a document for each of the files below the items.

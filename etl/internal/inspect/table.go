@@ -321,7 +321,7 @@ func (t *table) conclude(first []csvscan.Field) {
 	for _, c := range t.columns {
 		c.decide()
 	}
-	header, sure := t.isHeader(first)
+	header, sure := isHeader(t.columns, first)
 	t.unsureHeader = !sure
 	if !header {
 		t.notation.headerless = true

@@ -1,23 +1,6 @@
 package inspect
 
-import (
-	"math/bits"
-
-	"systemscale/etl/internal/shape"
-)
-
-// spread counts different hashes, up to its number of bits.
-type spread [64]uint64
-
-func (s *spread) add(hash uint64) { s[hash>>6&63] |= 1 << (hash & 63) }
-
-// atLeast returns a number of different values that the column has, at least.
-func (s *spread) atLeast() (n int) {
-	for _, word := range s {
-		n += bits.OnesCount64(word)
-	}
-	return n
-}
+import "systemscale/etl/internal/shape"
 
 // fewMissing is the number of different values that must be expected not to be keys if a column has nothing to do with them.
 const fewMissing = 3
