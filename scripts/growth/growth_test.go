@@ -63,10 +63,7 @@ func TestPageIsCurrent(t *testing.T) {
 func climb(cpu map[[2]string]map[string]float64) *ladder.Report {
 	r := &ladder.Report{Date: "2026-01-02T03:04:05Z", Products: 1000, Rounds: 3}
 	for _, key := range slices.SortedFunc(maps.Keys(cpu), func(a, b [2]string) int { return strings.Compare(a[0]+a[1], b[0]+b[1]) }) {
-		window := ladder.Window{Kind: ladder.Moderate, Traffic: key[1], Endpoint: ladder.All, CPU: map[string]ladder.Spread{}}
-		if key[1] == ladder.Hot {
-			window.Kind = ladder.Peak
-		}
+		window := ladder.Window{Kind: ladder.Peak, Traffic: key[1], Endpoint: ladder.All, CPU: map[string]ladder.Spread{}}
 		for role, used := range cpu[key] {
 			window.CPU[role] = ladder.Spread{Min: used / 2, Median: used, Max: 2 * used}
 		}
@@ -86,7 +83,7 @@ func fullClimb() map[[2]string]map[string]float64 {
 		{rungAPI, ladder.Zipf}:           {roleAPI: 20, rolePostgres: 30},
 		{rungAPIBalanced, ladder.Zipf}:   {roleAPI: 20, rolePostgres: 32, roleNGINX: 28},
 		{rungAPICached, ladder.Zipf}:     {roleAPI: 5, rolePostgres: 8, roleNGINX: 18},
-		{rungAPICached, ladder.Hot}:      {roleAPI: 0, rolePostgres: 0, roleNGINX: 12},
+		{rungAPICached, ladder.Hot}:      {roleAPI: 1, rolePostgres: 2, roleNGINX: 12},
 	}
 }
 

@@ -75,14 +75,12 @@ func requestsOf(report *ladder.Report) (*requests, error) {
 	return r, nil
 }
 
-// find returns the window of a rung at a moderate rate, or at its peak if the traffic was measured there only. It is nil if there is none.
+// find returns the window of a rung at its peak, or nil if there is none. At a peak the processors are busy, as they are where growth
+// matters. At lower rates processes sleep and wake for each request, which costs more.
 func find(report *ladder.Report, name, traffic string) *ladder.Window {
 	found := report.Find(name)
 	if found == nil {
 		return nil
-	}
-	if window := found.Find(ladder.Moderate, traffic, ladder.All, 0); window != nil {
-		return window
 	}
 	return found.Find(ladder.Peak, traffic, ladder.All, 0)
 }
@@ -114,7 +112,7 @@ func (n *numbers) costs() capacity.Costs {
 	return capacity.Costs{
 		Products: n.Ladder.Products,
 		API:      balanced.CPU[roleAPI], Postgres: balanced.CPU[rolePostgres], Proxy: balanced.CPU[roleNGINX],
-		Hit: hit.total(), Joins: joins.total(),
+		Hit: hit.CPU[roleNGINX], Joins: joins.total(),
 		ResponseBytes: largest.Lookup.Bytes,
 		Rows:          rows / products, Documents: float64(largest.Documents) / products,
 		TableBytes: float64(largest.TableBytes) / products, IndexBytes: float64(largest.IndexBytes) / products,
@@ -141,8 +139,8 @@ func (n *numbers) predictions() []capacity.Prediction {
 		},
 		{
 			Rung:      "the gateway's cache, Zipf traffic",
-			How:       fmt.Sprintf("%.0f %% hits (from the time of the API), each as with hot traffic; misses as without a cache", 100*hits),
-			Predicted: capacity.Mix(hits, l.of(rungAPICached, ladder.Hot).total(), balanced.total()), Measured: cached.total(),
+			How:       fmt.Sprintf("%.0f %% hits (from the time of the API), each as the NGINX of hot traffic; misses as without a cache", 100*hits),
+			Predicted: capacity.Mix(hits, l.of(rungAPICached, ladder.Hot).CPU[roleNGINX], balanced.total()), Measured: cached.total(),
 		},
 	}
 }

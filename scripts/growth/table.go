@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"systemscale/scripts/chart"
 	"systemscale/scripts/growth/capacity"
@@ -37,7 +38,11 @@ func table(header []string, rows ...[]string) string {
 func origin(n *numbers) string {
 	requests := "**The costs of requests are made up, until a ladder has been measured.**"
 	if n.Ladder.Date != "" {
-		requests = fmt.Sprintf("Requests: %s products, %d rounds, %s.", amount(float64(n.Ladder.Products)), n.Ladder.Rounds, n.Ladder.Date)
+		requests = fmt.Sprintf("Requests: %s products, %s, %s.",
+			amount(float64(n.Ladder.Products)), english.Plural(n.Ladder.Rounds, "round", ""), n.Ladder.Date)
+	}
+	if n.Ladder.Rounds == 1 {
+		requests += " **A single round has no spread: these costs are examples.**"
 	}
 	return fmt.Sprintf("%s\nSizes: %s. Machine: %d × %s, PostgreSQL %s.\n",
 		requests, n.Size.Date, n.Size.Machine.CPUs, n.Size.Machine.CPU, n.Size.Machine.Postgres)
@@ -66,13 +71,13 @@ func assumptionsTable(a capacity.Assumptions) string {
 	return table([]string{"assumption", "value"},
 		[]string{"processors and network that are busy in the busiest second", percent(a.Utilization)},
 		[]string{"a machine", fmt.Sprintf("%.0f processors like the measured ones, %s, %.0f Gbit/s",
-			a.NodeCores, size64(a.NodeMemory), a.NodeNetwork/1e9)},
+			a.NodeCores, humanize.IBytes(uint64(a.NodeMemory)), a.NodeNetwork/1e9)},
 		[]string{"processors of one API process", chart.Number(a.InstanceCores)},
 		[]string{"gateways, instances, and servers of each shard, at least", chart.Number(a.LeastServers)},
-		[]string{"responses in the cache of a gateway, Zipf traffic (s = 1)", chart.Number(a.CachedResponses)},
+		[]string{"responses in the cache of a gateway, Zipf traffic (s = 1)", amount(a.CachedResponses)},
 		[]string{"documents that should be in memory, with all primary keys", percent(a.HotShare)},
 		[]string{"memory of a database machine that holds them", percent(a.MemoryForBlocks)},
-		[]string{"the most that one database should hold", size64(a.ShardBytes)},
+		[]string{"the most that one database should hold", humanize.IBytes(uint64(a.ShardBytes))},
 		[]string{"machine of one run, with its database", fmt.Sprintf("%.0f processors, busy to %s", a.WorkerCores, percent(a.WorkerUtilization))},
 	)
 }
