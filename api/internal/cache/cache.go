@@ -55,31 +55,7 @@ type Cache struct {
 	running sync.WaitGroup
 }
 
-// backend is where the documents are. Its methods are safe for concurrent use.
-type backend interface {
-	// get returns the value of a key, which must not be changed. The error is errAbsent, errLost, a timeout, or unexpected. It retains
-	// nothing.
-	get(key []byte) ([]byte, error)
-	// put stores documents and returns how many were stored. It may retain them.
-	put(fills []fill) (stored int, err error)
-	up() bool
-	bytes() int64 // that the documents take, or -1 if it is not known
-	close()
-}
-
-var (
-	errAbsent = errors.New("not in the cache")
-	errLost   = errors.New("the cache does not respond")
-)
-
-// fill is a document to store. Both slices are the cache's.
-type fill struct{ key, value []byte }
-
-func (f fill) size() int64 { return int64(len(f.key) + len(f.value)) }
-
 const (
-	// maxValue is the maximum size of a stored document, in bytes. A larger one would delay the reads behind it in the same connection.
-	maxValue = 1 << 20
 	// maxWaiting bounds the documents that wait to be stored, in bytes; further ones are not stored.
 	maxWaiting = 8 << 20
 	// fillQueue bounds their number, and fillBatch the number of those stored in one round trip.
@@ -107,7 +83,7 @@ func Open(options Options) (*Cache, error) {
 	if where.kind == "memory" {
 		c.backend, err = newMemory(where.size, options.TTL)
 	} else {
-		c.backend, err = newRedis(where, options)
+		c.backend, err = newRedis(where, options.Timeout, options.TTL, options.Logger)
 	}
 	if err != nil {
 		return nil, err
@@ -223,4 +199,31 @@ func (c *Cache) Close() {
 	close(c.stop)
 	c.backend.close()
 	c.running.Wait()
+}
+
+// Count counts a read.
+func (c *Cache) Count(outcome Outcome) { c.metrics.outcomes[outcome].Inc() }
+
+// register registers the cache's metrics.
+func (c *Cache) register(registerer prometheus.Registerer) error {
+	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "systemscale_document_cache_up", Help: "1 if the document cache is used, 0 if it is left out because it does not respond.",
+	}, func() float64 {
+		if c.backend.up() {
+			return 1
+		}
+		return 0
+	})
+	collectors := []prometheus.Collector{c.metrics.reads, c.metrics.fills, c.metrics.seconds, up}
+	if c.backend.bytes() >= 0 {
+		collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "systemscale_document_cache_bytes", Help: "Memory of this process that the document cache takes, in bytes.",
+		}, func() float64 { return float64(c.backend.bytes()) }))
+	}
+	for _, collector := range collectors {
+		if err := registerer.Register(collector); err != nil {
+			return err
+		}
+	}
+	return nil
 }

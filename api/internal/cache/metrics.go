@@ -65,31 +65,4 @@ func newMetrics() *metrics {
 	return m
 }
 
-// Count counts a read.
-func (c *Cache) Count(outcome Outcome) { c.metrics.outcomes[outcome].Inc() }
-
 func (m *metrics) fill(ending ending, count int) { m.endings[ending].Add(float64(count)) }
-
-// register registers the cache's metrics.
-func (c *Cache) register(registerer prometheus.Registerer) error {
-	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "systemscale_document_cache_up", Help: "1 if the document cache is used, 0 if it is left out because it does not respond.",
-	}, func() float64 {
-		if c.backend.up() {
-			return 1
-		}
-		return 0
-	})
-	collectors := []prometheus.Collector{c.metrics.reads, c.metrics.fills, c.metrics.seconds, up}
-	if c.backend.bytes() >= 0 {
-		collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "systemscale_document_cache_bytes", Help: "Memory of this process that the document cache takes, in bytes.",
-		}, func() float64 { return float64(c.backend.bytes()) }))
-	}
-	for _, collector := range collectors {
-		if err := registerer.Register(collector); err != nil {
-			return err
-		}
-	}
-	return nil
-}

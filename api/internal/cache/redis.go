@@ -54,7 +54,7 @@ type redis struct {
 	complaint time.Time // of the last log entry about documents that were not stored; used by put
 }
 
-func newRedis(where place, options Options) (*redis, error) {
+func newRedis(where place, timeout, ttl time.Duration, logger *slog.Logger) (*redis, error) {
 	option := where.redis
 	option.ClientName = "systemscale-api"
 	option.ForceSingleClient = true
@@ -67,8 +67,8 @@ func newRedis(where place, options Options) (*redis, error) {
 	option.Dialer = net.Dialer{Timeout: connectTimeout, KeepAlive: silenceLimit}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &redis{
-		option: option, ttl: options.TTL, deadlines: deadlines{limit: options.Timeout}, breaker: newBreaker(), stop: stop,
-		logger: options.Logger.With("cache", where.address),
+		option: option, ttl: ttl, deadlines: deadlines{limit: timeout}, breaker: newBreaker(), stop: stop,
+		logger: logger.With("cache", where.address),
 	}
 	r.breaker.trip() // until it is connected
 	r.running.Go(func() { r.follow(ctx) })

@@ -52,9 +52,9 @@ func (l *lineage) appendKey(dst []byte, id sql.ID) []byte {
 
 // keyPrefix returns the beginning of the keys of an endpoint. The time of a generation's creation, in microseconds of Unix time,
 // distinguishes databases that share a cache.
-func keyPrefix(endpoint *Endpoint, created int64) []byte {
-	prefix := []byte("systemscale:" + endpoint.Collection + ":" + endpoint.Name + ":")
-	prefix = strconv.AppendInt(prefix, endpoint.Generation, 10)
+func keyPrefix(collection, endpoint string, generation, created int64) []byte {
+	prefix := []byte("systemscale:" + collection + ":" + endpoint + ":")
+	prefix = strconv.AppendInt(prefix, generation, 10)
 	prefix = append(prefix, '@')
 	prefix = strconv.AppendInt(prefix, created, 36)
 	return append(prefix, ':')

@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"math"
 	"slices"
 	"sync"
@@ -171,15 +170,30 @@ func (s *Store) Get(endpoint *Endpoint, id sql.ID, unless Match, dst []byte) (Re
 	return s.lookUp(l, dst)
 }
 
-// hashed returns an id that is an integer, or the hash of a text.
-func hashed(id sql.ID) int64 {
-	if id.IsText() {
-		return int64(maphash.String(textSeed, id.Text()))
-	}
-	return id.Int()
-}
+// longestKey is the size of a buffer for keys that does not have to grow.
+const longestKey = 160
 
-var textSeed = maphash.MakeSeed()
+// getCached is Get with a document cache.
+func (s *Store) getCached(endpoint *Endpoint, id sql.ID, unless Match, dst []byte) (Result, error) {
+	var buffer [longestKey]byte
+	if result, found := s.tier.get(endpoint, id, unless, dst, buffer[:0]); found {
+		return result, nil
+	}
+	l := s.lookups.Get().(*lookup)
+	// Also for a conditional request: the version has to be read in any case, and the document fills the cache.
+	l.kind = kindVersioned
+	l.endpoint, l.id, l.text = endpoint, id.Int(), id.Text()
+	l.key = lookupKey{endpoint, hashed(id)}
+	result, err := s.lookUp(l, dst)
+	if err != nil {
+		return result, err
+	}
+	s.tier.put(&result, id, result.Body[len(dst):], buffer[:0])
+	if unless.matches(result.ETag) {
+		result.NotModified, result.Body = true, result.Body[:len(dst)]
+	}
+	return result, nil
+}
 
 // MaxPage is the maximum number of documents in one page of a list.
 const MaxPage = 1000

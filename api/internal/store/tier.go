@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"systemscale/api/internal/cache"
@@ -33,9 +32,6 @@ type tier struct {
 	known map[string]*record // by collection; used by run only
 }
 
-// seen is the newest version of a collection that a lookup has met.
-type seen struct{ atomic.Pointer[Version] }
-
 func newTier(documents *cache.Cache, follower *follower, logger *slog.Logger) *tier {
 	return &tier{
 		cache: documents, follower: follower, logger: logger, changes: maxChanged, seen: make(map[string]*seen), known: make(map[string]*record),
@@ -56,22 +52,7 @@ func (t *tier) of(collection string) *seen {
 
 // observe records that a lookup has met a version. It is called before the result of the lookup is returned.
 func (t *tier) observe(collection string, run int64, at time.Time) {
-	known := t.of(collection)
-	for {
-		newest := known.Load()
-		if newest != nil && newest.atLeast(run, at) {
-			return
-		}
-		if known.CompareAndSwap(newest, &Version{Collection: collection, Run: run, PublishedAt: at}) {
-			return
-		}
-	}
-}
-
-// passed reports whether a lookup has met a newer version than that of an endpoint.
-func (s *seen) passed(endpoint *Endpoint) bool {
-	newest := s.Load()
-	return newest != nil && !(Version{Run: endpoint.Run, PublishedAt: endpoint.publishedAt}).atLeast(newest.Run, newest.PublishedAt)
+	t.of(collection).observe(run, at)
 }
 
 // verify reads the first row of kindVersioned, and reports whether the rows after it are of the endpoint's version.
@@ -85,35 +66,10 @@ func (t *tier) verify(endpoint *Endpoint, values [][]byte) bool {
 	return false
 }
 
-// longestKey is the size of a buffer for keys that does not have to grow.
-const longestKey = 160
-
-// getCached is Get with a document cache.
-func (s *Store) getCached(endpoint *Endpoint, id sql.ID, unless Match, dst []byte) (Result, error) {
-	var buffer [longestKey]byte
-	if result, found := s.tier.get(endpoint, id, unless, dst, buffer[:0]); found {
-		return result, nil
-	}
-	l := s.lookups.Get().(*lookup)
-	// Also for a conditional request: the version has to be read in any case, and the document fills the cache.
-	l.kind = kindVersioned
-	l.endpoint, l.id, l.text = endpoint, id.Int(), id.Text()
-	l.key = lookupKey{endpoint, hashed(id)}
-	result, err := s.lookUp(l, dst)
-	if err != nil {
-		return result, err
-	}
-	s.tier.put(&result, id, result.Body[len(dst):], buffer[:0])
-	if unless.matches(result.ETag) {
-		result.NotModified, result.Body = true, result.Body[:len(dst)]
-	}
-	return result, nil
-}
-
 // get returns the document from the cache, if it is there and current. buffer is for the key.
 func (t *tier) get(endpoint *Endpoint, id sql.ID, unless Match, dst, buffer []byte) (Result, bool) {
 	known := endpoint.lineage.Load()
-	if known == nil || known.seen.passed(endpoint) {
+	if known == nil || known.seen.passed(endpoint.Run, endpoint.publishedAt) {
 		t.cache.Count(cache.Skipped)
 		return Result{}, false
 	}
