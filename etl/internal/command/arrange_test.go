@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -241,24 +242,52 @@ func TestRunSortsAndKeepsRejectsOnce(t *testing.T) {
 	}
 }
 
-// TestSparseDuplicateIDs has ids too far apart for a bitmap.
-func TestSparseDuplicateIDs(t *testing.T) {
-	directory := t.TempDir()
-	review := "id,isbn,stars\n"
-	for i := range 6000 {
-		review += fmt.Sprintf("%d,7,1\n", int64(i)<<40)
-	}
-	review += fmt.Sprintf("%d,7,2\n%d,8,3\n", int64(5)<<40, int64(6)<<40)
-	dumptest.Write(t, directory, map[string]string{
-		"books.yaml": dumptest.Books, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": review,
-	})
-	files, stderr := documentsOf(t, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"))
-	if n := strings.Count(files["reviews.copy"], "1,") + 1; n != 6000 || strings.Contains(files["reviews.copy"], "2]") ||
-		strings.Contains(files["reviews.copy"], "[3]") {
-		t.Errorf("%d reviews, or duplicates among them; stderr %s", n, stderr)
-	}
-	if !strings.Contains(stderr, "too far apart") {
-		t.Errorf("no warning about sparse ids: %s", stderr)
+// TestFarDuplicates has ids that are on two lines, too far apart to be found at once. The first line of each is used.
+func TestFarDuplicates(t *testing.T) {
+	texts := strings.NewReplacer("isbn: int", "isbn: text", "id: int", "id: text").Replace(dumptest.Books)
+	for _, c := range []struct {
+		name     string
+		shape    string
+		id       func(i int64) string
+		readings string
+	}{
+		{
+			"ints too far apart for a bitmap", dumptest.Books,
+			func(i int64) string { return strconv.FormatInt(i<<40, 10) }, "rows have the id of rows far before them",
+		},
+		{
+			"texts that ascend", texts,
+			func(i int64) string { return fmt.Sprintf("r%09d", i) }, "comes so late",
+		},
+		{
+			"texts in any order", texts,
+			func(i int64) string { return fmt.Sprintf("%08x", uint32(i)*0x9e3779b1) }, "rows have the id of rows far before them",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			const rows = 60_000
+			directory, temporary := t.TempDir(), t.TempDir()
+			var review strings.Builder
+			review.WriteString("id,isbn,stars\n")
+			for i := range int64(rows) {
+				fmt.Fprintf(&review, "%s,7,1\n", c.id(i))
+			}
+			fmt.Fprintf(&review, "%s,7,2\n%s,8,3\n", c.id(5), c.id(6))
+			dumptest.Write(t, directory, map[string]string{
+				"books.yaml": c.shape, "book.csv": "isbn,title\n7,Seven\n8,Eight\n", "review.csv": review.String(),
+			})
+			files, stderr := documentsOf(t, "--csv", directory, "--shape", filepath.Join(directory, "books.yaml"), "--temp", temporary)
+			reviews := files["reviews.copy"]
+			if n := strings.Count(reviews, "1,") + 1; n != rows || strings.Contains(reviews, "2]") || strings.Contains(reviews, "[3]") {
+				t.Errorf("%d reviews, or duplicates among them; stderr %s", n, stderr)
+			}
+			if !strings.Contains(stderr, c.readings) {
+				t.Errorf("stderr does not contain %q: %s", c.readings, stderr)
+			}
+			if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+				t.Errorf("temporary files remain: %v (%v)", left, err)
+			}
+		})
 	}
 }
 

@@ -258,7 +258,7 @@ func checkThings(t testing.TB, spec *shape.Shape, renderers []*Renderer, data []
 		}
 		readers[i] = reader
 	}
-	joiner, err := join.New(spec.Sources, readers)
+	joiner, err := join.New(spec.Sources, readers, join.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func render(t testing.TB, spec *shape.Shape, open func(file string) io.Reader) m
 		}
 		readers[i] = reader
 	}
-	joiner, err := join.New(spec.Sources, readers)
+	joiner, err := join.New(spec.Sources, readers, join.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func firstTree(t testing.TB, spec *shape.Shape) *join.Tree {
 			t.Fatal(err)
 		}
 	}
-	joiner, err := join.New(spec.Sources, readers)
+	joiner, err := join.New(spec.Sources, readers, join.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ documents:
 		fmt.Println(err)
 		return
 	}
-	joiner, err := join.New(spec.Sources, []*source.Reader{reader})
+	joiner, err := join.New(spec.Sources, []*source.Reader{reader}, join.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

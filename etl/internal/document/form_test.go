@@ -53,7 +53,7 @@ func formTrees(t testing.TB, body string, use func(spec *shape.Shape, renderer *
 			t.Fatal(err)
 		}
 	}
-	joiner, err := join.New(spec.Sources, readers)
+	joiner, err := join.New(spec.Sources, readers, join.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func gauged(
 			t.Fatal(err)
 		}
 	}
-	joiner, err := join.New(spec.Sources, readers)
+	joiner, err := join.New(spec.Sources, readers, join.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

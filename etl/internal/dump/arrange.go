@@ -15,6 +15,10 @@ import (
 	"systemscale/etl/internal/source"
 )
 
+// mostReadings bounds the readings for the keys: one that records them, and one that knows those that come several times, of which there
+// may be others in another order.
+const mostReadings = 3
+
 // Arranged calls attempt with d. If attempt returns a *join.Disorder, as Pass does, the files that need it are sorted, and attempt is
 // called again with another Dump of the same files: it must start from scratch, with new objects. Arranged returns the error of the last
 // attempt, and closes the Dumps that it opened.
@@ -25,11 +29,11 @@ func (d *Dump) Arranged(ctx context.Context, attempt func(*Dump) error) error {
 			d.Close()
 		}
 		var disorder *join.Disorder
-		if !errors.As(err, &disorder) || n > len(d.spec.Sources) {
+		if !errors.As(err, &disorder) || n > len(d.spec.Sources)+mostReadings {
 			return err
 		}
 		relocate(disorder, d.spec.Sources, d.files)
-		d.options.Logger.Warn("the files are read again, in another order", "reason", disorder)
+		d.options.Logger.Warn("the files are read again", "reason", disorder)
 		again, err := d.arrange(ctx, disorder)
 		if err != nil {
 			return d.unchanged(err)
@@ -50,6 +54,7 @@ func (d *Dump) copy() *Dump {
 	return &Dump{
 		options: d.options, spec: d.spec, shapeState: d.shapeState, files: d.files, arranged: slices.Clone(d.arranged),
 		early:   d.early,
+		keys:    d.keys,
 		readers: make([]*source.Reader, len(d.files)), rejects: source.Discard{},
 	}
 }
@@ -58,18 +63,8 @@ func (d *Dump) copy() *Dump {
 func (d *Dump) arrange(ctx context.Context, disorder *join.Disorder) (*Dump, error) {
 	d.Close()
 	next := d.copy()
-	ordering := d.ordering(ctx)
-	began := time.Now()
-	if disorder.Problem == join.SparseKeys {
-		duplicates, err := ordering.duplicates(ctx, disorder.Source)
-		if err != nil {
-			return nil, err
-		}
-		next.arranged[disorder.Source].duplicates = duplicates
-		d.options.Logger.Warn("the ids of a file are too far apart to be kept in memory, so it was sorted by id to find the duplicates",
-			"file", shape.FileName(d.spec.Sources[disorder.Source].File), "took", time.Since(began).Round(time.Millisecond))
-	} else {
-		orders, err := ordering.examine(ctx)
+	if disorder.Problem != join.LateKeys && disorder.Problem != join.RepeatedKeys { // d.keys has what the next join needs
+		orders, err := d.ordering(ctx).examine(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -118,4 +113,9 @@ func (d *Dump) ordering(ctx context.Context) *ordering {
 		o.open = append(o.open, func() (io.ReadCloser, error) { return file.openAside(ctx) })
 	}
 	return o
+}
+
+// joinOptions returns the options of a join of the files.
+func (d *Dump) joinOptions(ctx context.Context) join.Options {
+	return join.Options{Context: ctx, Temp: d.options.Temp, Keys: d.keys, Checked: d.second}
 }

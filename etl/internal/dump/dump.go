@@ -54,6 +54,7 @@ type Dump struct {
 	second  bool        // the files have been read before, in this arrangement
 
 	rejects   source.Sink     // of the pass
+	keys      *join.Keys      // of the joins of the files, also by other Dumps
 	joiner    *join.Joiner    // of the pass; nil before it
 	evidence  []string        // the first rejected rows of the root source
 	readApart []source.Counts // of files that were read without a join
@@ -65,9 +66,8 @@ type Dump struct {
 
 // arrangement is the preparation of a source for the join.
 type arrangement struct {
-	order      order
-	sorted     *sortedFile        // nil for a file that is read as it is
-	duplicates map[int64]struct{} // lines whose keys are also on an earlier line; nil when the join finds them
+	order  order
+	sorted *sortedFile // nil for a file that is read as it is
 }
 
 // Open reads the shape file and opens the files that it names. The error is a *shape.Error, or has a *source.FileError for each
@@ -80,7 +80,7 @@ func Open(ctx context.Context, options Options) (*Dump, error) {
 	if err := CheckDirectory(options.Directory); err != nil {
 		return nil, err
 	}
-	d := &Dump{options: options, spec: spec, shapeState: state, arranged: make([]arrangement, len(spec.Sources)), rejects: source.Discard{}}
+	d := &Dump{options: options, spec: spec, shapeState: state, arranged: make([]arrangement, len(spec.Sources)), rejects: source.Discard{}, keys: join.NewKeys()}
 	// All files are found before one is read: a dump is complete or unusable.
 	var errs []error
 	for i := range spec.Sources {
@@ -243,7 +243,6 @@ func (d *Dump) openSource(ctx context.Context, i int) error {
 	options := source.Options{
 		MissingColumns: d.accepts(source.MissingColumn),
 		NoHeader:       d.accepts(source.Empty) && i > 0,
-		Duplicates:     arranged.duplicates,
 		Whole:          func(offset, size int64) (io.ReadCloser, error) { return file.section(ctx, offset, size) },
 	}
 	var text io.Reader = arranged.sorted

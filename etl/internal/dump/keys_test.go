@@ -280,7 +280,7 @@ func (o *ordering) joiner(t *testing.T, orders []order, log source.Sink) (*join.
 			t.Fatal(err)
 		}
 	}
-	return join.New(o.spec.Sources, readers)
+	return join.New(o.spec.Sources, readers, join.Options{})
 }
 
 func treeText(spec *shape.Shape, tree *join.Tree, of int, row int32) string {

@@ -91,6 +91,7 @@ func (d *Dump) fillReading(ctx context.Context, r reading, tick func()) error {
 // openApart opens the files of sources again. All other sources of the Dump are without rows.
 func (d *Dump) openApart(ctx context.Context, sources []int) (*Dump, error) {
 	apart := d.copy()
+	apart.second = d.second
 	apart.files, apart.skips = make([]*file, len(d.files)), make([]bool, len(d.files))
 	for i, f := range d.files {
 		apart.skips[i] = !slices.Contains(sources, i)
@@ -167,10 +168,11 @@ func (f *filler) fillFromRows(reader *source.Reader) error {
 // fillFromItems joins the files of d, and adds each item.
 func (d *Dump) fillFromItems(f *filler) error {
 	tree := d.spec.Tree()
-	joiner, err := join.New(tree, d.readers[:len(tree)])
+	joiner, err := join.New(tree, d.readers[:len(tree)], d.joinOptions(f.ctx))
 	if err != nil {
 		return err
 	}
+	defer joiner.Close()
 	if limit := d.options.MaxDocument; limit > 0 {
 		joiner.Watch(sizeGuard(d.spec, joiner, limit))
 	}

@@ -3,11 +3,6 @@ package dump
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
-
-	"systemscale/etl/internal/source"
 )
 
 // order is the order of the rows that the join needs.
@@ -50,43 +45,4 @@ func (o *ordering) examine(ctx context.Context) ([]order, error) {
 		}
 	}
 	return orders, nil
-}
-
-// maxDuplicates is the maximum number of lines that duplicates returns.
-const maxDuplicates = 1 << 20
-
-// duplicates returns the lines of a source whose key is also on an earlier line.
-func (o *ordering) duplicates(ctx context.Context, i int) (map[int64]struct{}, error) {
-	keys := o.sorter(ctx)
-	_, _, err := o.records(ctx, i, func(r record) error { return keys.Add(r.key, r.line, nil) })
-	if err != nil {
-		return nil, errors.Join(err, keys.Close())
-	}
-	sorted, err := keys.Sort()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = sorted.Close() }()
-	lines := map[int64]struct{}{}
-	var last []byte
-	for began, count := false, 0; ; began, count = true, count+1 {
-		if count%checkEvery == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		key, line, _, err := sorted.Next()
-		if err == io.EOF {
-			return lines, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if began && bytes.Equal(key, last) {
-			if len(lines) == maxDuplicates {
-				return nil, &source.FileError{File: o.spec.Sources[i].File, Line: line, Message: fmt.Sprintf(
-					"the ids of more than %d rows are also on earlier lines: is this column the key?", maxDuplicates)}
-			}
-			lines[line] = struct{}{}
-		}
-		last = append(last[:0], key...)
-	}
 }

@@ -52,9 +52,10 @@ func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
 	}
 	var err error
 	tree := d.spec.Tree()
-	if d.joiner, err = join.New(tree, d.readers[:len(tree)]); err != nil {
+	if d.joiner, err = join.New(tree, d.readers[:len(tree)], d.joinOptions(ctx)); err != nil {
 		return err
 	}
+	defer d.joiner.Close()
 	d.joiner.Observe = handlers.Row
 	if limit := d.options.MaxDocument; limit > 0 {
 		d.joiner.Watch(sizeGuard(d.spec, d.joiner, limit))

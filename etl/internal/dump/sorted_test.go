@@ -190,14 +190,6 @@ func TestSortKeepsOrigins(t *testing.T) {
 	}
 }
 
-func TestDuplicates(t *testing.T) {
-	found, err := orderingOf(t, "", "5,1\n-9,1\n5,2\nbad,2\n7,3\n5,9\n-9,9\n").duplicates(t.Context(), 1)
-	// The key of line 5 cannot be read, and the line is rejected for that reason.
-	if got := fmt.Sprint(found); err != nil || got != "map[4:{} 5:{} 7:{} 8:{}]" {
-		t.Errorf("Duplicates() = %s, %v", got, err)
-	}
-}
-
 // TestErrors ends each reading with an error of the file or of the context.
 func TestErrors(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
@@ -208,7 +200,6 @@ func TestErrors(t *testing.T) {
 		"Sort":            func(ctx context.Context, d *ordering) error { _, err := d.sort(ctx, 1, byParent); return err },
 		"Sort by item":    func(ctx context.Context, d *ordering) error { _, err := d.sort(ctx, 2, byItem); return err },
 		"Sort by item, 3": func(ctx context.Context, d *ordering) error { _, err := d.sort(ctx, 3, byItem); return err },
-		"Duplicates":      func(ctx context.Context, d *ordering) error { _, err := d.duplicates(ctx, 1); return err },
 	}
 	for name, work := range works {
 		t.Run(name, func(t *testing.T) {

@@ -55,7 +55,7 @@ documents: {all: {path: "", body: {t: t, b: {each: b, as: t}}}}
 						b.Fatal(err)
 					}
 				}
-				joiner, err := New(spec.Sources, readers)
+				joiner, err := New(spec.Sources, readers, Options{})
 				found := 0
 				for err == nil {
 					var tree *Tree

@@ -225,7 +225,7 @@ func TestKeySetAgainstMap(t *testing.T) {
 	}
 	for name, key := range ranges {
 		t.Run(name, func(t *testing.T) {
-			var set intSet
+			set := newIntSet(nil, false)
 			want := map[int64]bool{}
 			for range 5_000 {
 				k := key()
@@ -235,25 +235,5 @@ func TestKeySetAgainstMap(t *testing.T) {
 				want[k] = true
 			}
 		})
-	}
-}
-
-func TestKeySetIsFull(t *testing.T) {
-	var set intSet
-	for i := range int64(mostPieces) {
-		if found, full := set.add(i << 16); found || full {
-			t.Fatalf("add(%d) = %v, full %v, want neither", i<<16, found, full)
-		}
-	}
-	for range 2 { // a key that does not fit is never found
-		if found, full := set.add(mostPieces << 16); found || !full {
-			t.Fatalf("add of one piece too many = %v, full %v, want full", found, full)
-		}
-	}
-	if found, full := set.add(5 << 16); !found || full {
-		t.Errorf("add of a key that is there = %v, full %v, when the set is full", found, full)
-	}
-	if found, full := set.add(5<<16 + 1); found || full {
-		t.Errorf("add of a key in a piece that is there = %v, full %v, when the set is full", found, full)
 	}
 }

@@ -39,7 +39,7 @@ documents:
 		}
 		readers = append(readers, reader)
 	}
-	joiner, err := join.New(spec.Sources, readers)
+	joiner, err := join.New(spec.Sources, readers, join.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

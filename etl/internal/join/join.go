@@ -3,12 +3,14 @@
 //
 // The files must be in the order of a database dump: the root in ascending order of its key, and every other file in ascending order of
 // its parents' keys. Within one item, rows may be in any order, and keep it. A file in another order ends the join with a *Disorder, which
-// has the problem; no row is dropped to continue. A row whose parent does not exist, or whose key was on an earlier row of its file, is
-// rejected and counted in its source.
+// has the problem; no row is dropped to continue. Two problems are no matter of order: the next join with the same Keys has what this one
+// lacked. A row whose parent does not exist, or whose key was on an earlier row of its file, is rejected and counted in its source.
 package join
 
 import (
-	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -24,7 +26,12 @@ type Joiner struct {
 
 	readers []*source.Reader
 	tree    Tree
-	joiner  interface{ next() error }
+	keys    *Keys
+	joiner  interface {
+		next() error
+		finish() error
+		close()
+	}
 }
 
 // joiner is a Joiner of keys of one type.
@@ -33,72 +40,45 @@ type joiner[K int64 | string] struct {
 	inputs []input[K]
 }
 
-// none means that there is no row, and several that there is more than one.
-const none, several int32 = -1, -2
-
-// input is the state of one source in the join.
-type input[K int64 | string] struct {
-	reader *source.Reader
-	keys   source.Keys[K]
-	item   func(*source.Reader) K // of the reader's last row, if byItem
-	level  *level
-	spec   *shape.Source
-	slot   int  // place among the parent's children
-	more   bool // the last of rows is read and not yet placed; false at the end of the file
-
-	byItem        bool // the reader has the item of each row
-	checked       bool // the keys are looked for duplicates
-	leaf          bool // without children, so the order of its keys has no meaning
-	childrenFound bool // by item, so the keys need not ascend from item to item
-
-	began            bool // a row of the root has been used
-	highestParentKey K    // so far, to distinguish an orphan from a file out of order
-	highestKey       K    // of this tree, or of those before it while this one has no row
-	earlierKey       K    // the highest key of the trees before
-	ascending        bool // whether the keys of this tree ascend so far
-	seen             keySet[K]
-	within           bool    // the same key has the same parent, so seen has the keys of one tree
-	order            []int32 // the rows of this tree by ascending key, when they do not ascend by themselves
-	ordered          bool
-	references       []int32 // the parent's rows of this tree by the value that ParentKey holds, if that is not their key
-	referenced       bool
-	parentCursor     int
-	firsts           map[K]placed // if the source merges rows: the rows of this tree by key
-}
-
-// placed is a row of the tree and its parent's.
-type placed struct{ row, parent int32 }
-
-// keySet is the set of the keys of a file so far.
-type keySet[K int64 | string] interface {
-	// add adds a key, and reports whether the set contained it. full means that the key could not be added.
-	add(key K) (found, full bool)
-	clear()
-}
-
-// New returns a Joiner. readers are those of the shape's sources, in its order. It reads the first row of each.
-func New(sources []shape.Source, readers []*source.Reader) (*Joiner, error) {
-	j := &Joiner{readers: readers, tree: newTree(sources, readers)}
+// New returns a Joiner. readers are those of the shape's sources, in its order. It reads the first row of each. Close must be called if
+// the error is nil.
+func New(sources []shape.Source, readers []*source.Reader, options Options) (*Joiner, error) {
+	if options.Context == nil {
+		options.Context = context.Background()
+	}
+	if options.Keys == nil {
+		options.Keys = NewKeys()
+	}
+	if options.bounds == (bounds{}) {
+		options.bounds = defaultBounds
+	}
+	j := &Joiner{readers: readers, tree: newTree(sources, readers), keys: options.Keys}
 	if sources[0].KeyForm == shape.IntKeys {
-		ints := newJoiner(j, sources, (*source.Rows).IntKeys, (*source.Reader).Item, func() keySet[int64] { return &intSet{} })
+		ints := newJoiner(j, sources, (*source.Rows).IntKeys, (*source.Reader).Item, func(i int) keySet[int64] {
+			newRecord := func() *recordSet[int64] { return newRecordSet(&options, i, (*Keys).hashInt) }
+			return newIntSet(newRecord, options.Keys.isWatched(i))
+		})
 		ints.setLeast(math.MinInt64)
 		j.joiner = ints
 		return j, ints.begin()
 	}
-	texts := newJoiner(j, sources, (*source.Rows).TextKeys, (*source.Reader).ItemText, func() keySet[string] { return &textSet{} })
+	texts := newJoiner(j, sources, (*source.Rows).TextKeys, (*source.Reader).ItemText, func(i int) keySet[string] {
+		newRecord := func() *recordSet[string] { return newRecordSet(&options, i, (*Keys).hashText) }
+		return newTextSet(options.bounds, newRecord, options.Keys.recorded || options.Keys.isWatched(i))
+	})
 	j.joiner = texts
 	return j, texts.begin()
 }
 
 func newJoiner[K int64 | string](j *Joiner, sources []shape.Source, keys func(*source.Rows) source.Keys[K], item func(*source.Reader) K,
-	newSet func() keySet[K],
+	newSet func(source int) keySet[K],
 ) *joiner[K] {
 	typed := &joiner[K]{Joiner: j, inputs: make([]input[K], len(sources))}
 	for i := range typed.inputs {
 		in := &typed.inputs[i]
-		in.reader, in.spec, in.level, in.item, in.seen = j.readers[i], &sources[i], &j.tree.levels[i], item, newSet()
+		in.reader, in.spec, in.level, in.item, in.seen = j.readers[i], &sources[i], &j.tree.levels[i], item, newSet(i)
 		in.keys = keys(in.level.rows)
-		in.byItem, in.checked = in.reader.ByItem(), len(in.spec.Key) > 0 && !in.reader.KeysChecked()
+		in.byItem, in.checked = in.reader.ByItem(), len(in.spec.Key) > 0
 		in.within = in.spec.Parent >= 0
 		for _, column := range in.spec.ParentKey {
 			in.within = in.within && slices.Contains(in.spec.Key, column)
@@ -145,9 +125,46 @@ func (j *Joiner) Next() (*Tree, error) {
 		return nil, err
 	}
 	if j.tree.levels[0].size == 0 {
+		if err := j.joiner.finish(); err != nil {
+			return nil, err
+		}
 		return nil, io.EOF
 	}
 	return &j.tree, nil
+}
+
+// Close frees the temporary files. Counts can still be called.
+func (j *Joiner) Close() { j.joiner.close() }
+
+// finish returns a *Disorder if rows were used although their keys were on earlier rows.
+func (j *joiner[K]) finish() error {
+	first := -1
+	for i := range j.inputs {
+		in := &j.inputs[i]
+		repeated, err := in.seen.finish()
+		if errors.Is(err, errMostWatched) {
+			return &source.FileError{File: in.spec.File, Message: err.Error()}
+		}
+		if err != nil {
+			return err
+		}
+		if repeated && first < 0 {
+			first = i
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	in := &j.inputs[first]
+	return &Disorder{Source: first, Problem: RepeatedKeys, err: &source.FileError{
+		File: in.spec.File, Message: fmt.Sprintf("rows have the %s of rows far before them", in.spec.Names(in.spec.Key)),
+	}}
+}
+
+func (j *joiner[K]) close() {
+	for i := range j.inputs {
+		j.inputs[i].seen.close()
+	}
 }
 
 // next makes the next tree, which is empty after the last one.
@@ -194,11 +211,6 @@ func (j *Joiner) Held() int64 {
 		held += reader.Held() + int64(level.size)*int64(perChild*len(level.children))
 	}
 	return held
-}
-
-func (in *input[K]) advance() (err error) {
-	in.more, err = in.reader.Next()
-	return err
 }
 
 // root adds the next root row to the tree, if there is one.
@@ -292,22 +304,12 @@ func (j *joiner[K]) collect(i int) error {
 	return nil
 }
 
-func (in *input[K]) gather(parent *input[K]) {
-	if in.level.scattered {
-		in.level.gather(parent.level, in.slot)
-	}
-}
-
 // children adds the next rows of a source, as long as they have the same parent, which is parentRow.
 func (j *joiner[K]) children(i int, parentKey K, parentRow int32) error {
 	in := &j.inputs[i]
 	from := in.level.size
 	for in.more && in.keys.LastParent() == parentKey {
 		key := in.keys.Last()
-		found, full := false, false
-		if in.checked {
-			found, full = in.seen.add(key)
-		}
 		if in.spec.Merge {
 			if first, known := in.firsts[key]; known && first.parent == parentRow {
 				if err := j.merge(i, first.row); err != nil {
@@ -315,10 +317,10 @@ func (j *joiner[K]) children(i int, parentKey K, parentRow int32) error {
 				}
 				continue
 			}
-			found = found || in.reader.Duplicate()
-			if !found {
-				in.firsts[key] = placed{int32(in.level.size), parentRow}
-			}
+		}
+		found, full := false, false
+		if in.checked {
+			found, full = in.seen.add(key)
 		}
 		if found {
 			if err := in.reject(source.DuplicateKey, in.spec.Key); err != nil {
@@ -326,11 +328,21 @@ func (j *joiner[K]) children(i int, parentKey K, parentRow int32) error {
 			}
 			continue
 		}
-		switch {
-		case full:
-			return in.disorder(i, SparseKeys, in.spec.Key, key, in.highestKey)
-		case !in.childrenFound && key <= in.earlierKey:
-			return in.disorder(i, ItemsInterleaved, in.spec.Key, key, in.earlierKey)
+		if !in.childrenFound && key <= in.earlierKey {
+			if !in.seen.suspect(key) {
+				return in.disorder(i, ItemsInterleaved, in.spec.Key, key, in.earlierKey)
+			}
+			// If it is a duplicate, the next join rejects it, too.
+			if err := in.reject(source.DuplicateKey, in.spec.Key); err != nil {
+				return err
+			}
+			continue
+		}
+		if full {
+			return j.full(i, key)
+		}
+		if in.spec.Merge {
+			in.firsts[key] = placed{int32(in.level.size), parentRow}
 		}
 		if err := j.use(i, key); err != nil {
 			return err
@@ -340,6 +352,16 @@ func (j *joiner[K]) children(i int, parentKey K, parentRow int32) error {
 		in.level.attach(from, j.inputs[in.spec.Parent].level, parentRow, in.slot)
 	}
 	return nil
+}
+
+// full returns the error for a key that the source's set has no room for.
+func (j *joiner[K]) full(i int, key K) error {
+	in := &j.inputs[i]
+	if err := in.seen.err(); err != nil {
+		return err
+	}
+	j.keys.recorded = true
+	return in.disorder(i, LateKeys, in.spec.Key, key, in.highestKey)
 }
 
 // use adds the input's row to the tree and reads the next.
@@ -357,73 +379,6 @@ func (j *joiner[K]) use(i int, key K) error {
 	}
 	in.level.add()
 	return in.advance()
-}
-
-func (in *input[K]) reject(reason source.Reason, columns shape.Indices) error {
-	if err := in.reader.Reject(reason, columns...); err != nil {
-		return err
-	}
-	return in.advance()
-}
-
-// parentRow returns the row of the parent's source, in this tree, whose key is parentKey, or none.
-func (in *input[K]) parentRow(parent *input[K], keys []K, parentKey K) int32 {
-	if !parent.ascending {
-		parent.sortRows(keys)
-		at, found := slices.BinarySearchFunc(parent.order, parentKey, func(row int32, key K) int {
-			return cmp.Compare(keys[row], key)
-		})
-		if !found {
-			return none
-		}
-		return parent.order[at]
-	}
-	// Nearly every row has the parent of the row before, or the next parent.
-	for in.parentCursor < len(keys) && keys[in.parentCursor] < parentKey {
-		in.parentCursor++
-	}
-	if in.parentCursor < len(keys) && keys[in.parentCursor] == parentKey {
-		return int32(in.parentCursor)
-	}
-	at, found := slices.BinarySearch(keys, parentKey)
-	if !found {
-		return none
-	}
-	in.parentCursor = at
-	return int32(at)
-}
-
-// referencedRow returns the row of the parent's source, in this tree, whose reference is a value, or none, or several.
-func (in *input[K]) referencedRow(references []K, value K) int32 {
-	if !in.referenced {
-		in.referenced = true
-		in.references = in.references[:0]
-		for row := range references {
-			in.references = append(in.references, int32(row))
-		}
-		slices.SortFunc(in.references, func(a, b int32) int { return cmp.Compare(references[a], references[b]) })
-	}
-	at, found := slices.BinarySearchFunc(in.references, value, func(row int32, value K) int { return cmp.Compare(references[row], value) })
-	switch {
-	case in.reader.Ambiguous(), found && at+1 < len(in.references) && references[in.references[at+1]] == value:
-		return several
-	case !found:
-		return none
-	}
-	return in.references[at]
-}
-
-// sortRows fills order once for each tree.
-func (in *input[K]) sortRows(keys []K) {
-	if in.ordered {
-		return
-	}
-	in.ordered = true
-	in.order = in.order[:0]
-	for row := range keys {
-		in.order = append(in.order, int32(row))
-	}
-	slices.SortFunc(in.order, func(a, b int32) int { return cmp.Compare(keys[a], keys[b]) })
 }
 
 // Counts returns the counts of each source, in the shape's order. After the end of the join, no row is unreconciled.

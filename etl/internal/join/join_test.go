@@ -42,6 +42,12 @@ func (s *sink) Reject(r source.Reject) error {
 // joinFiles joins the files of a shape, given without their headers, and returns every tree as text.
 func joinFiles(t testing.TB, spec string, files map[string]string) (trees, rejects []string, err error) {
 	t.Helper()
+	return joinOnce(t, spec, files, Options{})
+}
+
+// joinOnce is joinFiles with options.
+func joinOnce(t testing.TB, spec string, files map[string]string, options Options) (trees, rejects []string, err error) {
+	t.Helper()
 	parsed, err := shape.Parse("test.yaml", []byte(spec))
 	if err != nil {
 		t.Fatal(err)
@@ -59,10 +65,11 @@ func joinFiles(t testing.TB, spec string, files map[string]string) (trees, rejec
 			t.Fatal(err)
 		}
 	}
-	joiner, err := New(parsed.Sources, readers)
+	joiner, err := New(parsed.Sources, readers, options)
 	if err != nil {
 		return nil, log.lines, err
 	}
+	defer joiner.Close()
 	for {
 		tree, err := joiner.Next()
 		if err == io.EOF {

@@ -1,109 +1,132 @@
 package join
 
-import "github.com/zeebo/xxh3"
+import "slices"
 
-// textSet is a keySet that has a hash of 128 bits of each key: two keys among billions are not taken for one. While the keys ascend, as
-// they often do, they are all different, and after the first ones none is stored. The zero value is an empty set.
+// textSet is a keySet for texts that mostly ascend. It keeps the latest keys only. A key that is larger than all before is a new one. A
+// key that is larger than all that were left out can only be the same as one of the latest. For any other key, the set is full.
 //
-// Most keys are larger than all before, also in a file whose keys do not ascend. They are stored in batches, so that the waits for the
-// memory overlap: only a key that may have been there must be looked up at once.
+// If the first keys do not ascend at all, none is left out, and all are recorded.
 type textSet struct {
-	table   []xxh3.Uint128 // a hash table with open addressing, at most three quarters full
-	pending []xxh3.Uint128 // not yet in the table
-	count   int            // with the pending ones
-	largest string
-	random  bool // some key was not larger than those before
-	gap     bool // some key is not stored
+	recorder[string]
+	record  *recordSet[string] // of the keys since clear; nil as long as the latest ones are kept
+	largest string             // no key is empty
+	older   generation
+	newer   generation
+	bounds  bounds
 }
 
-// batch is the number of hashes that are stored at a time.
-const batch = 256
+// generation is a part of the latest keys.
+type generation struct {
+	floor     string   // the largest key before it
+	ascending []string // the keys that were larger than all before
+	others    map[string]struct{}
+	size      int // of all keys, in bytes
+}
 
-// mostHashes bounds the set to 32 MiB, and mostAscending what is stored of keys that ascend, which stays in a core's cache.
-const (
-	leastTable    = 64
-	mostHashes    = 3 << 19
-	mostAscending = 1 << 14
-)
+// mostOthers is the share of keys, one of so many, that do not ascend in a file whose keys are recorded.
+const mostOthers = 8
+
+func newTextSet(bounds bounds, newRecord func() *recordSet[string], recorded bool) *textSet {
+	s := &textSet{bounds: bounds, recorder: recorder[string]{newRecord: newRecord, recorded: recorded}}
+	if recorded {
+		s.record = s.begin()
+	}
+	return s
+}
 
 // add adds a key, and reports whether the set contained it. full means that the key could not be added, or may have been there.
 func (s *textSet) add(key string) (found, full bool) {
-	larger := s.count == 0 || key > s.largest
 	switch {
-	case larger:
+	case s.record != nil:
+		return s.record.add(key)
+	case key > s.largest:
 		s.largest = key
-		if !s.random && s.count >= mostAscending {
-			s.gap = true
-			return false, false
-		}
-	case key == s.largest:
+		s.newer.ascending = append(s.newer.ascending, key)
+	case s.newer.has(key) || s.older.has(key):
 		return true, false
-	default:
-		s.random = true
-	}
-	if s.random && (s.gap || s.count >= mostHashes) {
+	case key <= s.older.floor:
 		return false, true
+	default:
+		s.newer.addOther(key)
 	}
-	hash := xxh3.HashString128(key)
-	if hash == (xxh3.Uint128{}) {
-		hash.Lo = 1 // zero is a free place
-	}
-	if s.count++; larger {
-		if s.pending = append(s.pending, hash); len(s.pending) == batch {
-			s.flush()
-		}
+	s.newer.size += len(key)
+	if len(s.newer.ascending)+len(s.newer.others) < s.bounds.generation && s.newer.size < s.bounds.generationBytes {
 		return false, false
 	}
-	s.flush()
-	if found = s.insert(hash); found {
-		s.count--
-	}
-	return found, false
+	return false, s.turn()
 }
 
-// flush stores the pending hashes, and makes room for one more.
-func (s *textSet) flush() {
-	for 4*(s.count+1) > 3*len(s.table) {
-		s.grow()
+// suspect implements keySet.
+func (s *textSet) suspect(key string) bool {
+	if s.record == nil && key > s.older.floor {
+		return false
 	}
-	for _, hash := range s.pending {
-		s.insert(hash)
-	}
-	s.pending = s.pending[:0]
+	return s.begin().suspect(key)
 }
 
-// insert stores a hash, and reports whether it was there.
-func (s *textSet) insert(hash xxh3.Uint128) (found bool) {
-	mask := uint64(len(s.table) - 1)
-	for at := hash.Lo & mask; ; at = (at + 1) & mask {
-		switch s.table[at] {
-		case xxh3.Uint128{}:
-			s.table[at] = hash
-			return false
-		case hash:
+// turn begins a generation. It reports whether recording failed.
+func (s *textSet) turn() (failed bool) {
+	ascending, others := len(s.older.ascending)+len(s.newer.ascending), len(s.older.others)+len(s.newer.others)
+	if s.older.size > 0 && s.older.floor == "" && mostOthers*others > ascending+others {
+		return s.recordAll()
+	}
+	s.older, s.newer = s.newer, s.older
+	s.newer.clear()
+	s.newer.floor = s.largest
+	return false
+}
+
+// recordAll begins to record, with the keys that are in memory. None has been left out.
+func (s *textSet) recordAll() (failed bool) {
+	s.record = s.begin()
+	for _, g := range []*generation{&s.older, &s.newer} {
+		for _, key := range g.ascending {
+			failed = failed || s.record.put(key)
+		}
+		for key := range g.others {
+			failed = failed || s.record.put(key)
+		}
+		*g = generation{}
+	}
+	return failed
+}
+
+// clear removes all keys, which no later key is the same as.
+func (s *textSet) clear() {
+	if s.recorded {
+		return
+	}
+	s.record, s.largest = nil, ""
+	for _, g := range []*generation{&s.older, &s.newer} {
+		g.clear()
+		g.floor = ""
+	}
+}
+
+func (g *generation) has(key string) bool {
+	if len(g.others) > 0 {
+		if _, found := g.others[key]; found {
 			return true
 		}
 	}
+	_, found := slices.BinarySearch(g.ascending, key)
+	return found
 }
 
-func (s *textSet) grow() {
-	old := s.table
-	s.table = make([]xxh3.Uint128, max(2*len(old), leastTable))
-	for _, hash := range old {
-		if hash != (xxh3.Uint128{}) {
-			s.insert(hash)
-		}
+func (g *generation) addOther(key string) {
+	if g.others == nil {
+		g.others = map[string]struct{}{}
 	}
+	g.others[key] = struct{}{}
 }
 
-// clear removes all keys.
-func (s *textSet) clear() {
-	switch {
-	case s.count == 0:
-	case len(s.table) > leastTable && 8*s.count < len(s.table):
-		s.table = nil
-	default:
-		clear(s.table)
+// clear removes all keys. It keeps little memory.
+func (g *generation) clear() {
+	const kept = 64
+	if len(g.others) > kept {
+		g.others = nil
+	} else if len(g.others) > 0 {
+		clear(g.others)
 	}
-	*s = textSet{table: s.table, pending: s.pending[:0]}
+	g.ascending, g.size = g.ascending[:0], 0
 }

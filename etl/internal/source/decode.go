@@ -68,7 +68,7 @@ func (r *Reader) plan() []field {
 		if c.converter.numbers != nil && f.kind != shape.Int || f.kind == shape.Date || f.kind == shape.Time || f.kind == shape.JSON {
 			f.converter = &r.layout.columns[i].converter
 		}
-		f.bare = f.kind == shape.Text && len(f.nulls) == 0 && !f.special && !r.dialect.TrimSpaces
+		f.planBare(r.dialect.TrimSpaces)
 		f.drop = math.MaxUint64
 		if f.int && len(f.drops) > 0 {
 			n, _ := parseInt(f.drops[0])
@@ -84,14 +84,17 @@ func (r *Reader) plan() []field {
 func (r *Reader) decodeRecord(w words, at int, position int64) int {
 	begin, i := at, 0
 	for {
-		if i, at = r.decodeInts(i, w, at, position); at < 0 {
-			return -1
-		}
-		if i == len(r.layout.fields) {
-			break
+		f := &r.layout.fields[i]
+		if f.int {
+			if i, at = r.decodeInts(i, w, at, position); at < 0 {
+				return -1
+			}
+			if i == len(r.layout.fields) {
+				break
+			}
+			f = &r.layout.fields[i]
 		}
 		var cell Cell
-		f := &r.layout.fields[i]
 		if f.kind == shape.Text && w.byte(at) == '"' {
 			end, plain := quotedText(w, at+1)
 			if end < 0 || f.special && f.matches(w.bytes(at+1, end), w.bytes(at+1, end), false) {
@@ -99,9 +102,9 @@ func (r *Reader) decodeRecord(w words, at int, position int64) int {
 			}
 			cell = Cell{at: position + int64(at+1), length: int32(end - at - 1), Plain: plain}
 			at = end + 1
-		} else if f.bare {
+		} else if c := w.byte(at); f.bare && c != f.space && c != f.nullByte {
 			end := bareText(w, at, r.delimiter)
-			if end < 0 {
+			if end < 0 || end > at && w.byte(end-1) == f.space {
 				return -1
 			}
 			cell = Cell{at: position + int64(at), length: int32(end - at), Plain: true}

@@ -50,9 +50,6 @@ func (k *Keys[K]) References(reference int) []K {
 // LastReference returns the last of References.
 func (k *Keys[K]) LastReference(reference int) K { return (*k.references[reference])[k.rows.end-1] }
 
-// maxKeyText is the length of the longest text in a key, in bytes.
-const maxKeyText = 512
-
 // planKeys plans the encoding of the keys, unless they are ints. The columns that are not rendered get cells after all others.
 func (r *Reader) planKeys() {
 	if r.spec.KeyForm == shape.IntKeys {
@@ -69,11 +66,20 @@ func (r *Reader) planKeys() {
 		return parts
 	}
 	r.keys = &keyParts{own: plan(r.spec.Key), parent: plan(r.spec.ParentKey)}
+	r.keys.ownText, r.keys.parentText = textPlace(r.keys.own, r.spec.KeyForm), textPlace(r.keys.parent, r.spec.ParentForm)
 	for _, columns := range r.spec.References {
 		r.keys.references = append(r.keys.references, plan(columns))
 	}
 	r.rows.width += len(r.hidden)
 	r.rows.texts = &textKeys{references: make([][]string, len(r.spec.References))}
+}
+
+// textPlace returns the index of the cell of a key that is encoded as it is, or -1.
+func textPlace(parts []keyPart, form shape.KeyForm) int {
+	if len(parts) == 1 && parts[0].kind == shape.Text && form == shape.EncodedKeys {
+		return parts[0].place
+	}
+	return -1
 }
 
 // placeOf returns the index of the cell of a column, or -1.
@@ -89,16 +95,26 @@ func (r *Reader) placeOf(column int) int {
 // and the column.
 func (r *Reader) encodeKeys() (reason Reason, column int) {
 	texts, row := r.rows.texts, r.rows.ahead
-	if texts.own[row], reason, column = r.encode(r.keys.own, r.spec.KeyForm, ""); reason != "" {
-		return reason, column
+	cells := r.rows.cells[row*r.rows.width:]
+	own := ""
+	if place := r.keys.ownText; place >= 0 {
+		own = texts.copy(r.rows.Text(&cells[place]))
+	}
+	if own == "" {
+		if own, reason, column = r.encode(r.keys.own, r.spec.KeyForm, ""); reason != "" {
+			return reason, column
+		}
 	}
 	last := "" // most rows have the parent of the row before
 	if row > 0 {
 		last = texts.parent[row-1]
 	}
-	if texts.parent[row], reason, column = r.encode(r.keys.parent, r.spec.ParentForm, last); reason != "" {
-		return reason, column
+	if place := r.keys.parentText; place < 0 || string(r.rows.Text(&cells[place])) != last || last == "" {
+		if last, reason, column = r.encode(r.keys.parent, r.spec.ParentForm, last); reason != "" {
+			return reason, column
+		}
 	}
+	texts.own[row], texts.parent[row] = own, last
 	for i, parts := range r.keys.references {
 		texts.references[i][row], _, _ = r.encode(parts, shape.EncodedKeys, "") // empty if no child can have the value
 	}

@@ -63,7 +63,9 @@ type field struct {
 	key       bool   // it holds the row's key
 	parentKey bool   // it holds the parent's key
 	int       bool   // decodeInts decodes it, except for the value drop
-	bare      bool   // a text without quotes needs no check
+	bare      bool   // a text without quotes needs no check, unless it begins with one of the next two, or ends with a space
+	space     byte   // a space if spaces are trimmed, or 0
+	nullByte  byte   // the first byte of the only word in nulls, or 0
 	drop      uint64 // a value for which a filter drops the row
 	special   bool   // drops, quoted, repairs, tests or lists is not empty
 	nullable  bool
@@ -75,6 +77,20 @@ type field struct {
 	tests     []*filter
 	lists     [][]byte   // as in column
 	converter *converter // of the column, if the text may differ from the canonical form
+}
+
+// planBare sets how a text without quotes is decoded.
+func (f *field) planBare(trimSpaces bool) {
+	f.bare = f.kind == shape.Text && !f.special
+	if trimSpaces {
+		f.space = ' '
+	}
+	switch {
+	case len(f.nulls) == 1 && len(f.nulls[0]) > 0:
+		f.nullByte = f.nulls[0][0]
+	case len(f.nulls) > 0:
+		f.bare = false
+	}
 }
 
 // filter drops rows: with a test, by the value's canonical form; without, those with a number in an int column, or with the exact text

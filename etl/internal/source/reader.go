@@ -44,7 +44,6 @@ type Origins interface {
 // Options are optional arguments of NewReader. The zero value is strict.
 type Options struct {
 	Origins        Origins                                         // nil if the input has the order of the file
-	Duplicates     map[int64]struct{}                              // lines whose key is on an earlier line; nil if keys are not checked
 	Whole          func(offset, size int64) (io.ReadCloser, error) // reads a part of the file again
 	Encoding       string                                          // of the file, of package charset; "" is UTF-8. The input is UTF-8
 	MissingColumns bool                                            // read a column that is not in the header as null, unless it is a key

@@ -56,7 +56,7 @@ func NewReader(input io.Reader, spec *shape.Source, dialect *shape.Dialect, reje
 		return nil, err
 	}
 	r.LookUp(nil)
-	if r.layout.width > 0 && options.Origins == nil && options.Duplicates == nil {
+	if r.layout.width > 0 && options.Origins == nil {
 		r.layout.fields = r.plan()
 	}
 	r.hold(r.scanner.Position())
@@ -177,16 +177,7 @@ func (r *Reader) convertOrReject() (used bool, err error) {
 			return false, r.reject(reason, column)
 		}
 	}
-	if !r.spec.Merge && r.Duplicate() {
-		return false, r.reject(DuplicateKey, r.spec.Key...)
-	}
 	return true, nil
-}
-
-// Duplicate reports whether the last row is on one of the lines in Options.Duplicates.
-func (r *Reader) Duplicate() bool {
-	_, found := r.options.Duplicates[r.Line()]
-	return found
 }
 
 // withoutParent reports whether the row that convert has read has null where the parent's key is.
@@ -226,9 +217,6 @@ func (r *Reader) Raw() []byte {
 	}
 	return bytes.TrimSuffix(r.rows.held[r.rows.start[r.rows.end-1]-r.rows.origin:end-1-r.rows.origin], []byte{'\r'})
 }
-
-// KeysChecked reports whether the Reader rejects rows with duplicate keys.
-func (r *Reader) KeysChecked() bool { return r.options.Duplicates != nil }
 
 // ByItem reports whether Item is known.
 func (r *Reader) ByItem() bool { return r.options.Origins != nil && r.options.Origins.ByItem() }

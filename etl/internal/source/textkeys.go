@@ -1,6 +1,10 @@
 package source
 
-import "systemscale/etl/internal/shape"
+import (
+	"unsafe"
+
+	"systemscale/etl/internal/shape"
+)
 
 // textKeys are the keys of rows in their encoding. The strings are in chunks that are never modified.
 type textKeys struct {
@@ -8,6 +12,9 @@ type textKeys struct {
 	references  [][]string
 	chunk       []byte
 }
+
+// maxKeyText is the length of the longest text in a key, in bytes.
+const maxKeyText = 512
 
 // keyChunk is the size of a chunk of keys, in bytes.
 const keyChunk = 64 << 10
@@ -27,6 +34,16 @@ func (t *textKeys) reserve(size int) {
 	}
 }
 
+// copy returns a copy of a key, or "" if it is no key or there is no room in the chunk.
+func (t *textKeys) copy(key []byte) string {
+	from := len(t.chunk)
+	if len(key) == 0 || len(key) > maxKeyText || len(key) > cap(t.chunk)-from {
+		return ""
+	}
+	t.chunk = append(t.chunk, key...)
+	return unsafe.String(&t.chunk[from], len(key))
+}
+
 // keyPart is a column of a key.
 type keyPart struct {
 	column int
@@ -37,5 +54,7 @@ type keyPart struct {
 // keyParts are the columns of the keys of a source.
 type keyParts struct {
 	own, parent []keyPart
-	references  [][]keyPart
+
+	ownText, parentText int // the cells of keys that are one text; -1 for others
+	references          [][]keyPart
 }
