@@ -36,7 +36,7 @@ func newMembers(r io.Reader) (*members, error) {
 
 func (m *members) Read(p []byte) (int, error) {
 	n, err := m.member.Read(p)
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return n, err
 	}
 	next, err := m.from.Peek(len(gzipMagic))
