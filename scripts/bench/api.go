@@ -71,6 +71,33 @@ func (c *apiCommand) selected(line string) bool {
 	return len(c.Only) == 0 || slices.Contains(c.Only, line)
 }
 
+// addProcessorTargets adds the targets of the processor time per request, as ratios to what a request costs without the work of this project.
+func (c *apiCommand) addProcessorTargets(r *report) {
+	for _, ratio := range []struct {
+		line, name, subject, program, reference, other string
+		most                                           float64
+	}{
+		{"lookups", "api, 200 / empty handler", nameAPI, "api", nameEmpty, "empty", 1.5},
+		{"lookups", "postgres, api / pgbench", nameAPI, "postgres", namePgbench, "postgres", 1},
+		{"revalidation", "api, 304 / empty handler", nameHot304, "api", nameEmpty, "empty", 1.15},
+		{"hits", "nginx, hit / static file", nameHits, "nginx", nameStatic, "nginx", 1.25},
+		{"uncached", "nginx, no cache / proxy only", nameUncached, "nginx", nameProxy, "nginx", 1},
+	} {
+		if !c.selected(ratio.line) {
+			continue
+		}
+		for _, connections := range c.Connections {
+			name := fmt.Sprintf("processor time of %s, %d connections", ratio.name, connections)
+			subject, reference := r.load(ratio.subject, connections), r.load(ratio.reference, connections)
+			if subject == nil || reference == nil || reference.CPU[ratio.other] == 0 {
+				r.missed(name, fmt.Sprintf("≤ %g", ratio.most))
+				continue
+			}
+			r.atMost(name, subject.CPU[ratio.program]/reference.CPU[ratio.other], ratio.most)
+		}
+	}
+}
+
 // addTargets adds the targets of the selected subjects. bodySize is the mean size of a body in bytes.
 func (c *apiCommand) addTargets(r *report, bodySize float64) {
 	ratios := []struct {
@@ -100,6 +127,7 @@ func (c *apiCommand) addTargets(r *report, bodySize float64) {
 			r.atLeast(name, subject.Rate/reference.Rate, ratio.least)
 		}
 	}
+	c.addProcessorTargets(r)
 	if c.selected("constant") {
 		name := fmt.Sprintf("constant %g requests/s, p99, ms", c.Rate)
 		if constant := r.load(nameConstant, c.Connections[0]); constant != nil {

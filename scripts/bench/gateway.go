@@ -22,6 +22,7 @@ type gateways struct {
 	cached   *server.Gateway // as in production
 	uncached *server.Gateway // as in production, without the cache
 	static   *server.Gateway // serves files
+	proxy    *server.Gateway // passes requests on, and nothing else
 }
 
 func newGateways(logs string) (*gateways, error) {
@@ -32,7 +33,7 @@ func newGateways(logs string) (*gateways, error) {
 // pids returns the pids of the NGINX masters.
 func (g *gateways) pids() []int {
 	var pids []int
-	for _, one := range []*server.Gateway{g.cached, g.uncached, g.static} {
+	for _, one := range []*server.Gateway{g.cached, g.uncached, g.static, g.proxy} {
 		if one != nil && one.Running != nil {
 			pids = append(pids, one.PID)
 		}
@@ -59,6 +60,22 @@ func (g *gateways) startUncached(ctx context.Context) error {
 		return err
 	}
 	g.uncached, err = g.Start(ctx, "uncached", template)
+	return err
+}
+
+//go:embed proxy.conf.template
+var proxyTemplate string
+
+// startProxy starts an NGINX that passes requests on to the instances. path is that of a document.
+func (g *gateways) startProxy(ctx context.Context, path string) error {
+	var servers []string
+	for _, upstream := range g.Upstreams {
+		servers = append(servers, "server "+upstream+";")
+	}
+	started, err := g.StartOther(ctx, "proxy", proxyTemplate, map[string]string{"SERVERS": strings.Join(servers, "\n        ")}, path)
+	if err == nil {
+		g.proxy = started
+	}
 	return err
 }
 

@@ -70,6 +70,10 @@ func TestTargetsAreRatiosOfMedians(t *testing.T) {
 	add(nameConstant, 64, 9000)
 	add(nameLast, 256, 94)
 	add(nameFirst, 256, 100)
+	for _, used := range []float64{30, 10, 20} {
+		r.addLoad(nameHits, 64, load.Load{Requests: 1, Microseconds: 1, CPU: map[string]float64{"nginx": used, "load": 9}})
+		r.addLoad(nameStatic, 64, load.Load{Requests: 1, Microseconds: 1, CPU: map[string]float64{"nginx": used - 4}})
+	}
 	c.addTargets(r, 2000)
 	got := map[string]target{}
 	for _, one := range r.Targets {
@@ -81,6 +85,8 @@ func TestTargetsAreRatiosOfMedians(t *testing.T) {
 		{"api / pgbench, 256 connections", 0, "≥ 1.1", false},
 		{"page 200000 / page 1, 256 connections", 0.94, "≥ 0.95", false},
 		{"constant 9000 requests/s, p99, ms", 9, "≤ 10", true},
+		{"processor time of nginx, hit / static file, 64 connections", 1.25, "≤ 1.25", true},
+		{"processor time of nginx, no cache / proxy only, 64 connections", 0, "≤ 1", false},
 		{"api, allocations per 200", 8, "≤ 10", true},
 		{"api, bytes allocated per 200 / size of a body", 0.25, "≤ 1", true},
 	} {
@@ -88,11 +94,11 @@ func TestTargetsAreRatiosOfMedians(t *testing.T) {
 			t.Errorf("%+v, want %+v", got[want.Name], want)
 		}
 	}
-	if len(got) != 2*8+3 {
-		t.Errorf("%d targets, want eight ratios for two numbers of connections and three others", len(got))
+	if len(got) != 2*(8+5)+3 {
+		t.Errorf("%d targets, want eight rates and five processor times for two numbers of connections, and three others", len(got))
 	}
 	c.Only, r.Targets = []string{"hits"}, nil
-	if c.addTargets(r, 2000); len(r.Targets) != 2 {
+	if c.addTargets(r, 2000); len(r.Targets) != 2*2 {
 		t.Errorf("targets of hits: %+v", r.Targets)
 	}
 }

@@ -46,6 +46,8 @@ type loads struct {
 	Allocations float64     `json:"allocations,omitempty"`
 	Allocated   float64     `json:"allocated_bytes,omitempty"`
 	Rounds      []load.Load `json:"rounds"`
+
+	CPU map[string]float64 `json:"cpu,omitempty"` // microseconds of processor time per request, by program
 }
 
 // failure is a subject whose measurement failed.
@@ -111,6 +113,10 @@ func (r *report) addLoad(name string, connections int, got load.Load) {
 	l.FromCache = medianOf(load.Load.FromCache)
 	l.Allocations = medianOf(func(one load.Load) float64 { return one.Allocations })
 	l.Allocated = medianOf(func(one load.Load) float64 { return one.Allocated })
+	l.CPU = map[string]float64{}
+	for program := range got.CPU {
+		l.CPU[program] = medianOf(func(one load.Load) float64 { return one.CPU[program] })
+	}
 }
 
 // load returns the loads of a subject, or nil if there are none or if the subject failed in some round.
@@ -171,7 +177,7 @@ func (r *report) print(w io.Writer) error {
 		r.Machine.CPUs, r.Machine.CPU, r.Machine.Go, r.Machine.Postgres)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.Loads) > 0 {
-		fmt.Fprint(table, "requests\tconnections\tper second\tp50, ms\tp99\tp99.9\tfrom cache\tallocations\tbytes\tcores, last round\n")
+		fmt.Fprint(table, "requests\tconnections\tper second\tp50, ms\tp99\tp99.9\tfrom cache\tallocations\tbytes\tµs of processor time per request\n")
 	}
 	for _, l := range r.Loads {
 		fromCache := ""
@@ -183,7 +189,7 @@ func (r *report) print(w io.Writer) error {
 			allocations, allocated = number(l.Allocations), number(l.Allocated)
 		}
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Connections, number(l.Rate),
-			latency(l.P50), latency(l.P99), latency(l.P999), fromCache, allocations, allocated, cores(l.Rounds[len(l.Rounds)-1].Cores))
+			latency(l.P50), latency(l.P99), latency(l.P999), fromCache, allocations, allocated, processorTimes(l.CPU))
 	}
 	if len(r.Loads) > 0 {
 		fmt.Fprintln(table)
@@ -215,11 +221,13 @@ func latency(milliseconds float64) string {
 	return number(milliseconds)
 }
 
-// cores formats the mean number of processors that each program used.
-func cores(used map[string]float64) string {
+// processorTimes formats the processor time of each program that used any for a request.
+func processorTimes(used map[string]float64) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(used)) {
-		parts = append(parts, fmt.Sprintf("%s %.2f", name, used[name]))
+		if used[name] >= 0.05 {
+			parts = append(parts, fmt.Sprintf("%s %.1f", name, used[name]))
+		}
 	}
 	return strings.Join(parts, ", ")
 }

@@ -11,6 +11,7 @@ import (
 
 	"systemscale/infra/process"
 	"systemscale/scripts/ladder/rung"
+	"systemscale/scripts/measure"
 	"systemscale/scripts/measure/load"
 	"systemscale/scripts/measure/server"
 	"systemscale/sql"
@@ -25,6 +26,7 @@ type serving struct {
 	api       *server.Server   // measured directly
 	instances []*server.Server // upstreams of the gateways
 	pool      *rung.Running    // the plain handler
+	empty     *server.Server   // answers without a body
 	gateways  *gateways
 	postgres  int    // pid
 	pgbench   string // path of its script
@@ -60,10 +62,13 @@ func (s *serving) start(ctx context.Context) error {
 	if s.pool, err = rung.Lookups().Start(ctx, rung.Data{DatabaseURL: c.APIURL(), Directory: c.Work}); err != nil {
 		return err
 	}
+	if s.empty, err = c.startEmpty(ctx); err != nil {
+		return err
+	}
 	if s.hot, err = load.HotStyles(ctx, s.api.Address, c.Products, hotCount); err != nil {
 		return err
 	}
-	if err := errors.Join(s.gateways.startCached(ctx), s.gateways.startUncached(ctx)); err != nil {
+	if err := errors.Join(s.gateways.startCached(ctx), s.gateways.startUncached(ctx), s.gateways.startProxy(ctx, s.hot[0].Path)); err != nil {
 		return err
 	}
 	headers, _, err := load.Get(ctx, s.gateways.cached.Address, s.hot[0].Path, "", http.StatusOK)
@@ -106,6 +111,7 @@ func (s *serving) compare(ctx context.Context) error {
 		header  load.Header
 	}{
 		{s.pool.Address, load.NoHeader},
+		{s.gateways.proxy.Address, load.NoHeader},
 		{s.gateways.uncached.Address, load.NoHeader},
 		{s.gateways.cached.Address, load.NoHeader},
 		{s.gateways.cached.Address, load.AcceptGzip},
@@ -125,10 +131,24 @@ func (c *apiCommand) startAPI(ctx context.Context, name, socket string, env []st
 	}.Start(ctx)
 }
 
+// startEmpty builds and starts the empty handler. It returns the process also with an error.
+func (c *apiCommand) startEmpty(ctx context.Context) (*server.Server, error) {
+	if _, err := measure.Run(ctx, "go", "build", "-buildvcs=false", "-o", c.Program("empty"), "systemscale/scripts/bench/empty"); err != nil {
+		return nil, err
+	}
+	addresses, err := server.FreeAddresses(1)
+	if err != nil {
+		return nil, err
+	}
+	return server.Start(ctx, process.Daemon{
+		Name: "empty", Path: c.Program("empty"), Args: []string{"--listen", addresses[0]}, Log: filepath.Join(c.Work, "empty.log"),
+	}, addresses[0])
+}
+
 // stop stops all servers.
 func (s *serving) stop() error {
 	var errs []error
-	for _, one := range append([]*server.Server{s.api}, s.instances...) {
+	for _, one := range append([]*server.Server{s.api, s.empty}, s.instances...) {
 		errs = append(errs, one.Stop())
 	}
 	if s.pool != nil {

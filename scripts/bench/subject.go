@@ -17,7 +17,9 @@ import (
 const (
 	namePgbench  = "pgbench -M prepared, no HTTP"
 	namePool     = "Fiber + pgxpool"
+	nameEmpty    = "Fiber, empty handler"
 	nameAPI      = "api, random styles"
+	nameProxy    = "nginx, proxy only, random styles"
 	nameUncached = "nginx without cache, random styles"
 	nameRandom   = "nginx, cache empty before, random styles"
 	nameHot200   = "api, 2,000 documents, 200"
@@ -61,13 +63,17 @@ func (s *serving) subjects() []subject {
 	cached := func() string { return s.gateways.cached.Address }
 	uncached := func() string { return s.gateways.uncached.Address }
 	static := func() string { return s.gateways.static.Address }
+	proxy := func() string { return s.gateways.proxy.Address }
+	empty := func() string { return s.empty.Address }
 	last := s.command.lastPage()
 	return []subject{
 		{name: namePgbench, lines: []string{"lookups"}, measure: func(ctx context.Context, t trial) (load.Load, error) {
 			return s.command.pgbench(t).Run(ctx, s.pgbench)
 		}},
 		{name: namePool, lines: []string{"lookups"}, measure: s.random(pool)},
+		{name: nameEmpty, lines: []string{"lookups", "revalidation"}, measure: s.random(empty)},
 		{name: nameAPI, lines: []string{"lookups", "uncached", "random"}, direct: true, measure: s.random(api)},
+		{name: nameProxy, lines: []string{"uncached"}, measure: s.random(proxy)},
 		{name: nameUncached, lines: []string{"uncached"}, measure: s.random(uncached)},
 		{name: nameRandom, lines: []string{"random"}, prepare: s.emptyCache, measure: s.random(cached)},
 		{name: nameHot200, lines: []string{"revalidation"}, direct: true, measure: s.repeat(api, s.hot, load.NoHeader)},
@@ -110,19 +116,12 @@ func (s *serving) measure(ctx context.Context, one subject, t trial) (load.Load,
 	}
 	roles := s.processes()
 	before := measure.ReadUsage(roles)
-	began := time.Now()
 	got, err := one.measure(ctx, t)
 	if err != nil {
 		return load.Load{}, err
 	}
-	took := time.Since(began).Seconds()
-	if got.Cores == nil {
-		got.Cores = map[string]float64{}
-	}
 	for role, used := range measure.ReadUsage(roles).Since(before) {
-		if cores := used.Seconds() / took; cores >= 0.005 {
-			got.Cores[role] = cores
-		}
+		got.Charge(role, used)
 	}
 	if objectsAfter, bytesAfter, still := s.api.Allocations(ctx); counted && still {
 		got.Allocations, got.Allocated = (objectsAfter-objects)/float64(got.Requests), (bytesAfter-bytes)/float64(got.Requests)
@@ -139,7 +138,9 @@ func (s *serving) processes() map[string][]int {
 	for _, instance := range s.instances {
 		api = append(api, instance.PID)
 	}
-	return map[string][]int{"api": api, "pool": s.pool.Processes["plain"], "nginx": s.gateways.pids(), "postgres": {s.postgres}}
+	return map[string][]int{
+		"api": api, "pool": s.pool.Processes["plain"], "empty": {s.empty.PID}, "nginx": s.gateways.pids(), "postgres": {s.postgres},
+	}
 }
 
 // wrk returns the configuration of wrk for a trial.
@@ -259,8 +260,8 @@ func (s *serving) visits(ctx context.Context, t trial, header string, part uint6
 
 // generate runs a generator and adds the processor time of this process.
 func (s *serving) generate(ctx context.Context, g load.Generator, source func(connection int) load.Traffic) (load.Load, error) {
-	before, began := measure.OwnTime(), time.Now()
+	before := measure.OwnTime()
 	got, err := g.Run(ctx, source)
-	got.Cores = map[string]float64{"load": (measure.OwnTime() - before).Seconds() / time.Since(began).Seconds()}
+	got.Charge("load", measure.OwnTime()-before)
 	return got, err
 }

@@ -47,7 +47,7 @@ func (t *trial) peak(ctx context.Context, kind, endpoint string) error {
 	if got.Requests > 0 {
 		sample.Errors = min(1, float64(got.Errors)/float64(got.Requests))
 		sample.Rate *= 1 - sample.Errors
-		sample.Load = got.Cores["load"] * float64(got.Microseconds) / float64(got.Requests)
+		sample.Load = got.CPU["load"]
 	}
 	sample.CPU = t.perRequest(before, got.Requests)
 	t.add(sample)

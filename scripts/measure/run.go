@@ -22,9 +22,6 @@ type Cost struct {
 // Mebibytes returns the peak memory in MiB.
 func (c Cost) Mebibytes() float64 { return float64(c.Memory) / (1 << 20) }
 
-// Cores returns the mean number of processors that the program used.
-func (c Cost) Cores() float64 { return c.CPU.Seconds() / c.Wall.Seconds() }
-
 // Run runs a program and waits until it ends. Database URLs among the arguments are passed in the environment, which the list of processes
 // does not show. An error includes what the program wrote to stderr.
 func Run(ctx context.Context, name string, args ...string) (Cost, error) {

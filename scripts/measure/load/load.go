@@ -1,7 +1,10 @@
 // Package load requests documents from servers: with wrk (a closed model), at a constant rate (an open model), and with pgbench.
 package load
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Load is the result of one measurement of requests. Latencies are microseconds.
 type Load struct {
@@ -14,9 +17,20 @@ type Load struct {
 	Errors       int64              `json:"errors"`
 	Kinds        map[string]int64   `json:"kinds,omitempty"`           // number of errors by kind, if known
 	Cache        map[string]int64   `json:"cache,omitempty"`           // number of responses by X-Cache
-	Cores        map[string]float64 `json:"cores,omitempty"`           // mean number of busy processors by program
+	CPU          map[string]float64 `json:"cpu,omitempty"`             // microseconds of processor time per request, by program
 	Allocations  float64            `json:"allocations,omitempty"`     // in the API, per request
 	Allocated    float64            `json:"allocated_bytes,omitempty"` // in the API, per request
+}
+
+// Charge adds the processor time that a program used for the requests. It does nothing if there were none.
+func (l *Load) Charge(program string, used time.Duration) {
+	if l.Requests == 0 || used <= 0 {
+		return
+	}
+	if l.CPU == nil {
+		l.CPU = map[string]float64{}
+	}
+	l.CPU[program] += used.Seconds() * 1e6 / float64(l.Requests)
 }
 
 // Rate returns the requests per second.

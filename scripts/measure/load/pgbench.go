@@ -30,7 +30,7 @@ func (p Pgbench) Run(ctx context.Context, script string) (Load, error) {
 	if err != nil {
 		return Load{}, err
 	}
-	got.Cores = map[string]float64{"load": took.Cores()}
+	got.Charge("load", took.CPU)
 	return got, got.Valid()
 }
 

@@ -42,7 +42,7 @@ func (w Wrk) Run(ctx context.Context, address string, args ...string) (Load, err
 	if err != nil {
 		return Load{}, err
 	}
-	got.Cores = map[string]float64{"load": took.Cores()}
+	got.Charge("load", took.CPU)
 	if got.Errors == 0 {
 		got.Kinds = nil
 	}
