@@ -10,7 +10,7 @@ import (
 
 // overhead is how many bytes an entry in memory takes beside its key and value: in the map, in queues and as headers. The allocator adds up
 // to an eighth.
-const overhead = 128
+const overhead = 192
 
 func weigh(key string, value []byte) uint32 {
 	size := len(key) + len(value)
