@@ -43,7 +43,7 @@ var longHelp = kong.Vars{
 	"subjects":    "lookups,uncached,random,revalidation,list,hits,zipf,constant",
 	"connections": "Numbers of HTTP connections and pgbench clients. Each number is measured.",
 	"work":        "Directory for the catalog, the programs and the results.",
-	"products":    "Default: ${default}, the full size.", "products_default": "1000011", "work_default": ".run/bench",
+	"products":    "Default: 1000011, the full size.", "products_default": "1000011", "work_default": ".run/bench",
 	"admin":     "PostgreSQL server, as its superuser. The database bench is replaced.",
 	"api_flags": "More flags for every API process, such as --api-flags=\"--connections 1 --batch 128\".",
 	"memory":    "Measure only the peak memory, with catalogs of these sizes, such as 100000,1000000,3000000.",
