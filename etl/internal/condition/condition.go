@@ -30,7 +30,7 @@ const many = 8
 
 // New compiles a test of a column of a type.
 func New(test *shape.Test, kind shape.Type) *Condition {
-	c := &Condition{number: kind.IsNumber()}
+	c := &Condition{number: kind.IsNumber() && !comparesTexts(test, kind)}
 	for _, declared := range test.Terms {
 		t := term{operator: declared.Operator, null: declared.Null}
 		for _, value := range declared.Values {
@@ -51,6 +51,27 @@ func New(test *shape.Test, kind shape.Type) *Condition {
 		c.terms = append(c.terms, t)
 	}
 	return c
+}
+
+// canonicalInt is the text that a column of ints has for a number.
+var canonicalInt = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+
+// comparesTexts reports whether the values of a column of numbers can be tested as texts, which is faster: for equality with ints.
+func comparesTexts(test *shape.Test, kind shape.Type) bool {
+	if kind != shape.Int {
+		return false
+	}
+	for _, t := range test.Terms {
+		if t.Operator != shape.Is && t.Operator != shape.Not {
+			return false
+		}
+		for _, value := range t.Values {
+			if !canonicalInt.MatchString(value) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Holds reports whether a value meets the test. text is its canonical form; it is ignored for null. Holds does not allocate.

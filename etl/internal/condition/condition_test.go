@@ -18,6 +18,7 @@ var cases = []struct {
 	forNull bool
 }{
 	{name: "an int", test: term1(shape.Is, "9"), kind: shape.Int, yes: []string{"9"}, no: []string{"90", "-9", "0"}},
+	{name: "an int, in another form", test: term1(shape.Is, "9.0", "1e2"), kind: shape.Int, yes: []string{"9", "100"}, no: []string{"90", "1"}},
 	{name: "an amount", test: term1(shape.Is, "0"), kind: shape.Money, yes: []string{"0.00"}, no: []string{"0.01", "-0.01"}},
 	{name: "one of ints", test: term1(shape.Is, "9", "-7"), kind: shape.Int, yes: []string{"9", "-7"}, no: []string{"7", "97"}},
 	{name: "a text", test: term1(shape.Is, "1"), kind: shape.Text, yes: []string{"1"}, no: []string{"1.0", "01", ""}},

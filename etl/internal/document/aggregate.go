@@ -3,7 +3,6 @@ package document
 import (
 	"bytes"
 	"slices"
-	"strconv"
 
 	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/shape"
@@ -282,35 +281,4 @@ func (f *aggregate) cell(w *writer, rows *source.Rows, cell *source.Cell) {
 	if f.quotes {
 		w.byte('"')
 	}
-}
-
-// counts writes how often each value of the rows in the scratch from an index on occurs.
-func (f *aggregate) counts(w *writer, rows *source.Rows, from int) {
-	found := w.scratch.places[from:]
-	by := sorting{place: f.place, kind: f.kind}
-	slices.SortFunc(found, func(a, b int32) int { return by.compare(rows, &rows.Row(a)[f.place], &rows.Row(b)[f.place]) })
-	begin := w.end
-	for i := 0; i < len(found); {
-		cell := &rows.Row(found[i])[f.place]
-		end := i + 1
-		for end < len(found) && bytes.Equal(rows.Text(cell), rows.Text(&rows.Row(found[end])[f.place])) {
-			end++
-		}
-		w.byte(',')
-		w.byte('"')
-		w.inside(rows, cell)
-		w.byte('"')
-		w.byte(':')
-		if f.quotes {
-			w.byte('"')
-		}
-		w.buffer = strconv.AppendInt(w.buffer[:w.end], int64(end-i), 10)
-		w.adopt()
-		if f.quotes {
-			w.byte('"')
-		}
-		i = end
-	}
-	w.close(begin, '{', '}')
-	w.scratch.places = w.scratch.places[:from]
 }

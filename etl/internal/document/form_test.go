@@ -42,13 +42,19 @@ var formFiles = map[string]string{
 // formTrees calls use with the tree of every item of formFiles, and the renderer of the body.
 func formTrees(t testing.TB, body string, use func(spec *shape.Shape, renderer *Renderer, tree *join.Tree)) {
 	t.Helper()
+	treesOf(t, formFiles, body, use)
+}
+
+// treesOf is formTrees for other files.
+func treesOf(t testing.TB, files map[string]string, body string, use func(spec *shape.Shape, renderer *Renderer, tree *join.Tree)) {
+	t.Helper()
 	spec, err := shape.Parse("forms.yaml", []byte(strings.Replace(formShape, "BODY", body, 1)))
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
 	readers := make([]*source.Reader, len(spec.Sources))
 	for i := range spec.Sources {
-		input := strings.NewReader(formFiles[spec.Sources[i].File])
+		input := strings.NewReader(files[spec.Sources[i].File])
 		if readers[i], err = source.NewReader(input, &spec.Sources[i], &spec.Dialect, noRejects{t}, source.Options{}); err != nil {
 			t.Fatal(err)
 		}

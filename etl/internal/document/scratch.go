@@ -7,6 +7,7 @@ type scratch struct {
 	document uint64  // number of the document
 	groups   []group // what aggregates share
 	places   []int32 // of the rows that are selected, also by the steps around the current one
+	tallies  []tally // of the values that are being counted
 }
 
 // group is what several aggregates of the same values of a row have found together.
