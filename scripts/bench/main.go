@@ -4,16 +4,9 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"github.com/alecthomas/kong"
 
-	"systemscale/sql/printable"
+	"systemscale/scripts/measure/commandline"
 )
 
 const description = `Measures systemScale against the limits of the machine, as ratios within one run.
@@ -50,36 +43,8 @@ var longHelp = kong.Vars{
 	"variants":  "Measure only rendering, with the built-in shape, with texts as keys, with look-ups, and with aggregates.",
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process immediately
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+var program = commandline.Program{
+	Name: "bench", Description: description, Texts: longHelp, Arguments: func() any { return &arguments{} },
 }
 
-// run executes the command line args and returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if err := execute(ctx, args, stdout, stderr); err != nil {
-		fmt.Fprintln(printable.NewWriter(stderr), "bench:", err)
-		return 1
-	}
-	return 0
-}
-
-func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var cli arguments
-	exited := false
-	parser, err := kong.New(&cli, kong.Name("bench"), kong.Description(description), longHelp,
-		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
-	if err != nil {
-		return err
-	}
-	command, err := parser.Parse(args)
-	if exited {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%s (see bench --help)", printable.CommandLine(err, args))
-	}
-	return command.Run()
-}
+func main() { program.Main() }

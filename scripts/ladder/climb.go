@@ -25,7 +25,7 @@ import (
 type climbCommand struct {
 	workspace.Workspace
 	Rungs  []string `placeholder:"NAME" help:"${rungs} Default: all."`
-	Rounds int      `default:"0" help:"Rounds; each measures every rung once. Default: 3, with --quick 1."`
+	Rounds int      `default:"0" placeholder:"N" help:"Rounds; each measures every rung once. Default: 3, with --quick 1."`
 	Out    string   `placeholder:"DIR" help:"Directory for the report. Default: --work."`
 	Full   bool     `xor:"size" help:"The full-size catalog, and no limit of time."`
 	Quick  bool     `xor:"size" help:"${quick}"`

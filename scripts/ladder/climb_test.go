@@ -34,7 +34,7 @@ func TestFlags(t *testing.T) {
 		{"--rungs other", "no rung other"},
 	} {
 		args := append([]string{"--admin", "postgres://127.0.0.1:1/"}, strings.Fields(test.args)...)
-		if err := execute(t.Context(), args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), test.want) {
+		if err := program.Execute(t.Context(), args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.args, err, test.want)
 		}
 	}

@@ -4,23 +4,16 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"github.com/alecthomas/kong"
 
-	"systemscale/sql/printable"
+	"systemscale/scripts/measure/commandline"
 )
 
 const description = `Measures the rungs of the ladder: ways to answer the same requests, from joins at request time to cached documents.
 
 Example:
   ./scripts/task ladder
-  ./scripts/task ladder -- --products 10000 --rounds 1 --rungs joins,pipelined
+  ./scripts/task ladder -- --products 10000 --rounds 1 --rungs joins,api
   ./scripts/task ladder:docs`
 
 type arguments struct {
@@ -37,39 +30,11 @@ var longHelp = kong.Vars{
 	"admin":            "PostgreSQL server, as its superuser. The database bench is replaced.",
 	"rungs":            "Measure only these rungs, by name or letter, such as joins,f.",
 	"docs":             "Instead, update ladder.md, its charts and the chart of README.md in this clone of the repository.",
-	"quick":            "Compare the answers of every rung, and load it only for a moment. Programs that must be installed are left out.",
+	"quick":            "Compare the answers of every rung with 1,000 products, and load each only for a moment.",
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process immediately
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+var program = commandline.Program{
+	Name: "ladder", Description: description, Texts: longHelp, Arguments: func() any { return &arguments{} },
 }
 
-// run executes the command line args and returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if err := execute(ctx, args, stdout, stderr); err != nil {
-		fmt.Fprintln(printable.NewWriter(stderr), "ladder:", err)
-		return 1
-	}
-	return 0
-}
-
-func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var cli arguments
-	exited := false
-	parser, err := kong.New(&cli, kong.Name("ladder"), kong.Description(description), longHelp,
-		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
-	if err != nil {
-		return err
-	}
-	command, err := parser.Parse(args)
-	if exited {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%s (see ladder --help)", printable.CommandLine(err, args))
-	}
-	return command.Run()
-}
+func main() { program.Main() }

@@ -44,7 +44,7 @@ func TestTheDocumentationHasAllPartsOfTheReport(t *testing.T) {
 	if err := measured().Write(file); err != nil {
 		t.Fatal(err)
 	}
-	if err := execute(t.Context(), []string{"report", file, "--docs", clone}, io.Discard, io.Discard); err != nil {
+	if err := program.Execute(t.Context(), []string{"report", file, "--docs", clone}, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
