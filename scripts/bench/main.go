@@ -4,6 +4,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/alecthomas/kong"
 
 	"systemscale/scripts/measure/commandline"
@@ -47,4 +49,4 @@ var program = commandline.Program{
 	Name: "bench", Description: description, Texts: longHelp, Arguments: func() any { return &arguments{} },
 }
 
-func main() { program.Main() }
+func main() { os.Exit(program.Run()) }

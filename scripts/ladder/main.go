@@ -4,6 +4,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/alecthomas/kong"
 
 	"systemscale/scripts/measure/commandline"
@@ -37,4 +39,4 @@ var program = commandline.Program{
 	Name: "ladder", Description: description, Texts: longHelp, Arguments: func() any { return &arguments{} },
 }
 
-func main() { program.Main() }
+func main() { os.Exit(program.Run()) }

@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"slices"
+	"strconv"
 
 	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/shape"
@@ -281,4 +282,35 @@ func (f *aggregate) cell(w *writer, rows *source.Rows, cell *source.Cell) {
 	if f.quotes {
 		w.byte('"')
 	}
+}
+
+// counts writes how often each value of the rows in the scratch from an index on occurs.
+func (f *aggregate) counts(w *writer, rows *source.Rows, from int) {
+	found := w.scratch.places[from:]
+	tallies, few := appendTallies(w.scratch.tallies[:0], rows, f.place, found)
+	text := func(row int32) []byte { return rows.Text(rows.Cell(row, f.place)) }
+	if few {
+		slices.SortFunc(tallies, func(a, b tally) int { return compareTexts(f.kind, text(a.row), text(b.row)) })
+	} else {
+		slices.SortFunc(found, func(a, b int32) int { return compareTexts(f.kind, text(a), text(b)) })
+		tallies = appendSorted(tallies[:0], rows, f.place, found)
+	}
+	begin := w.end
+	for i := range tallies {
+		w.byte(',')
+		w.byte('"')
+		w.inside(rows, rows.Cell(tallies[i].row, f.place))
+		w.byte('"')
+		w.byte(':')
+		if f.quotes {
+			w.byte('"')
+		}
+		w.buffer = strconv.AppendInt(w.buffer[:w.end], int64(tallies[i].count), 10)
+		w.adopt()
+		if f.quotes {
+			w.byte('"')
+		}
+	}
+	w.close(begin, '{', '}')
+	w.scratch.places, w.scratch.tallies = w.scratch.places[:from], tallies[:0]
 }

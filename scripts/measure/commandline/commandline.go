@@ -22,15 +22,16 @@ type Program struct {
 	Arguments   func() any // a new structure of the arguments, as kong describes it
 }
 
-// Main executes the command line and ends the process. A first SIGINT or SIGTERM ends the context, and a second one the process.
-func (p Program) Main() {
+// Run executes the command line of the process, and returns its exit code. A first SIGINT or SIGTERM ends the context, and a second one the
+// process.
+func (p Program) Run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := p.Execute(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(printable.NewWriter(os.Stderr), p.Name+":", err)
-		os.Exit(1)
+		return 1
 	}
-	os.Exit(0)
+	return 0
 }
 
 // Execute executes the command line args.
