@@ -98,21 +98,24 @@ sources:
   offer: {file: offer.csv, key: id, parent: product, on: product, columns: {id: int, product: int, seller: text, place: {lookup: seller, by: seller, show: place}}}
   category: {file: category.csv, key: id, columns: {id: int, name: text, above: int?}}
   seller: {file: seller.csv, key: code, columns: {code: text, place: text}}
+  shelf: {file: shelf.csv, key: [category, row], columns: {row: int, category: int, name: text}}
 documents:
   item:
     path: ""
     body:
       category: {lookup: category, by: category, as: {name: name, above: {lookup: category, by: above, as: name}}}
       like: {lookup: product, by: like, as: id}
+      shelf: {lookup: shelf, by: [category, id], as: name}
       offers: {each: offer, as: place}
 `,
 		"product.csv":  "id,category,like\n1,4,3\n2,,1\n3,9,\n",
 		"offer.csv":    "id,product,seller\n1,1,b\n2,1,x\n3,2,b\n",
 		"category.csv": "id,name,above\n1,all,\n2,tea,1\n3,jam,1\n4,green,2\n",
+		"shelf.csv":    "row,category,name\n4,1,top\n1,4,low\n2,4,high\n2,,none\n",
 		"seller.csv":   "code,place\na,Rome\nb,Oslo\nb,Bonn\n",
 	})
 	for id, want := range map[string]string{
-		"1": "product.csv:2: 1,4,3\noffer.csv:2: 1,1,b\noffer.csv:3: 2,1,x\ncategory.csv:5: 4,green,2\ncategory.csv:3: 2,tea,1\nproduct.csv:4: 3,9,\nseller.csv:3: b,Oslo\n\n",
+		"1": "product.csv:2: 1,4,3\noffer.csv:2: 1,1,b\noffer.csv:3: 2,1,x\ncategory.csv:5: 4,green,2\ncategory.csv:3: 2,tea,1\nproduct.csv:4: 3,9,\nseller.csv:3: b,Oslo\nshelf.csv:3: 1,4,low\n\n",
 		"3": "product.csv:4: 3,9,\n\n",
 	} {
 		code, stdout, stderr := etl(t.Context(), "explain", "shop", id, "--csv", directory, "--shape", filepath.Join(directory, "shop.yaml"))

@@ -107,6 +107,8 @@ type filler struct {
 	tick      func()
 	spec      *shape.Shape
 	source    int
+	keyPlaces []int // indices of the cells with the key
+	key       []byte
 	places    []int                // indices of the cells with the values, by table
 	renderers []*document.Renderer // nil for a value
 	builders  []*lookup.Builder
@@ -115,6 +117,8 @@ type filler struct {
 }
 
 func (f *filler) begin(temp string, tables []int) error {
+	of := &f.spec.Sources[f.source]
+	f.keyPlaces = of.Places(of.Key)
 	for _, i := range tables {
 		table := &f.spec.Tables[i]
 		builder, err := lookup.NewBuilder(temp, f.source == 0)
@@ -127,7 +131,7 @@ func (f *filler) begin(temp string, tables []int) error {
 			renderer = document.NewFragment(f.spec, table)
 		}
 		f.renderers = append(f.renderers, renderer)
-		f.places = append(f.places, slices.Index(f.spec.Sources[f.source].Rendered, table.Column))
+		f.places = append(f.places, slices.Index(of.Rendered, table.Column))
 	}
 	return nil
 }
@@ -200,9 +204,8 @@ func (f *filler) add(tree *join.Tree, rows *source.Rows, row int32) (added bool,
 			return false, err
 		}
 	}
-	of := &f.spec.Sources[f.source]
 	cells := rows.Row(row)
-	key := rows.Text(&cells[slices.Index(of.Rendered, of.Key[0])])
+	f.key, _ = rows.AppendLookupKey(f.key[:0], cells, f.keyPlaces) // a key is not null
 	for i, builder := range f.builders {
 		var value lookup.Value
 		if renderer := f.renderers[i]; renderer != nil {
@@ -212,7 +215,7 @@ func (f *filler) add(tree *join.Tree, rows *source.Rows, row int32) (added bool,
 			cell := &cells[f.places[i]]
 			value = lookup.Value{Text: rows.Text(cell), Null: cell.Null, Plain: cell.Plain}
 		}
-		if added, err = builder.Add(key, value); !added || err != nil {
+		if added, err = builder.Add(f.key, value); !added || err != nil {
 			return false, err
 		}
 	}

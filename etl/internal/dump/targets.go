@@ -33,12 +33,12 @@ func (t *Targets) add(i int, reader *source.Reader, shown func(table int) bool) 
 	of, rows := &t.spec.Sources[i], reader.Rows()
 	cells := rows.Row(int32(rows.Len() - 1))
 	for _, l := range of.Lookups {
-		by := &cells[slices.Index(of.Rendered, l.By)]
-		if by.Null || !shown(l.Table) {
+		key, known := rows.AppendLookupKey(nil, cells, of.Places(l.By))
+		if !known || !shown(l.Table) {
 			continue
 		}
-		if _, known := t.wanted[l.Table][string(rows.Text(by))]; !known {
-			t.wanted[l.Table][string(rows.Text(by))] = true
+		if _, there := t.wanted[l.Table][string(key)]; !there {
+			t.wanted[l.Table][string(key)] = true
 		}
 	}
 }
@@ -58,11 +58,11 @@ func (t *Targets) next() int {
 // take removes the key of the last row of a reader, and adds those that the row looks up. It reports whether the key was wanted.
 func (t *Targets) take(i int, reader *source.Reader) (found bool) {
 	of, rows := &t.spec.Sources[i], reader.Rows()
-	key := string(rows.Text(&rows.Row(int32(rows.Len() - 1))[slices.Index(of.Rendered, of.Key[0])]))
+	key, _ := rows.AppendLookupKey(nil, rows.Row(int32(rows.Len()-1)), of.Places(of.Key)) // a key is not null
 	for table := range t.wanted {
-		if declared := &t.spec.Tables[table]; declared.Source == i && t.wanted[table][key] {
+		if declared := &t.spec.Tables[table]; declared.Source == i && t.wanted[table][string(key)] {
 			found = true
-			t.wanted[table][key] = false
+			t.wanted[table][string(key)] = false
 			t.add(i, reader, func(other int) bool { return slices.Contains(declared.Needs, other) })
 		}
 	}

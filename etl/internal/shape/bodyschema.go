@@ -63,7 +63,7 @@ func (s *Shape) lookupSchema(n LookedUp, in int) *Schema {
 	l := &of.Lookups[n.Lookup]
 	table := &s.Tables[l.Table]
 	one := s.schema(table.Body, table.Source)
-	if !l.Required || of.Columns[l.By].Nullable {
+	if !l.Required || of.nullable(l.By) {
 		one.admit(decoded(l.EmptyJSON()))
 	}
 	return one

@@ -29,6 +29,29 @@ func (r *reader) fileColumn(n ast.Node, source Source) int {
 	return at
 }
 
+// columnList parses one column or a list of several, each with parse. what needs them, as in example.
+func (r *reader) columnList(n ast.Node, source *Source, what, example string, parse func(ast.Node, *Source) int) (columns Indices) {
+	for _, node := range columnNodes(n) {
+		column := parse(node, source)
+		if slices.Contains(columns, column) {
+			r.fail(position(node), "column %s is twice in this key", source.Columns[column].Name)
+		}
+		columns = append(columns, column)
+	}
+	if len(columns) == 0 {
+		r.fail(position(n), "%s needs at least one column, such as %s", what, example)
+	}
+	return columns
+}
+
+// columnNodes returns the nodes of one column or of a list.
+func columnNodes(n ast.Node) []ast.Node {
+	if list, ok := n.(*ast.SequenceNode); ok {
+		return list.Values
+	}
+	return []ast.Node{n}
+}
+
 // use returns the index of a column that a body uses.
 func (r *reader) use(n ast.Node, sources []Source, in int) int {
 	column := r.column(n, sources[in])

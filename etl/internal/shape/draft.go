@@ -31,14 +31,15 @@ type (
 
 // columnLookup is a column with values of another source.
 type columnLookup struct {
-	at              *token.Position
-	source          string
-	column          int
-	target          ast.Node
-	by, show        ast.Node
-	required        bool
-	state           resolution
-	byColumn, shows int
+	at        *token.Position
+	source    string
+	column    int
+	target    ast.Node
+	by, show  ast.Node
+	required  bool
+	state     resolution
+	byColumns Indices
+	shows     int
 }
 
 type resolution uint8

@@ -17,22 +17,7 @@ func (s *Source) ByReference() bool { return len(s.ParentColumns) > 0 }
 
 // keyColumns parses the columns of a key: one name or a list.
 func (r *reader) keyColumns(n ast.Node, source *Source) Indices {
-	nodes := []ast.Node{n}
-	if list, ok := n.(*ast.SequenceNode); ok {
-		nodes = list.Values
-		if len(nodes) == 0 {
-			r.fail(position(n), "a key needs at least one column, such as key: [order_id, line]")
-		}
-	}
-	var columns Indices
-	for _, node := range nodes {
-		column := r.keyColumn(node, source)
-		if slices.Contains(columns, column) {
-			r.fail(position(node), "column %s is twice in this key", source.Columns[column].Name)
-		}
-		columns = append(columns, column)
-	}
-	return columns
+	return r.columnList(n, source, "a key", "key: [order_id, line]", r.keyColumn)
 }
 
 func (r *reader) keyColumn(n ast.Node, source *Source) int {

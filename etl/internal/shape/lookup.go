@@ -19,6 +19,20 @@ func (s *Source) lookupOf(column int) int {
 	return slices.IndexFunc(s.Lookups, func(l Lookup) bool { return l.Column == column })
 }
 
+// Places returns the indices in Rendered of columns that are rendered.
+func (s *Source) Places(columns Indices) []int {
+	places := make([]int, len(columns))
+	for i, column := range columns {
+		places[i] = slices.Index(s.Rendered, column)
+	}
+	return places
+}
+
+// nullable reports whether one of some columns is nullable.
+func (s *Source) nullable(columns Indices) bool {
+	return slices.ContainsFunc(columns, func(column int) bool { return s.Columns[column].Nullable })
+}
+
 // MissingColumn makes a column nullable that a file lacks, and the columns that show it.
 func (s *Shape) MissingColumn(source, column int) {
 	s.Sources[source].Columns[column].Nullable = true
@@ -31,7 +45,7 @@ func (s *Shape) MissingColumn(source, column int) {
 					continue
 				}
 				t := &s.Tables[l.Table]
-				if of.Columns[l.By].Nullable || s.Sources[t.Source].Columns[t.Column].Nullable {
+				if of.nullable(l.By) || s.Sources[t.Source].Columns[t.Column].Nullable {
 					of.Columns[l.Column].Nullable, changed = true, true
 				}
 			}

@@ -116,6 +116,57 @@ func TestMissingColumnOfALookup(t *testing.T) {
 	}
 }
 
+// TestLookupByColumns looks up a source whose key has two columns, one of which may be null and one of which is looked up.
+func TestLookupByColumns(t *testing.T) {
+	s := parseCars(t, `collection: games
+sources:
+  game: {file: game.csv, key: id, columns: {id: int, season: text, cup: int?, home: {lookup: cup, by: cup, show: team, required: true}}}
+  team:
+    file: team.csv
+    key: [season, id]
+    columns: {id: int, name: text, season: text, rank: {lookup: cup, by: id, show: team}, prize: {lookup: prize, by: [season, rank], show: name}}
+  prize: {file: prize.csv, key: [season, rank], columns: {season: text, rank: int, name: text}}
+  cup: {file: cup.csv, key: id, columns: {id: int, team: int}}
+documents:
+  all:
+    list: true
+    body:
+      name: {lookup: team, by: [season, home], as: name, required: true}
+      again: {lookup: team, by: [season, home], as: name, required: true}
+      none: {lookup: team, by: [season, cup], as: name, empty: none}
+      prize: {lookup: team, by: [season, cup], as: prize}
+`)
+	var sources, tables []string
+	for _, source := range s.Sources {
+		sources = append(sources, fmt.Sprintf("%s %v %v", source.Name, source.Rendered, source.Lookups))
+	}
+	for _, table := range s.Tables {
+		tables = append(tables, fmt.Sprintf("%s %d needs %v", s.Sources[table.Source].Name, table.Column, table.Needs))
+	}
+	want := []string{
+		`game [1 2 3] [{0 [2] 3 true } {2 [1 3] -1 true } {2 [1 2] -1 false "none"} {3 [1 2] -1 false }]`,
+		"team [0 1 2 3 4] [{0 [0] 3 false } {1 [2 3] 4 false }]", "prize [0 1 2] []", "cup [0 1] []",
+	}
+	if diff := cmp.Diff(want, sources); diff != "" {
+		t.Errorf("sources: want (-), got (+)\n%s", diff)
+	}
+	want = []string{"cup 1 needs []", "prize 2 needs []", "team -1 needs []", "team -1 needs [1 0]"}
+	if diff := cmp.Diff(want, tables); diff != "" {
+		t.Errorf("tables: want (-), got (+)\n%s", diff)
+	}
+	got, err := json.Marshal(s.Schema(&s.Endpoints[0]).Properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := `{"again":{"type":["string","null"]},"name":{"type":["string","null"]},"none":{"type":["string"]},"prize":{"type":["string","null"]}}`
+	if string(got) != schema {
+		t.Errorf("schema %s, want %s", got, schema)
+	}
+	if got := s.Sources[0].Places(Indices{3, 1}); !cmp.Equal(got, []int{2, 0}) {
+		t.Errorf("places %v, want [2 0]", got)
+	}
+}
+
 func TestRootSource(t *testing.T) {
 	// Both sources without parent are looked up, and both by each other; only the declaration shows which one is the root.
 	const mutual = `collection: people
@@ -148,6 +199,30 @@ func TestLookupErrors(t *testing.T) {
 		{"an unknown column", "lookup: model, by: model_id, as: name", "lookup: model, by: modelid, as: name", `car has no column "modelid"`},
 		{"a column of the wrong source", "by: model_id, as: name", "by: model_id, as: model_id", `model has no column "model_id"`},
 		{"another type", "lookup: car, by: donor_id", "lookup: car, by: code", "column code of part is text and id of car is int"},
+		{
+			"more columns than the key", "lookup: model, by: model_id, as: name", "lookup: model, by: [id, model_id], as: name",
+			"cars.yaml:14:34: by has 2 of the columns of car (id, model_id), and the key of model has 1 (id): " +
+				"name one column of car for each column of the key, in its order",
+		},
+		{
+			"fewer columns than the key", "maker.csv, key: id", "maker.csv, key: [id, name]",
+			"by has 1 of the columns of model (maker_id), and the key of maker has 2 (id, name)",
+		},
+		{
+			"another type of a later column", "  maker: {",
+			"  team: {file: team.csv, key: [id, name], columns: {id: int, name: text, n: int, next: {lookup: team, by: [id, n], show: n}}}\n  maker: {",
+			"cars.yaml:6:112: column n of team is int and name of team is text: the types of a key and of the column that has it must be the same",
+		},
+		{
+			"an unknown column of a list", "lookup: model, by: model_id, as: name", "lookup: model, by: [id, modelid], as: name",
+			`cars.yaml:14:39: car has no column "modelid"`,
+		},
+		{"a column twice", "lookup: car, by: donor_id", "lookup: car, by: [id, id]", "column id is twice in this key"},
+		{"no column", "by: model_id, as: name", "by: [], as: name", "by needs at least one column, such as by: [season, team_id]"},
+		{
+			"a column of a list that shows itself", "maker: {lookup: model, by: model_id, show: maker}",
+			"maker: {lookup: model, by: [model_id, maker], show: name}", "column maker of car shows itself",
+		},
 		{"no by", "{lookup: model, by: model_id, as: name}", "{lookup: model, as: name}", "a look-up needs a by and an as"},
 		{"no as", "{lookup: model, by: model_id, as: name}", "{lookup: model, by: model_id}", "a look-up needs a by and an as"},
 		{"an unknown setting", "by: model_id, as: name}", "by: model_id, as: name, emty: 1}", `lookup has no setting "emty"`},

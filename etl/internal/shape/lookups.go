@@ -56,7 +56,7 @@ func (r *reader) lookupColumn(e entry, source string, column int) {
 		}
 	}
 	if l.by == nil || l.show == nil {
-		r.fail(e.at, "column %s of %s is looked up, and needs a by and a show: its own column with the key, and the column to show, "+
+		r.fail(e.at, "column %s of %s is looked up, and needs a by and a show: its own columns with the key, and the column to show, "+
 			"such as {lookup: genres, by: genre_id, show: name}", e.key, source)
 	}
 	r.lookups.columns = append(r.lookups.columns, l)
@@ -80,15 +80,15 @@ func (r *reader) resolve(l *columnLookup, sources []Source) {
 		r.fail(l.at, "column %s of %s shows itself: its look-ups form a cycle", column.Name, of.Name)
 	}
 	l.state = resolving
-	l.byColumn, l.shows = r.column(l.by, *of), r.column(l.show, *target)
+	l.byColumns, l.shows = r.byColumns(l.by, of), r.column(l.show, *target)
 	for _, other := range r.lookups.columns {
-		if other.source == of.Name && other.column == l.byColumn || other.source == target.Name && other.column == l.shows {
+		if other.source == of.Name && slices.Contains(l.byColumns, other.column) || other.source == target.Name && other.column == l.shows {
 			r.resolve(other, sources)
 		}
 	}
 	shown := &target.Columns[l.shows]
 	column.Type, column.Format = shown.Type, shown.Format
-	column.Nullable = !l.required || shown.Nullable || of.Columns[l.byColumn].Nullable
+	column.Nullable = !l.required || shown.Nullable || of.nullable(l.byColumns)
 	l.state = resolved
 	r.lookups.resolved = append(r.lookups.resolved, l)
 }
@@ -107,8 +107,13 @@ func (r *reader) sourceNamed(n ast.Node, sources []Source) int {
 	return at
 }
 
-// target returns the index of the source that n names, whose keys the column by of the source in has.
-func (r *reader) target(n, byNode ast.Node, sources []Source, in, by int) int {
+// byColumns parses the columns of a source that hold the key of another one.
+func (r *reader) byColumns(n ast.Node, source *Source) Indices {
+	return r.columnList(n, source, "by", "by: [season, team_id]", func(n ast.Node, s *Source) int { return r.column(n, *s) })
+}
+
+// target returns the index of the source that n names, whose keys the columns by of the source in have.
+func (r *reader) target(n, byNode ast.Node, sources []Source, in int, by Indices) int {
 	at := r.sourceNamed(n, sources)
 	target := &sources[at]
 	if target.Parent >= 0 {
@@ -122,13 +127,19 @@ func (r *reader) target(n, byNode ast.Node, sources []Source, in, by int) int {
 	if target.Merge && at > 0 {
 		r.fail(position(n), "source %s merges rows, so it cannot be looked up: only the root source may do both", target.Name)
 	}
-	if len(target.Key) > 1 {
-		r.fail(position(n), "the key of %s has several columns, and a look-up is by one: declare one as its key", target.Name)
+	if len(by) != len(target.Key) {
+		of := &sources[in]
+		r.fail(position(byNode), "by has %d of the columns of %s (%s), and the key of %s has %d (%s): "+
+			"name one column of %[2]s for each column of the key, in its order",
+			len(by), of.Name, of.Names(by), target.Name, len(target.Key), target.Names(target.Key))
 	}
-	key, column := target.Columns[target.Key[0]], sources[in].Columns[by]
-	if key.Type != column.Type {
-		r.fail(position(byNode), "column %s of %s is %s and %s of %s is %s: the types of a key and of the column that has it must be the same",
-			column.Name, sources[in].Name, column.Type, key.Name, target.Name, key.Type)
+	nodes := columnNodes(byNode)
+	for i := range by {
+		key, column := target.Columns[target.Key[i]], sources[in].Columns[by[i]]
+		if key.Type != column.Type {
+			r.fail(position(nodes[i]), "column %s of %s is %s and %s of %s is %s: the types of a key and of the column that has it must be the same",
+				column.Name, sources[in].Name, column.Type, key.Name, target.Name, key.Type)
+		}
 	}
 	return at
 }
@@ -137,11 +148,13 @@ func (r *reader) target(n, byNode ast.Node, sources []Source, in, by int) int {
 func (r *reader) columnLookups(sources []Source) {
 	for _, l := range r.lookups.resolved {
 		in := slices.IndexFunc(sources, func(s Source) bool { return s.Name == l.source })
-		target := r.target(l.target, l.by, sources, in, l.byColumn)
+		target := r.target(l.target, l.by, sources, in, l.byColumns)
 		d := &draft{Table: Table{Source: target, Column: l.shows}, at: l.at, columns: []rowColumn{{target, l.shows}}}
-		r.lookups.rendered = append(r.lookups.rendered, rowColumn{in, l.byColumn}, rowColumn{in, l.column})
+		for _, column := range slices.Concat(l.byColumns, Indices{l.column}) {
+			r.lookups.rendered = append(r.lookups.rendered, rowColumn{in, column})
+		}
 		sources[in].Lookups = append(sources[in].Lookups,
-			Lookup{Table: r.table(d, sources), By: l.byColumn, Column: l.column, Required: l.required})
+			Lookup{Table: r.table(d, sources), By: l.byColumns, Column: l.column, Required: l.required})
 	}
 }
 
@@ -153,7 +166,10 @@ func (r *reader) table(d *draft, sources []Source) int {
 			return i
 		}
 	}
-	l.rendered = append(append(l.rendered, d.columns...), rowColumn{d.Source, sources[d.Source].Key[0]})
+	l.rendered = append(l.rendered, d.columns...)
+	for _, column := range sources[d.Source].Key {
+		l.rendered = append(l.rendered, rowColumn{d.Source, column})
+	}
 	l.tables = append(l.tables, d)
 	return len(l.tables) - 1
 }
@@ -168,8 +184,8 @@ func (r *reader) lookup(n ast.Node, sources []Source, in int) Node {
 		case keywordLookup:
 			target = e.value
 		case "by":
-			by, use.By = e.value, r.column(e.value, sources[in])
-			sources[in].Rendered = append(sources[in].Rendered, use.By)
+			by, use.By = e.value, r.byColumns(e.value, &sources[in])
+			sources[in].Rendered = append(sources[in].Rendered, use.By...)
 		case "as":
 			as = e.value
 		case "empty":
@@ -181,14 +197,14 @@ func (r *reader) lookup(n ast.Node, sources []Source, in int) Node {
 		}
 	}
 	if by == nil || as == nil {
-		r.fail(position(n), "a look-up needs a by and an as: the column with the key, and a body for the row that has this key, "+
+		r.fail(position(n), "a look-up needs a by and an as: the columns with the key, and a body for the row that has this key, "+
 			"such as {lookup: category, by: category_id, as: name}")
 	}
 	d := &draft{Table: Table{Source: r.target(target, by, sources, in, use.By), Column: -1}, at: position(n)}
 	r.fragment(d, as, sources)
 	use.Table = r.table(d, sources)
 	of := &sources[in]
-	at := slices.Index(of.Lookups, use)
+	at := slices.IndexFunc(of.Lookups, func(other Lookup) bool { return reflect.DeepEqual(other, use) })
 	if at < 0 {
 		at = len(of.Lookups)
 		of.Lookups = append(of.Lookups, use)
@@ -271,7 +287,9 @@ func (d *draft) needs(sources []Source) (tables, reads []int) {
 		if !slices.Contains(tables, l.Table) {
 			tables = append(tables, l.Table)
 		}
-		addColumn(rowColumn{source, l.By})
+		for _, column := range l.By {
+			addColumn(rowColumn{source, column})
+		}
 	}
 	for _, c := range d.columns {
 		addColumn(c)

@@ -239,11 +239,11 @@ type Table struct {
 
 // Lookup is a look-up by the rows of a source. Those of a source are in an order in which each finds its By.
 type Lookup struct {
-	Table    int    // index in Shape.Tables
-	By       int    // index in Source.Columns of the column that holds the key
-	Column   int    // index in Source.Columns of the column that gets the value; -1 for a fragment
-	Required bool   // reject rows whose key is not in the table
-	Empty    string // the JSON if the key is null, or is not in the table; "" for null
+	Table    int     // index in Shape.Tables
+	By       Indices // the columns that hold the key, in its order
+	Column   int     // index in Source.Columns of the column that gets the value; -1 for a fragment
+	Required bool    // reject rows whose key is not in the table
+	Empty    string  // the JSON if the key is null, or is not in the table; "" for null
 }
 
 // LookedUp is the fragment that a look-up by the enclosing source's row finds.

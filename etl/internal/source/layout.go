@@ -119,10 +119,10 @@ type value struct {
 // rowLookup copies the value that a row looks up to a cell of the row.
 type rowLookup struct {
 	table    *lookup.Table
-	by       int // index of the cell with the key
-	place    int // index of the cell for the value
-	column   int // index of the column that gets the value, or -1 for a fragment
-	key      int // index of the column with the key
+	by       []int         // indices of the cells with the key
+	place    int           // index of the cell for the value
+	column   int           // index of the column that gets the value, or -1 for a fragment
+	key      shape.Indices // the columns with the key
 	required bool
 	empty    []byte // the value if there is none; empty for null
 	unused   int    // index of the cell for a fragment if the look-up has none, or -1
@@ -132,6 +132,7 @@ type rowLookup struct {
 type finding struct {
 	finder lookup.Finder
 	keys   [][]byte
+	parts  []byte // the keys of several columns, which keys refers to
 	rows   [lookup.Most]int
 	values [lookup.Most]lookup.Value
 	found  [lookup.Most]bool

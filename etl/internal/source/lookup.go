@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"systemscale/etl/internal/lookup"
@@ -12,7 +13,7 @@ func (r *Reader) LookUp(tables []*lookup.Table) {
 	r.lookups = r.lookups[:0]
 	for i, l := range r.spec.Lookups {
 		one := rowLookup{
-			by: slices.Index(r.spec.Rendered, l.By), place: len(r.spec.Rendered) + i,
+			by: r.spec.Places(l.By), place: len(r.spec.Rendered) + i,
 			column: l.Column, key: l.By, required: l.Required, empty: []byte(l.Empty), unused: -1,
 		}
 		if tables != nil {
@@ -31,7 +32,7 @@ func (r *Reader) LookUp(tables []*lookup.Table) {
 // lookUp fills the looked-up cells of at most batch rows from the row first on. It returns the number of rows before
 // one that lacks a value that is required, or that a filter of a looked-up column drops.
 func (r *Reader) lookUp(first, count int) (good int) {
-	r.noTarget = -1
+	r.noTarget = nil
 	for i := range r.lookups {
 		count = r.fill(&r.lookups[i], first, count)
 	}
@@ -46,11 +47,21 @@ func (r *Reader) lookUp(first, count int) (good int) {
 // fill is lookUp for one look-up, without the filters.
 func (r *Reader) fill(l *rowLookup, first, count int) (good int) {
 	f := r.finding
-	f.keys = f.keys[:0]
+	f.keys, f.parts = f.keys[:0], f.parts[:0]
 	for row := first; row < first+count; row++ {
-		if by := r.cellOf(row, l.by); !by.Null && l.table != nil {
+		var key []byte
+		known := false
+		switch {
+		case l.table == nil:
+		case len(l.by) == 1:
+			by := r.cellOf(row, l.by[0])
+			key, known = r.rows.Text(by), !by.Null
+		default:
+			key, known = r.severalParts(l, row)
+		}
+		if known {
 			f.rows[len(f.keys)] = row
-			f.keys = append(f.keys, r.rows.Text(by))
+			f.keys = append(f.keys, key)
 			continue
 		}
 		r.set(l, row, lookup.Value{}, false)
@@ -67,6 +78,32 @@ func (r *Reader) fill(l *rowLookup, first, count int) (good int) {
 		r.set(l, f.rows[i], f.values[i], f.found[i])
 	}
 	return count
+}
+
+// severalParts returns a key of several columns that a row looks up. It is valid until the next fill. known is false if a part is null.
+func (r *Reader) severalParts(l *rowLookup, row int) (key []byte, known bool) {
+	f := r.finding
+	from := len(f.parts)
+	// If parts grows, the earlier keys stay in the memory that it had.
+	f.parts, known = r.rows.AppendLookupKey(f.parts, r.rows.cells[row*r.rows.width:(row+1)*r.rows.width], l.by)
+	return f.parts[from:], known
+}
+
+// AppendLookupKey appends the key of a look-up table that is in some cells of a row: the text of one cell, or the texts of several, each
+// after its length, so that different texts are different keys whatever they contain. It returns dst and false if a cell is null.
+func (r *Rows) AppendLookupKey(dst []byte, cells []Cell, places []int) (key []byte, known bool) {
+	key = dst
+	for _, place := range places {
+		cell := &cells[place]
+		if cell.Null {
+			return dst, false
+		}
+		if len(places) > 1 {
+			key = binary.AppendUvarint(key, uint64(cell.length))
+		}
+		key = append(key, r.Text(cell)...)
+	}
+	return key, true
 }
 
 // set sets the cells of a row for a look-up to a value, or, unless found, to the value for none.

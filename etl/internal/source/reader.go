@@ -63,7 +63,7 @@ type Reader struct {
 	filters   []filter
 	lookups   []rowLookup
 	finding   *finding // nil without look-ups
-	noTarget  int      // after lookUp has found no value that is required, the column with the key
+	noTarget  []int    // after lookUp has found no value that is required, the columns with the key; otherwise nil
 	breaks    *Breaks
 	layout    layout
 	keys      *keyParts // nil if keys are ints

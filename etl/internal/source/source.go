@@ -164,8 +164,8 @@ func (r *Reader) convertOrReject() (used bool, err error) {
 		return false, nil
 	}
 	if r.looksUp() {
-		if r.lookUp(r.rows.ahead, 1) == 0 && r.noTarget >= 0 {
-			return false, r.reject(NoTarget, r.noTarget)
+		if r.lookUp(r.rows.ahead, 1) == 0 && r.noTarget != nil {
+			return false, r.reject(NoTarget, r.noTarget...)
 		}
 		if filter := r.lookedUpFilter(r.rows.ahead); filter >= 0 {
 			r.tally.filtered[filter]++
