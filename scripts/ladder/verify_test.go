@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -148,6 +149,9 @@ func TestLatencyIsFromWhenARequestWasDue(t *testing.T) {
 
 func TestAWrongAnswerWhileWrkRunsEndsTheMeasurement(t *testing.T) {
 	if _, err := exec.LookPath("wrk"); err != nil {
+		if os.Getenv("REQUIRE_DB") == "1" {
+			t.Fatal("wrk is not installed, but REQUIRE_DB=1 requires it: run ./scripts/task test, or install wrk")
+		}
 		t.Skip("wrk is not installed: ./scripts/task ladder installs it")
 	}
 	requests := newTraffic(5, 5)

@@ -11,24 +11,18 @@ import (
 	"systemscale/infra/program"
 )
 
-type installCommand struct {
-	Bench bool `help:"Also install the load generator of the benchmarks."`
-}
+type installCommand struct{}
 
 func (installCommand) Help() string {
-	return "Example:\n\n  stack install --bench"
+	return "Example:\n\n  stack install"
 }
 
-// Run installs the missing ones of the programs that the tests need.
-func (c installCommand) Run(ctx context.Context, console console) error {
-	needs := []program.Need{
+// Run installs the missing ones of the programs that the tests and the benchmarks need.
+func (installCommand) Run(ctx context.Context, console console) error {
+	return installer(console).Ensure(ctx,
 		program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium,
-		program.NeedPgBouncer, program.NeedFaketime, program.NeedRedis,
-	}
-	if c.Bench {
-		needs = append(needs, program.NeedWrk)
-	}
-	return installer(console).Ensure(ctx, needs...)
+		program.NeedPgBouncer, program.NeedFaketime, program.NeedRedis, program.NeedWrk,
+	)
 }
 
 func installer(console console) program.Installer {
