@@ -45,12 +45,15 @@ var Migrations embed.FS
 var queries embed.FS
 
 // Query returns the statement query/<name>.sql, such as etl/begin. It panics if there is none; a test checks all names.
-func Query(name string) string {
-	text, err := queries.ReadFile("query/" + name + ".sql")
+func Query(name string) string { return Read(queries, name) }
+
+// Read returns the statement query/<name>.sql of other files, with the names replaced as QueryFor does. It panics if there is none.
+func Read(files embed.FS, name string, pairs ...string) string {
+	text, err := files.ReadFile("query/" + name + ".sql")
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	return strings.TrimSpace(string(text))
+	return Fill(strings.TrimSpace(string(text)), pairs...)
 }
 
 // QueryFor returns the statement query/<name>.sql. pairs alternates keys and values. Each :"key" is replaced by the value as a

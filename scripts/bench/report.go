@@ -16,8 +16,6 @@ import (
 	"systemscale/scripts/measure"
 	"systemscale/scripts/measure/load"
 	"systemscale/scripts/measure/workspace"
-
-	"github.com/goccy/go-json"
 )
 
 // report is the result of one benchmark.
@@ -154,12 +152,8 @@ func (r *report) write(w io.Writer, directory string) error {
 	if err := r.print(w); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
 	path := filepath.Join(directory, r.Name+".json")
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+	if err := measure.WriteJSON(path, r); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(w, "\nsaved as %s\n", path); err != nil {

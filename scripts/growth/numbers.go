@@ -2,9 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-
-	"github.com/goccy/go-json"
 
 	"systemscale/scripts/growth/capacity"
 	"systemscale/scripts/growth/size"
@@ -146,23 +143,15 @@ func (n *numbers) predictions() []capacity.Prediction {
 }
 
 func readNumbers(path string) (*numbers, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the numbers: %w", err)
-	}
 	var n numbers
-	if err := json.Unmarshal(text, &n); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	if err := measure.ReadJSON(path, &n); err != nil {
+		return nil, fmt.Errorf("read the numbers: %w", err)
 	}
 	return &n, nil
 }
 
 func (n *numbers) write(path string) error {
-	text, err := json.MarshalIndent(n, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the numbers: %w", err)
-	}
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+	if err := measure.WriteJSON(path, n); err != nil {
 		return fmt.Errorf("write the numbers: %w", err)
 	}
 	return nil

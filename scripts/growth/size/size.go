@@ -4,9 +4,6 @@ package size
 
 import (
 	"fmt"
-	"os"
-
-	"github.com/goccy/go-json"
 
 	"systemscale/scripts/measure"
 )
@@ -61,11 +58,7 @@ func (l Lookup) Blocks() float64 { return l.Index + l.Heap }
 
 // Write writes the report as JSON.
 func (r *Report) Write(path string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode a report on sizes: %w", err)
-	}
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+	if err := measure.WriteJSON(path, r); err != nil {
 		return fmt.Errorf("write a report on sizes: %w", err)
 	}
 	return nil
@@ -73,13 +66,9 @@ func (r *Report) Write(path string) error {
 
 // Read reads a report that Write has written.
 func Read(path string) (*Report, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read a report on sizes: %w", err)
-	}
 	var r Report
-	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	if err := measure.ReadJSON(path, &r); err != nil {
+		return nil, fmt.Errorf("read a report on sizes: %w", err)
 	}
 	if len(r.Sizes) == 0 {
 		return nil, fmt.Errorf("%s has no sizes", path)

@@ -6,9 +6,6 @@ package report
 
 import (
 	"fmt"
-	"os"
-
-	"github.com/goccy/go-json"
 
 	"systemscale/scripts/measure"
 )
@@ -146,22 +143,12 @@ func (r *Rung) Find(kind, traffic, endpoint string, offered float64) *Window {
 
 // Read reads a report that Write has written.
 func Read(path string) (*Report, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
 	var r Report
-	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	if err := measure.ReadJSON(path, &r); err != nil {
+		return nil, err
 	}
 	return &r, nil
 }
 
 // Write writes the report as JSON.
-func (r *Report) Write(path string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
-}
+func (r *Report) Write(path string) error { return measure.WriteJSON(path, r) }

@@ -9,11 +9,5 @@ import (
 //go:embed query/*.sql query/*/*.sql
 var queries embed.FS
 
-// query returns query/<name>.sql with each :"key" replaced by the quoted identifier that follows the key in pairs.
-func query(name string, pairs ...string) string {
-	text, err := queries.ReadFile("query/" + name + ".sql")
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return sql.Fill(string(text), pairs...)
-}
+// query returns a statement of this package. See sql.Read.
+func query(name string, pairs ...string) string { return sql.Read(queries, name, pairs...) }
