@@ -580,15 +580,7 @@ func TestRowsAreKeptAcrossFills(t *testing.T) {
 		"whole": bytes.NewReader(in.Bytes()), "halves": iotest.HalfReader(bytes.NewReader(in.Bytes())),
 	} {
 		reader, sink := open(t, input)
-		for {
-			more, err := reader.Next()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !more {
-				break
-			}
-		}
+		eachRow(t, reader, func() {})
 		held := reader.Rows()
 		if held.Len() != rows || len(sink.rejects) > 0 {
 			t.Fatalf("%s: %d rows, %d rejects", how, held.Len(), len(sink.rejects))

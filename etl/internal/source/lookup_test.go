@@ -67,19 +67,12 @@ func textRow(texts ...string) *Rows {
 func TestLookUpByColumns(t *testing.T) {
 	reader := lookingUpBy(t, "[season, team]", "1,1901,7\n2,-,7\n3,1901,-\n4,190,17\n5,19017,7\n6,,19017\n7,\"19\"\"01\",7\n8,\"1901\",7\n9,1901,07\n")
 	var got []string
-	for {
-		more, err := reader.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !more {
-			break
-		}
+	eachRow(t, reader, func() {
 		rows := reader.Rows()
 		cells := rows.Row(int32(rows.Len() - 1))
 		got = append(got, string(rows.Text(&cells[len(cells)-1])))
 		reader.Release()
-	}
+	})
 	if want := `Owls "none" "none" "none" "none" "none" "none" Owls Owls`; strings.Join(got, " ") != want {
 		t.Errorf("got %s, want %s", strings.Join(got, " "), want)
 	}
@@ -88,16 +81,7 @@ func TestLookUpByColumns(t *testing.T) {
 // TestNoTargetOfColumns rejects the rows that lack a value that is required. The reject names all columns of the key.
 func TestNoTargetOfColumns(t *testing.T) {
 	reader := lookingUpBy(t, "[season, team], required: true", "1,1901,7\n2,1902,7\n3,-,7\n")
-	for {
-		more, err := reader.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !more {
-			break
-		}
-		reader.Release()
-	}
+	eachRow(t, reader, reader.Release)
 	rejects := reader.rejects.(*memory).rejects
 	if len(rejects) != 1 || rejects[0].Line != 3 || rejects[0].Reason != NoTarget || rejects[0].Column != "season, team" {
 		t.Errorf("rejects %+v, want one of line 3", rejects)

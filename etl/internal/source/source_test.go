@@ -65,19 +65,28 @@ func open(t *testing.T, input io.Reader) (*Reader, *memory) {
 func readAll(t *testing.T, reader *Reader) []string {
 	t.Helper()
 	var rows []string
+	eachRow(t, reader, func() {
+		rows = append(rows, lastRow(t, reader.Rows()))
+		if len(rows)%3 == 0 { // so that some rows are held
+			reader.Release()
+		}
+	})
+	reader.Release()
+	return rows
+}
+
+// eachRow reads all rows and calls use after each one.
+func eachRow(t *testing.T, reader *Reader, use func()) {
+	t.Helper()
 	for {
 		more, err := reader.Next()
 		if err != nil {
 			t.Fatalf("Next: %v", err)
 		}
 		if !more {
-			reader.Release()
-			return rows
+			return
 		}
-		rows = append(rows, lastRow(t, reader.Rows()))
-		if len(rows)%3 == 0 { // so that some rows are held
-			reader.Release()
-		}
+		use()
 	}
 }
 
@@ -218,20 +227,13 @@ func TestNextRejects(t *testing.T) {
 func TestCountsReconcile(t *testing.T) {
 	reader, _ := open(t, strings.NewReader(header+
 		"1,1,a,1,1,\"uhttps://x\"\n"+"2,0,a,1,1,u\n"+"2,-0,a,1,1,u\n"+"x,1,a,1,1,u\n"+"\n"+"4,1,a,1,1,\"open\n"+"5,1,a,1,1,u\n"))
-	for {
-		more, err := reader.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !more {
-			break
-		}
+	eachRow(t, reader, func() {
 		if rows := reader.Rows(); rows.Keys()[rows.Len()-1] == 5 {
 			if err := reader.Reject(Orphan, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
-	}
+	})
 	reader.Release()
 	counts := reader.Counts()
 	if counts.Read != 6 || counts.Used != 2 ||
