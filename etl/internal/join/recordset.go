@@ -9,8 +9,8 @@ import (
 // an earlier join of the same files has found several times. The hashes of all others go to a spool: at the end it has the keys that came
 // several times far from each other, for the next join.
 //
-// Two hashes of a key with different random seeds are 128 bits: two keys among billions are not taken for one, and nobody can choose keys
-// that are. Keys whose first hash is the same only cause one more join.
+// Two hashes of a key with different random seeds are 128 bits: two keys among billions are not taken for one, and no dump can be
+// made that has such keys. Keys whose first hash is the same only cause one more join.
 type recordSet[K cmp.Ordered] struct {
 	keys   *Keys
 	source int
