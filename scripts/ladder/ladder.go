@@ -97,14 +97,12 @@ func describe(samples []report.Sample) string {
 	for _, s := range samples {
 		switch {
 		case s.Endpoint != report.All:
-		case s.Kind == report.Moderate:
+		case s.Kind == report.Peak && s.Traffic == report.Zipf:
 			total := 0.0
 			for _, used := range s.CPU {
 				total += used
 			}
-			words = append(words, fmt.Sprintf("%.0f µs per request", total))
-		case s.Kind == report.Peak && s.Traffic == report.Zipf:
-			words = append(words, fmt.Sprintf("peak %.0f/s", s.Rate))
+			words = append(words, fmt.Sprintf("%.0f µs per request", total), fmt.Sprintf("peak %.0f/s", s.Rate))
 		case s.Kind == report.Step:
 			if _, fell := s.Fell(); fell {
 				words = append(words, fmt.Sprintf("fell over at %.0f/s", s.Offered))

@@ -17,9 +17,6 @@ func (t *trial) run(ctx context.Context) error {
 	if err := t.warmUp(ctx); err != nil {
 		return err
 	}
-	if err := t.atRate(ctx, report.Moderate, t.plan.Moderate, t.plan.ModerateSeconds); err != nil {
-		return err
-	}
 	if t.plan.PeakSeconds > 0 {
 		for _, endpoint := range rung.Endpoints() {
 			if err := t.peak(ctx, report.Zipf, string(endpoint)); err != nil {
@@ -33,7 +30,7 @@ func (t *trial) run(ctx context.Context) error {
 		}
 	}
 	for _, rate := range t.plan.Steps {
-		if err := t.atRate(ctx, report.Step, rate, t.plan.StepSeconds); err != nil {
+		if err := t.step(ctx, rate); err != nil {
 			return err
 		}
 		if t.fell() {
@@ -50,7 +47,7 @@ func (t *trial) warmUp(ctx context.Context) error {
 			return fmt.Errorf("warm up: %w", err)
 		}
 	}
-	_, err := constant{t.plan.Moderate, t.plan.warmUp, t.traffic.trace(report.Zipf, report.All, warmUpSeed, 10_000)}.run(ctx, t.subject)
+	_, err := constant{t.plan.warmUpRate, t.plan.warmUp, t.traffic.trace(report.Zipf, report.All, warmUpSeed, 10_000)}.run(ctx, t.subject)
 	return err
 }
 

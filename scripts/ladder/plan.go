@@ -10,9 +10,10 @@ import (
 // plan contains the durations of one trial of a rung, and how much is compared before.
 type plan struct {
 	report.Plan
-	warmUp time.Duration
-	random int  // requests at random that are compared before a rung is measured for the first time
-	quick  bool // the numbers show nothing
+	warmUp     time.Duration
+	warmUpRate float64
+	random     int  // requests at random that are compared before a rung is measured for the first time
+	quick      bool // the numbers show nothing
 }
 
 const (
@@ -30,18 +31,18 @@ const (
 func fullPlan() plan {
 	return plan{
 		Plan: report.Plan{
-			Moderate: 500, ModerateSeconds: 5, PeakSeconds: 2, Connections: 64,
-			Steps: []float64{500, 1000, 2000, 4000, 8000, 16_000}, StepSeconds: 1.5, Hot: 1000,
+			PeakSeconds: 2, Connections: 64,
+			Steps: []float64{500, 1000, 2000, 4000, 8000, 16_000}, StepSeconds: 1.4, Hot: 1000,
 		},
-		warmUp: time.Second, random: 1000,
+		warmUp: time.Second, warmUpRate: 500, random: 1000,
 	}
 }
 
 // quickPlan is the plan of a test: it compares answers, and does not measure.
 func quickPlan() plan {
 	return plan{
-		Plan:   report.Plan{Moderate: 100, ModerateSeconds: 0.3, Hot: 20},
-		warmUp: 100 * time.Millisecond, random: 100, quick: true,
+		Plan:   report.Plan{Steps: []float64{100}, StepSeconds: 0.3, Hot: 20},
+		warmUp: 100 * time.Millisecond, warmUpRate: 100, random: 100, quick: true,
 	}
 }
 
@@ -51,7 +52,6 @@ func fit(trials int) plan {
 	each := (limit-preparation)/time.Duration(max(1, trials)) - startAndStop
 	if share := each.Seconds() / p.duration().Seconds(); share < 1 {
 		share = max(share, 0.3) // less is no measurement
-		p.ModerateSeconds = round(p.ModerateSeconds * share)
 		p.StepSeconds = round(p.StepSeconds * share)
 		p.PeakSeconds = max(1, int(float64(p.PeakSeconds)*share))
 	}
@@ -63,6 +63,6 @@ func round(seconds float64) float64 { return math.Round(seconds*10) / 10 }
 
 // duration returns the longest duration of the measurements of a trial. Steps end when a rung falls over.
 func (p plan) duration() time.Duration {
-	seconds := p.ModerateSeconds + float64(len(p.Steps))*p.StepSeconds + float64(peaks*p.PeakSeconds)
+	seconds := float64(len(p.Steps))*p.StepSeconds + float64(peaks*p.PeakSeconds)
 	return time.Duration(seconds * float64(time.Second))
 }

@@ -13,8 +13,9 @@ import (
 // rateSeed makes the requests at constant rates others than those of peaks.
 const rateSeed = 1 << 21
 
-// atRate measures the subject at a constant rate, with Zipf traffic.
-func (t *trial) atRate(ctx context.Context, kind string, rate, seconds float64) error {
+// step measures the subject at a constant rate, with Zipf traffic.
+func (t *trial) step(ctx context.Context, rate float64) error {
+	seconds := t.plan.StepSeconds
 	duration := time.Duration(seconds * float64(time.Second))
 	seed := rateSeed + uint64(t.round)<<16 + uint64(rate)
 	requests := t.traffic.trace(report.Zipf, report.All, seed, max(1, int(rate*seconds)))
@@ -38,7 +39,7 @@ func (t *trial) atRate(ctx context.Context, kind string, rate, seconds float64) 
 		if endpoint != report.All {
 			one = got.sample(endpoint, duration)
 		}
-		one.Kind, one.Traffic, one.Offered, one.Done = kind, report.Zipf, rate, done
+		one.Kind, one.Traffic, one.Offered, one.Done = report.Step, report.Zipf, rate, done
 		t.add(one)
 	}
 	return nil

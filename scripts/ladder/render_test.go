@@ -16,10 +16,10 @@ const root = "../.."
 // measured returns a report of one rung.
 func measured() *report.Report {
 	return &report.Report{
-		Products: 1000, Rounds: 1, Plan: report.Plan{Moderate: 500, Steps: []float64{500}},
+		Products: 1000, Rounds: 1, Plan: report.Plan{Steps: []float64{500}},
 		Rungs: []report.Rung{{Name: "joins", Title: "joins at request time", Letter: "a"}},
 		Samples: []report.Sample{
-			{Rung: "joins", Round: 1, Kind: report.Moderate, Traffic: report.Zipf, Endpoint: report.All, CPU: map[string]float64{"postgres": 321}},
+			{Rung: "joins", Round: 1, Kind: report.Peak, Traffic: report.Zipf, Endpoint: report.All, CPU: map[string]float64{"postgres": 321}},
 			{Rung: "joins", Round: 1, Kind: report.Step, Traffic: report.Zipf, Endpoint: report.All, Offered: 500, P50: 1, P99: 2, Done: 1},
 		},
 	}

@@ -50,11 +50,11 @@ func (r *Report) drawings() []drawing {
 		}
 		all = append(all, drawing{name, description, drawn, first})
 	}
-	add("ladder-cpu", "Bars: processor time per request of every rung, split by process", r.processorTime(Moderate, All), true)
+	add("ladder-cpu", "Bars: processor time per request of every rung, split by process", r.processorTime(All), true)
 	add("ladder-throughput", "Bars: requests per second of every rung with hot, Zipf and uniform traffic", r.throughput(), false)
 	add("ladder-errors", "Lines: share of failed or late requests over the offered rate", r.latency(All, failures), false)
 	for _, endpoint := range endpoints {
-		add("ladder-cpu-"+endpoint, "Bars: processor time per request, "+endpoint, r.processorTime(Peak, endpoint), false)
+		add("ladder-cpu-"+endpoint, "Bars: processor time per request, "+endpoint, r.processorTime(endpoint), false)
 		add("ladder-throughput-"+endpoint, "Bars: requests per second, "+endpoint, r.throughputOf(endpoint), false)
 		add("ladder-p50-"+endpoint, "Lines: median latency over the offered rate, "+endpoint, r.latency(endpoint, median), false)
 		add("ladder-p99-"+endpoint, "Lines: p99 latency over the offered rate, "+endpoint, r.latency(endpoint, p99), false)
@@ -68,19 +68,15 @@ func (r *Report) about(rest string) string {
 	return fmt.Sprintf("%s; %s products, %s, %d cores", rest, number(float64(r.Products)), english.Plural(r.Rounds, "round", ""), r.Machine.CPUs)
 }
 
-// processorTime returns stacked bars of the processor time per request, at the moderate rate or in the closed loop of an endpoint.
-func (r *Report) processorTime(kind, endpoint string) chart.Bars {
+// processorTime returns stacked bars of the processor time per request in the closed loop of an endpoint, or of all.
+func (r *Report) processorTime(endpoint string) chart.Bars {
 	bars := chart.Bars{
-		Title: "Processor time per request, by process", Stacked: true, Axis: chart.Axis{Label: "microseconds of processor time per request"},
-		Subtitle: r.about(fmt.Sprintf("all endpoints, Zipf traffic, %s requests/s", number(r.Plan.Moderate))),
-	}
-	if kind == Peak {
-		bars.Title += ": " + path(endpoint)
-		bars.Subtitle = r.about(fmt.Sprintf("Zipf traffic, closed loop of %d connections", r.Plan.Connections))
+		Title: "Processor time per request: " + path(endpoint), Stacked: true, Axis: chart.Axis{Label: "microseconds of processor time per request"},
+		Subtitle: r.about(fmt.Sprintf("Zipf traffic, closed loop of %d connections", r.Plan.Connections)),
 	}
 	var windows []*Window
 	for i := range r.Rungs {
-		if w := r.Rungs[i].Find(kind, Zipf, endpoint, 0); w != nil {
+		if w := r.Rungs[i].Find(Peak, Zipf, endpoint, 0); w != nil {
 			windows = append(windows, w)
 			bars.Rows = append(bars.Rows, r.Rungs[i].cell())
 			bars.Sums = append(bars.Sums, bounds(w.Total))

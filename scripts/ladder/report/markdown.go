@@ -91,14 +91,14 @@ func (r *Report) checked() int {
 func (r *Report) processorTimeTable() string {
 	var text strings.Builder
 	roles := r.roles()
-	fmt.Fprintf(&text, "Microseconds per request at %s requests/s, Zipf traffic, all endpoints: "+
-		"the median of all rounds, and their range. The load generator is not included.\n\n", number(r.Plan.Moderate))
+	fmt.Fprintf(&text, "Microseconds per request in a closed loop of %d connections, Zipf traffic, all endpoints: "+
+		"the median of all rounds, and their range. The load generator is not included.\n\n", r.Plan.Connections)
 	header := []string{"rung", "in all"}
 	header = append(header, roles...)
 	writeHeader(&text, header)
 	for i := range r.Rungs {
 		rung := &r.Rungs[i]
-		w := rung.Find(Moderate, Zipf, All, 0)
+		w := rung.Find(Peak, Zipf, All, 0)
 		if w == nil {
 			continue
 		}

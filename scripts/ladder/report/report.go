@@ -25,13 +25,11 @@ type Report struct {
 
 // Plan contains the durations in seconds and the rates of one trial of a rung.
 type Plan struct {
-	Moderate        float64   `json:"moderate_rate"`    // the rate at which the processor time is compared
-	ModerateSeconds float64   `json:"moderate_seconds"` // 0: not measured
-	PeakSeconds     int       `json:"peak_seconds"`     // of each kind of traffic, and of each endpoint; 0: not measured
-	Connections     int       `json:"connections"`      // of a peak
-	Steps           []float64 `json:"steps,omitempty"`  // rates, ascending
-	StepSeconds     float64   `json:"step_seconds"`
-	Hot             int       `json:"hot_products"` // number of products of hot traffic
+	PeakSeconds int       `json:"peak_seconds"`    // of each kind of traffic, and of each endpoint; 0: not measured
+	Connections int       `json:"connections"`     // of a peak
+	Steps       []float64 `json:"steps,omitempty"` // rates, ascending
+	StepSeconds float64   `json:"step_seconds"`
+	Hot         int       `json:"hot_products"` // number of products of hot traffic
 }
 
 // The limits of a step: a rung that exceeds one has fallen over.
@@ -43,9 +41,8 @@ const (
 
 // Kinds of windows.
 const (
-	Moderate = "moderate" // a constant rate that every rung can hold
-	Peak     = "peak"     // a closed loop
-	Step     = "step"     // a constant rate, one of several
+	Peak = "peak" // a closed loop
+	Step = "step" // a constant rate, one of several
 )
 
 // Kinds of traffic. A single endpoint gets Zipf traffic.

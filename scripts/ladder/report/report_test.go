@@ -16,7 +16,7 @@ import (
 func climbed() *Report {
 	r := &Report{
 		Date: "2026-01-02T03:04:05Z", Machine: measure.Machine{CPUs: 2, CPU: "a processor", Go: "go1.26", Postgres: "15"}, Products: 1000, Rounds: 2,
-		Plan:  Plan{Moderate: 500, ModerateSeconds: 1, PeakSeconds: 1, Connections: 64, Steps: []float64{500, 1000, 2000}, StepSeconds: 1, Hot: 50},
+		Plan:  Plan{PeakSeconds: 1, Connections: 64, Steps: []float64{500, 1000, 2000}, StepSeconds: 1, Hot: 50},
 		Rungs: []Rung{{Name: "joins", Title: "Joins", Letter: "a"}, {Name: "lookups", Title: "Look-ups", Letter: "e"}},
 	}
 	add := func(rung string, round int, kind, traffic, endpoint string, s Sample) {
@@ -25,10 +25,8 @@ func climbed() *Report {
 	}
 	for round := 1; round <= 2; round++ {
 		noise := float64(round - 1)
-		add("joins", round, Moderate, Zipf, All, Sample{Offered: 500, CPU: map[string]float64{"plain": 100 + noise, "postgres": 900}})
-		add("lookups", round, Moderate, Zipf, All, Sample{Offered: 500, CPU: map[string]float64{"plain": 60, "postgres": 40 + noise}})
-		add("joins", round, Peak, Zipf, All, Sample{Rate: 1500 + 100*noise})
-		add("lookups", round, Peak, Zipf, All, Sample{Rate: 1550})
+		add("joins", round, Peak, Zipf, All, Sample{Rate: 1500 + 100*noise, CPU: map[string]float64{"plain": 100 + noise, "postgres": 900}})
+		add("lookups", round, Peak, Zipf, All, Sample{Rate: 1550, CPU: map[string]float64{"plain": 60, "postgres": 40 + noise}})
 		for _, endpoint := range append([]string{All}, endpoints...) {
 			add("joins", round, Step, Zipf, endpoint, Sample{Offered: 500, P50: 1, P99: 5, Done: 1})
 			add("joins", round, Step, Zipf, endpoint, Sample{Offered: 1000 * float64(round), P50: 400, P99: 1234, Done: 0.5})
@@ -103,7 +101,7 @@ func TestFalls(t *testing.T) {
 
 func TestSummaryIsTheMedianAndTheRangeOfAllRounds(t *testing.T) {
 	r := climbed()
-	w := r.Find("joins").Find(Moderate, Zipf, All, 0)
+	w := r.Find("joins").Find(Peak, Zipf, All, 0)
 	if w == nil || w.Total != (Spread{1000, 1000.5, 1001}) || w.CPU["postgres"] != (Spread{900, 900, 900}) {
 		t.Errorf("%+v", w)
 	}

@@ -18,26 +18,19 @@ func (r *Report) Sentences() string {
 func (r *Report) sentence(rung *Rung) string {
 	before := r.Find(rung.Before)
 	var parts []string
-	if w := rung.Find(Moderate, Zipf, All, 0); w != nil {
-		part := fmt.Sprintf("%s µs of processor time per request", number(w.Total.Median))
+	if w := rung.Find(Peak, Zipf, All, 0); w != nil {
+		used := fmt.Sprintf("%s µs of processor time per request", number(w.Total.Median))
+		rate := fmt.Sprintf("at most %s requests/s", number(w.Rate.Median))
 		if before != nil {
-			if b := before.Find(Moderate, Zipf, All, 0); b != nil {
-				part += fmt.Sprintf(", against %s of `%s`: %s", number(b.Total.Median), before.Name, change(b.Total, w.Total, r.Rounds))
+			if b := before.Find(Peak, Zipf, All, 0); b != nil {
+				used += fmt.Sprintf(", against %s of `%s`: %s", number(b.Total.Median), before.Name, change(b.Total, w.Total, r.Rounds))
+				rate += fmt.Sprintf(", against %s: %s", number(b.Rate.Median), change(b.Rate, w.Rate, r.Rounds))
 			}
 		}
-		parts = append(parts, part)
+		parts = append(parts, used, rate)
 		if w.Errors.Median > 0 {
 			parts = append(parts, fmt.Sprintf("%s %% of those requests failed", number(100*w.Errors.Median)))
 		}
-	}
-	if w := rung.Find(Peak, Zipf, All, 0); w != nil {
-		part := fmt.Sprintf("at most %s requests/s", number(w.Rate.Median))
-		if before != nil {
-			if b := before.Find(Peak, Zipf, All, 0); b != nil {
-				part += fmt.Sprintf(", against %s: %s", number(b.Rate.Median), change(b.Rate, w.Rate, r.Rounds))
-			}
-		}
-		parts = append(parts, part)
 	}
 	if knee := rung.knee(r.Plan.Steps); knee != "" {
 		parts = append(parts, knee)
