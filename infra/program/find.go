@@ -210,6 +210,16 @@ func FindRedis() (string, error) {
 	return FindInPath("redis-server", "valkey-server")
 }
 
+// FindPodman returns an error that names the first missing one of podman and the programs that tests use with it.
+func FindPodman() error {
+	for _, name := range []string{"podman", "buildah", "runc", "podman-compose", "mmdebstrap"} {
+		if _, err := FindInPath(name, filepath.Join("/usr/sbin", name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // FindInPath looks up the first of the names in PATH.
 func FindInPath(names ...string) (string, error) {
 	for _, name := range names {

@@ -61,6 +61,14 @@ var (
 		Find: func() error { _, err := FindFaketime(); return err },
 		Apt:  []string{"libfaketime"}, Brew: []string{"libfaketime"},
 	}
+	// NeedPodman is for the tests that run containers, on Linux and as root.
+	NeedPodman = Need{
+		Find: FindPodman,
+		Apt: []string{
+			"podman", "buildah", "runc", "netavark", "aardvark-dns", "iptables", "catatonit", "podman-compose", "mmdebstrap",
+			"debian-archive-keyring", // for mmdebstrap on Ubuntu
+		},
+	}
 	NeedWrk = Need{
 		Find: func() error { _, err := FindInPath("wrk"); return err },
 		Apt:  []string{"wrk"}, Brew: []string{"wrk"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 
 	"golang.org/x/term"
 
@@ -19,10 +20,14 @@ func (installCommand) Help() string {
 
 // Run installs the missing ones of the programs that the tests and the benchmarks need.
 func (installCommand) Run(ctx context.Context, console console) error {
-	return installer(console).Ensure(ctx,
+	needs := []program.Need{
 		program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium,
 		program.NeedPgBouncer, program.NeedFaketime, program.NeedRedis, program.NeedWrk,
-	)
+	}
+	if runtime.GOOS == "linux" {
+		needs = append(needs, program.NeedPodman)
+	}
+	return installer(console).Ensure(ctx, needs...)
 }
 
 func installer(console console) program.Installer {

@@ -1,0 +1,187 @@
+// Package container runs containers in tests, with a podman that has nothing in common with the one of the machine: its own images,
+// containers, volumes and networks, all removed in the end. It needs no image registry, no systemd, and no limits above those of this
+// process. It needs root.
+package container
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Podman is a podman with a directory of its own. Its methods are safe for concurrent use.
+type Podman struct {
+	directory string
+	machine   *os.File // see claimMachine
+}
+
+// prefix begins the names of the directories.
+const prefix = "systemscale-podman-"
+
+// Open returns a podman whose files are in a new directory under parent, which is /var/tmp if empty: it must not be in memory. It waits
+// while another process has one, because containers share the machine's bridges and addresses. The caller must call Close. What a killed
+// process has left is removed.
+func Open(ctx context.Context, parent string) (*Podman, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("podman's networks and limits need root")
+	}
+	machine, err := claimMachine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if parent == "" {
+		parent = "/var/tmp"
+	}
+	directory, err := os.MkdirTemp(parent, prefix)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("create the directory of podman: %w", err), machine.Close())
+	}
+	p := &Podman{directory: directory, machine: machine}
+	if err := errors.Join(note(machine, directory), p.configure(ctx)); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// configure writes the configuration that Command passes on.
+func (p *Podman) configure(ctx context.Context) error {
+	for name, text := range map[string]string{
+		// podman's defaults are crun, which needs version 2 of cgroups, systemd, and limits that root may not have in a container. Locks
+		// in shared memory would be those of the machine's podman.
+		"containers.conf": fmt.Sprintf(`[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+log_driver = "k8s-file"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+tmp_dir = %q
+[network]
+network_backend = "netavark"
+network_config_dir = %q
+`, p.path("tmp"), p.path("networks")),
+		"storage.conf": p.storage("overlay"),
+		// No image comes from elsewhere: a name that is unknown here is an error at once.
+		"registries.conf": "unqualified-search-registries = []\n",
+		"policy.json":     `{"default": [{"type": "insecureAcceptAnything"}]}`,
+	} {
+		if err := os.WriteFile(p.path(name), []byte(text), 0o600); err != nil {
+			return fmt.Errorf("configure podman: %w", err)
+		}
+	}
+	if _, err := p.Output(ctx, "info"); err == nil {
+		return nil
+	}
+	// The file system is an overlay itself. This driver copies a whole image for each container.
+	if err := os.WriteFile(p.path("storage.conf"), []byte(p.storage("vfs")), 0o600); err != nil {
+		return fmt.Errorf("configure podman: %w", err)
+	}
+	if err := p.removeStorage(); err != nil {
+		return err
+	}
+	_, err := p.Output(ctx, "info")
+	return err
+}
+
+func (p *Podman) storage(driver string) string {
+	return fmt.Sprintf("[storage]\ndriver = %q\ngraphroot = %q\nrunroot = %q\n", driver, p.path("storage"), p.path("run"))
+}
+
+func (p *Podman) path(name string) string { return filepath.Join(p.directory, name) }
+
+// Command returns a command that runs this podman, not started. Its group of processes ends with ctx.
+func (p *Podman) Command(ctx context.Context, arguments ...string) *exec.Cmd {
+	return p.Program(ctx, "podman", arguments...)
+}
+
+// Program returns the command of a program that runs podman or reads its storage, such as podman-compose or buildah, like Command.
+func (p *Podman) Program(ctx context.Context, name string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.Env = append(os.Environ(), p.Environment()...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
+	command.WaitDelay = 10 * time.Second
+	return command
+}
+
+// Environment returns the variables that make any podman or buildah use this one's storage.
+func (p *Podman) Environment() []string {
+	return []string{
+		"CONTAINERS_CONF=" + p.path("containers.conf"), "CONTAINERS_STORAGE_CONF=" + p.path("storage.conf"),
+		"CONTAINERS_REGISTRIES_CONF=" + p.path("registries.conf"),
+	}
+}
+
+// Output runs podman and returns its standard output without the last line break. The error contains what podman reported.
+func (p *Podman) Output(ctx context.Context, arguments ...string) (string, error) {
+	command := p.Command(ctx, arguments...)
+	var problems bytes.Buffer
+	command.Stderr = &problems
+	out, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("podman %s: %w\n%s", strings.Join(arguments, " "), err, problems.Bytes())
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+// Import makes an image of the files in a tar archive, such as one of Base.
+func (p *Podman) Import(ctx context.Context, archive, name string) error {
+	_, err := p.Output(ctx, "import", archive, name)
+	return err
+}
+
+// Close ends all containers, removes them with their networks and volumes, and removes the directory.
+func (p *Podman) Close() error {
+	return errors.Join(p.remove(), p.machine.Truncate(0), p.machine.Close())
+}
+
+// remove removes everything but the claim.
+func (p *Podman) remove() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	var problems error
+	for _, arguments := range [][]string{
+		{"pod", "rm", "--all", "--force", "--time", "0"},
+		{"rm", "--all", "--force", "--time", "0"},
+		{"network", "prune", "--force"},
+	} {
+		_, err := p.Output(ctx, arguments...)
+		problems = errors.Join(problems, err)
+	}
+	if err := p.removeStorage(); err != nil {
+		return errors.Join(problems, err)
+	}
+	return errors.Join(problems, os.RemoveAll(p.directory))
+}
+
+// removeStorage removes images, containers and volumes, and what is mounted there: podman leaves a mount behind.
+func (p *Podman) removeStorage() error {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return fmt.Errorf("find what podman has mounted: %w", err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !strings.HasPrefix(fields[1], p.directory+"/") {
+			continue
+		}
+		if err := syscall.Unmount(fields[1], syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
+			return fmt.Errorf("unmount %s: %w", fields[1], err)
+		}
+	}
+	for _, name := range []string{"storage", "run", "tmp"} {
+		if err := os.RemoveAll(p.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove podman's files: %w", err)
+		}
+	}
+	return nil
+}
