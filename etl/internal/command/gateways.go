@@ -18,7 +18,7 @@ import (
 
 // gatewayFlags are for commands that refresh the caches of gateways.
 type gatewayFlags struct {
-	Gateway      []cacherefresh.Gateway `env:"GATEWAYS" placeholder:"URL" help:"Refresh endpoint of a gateway, such as http://127.0.0.1:8281, whose cached copies of changed documents are refreshed. May be repeated."`
+	Gateway      []cacherefresh.Gateway `env:"GATEWAYS" placeholder:"URL" help:"Refresh endpoint of a gateway, such as http://127.0.0.1:8281, whose cached copies of changed documents are refreshed. dns+http://gateways:8281 is a gateway at each address of the name. May be repeated."`
 	Cache        []cacherefresh.Gateway `env:"CACHE_NODES" hidden:"" help:"Old name of --gateway."`
 	RefreshLimit int64                  `default:"100000" placeholder:"N" help:"Most changed documents to refresh. If more changed, or all tables were replaced, cached copies expire on their own. Default: ${default}."`
 }
@@ -54,8 +54,12 @@ func (g *gatewayFlags) warnOfOldNames(out *output) {
 // register must be called before publishing, so that the next refresh includes every change even if this process is killed.
 func (g *gatewayFlags) register(ctx context.Context, session *publish.Session) error {
 	var addresses []string
-	for _, gateway := range g.gateways() {
-		addresses = append(addresses, gateway.String())
+	for _, named := range g.gateways() {
+		// A name that has no address now may have one after the publish. If not, the refresh reports it.
+		gateways, _ := named.Each(ctx)
+		for _, gateway := range gateways {
+			addresses = append(addresses, gateway.String())
+		}
 	}
 	if len(addresses) == 0 {
 		return nil
@@ -66,12 +70,13 @@ func (g *gatewayFlags) register(ctx context.Context, session *publish.Session) e
 // refresh refreshes, in all gateways concurrently, the copies of documents that changed since the last refresh of the gateway, and reports
 // the results. A gateway whose refresh fails keeps its bookmark, and is part of the error.
 func (g *gatewayFlags) refresh(ctx context.Context, out *output, databaseURL, collection string) error {
-	var refreshes []*refresh
+	refreshes := g.refreshes(ctx)
 	var copies int64
 	needed := false
-	for _, gateway := range g.gateways() {
-		r := &refresh{gateway: gateway}
-		r.open(ctx, databaseURL, collection, g.RefreshLimit)
+	for _, r := range refreshes {
+		if r.err == nil {
+			r.open(ctx, databaseURL, collection, g.RefreshLimit)
+		}
 		if r.journal != nil {
 			defer r.journal.Close()
 			needed = true
@@ -79,7 +84,6 @@ func (g *gatewayFlags) refresh(ctx context.Context, out *output, databaseURL, co
 				copies += r.journal.Changed() * cacherefresh.CopiesOfPath
 			}
 		}
-		refreshes = append(refreshes, r)
 	}
 	if needed {
 		refreshAll(ctx, out, refreshes, copies)
@@ -94,6 +98,23 @@ func (g *gatewayFlags) refresh(ctx context.Context, out *output, databaseURL, co
 		fmt.Fprintf(out.stdout, "%s: %s\n", r.gateway, r.result)
 	}
 	return errors.Join(errs...)
+}
+
+// refreshes returns a refresh for each gateway, or for a host name without addresses, one that has failed.
+func (g *gatewayFlags) refreshes(ctx context.Context) []*refresh {
+	var refreshes []*refresh
+	for _, named := range g.gateways() {
+		gateways, err := named.Each(ctx)
+		if err != nil {
+			refreshes = append(refreshes, &refresh{gateway: named, err: err})
+		}
+		for _, gateway := range gateways {
+			if !slices.ContainsFunc(refreshes, func(r *refresh) bool { return r.gateway == gateway }) {
+				refreshes = append(refreshes, &refresh{gateway: gateway})
+			}
+		}
+	}
+	return refreshes
 }
 
 // warn reports a failed refresh. It does not change the exit code of a run that has published.

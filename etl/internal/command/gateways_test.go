@@ -352,6 +352,24 @@ func TestRefreshFails(t *testing.T) {
 	}
 }
 
+// TestGatewaysOfOneName names gateways by a host name. Each has the bookmark of its address. A name without an address fails no run.
+func TestGatewaysOfOneName(t *testing.T) {
+	database := testdb.New(t)
+	gateway := gatewaytest.New(t)
+	t.Setenv("GATEWAYS", "dns+"+gateway.URL+","+gateway.URL+",dns+http://gateway.invalid:8281")
+	gateway.Publish(1)
+	code, stdout, stderr := at(t, database, shopFiles(t, 3, nil), "run")
+	if text := must(t, exitOK, code, stdout, stderr); strings.Count(text, gateway.URL+": ") != 1 || !strings.Contains(stderr, "gateway.invalid") {
+		t.Errorf("want a refresh of %s, and a warning:\n%s%s", gateway.URL, stdout, stderr)
+	}
+	if got := bookmarks(t, testdb.Connect(t, database.API), gateway); got != "1" {
+		t.Errorf("the bookmark is %s, want 1", got)
+	}
+	if code, stdout, stderr := etl(t.Context(), "refresh", "--database", database.ETL, "--collection", "shop"); code != exitRefresh {
+		t.Errorf("etl refresh: exit code %d, want %d:\n%s%s", code, exitRefresh, stdout, stderr)
+	}
+}
+
 // TestOldNamesOfGateways names gateways by the old flag and variable. They are refreshed, and one warning names the new ones.
 func TestOldNamesOfGateways(t *testing.T) {
 	database := testdb.New(t)
