@@ -53,6 +53,8 @@ require (
 require (
 	// differences that a person can read, in tests
 	github.com/google/go-cmp v0.7.0
+	// Grafana's own types of dashboards and panels: has the dashboard their form?
+	github.com/grafana/grafana-foundation-sdk/go v0.0.22
 	// the form of a collected metric, which the dashboard reads
 	github.com/prometheus/client_model v0.6.3
 	// reads the metrics of other instances, for the dashboard

@@ -23,7 +23,8 @@ const (
 // services are the system services that a package brings.
 var services = map[string]string{
 	"nginx": "nginx.service", "pgbouncer": "pgbouncer.service", "postgresql": "postgresql.service",
-	"redis-server": "redis-server.service",
+	"redis-server": "redis-server.service", "prometheus": "prometheus.service",
+	"prometheus-node-exporter": "prometheus-node-exporter.service",
 }
 
 // AptInstall installs Debian packages as root without letting any of their services start, now or at the next boot.

@@ -220,6 +220,11 @@ func FindPodman() error {
 	return nil
 }
 
+// FindNodeExporter returns the path of Prometheus' exporter of the machine's metrics.
+func FindNodeExporter() (string, error) {
+	return FindInPath("prometheus-node-exporter", "node_exporter")
+}
+
 // FindInPath looks up the first of the names in PATH.
 func FindInPath(names ...string) (string, error) {
 	for _, name := range names {

@@ -73,6 +73,16 @@ var (
 		Find: func() error { _, err := FindInPath("wrk"); return err },
 		Apt:  []string{"wrk"}, Brew: []string{"wrk"},
 	}
+	// NeedPrometheus is for the tests of the alert rules and of the dashboard. Its package has promtool too.
+	NeedPrometheus = Need{
+		Find: func() error { _, err := FindInPath("prometheus"); return err },
+		Apt:  []string{"prometheus"}, Brew: []string{"prometheus"},
+	}
+	// NeedNodeExporter is for the metrics of the ETL, which reach Prometheus through a file.
+	NeedNodeExporter = Need{
+		Find: func() error { _, err := FindNodeExporter(); return err },
+		Apt:  []string{"prometheus-node-exporter"}, Brew: []string{"node_exporter"},
+	}
 )
 
 // Installer installs packages with the machine's package manager.

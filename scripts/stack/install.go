@@ -22,7 +22,7 @@ func (installCommand) Help() string {
 func (installCommand) Run(ctx context.Context, console console) error {
 	needs := []program.Need{
 		program.NeedPostgres, program.NeedNGINX, program.NeedShellcheck, program.NeedCompiler, program.NeedNode, program.NeedChromium,
-		program.NeedPgBouncer, program.NeedFaketime, program.NeedRedis, program.NeedWrk,
+		program.NeedPgBouncer, program.NeedFaketime, program.NeedRedis, program.NeedWrk, program.NeedPrometheus, program.NeedNodeExporter,
 	}
 	if runtime.GOOS == "linux" {
 		needs = append(needs, program.NeedPodman)
