@@ -57,7 +57,8 @@ Example: TCP for direct access and a unix socket for a gateway on the same machi
 
 // flags are the command-line flags. An address is host:port or unix:/path.
 type flags struct {
-	Version kong.VersionFlag `help:"Show the version and exit."`
+	Version     kong.VersionFlag `help:"Show the version and exit."`
+	Healthcheck bool             `help:"Ask the running instance with these settings whether it is ready, and exit: 0 if it is. For containers."`
 
 	Database    string        `env:"DATABASE_URL" placeholder:"URL" help:"URL of the database, with a role that can read. The database may start after the API."`
 	Listen      []string      `env:"API_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Address to serve on: host:port or unix:/path. May be repeated or separated by commas. Default: ${default}."`
@@ -79,6 +80,9 @@ type flags struct {
 
 // Validate is called by kong.
 func (f *flags) Validate() error {
+	if f.Healthcheck {
+		return nil
+	}
 	if f.Database == "" {
 		return errors.New("no database: set DATABASE_URL or --database to a URL such as postgres://user@host:5432/name")
 	}
@@ -128,6 +132,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s (see api --help)", printable.CommandLine(err, args))
+	}
+	if f.Healthcheck {
+		return checkReady(ctx, f.Admin)
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 

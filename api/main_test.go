@@ -131,9 +131,18 @@ func TestStartWithoutDatabase(t *testing.T) {
 			t.Errorf("a document: %d %v", status, err)
 		}
 	}
+	ask := func() error {
+		return serve(t.Context(), []string{"--healthcheck", "--admin", "unix:" + dir + "/admin"}, io.Discard, io.Discard)
+	}
+	if err := ask(); err == nil || !strings.Contains(err.Error(), "no connection to the database yet") {
+		t.Errorf("--healthcheck of an instance that is not ready: %v", err)
+	}
 	stop()
 	if err := <-done; err != nil {
 		t.Errorf("run: %v", err)
+	}
+	if err := ask(); err == nil || !strings.Contains(err.Error(), "the admin port does not respond") {
+		t.Errorf("--healthcheck without an instance: %v", err)
 	}
 	if strings.Contains(log.String(), "hunter2") || strings.Count(log.String(), "cannot read the published version") != 1 {
 		t.Errorf("the log contains the password, or does not report the missing database once: %s", log.String())
@@ -341,6 +350,9 @@ func TestCacheAgeAndVersion(t *testing.T) {
 	_ = answer.Body.Close()
 	if got, want := answer.Header.Get("Cache-Control"), "public, max-age=2, s-maxage=4, stale-while-revalidate=12"; got != want {
 		t.Errorf("Cache-Control: %s, want %s", got, want)
+	}
+	if out, err := exec.Command(p.Path, "--healthcheck", "--admin", "unix:"+filepath.Join(filepath.Dir(p.socket), "admin")).CombinedOutput(); err != nil {
+		t.Errorf("--healthcheck of a ready instance: %v\n%s", err, out)
 	}
 	status, body, _, err := get(p.admin, "http://admin/version")
 	var got struct {

@@ -118,6 +118,8 @@ func (p *Podman) Environment() []string {
 	return []string{
 		"CONTAINERS_CONF=" + p.path("containers.conf"), "CONTAINERS_STORAGE_CONF=" + p.path("storage.conf"),
 		"CONTAINERS_REGISTRIES_CONF=" + p.path("registries.conf"),
+		// Without systemd there is nothing that repeats health checks: podman healthcheck run makes one.
+		"DISABLE_HC_SYSTEMD=true",
 	}
 }
 

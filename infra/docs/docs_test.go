@@ -93,9 +93,13 @@ func TestRelativeLinksResolve(t *testing.T) {
 
 // commands are the commands of each program. "" is a program without commands.
 var commands = map[string][]string{
-	"etl": {"run", "plan", "history", "rollback", "refresh", "render", "explain", "check", "init", "drop", "migrate"},
-	"api": {""},
+	"etl":     {"run", "plan", "history", "rollback", "refresh", "render", "explain", "check", "init", "drop", "migrate"},
+	"api":     {""},
+	"gateway": {""},
 }
+
+// packages are the programs that are not in a directory of their name.
+var packages = map[string]string{"gateway": "infra/gateway"}
 
 var (
 	// The placeholder, or the default value, is after "=".
@@ -129,8 +133,11 @@ func TestConfigurationIsComplete(t *testing.T) {
 // flagsInHelp returns the flags in the --help of all commands of a program.
 func flagsInHelp(t *testing.T, program string, names []string) map[string]flagRow {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), program)
-	if out, err := exec.Command("go", "build", "-o", binary, "systemscale/"+program).CombinedOutput(); err != nil {
+	binary, source := filepath.Join(t.TempDir(), program), program
+	if other := packages[program]; other != "" {
+		source = other
+	}
+	if out, err := exec.Command("go", "build", "-o", binary, "systemscale/"+source).CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", program, err, out)
 	}
 	flags := map[string]flagRow{}

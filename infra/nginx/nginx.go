@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net"
 	"net/http"
@@ -129,21 +128,11 @@ func (g Gateway) makeDirectories(ctx context.Context) error {
 
 // Start starts NGINX and waits until it listens.
 func (g Gateway) Start(ctx context.Context) (*process.Running, error) {
-	if err := errors.Join(g.checkSockets(), g.checkCache(ctx)); err != nil {
+	if err := g.prepare(ctx); err != nil {
 		return nil, err
 	}
-	// The sockets of an NGINX that was killed remain, and could not be bound again.
-	sockets, err := filepath.Glob(filepath.Join(g.Sockets, "*.sock"))
-	if err != nil {
-		return nil, fmt.Errorf("find the sockets of an NGINX that was killed: %w", err)
-	}
-	for _, path := range sockets {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("remove a socket of an NGINX that was killed: %w", err)
-		}
-	}
 	running, err := process.Daemon{
-		Name: "NGINX", Path: g.NGINX.Path, Args: append(g.arguments(g.configuration()), "-g", "daemon off;"),
+		Name: "NGINX", Path: g.NGINX.Path, Args: g.foreground(),
 		Dir: g.Prefix, Log: g.Log, Account: g.Account, Tied: g.Tied,
 	}.Start()
 	if err != nil {

@@ -44,6 +44,7 @@ type commandLine struct {
 	Status      statusCommand      `cmd:"" help:"Show the servers and their addresses."`
 	Postgres    postgresCommand    `cmd:"" help:"Run a command with a temporary PostgreSQL server."`
 	Pages       pagesCommand       `cmd:"" help:"Build the storefront and the documentation."`
+	Images      imagesCommand      `cmd:"" help:"Build the container images."`
 	Install     installCommand     `cmd:"" help:"Install what the tests need."`
 	AptPackages aptPackagesCommand `cmd:"" hidden:"" help:"As root: install Debian packages without starting their services."`
 }
