@@ -17,8 +17,13 @@ import (
 var ErrPooled = errors.New("the database URL leads to a connection pooler in transaction or statement mode, but etl needs its own connections. " +
 	"Set --database (DATABASE_URL) to the address of PostgreSQL itself, or of a pool in session mode")
 
-// Connect connects for a program that writes. It returns ErrPooled for a pooler that is not in session mode. It sets the settings of
-// config that a pooler refuses or ignores on the session.
+// ErrNoPrimary means that no server of a database URL accepts writes: those that respond are standbys.
+var ErrNoPrimary = errors.New("none of the servers in the database URL is a primary, but etl writes. " +
+	"Add the primary to --database (DATABASE_URL), or promote a standby with select pg_promote()")
+
+// Connect connects for a program that writes. If config has several servers, it chooses the primary, whatever target_session_attrs is.
+// It returns ErrNoPrimary if there is none, and ErrPooled for a pooler that is not in session mode. It sets the settings of config that a
+// pooler refuses or ignores on the session.
 func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return connect(ctx, config, true)
 }
@@ -29,9 +34,15 @@ func ConnectAgain(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error
 }
 
 func connect(ctx context.Context, config *pgx.ConnConfig, first bool) (*pgx.Conn, error) {
+	config = config.Copy()
+	// Not read-write: the role may have default_transaction_read_only, which a pooler does not let the session override.
+	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if IsProtocolViolation(err) {
 		conn, err = pgx.ConnectConfig(ctx, withoutSettings(config))
+	}
+	if errors.Is(err, pgconn.ErrStandbyConnection) {
+		err = fmt.Errorf("%w (%w)", ErrNoPrimary, err)
 	}
 	if err != nil {
 		return nil, err

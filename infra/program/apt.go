@@ -25,6 +25,7 @@ var services = map[string]string{
 	"nginx": "nginx.service", "pgbouncer": "pgbouncer.service", "postgresql": "postgresql.service",
 	"redis-server": "redis-server.service", "prometheus": "prometheus.service",
 	"prometheus-node-exporter": "prometheus-node-exporter.service",
+	"patroni":                  "patroni.service", "etcd-server": "etcd.service",
 }
 
 // AptInstall installs Debian packages as root without letting any of their services start, now or at the next boot.

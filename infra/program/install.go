@@ -69,6 +69,11 @@ var (
 			"debian-archive-keyring", // for mmdebstrap on Ubuntu
 		},
 	}
+	// NeedPatroni is for the tests of failover, on Linux: Patroni, and etcd, in which its nodes agree on the primary.
+	NeedPatroni = Need{
+		Find: func() error { _, err := FindPatroni(); return err },
+		Apt:  []string{"patroni", "etcd-server"},
+	}
 	NeedWrk = Need{
 		Find: func() error { _, err := FindInPath("wrk"); return err },
 		Apt:  []string{"wrk"}, Brew: []string{"wrk"},

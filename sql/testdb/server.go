@@ -40,8 +40,9 @@ type Server struct {
 	ended     chan struct{}
 }
 
-// NewServer starts an empty server. Like New, it skips the test if there is no database.
-func NewServer(t testing.TB) *Server {
+// NewServer starts an empty server with additional settings, such as "archive_mode = on". Like New, it skips the test if there is no
+// database.
+func NewServer(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	adminURL(t)
 	s := newServer(t, randomHex(16))
@@ -52,8 +53,10 @@ func NewServer(t testing.TB) *Server {
 	own(t, passwordFile)
 	s.program("initdb", "--pgdata", s.directory, "--username", "postgres", "--pwfile", passwordFile, "--auth", "scram-sha-256",
 		"--encoding", "UTF8", "--locale", "C", "--no-sync")
-	s.configure("wal_level = replica", "max_wal_senders = 4", "hot_standby = on", "fsync = off", "full_page_writes = off", "shared_buffers = 32MB",
-		"default_toast_compression = lz4", "jit = off")
+	s.configure(append([]string{
+		"wal_level = replica", "max_wal_senders = 4", "hot_standby = on", "fsync = off", "full_page_writes = off", "shared_buffers = 32MB",
+		"default_toast_compression = lz4", "jit = off",
+	}, settings...)...)
 	s.Start()
 	return s
 }
@@ -72,9 +75,15 @@ func (s *Server) NewReplica() *Server {
 // New creates a migrated database on s.
 func (s *Server) New() Database {
 	s.t.Helper()
-	database := create(s.t, s.URL("postgres"))
+	return NewOn(s.t, s.URL("postgres"))
+}
+
+// NewOn creates a migrated database in a cluster of t, whose superuser's URL is given. It is not dropped.
+func NewOn(t testing.TB, adminURL string) Database {
+	t.Helper()
+	database := create(t, adminURL)
 	if err := migrate.Up(context.Background(), database.ETL); err != nil {
-		s.t.Fatalf("migrate the test database: %v", err)
+		t.Fatalf("migrate the test database: %v", err)
 	}
 	return database
 }

@@ -1,0 +1,59 @@
+package runbook
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"systemscale/sql/testdb"
+)
+
+// TestUpgradeUnderLoad migrates from the schema before the last migration, and replaces the instances in turn.
+func TestUpgradeUnderLoad(t *testing.T) {
+	server := testdb.NewServer(t)
+	database := server.New()
+	s := newSite(t)
+	s.publish(database.ETL, 1)
+	newest, down := lastMigration(t)
+	conn := testdb.Connect(t, database.ETL)
+	if _, err := conn.Exec(t.Context(), down+"; update public.schema_migrations set version = "+strconv.Itoa(newest-1)); err != nil {
+		t.Fatal(err)
+	}
+
+	// Both programs accept the former schema, so any of them can be replaced first.
+	s.instance(database.API)
+	s.instance(database.API)
+	l := newLoad(t, s.gateway(s.instances...), 1, 2, 3, 4)
+	l.more(200)
+	s.publish(database.ETL, 2)
+	s.serves(2)
+	step(t, "migrate", func() { s.etl(0, database.ETL, "migrate") })
+	l.more(200)
+	s.publish(database.ETL, 3)
+	s.serves(3)
+	step(t, "replace both instances", func() { s.roll(database.API) })
+	s.publish(database.ETL, 4)
+	s.serves(4)
+	l.more(200)
+	l.stop()
+}
+
+// lastMigration returns the number of the last migration and the statements that revert it.
+func lastMigration(t *testing.T) (number int, down string) {
+	t.Helper()
+	found, err := filepath.Glob("../../sql/migrations/*.down.sql")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no migrations: %v", err)
+	}
+	last := found[len(found)-1]
+	text, err := os.ReadFile(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if number, err = strconv.Atoi(strings.SplitN(filepath.Base(last), "_", 2)[0]); err != nil {
+		t.Fatal(err)
+	}
+	return number, string(text)
+}
