@@ -83,8 +83,9 @@ func newFollower(config *pgx.ConnConfig, options Options, metrics *metrics) *fol
 		workers: make(map[*placement]struct{}), changed: make(chan struct{}),
 	}
 	f.standbys = takePreferStandby(&config.Config)
-	for _, host := range hostsOf(&config.Config) {
-		f.watchers = append(f.watchers, newWatcher(config, host, options.Timeout))
+	hosts := hostsOf(&config.Config)
+	for _, host := range hosts {
+		f.watchers = append(f.watchers, newWatcher(config, host, options.Timeout, len(hosts) > 1))
 	}
 	return f
 }
@@ -189,7 +190,7 @@ func (f *follower) reportHost(h *watcher, seen reading, err error) {
 		if h.view == nil {
 			h.since = time.Now()
 		}
-		h.view, h.failed, h.standby = f.intern(seen.versions), false, seen.standby
+		h.view, h.failed, h.standby, h.position = f.intern(seen.versions), false, seen.standby, seen.position
 		f.lostSince.Store(0)
 		if f.lost {
 			f.lost = false
@@ -384,17 +385,11 @@ func (f *follower) newest() *Snapshot {
 	return newest
 }
 
-// views returns the known view of each host.
-func (f *follower) views() map[string]*Snapshot {
+// hosts returns the state of each host.
+func (f *follower) hosts() []Host {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	views := make(map[string]*Snapshot)
-	for _, h := range f.watchers {
-		if h.view != nil {
-			views[h.host.String()] = h.view
-		}
-	}
-	return views
+	return hostsIn(f.watchers)
 }
 
 // current returns the connection settings of a host with the newest version, if one is known.

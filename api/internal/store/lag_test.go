@@ -252,7 +252,12 @@ func TestReplicas(t *testing.T) {
 				p.more(500)
 			}
 		})
+		p.inState("the replica lags", func(primary, replica Host) bool {
+			return primary.Up && !primary.Standby && primary.Lag == 0 && replica.Up && replica.Standby && replica.Lag > 0 &&
+				replica.Versions[0].Run < primary.Versions[0].Run
+		})
 		p.replica.Exec("select pg_wal_replay_resume()")
+		p.inState("the replica has replayed everything", func(_, replica Host) bool { return replica.Standby && replica.Lag == 0 })
 		p.spread()
 		before := p.sent(p.replica.Address)
 		publishtest.Eventually(t, "the replica is used again", func() bool { return p.sent(p.replica.Address) > before })
@@ -286,6 +291,7 @@ func TestReplicas(t *testing.T) {
 		p.publisher = publishtest.NewPublisher(t, testdb.Database{ETL: hostsURL(t, p.database.ETL, "", p.replica.Address)})
 		p.next()
 		p.more(500)
+		p.inState("the replica is the primary", func(_, replica Host) bool { return replica.Up && !replica.Standby && replica.Lag == 0 })
 	})
 	check()
 	p.end()
@@ -371,6 +377,9 @@ func (p *pair) loseThePrimary() {
 	p.primary.Kill()
 	publishtest.Eventually(p.t, "the replica's version is served", func() bool { return p.document("").Run == held })
 	p.atReplica()
+	p.inState("the primary is lost, and the replica lacks the last version", func(primary, replica Host) bool {
+		return !primary.Up && replica.Standby && replica.Lag > 0
+	})
 	p.more(500)
 	result, err := p.Get(p.document(""), sql.IntID(1), Match{}, nil)
 	if err != nil || result.Run != held {

@@ -92,6 +92,30 @@ var (
 	dataVersion = prometheus.NewDesc("systemscale_data_version", "The run that is served.", []string{"collection"}, nil)
 	hostVersion = prometheus.NewDesc("systemscale_database_host_version",
 		"The run that a database host has; absent if the host cannot be read.", []string{"host", "collection"}, nil)
+	hostUp      = prometheus.NewDesc("systemscale_database_host_up", "1 if a database host can be read, 0 if not.", []string{"host"}, nil)
+	hostStandby = prometheus.NewDesc("systemscale_database_host_standby",
+		"1 if a database host is a standby, 0 if it is a primary; absent if it cannot be read, or if it is the only host.", []string{"host"}, nil)
+	hostLag = prometheus.NewDesc("systemscale_database_host_lag_bytes",
+		"Write-ahead log that a database host has not replayed yet, of what any host has; absent if it cannot be read, or if it is the only host.",
+		[]string{"host"}, nil)
 	publishedAt = prometheus.NewDesc("systemscale_data_published_timestamp_seconds", "When the served version was published, in Unix time.",
 		[]string{"collection"}, nil)
 )
+
+// collect sends the metrics of a host.
+func (h Host) collect(metrics chan<- prometheus.Metric) {
+	gauge := func(description *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value, append([]string{h.Name}, labels...)...)
+	}
+	number := map[bool]float64{true: 1}
+	gauge(hostUp, number[h.Up])
+	for _, collection := range h.Versions {
+		gauge(hostVersion, float64(collection.Run), collection.Collection)
+	}
+	if h.Several {
+		gauge(hostStandby, number[h.Standby])
+	}
+	if h.Several && h.Lag >= 0 {
+		gauge(hostLag, float64(h.Lag))
+	}
+}

@@ -121,6 +121,9 @@ func (s *Store) pending() int {
 // Snapshot returns the published versions as last read. It is empty until a published version has been read.
 func (s *Store) Snapshot() *Snapshot { return s.follower.snapshot.Load() }
 
+// Hosts returns the state of each host, in the order of the URL.
+func (s *Store) Hosts() []Host { return s.follower.hosts() }
+
 // Ready returns nil if lookups can be expected to succeed, and otherwise the reason.
 func (s *Store) Ready() error {
 	lost, ever := s.queue.disconnected()
@@ -326,7 +329,9 @@ func (s *Store) Close(ctx context.Context) error {
 
 // Describe implements prometheus.Collector.
 func (s *Store) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{inFlight, connections, dataVersion, hostVersion, publishedAt} {
+	for _, description := range []*prometheus.Desc{
+		inFlight, connections, dataVersion, hostVersion, hostUp, hostStandby, hostLag, publishedAt,
+	} {
 		descriptions <- description
 	}
 }
@@ -336,11 +341,8 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 	_, alive := s.queue.state()
 	metrics <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(s.pending()))
 	metrics <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(alive))
-	for host, view := range s.follower.views() {
-		for _, collection := range view.Collections() {
-			run := float64(collection.Run)
-			metrics <- prometheus.MustNewConstMetric(hostVersion, prometheus.GaugeValue, run, host, collection.Collection)
-		}
+	for _, host := range s.Hosts() {
+		host.collect(metrics)
 	}
 	for _, collection := range s.Snapshot().Collections() {
 		at := float64(collection.PublishedAt.UnixMicro()) / 1e6

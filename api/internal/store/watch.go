@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-json"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -21,22 +22,25 @@ type watcher struct {
 	host      host
 	config    *pgx.ConnConfig // for this host only
 	timeout   time.Duration   // of one read, including connecting
+	several   bool            // there are other hosts
 	requested chan struct{}   // receives a token to read at once
 
-	conn *pgx.Conn // used by run only
+	conn         *pgx.Conn // used by run only
+	unpositioned bool      // the server of conn does not report its position; used by run only
 
 	// The follower's.
-	view    *Snapshot // the versions of the host; nil if it cannot be read
-	since   time.Time // since when it has been readable and up to date
-	behind  time.Time // since when another host has had a newer version, or zero
-	failed  bool      // the last read failed
-	standby bool      // set only where standbys are preferred
+	view     *Snapshot // the versions of the host; nil if it cannot be read
+	since    time.Time // since when it has been readable and up to date
+	behind   time.Time // since when another host has had a newer version, or zero
+	failed   bool      // the last read failed
+	standby  bool      // as last read; not read if there is only one host, unless standbys are preferred
+	position int64     // of the last read, in the write-ahead log, in bytes; 0 if unknown
 }
 
-func newWatcher(config *pgx.ConnConfig, host host, timeout time.Duration) *watcher {
+func newWatcher(config *pgx.ConnConfig, host host, timeout time.Duration, several bool) *watcher {
 	own := config.Copy()
 	own.Config = *only(&config.Config, host)
-	return &watcher{host: host, config: own, timeout: timeout, requested: make(chan struct{}, 1)}
+	return &watcher{host: host, config: own, timeout: timeout, several: several, requested: make(chan struct{}, 1)}
 }
 
 // requestRead requests a read before the interval is over.
@@ -52,11 +56,13 @@ type reading struct {
 	versions  []Version
 	forbidden string // a table of theirs that the role cannot read, or ""
 	standby   bool   // set if it was to be read
+	position  int64  // likewise, in the write-ahead log; 0 if unknown
 	refused   bool   // a pooler has refused the settings
 }
 
-// read reads the version rows and, if standby is set, whether the host is a standby. It connects first if there is no connection.
-func (h *watcher) read(ctx context.Context, standby bool) (seen reading, err error) {
+// read reads the version rows and, if there are several hosts or standbys are preferred, whether the host is a standby, and its position.
+// It connects first if there is no connection.
+func (h *watcher) read(ctx context.Context, standbys bool) (seen reading, err error) {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	if h.conn == nil {
@@ -72,10 +78,34 @@ func (h *watcher) read(ctx context.Context, standby bool) (seen reading, err err
 	if seen.forbidden, err = readForbidden(ctx, h.conn.PgConn()); err != nil {
 		return seen, err
 	}
-	if standby {
-		seen.standby, err = isStandby(ctx, h.conn.PgConn())
+	switch conn := h.conn.PgConn(); {
+	case h.several && !h.unpositioned:
+		seen.standby, seen.position, err = readReplication(ctx, conn)
+		if codeOf(err) == "" || codeOf(err) == pgerrcode.ObjectNotInPrerequisiteState { // promoted while the statement ran
+			break
+		}
+		h.unpositioned = true // some servers that speak the protocol have no such positions
+		fallthrough
+	case standbys || h.several:
+		seen.standby, err = isStandby(ctx, conn)
 	}
 	return seen, err
+}
+
+// readReplication returns whether the server is a standby, and its position in the write-ahead log.
+func readReplication(ctx context.Context, conn *pgconn.PgConn) (standby bool, position int64, err error) {
+	result := conn.ExecParams(ctx, sql.Query("api/select_replication"), nil, nil, nil, binaryFormat).Read()
+	switch {
+	case result.Err != nil:
+		return false, 0, fmt.Errorf("read the position of replication: %w", result.Err)
+	case len(result.Rows) != 1 || len(result.Rows[0]) != 2 || len(result.Rows[0][0]) != 1:
+		return false, 0, fmt.Errorf("read the position of replication: %w", errMalformed)
+	}
+	row := result.Rows[0]
+	if len(row[1]) == 8 {
+		position = int64(binary.BigEndian.Uint64(row[1]))
+	}
+	return row[0][0] == 1, position, nil
 }
 
 // readForbidden returns a published table that the role cannot read, or "".
@@ -96,7 +126,7 @@ func (h *watcher) disconnect() {
 		return
 	}
 	closeConn(h.conn)
-	h.conn = nil
+	h.conn, h.unpositioned = nil, false
 }
 
 // readVersions reads the version rows. The statement is not prepared: a prepared one would belong to one server connection of a pooler, and

@@ -37,6 +37,7 @@ const (
 type Store interface {
 	Snapshot() *store.Snapshot
 	Ready() error
+	Hosts() []store.Host
 	Runs(ctx context.Context, collection string, limit int) ([]store.Run, error)
 }
 
@@ -142,6 +143,7 @@ type view struct {
 	Now         time.Time
 	Ready       error
 	Cache       *cache.Status // nil without a document cache
+	Hosts       []store.Host  // of the database, if there are several
 	Collections []collectionView
 	Charts      []chart
 	Problem     error // why the last sample is missing
@@ -216,6 +218,9 @@ func (p *Page) draw() (still, live []byte, err error) {
 			p.logger.Warn("cannot read the history for the dashboard", "collection", collection.Collection, "error", err)
 		}
 		v.Collections = append(v.Collections, newCollectionView(collection, runs, err))
+	}
+	if hosts := p.store.Hosts(); len(hosts) > 1 {
+		v.Hosts = hosts
 	}
 	intervals, problem := p.intervals()
 	v.Charts, v.Problem = charts(intervals, p.sources.gateway != ""), problem

@@ -27,6 +27,7 @@ type fakeStore struct {
 	ready    error
 	runs     []store.Run
 	err      error
+	hosts    []store.Host
 
 	calls atomic.Int32  // number of calls of Runs
 	hold  chan struct{} // if not nil, Runs returns when it is closed
@@ -35,6 +36,7 @@ type fakeStore struct {
 
 func (f *fakeStore) Snapshot() *store.Snapshot { return f.snapshot }
 func (f *fakeStore) Ready() error              { return f.ready }
+func (f *fakeStore) Hosts() []store.Host       { return f.hosts }
 func (f *fakeStore) Runs(ctx context.Context, _ string, _ int) ([]store.Run, error) {
 	f.calls.Add(1)
 	if f.panic {
@@ -62,6 +64,19 @@ func published() *fakeStore {
 			{ID: 3, State: "running", Mode: "generation", StartedAt: noon},
 		},
 	}
+}
+
+// replicated returns a store with hosts in each state.
+func replicated() *fakeStore {
+	f := published()
+	earlier := store.NewSnapshot(nil, store.Version{Collection: "things", Generation: 3, Run: 3}).Collections()
+	f.hosts = []store.Host{
+		{Name: "a:5432", Up: true, Several: true, Versions: f.snapshot.Collections()},
+		{Name: "b:5432", Up: true, Several: true, Standby: true, Lag: 12_000_000, Versions: earlier},
+		{Name: "c:5432", Up: true, Several: true, Standby: true, Lag: -1, Versions: earlier},
+		{Name: "d:5432"},
+	}
+	return f
 }
 
 func newPage(o Options) *Page {
@@ -98,7 +113,13 @@ func TestPageContent(t *testing.T) {
 		{"published", published(), []string{
 			"This instance is ready", "version 4", "published 3 hours ago", "1,234,567", "1.5 GB", "<td>orphan</td><td class=\"number\">2</td>", "in run 4",
 			"4 ●", "28.5 s", "gate &#34;&lt;rejects&gt;&#34; failed", "run 5, delta, failed: 28.5 s", "run 3, generation, running: running", `aria-label="Duration of the last 3 runs, 0 to 50 seconds"`,
-		}, []string{"<rejects>", "5 ●"}},
+		}, []string{"<rejects>", "5 ●", "Database hosts"}},
+		{"several hosts", replicated(), []string{
+			"<td>a:5432</td><td>primary</td><td class=\"number\">0 B</td><td>things 4 </td>",
+			"<td>b:5432</td><td>standby</td><td class=\"number\">12 MB</td><td>things 3 </td>",
+			"<td>c:5432</td><td>standby</td><td class=\"number\">unknown</td><td>things 3 </td>",
+			"<td>d:5432</td><td class=\"bad\">cannot be read</td>",
+		}, nil},
 		{"nothing published", &fakeStore{ready: store.ErrNotPublished}, []string{"not ready: no version is published", "Nothing is published yet"}, []string{"generation"}},
 		{"no history", &fakeStore{snapshot: published().snapshot, err: errors.New("secret address")}, []string{"version 4", "The run history cannot be read"}, []string{"secret", ">none<"}},
 	} {
