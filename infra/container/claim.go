@@ -45,7 +45,11 @@ func claimMachine(ctx context.Context) (*os.File, error) {
 	directory := string(left)
 	if strings.HasPrefix(filepath.Base(directory), prefix) && filepath.IsAbs(directory) {
 		if _, err := os.Stat(directory); err == nil {
-			if err := (&Podman{directory: directory}).remove(); err != nil {
+			left, err := enter(directory)
+			if err == nil {
+				err = left.remove()
+			}
+			if err != nil {
 				return nil, errors.Join(fmt.Errorf("remove the containers that another process has left: %w", err), file.Close())
 			}
 		}

@@ -1,5 +1,5 @@
 // Package container runs containers in tests, with a podman that has nothing in common with the one of the machine: its own images,
-// containers, volumes and networks, all removed in the end. It needs no image registry, no systemd, and no limits above those of this
+// containers, volumes, networks and name service, all removed in the end. It needs no image registry, no systemd, and no limits above those of this
 // process. It needs root.
 package container
 
@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 type Podman struct {
 	directory string
 	machine   *os.File // see claimMachine
+	room      *room
 }
 
 // prefix begins the names of the directories.
@@ -44,11 +44,27 @@ func Open(ctx context.Context, parent string) (*Podman, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create the directory of podman: %w", err), machine.Close())
 	}
-	p := &Podman{directory: directory, machine: machine}
-	if err := errors.Join(note(machine, directory), p.configure(ctx)); err != nil {
+	if err := note(machine, directory); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(directory), machine.Close())
+	}
+	p, err := enter(directory)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(directory), machine.Close())
+	}
+	p.machine = machine
+	if err := p.configure(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// enter returns the podman of a directory, without a claim.
+func enter(directory string) (*Podman, error) {
+	room, err := openRoom()
+	if err != nil {
+		return nil, err
+	}
+	return &Podman{directory: directory, room: room}, nil
 }
 
 // configure writes the configuration that Command passes on.
@@ -85,7 +101,7 @@ network_config_dir = %q
 	if err := os.WriteFile(p.path("storage.conf"), []byte(p.storage("vfs")), 0o600); err != nil {
 		return fmt.Errorf("configure podman: %w", err)
 	}
-	if err := p.removeStorage(); err != nil {
+	if err := p.removeStorage(ctx); err != nil {
 		return err
 	}
 	_, err := p.Output(ctx, "info")
@@ -105,16 +121,16 @@ func (p *Podman) Command(ctx context.Context, arguments ...string) *exec.Cmd {
 
 // Program returns the command of a program that runs podman or reads its storage, such as podman-compose or buildah, like Command.
 func (p *Podman) Program(ctx context.Context, name string, arguments ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, name, arguments...)
-	command.Env = append(os.Environ(), p.Environment()...)
+	command := p.room.command(ctx, name, arguments...)
+	command.Env = append(os.Environ(), p.environment()...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
 	command.WaitDelay = 10 * time.Second
 	return command
 }
 
-// Environment returns the variables that make any podman or buildah use this one's storage.
-func (p *Podman) Environment() []string {
+// environment returns the variables that make podman and buildah use this one's storage.
+func (p *Podman) environment() []string {
 	return []string{
 		"CONTAINERS_CONF=" + p.path("containers.conf"), "CONTAINERS_STORAGE_CONF=" + p.path("storage.conf"),
 		"CONTAINERS_REGISTRIES_CONF=" + p.path("registries.conf"),
@@ -159,29 +175,17 @@ func (p *Podman) remove() error {
 		_, err := p.Output(ctx, arguments...)
 		problems = errors.Join(problems, err)
 	}
-	if err := p.removeStorage(); err != nil {
-		return errors.Join(problems, err)
-	}
-	return errors.Join(problems, os.RemoveAll(p.directory))
+	return errors.Join(problems, p.removeStorage(ctx), p.room.close(), os.RemoveAll(p.directory))
 }
 
-// removeStorage removes images, containers and volumes, and what is mounted there: podman leaves a mount behind.
-func (p *Podman) removeStorage() error {
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return fmt.Errorf("find what podman has mounted: %w", err)
-	}
-	for line := range strings.Lines(string(mounts)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 || !strings.HasPrefix(fields[1], p.directory+"/") {
-			continue
-		}
-		if err := syscall.Unmount(fields[1], syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
-			return fmt.Errorf("unmount %s: %w", fields[1], err)
-		}
+// removeStorage removes images, containers and volumes. podman leaves a mount behind, which prevents it.
+func (p *Podman) removeStorage(ctx context.Context) error {
+	const unmount = `awk -v directory="$1/" 'index($2, directory) == 1 {print $2}' /proc/self/mounts | xargs --no-run-if-empty umount --lazy`
+	if out, err := p.Program(ctx, "sh", "-c", unmount, "sh", p.directory).CombinedOutput(); err != nil {
+		return fmt.Errorf("unmount podman's storage: %w\n%s", err, out)
 	}
 	for _, name := range []string{"storage", "run", "tmp"} {
-		if err := os.RemoveAll(p.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.RemoveAll(p.path(name)); err != nil {
 			return fmt.Errorf("remove podman's files: %w", err)
 		}
 	}

@@ -79,6 +79,10 @@ func TestPodman(t *testing.T) {
 	if answer != "hello" {
 		t.Errorf("the container responds %q, want hello", answer)
 	}
+	// The name service of the network, in which podman notes the names.
+	if out := run("run", "--rm", "--network", "front", "localhost/greet:1", "http://greet:8000"); out != "hello" {
+		t.Errorf("another container got %q by the name", out)
+	}
 	if logs := run("logs", "greet"); logs != "serving as 65532" {
 		t.Errorf("the container logged %q", logs)
 	}

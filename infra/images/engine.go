@@ -3,7 +3,6 @@ package images
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -18,8 +17,9 @@ var Engines = []string{"podman", "buildah", "docker"}
 
 // Engine is a program that builds images.
 type Engine struct {
-	Name        string   // one of Engines
-	Environment []string // added to that of this process, such as that of a container.Podman
+	Name string // one of Engines
+	// Command returns the command of the engine, such as that of a container.Podman; nil: exec.CommandContext.
+	Command func(ctx context.Context, name string, arguments ...string) *exec.Cmd
 }
 
 // FindEngine returns the first engine that is installed, or the named one.
@@ -42,7 +42,6 @@ func FindEngine(name string) (Engine, error) {
 // build returns the command that builds one image, whose files and times are those of the source.
 func (e Engine) build(ctx context.Context, created time.Time, arguments []string) *exec.Cmd {
 	seconds := strconv.FormatInt(created.Unix(), 10)
-	environment := append(os.Environ(), e.Environment...)
 	if e.Name == "docker" {
 		// BuildKit reads the time from the argument.
 		arguments = append([]string{"build", "--build-arg", "SOURCE_DATE_EPOCH=" + seconds}, arguments...)
@@ -50,7 +49,8 @@ func (e Engine) build(ctx context.Context, created time.Time, arguments []string
 		// Only Docker's format has health checks. One layer: the files change together.
 		arguments = append([]string{"build", "--format", "docker", "--layers=false", "--timestamp", seconds}, arguments...)
 	}
-	command := exec.CommandContext(ctx, e.Name, arguments...)
-	command.Env = environment
-	return command
+	if e.Command == nil {
+		return exec.CommandContext(ctx, e.Name, arguments...)
+	}
+	return e.Command(ctx, e.Name, arguments...)
 }
