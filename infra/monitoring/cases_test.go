@@ -109,6 +109,50 @@ var alertCases = map[string]alertCase{
 			`systemscale_database_host_version{job="systemscale-api", instance="b", host="other", collection="things"}  1x39 2x20`,
 		}, "11m"}},
 	},
+	"ReplicaLags": {
+		fires: situation{[]string{
+			`systemscale_database_host_lag_bytes{job="systemscale-api", instance="a", host="first"}  0x60`,
+			`systemscale_database_host_lag_bytes{job="systemscale-api", instance="a", host="other"}  300000000x60`,
+			`systemscale_database_host_lag_bytes{job="systemscale-api", instance="b", host="other"}  310000000x60`,
+		}, "11m"},
+		labels: map[string]string{"host": "other"}, summary: "Database host other has 300MB of the log to replay",
+		quiet: []situation{
+			{[]string{`systemscale_database_host_lag_bytes{job="systemscale-api", instance="a", host="other"}  250000000x60`}, "11m"},
+			{[]string{
+				`systemscale_database_host_lag_bytes{job="systemscale-api", instance="a", host="other"}  300000000x30 0x30`,
+				`systemscale_database_host_lag_bytes{job="systemscale-api", instance="b", host="other"}  310000000x60`,
+			}, "11m"},
+		},
+	},
+	"DatabaseHostDown": {
+		fires: situation{[]string{
+			`systemscale_database_host_up{job="systemscale-api", instance="a", host="first"}  1x60`,
+			`systemscale_database_host_up{job="systemscale-api", instance="a", host="other"}  0x60`,
+			`systemscale_database_host_up{job="systemscale-api", instance="b", host="other"}  0x60`,
+		}, "3m"},
+		labels: map[string]string{"host": "other"}, summary: "Database host other cannot be read by any API instance",
+		quiet: []situation{
+			{[]string{
+				`systemscale_database_host_up{job="systemscale-api", instance="a", host="other"}  0x60`,
+				`systemscale_database_host_up{job="systemscale-api", instance="b", host="other"}  1x60`,
+			}, "3m"},
+			{[]string{`systemscale_database_host_up{job="systemscale-api", instance="a", host="other"}  0x7 1x20`}, "3m"},
+		},
+	},
+	"NoPrimary": {
+		fires: situation{[]string{
+			`systemscale_database_host_standby{job="systemscale-api", instance="a", host="other"}  1x60`,
+			`systemscale_database_host_standby{job="systemscale-api", instance="b", host="other"}  1x60`,
+		}, "2m"},
+		summary: "All database hosts that can be read are standbys",
+		quiet: []situation{
+			{[]string{
+				`systemscale_database_host_standby{job="systemscale-api", instance="a", host="first"}  0x60`,
+				`systemscale_database_host_standby{job="systemscale-api", instance="a", host="other"}  1x60`,
+			}, "2m"},
+			{[]string{`systemscale_database_connections{job="systemscale-api", instance="a"}  2x60`}, "2m"},
+		},
+	},
 	"DocumentCacheDown": {
 		fires: situation{[]string{
 			`systemscale_document_cache_up{job="systemscale-api", instance="a"}  1x40`,

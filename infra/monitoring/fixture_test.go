@@ -118,7 +118,7 @@ func newPrometheus(t *testing.T) prometheus {
 	start(t, "http://"+admin+"/ready", process.Daemon{
 		Name: "api", Path: filepath.Join(directory, "api"), Dir: directory, Log: filepath.Join(directory, "api.log"),
 		Args: []string{
-			"--database", database.API, "--drain-pause", "0s", "--document-cache", "memory://8MiB", "--listen", public, "--admin", admin,
+			"--database", twoHosts(t, database.API), "--drain-pause", "0s", "--document-cache", "memory://8MiB", "--listen", public, "--admin", admin,
 		},
 	})
 	start(t, "http://"+node+"/metrics", process.Daemon{
@@ -147,7 +147,7 @@ func newPrometheus(t *testing.T) prometheus {
 			_, _ = get("http://" + public + target) // some are errors on purpose
 		}
 		// The host of the database is polled on its own schedule.
-		const scraped = `count(rate(systemscale_database_connects_total[1m])) and count(systemscale_database_host_version) and
+		const scraped = `count(rate(systemscale_database_connects_total[1m])) and count(systemscale_database_host_lag_bytes) and
 			count(rate(systemscale_http_request_duration_seconds_count{status="200"}[1m]) > 0) and count(systemscale_etl_rows)`
 		if len(p.query(t, scraped)) > 0 {
 			return p
@@ -156,6 +156,17 @@ func newPrometheus(t *testing.T) prometheus {
 			t.Fatalf("Prometheus has not scraped both programs%s", process.LogTail(filepath.Join(directory, "prometheus.log")))
 		}
 	}
+}
+
+// twoHosts returns a URL that has the server twice, by address and by name: some metrics need several hosts.
+func twoHosts(t *testing.T, databaseURL string) string {
+	t.Helper()
+	parsed, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed.Host += ",localhost:" + parsed.Port()
+	return parsed.String()
 }
 
 // example returns the example configuration with other addresses and short intervals.
