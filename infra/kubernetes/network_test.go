@@ -7,6 +7,7 @@ import (
 
 	networking "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // peer is an end of a connection: pods of this namespace, or something else.
@@ -87,6 +88,9 @@ func TestNetworkPolicies(t *testing.T) {
 		if found.deployments["etl-metrics"] != nil {
 			want["prometheus>api:8181"], want["prometheus>etl-metrics:9100"] = true, true
 		}
+		if portOf(found.workload(t, "gateway").container(t), intstr.FromString("https")) == 8443 {
+			want["outside>gateway:8443"], want["prometheus>gateway:8443"], want["resolver>gateway:8443"] = true, true, true
+		}
 		for _, w := range found.workloads {
 			want[w.name+">resolver:53"] = true
 		}
@@ -95,7 +99,7 @@ func TestNetworkPolicies(t *testing.T) {
 				if from.name == to.name || (from.outside || from.namespace != nil) && (to.outside || to.namespace != nil) {
 					continue
 				}
-				for _, port := range []int32{53, 443, 5432, 8080, 8081, 8181, 8281, 9100} {
+				for _, port := range []int32{53, 443, 5432, 8080, 8081, 8181, 8281, 8443, 9100} {
 					name := from.name + ">" + to.name + ":" + strconv.Itoa(int(port))
 					if got := found.connects(t, from, to, port); got != want[name] {
 						t.Errorf("%s is permitted: %v, want %v", name, got, want[name])

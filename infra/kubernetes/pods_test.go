@@ -87,8 +87,12 @@ func TestPodsEndInTime(t *testing.T) {
 		if steps := pause("api") + durationOf(t, args, "--drain-pause") + 2*durationOf(t, args, "--drain-limit"); limit("api") <= steps {
 			t.Errorf("api: the steps may take %v, and the pod is killed after %v", steps, limit("api"))
 		}
-		// infra/nginx.Stop: eight seconds for requests under way, and as many for those that are then cut off.
-		if steps := pause("gateway") + 16*time.Second; limit("gateway") <= steps {
+		finish, err := time.ParseDuration(variable(t, found.workload(t, "gateway").container(t), "GATEWAY_DRAIN_LIMIT"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// After that, NGINX gets two more signals, with two seconds each.
+		if steps := pause("gateway") + finish + 4*time.Second; limit("gateway") <= steps {
 			t.Errorf("gateway: the steps may take %v, and the pod is killed after %v", steps, limit("gateway"))
 		}
 		for _, name := range []string{"api", "gateway"} {

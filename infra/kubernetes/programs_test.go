@@ -223,3 +223,19 @@ func TestArgumentsOfAPI(t *testing.T) {
 		}
 	})
 }
+
+// TestVariables checks that the programs read the variables of their containers.
+func TestVariables(t *testing.T) {
+	each(t, func(t *testing.T, found *objects) {
+		for name, help := range map[string][]string{
+			"etl": {"etl", "run", "--help"}, "migrate": {"etl", "migrate", "--help"}, "api": {"api", "--help"}, "gateway": {"infra/gateway", "--help"},
+		} {
+			_, text := exitCode(program(t, help[0], help[1:]...))
+			for _, variable := range found.workload(t, name).container(t).Env {
+				if !strings.Contains(string(text), "($"+variable.Name+")") {
+					t.Errorf("%s does not read %s:\n%s", name, variable.Name, text)
+				}
+			}
+		}
+	})
+}

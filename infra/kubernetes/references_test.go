@@ -6,14 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dustin/go-humanize"
 	core "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // secrets are the Secrets that an operator makes before the first apply, with their key.
 var secrets = map[string]string{"database-api": "url", "database-etl": "url"}
+
+// certificate is the Secret of the gateway with TLS.
+const certificate = "gateway-tls"
 
 // TestServices checks that each Service selects one workload and that its ports exist there.
 func TestServices(t *testing.T) {
@@ -71,6 +74,9 @@ func portOf(container core.Container, wanted intstr.IntOrString) int32 {
 // TestPodsReferToWhatExists checks volumes, claims, Secrets, ConfigMaps and the ports of probes.
 func TestPodsReferToWhatExists(t *testing.T) {
 	page := read(t, "../docs/operations.md")
+	if !strings.Contains(page, "create secret tls "+certificate+" ") {
+		t.Errorf("operations.md does not show how to create the Secret %s", certificate)
+	}
 	for name, key := range secrets {
 		if !strings.Contains(page, "create secret generic "+name+" --from-file="+key+"=") {
 			t.Errorf("operations.md does not show how to create the Secret %s", name)
@@ -85,6 +91,9 @@ func TestPodsReferToWhatExists(t *testing.T) {
 				volumes[volume.Name] = volume
 				if claim := volume.PersistentVolumeClaim; claim != nil && found.claims[claim.ClaimName] == nil {
 					t.Errorf("%s: no claim %s", w.name, claim.ClaimName)
+				}
+				if volume.Secret != nil && volume.Secret.SecretName != certificate {
+					t.Errorf("%s: no Secret %s", w.name, volume.Secret.SecretName)
 				}
 				if volume.ConfigMap != nil && found.configMaps[volume.ConfigMap.Name] == nil {
 					t.Errorf("%s: no ConfigMap %s", w.name, volume.ConfigMap.Name)
@@ -113,7 +122,7 @@ func TestPodsReferToWhatExists(t *testing.T) {
 					t.Error("the API has the rights of the ETL")
 				}
 			}
-			for _, probe := range []*core.Probe{container.ReadinessProbe, container.LivenessProbe} {
+			for _, probe := range []*core.Probe{container.StartupProbe, container.ReadinessProbe, container.LivenessProbe} {
 				if probe == nil {
 					continue
 				}
@@ -140,9 +149,13 @@ func TestCacheFits(t *testing.T) {
 	each(t, func(t *testing.T, found *objects) {
 		gateway := found.workload(t, "gateway")
 		container := gateway.container(t)
-		size := sizeOf(t, variable(t, container, "GATEWAY_CACHE_SIZE"))
-		directory := variable(t, container, "GATEWAY_CACHE")
-		mounted := slices.IndexFunc(container.VolumeMounts, func(mount core.VolumeMount) bool { return mount.MountPath == path.Clean(directory) })
+		parsed, err := humanize.ParseBytes(variable(t, container, "GATEWAY_CACHE_SIZE"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := int64(parsed)
+		directory := variable(t, container, "GATEWAY_DIRECTORY")
+		mounted := slices.IndexFunc(container.VolumeMounts, func(mount core.VolumeMount) bool { return mount.MountPath == path.Dir(directory) })
 		if mounted < 0 {
 			t.Fatalf("no volume is mounted at %s", directory)
 		}
@@ -174,14 +187,4 @@ func variable(t *testing.T, container core.Container, name string) string {
 	}
 	t.Fatalf("the variable %s is not set", name)
 	return ""
-}
-
-// sizeOf returns the bytes of a size in NGINX's notation, such as 512m.
-func sizeOf(t *testing.T, text string) int64 {
-	t.Helper()
-	quantity, err := resource.ParseQuantity(strings.ToUpper(text) + "i")
-	if err != nil {
-		t.Fatalf("size %q: %v", text, err)
-	}
-	return quantity.Value()
 }
