@@ -217,6 +217,11 @@ type running struct {
 			PID int `json:"pid"`
 		} `json:"process"`
 	} `json:"gateway"`
+	Redis struct {
+		Process struct {
+			PID int `json:"pid"`
+		} `json:"process"`
+	} `json:"redis"`
 }
 
 func pids(t *testing.T, s *stack) running {

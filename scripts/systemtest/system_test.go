@@ -50,6 +50,7 @@ func TestSystem(t *testing.T) {
 	t.Run("another catalog, with a repaired row, and a rollback", func(t *testing.T) { testAnotherCatalog(t, s) })
 	t.Run("another collection", func(t *testing.T) { testAnotherShape(t, s) })
 	t.Run("the golden cases", func(t *testing.T) { testCases(t, s) })
+	t.Run("the document cache", func(t *testing.T) { testDocumentCache(t, s) })
 	t.Run("kill -9 during a load", func(t *testing.T) { testKilledLoads(t, s) })
 	t.Run("stale copies without an instance", func(t *testing.T) { testStale(t, s) })
 }
