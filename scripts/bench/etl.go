@@ -325,7 +325,7 @@ func (c *etlCommand) publish(ctx context.Context, csv string, flags ...string) (
 		return measure.Cost{}, "", err
 	}
 	took, err := measure.Run(ctx, c.Program("etl"), append([]string{
-		"run", "--csv", csv, "--database", c.ETLURL(), "--accept", "changed", "--accept", "removed",
+		"run", "--csv", csv, "--database", c.ETLURL(), "--accept", "changed", "--accept", "removed", "--accept", "fewer-rows",
 		"--accept", "rejects", "--rejects", c.Rejects(), "--streams", strconv.Itoa(c.Streams),
 	}, flags...)...)
 	if err != nil {

@@ -170,10 +170,11 @@ func TestAWrongAnswerWhileWrkRunsEndsTheMeasurement(t *testing.T) {
 	if err := measure(serve(t, everything, bodies)); err != nil {
 		t.Fatal(err)
 	}
+	wrong := map[string]string{} // the server above may still be reading the other map
 	for path := range bodies {
-		bodies[path] = `{"path":2}`
+		wrong[path] = `{"path":2}`
 	}
-	if err := measure(serve(t, everything, bodies)); err == nil || !strings.Contains(err.Error(), "$.path is 2, want 1") {
+	if err := measure(serve(t, everything, wrong)); err == nil || !strings.Contains(err.Error(), "$.path is 2, want 1") {
 		t.Errorf("wrong answers: %v", err)
 	}
 	if err := measure(serve(t, everything, nil)); err != nil {

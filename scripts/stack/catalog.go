@@ -172,7 +172,7 @@ func (s *stack) load(ctx context.Context, databaseURL string, chosen choice, acc
 func publishedNothing(code int) bool { return code == 3 || 20 <= code && code <= 29 }
 
 // gates are the names of the ETL's gates, for ACCEPT.
-var gates = []string{"truncated-file", "unreconciled", "rejects", "removed", "changed", "missing-column", "empty-file", "document-size"}
+var gates = []string{"truncated-file", "unreconciled", "rejects", "removed", "changed", "missing-column", "empty-file", "document-size", "fewer-rows"}
 
 var failedGate = regexp.MustCompile(`(?m)^([a-z-]+) .* failed\r?$`)
 

@@ -474,7 +474,8 @@ func TestFailedGates(t *testing.T) {
 		{report, 22, []string{"removed", "empty-file"}},
 		{"", 24, []string{"missing-column"}}, // found in a header, before there is a report
 		{"", 26, []string{"document-size"}},
-		{"", 27, nil},
+		{"", 27, []string{"fewer-rows"}},
+		{"", 28, nil},
 		{"", 3, nil},
 	} {
 		if got := failedGates(test.report, test.code); !slices.Equal(got, test.want) {

@@ -28,7 +28,7 @@ func testCases(t *testing.T, s *stack) {
 				t.Fatal(err)
 			}
 			arguments := []string{
-				"run", "--csv", directory, "--shape", filepath.Join(directory, "shape.yaml"), "--accept", "removed,changed,rejects",
+				"run", "--csv", directory, "--shape", filepath.Join(directory, "shape.yaml"), "--accept", "removed,changed,rejects,fewer-rows",
 			}
 			if len(want.Error) > 0 {
 				if out, err := s.etlCommand(arguments...).CombinedOutput(); err == nil {

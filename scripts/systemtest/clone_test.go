@@ -104,12 +104,12 @@ func TestClone(t *testing.T) {
 	// From a sample to the user's own files, in a directory relative to the working directory, and to others.
 	c.must("replacing the generated sample of 60 products by the catalog from "+c.root+"/etl/testdata/v1\n", "up", "CSV=testdata/v1/")
 	c.wants("Camo Onesie")
-	out, err := c.task("etl", "--", "plan", "--csv", "testdata/v2", "--accept", "removed")
+	out, err := c.task("etl", "--", "plan", "--csv", "testdata/v2", "--accept", "removed", "--accept", "fewer-rows")
 	if exitOf(err) != 10 || strings.Contains(out, "Failed to run task") {
 		t.Errorf("a plan with changes: %v, want exit code 10\n%s", err, out)
 	}
-	c.fails(1, "ACCEPT=removed\n", "up", "CSV=testdata/v2")
-	c.must("is published", "up", "CSV=testdata/v2", "ACCEPT=removed,changed")
+	c.fails(1, "ACCEPT=removed,fewer-rows\n", "up", "CSV=testdata/v2")
+	c.must("is published", "up", "CSV=testdata/v2", "ACCEPT=removed,changed,fewer-rows")
 	c.must("replacing the catalog from", "up", "PRODUCTS=61")
 
 	history := c.must("published", "etl", "--", "history")

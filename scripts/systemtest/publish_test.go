@@ -127,7 +127,7 @@ func testFreshness(t *testing.T, p *publisher) {
 	l.more(int64(4 * len(changed)))
 	flipped, newest := make(chan time.Time, 1), p.history.newest
 	go func() { flipped <- p.flip(t, newest) }()
-	p.publish(e, "run", "--csv", e.csv, "--accept", "changed", "--accept", "removed", "--mode", "delta", "--gateway", p.env["GATEWAYS"])
+	p.publish(e, "run", "--csv", e.csv, "--accept", "changed", "--accept", "removed", "--accept", "fewer-rows", "--mode", "delta", "--gateway", p.env["GATEWAYS"])
 	live := <-flipped
 	eventually(t, "all changed documents are visible", func() bool {
 		mutex.Lock()
@@ -189,7 +189,7 @@ func (p *publisher) next() {
 	case "rollback":
 		p.publish(p.published[len(p.published)-2], "rollback", "--gateway", p.env["GATEWAYS"])
 	default:
-		p.publish(e, "run", "--csv", e.csv, "--accept", "removed", "--accept", "changed", "--mode", mode, "--gateway", p.env["GATEWAYS"])
+		p.publish(e, "run", "--csv", e.csv, "--accept", "removed", "--accept", "changed", "--accept", "fewer-rows", "--mode", mode, "--gateway", p.env["GATEWAYS"])
 	}
 }
 

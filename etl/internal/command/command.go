@@ -42,9 +42,9 @@ Example:
 
 Exit codes: 0 published or nothing to do, 1 unexpected error, 2 wrong flags or shape file, 3 a CSV file cannot be used or is cut off
 (gate truncated-file), 4 the database refused or cannot be reached, 5 another run holds the collection, 6 etl refresh failed for a
-gateway, 10 a plan found changes, 20 to 26 another gate failed (unreconciled, rejects, removed, changed, missing-column, empty-file,
-document-size), 130 interrupted. After any but 0, the published documents are unchanged and still served. There is one exception: if the
-connection breaks while the server commits, either version may be live, each complete, and the message reports that.`
+gateway, 10 a plan found changes, 20 to 27 another gate failed (unreconciled, rejects, removed, changed, missing-column, empty-file,
+document-size, fewer-rows), 130 interrupted. After any but 0, the published documents are unchanged and still served. There is one
+exception: if the connection breaks while the server commits, either version may be live, each complete, and the message reports that.`
 
 // Run executes the command line args and returns the exit code. Canceling the context interrupts the command, which then does not change
 // the published documents.

@@ -80,7 +80,7 @@ func TestRunPublishesRealRows(t *testing.T) {
 	}
 
 	code, stdout, stderr = etl(t.Context(), "run", "--database", database.ETL, "--csv", "../../testdata/v2", "--rejects", rejects,
-		"--accept", "rejects", "--accept", "removed", "--accept", "changed")
+		"--accept", "rejects", "--accept", "removed", "--accept", "changed", "--accept", "fewer-rows")
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}

@@ -34,6 +34,7 @@ var gateExits = map[plan.Gate]int{
 	plan.MissingColumn: 24,
 	plan.EmptyFile:     25,
 	plan.DocumentSize:  26,
+	plan.FewerRows:     27,
 }
 
 var errInterrupted = errors.New("interrupted: nothing new is published")

@@ -9,7 +9,6 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/goccy/go-json"
 
-	"systemscale/etl/internal/document"
 	"systemscale/etl/internal/dump"
 	"systemscale/etl/internal/plan"
 	"systemscale/etl/internal/shape"
@@ -120,8 +119,8 @@ func (c *explainCommand) explain(ctx context.Context, out *output, d *dump.Dump)
 		if err := json.Indent(&indented, body, "", "  "); err != nil {
 			return fmt.Errorf("indent %s: %w", endpoint.Name, err)
 		}
-		fmt.Fprintf(out.stdout, "\n%s, at %s, etag %016x, %s bytes\n%s\n",
-			endpoint.Name, plan.AddressOf(spec, endpoint, item), document.Etag(body), humanize.Comma(int64(len(body))), indented.String())
+		fmt.Fprintf(out.stdout, "\n%s, at %s, %s bytes\n%s\n",
+			endpoint.Name, plan.AddressOf(spec, endpoint, item), humanize.Comma(int64(len(body))), indented.String())
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	for _, part := range []string{
-		"photos.csv:", "skus.csv:", "styles, at /products/4/styles, etag ", `"product_id": "4"`, "related, at /products/4/related, etag ",
+		"photos.csv:", "skus.csv:", "styles, at /products/4/styles, ", `"product_id": "4"`, "related, at /products/4/related, ",
 	} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("stdout does not contain %q:\n%s", part, stdout)

@@ -104,7 +104,7 @@ func (c *planCommand) plan(ctx context.Context, out *output, d *dump.Dump, rejec
 	defer comparison.Close()
 	survey := plan.NewSurvey(d.Spec(), comparison, nil, c.Samples)
 	progress := newProgress(out.stderr, d.Size(), "compare")
-	err = d.Pass(ctx, dump.Handlers{Document: survey.Take, Rejects: rejects, Tick: func() { progress.at(d.Position()) }})
+	err = d.Pass(ctx, dump.Handlers{Document: survey.Take, Etags: comparison.Etags(), Rejects: rejects, Tick: func() { progress.at(d.Position()) }})
 	progress.finish(err)
 	if err != nil {
 		return nil, err

@@ -227,17 +227,28 @@ func (a *attempt) writeGeneration(ctx context.Context) (version int64, err error
 		return 0, err
 	}
 	a.survey = plan.NewSurvey(a.dump.Spec(), a.comparison, nil, 0)
+	stored := a.storedEtags()
 	err = a.pass(ctx, "load", func(document int, id sql.ID, etag uint64, body []byte) error {
 		if err := a.survey.Take(document, id, etag, body); err != nil {
 			return err
 		}
-		return load.Append(document, id, etag, body)
+		return load.Append(document, id, stored(etag, body), body)
 	})
 	if err != nil {
 		return 0, err
 	}
 	published, err := load.Publish(ctx, a.run.record, a.progress.phase)
 	return published.Run, err
+}
+
+// storedEtags returns a function from the etag that a document is compared by to the etag in a new generation. They differ if an earlier
+// build loaded the published generation.
+func (a *attempt) storedEtags() func(compared uint64, body []byte) uint64 {
+	stored := a.run.published.Etags()
+	if stored == a.comparison.Etags() {
+		return func(compared uint64, _ []byte) uint64 { return compared }
+	}
+	return func(_ uint64, body []byte) uint64 { return stored.Of(body) }
 }
 
 // deltaLimit returns the largest number of documents that are written as a delta.
@@ -256,7 +267,7 @@ func (a *attempt) deltaLimit() int64 {
 func (a *attempt) pass(ctx context.Context, task string, take func(document int, id sql.ID, etag uint64, body []byte) error) error {
 	d := a.dump
 	a.progress = newProgress(a.run.out.stderr, d.Size(), task)
-	err := d.Pass(ctx, dump.Handlers{Document: take, Rejects: a.rejects, Tick: func() { a.progress.at(d.Position()) }})
+	err := d.Pass(ctx, dump.Handlers{Document: take, Etags: a.comparison.Etags(), Rejects: a.rejects, Tick: func() { a.progress.at(d.Position()) }})
 	a.progress.finish(err)
 	if err != nil {
 		err = gateError(err)
@@ -275,7 +286,7 @@ func (a *attempt) pass(ctx context.Context, task string, take func(document int,
 	}
 	changes, counts, last := a.comparison.Changes(), d.Counts(), a.comparison.LastRun()
 	a.run.out.metrics.changes(changes)
-	results := plan.Evaluate(&a.run.flags.Compare.Gates, counts, d.CutFiles(last.Run, last.Sources), changes, a.survey.Largest())
+	results := plan.Evaluate(&a.run.flags.Compare.Gates, counts, last.Sources, d.CutFiles(last.Run, last.Sources), changes, a.survey.Largest())
 	a.run.record.Sources, a.run.record.Plan, a.run.record.Gates, a.run.record.Verdict = counts, &changes, results, plan.VerdictOf(results)
 	if err := plan.Failed(results); err != nil {
 		a.report(0)
@@ -297,13 +308,14 @@ func (a *attempt) loadAgain(ctx context.Context) (version int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	sums := make([]plan.Checksum, len(a.run.endpoints))
+	sums, stored := make([]plan.Checksum, len(a.run.endpoints)), a.storedEtags()
 	a.progress = newProgress(a.run.out.stderr, again.Size(), "load")
 	err = again.Pass(ctx, dump.Handlers{
-		Tick: func() { a.progress.at(again.Position()) },
+		Etags: a.comparison.Etags(),
+		Tick:  func() { a.progress.at(again.Position()) },
 		Document: func(document int, id sql.ID, etag uint64, body []byte) error {
 			sums[document].Add(id, etag)
-			return load.Append(document, id, etag, body)
+			return load.Append(document, id, stored(etag, body), body)
 		},
 	})
 	a.progress.finish(err)

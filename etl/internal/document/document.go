@@ -1,4 +1,4 @@
-// Package document renders a tree of joined rows to a JSON document and hashes it. The same shape and rows always give the same
+// Package document renders a tree of joined rows to a JSON document. The same shape and rows always give the same
 // bytes.
 //
 // A Renderer compiles the body of an endpoint once to a flat list of steps. Rendering executes them. It uses no map and no
@@ -7,8 +7,6 @@ package document
 
 import (
 	"sync/atomic"
-
-	"github.com/zeebo/xxh3"
 
 	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/shape"
@@ -40,9 +38,6 @@ func newRenderer(spec *shape.Shape, body shape.Node, of int) *Renderer {
 	}
 	return r
 }
-
-// Etag returns the 64-bit xxh3 hash of a rendered document. It detects changes, but it is not a cryptographic hash.
-func Etag(body []byte) uint64 { return xxh3.Hash(body) }
 
 // Append renders the tree's document, appends it to dst and returns the extended slice.
 func (r *Renderer) Append(dst []byte, tree *join.Tree) []byte {

@@ -229,16 +229,6 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestEtag(t *testing.T) {
-	if a, b := Etag([]byte(`{"a":1}`)), Etag([]byte(`{"a":2}`)); a == b {
-		t.Errorf("two documents have the etag %x", a)
-	}
-	// With another hash function, a run would find all published documents changed.
-	if got := Etag(nil); got != 0x2d06800538d394c2 {
-		t.Errorf("Etag of nothing = %#x, want xxh3's 0x2d06800538d394c2", got)
-	}
-}
-
 // FuzzAppendString compares appendString with two decoders and an encoder. The seeds reach all statements that the fuzzer has reached.
 func FuzzAppendString(f *testing.F) {
 	for _, seed := range []string{"", "plain ASCII text of some length", `"`, `\`, "\x01\x1f\n\r\t", "12345678\"", "1234567\"8", "é日🙂\u2028", "\x7f", "a\\b\"c\nd"} {

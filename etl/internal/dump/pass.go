@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"systemscale/etl/internal/document"
+	"systemscale/etl/internal/etag"
 	"systemscale/etl/internal/join"
 	"systemscale/etl/internal/source"
 	"systemscale/sql"
@@ -17,6 +18,9 @@ type Handlers struct {
 	// Document is called with every document: in ascending order of id, and of one item in the order of the shape. body is valid only
 	// during the call; the id stays valid.
 	Document func(document int, id sql.ID, etag uint64, body []byte) error
+
+	// Etags hashes the documents. The zero value is an unkeyed hash.
+	Etags etag.Hash
 
 	Rejects source.Sink // nil discards the rejected rows
 
@@ -79,7 +83,7 @@ func (d *Dump) pass(ctx context.Context, handlers Handlers) error {
 		id := tree.ID()
 		for i, renderer := range renderers {
 			body = renderer.Append(body[:0], tree)
-			if err := handlers.Document(i, id, document.Etag(body), body); err != nil {
+			if err := handlers.Document(i, id, handlers.Etags.Of(body), body); err != nil {
 				return err
 			}
 		}

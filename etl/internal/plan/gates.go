@@ -27,11 +27,12 @@ const (
 	MissingColumn Gate = Gate(source.MissingColumn)
 	EmptyFile     Gate = Gate(source.Empty)
 	DocumentSize  Gate = "document-size"
+	FewerRows     Gate = "fewer-rows"
 )
 
 // Gates returns all gates, in the order in which they are evaluated.
 func Gates() []Gate {
-	return []Gate{TruncatedFile, Unreconciled, Rejects, Removed, Changed, MissingColumn, EmptyFile, DocumentSize}
+	return []Gate{TruncatedFile, Unreconciled, Rejects, Removed, Changed, MissingColumn, EmptyFile, DocumentSize, FewerRows}
 }
 
 // UnmarshalText accepts only the name of a gate.
@@ -55,7 +56,8 @@ type Limits struct {
 	MaxChanged      Percent  `default:"50%" placeholder:"PERCENT" help:"Gate changed: published items of which a document differs. Default: ${default}."`
 	MinRows         int64    `default:"1" placeholder:"N" help:"Gate empty-file: fewest rows of any one file. Default: ${default}."`
 	MaxDocument     ByteSize `default:"1MiB" placeholder:"SIZE" help:"Gate document-size: largest document; reading stops at an item whose rows need more. Default: ${default}."`
-	Accept          []Gate   `placeholder:"GATE" help:"Publish although this gate fails: truncated-file, unreconciled, rejects, removed, changed, missing-column, empty-file or document-size. May be repeated. With document-size, all rows of an item are held in memory, about ten times their size in the files."`
+	MaxFewerRows    Percent  `default:"10%" placeholder:"PERCENT" help:"Gate fewer-rows: rows that any one file has less than in the last published run. Default: ${default}."`
+	Accept          []Gate   `placeholder:"GATE" help:"Publish although this gate fails: truncated-file, unreconciled, rejects, removed, changed, missing-column, empty-file, document-size or fewer-rows. May be repeated. With document-size, all rows of an item are held in memory, about ten times their size in the files."`
 }
 
 // Accepts reports whether a run may continue although the gate fails.
@@ -69,8 +71,10 @@ type Largest struct {
 }
 
 // Evaluate compares the findings of a pass with the limits and returns a result for each gate, in the order of Gates. cut has a line for
-// each file that ends early. Values and limits are for programs too, and have no separators; messages have.
-func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publish.Changes, largest Largest) []publish.GateResult {
+// each file that ends early, and before has the counts of the last published run. Values and limits are for programs too, and have no separators; messages have.
+func Evaluate(
+	limits *Limits, counts, before []source.Counts, cut []string, changes publish.Changes, largest Largest,
+) []publish.GateResult {
 	var results []publish.GateResult
 	add := func(gate Gate, value, limit string, failed bool, format string, arguments ...any) {
 		r := publish.GateResult{Gate: string(gate), Value: value, Limit: limit, Verdict: publish.Passed}
@@ -84,6 +88,7 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 		results = append(results, r)
 	}
 	rows := examine(limits, counts)
+	most, shrunk := shrunkFiles(limits.MaxFewerRows, counts, before)
 	items := changes.Items
 	removed, changed := share(items.Removed, items.Published), share(items.Changed, items.Published)
 
@@ -110,7 +115,31 @@ func Evaluate(limits *Limits, counts []source.Counts, cut []string, changes publ
 	add(DocumentSize, ByteSize(largest.Bytes).String(), limits.MaxDocument.String(), largest.Bytes > int64(limits.MaxDocument),
 		"%s %s has %s bytes, more than %s. Look at its rows, or raise --max-document",
 		largest.Document, largest.ID, humanize.Comma(largest.Bytes), limits.MaxDocument)
+	add(FewerRows, fmt.Sprintf("%.3g%%", float64(most)), limits.MaxFewerRows.String(), len(shrunk) > 0,
+		"files have over %s fewer rows than in the last published run: %s. Is the dump complete? If it is, raise --max-fewer-rows",
+		limits.MaxFewerRows, strings.Join(shrunk, ", "))
 	return results
+}
+
+// shrunkFiles returns the largest share of rows that a file has less than before, and a text for each file that exceeds the limit. Sources
+// without an earlier count are not compared.
+func shrunkFiles(limit Percent, counts, before []source.Counts) (most Percent, shrunk []string) {
+	labels := source.Labels(counts)
+	for i, c := range counts {
+		at := slices.IndexFunc(before, func(b source.Counts) bool {
+			return b.Source == c.Source || b.Source == "" && b.File == c.File // earlier builds recorded only the file
+		})
+		if at < 0 {
+			continue
+		}
+		had := before[at].Read
+		fewer := share(max(0, had-c.Read), had)
+		most = max(most, fewer)
+		if fewer > limit {
+			shrunk = append(shrunk, fmt.Sprintf("%s has %s instead of %s", labels[i], humanize.Comma(c.Read), humanize.Comma(had)))
+		}
+	}
+	return most, shrunk
 }
 
 // publishedItems formats a part of the published items, such as "2 of 100 published items".

@@ -13,7 +13,7 @@ import (
 
 func TestEvaluate(t *testing.T) {
 	standard := func() *Limits {
-		return &Limits{MaxRejects: 1, MaxRemoved: 5, MaxChanged: 50, MinRows: 1, MaxDocument: 1 << 20}
+		return &Limits{MaxRejects: 1, MaxRemoved: 5, MaxChanged: 50, MinRows: 1, MaxDocument: 1 << 20, MaxFewerRows: 10}
 	}
 	good := source.Counts{
 		File: "a.csv", Read: 100, Used: 90, Filtered: map[string]int64{"x": 9}, Rejected: map[source.Reason]int64{source.Orphan: 1},
@@ -57,7 +57,7 @@ func TestEvaluate(t *testing.T) {
 			if c.items != nil {
 				c.items(&of)
 			}
-			results := Evaluate(limits, []source.Counts{good, counts}, nil, publish.Changes{Items: of}, Largest{Bytes: c.bytes})
+			results := Evaluate(limits, []source.Counts{good, counts}, nil, nil, publish.Changes{Items: of}, Largest{Bytes: c.bytes})
 			var failed []Gate
 			for _, f := range results {
 				if f.Verdict == publish.Failed {
@@ -77,7 +77,7 @@ func TestEvaluate(t *testing.T) {
 
 // TestMessages has each gate fail alone and compares its message.
 func TestMessages(t *testing.T) {
-	standard := Limits{MaxRejects: 1, MaxRemoved: 5, MaxChanged: 50, MinRows: 1, MaxDocument: 1 << 20}
+	standard := Limits{MaxRejects: 1, MaxRemoved: 5, MaxChanged: 50, MinRows: 1, MaxDocument: 1 << 20, MaxFewerRows: 10}
 	good := source.Counts{File: "a.csv", Read: 11_000, Used: 11_000}
 	counts := func(change func(*source.Counts)) []source.Counts {
 		c := good
@@ -86,6 +86,7 @@ func TestMessages(t *testing.T) {
 	}
 	for gate, c := range map[Gate]struct {
 		counts  []source.Counts
+		before  []source.Counts
 		cut     []string
 		items   publish.Items
 		largest Largest
@@ -123,17 +124,55 @@ func TestMessages(t *testing.T) {
 			largest: Largest{Bytes: 1<<20 + 1, Document: "styles", ID: sql.IntID(7)},
 			want:    "styles 7 has 1,048,577 bytes, more than 1MiB. Look at its rows, or raise --max-document",
 		},
+		FewerRows: {
+			before: []source.Counts{{File: "a.csv", Read: 12_223}},
+			want: "files have over 10% fewer rows than in the last published run: a.csv has 11,000 instead of 12,223. Is the dump complete? " +
+				"If it is, raise --max-fewer-rows",
+		},
 	} {
 		if c.counts == nil {
 			c.counts = []source.Counts{good}
 		}
-		err := Failed(Evaluate(&standard, c.counts, c.cut, publish.Changes{Items: c.items}, c.largest))
+		err := Failed(Evaluate(&standard, c.counts, c.before, c.cut, publish.Changes{Items: c.items}, c.largest))
 		want := "nothing is published, because a gate failed; the live version is unchanged\n  " + string(gate) + ": " + c.want +
 			", or pass --accept " + string(gate)
 		if err == nil {
 			t.Errorf("%s has passed", gate)
 		} else if diff := cmp.Diff(want, err.Error()); diff != "" {
 			t.Errorf("%s: want (-), got (+)\n%s", gate, diff)
+		}
+	}
+}
+
+func TestFewerRows(t *testing.T) {
+	counts := func(pairs ...any) (all []source.Counts) {
+		for i := 0; i < len(pairs); i += 3 {
+			all = append(all, source.Counts{Source: pairs[i].(string), File: pairs[i+1].(string), Read: int64(pairs[i+2].(int))})
+		}
+		return all
+	}
+	for _, test := range []struct {
+		name        string
+		now, before []source.Counts
+		most        Percent
+		want        []string
+	}{
+		{"the same", counts("a", "a.csv", 10), counts("a", "a.csv", 10), 0, nil},
+		{"at the limit", counts("a", "a.csv", 90), counts("a", "a.csv", 100), 10, nil},
+		{"beyond", counts("a", "a.csv", 89), counts("a", "a.csv", 100), 11, []string{"a.csv has 89 instead of 100"}},
+		{"more rows", counts("a", "a.csv", 100), counts("a", "a.csv", 10), 0, nil},
+		{"no rows", counts("a", "a.csv", 0), counts("a", "a.csv", 4000), 100, []string{"a.csv has 0 instead of 4,000"}},
+		{"no rows before", counts("a", "a.csv", 0), counts("a", "a.csv", 0), 0, nil},
+		{"a new source", counts("b", "b.csv", 1), counts("a", "a.csv", 100), 0, nil},
+		{"another file of the source", counts("a", "b.csv", 50), counts("a", "a.csv", 100), 50, []string{"b.csv has 50 instead of 100"}},
+		{"an earlier build", counts("a", "a.csv", 50), counts("", "a.csv", 100), 50, []string{"a.csv has 50 instead of 100"}},
+		{
+			"two sources of a file", counts("a", "a.csv", 5, "b", "a.csv", 50), counts("a", "a.csv", 5, "b", "a.csv", 100), 50,
+			[]string{"a.csv (b) has 50 instead of 100"},
+		},
+	} {
+		if most, got := shrunkFiles(10, test.now, test.before); most != test.most || !cmp.Equal(got, test.want) {
+			t.Errorf("%s: %v, %q, want %v, %q", test.name, most, got, test.most, test.want)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func New(s *Survey, limits *Limits, counts []source.Counts, cut []string) (*Plan
 	changes, version := s.comparison.Changes(), s.comparison.Version()
 	p := &Plan{
 		Collection: s.spec.Collection, Live: version.Run, Items: changes.Items, BreakingChanges: BreakingChanges(version.Endpoints, s.spec),
-		Gates: Evaluate(limits, counts, cut, changes, s.largest), Sources: counts,
+		Gates: Evaluate(limits, counts, s.comparison.LastRun().Sources, cut, changes, s.largest), Sources: counts,
 	}
 	p.Verdict = VerdictOf(p.Gates)
 	for i, found := range changes.Endpoints {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/etl/internal/etag"
 	"systemscale/sql"
 )
 
@@ -20,6 +21,7 @@ const fetched = 20_000
 type Comparison struct {
 	conn       *pgx.Conn
 	version    Version
+	etags      etag.Hash
 	last       LastRun
 	rendered   []sql.Endpoint
 	endpoints  []published // in the order of rendered
@@ -84,6 +86,13 @@ func (c *Comparison) open() error {
 	}
 	if err := CheckIDs(c.collection, c.version.Endpoints, c.rendered); err != nil {
 		return err
+	}
+	present, next, err := readEtags(c.ctx, c.conn, c.version.Generation)
+	if err != nil {
+		return err
+	}
+	if c.etags = present; c.version.Run == 0 {
+		c.etags = next
 	}
 	if c.last, err = readLastRun(c.ctx, c.conn, c.collection); err != nil {
 		return err
@@ -206,6 +215,10 @@ func (c *Comparison) eachRow(statement string, take func(id []byte, etag uint64)
 
 // Version returns the version that was live when the comparison was opened.
 func (c *Comparison) Version() Version { return c.version }
+
+// Etags returns the hash function of the published etags, with which rendered documents must be compared. If nothing is published, it is that
+// of a new generation.
+func (c *Comparison) Etags() etag.Hash { return c.etags }
 
 // LastRun returns the newest run that published its files, or found no difference to the published version.
 func (c *Comparison) LastRun() LastRun { return c.last }

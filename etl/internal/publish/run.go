@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/etl/internal/etag"
 	"systemscale/sql"
 )
 
@@ -32,6 +33,18 @@ func (s *Session) Begin(ctx context.Context, mode Mode) (_ *Run, err error) {
 		return nil, migrationMissing(fmt.Errorf("register the run: %w", err))
 	}
 	return r, nil
+}
+
+// Etags returns the hash function for the etags of a new generation.
+func (r *Run) Etags() etag.Hash { return r.session.etags }
+
+// etagHash returns the name of the hash function of the etags in the tables that a run creates, or nil if it creates none.
+func etagHash(mode Mode) *string {
+	if mode != Generation {
+		return nil
+	}
+	name := etag.NameKeyed
+	return &name
 }
 
 // ID returns the run's id, which becomes the data version when the run is published.
@@ -66,7 +79,7 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 			return err
 		}
 		marked, err := tx.Exec(ctx, sql.Query("etl/finish_run"), r.id, statePublished, published.Mode, version.Generation, endpoints, tables,
-			encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape)
+			encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape, etagHash(published.Mode))
 		if err != nil {
 			return fmt.Errorf("mark the run published: %w", err)
 		}
@@ -117,7 +130,7 @@ func (r *Run) Unchanged(ctx context.Context, record Record) (err error) {
 		return err
 	}
 	_, err = r.session.conn.Exec(ctx, sql.Query("etl/finish_run"), r.id, stateUnchanged, Delta, nil, nil, nil,
-		encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape)
+		encoded.sources, encoded.plan, encoded.gates, encoded.verdict, encoded.shape, etagHash(Delta))
 	if err != nil {
 		return fmt.Errorf("mark the run unchanged: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/etl/internal/etag"
 	"systemscale/sql"
 )
 
@@ -29,6 +30,7 @@ type Session struct {
 	collection string
 	keep       int // versions before the live one
 	live       Version
+	etags      etag.Hash // of new generations
 }
 
 // Open connects, takes the collection and removes the remains of killed runs. keep is the number of versions before the live one that
@@ -114,6 +116,9 @@ func (s *Session) begin(ctx context.Context) error {
 		return migrationMissing(fmt.Errorf("look for killed runs: %w", err))
 	}
 	if s.live, err = readVersion(ctx, s.conn, s.collection); err != nil {
+		return err
+	}
+	if _, s.etags, err = readEtags(ctx, s.conn, s.live.Generation); err != nil {
 		return err
 	}
 	return dropDeadTables(ctx, s.conn, s.collection)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"systemscale/etl/internal/etag"
 	"systemscale/sql"
 )
 
@@ -18,6 +19,19 @@ type Version struct {
 	Generation int64 // of the document tables
 	Endpoints  []sql.Endpoint
 	Rows       int64 // of all document tables
+}
+
+// readEtags returns the hash function of the etags in the tables of a generation, and the one for new generations.
+func readEtags(ctx context.Context, conn *pgx.Conn, generation int64) (present, next etag.Hash, err error) {
+	var key []byte
+	var name string
+	if err := conn.QueryRow(ctx, sql.Query("etl/select_etags"), generation).Scan(&key, &name); err != nil {
+		return present, next, migrationMissing(fmt.Errorf("read the hash function of the etags: %w", err))
+	}
+	if next, err = etag.Keyed(key); err == nil {
+		present, err = etag.Named(name, next)
+	}
+	return present, next, err
 }
 
 // readVersion returns the zero Version when nothing is published.
