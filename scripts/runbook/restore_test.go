@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,11 +28,11 @@ func TestPointInTimeRecovery(t *testing.T) {
 	l.more(200)
 	s.publish(database.ETL, 3) // the bad one
 	s.serves(3)
-	primary.Exec("select pg_switch_wal()")
-	var archived bool
+	var segment string
+	primary.Query("select pg_walfile_name(pg_switch_wal())", &segment)
 	eventually(t, "the log is archived", func() bool {
-		primary.Query("select last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) or "+
-			"last_archived_time > now() - interval '1 second' and last_archived_wal is not null from pg_stat_archiver", &archived)
+		var archived bool
+		primary.Query("select coalesce(last_archived_wal >= '"+segment+"', false) from pg_stat_archiver", &archived)
 		return archived
 	})
 
@@ -45,6 +46,10 @@ func TestPointInTimeRecovery(t *testing.T) {
 			return !recovering
 		})
 	})
+	const stopped = "recovery stopping before commit of transaction" // operators look for it
+	if log := restored.Log(); !strings.Contains(log, stopped) {
+		t.Errorf("%q is not in the log:\n%s", stopped, log)
+	}
 	url := at(t, database, restored)
 	step(t, "restart both instances", func() { s.roll(url.API) })
 	s.serves(2)

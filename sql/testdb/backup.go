@@ -67,6 +67,16 @@ func (s *Server) MoveLog(directory string) {
 	s.Start()
 }
 
+// Log returns the text of the server's log.
+func (s *Server) Log() string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.directory + ".log")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // Running reports whether the server accepts connections.
 func (s *Server) Running() bool {
 	conn, err := s.connect()
