@@ -98,15 +98,20 @@ func (s *site) edition(number int) {
 // etl runs etl, which must end with the exit code, and returns its output.
 func (s *site) etl(code int, databaseURL string, arguments ...string) string {
 	s.t.Helper()
-	directory, _ := binaries()
-	command := exec.CommandContext(s.t.Context(), filepath.Join(directory, "etl"), arguments...)
-	command.Dir = s.directory
-	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
+	command := s.etlCommand(databaseURL, arguments...)
 	out, err := command.CombinedOutput()
 	if command.ProcessState == nil || command.ProcessState.ExitCode() != code {
 		s.t.Fatalf("etl %v: %v, want exit code %d\n%s", arguments, err, code, out)
 	}
 	return string(out)
+}
+
+func (s *site) etlCommand(databaseURL string, arguments ...string) *exec.Cmd {
+	directory, _ := binaries()
+	command := exec.CommandContext(s.t.Context(), filepath.Join(directory, "etl"), arguments...)
+	command.Dir = s.directory
+	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
+	return command
 }
 
 // publish runs etl with the CSV file of an edition.
