@@ -83,6 +83,11 @@ var (
 		Find: func() error { _, err := FindInPath("prometheus"); return err },
 		Apt:  []string{"prometheus"}, Brew: []string{"prometheus"},
 	}
+	// NeedSystemd is for the tests of the units. It exists on Linux only, and need not run.
+	NeedSystemd = Need{
+		Find: func() error { _, err := FindInPath("systemd-analyze"); return err },
+		Apt:  []string{"systemd"},
+	}
 	// NeedNodeExporter is for the metrics of the ETL, which reach Prometheus through a file.
 	NeedNodeExporter = Need{
 		Find: func() error { _, err := FindNodeExporter(); return err },

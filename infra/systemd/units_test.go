@@ -136,26 +136,57 @@ func TestAlertPriority(t *testing.T) {
 	}
 }
 
-// TestUnitsAreConsistent checks the references between units. If systemd is installed, it verifies the units too.
-func TestUnitsAreConsistent(t *testing.T) {
-	units := []string{"systemscale-etl.service", "systemscale-etl.timer", "systemscale-etl-alert@.service", "systemscale-api@.service"}
-	installed := regexp.MustCompile("/usr/local/bin/(etl|api)")
-	directory := t.TempDir()
-	for _, unit := range units {
-		write(t, filepath.Join(directory, unit), installed.ReplaceAllString(read(t, unit), "/bin/sh"), 0o644) // neither is installed here
+// analyze runs systemd-analyze in a directory and returns what it prints. If it is not installed, the test is skipped, or fails if
+// REQUIRE_DB=1.
+func analyze(t *testing.T, directory string, arguments ...string) (string, error) {
+	t.Helper()
+	path, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		if os.Getenv("REQUIRE_DB") == "1" {
+			t.Fatalf("%v, but REQUIRE_DB=1 requires it: run ./scripts/task test, or install systemd", err)
+		}
+		t.Skip(err)
 	}
-	if !strings.Contains(read(t, units[0]), "\nOnFailure=systemscale-etl-alert@%n.service\n") {
+	command := exec.CommandContext(t.Context(), path, arguments...)
+	command.Dir = directory
+	output, err := command.CombinedOutput()
+	return string(output), err
+}
+
+// services returns the names of the units of this directory that run a program.
+func services(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob("*.service")
+	if err != nil || len(found) < 4 {
+		t.Fatalf("the services are %q, %v", found, err)
+	}
+	return found
+}
+
+// TestUnitsAreConsistent checks the references between units, and verifies the units.
+func TestUnitsAreConsistent(t *testing.T) {
+	if !strings.Contains(read(t, "systemscale-etl.service"), "\nOnFailure=systemscale-etl-alert@%n.service\n") {
 		t.Error("the service does not start the alert when it fails")
 	}
-	if timer := read(t, units[1]); strings.Contains(timer, "\nUnit=") {
+	if timer := read(t, "systemscale-etl.timer"); strings.Contains(timer, "\nUnit=") {
 		t.Error("the timer names a unit; want none: it starts the service of the same name")
 	}
-	if analyze, err := exec.LookPath("systemd-analyze"); err == nil {
-		command := exec.CommandContext(t.Context(), analyze, "verify", "systemscale-etl.service", "systemscale-etl.timer",
-			"systemscale-etl-alert@x.service", "systemscale-api@8081.service")
-		command.Dir = directory
-		if output, err := command.CombinedOutput(); err != nil || strings.Contains(string(output), "systemscale-") {
-			t.Errorf("systemd-analyze verify: %v\n%s", err, output)
+	installed := regexp.MustCompile("/usr/local/bin/[a-z]+")
+	directory, arguments := t.TempDir(), []string{"verify"}
+	for _, unit := range append(services(t), "systemscale-etl.timer") {
+		write(t, filepath.Join(directory, unit), installed.ReplaceAllString(read(t, unit), "/bin/sh"), 0o644) // none is installed here
+		arguments = append(arguments, strings.Replace(unit, "@.", "@8081.", 1))
+	}
+	if output, err := analyze(t, directory, arguments...); err != nil || strings.Contains(output, "systemscale-") {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, output)
+	}
+}
+
+// TestServicesAreHardened checks that no service has an exposure above 2.0 of 10. systemd-analyze counts tenths.
+func TestServicesAreHardened(t *testing.T) {
+	for _, unit := range services(t) {
+		if output, err := analyze(t, ".", "security", "--offline=true", "--no-pager", "--threshold=20", unit); err != nil {
+			t.Errorf("%s: %v\n%s", unit, err, output)
 		}
 	}
 }
