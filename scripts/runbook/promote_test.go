@@ -44,14 +44,24 @@ func TestPromotion(t *testing.T) {
 	s.serves(3)
 	l.more(200)
 
+	step(t, "restart the primary in place, as for a minor version", func() {
+		replica.Stop()
+		l.more(200)
+		replica.Start()
+	})
+	l.allow(4)
+	s.publish(again.ETL, 4)
+	s.serves(4)
+	replicated(t, replica)
+
 	// A planned switch: the primary stops in order, and the replica has everything.
 	step(t, "switch to the other server", func() {
 		replica.Stop()
 		second.Promote()
 	})
-	l.allow(4)
-	s.publish(again.ETL, 4)
-	s.serves(4)
+	l.allow(5)
+	s.publish(again.ETL, 5)
+	s.serves(5)
 	l.more(200)
 	l.stop()
 }
