@@ -51,6 +51,7 @@ type site struct {
 	directory string // any account may enter it
 	csv       string
 	shape     string
+	programs  string // directory of api and etl
 	cacheAge  string // how long gateways use a document without revalidation
 	instances []*instance
 }
@@ -60,7 +61,8 @@ const things = 2000
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	if _, err := binaries(); err != nil {
+	programs, err := binaries()
+	if err != nil {
 		t.Fatal(err)
 	}
 	directory, err := os.MkdirTemp("", "runbook-")
@@ -68,7 +70,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	s := &site{t: t, directory: directory, csv: filepath.Join(directory, "csv"), shape: filepath.Join(directory, "shape.yaml"), cacheAge: "1s"}
+	s := &site{t: t, directory: directory, csv: filepath.Join(directory, "csv"), shape: filepath.Join(directory, "shape.yaml"), programs: programs, cacheAge: "1s"}
 	const shape = `collection: things
 sources:
   thing: {file: thing.csv, key: id, columns: {id: int, edition: int, text: text}}
@@ -107,8 +109,7 @@ func (s *site) etl(code int, databaseURL string, arguments ...string) string {
 }
 
 func (s *site) etlCommand(databaseURL string, arguments ...string) *exec.Cmd {
-	directory, _ := binaries()
-	command := exec.CommandContext(s.t.Context(), filepath.Join(directory, "etl"), arguments...)
+	command := exec.CommandContext(s.t.Context(), filepath.Join(s.programs, "etl"), arguments...)
 	command.Dir = s.directory
 	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
 	return command
@@ -125,20 +126,20 @@ func (s *site) publish(databaseURL string, edition int, arguments ...string) str
 
 // instance is a process of the API.
 type instance struct {
-	t        *testing.T
-	address  string
-	admin    string
-	log      string
-	cacheAge string
-	command  *exec.Cmd
-	ended    chan struct{}
-	err      error // of Wait, once ended is closed
+	site    *site
+	t       *testing.T
+	address string
+	admin   string
+	log     string
+	command *exec.Cmd
+	ended   chan struct{}
+	err     error // of Wait, once ended is closed
 }
 
 // instance starts another instance of the API and waits until it is ready.
 func (s *site) instance(databaseURL string) *instance {
 	s.t.Helper()
-	i := &instance{t: s.t, cacheAge: s.cacheAge, address: porttest.Address(s.t), admin: porttest.Address(s.t)}
+	i := &instance{site: s, t: s.t, address: porttest.Address(s.t), admin: porttest.Address(s.t)}
 	i.log = filepath.Join(s.directory, "api-"+i.address+".log")
 	s.instances = append(s.instances, i)
 	i.start(databaseURL)
@@ -154,8 +155,7 @@ func (s *site) instance(databaseURL string) *instance {
 
 func (i *instance) start(databaseURL string) {
 	i.t.Helper()
-	directory, _ := binaries()
-	command := exec.Command(filepath.Join(directory, "api"), "--listen", i.address, "--admin", i.admin, "--cache-age", i.cacheAge)
+	command := exec.Command(filepath.Join(i.site.programs, "api"), "--listen", i.address, "--admin", i.admin, "--cache-age", i.site.cacheAge)
 	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL, "GOMAXPROCS=1")
 	log, err := os.OpenFile(i.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
