@@ -114,7 +114,8 @@ func (p *Podman) storage(driver string) string {
 
 func (p *Podman) path(name string) string { return filepath.Join(p.directory, name) }
 
-// Command returns a command that runs this podman, not started. Its group of processes ends with ctx.
+// Command returns a command that runs this podman in the present directory, not started. Its group of processes ends with ctx. Its Dir has
+// no effect.
 func (p *Podman) Command(ctx context.Context, arguments ...string) *exec.Cmd {
 	return p.Program(ctx, "podman", arguments...)
 }

@@ -44,12 +44,16 @@ func openRoom() (*room, error) {
 	return r, nil
 }
 
-// command returns a command that runs in the room. Like other commands it begins in its Dir, or in the present directory.
+// command returns a command that runs in the room, in the present directory. Its Dir has no effect.
 func (r *room) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
-	// nsenter would lead to a directory outside the namespace.
-	const enter = `cd "$PWD" && exec "$@"`
+	directory, err := os.Getwd()
+	if err != nil {
+		directory = "/"
+	}
+	// nsenter leaves the present directory, and its own option for one leads outside the namespace.
+	const enter = `cd "$1" && shift && exec "$@"`
 	return exec.CommandContext(ctx, "nsenter", append([]string{
-		"--mount=/proc/" + strconv.Itoa(r.holder.Process.Pid) + "/ns/mnt", "sh", "-c", enter, "sh", name,
+		"--mount=/proc/" + strconv.Itoa(r.holder.Process.Pid) + "/ns/mnt", "sh", "-c", enter, "sh", directory, name,
 	}, arguments...)...)
 }
 

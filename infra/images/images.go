@@ -23,15 +23,17 @@ var Names = []string{"etl", "api", "gateway"}
 // packages are the programs of the images.
 var packages = map[string]string{"etl": "./etl", "api": "./api", "gateway": "./infra/gateway"}
 
-// directories are empty directories of the images, which belong to the images' user. With them, a volume that is created at one of these
-// paths belongs to the user as well.
-var directories = []string{
-	"etl/directories/var/lib/systemscale/rejects", "etl/directories/var/lib/systemscale/metrics", "etl/directories/var/lib/systemscale/temp",
-	"gateway/directories/var/cache/systemscale",
+// directories are empty directories of the images, which belong to the images' user, with their modes. With them, a volume that is created
+// at one of these paths belongs to the user as well. podman gives a tmpfs the mode, but not the owner.
+var directories = map[string]os.FileMode{
+	"etl/directories/var/lib/systemscale/rejects": 0o755,
+	"etl/directories/var/lib/systemscale/metrics": 0o755,
+	"etl/directories/var/lib/systemscale/temp":    0o755,
+	"gateway/directories/var/cache/systemscale":   0o777 | os.ModeSticky,
 }
 
-// Build is a build of all images. Two builds of the same commit with the same Go, pages and base have the same bytes, and with podman and
-// buildah the same ids.
+// Build is a build of all images. Two builds of the same commit with the same Go, pages and base have the same layers and configuration.
+// The ids may differ: podman and buildah note the random name of their working container.
 type Build struct {
 	Root   string    // of the repository
 	Engine Engine    // which builds
@@ -79,8 +81,9 @@ func (b Build) Run(ctx context.Context) (err error) {
 
 // fill builds the programs and writes the build context of each image. All times are that of the commit.
 func (b Build) fill(ctx context.Context, work string, source source) error {
-	for _, path := range directories {
-		if err := os.MkdirAll(filepath.Join(work, path), 0o755); err != nil {
+	for path, mode := range directories {
+		path = filepath.Join(work, path)
+		if err := errors.Join(os.MkdirAll(path, 0o755), os.Chmod(path, mode)); err != nil {
 			return fmt.Errorf("build images: %w", err)
 		}
 	}
