@@ -11,6 +11,7 @@ for service in "$@"; do
         podman-compose --project-name systemscale up --detach "$service"
         until podman healthcheck run "systemscale_${service}_1" >/dev/null 2>&1; do sleep 1; done
     fi
-    # The gateways look for a new address every second, and the next instance must not end before.
-    sleep 5
+    # The gateways look for new addresses every second, and NGINX leaves an instance that has failed alone for ten seconds. The next one
+    # must not end before.
+    case $service in api-*) sleep 15 ;; esac
 done

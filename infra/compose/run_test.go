@@ -8,11 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"systemscale/infra/container"
 	"systemscale/infra/container/containertest"
@@ -34,11 +34,9 @@ type stack struct {
 // TestRun starts the Compose file from nothing, publishes, kills each container once, and replaces API and gateways, under load through the
 // gateways.
 func TestRun(t *testing.T) {
-	t.Log(time.Now())
 	podman := containertest.Open(t)
 	containertest.ImportServers(t, podman)
 	buildImages(t, podman)
-	t.Log(time.Now())
 	s := &stack{t: t, podman: podman, dump: copyDump(t)}
 	ports := []string{strconv.Itoa(porttest.Number(t)), strconv.Itoa(porttest.Number(t))}
 	s.environment = []string{
@@ -218,8 +216,9 @@ func (s *stack) showLogs() {
 		return
 	}
 	for _, service := range append([]string{"migrate", "etl"}, services...) {
-		out, _ := s.podman.Command(context.Background(), "logs", "--tail", "15", name(service)).CombinedOutput()
-		s.t.Logf("%s:\n%s", service, out)
+		out, _ := s.podman.Command(context.Background(), "logs", name(service)).CombinedOutput()
+		lines := slices.DeleteFunc(strings.Split(string(out), "\n"), func(line string) bool { return strings.Contains(line, `"status":200`) })
+		s.t.Logf("%s:\n%s", service, strings.Join(lines[max(0, len(lines)-40):], "\n"))
 	}
 }
 
