@@ -1,4 +1,4 @@
-// Package deb_test makes the Debian package, and installs, upgrades, removes and purges it in a Debian system of its own.
+// Package deb_test makes the Debian package, and installs, upgrades, removes and purges it in Debian systems of its own.
 package deb_test
 
 import (
@@ -90,11 +90,12 @@ func nextVersion(t *testing.T, path string) string {
 	return next
 }
 
-// TestPackage makes the package twice, in different directories, and uses it in a Debian system.
-func TestPackage(t *testing.T) {
-	problem := program.NeedPodman.Find() // it includes mmdebstrap, which makes the system
+// requireSystems skips the test if it cannot make Debian systems, or fails it if REQUIRE_DB=1.
+func requireSystems(t *testing.T) {
+	t.Helper()
+	problem := errors.Join(program.NeedPodman.Find(), program.NeedNspawn.Find()) // the former includes mmdebstrap
 	if problem == nil && os.Geteuid() != 0 {
-		problem = errors.New("a Debian system of its own needs root")
+		problem = errors.New("Debian systems need root")
 	}
 	if problem != nil {
 		if os.Getenv("REQUIRE_DB") == "1" {
@@ -102,6 +103,12 @@ func TestPackage(t *testing.T) {
 		}
 		t.Skip(problem)
 	}
+}
+
+// TestPackage makes the package twice, in different directories, and uses it in two Debian systems: one that runs, and one without a running
+// systemd, in which every step can be examined.
+func TestPackage(t *testing.T) {
+	requireSystems(t)
 	maker := filepath.Join(t.TempDir(), "deb")
 	run(t, nil, "go", "build", "-C", filepath.Join(root, "scripts/deb"), "-o", maker, ".")
 	first := makePackage(t, maker)
@@ -112,6 +119,7 @@ func TestPackage(t *testing.T) {
 			t.Errorf("two packages of the same files differ (%v)", err)
 		}
 	})
+	t.Run("boot", func(t *testing.T) { testBoot(t, first) })
 	system := newSystem(t)
 	t.Run("install", func(t *testing.T) { testInstall(t, system, first) })
 	t.Run("start", func(t *testing.T) { testStart(t, system) })

@@ -88,6 +88,11 @@ var (
 		Find: func() error { _, err := FindInPath("systemd-analyze"); return err },
 		Apt:  []string{"systemd"},
 	}
+	// NeedNspawn is for the tests that boot a system with systemd. It exists on Linux only.
+	NeedNspawn = Need{
+		Find: func() error { _, err := FindInPath("systemd-nspawn"); return err },
+		Apt:  []string{"systemd-container"},
+	}
 	// NeedNodeExporter is for the metrics of the ETL, which reach Prometheus through a file.
 	NeedNodeExporter = Need{
 		Find: func() error { _, err := FindNodeExporter(); return err },

@@ -25,7 +25,7 @@ func (installCommand) Run(ctx context.Context, console console) error {
 		program.NeedPgBouncer, program.NeedFaketime, program.NeedRedis, program.NeedWrk, program.NeedPrometheus, program.NeedNodeExporter,
 	}
 	if runtime.GOOS == "linux" {
-		needs = append(needs, program.NeedPodman, program.NeedPatroni, program.NeedSystemd)
+		needs = append(needs, program.NeedPodman, program.NeedPatroni, program.NeedSystemd, program.NeedNspawn)
 	}
 	return installer(console).Ensure(ctx, needs...)
 }
