@@ -42,8 +42,12 @@ func checkAlerts(t *testing.T, p prometheus, known series) {
 			t.Errorf("alert %s: there is no %s, as in %s", rule.Alert, missing, rule.Expr)
 		}
 	}
-	if _, err := os.Stat("/dev/shm"); err == nil && len(p.query(t, `node_filesystem_avail_bytes{mountpoint="/dev/shm"}`)) == 0 {
-		t.Error("alert CacheDiskFull: the node exporter leaves out /dev/shm")
+	mounts, err := os.ReadFile("/proc/mounts") // on Linux
+	for _, point := range []string{"/dev/shm", "/run"} {
+		if err == nil && strings.Contains(string(mounts), " "+point+" tmpfs ") &&
+			len(p.query(t, `node_filesystem_avail_bytes{mountpoint="`+point+`"}`)) == 0 {
+			t.Errorf("alert CacheDiskFull: the node exporter leaves out %s", point)
+		}
 	}
 	var loaded struct {
 		Groups []struct {
