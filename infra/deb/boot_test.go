@@ -134,7 +134,8 @@ func boot(t *testing.T, s system) machine {
 	})
 	m := machine{nspawn: command}
 	await(t, func() error {
-		children, err := exec.Command("pgrep", "--parent", strconv.Itoa(command.Process.Pid)).Output()
+		pid := strconv.Itoa(command.Process.Pid)
+		children, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
 		m.first = strings.TrimSpace(string(children))
 		if err == nil && m.first == "" {
 			err = errors.New("systemd-nspawn has no child")
