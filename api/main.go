@@ -225,6 +225,7 @@ func (p *program) serve(ctx context.Context, public []net.Listener, private net.
 		Ready:    p.ready,
 		Snapshot: p.store.Snapshot,
 		Cache:    p.cache,
+		Holds:    p.store.Holds,
 		Metrics:  p.metrics,
 		Page:     page,
 		Names:    append(p.flags.AdminHost, p.flags.Admin),

@@ -93,7 +93,7 @@ func TestRelativeLinksResolve(t *testing.T) {
 
 // commands are the commands of each program. "" is a program without commands.
 var commands = map[string][]string{
-	"etl":     {"run", "plan", "history", "rollback", "refresh", "render", "explain", "check", "init", "drop", "migrate"},
+	"etl":     {"run", "plan", "history", "rollback", "hold", "release", "refresh", "render", "explain", "check", "init", "drop", "migrate"},
 	"api":     {""},
 	"gateway": {""},
 }

@@ -57,7 +57,7 @@ func exitCode(command *exec.Cmd) (code int, output []byte) {
 // The exit codes of etl run, by what a second attempt could change. A code that is in no list fails the test.
 var (
 	worthAnAttempt = []int{1, 4, 5, 130}
-	hopeless       = []int{2, 3, 20, 21, 22, 23, 24, 25, 26, 27}
+	hopeless       = []int{2, 3, 7, 20, 21, 22, 23, 24, 25, 26, 27}
 	notOfARun      = []int{0, 6, 10}
 )
 

@@ -197,10 +197,21 @@ var alertCases = map[string]alertCase{
 			`systemscale_etl_last_run_success{job="node", instance="n", collection="things"}  1 0`,
 		}, "15s"},
 		labels: nightly, summary: "The last run of things failed with exit code 22",
-		quiet: []situation{{[]string{
-			`systemscale_etl_last_run_exit_code{job="node", instance="n", collection="things"}  22 0`,
-			`systemscale_etl_last_run_success{job="node", instance="n", collection="things"}  0 1`,
-		}, "15s"}},
+		quiet: []situation{
+			{[]string{
+				`systemscale_etl_last_run_exit_code{job="node", instance="n", collection="things"}  22 0`,
+				`systemscale_etl_last_run_success{job="node", instance="n", collection="things"}  0 1`,
+			}, "15s"},
+			{[]string{
+				`systemscale_etl_last_run_exit_code{job="node", instance="n", collection="things"}  0 7`,
+				`systemscale_etl_last_run_success{job="node", instance="n", collection="things"}  1 0`,
+			}, "15s"},
+		},
+	},
+	"RunsOnHold": {
+		fires:  situation{[]string{`systemscale_etl_on_hold{job="node", instance="n", collection="things"}  0 1`}, "15s"},
+		labels: nightly, summary: "Runs of things are on hold",
+		quiet: []situation{{[]string{`systemscale_etl_on_hold{job="node", instance="n", collection="things"}  1 0`}, "15s"}},
 	},
 	"NoRun": {
 		// The tests begin in 1970: the last run was 100,000 seconds before.

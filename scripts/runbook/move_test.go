@@ -92,7 +92,7 @@ func TestMajorUpgrade(t *testing.T) {
 		t.Errorf("the first run after the upgrade:\n%s", out)
 	}
 	s.serves(3)
-	s.etl(0, upgraded.ETL, "rollback", "--collection", "things", "--to", "1")
+	s.etl(0, upgraded.ETL, "rollback", "--no-hold", "--collection", "things", "--to", "1")
 	s.serves(1)
 	l.more(200)
 	l.stop()

@@ -123,7 +123,7 @@ func (s *stack) replaces(ctx context.Context, databaseURL string, chosen choice)
 		}
 	}
 	s.progressf("replacing %s by %s", former, chosen.catalog)
-	if accepted = []string{"removed", "changed"}; chosen.Products > 0 {
+	if accepted = []string{"removed", "changed", "fewer-rows"}; chosen.Products > 0 {
 		accepted = append(accepted, "truncated-file") // as in the real files, the last line of a sample has no line break
 	}
 	return accepted, nil

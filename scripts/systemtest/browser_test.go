@@ -55,7 +55,7 @@ func TestPages(t *testing.T) {
 		if out, err := refused.CombinedOutput(); err == nil {
 			t.Errorf("most of the catalog was removed:\n%s", out)
 		}
-		s.etl("rollback")
+		s.etl("rollback", "--no-hold")
 		b.run(t, "dashboard.mjs", nil)
 	})
 	t.Run("the OpenAPI description", func(t *testing.T) { testDescription(t, s, p, csv) })

@@ -187,7 +187,7 @@ func (p *publisher) next() {
 	e := p.editions[turn%len(p.editions)]
 	switch mode := []string{"delta", "generation", "rollback", "delta", "generation", "generation", "rollback"}[turn%7]; mode {
 	case "rollback":
-		p.publish(p.published[len(p.published)-2], "rollback", "--gateway", p.env["GATEWAYS"])
+		p.publish(p.published[len(p.published)-2], "rollback", "--no-hold", "--gateway", p.env["GATEWAYS"])
 	default:
 		p.publish(e, "run", "--csv", e.csv, "--accept", "removed", "--accept", "changed", "--accept", "fewer-rows", "--mode", mode, "--gateway", p.env["GATEWAYS"])
 	}

@@ -174,7 +174,7 @@ func testAnotherCatalog(t *testing.T, s *stack) {
 	eventually(t, "the new version through the gateway", func() bool { return s.get("/products/300").status == http.StatusNotFound })
 	eventually(t, "the price after a stray label", func() bool { return strings.Contains(s.get("/products/11").body, `"49.00"`) })
 
-	s.etl("rollback")
+	s.etl("rollback", "--no-hold")
 	eventually(t, "the previous version through the gateway", func() bool { return s.get("/products/300").status == http.StatusOK })
 	eventually(t, "the previous product", func() bool { return strings.Contains(s.get("/products/12").body, "Belle Shirt") })
 }

@@ -2,6 +2,7 @@
 package admin
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -20,6 +21,8 @@ const (
 	timeout    = 5 * time.Second
 	maxScrapes = 4       // concurrent; further ones get 503
 	maxHeader  = 8 << 10 // bytes
+
+	holdsTimeout = time.Second
 )
 
 // Options configure the server. The functions must be safe for concurrent use.
@@ -27,6 +30,7 @@ type Options struct {
 	Ready    func() error           // returns nil, or the reason why the server is not ready
 	Snapshot func() *store.Snapshot // returns the published versions
 	Cache    *cache.Cache           // of documents; nil if there is none
+	Holds    func(context.Context) ([]store.Hold, error)
 	Metrics  prometheus.Gatherer
 	Page     http.Handler // the dashboard
 	Names    []string     // host names to accept, in addition to those of checkHost
@@ -39,7 +43,7 @@ type Options struct {
 //	GET /live      200 while the process responds; independent of the database
 //	GET /ready     200, or 503 with the reason why the server is not ready
 //	GET /metrics   metrics in the Prometheus format
-//	GET /version   versions of the build and of the data, and the document cache
+//	GET /version   versions of the build and of the data, holds, and the document cache
 //
 // Any other path is a 404. A panic is logged and results in a 500. A request with an unknown host name results in a 421; see checkHost.
 func New(options Options) *http.Server {
@@ -62,8 +66,14 @@ func New(options Options) *http.Server {
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: maxScrapes,
 	}))
-	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, versionOf(options.Snapshot(), options.Cache.Status(), time.Now()))
+	mux.HandleFunc("GET /version", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), holdsTimeout)
+		defer cancel()
+		holds, err := options.Holds(ctx)
+		if err != nil { // the versions are known without the database
+			options.Logger.Warn("cannot read the holds for /version", "error", err)
+		}
+		answer(w, http.StatusOK, versionOf(options.Snapshot(), holds, options.Cache.Status(), time.Now()))
 	})
 	return &http.Server{
 		Handler:        recoverPanics(checkHost(mux, options.Names), options.Logger),

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -24,6 +25,7 @@ func options() Options {
 	return Options{
 		Ready:    func() error { return nil },
 		Snapshot: func() *store.Snapshot { return nil },
+		Holds:    func(context.Context) ([]store.Hold, error) { return nil, errors.New("no database") },
 		Metrics:  prometheus.NewRegistry(),
 		Page:     http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a page")) }),
 		Logger:   slog.New(slog.DiscardHandler),
@@ -100,12 +102,13 @@ func TestVersion(t *testing.T) {
 	snapshot := store.NewSnapshot(nil,
 		store.Version{Collection: "things", Run: 7, Generation: 5, PublishedAt: published},
 		store.Version{Collection: "museums", Run: 1, Generation: 1, PublishedAt: published})
-	got := versionOf(snapshot, nil, published.Add(90*time.Second))
+	hold := store.Hold{Collection: "things", Reason: "why", Author: "ann@host", Since: published}
+	got := versionOf(snapshot, []store.Hold{hold, {Collection: "none"}}, nil, published.Add(90*time.Second))
 	if got.Go != runtime.Version() || got.Module != "systemscale" {
 		t.Errorf("built by %q from %q", got.Go, got.Module)
 	}
 	want := map[string]data{
-		"things":  {Run: 7, Generation: 5, PublishedAt: published.UTC(), Age: 90},
+		"things":  {Run: 7, Generation: 5, PublishedAt: published.UTC(), Age: 90, Hold: &hold},
 		"museums": {Run: 1, Generation: 1, PublishedAt: published.UTC(), Age: 90},
 	}
 	if !reflect.DeepEqual(got.Data, want) {

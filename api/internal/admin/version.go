@@ -26,9 +26,12 @@ type data struct {
 	Generation  int64     `json:"generation"`
 	PublishedAt time.Time `json:"published_at"`
 	Age         float64   `json:"age_seconds"`
+
+	// Hold is absent if the runs are not on hold, or if the database does not respond.
+	Hold *store.Hold `json:"hold,omitempty"`
 }
 
-func versionOf(snapshot *store.Snapshot, documents *cache.Status, now time.Time) version {
+func versionOf(snapshot *store.Snapshot, holds []store.Hold, documents *cache.Status, now time.Time) version {
 	v := version{Go: runtime.Version(), Data: map[string]data{}, Cache: documents}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.Module, v.Version = info.Main.Path, info.Main.Version
@@ -42,12 +45,18 @@ func versionOf(snapshot *store.Snapshot, documents *cache.Status, now time.Time)
 		}
 	}
 	for _, collection := range snapshot.Collections() {
-		v.Data[collection.Collection] = data{
+		of := data{
 			Run:         collection.Run,
 			Generation:  collection.Generation,
 			PublishedAt: collection.PublishedAt.UTC(),
 			Age:         now.Sub(collection.PublishedAt).Seconds(),
 		}
+		for i := range holds {
+			if holds[i].Collection == collection.Collection {
+				of.Hold = &holds[i]
+			}
+		}
+		v.Data[collection.Collection] = of
 	}
 	return v
 }

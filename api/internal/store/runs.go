@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/goccy/go-json"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"systemscale/sql"
 )
@@ -43,24 +46,10 @@ type RunDocument struct {
 
 // Runs returns at most limit of the newest runs of a collection, the newest first. It ends with ctx.
 //
-// It opens a connection for each call, because calls are rare. Concurrent calls wait for one another, so they use one connection.
+// It opens a connection for each call, because calls are rare. Concurrent calls, also of Holds, wait for one another, so they use one
+// connection.
 func (s *Store) Runs(ctx context.Context, collection string, limit int) ([]Run, error) {
-	select {
-	case s.history <- struct{}{}:
-		defer func() { <-s.history }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("read catalog.run: %w", ErrOverloaded)
-	}
-	conn, _, err := dialConn(ctx, s.follower.current())
-	if err != nil {
-		return nil, fmt.Errorf("read catalog.run: %w", ErrUnavailable)
-	}
-	defer closeConn(conn)
-	rows, err := conn.Query(ctx, sql.Query("api/list_runs"), pgx.QueryExecModeCacheDescribe, collection, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read catalog.run: %w", err)
-	}
-	runs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Run, err error) {
+	return readHistory(ctx, s, "catalog.run", "api/list_runs", func(row pgx.CollectableRow) (r Run, err error) {
 		var sources, documents []byte
 		err = row.Scan(&r.ID, &r.State, &r.Mode, &r.StartedAt, &r.FinishedAt, &r.Verdict, &r.Error, &sources, &documents, &r.Live)
 		if err != nil {
@@ -70,9 +59,51 @@ func (s *Store) Runs(ctx context.Context, collection string, limit int) ([]Run, 
 			return r, err
 		}
 		return r, json.Unmarshal(documents, &r.Documents)
+	}, collection, limit)
+}
+
+// Hold is a hold of a collection: none of its runs publishes until it is released.
+type Hold struct {
+	Collection string    `json:"-"`
+	Reason     string    `json:"reason"`
+	Author     string    `json:"author"`
+	Since      time.Time `json:"since"`
+}
+
+// Holds returns the holds of all collections. It ends with ctx, and has the connection of Runs. A database with an earlier schema has none.
+func (s *Store) Holds(ctx context.Context) ([]Hold, error) {
+	holds, err := readHistory(ctx, s, "catalog.hold", "api/list_holds", func(row pgx.CollectableRow) (h Hold, err error) {
+		return h, row.Scan(&h.Collection, &h.Reason, &h.Author, &h.Since)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read catalog.run: %w", err)
+	if failure := new(pgconn.PgError); errors.As(err, &failure) && failure.Code == pgerrcode.UndefinedTable {
+		return nil, nil
 	}
-	return runs, nil
+	return holds, err
+}
+
+// readHistory returns the rows of a query over a connection of its own.
+func readHistory[T any](
+	ctx context.Context, s *Store, table, query string, scan func(pgx.CollectableRow) (T, error), arguments ...any,
+) (_ []T, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("read %s: %w", table, err)
+		}
+	}()
+	select {
+	case s.history <- struct{}{}:
+		defer func() { <-s.history }()
+	case <-ctx.Done():
+		return nil, ErrOverloaded
+	}
+	conn, _, err := dialConn(ctx, s.follower.current())
+	if err != nil {
+		return nil, ErrUnavailable
+	}
+	defer closeConn(conn)
+	rows, err := conn.Query(ctx, sql.Query(query), append([]any{pgx.QueryExecModeCacheDescribe}, arguments...)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
 }

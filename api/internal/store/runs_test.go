@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"systemscale/api/internal/publishtest"
 	"systemscale/sql/testdb"
@@ -83,5 +84,30 @@ func TestRunsTakeOneConnection(t *testing.T) {
 	between.resume()
 	if runs, err := f.Runs(t.Context(), collection, 1); err != nil || len(runs) != 1 {
 		t.Errorf("after them: %d runs, %v", len(runs), err)
+	}
+}
+
+func TestHolds(t *testing.T) {
+	f := newFixture(t, 1, Options{Poll: time.Hour})
+	if holds, err := f.Holds(t.Context()); err != nil || len(holds) != 0 {
+		t.Errorf("without a hold: %v, %v", holds, err)
+	}
+	conn := testdb.Connect(t, f.database.ETL)
+	execute := func(statement string, arguments ...any) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), statement, arguments...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	execute("insert into catalog.hold (collection, reason, author, since) values ($1, 'why', 'ann@host', $2)", collection, since)
+	holds, err := f.Holds(t.Context())
+	if want := []Hold{{collection, "why", "ann@host", since}}; err != nil || len(holds) != 1 || !holds[0].Since.Equal(since) ||
+		!cmp.Equal(want, holds, cmpopts.IgnoreFields(Hold{}, "Since")) {
+		t.Errorf("%+v, %v, want %+v", holds, err, want)
+	}
+	execute("drop table catalog.hold") // as in the schema of earlier builds
+	if holds, err := f.Holds(t.Context()); err != nil || len(holds) != 0 {
+		t.Errorf("with an earlier schema: %v, %v", holds, err)
 	}
 }

@@ -23,6 +23,8 @@ type arguments struct {
 	Plan     planCommand     `cmd:"" help:"Show what a run would change, and write nothing."`
 	History  historyCommand  `cmd:"" help:"List the runs of a collection."`
 	Rollback rollbackCommand `cmd:"" help:"Make an earlier version live again."`
+	Hold     holdCommand     `cmd:"" help:"Keep runs from publishing until etl release."`
+	Release  releaseCommand  `cmd:"" help:"Let runs publish again after etl rollback or etl hold."`
 	Refresh  refreshCommand  `cmd:"" help:"Refresh the cached copies of changed documents in gateways."`
 	Render   renderCommand   `cmd:"" help:"Join the CSV files and render the documents, without a database."`
 	Explain  explainCommand  `cmd:"" help:"Show the lines of the CSV files that an item's documents are made of."`
@@ -42,9 +44,10 @@ Example:
 
 Exit codes: 0 published or nothing to do, 1 unexpected error, 2 wrong flags or shape file, 3 a CSV file cannot be used or is cut off
 (gate truncated-file), 4 the database refused or cannot be reached, 5 another run holds the collection, 6 etl refresh failed for a
-gateway, 10 a plan found changes, 20 to 27 another gate failed (unreconciled, rejects, removed, changed, missing-column, empty-file,
-document-size, fewer-rows), 130 interrupted. After any but 0, the published documents are unchanged and still served. There is one
-exception: if the connection breaks while the server commits, either version may be live, each complete, and the message reports that.`
+gateway, 7 the collection is on hold, 10 a plan found changes, 20 to 27 another gate failed (unreconciled, rejects, removed, changed,
+missing-column, empty-file, document-size, fewer-rows), 130 interrupted. After any but 0, the published documents are unchanged and still
+served. There is one exception: if the connection breaks while the server commits, either version may be live, each complete, and the
+message reports that.`
 
 // Run executes the command line args and returns the exit code. Canceling the context interrupts the command, which then does not change
 // the published documents.

@@ -20,6 +20,7 @@ const (
 	exitDatabase    = 4
 	exitHeld        = 5
 	exitRefresh     = 6
+	exitOnHold      = 7
 	exitChanges     = 10  // of a plan; see gateExits for the gates
 	exitInterrupted = 130 // 128 + SIGINT, as shells report it
 )
@@ -83,6 +84,8 @@ func exitCode(err error) int {
 		return exitOfFiles(err)
 	case is[*publish.HeldError](err):
 		return exitHeld
+	case is[*publish.OnHoldError](err):
+		return exitOnHold
 	case is[*refreshError](err) && !is[*publish.DatabaseError](err):
 		return exitRefresh
 	case is[*publish.DatabaseError](err):

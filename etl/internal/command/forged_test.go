@@ -42,7 +42,7 @@ func TestGenerationOfAnEarlierBuild(t *testing.T) {
 	runForged(t, database, forgedA, exitOK, "version 3 is published", "--mode", "generation")
 	runForged(t, database, forgedA, exitOK, "nothing changed, and version 3 stays")
 	planForged(t, database, exitChanges, "1000000.00")
-	code, _, stderr := etl(t.Context(), "rollback", "--database", database.ETL)
+	code, _, stderr := etl(t.Context(), "rollback", "--no-hold", "--database", database.ETL)
 	if code != exitOK {
 		t.Fatalf("rollback: exit code %d: %s", code, stderr)
 	}

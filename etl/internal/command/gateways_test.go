@@ -95,7 +95,7 @@ func TestRunRefreshesExactlyTheChanges(t *testing.T) {
 	}
 	rollback := func(args ...string) func() (int, string, string) {
 		return func() (int, string, string) {
-			return etl(t.Context(), append([]string{"rollback", "--database", database.ETL, "--collection", "shop"}, args...)...)
+			return etl(t.Context(), append([]string{"rollback", "--no-hold", "--database", database.ETL, "--collection", "shop"}, args...)...)
 		}
 	}
 	const expire = "cached copies expire on their own, and lists are refreshed"

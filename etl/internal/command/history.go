@@ -68,7 +68,11 @@ func (c *historyCommand) Run(ctx context.Context, out *output) error {
 			fmt.Fprintf(out.stdout, "\nrun %d: %s\n", r.Run, *r.Error)
 		}
 	}
-	return nil
+	hold, err := publish.ReadHold(ctx, c.Database.URL, c.Collection)
+	if err == nil && hold != nil {
+		fmt.Fprintf(out.stdout, "\n%s is on hold since %s, by %s: %s\n", c.Collection, hold.Since.Format(time.RFC3339), hold.Author, hold.Reason)
+	}
+	return err
 }
 
 func historyRow(r publish.PastRun) ([]string, error) {

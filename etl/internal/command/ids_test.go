@@ -85,7 +85,7 @@ func TestTextIDs(t *testing.T) {
 			contains(stderr, "the ids of the shape are ", "those of the published version of shop are texts", "etl drop shop")
 		}
 	}
-	code, stdout, stderr = etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "shop")
+	code, stdout, stderr = etl(t.Context(), "rollback", "--no-hold", "--database", database.ETL, "--collection", "shop")
 	if code != exitOK {
 		t.Errorf("rollback: exit code %d: %s", code, stderr)
 	}

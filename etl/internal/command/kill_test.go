@@ -121,7 +121,7 @@ func TestKilledRunsHarmNothing(t *testing.T) {
 		{"generation", func(catalog int) *exec.Cmd { return k.load(catalog, "generation") }},
 		{"delta", func(catalog int) *exec.Cmd { return k.load(catalog, "delta") }},
 		// After the deltas the version before the live one is the other catalog, in the same tables.
-		{"rollback", func(int) *exec.Cmd { return k.command("rollback") }},
+		{"rollback", func(int) *exec.Cmd { return k.command("rollback", "--no-hold") }},
 	} {
 		longest := k.finish(kind.name, kind.command)
 		for i := range kills {

@@ -25,6 +25,7 @@ type metrics struct {
 	rows       *prometheus.GaugeVec
 	refreshed  *prometheus.GaugeVec
 	copies     *prometheus.GaugeVec
+	held       *prometheus.GaugeVec
 }
 
 // newMetrics starts the metrics of a run. It returns nil without --metrics. collection is empty if the shape file cannot be read.
@@ -40,6 +41,7 @@ func newMetrics(flags metricsFlags, collection string) *metrics {
 	m.copies = m.gauge("cache_urls",
 		"Copies of changed documents that the last run looked up in the cache of a gateway, by outcome: refreshed, fresh, absent or behind.",
 		"node", "outcome")
+	m.held = m.gauge("on_hold", "1 if the runs of the collection are on hold: none publishes before etl release.")
 	return m
 }
 
@@ -91,6 +93,14 @@ func (m *metrics) refresh(gateway cacherefresh.Gateway, succeeded bool, counts c
 	} {
 		m.copies.WithLabelValues(gateway.String(), outcome).Set(float64(n))
 	}
+}
+
+// onHold sets whether the runs of the collection are on hold.
+func (m *metrics) onHold(is bool) {
+	if m == nil {
+		return
+	}
+	m.held.WithLabelValues().Set(number(is))
 }
 
 // write replaces the file.

@@ -142,7 +142,7 @@ func TestMetricsOfRollback(t *testing.T) {
 	m := newMeasured(t)
 	m.run(exitOK, nil)
 	m.run(exitOK, map[int]string{4: "", 9: ""}, "--max-removed", "100%")
-	code, stdout, stderr := etl(t.Context(), "rollback", "--database", m.database.ETL, "--collection", "shop", "--metrics", m.file)
+	code, stdout, stderr := etl(t.Context(), "rollback", "--no-hold", "--database", m.database.ETL, "--collection", "shop", "--metrics", m.file)
 	must(t, exitOK, code, stdout, stderr)
 	samples, _ := readMetrics(t, m.file)
 	wantSamples(t, samples, map[string]string{

@@ -255,7 +255,7 @@ func TestRunChoosesMode(t *testing.T) {
 		}
 		code, stdout, stderr := at(t, database, directory, "run")
 		must(t, exitOK, code, stdout, stderr)
-		code, stdout, stderr = etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "shop")
+		code, stdout, stderr = etl(t.Context(), "rollback", "--no-hold", "--database", database.ETL, "--collection", "shop")
 		must(t, exitOK, code, stdout, stderr)
 		var path string
 		if err := conn.QueryRow(t.Context(), "select documents -> 2 ->> 'path' from catalog.version").Scan(&path); err != nil || path != "tags" {
@@ -348,7 +348,7 @@ func TestHistoryAndRollback(t *testing.T) {
 	if code, _, stderr := at(t, database, shopFiles(t, 10, nil), "run"); code != 22 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	code, stdout, stderr := etl(t.Context(), append([]string{"rollback", "--keep", "2"}, about...)...)
+	code, stdout, stderr := etl(t.Context(), append([]string{"rollback", "--no-hold", "--keep", "2"}, about...)...)
 	if text := must(t, exitOK, code, stdout, stderr); !strings.Contains(text, "version 5 is published, with the documents of version 2") ||
 		!strings.Contains(name(), "three") {
 		t.Errorf("after the rollback the name is %s, and the output\n%s", name(), text)
@@ -449,7 +449,7 @@ func TestGatesStopARun(t *testing.T) {
 			if c.gate == plan.EmptyFile || c.gate == plan.DocumentSize {
 				return // the documents are equal
 			}
-			code, stdout, stderr = etl(t.Context(), "rollback", "--database", database.ETL, "--collection", "shop")
+			code, stdout, stderr = etl(t.Context(), "rollback", "--no-hold", "--database", database.ETL, "--collection", "shop")
 			must(t, exitOK, code, stdout, stderr)
 		})
 	}

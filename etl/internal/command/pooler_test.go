@@ -39,7 +39,7 @@ func TestPooler(t *testing.T) {
 				append([]string{"run", "--mode", "generation", "--rejects", filepath.Join(directory, "rejects")}, read...),
 				append([]string{"plan"}, read...),
 				{"history", "--collection", "shop"},
-				{"rollback", "--collection", "shop"},
+				{"rollback", "--no-hold", "--collection", "shop"},
 			}
 			direct := testdb.Connect(t, database.ETL)
 			if c.mode != "session" {

@@ -78,6 +78,11 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		collection = spec.Collection
 	}
 	out.metrics = newMetrics(c.Metrics, collection)
+	if collection != "" {
+		if err := c.checkHold(ctx, out, collection); err != nil {
+			return err
+		}
+	}
 	done, err := c.Compare.Files.spool(ctx, c.Compare.Temporary.Temp)
 	if err != nil {
 		return err
@@ -117,8 +122,26 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err := r.do(ctx, d); err != nil {
 		return err
 	}
+	out.metrics.onHold(false)
 	session.Close() // the next run need not wait for the refresh
 	c.Gateways.warn(out, c.Gateways.refresh(ctx, out, url, spec.Collection))
+	return nil
+}
+
+// checkHold returns a *publish.OnHoldError if no dump may be published. A hold that another dump releases is checked after the files have
+// been read.
+func (c *runCommand) checkHold(ctx context.Context, out *output, collection string) error {
+	hold, err := publish.ReadHold(ctx, c.Compare.Database.URL, collection)
+	if is[*publish.DatabaseError](err) {
+		return nil // the run needs the database later, and mistakes in the files are reported without it
+	}
+	if err != nil {
+		return err
+	}
+	out.metrics.onHold(hold != nil)
+	if hold != nil && len(hold.Dump) == 0 {
+		return &publish.OnHoldError{Collection: collection, Hold: *hold}
+	}
 	return nil
 }
 

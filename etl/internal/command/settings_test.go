@@ -33,8 +33,8 @@ func TestSettingsOfTheRole(t *testing.T) {
 	succeed(exitChanges, of("plan", after)...)
 	succeed(exitOK, of("run", after, "--mode", "delta")...)
 	succeed(exitOK, of("run", before, "--mode", "generation")...)
-	succeed(exitOK, "rollback", "--collection", "shop")
-	succeed(exitOK, "rollback", "--collection", "shop", "--to", "1")
+	succeed(exitOK, "rollback", "--no-hold", "--collection", "shop")
+	succeed(exitOK, "rollback", "--no-hold", "--collection", "shop", "--to", "1")
 	if history := succeed(exitOK, "history", "--collection", "shop"); strings.Contains(history, "1970") ||
 		strings.Count(history, "published") != 5 {
 		t.Errorf("the history is\n%s", history)

@@ -66,7 +66,7 @@ func rollBack(t *testing.T, session *Session, to int64) (Published, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	published, _, err := run.PublishRollback(t.Context(), target)
+	published, _, err := run.PublishRollback(t.Context(), target, nil)
 	if err != nil {
 		return published, errors.Join(err, run.Abort(err, Record{}))
 	}

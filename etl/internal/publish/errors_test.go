@@ -62,7 +62,7 @@ func TestDatabaseErrors(t *testing.T) {
 		"Session.Begin":            func() error { _, err := session.Begin(ctx, Delta); return err },
 		"Run.Load":                 func() error { _, err := (&Run{session: session}).Load(ctx, one, 1); return err },
 		"Run.PublishDelta":         func() error { _, err := run.PublishDelta(ctx, spool, one, Changes{}, nil, Record{}); return err },
-		"Run.PublishRollback":      func() error { _, _, err := run.PublishRollback(ctx, target); return err },
+		"Run.PublishRollback":      func() error { _, _, err := run.PublishRollback(ctx, target, nil); return err },
 		"Run.Unchanged":            func() error { return run.Unchanged(ctx, Record{}) },
 		"Session.Drop":             func() error { return session.Drop(ctx) },
 		"Run.Abort":                func() error { return run.Abort(errors.New("test"), Record{}) },

@@ -41,6 +41,7 @@ func (e *UnreadableError) Error() string {
 // querier is a connection or a transaction.
 type querier interface {
 	Query(ctx context.Context, statement string, arguments ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, statement string, arguments ...any) pgx.Row
 	Exec(ctx context.Context, statement string, arguments ...any) (pgconn.CommandTag, error)
 }
 

@@ -39,8 +39,8 @@ func (s *Session) Target(ctx context.Context, run int64) (_ Retained, err error)
 
 // PublishRollback makes a retained version live again: it reverts, in the version's tables, the changes of later runs, and moves the
 // version row. The change log records this, so that it can be reverted too. The Changes are those of the version's tables; the errors
-// are those of Load.Publish.
-func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published, _ Changes, err error) {
+// are those of Load.Publish. If hold is not nil, it is set in the same transaction.
+func (r *Run) PublishRollback(ctx context.Context, target Retained, hold *HoldRequest) (_ Published, _ Changes, err error) {
 	defer inDatabase(&err)
 	version := target.Version
 	version.Run = r.id
@@ -66,6 +66,11 @@ func (r *Run) PublishRollback(ctx context.Context, target Retained) (_ Published
 				return err
 			}
 			changes.Endpoints = append(changes.Endpoints, EndpointCounts{Name: d.Name, Counts: written})
+		}
+		if hold != nil {
+			if err := setHold(ctx, tx, r.session.collection, *hold); err != nil {
+				return err
+			}
 		}
 		if version.Generation == r.session.live.Generation {
 			record.Plan = &changes // a return to another generation shows other changes to readers

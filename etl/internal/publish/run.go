@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 
 	"github.com/jackc/pgx/v5"
 
@@ -74,6 +73,11 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 		if err := makeReadable(ctx, tx, s.collection, version.Generation, version.Endpoints); err != nil {
 			return err
 		}
+		if published.Mode != Rollback { // last, so that a hold that was set meanwhile counts
+			if err := passHold(ctx, tx, s.collection, record.Sources); err != nil {
+				return err
+			}
+		}
 		encoded, err := record.encode()
 		if err != nil {
 			return err
@@ -125,6 +129,9 @@ func (r *Run) publish(ctx context.Context, version Version, published Published,
 // Unchanged ends a run that has nothing to publish. The live version stays.
 func (r *Run) Unchanged(ctx context.Context, record Record) (err error) {
 	defer inDatabase(&err)
+	if err := passHold(ctx, r.session.conn, r.session.collection, record.Sources); err != nil {
+		return err
+	}
 	encoded, err := record.encode()
 	if err != nil {
 		return err
@@ -180,13 +187,4 @@ func (r *Run) Abort(cause error, record Record) (err error) {
 	return r.streams.drop(ctx, conn)
 }
 
-func holderName() string {
-	who, where := "unknown user", "unknown host"
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
-	if host, err := os.Hostname(); err == nil {
-		where = host
-	}
-	return fmt.Sprintf("%s@%s, process %d", who, where, os.Getpid())
-}
+func holderName() string { return fmt.Sprintf("%s, process %d", author(), os.Getpid()) }

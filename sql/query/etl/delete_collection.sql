@@ -7,6 +7,8 @@ with "anchors" as (
     delete from "catalog"."change" where "collection" = $1
 ), "text_changes" as (
     delete from "catalog"."text_change" where "collection" = $1
+), "holds" as (
+    delete from "catalog"."hold" where "collection" = $1
 ), "bookmarks" as (
     delete from "catalog"."gateway" where "collection" = $1
 )

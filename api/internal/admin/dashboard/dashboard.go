@@ -39,6 +39,7 @@ type Store interface {
 	Ready() error
 	Hosts() []store.Host
 	Runs(ctx context.Context, collection string, limit int) ([]store.Run, error)
+	Holds(ctx context.Context) ([]store.Hold, error)
 }
 
 // Options configure a page.
@@ -153,7 +154,8 @@ type view struct {
 
 type collectionView struct {
 	*store.Collection
-	Live    *store.Run // nil if it is not among Runs
+	Live    *store.Run  // nil if it is not among Runs
+	Hold    *store.Hold // nil if its runs are not on hold, or if this is not known
 	Runs    []store.Run
 	Plot    template.HTML
 	Rejects []reject // of the newest run that has read files
@@ -212,12 +214,22 @@ func (p *Page) draw() (still, live []byte, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	v := view{Now: p.now(), Ready: p.store.Ready(), Cache: p.cache.Status(), Every: int(sampleEvery.Seconds())}
+	holds, err := p.store.Holds(ctx)
+	if err != nil {
+		p.logger.Warn("cannot read the holds for the dashboard", "error", err)
+	}
 	for _, collection := range p.store.Snapshot().Collections() {
 		runs, err := p.store.Runs(ctx, collection.Collection, showRuns)
 		if err != nil {
 			p.logger.Warn("cannot read the history for the dashboard", "collection", collection.Collection, "error", err)
 		}
-		v.Collections = append(v.Collections, newCollectionView(collection, runs, err))
+		one := newCollectionView(collection, runs, err)
+		for i := range holds {
+			if holds[i].Collection == collection.Collection {
+				one.Hold = &holds[i]
+			}
+		}
+		v.Collections = append(v.Collections, one)
 	}
 	if hosts := p.store.Hosts(); len(hosts) > 1 {
 		v.Hosts = hosts

@@ -28,6 +28,7 @@ type fakeStore struct {
 	runs     []store.Run
 	err      error
 	hosts    []store.Host
+	holds    []store.Hold
 
 	calls atomic.Int32  // number of calls of Runs
 	hold  chan struct{} // if not nil, Runs returns when it is closed
@@ -37,6 +38,10 @@ type fakeStore struct {
 func (f *fakeStore) Snapshot() *store.Snapshot { return f.snapshot }
 func (f *fakeStore) Ready() error              { return f.ready }
 func (f *fakeStore) Hosts() []store.Host       { return f.hosts }
+func (f *fakeStore) Holds(context.Context) ([]store.Hold, error) {
+	return f.holds, f.err
+}
+
 func (f *fakeStore) Runs(ctx context.Context, _ string, _ int) ([]store.Run, error) {
 	f.calls.Add(1)
 	if f.panic {
@@ -79,6 +84,15 @@ func replicated() *fakeStore {
 	return f
 }
 
+// onHold returns a store with a hold of its collection and of another one.
+func onHold() *fakeStore {
+	f := published()
+	f.holds = []store.Hold{
+		{Collection: "things", Reason: "<bad> prices", Author: "ann@host", Since: noon}, {Collection: "other", Reason: "another reason"},
+	}
+	return f
+}
+
 func newPage(o Options) *Page {
 	o.Logger = slog.New(slog.DiscardHandler)
 	if o.Metrics == nil {
@@ -113,13 +127,14 @@ func TestPageContent(t *testing.T) {
 		{"published", published(), []string{
 			"This instance is ready", "version 4", "published 3 hours ago", "1,234,567", "1.5 GB", "<td>orphan</td><td class=\"number\">2</td>", "in run 4",
 			"4 ●", "28.5 s", "gate &#34;&lt;rejects&gt;&#34; failed", "run 5, delta, failed: 28.5 s", "run 3, generation, running: running", `aria-label="Duration of the last 3 runs, 0 to 50 seconds"`,
-		}, []string{"<rejects>", "5 ●", "Database hosts"}},
+		}, []string{"<rejects>", "5 ●", "Database hosts", "on hold"}},
 		{"several hosts", replicated(), []string{
 			"<td>a:5432</td><td>primary</td><td class=\"number\">0 B</td><td>things 4 </td>",
 			"<td>b:5432</td><td>standby</td><td class=\"number\">12 MB</td><td>things 3 </td>",
 			"<td>c:5432</td><td>standby</td><td class=\"number\">unknown</td><td>things 3 </td>",
 			"<td>d:5432</td><td class=\"bad\">cannot be read</td>",
 		}, nil},
+		{"on hold", onHold(), []string{"on hold since 2026-05-04 12:00:00 UTC, by ann@host: &lt;bad&gt; prices."}, []string{"another reason"}},
 		{"nothing published", &fakeStore{ready: store.ErrNotPublished}, []string{"not ready: no version is published", "Nothing is published yet"}, []string{"generation"}},
 		{"no history", &fakeStore{snapshot: published().snapshot, err: errors.New("secret address")}, []string{"version 4", "The run history cannot be read"}, []string{"secret", ">none<"}},
 	} {

@@ -1,0 +1,2 @@
+-- Earlier builds know no holds: their runs publish.
+drop table catalog.hold;

@@ -1,0 +1,2 @@
+select "collection", "reason", "author", "since"
+from "catalog"."hold"

@@ -1,0 +1,3 @@
+delete from "catalog"."hold"
+where "collection" = $1
+returning "reason", "author", "since", "sources"

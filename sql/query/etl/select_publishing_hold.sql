@@ -1,0 +1,3 @@
+select "reason", "author", "since", "sources"
+from "catalog"."hold"
+where "collection" = $1
