@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/goccy/go-json"
 	"github.com/jackc/pgx/v5"
+	"github.com/minio/highwayhash"
 )
 
 // In an edition, hot products differ from those of every other edition, steady ones never do, and the others do in one edition of ten. One
@@ -58,13 +60,19 @@ func (s *stack) newEdition(t *testing.T, number, products int) *edition {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
+	var key []byte
+	if err := conn.QueryRow(t.Context(), "select key from catalog.etag_key").Scan(&key); err != nil {
+		t.Fatal(err)
+	}
 	for name, path := range map[string]string{"summary": "", "product": "", "styles": "/styles", "related": "/related"} {
-		for _, row := range printed(t, conn, filepath.Join(rendered, name+".copy")) {
+		file := filepath.Join(rendered, name+".copy")
+		etags := keyedETags(t, file, key)
+		for _, row := range printed(t, conn, file) {
 			if name == "summary" {
 				e.summaries = append(e.summaries, row.body)
 				continue
 			}
-			e.documents[fmt.Sprintf("/products/%d%s", row.id, path)] = document{fmt.Sprintf(`"%016x"`, uint64(row.etag)), row.body}
+			e.documents[fmt.Sprintf("/products/%d%s", row.id, path)] = document{fmt.Sprintf(`"%016x"`, etags[row.id]), row.body}
 		}
 	}
 	for page, count := range map[int]int{1: 5, 2: 50, 3: 100} {
@@ -73,6 +81,24 @@ func (s *stack) newEdition(t *testing.T, number, products int) *edition {
 		e.pages[path] = "[" + strings.Join(e.summaries[first:min(first+count, len(e.summaries))], ",") + "]"
 	}
 	return e
+}
+
+// keyedETags returns the etags of the documents in a file of etl render, with the key of a database, by id. Each row in the file has three
+// fields, each with its length: id, unkeyed etag, and the document after the version of jsonb.
+func keyedETags(t *testing.T, file string, key []byte) map[int64]uint64 {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header, row, end = 19, 2 + 4 + 8 + 4 + 8 + 4, 2
+	etags := map[int64]uint64{}
+	for data = data[header:]; len(data) > end; {
+		length := int(binary.BigEndian.Uint32(data[row-4:]))
+		etags[int64(binary.BigEndian.Uint64(data[6:]))] = highwayhash.Sum64(data[row+1:row+length], key)
+		data = data[row+length:]
+	}
+	return etags
 }
 
 type printedRow struct {

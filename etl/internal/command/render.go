@@ -26,7 +26,7 @@ type renderCommand struct {
 
 func (c *renderCommand) Help() string {
 	return `Joins the files and renders every document as run does, without a database. It measures the speed of that part, and with --out
-writes what a run would send to Postgres.
+writes what a run would send to Postgres, but for the etags: these are hashes without the key of a database.
 
 Example:
   etl render --csv ./dump
