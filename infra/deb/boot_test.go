@@ -125,14 +125,19 @@ func boot(t *testing.T, s system) machine {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
+	m := machine{nspawn: command}
 	t.Cleanup(func() {
-		_ = command.Process.Kill() // it has ended, or takes the system with it
+		// If it still runs: without its first process, no other one of the system survives.
+		if pid, err := strconv.Atoi(m.first); err == nil && command.ProcessState == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		} else {
+			_ = command.Process.Kill()
+		}
 		_ = command.Wait()
 		if t.Failed() {
 			t.Log(log.String())
 		}
 	})
-	m := machine{nspawn: command}
 	await(t, func() error {
 		pid := strconv.Itoa(command.Process.Pid)
 		children, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
