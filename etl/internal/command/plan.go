@@ -46,7 +46,7 @@ func (c *planCommand) Help() string {
 	return `Reads all files once, renders every document, and shows how they differ from what is published: how many, which fields of the first
 ones, which URLs, and which gates would fail. It writes nothing, and may be used during a run.
 
-Exit code: 0 nothing would change, 10 something would, 3 or 20 to 26 a gate would fail.
+Exit code: 0 nothing would change, 10 something would, 3 or 20 to 27 a gate would fail.
 
 Example:
   etl plan --csv ./dump
