@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"regexp"
+	"strconv"
 
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
@@ -146,7 +148,30 @@ func (c *canvas) document() ([]byte, error) {
 		}
 		text = bytes.Replace(text, []byte(change.old), []byte(change.new), 1)
 	}
+	text = fixWidths(text)
 	// The other fonts are as wide, and are what most systems have. Without a last resort, a browser takes one with serifs.
 	// Texts cannot hold a quote: it is escaped.
 	return bytes.ReplaceAll(text, []byte(`style="font-family:Liberation Sans;`), []byte(`style="font-family:Arial,Helvetica,'Liberation Sans',sans-serif;`)), nil
+}
+
+// textElement matches a text of a document, with its weight, size and content.
+var textElement = regexp.MustCompile(`<text ([^>]*font-weight:(normal|bold);[^>]*font-size:([0-9.]+)px;[^>]*)>([^<]*)</text>`)
+
+// fixWidths gives each text the width that it has in the font of the layout: a viewer without that font takes a wider one, whose texts would
+// overlap the bars.
+func fixWidths(document []byte) []byte {
+	return textElement.ReplaceAllFunc(document, func(element []byte) []byte {
+		part := textElement.FindSubmatch(element)
+		size, err := strconv.ParseFloat(string(part[3]), 64)
+		if err != nil {
+			return element
+		}
+		weight := xfont.WeightNormal
+		if string(part[2]) == "bold" {
+			weight = xfont.WeightBold
+		}
+		style := draw.TextStyle{Font: sans(vg.Length(size), weight), Handler: plot.DefaultTextHandler}
+		drawn := style.Width(html.UnescapeString(string(part[4])))
+		return fmt.Appendf(nil, `<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" %s>%s</text>`, drawn.Points(), part[1], part[4])
+	})
 }

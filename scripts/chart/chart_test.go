@@ -179,6 +179,9 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s: a text of %s pixels", name, size[1])
 			}
 		}
+		if texts, fixed := bytes.Count(svg, []byte("<text ")), bytes.Count(svg, []byte("<text textLength=")); texts == 0 || fixed != texts {
+			t.Errorf("%s: %d of %d texts have a width", name, fixed, texts)
+		}
 		if !bytes.Contains(svg, []byte(`<svg width="800" `)) || bytes.Contains(svg, []byte(`family:Liberation`)) {
 			t.Errorf("%s: wrong size or font", name)
 		}
