@@ -84,6 +84,9 @@ func (s *supervisor) run(ctx context.Context, hangUps <-chan os.Signal) error {
 func (s *supervisor) update(ctx context.Context, command *exec.Cmd, force bool) {
 	s.resolve(ctx)
 	changed, err := s.gateway.Configure(ctx)
+	if ctx.Err() != nil {
+		return // the gateway is being stopped
+	}
 	if err != nil {
 		s.logger.Error("keeping the present configuration", "error", err)
 		return
