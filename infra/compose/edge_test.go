@@ -142,7 +142,7 @@ func (e *edge) check(step string) {
 		e.t.Errorf("%s: %s", step, failure)
 	}
 	pages := e.pages.Load() - e.before
-	if int64(len(e.refused)) > 5+pages/50 {
+	if int64(len(e.refused)) > 5+pages/10 {
 		e.t.Errorf("%s: %d of %d requests without a copy failed, the first with %s", step, len(e.refused), pages, e.refused[0])
 	}
 	e.t.Logf("%s: %d requests served, %d moved to the other gateway, %d failed; in this step %d without a copy, of which %d failed", step,
