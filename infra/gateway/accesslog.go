@@ -43,7 +43,7 @@ func openAccessLog(gateway nginx.Gateway, out io.Writer) (path string, finish fu
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
-		_, _ = io.Copy(out, reading) // nobody is left to report to
+		_, _ = io.Copy(out, reading) // after an error, the lines are lost
 		_ = reading.Close()
 	}()
 	return path, func() {

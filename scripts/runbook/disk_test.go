@@ -66,13 +66,7 @@ func TestFullDisks(t *testing.T) {
 	server.MoveLog(filepath.Join(logs, "pg_wal"))
 	database := server.New()
 	s := newSite(t)
-	s.publish(database.ETL, 1)
-	s.instance(database.API)
-	s.instance(database.API)
-	g := s.gateway(s.instances...)
-	warm(t, g)
-	l := newLoad(t, g, 1)
-	l.more(200)
+	l := s.serve(database)
 
 	t.Run("temp", func(t *testing.T) {
 		temp := smallDisk(t, 1)

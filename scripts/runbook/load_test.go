@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-json"
+
+	"systemscale/sql/testdb"
 )
 
 // answer is a response with its whole body.
@@ -96,6 +98,19 @@ func newLoad(t *testing.T, g *gateway, editions ...int) *load {
 		})
 	}
 	t.Cleanup(l.stop)
+	return l
+}
+
+// serve publishes the first edition, starts two instances and a gateway with copies, and requests documents through it.
+func (s *site) serve(database testdb.Database) *load {
+	s.t.Helper()
+	s.publish(database.ETL, 1)
+	s.instance(database.API)
+	s.instance(database.API)
+	g := s.gateway(s.instances...)
+	warm(s.t, g)
+	l := newLoad(s.t, g, 1)
+	l.more(200)
 	return l
 }
 

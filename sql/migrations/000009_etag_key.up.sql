@@ -1,4 +1,4 @@
--- Etags that nobody can forge. An unkeyed hash has known collisions: whoever supplies the dump could make a changed document look unchanged.
+-- Etags that cannot be forged. An unkeyed hash has known collisions: whoever supplies the dump could make a changed document look unchanged.
 create table catalog.etag_key (
     key bytea not null,
     constraint etag_key_size check (octet_length(key) = 32)

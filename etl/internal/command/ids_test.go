@@ -54,42 +54,34 @@ func TestTextIDs(t *testing.T) {
 		}
 		return stdout, stderr
 	}
-	contains := func(text string, parts ...string) {
-		t.Helper()
-		for _, part := range parts {
-			if !strings.Contains(text, part) {
-				t.Errorf("no %q in\n%s", part, text)
-			}
-		}
-	}
 	publish := []string{"--rejects", t.TempDir(), "--accept", "rejects", "--accept", "removed", "--accept", "changed", "--accept", "fewer-rows"}
 	items(`1,b,first`, `2,AC/DC,second`, `3,ä+ö,third`, `4,B,fourth`, `5,,none`, `6,..,none`, `7,changes,none`, `8,x/name,none`)
 	stdout, _ := run(exitOK, "run", "slug.yaml", publish...)
-	contains(stdout, "version 1 is published", "item.csv: 1 rejected: key length", "item.csv: 3 rejected: no id")
+	contains(t, stdout, "version 1 is published", "item.csv: 1 rejected: key length", "item.csv: 3 rejected: no id")
 	items(`1,b,other`, `2,AC/DC,second`, `4,B,fourth`, `9,100%,fifth`)
 	stdout, _ = run(exitChanges, "plan", "slug.yaml", "--max-removed", "100%", "--max-changed", "100%", "--max-fewer-rows", "100%")
-	contains(stdout, "/shop/100%25 /shop/b /shop/%C3%A4%2B%C3%B6", "/shop/b\n    name: \"first\" → \"other\"")
+	contains(t, stdout, "/shop/100%25 /shop/b /shop/%C3%A4%2B%C3%B6", "/shop/b\n    name: \"first\" → \"other\"")
 	stdout, _ = run(exitChanges, "plan", "slug.yaml", "--json", "--max-removed", "100%", "--max-changed", "100%", "--max-fewer-rows", "100%")
-	contains(stdout, `"id": "b"`)
+	contains(t, stdout, `"id": "b"`)
 	stdout, _ = run(exitOK, "run", "slug.yaml", publish...)
-	contains(stdout, "version 2 is published")
+	contains(t, stdout, "version 2 is published")
 	code, stdout, stderr := etl(t.Context(), "explain", "shop", "AC/DC", "--csv", directory, "--shape", filepath.Join(directory, "slug.yaml"))
 	if code != exitOK {
 		t.Errorf("explain: exit code %d: %s", code, stderr)
 	}
-	contains(stdout, "item.csv:3: 2,AC/DC,second", "name, at /shop/AC/DC/name, ")
+	contains(t, stdout, "item.csv:3: 2,AC/DC,second", "name, at /shop/AC/DC/name, ")
 
 	for _, shape := range []string{"pair.yaml", "int.yaml"} {
 		for _, command := range []string{"plan", "run"} {
 			_, stderr = run(exitUsage, command, shape)
-			contains(stderr, "the ids of the shape are ", "those of the published version of shop are texts", "etl drop shop")
+			contains(t, stderr, "the ids of the shape are ", "those of the published version of shop are texts", "etl drop shop")
 		}
 	}
 	code, stdout, stderr = etl(t.Context(), "rollback", "--no-hold", "--database", database.ETL, "--collection", "shop")
 	if code != exitOK {
 		t.Errorf("rollback: exit code %d: %s", code, stderr)
 	}
-	contains(stdout, "version 3 is published, with the documents of version 1")
+	contains(t, stdout, "version 3 is published, with the documents of version 1")
 	conn := testdb.Connect(t, database.API)
 	var ids string
 	if err := conn.QueryRow(t.Context(), `select string_agg(id, ' ' order by id) from catalog.shop_item_g1`).Scan(&ids); err != nil || ids != "AC/DC B b ä+ö" {

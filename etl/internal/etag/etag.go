@@ -24,7 +24,7 @@ type Hash struct {
 	key   [KeySize]byte
 }
 
-// Keyed returns the hash function with a secret key. Without the key, nobody can construct two documents with the same etag.
+// Keyed returns the hash function with a secret key. Two documents with the same etag cannot be constructed without it.
 func Keyed(key []byte) (Hash, error) {
 	if len(key) != KeySize {
 		return Hash{}, errors.New("the key of the etags has not 32 bytes")

@@ -18,12 +18,12 @@ import (
 
 // Hold keeps the runs of a collection from publishing until it is released.
 type Hold struct {
-	Reason string    `json:"reason"`
-	Author string    `json:"author"` // user@host
-	Since  time.Time `json:"since"`
+	Reason string
+	Author string // user@host
+	Since  time.Time
 
 	// Dump has the sources of the dump that must not be published. A run with any other dump releases the hold. Without, only Release does.
-	Dump []source.Counts `json:"dump,omitempty"`
+	Dump []source.Counts
 }
 
 // ReleasedBy reports whether a dump with these sources releases the hold.
